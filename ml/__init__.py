@@ -1,0 +1,1 @@
+"""A plain Python library: knows images, vectors and genres; knows no Django."""

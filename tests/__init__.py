@@ -1,0 +1,1 @@
+"""The test suite: mirrors the tree of the code it tests."""

@@ -1,0 +1,1 @@
+"""Tests of the plain Python library that knows images, vectors and genres."""
