@@ -1,0 +1,22 @@
+"""What the catalogue stores; one file a noun."""
+
+from .embedding import Embedding, Extractor
+from .genre_model import GenreModel
+from .movie import Genre, Movie, MovieGenre
+from .poster import Poster
+from .run import Run, RunItem
+from .suggestion import ReviewDecision, Suggestion
+
+__all__ = [
+    "Embedding",
+    "Extractor",
+    "Genre",
+    "GenreModel",
+    "Movie",
+    "MovieGenre",
+    "Poster",
+    "ReviewDecision",
+    "Run",
+    "RunItem",
+    "Suggestion",
+]

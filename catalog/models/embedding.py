@@ -1,0 +1,49 @@
+"""Extractors and the embeddings they made; vectors of different fingerprints are never compared."""
+
+from __future__ import annotations
+
+import numpy as np
+from django.db import models
+from django.db.models import Q
+
+from .poster import Poster
+
+
+class Extractor(models.Model):
+    """What made a vector, exactly: backbone, layer, pooling, resize filter, precision and weights digest."""
+
+    spec = models.CharField(max_length=200, help_text="as ml.backbones.parse_spec reads it")
+    fingerprint = models.CharField(max_length=200, unique=True)
+    dims = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.CheckConstraint(condition=Q(dims__gt=0), name="extractor_has_dims")]
+
+    def __str__(self) -> str:
+        return self.spec
+
+
+class Embedding(models.Model):
+    """One poster's vector from one extractor, as little-endian float16."""
+
+    poster = models.ForeignKey(Poster, on_delete=models.CASCADE, related_name="embeddings")
+    extractor = models.ForeignKey(Extractor, on_delete=models.CASCADE, related_name="embeddings")
+    vector = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["poster", "extractor"], name="one_embedding_per_poster_and_extractor"
+            ),
+        ]
+        indexes = [models.Index(fields=["extractor", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.extractor} of poster {self.poster_id}"
+
+    def as_array(self) -> np.ndarray:
+        """The vector, float32, shape (dims,)."""
+        return np.frombuffer(self.vector, dtype="<f2").astype(np.float32)

@@ -1,0 +1,51 @@
+"""Trained genre models: what they were trained on, how good they are, and which one is in use."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from .embedding import Extractor
+
+
+class GenreModel(models.Model):
+    """One training's result. Its weights live in a file named by their sha256; the rest is here."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate", "candidate"
+        ACTIVE = "active", "active"
+        RETIRED = "retired", "retired"
+
+    version = models.PositiveIntegerField(unique=True)
+    recipe = models.CharField(max_length=60, help_text="name of the training configuration")
+    extractor = models.ForeignKey(Extractor, on_delete=models.PROTECT, related_name="genre_models")
+    genres = models.JSONField(help_text="genre names in the order of the scores")
+    thresholds = models.JSONField(help_text="one number per genre: a score above it becomes a suggestion")
+    calibration = models.JSONField(default=dict, blank=True)
+    metrics = models.JSONField(default=dict, blank=True, help_text="on validation, with bootstrap intervals")
+    config = models.JSONField(default=dict, blank=True)
+    dataset_fingerprint = models.CharField(max_length=64)
+    weights_file = models.CharField(max_length=200, help_text="relative to the models folder")
+    weights_sha256 = models.CharField(max_length=64)
+    learning_curves = models.ImageField(upload_to="learning_curves", blank=True)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.CANDIDATE)
+    # The training run that made it: a task that runs twice must not make two models.
+    run = models.OneToOneField(
+        "Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="genre_model"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    promoted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="active"), name="one_active_genre_model"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["candidate", "active", "retired"]), name="genre_model_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"genre model {self.version} ({self.recipe}, {self.state})"

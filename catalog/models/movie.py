@@ -1,0 +1,116 @@
+"""Movies, genres, and who said that a movie has a genre."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+EXTERNAL_IDS = ("imdb_id", "tmdb_id", "movielens_id", "local_id")
+
+
+class Genre(models.Model):
+    """A genre by its canonical name; the slug is what makes two spellings the same genre."""
+
+    name = models.CharField(max_length=60, unique=True)
+    slug = models.SlugField(max_length=60, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MovieQuerySet(models.QuerySet["Movie"]):
+    def untagged(self) -> MovieQuerySet:
+        """Movies without any genre: the new arrivals that the genre model is asked about."""
+        return self.filter(movie_genres__isnull=True)
+
+    def without_poster(self) -> MovieQuerySet:
+        return self.filter(posters__isnull=True)
+
+
+class Movie(models.Model):
+    """A title of the catalogue. Each external id names at most one movie."""
+
+    title = models.CharField(max_length=300)
+    original_title = models.CharField(max_length=300, blank=True)
+    year = models.PositiveSmallIntegerField(null=True, blank=True)
+    overview = models.TextField(blank=True)
+    franchise = models.CharField(max_length=200, blank=True, db_index=True)
+    # Ids of the sites a poster can be fetched from; local_id is the operator's own (a CSV's id, a file's path).
+    imdb_id = models.CharField("IMDb id", max_length=12, null=True, blank=True, unique=True)  # noqa: DJ001
+    tmdb_id = models.PositiveIntegerField("TMDB id", null=True, blank=True, unique=True)
+    movielens_id = models.PositiveIntegerField("MovieLens id", null=True, blank=True, unique=True)
+    local_id = models.CharField(max_length=300, null=True, blank=True, unique=True)  # noqa: DJ001
+    genres_locked = models.BooleanField(
+        default=False, help_text="A person has set this movie's genres: imports leave them alone."
+    )
+    genres = models.ManyToManyField(Genre, through="MovieGenre", related_name="movies")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = MovieQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["title", "year", "pk"]
+        indexes = [
+            models.Index(fields=["title", "year", "id"]),
+            models.Index(fields=["-created_at", "-id"]),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(title=""), name="movie_has_a_title"),
+            # An empty string would be a value that only one movie may have; absent is NULL.
+            models.CheckConstraint(
+                condition=(Q(imdb_id__isnull=True) | ~Q(imdb_id=""))
+                & (Q(local_id__isnull=True) | ~Q(local_id="")),
+                name="movie_absent_id_is_null",
+            ),
+            models.CheckConstraint(
+                condition=Q(year__isnull=True) | Q(year__gte=1870, year__lte=2100),
+                name="movie_year_plausible",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.year})" if self.year else self.title
+
+    def clean(self) -> None:
+        self.imdb_id = self.imdb_id or None
+        self.local_id = self.local_id or None
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:movie", args=[self.pk])
+
+    @property
+    def primary_poster(self):  # noqa: ANN201  (Poster | None; importing it here would be circular)
+        """The poster shown for this movie, or None. Uses a prefetch of `posters` where there is one."""
+        posters = list(self.posters.all())
+        return next((poster for poster in posters if poster.is_primary), posters[0] if posters else None)
+
+
+class MovieGenre(models.Model):
+    """One genre of one movie, and where it came from. Manual beats imported beats accepted."""
+
+    class Origin(models.TextChoices):
+        IMPORTED = "imported", "imported"
+        MANUAL = "manual", "set by a person"
+        ACCEPTED = "accepted", "accepted suggestion"
+
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="movie_genres")
+    genre = models.ForeignKey(Genre, on_delete=models.PROTECT, related_name="movie_genres")
+    origin = models.CharField(max_length=8, choices=Origin.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["genre__name"]
+        constraints = [
+            models.UniqueConstraint(fields=["movie", "genre"], name="one_row_per_movie_and_genre"),
+            models.CheckConstraint(
+                condition=Q(origin__in=["imported", "manual", "accepted"]), name="movie_genre_origin_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.genre} ({self.get_origin_display()})"

@@ -1,0 +1,43 @@
+"""Posters: the picture, where it came from, and its fingerprints."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from .movie import Movie
+
+
+class Poster(models.Model):
+    """One picture of one movie. The same bytes are stored once per movie, whatever page they came from."""
+
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="posters")
+    source = models.CharField(max_length=40, help_text="tmdb_page, imdb_page, folder, upload …")
+    source_url = models.CharField(max_length=1000, blank=True)
+    page_url = models.CharField(max_length=1000, blank=True)
+    attribution = models.CharField(max_length=300, blank=True)
+    sha256 = models.CharField(max_length=64, help_text="of the bytes as fetched")
+    perceptual_hash = models.CharField(max_length=16, db_index=True, help_text="64-bit DCT hash, hexadecimal")
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    file = models.ImageField(upload_to="posters", width_field="width", height_field="height")
+    medium = models.ImageField(upload_to="posters")
+    thumbnail = models.ImageField(upload_to="posters")
+    etag = models.CharField(max_length=200, blank=True)
+    last_modified = models.CharField(max_length=60, blank=True)
+    fetched_at = models.DateTimeField()
+    is_primary = models.BooleanField(default=False)
+    locked = models.BooleanField(default=False, help_text="Chosen by a person: never replaced by a fetch.")
+
+    class Meta:
+        ordering = ["-is_primary", "-fetched_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["movie", "sha256"], name="one_poster_per_movie_and_content"),
+            models.UniqueConstraint(
+                fields=["movie"], condition=Q(is_primary=True), name="one_primary_poster_per_movie"
+            ),
+            models.CheckConstraint(condition=Q(width__gt=0, height__gt=0), name="poster_has_a_size"),
+        ]
+
+    def __str__(self) -> str:
+        return f"poster of {self.movie}"

@@ -1,0 +1,161 @@
+"""Runs: every long step, what it still owes, and what went wrong with which movie."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from .movie import Movie
+from .poster import Poster
+
+
+class Run(models.Model):
+    """A long step asked for by a person, a command or a schedule. The database, not the broker, knows what it owes."""
+
+    class Kind(models.TextChoices):
+        IMPORT = "import", "Import titles"
+        SCRAPE = "scrape", "Fetch posters"
+        EMBED = "embed", "Embed posters"
+        TRAIN = "train", "Train genre model"
+        LABEL = "label", "Suggest genres"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "queued"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    params = models.JSONField(default=dict, blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
+    )
+    # Kinds still to be started one after another when this run ends: ["embed", "label"].
+    followed_by = models.JSONField(default=list, blank=True)
+    # One follower a run: a finish that is noticed twice starts the next step once.
+    previous = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="follower"
+    )
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"
+    )
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    message = models.TextField(blank=True, help_text="what happened, in a sentence")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        permissions = [("start_run", "Can start, retry and cancel runs")]
+        indexes = [models.Index(fields=["state", "kind"])]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running", "done", "failed", "cancelled"]),
+                name="run_state_known",
+            ),
+            models.CheckConstraint(condition=Q(total__gte=F("done") + F("failed")), name="run_counts_add_up"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} #{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:run", args=[self.pk])
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in (self.State.QUEUED, self.State.RUNNING)
+
+    @property
+    def left(self) -> int:
+        return max(0, self.total - self.done - self.failed)
+
+    @property
+    def percent(self) -> int:
+        """Share of the items dealt with, 0 to 100, rounded down so that 100 means all."""
+        if not self.total:
+            return 0 if self.is_live else 100
+        return (self.done + self.failed) * 100 // self.total
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall-clock seconds since the first item was claimed, up to the end; None before that."""
+        if self.started_at is None:
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+
+    @property
+    def per_second(self) -> float | None:
+        """Items a second so far; None until one is done."""
+        dealt_with = self.done + self.failed
+        return dealt_with / self.seconds if dealt_with and self.seconds else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate of the seconds still needed at the rate so far; None when unknown or over."""
+        return self.left / self.per_second if self.is_live and self.per_second else None
+
+
+class RunItem(models.Model):
+    """One unit of a run: a movie to fetch or label, a poster to embed, or (both empty) the run's single job."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "pending"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="items")
+    movie = models.ForeignKey(
+        Movie, on_delete=models.CASCADE, null=True, blank=True, related_name="run_items"
+    )
+    poster = models.ForeignKey(
+        Poster, on_delete=models.CASCADE, null=True, blank=True, related_name="run_items"
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    note = models.CharField(max_length=300, blank=True, help_text="what was done, when it is worth saying")
+    # Not before this moment: a site asked us to wait.
+    not_before = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    # Which claim holds the item: a worker whose claim was taken over can no longer finish it.
+    claim = models.UUIDField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    seconds = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["run", "state", "id"]), models.Index(fields=["state", "claimed_at"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "movie"], condition=Q(poster__isnull=True), name="one_item_per_run_and_movie"
+            ),
+            models.UniqueConstraint(
+                fields=["run", "poster"],
+                condition=Q(poster__isnull=False),
+                name="one_item_per_run_and_poster",
+            ),
+            models.UniqueConstraint(
+                fields=["run"],
+                condition=Q(poster__isnull=True, movie__isnull=True),
+                name="one_item_for_a_run_without_subjects",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "running", "done", "failed", "cancelled"]),
+                name="run_item_state_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.poster or self.movie or 'whole run'}"

@@ -1,0 +1,103 @@
+"""Reading of the environment: every setting an operator may change, typed, with its embedded default."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The kernel refuses longer paths for a Unix socket (sun_path is 108 bytes on Linux, 104 on macOS).
+LONGEST_SOCKET_PATH = 100
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def var_dir() -> Path:
+    """Folder for everything the site writes: database, posters, indexes, models, logs."""
+    return Path(env.str("POSTERSITE_VAR", default=str(BASE_DIR / "var"))).resolve()
+
+
+def socket_path(var: Path) -> Path:
+    """Where the embedded broker listens: beside the data, or in a short private folder if that path is too long."""
+    beside = var / "run" / "broker.sock"
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
+        return beside
+    digest = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"postersite-{os.getuid()}-{digest}" / "broker.sock"
+
+
+def secret_key(var: Path) -> str:
+    """SECRET_KEY from the environment, or one generated on first use and kept in the var folder (mode 600)."""
+    given = env.str("SECRET_KEY", default="")
+    if given:
+        return given
+    path = var / "secret_key"
+    try:
+        kept = path.read_text().strip()
+        if kept:
+            return kept
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    fresh = secrets.token_urlsafe(50)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Linked into place, so two processes starting together agree on one key.
+        draft = path.with_name(f".secret_key.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(fresh)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"Cannot write {path}: {error.strerror}. Give this user write permission there, "
+            "or set POSTERSITE_VAR to a folder it may write, or set SECRET_KEY."
+        ) from error
+
+
+def whole_number(name: str, default: int, low: int, high: int) -> int:
+    """An integer setting within [low, high]; anything else stops the start with one sentence."""
+    text = env.str(name, default=str(default)).strip()
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return number
+
+
+def decimal(name: str, default: float, low: float, high: float) -> float:
+    """A number setting within [low, high]; anything else stops the start with one sentence."""
+    text = env.str(name, default=str(default)).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise ImproperlyConfigured(f"{name} must be a number from {low} to {high}, not {text!r}.")
+    return number
+
+
+def flag(name: str, default: bool) -> bool:
+    """A yes/no setting; a misspelt value stops the start instead of meaning 'no'."""
+    text = env.str(name, default=str(default)).strip().lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"0", "false", "no", "off", ""}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be true or false, not {text!r}.")

@@ -1,0 +1,216 @@
+"""Django settings. Each value an operator may change comes from the environment through `env`; see docs/operations.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import SELF
+
+from .env import BASE_DIR, decimal, env, flag, secret_key, socket_path, var_dir, whole_number
+
+VAR_DIR = var_dir()
+SECRET_KEY = secret_key(VAR_DIR)
+DEBUG = flag("DEBUG", False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "catalog",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "axes",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "postersite.urls"
+WSGI_APPLICATION = "postersite.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "catalog.context_processors.site",
+            ],
+        },
+    },
+]
+
+# Data -----------------------------------------------------------------------------------------------------------
+DATABASES: dict[str, Any] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE takes the write lock when a transaction opens: a read that later turns into a write can otherwise
+    # fail at once with "database is locked", whatever the timeout (https://www.sqlite.org/isolation.html).
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MEDIA_ROOT = VAR_DIR / "media"
+MEDIA_URL = "media/"
+STATIC_ROOT = VAR_DIR / "static"
+STATIC_URL = "static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# People ---------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+# Safety ---------------------------------------------------------------------------------------------------------
+BEHIND_HTTPS = flag("BEHIND_HTTPS", False)
+if BEHIND_HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_SSL_REDIRECT = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_HTTPS
+SESSION_COOKIE_NAME = "postersite_session"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": ["'none'"],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": ["'none'"],
+    }
+}
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# The work queue ---------------------------------------------------------------------------------------------------
+BROKER_SOCKET = socket_path(VAR_DIR)
+REDIS_URL = env.str("REDIS_URL", default="")
+EMBEDDED_BROKER = not REDIS_URL
+if EMBEDDED_BROKER:
+    REDIS_URL = f"unix://{BROKER_SOCKET}"
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+# Redelivery only matters for what died with its worker. Runs are owed by the database and swept every half minute,
+# and a task that arrives twice finds its items claimed, so the broker's own timeout can be generous.
+VISIBILITY_TIMEOUT_S = whole_number("CELERY_VISIBILITY_TIMEOUT", 900, 5, 86_400)
+# kombu looks for lost tasks only every 10 intervals of 10 s unless told otherwise.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    "socket_keepalive": not EMBEDDED_BROKER,
+    "socket_connect_timeout": 5,
+}
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 3,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 1,
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "io"
+CELERY_TASK_ROUTES = {
+    "catalog.tasks.scrape_movie": {"queue": "io"},
+    "catalog.tasks.import_titles": {"queue": "io"},
+    "catalog.tasks.sweep": {"queue": "io"},
+    "catalog.tasks.embed_posters": {"queue": "ml"},
+    "catalog.tasks.label_movies": {"queue": "ml"},
+    "catalog.tasks.train_genre_model": {"queue": "ml"},
+}
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 570
+SWEEP_EVERY_S = whole_number("POSTERSITE_SWEEP_EVERY", 15, 1, 3_600)
+# A claim older than this belongs to a worker that died: far above the slowest single item (a fetch deadline of 60 s).
+CLAIM_LEASE_S = whole_number("POSTERSITE_CLAIM_LEASE", 120, 2, 3_600)
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "catalog.tasks.sweep",
+        "schedule": SWEEP_EVERY_S,
+        "options": {"expires": SWEEP_EVERY_S},
+    },
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
+
+# The catalogue ------------------------------------------------------------------------------------------------
+WEIGHTS_DIR = Path(env.str("POSTERSITE_WEIGHTS", default=str(VAR_DIR / "weights")))
+EXPORTS_DIR = VAR_DIR / "extractors"
+MODELS_DIR = VAR_DIR / "models"
+INDEX_DIR = VAR_DIR / "index"
+SAMPLE_DIR = VAR_DIR / "sample"
+LOGS_DIR = VAR_DIR / "logs"
+# Empty means: every ConvNet whose weights are at hand, and raw pixels beside them.
+EXTRACTORS = env.list("POSTERSITE_EXTRACTORS", default=[])
+INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None
+# Sites differ in what they permit, so no page is scraped until the operator has switched its source on.
+POSTER_SOURCES = env.list("POSTERSITE_POSTER_SOURCES", default=[])
+# Base URL of a replica site on loopback (the sample catalogue, tests). Every poster source is then read from there.
+REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
+CONTACT = env.str("POSTERSITE_CONTACT", default="")
+REQUESTS_PER_SECOND = decimal("POSTERSITE_REQUESTS_PER_SECOND", 1.0, 0.01, 1000.0)
+LOOKALIKES = whole_number("POSTERSITE_LOOKALIKES", 5, 1, 50)
+POSTERS_PER_PAGE = whole_number("POSTERSITE_POSTERS_PER_PAGE", 48, 1, 500)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "catalog": {"level": "INFO"},
+        "postersite": {"level": "INFO"},
+        "celery": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,12 @@
+"""Every address of the site: public pages, the JSON API, and Django admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from catalog.api import api
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", api.urls),
+    path("", include("catalog.urls")),
+]
