@@ -26,7 +26,7 @@ def var_dir() -> Path:
 
 
 def socket_path(var: Path) -> Path:
-    """Where the embedded broker listens: beside the data, or in a short private folder if that path is too long."""
+    """Where the embedded broker listens: beside the data, or a short private folder if that is too long."""
     beside = var / "run" / "broker.sock"
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
         return beside
@@ -35,7 +35,7 @@ def socket_path(var: Path) -> Path:
 
 
 def secret_key(var: Path) -> str:
-    """SECRET_KEY from the environment, or one generated on first use and kept in the var folder (mode 600)."""
+    """SECRET_KEY from the environment, or one made on first use and kept in the var folder (mode 600)."""
     given = env.str("SECRET_KEY", default="")
     if given:
         return given

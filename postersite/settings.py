@@ -1,4 +1,4 @@
-"""Django settings. Each value an operator may change comes from the environment through `env`; see docs/operations.md."""
+"""Django settings. What an operator may change comes from the environment through `env`: docs/operations.md."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ TEMPLATES = [
     },
 ]
 
-# Data -----------------------------------------------------------------------------------------------------------
+# Data ---
 DATABASES: dict[str, Any] = {
     "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE takes the write lock when a transaction opens: a read that later turns into a write can otherwise
-    # fail at once with "database is locked", whatever the timeout (https://www.sqlite.org/isolation.html).
+    # IMMEDIATE takes the write lock when a transaction opens: a read that later turns into a write can
+    # otherwise fail at once with "database is locked", whatever the timeout (https://www.sqlite.org/isolation.html).
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
@@ -85,7 +85,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-# People ---------------------------------------------------------------------------------------------------------
+# People ---
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -106,7 +106,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 
-# Safety ---------------------------------------------------------------------------------------------------------
+# Safety ---
 BEHIND_HTTPS = flag("BEHIND_HTTPS", False)
 if BEHIND_HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -128,14 +128,14 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
-# The work queue ---------------------------------------------------------------------------------------------------
+# The work queue ---
 BROKER_SOCKET = socket_path(VAR_DIR)
 REDIS_URL = env.str("REDIS_URL", default="")
 EMBEDDED_BROKER = not REDIS_URL
 if EMBEDDED_BROKER:
     REDIS_URL = f"unix://{BROKER_SOCKET}"
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
-# Redelivery only matters for what died with its worker. Runs are owed by the database and swept every half minute,
+# Redelivery only matters for what died with its worker. Runs are owed by the database and swept often,
 # and a task that arrives twice finds its items claimed, so the broker's own timeout can be generous.
 VISIBILITY_TIMEOUT_S = whole_number("CELERY_VISIBILITY_TIMEOUT", 900, 5, 86_400)
 # kombu looks for lost tasks only every 10 intervals of 10 s unless told otherwise.
@@ -172,7 +172,7 @@ CELERY_TASK_ROUTES = {
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_SOFT_TIME_LIMIT = 570
 SWEEP_EVERY_S = whole_number("POSTERSITE_SWEEP_EVERY", 15, 1, 3_600)
-# A claim older than this belongs to a worker that died: far above the slowest single item (a fetch deadline of 60 s).
+# A claim older than this belongs to a worker that died: far above the slowest item (a fetch may take 60 s).
 CLAIM_LEASE_S = whole_number("POSTERSITE_CLAIM_LEASE", 120, 2, 3_600)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
@@ -183,7 +183,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
-# The catalogue ------------------------------------------------------------------------------------------------
+# The catalogue ---
 WEIGHTS_DIR = Path(env.str("POSTERSITE_WEIGHTS", default=str(VAR_DIR / "weights")))
 EXPORTS_DIR = VAR_DIR / "extractors"
 MODELS_DIR = VAR_DIR / "models"
@@ -195,7 +195,7 @@ EXTRACTORS = env.list("POSTERSITE_EXTRACTORS", default=[])
 INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None
 # Sites differ in what they permit, so no page is scraped until the operator has switched its source on.
 POSTER_SOURCES = env.list("POSTERSITE_POSTER_SOURCES", default=[])
-# Base URL of a replica site on loopback (the sample catalogue, tests). Every poster source is then read from there.
+# Base URL of a replica site on loopback (sample catalogue, tests): every poster source is then read there.
 REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")
 REQUESTS_PER_SECOND = decimal("POSTERSITE_REQUESTS_PER_SECOND", 1.0, 0.01, 1000.0)

@@ -39,11 +39,11 @@ class Movie(models.Model):
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     overview = models.TextField(blank=True)
     franchise = models.CharField(max_length=200, blank=True, db_index=True)
-    # Ids of the sites a poster can be fetched from; local_id is the operator's own (a CSV's id, a file's path).
-    imdb_id = models.CharField("IMDb id", max_length=12, null=True, blank=True, unique=True)  # noqa: DJ001
+    # Ids of the sites a poster can be fetched from; local_id is the operator's own (a CSV's, a path).
+    imdb_id = models.CharField("IMDb id", max_length=12, null=True, blank=True, unique=True)
     tmdb_id = models.PositiveIntegerField("TMDB id", null=True, blank=True, unique=True)
     movielens_id = models.PositiveIntegerField("MovieLens id", null=True, blank=True, unique=True)
-    local_id = models.CharField(max_length=300, null=True, blank=True, unique=True)  # noqa: DJ001
+    local_id = models.CharField(max_length=300, null=True, blank=True, unique=True)
     genres_locked = models.BooleanField(
         default=False, help_text="A person has set this movie's genres: imports leave them alone."
     )
@@ -76,15 +76,15 @@ class Movie(models.Model):
     def __str__(self) -> str:
         return f"{self.title} ({self.year})" if self.year else self.title
 
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:movie", args=[self.pk])
+
     def clean(self) -> None:
         self.imdb_id = self.imdb_id or None
         self.local_id = self.local_id or None
 
-    def get_absolute_url(self) -> str:
-        return reverse("catalog:movie", args=[self.pk])
-
     @property
-    def primary_poster(self):  # noqa: ANN201  (Poster | None; importing it here would be circular)
+    def primary_poster(self):
         """The poster shown for this movie, or None. Uses a prefetch of `posters` where there is one."""
         posters = list(self.posters.all())
         return next((poster for poster in posters if poster.is_primary), posters[0] if posters else None)

@@ -13,7 +13,7 @@ from .poster import Poster
 
 
 class Run(models.Model):
-    """A long step asked for by a person, a command or a schedule. The database, not the broker, knows what it owes."""
+    """A long step somebody asked for. The database, not the broker, knows what it still owes."""
 
     class Kind(models.TextChoices):
         IMPORT = "import", "Import titles"
@@ -105,7 +105,7 @@ class Run(models.Model):
 
 
 class RunItem(models.Model):
-    """One unit of a run: a movie to fetch or label, a poster to embed, or (both empty) the run's single job."""
+    """One unit of a run: a movie to fetch or label, a poster to embed, or (both empty) its single job."""
 
     class State(models.TextChoices):
         PENDING = "pending", "pending"

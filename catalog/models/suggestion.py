@@ -71,7 +71,7 @@ class DecisionQuerySet(models.QuerySet["ReviewDecision"]):
 
 
 class ReviewDecision(models.Model):
-    """Who decided what about a suggestion, and the score and threshold they saw. Append-only, also in the database."""
+    """Who decided what, and the score and threshold they saw. Append-only, also in the database."""
 
     class Verdict(models.TextChoices):
         ACCEPTED = "accepted", "accepted"
