@@ -1,0 +1,108 @@
+"""Every mode, profile and orientation ends as the same upright sRGB picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from ml.images import load_pixels, open_safely
+
+from .drawings import drawing, encoded
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).astype(int)
+
+
+def test_a_grey_picture_has_three_equal_channels():
+    opened = pixels(open_safely(encoded(drawing().convert("L"), "PNG")))
+    assert opened.shape == (300, 200, 3)
+    assert np.ptp(opened, axis=2).max() == 0
+
+
+def test_sixteen_bit_grey_keeps_its_range():
+    ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    opened = pixels(open_safely(encoded(Image.fromarray(ramp), "PNG")))
+    assert np.abs(opened[..., 0] - ramp / 257).max() <= 0.5 + 1e-9
+    assert opened.max() == 255 and opened.min() == 0
+
+
+def test_one_bit_and_palette_pictures_keep_their_colours():
+    bits = drawing().convert("1")
+    assert np.array_equal(pixels(open_safely(encoded(bits, "PNG")))[..., 0], pixels(bits.convert("L")))
+    palette = drawing().quantize(32)
+    assert np.array_equal(pixels(open_safely(encoded(palette, "PNG"))), pixels(palette.convert("RGB")))
+
+
+def test_transparency_is_laid_on_white():
+    picture = Image.new("RGBA", (32, 32), (200, 0, 0, 0))
+    picture.paste((10, 20, 30, 255), (0, 0, 16, 32))
+    picture.paste((0, 0, 0, 51), (0, 24, 32, 32))
+    opened = pixels(open_safely(encoded(picture, "PNG")))
+    assert tuple(opened[5, 5]) == (10, 20, 30)
+    assert tuple(opened[5, 25]) == (255, 255, 255)
+    assert np.abs(opened[28, 25] - 204).max() <= 1
+
+
+def test_a_transparent_palette_entry_is_white_too():
+    picture = Image.new("P", (32, 32), 1)
+    picture.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
+    picture.paste(0, (0, 0, 16, 32))
+    opened = pixels(open_safely(encoded(picture, "PNG", transparency=0)))
+    assert tuple(opened[5, 5]) == (255, 255, 255)
+    assert tuple(opened[5, 25]) == (0, 0, 255)
+
+
+def test_cmyk_jpeg_becomes_the_same_colours():
+    original = drawing()
+    opened = open_safely(encoded(original.convert("CMYK"), "JPEG", quality=98))
+    assert opened.mode == "RGB"
+    assert np.abs(pixels(opened) - pixels(original)).mean() < 4
+
+
+def test_a_wide_profile_is_converted_and_a_broken_one_is_ignored():
+    original = drawing()
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert np.array_equal(pixels(open_safely(encoded(original, "PNG", icc_profile=lab))), pixels(original))
+    broken = open_safely(encoded(original, "PNG", icc_profile=b"not a profile" * 20))
+    assert np.array_equal(pixels(broken), pixels(original))
+    xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    assert open_safely(encoded(original, "PNG", icc_profile=xyz)).mode == "RGB"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_orientation_is_applied(orientation, kind):
+    upright = drawing(size=(160, 240))
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(undo[orientation]) if orientation in undo else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(stored, kind, exif=exif, quality=95)
+    opened = open_safely(data)
+    assert opened.size == upright.size
+    assert np.abs(pixels(opened) - pixels(upright)).mean() < 4
+    assert not opened.getexif() and not opened.info
+    small = load_pixels(data, (48, 32))
+    assert np.abs(small - pixels(upright.resize((32, 48), Image.Resampling.BILINEAR))).mean() < 6
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_a_senseless_orientation_is_ignored(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert open_safely(encoded(drawing(), exif=exif)).size == (200, 300)
+
+
+def test_broken_exif_does_not_cost_the_picture():
+    data = encoded(drawing(), exif=b"Exif\0\0II*\0\xff\xff\xff\xff junk")
+    assert open_safely(data).size == (200, 300)
