@@ -1,4 +1,4 @@
-"""Django settings. What an operator may change comes from the environment through `env`: docs/operations.md."""
+"""Django settings; what an operator may change comes from the environment, see docs/operations.md."""
 
 from __future__ import annotations
 
@@ -162,8 +162,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "io"
 CELERY_TASK_ROUTES = {
-    "catalog.tasks.scrape_movie": {"queue": "io"},
-    "catalog.tasks.import_titles": {"queue": "io"},
+    "catalog.tasks.scrape_posters": {"queue": "io"},
     "catalog.tasks.sweep": {"queue": "io"},
     "catalog.tasks.embed_posters": {"queue": "ml"},
     "catalog.tasks.label_movies": {"queue": "ml"},

@@ -50,6 +50,8 @@ class Run(models.Model):
     message = models.TextField(blank=True, help_text="what happened, in a sentence")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    # When an item was last claimed or finished: a live run that stands still has lost its tasks.
+    moved_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -131,6 +133,8 @@ class RunItem(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     # Which claim holds the item: a worker whose claim was taken over can no longer finish it.
     claim = models.UUIDField(null=True, blank=True)
+    # Host and process of that claim, so that a sweep on the same host sees at once that it died.
+    claimed_by = models.CharField(max_length=120, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)
 
