@@ -61,14 +61,29 @@ def test_cmyk_jpeg_becomes_the_same_colours():
     assert np.abs(pixels(opened) - pixels(original)).mean() < 4
 
 
-def test_a_wide_profile_is_converted_and_a_broken_one_is_ignored():
+def exchanged_profile() -> bytes:
+    """A colour profile, made from sRGB, whose red primary is blue and whose blue is red."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    renamed = srgb.replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))
+    return renamed.replace(b"rXYZ", b"tmp!", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"tmp!", b"bXYZ", 1)
+
+
+def test_an_embedded_profile_is_converted_to_srgb():
     original = drawing()
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert np.array_equal(pixels(open_safely(encoded(original, "PNG", icc_profile=lab))), pixels(original))
-    broken = open_safely(encoded(original, "PNG", icc_profile=b"not a profile" * 20))
-    assert np.array_equal(pixels(broken), pixels(original))
-    xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
-    assert open_safely(encoded(original, "PNG", icc_profile=xyz)).mode == "RGB"
+    opened = open_safely(encoded(original, "PNG", icc_profile=exchanged_profile()))
+    assert np.abs(pixels(opened) - pixels(original)[..., ::-1]).mean() < 3
+
+
+def test_a_plain_or_broken_or_unfitting_profile_leaves_the_picture_as_it_is():
+    original = drawing()
+    for profile in (
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        b"not a profile" * 20,
+    ):
+        opened = open_safely(encoded(original, "PNG", icc_profile=profile))
+        assert np.array_equal(pixels(opened), pixels(original))
+    opened = open_safely(encoded(original.convert("L"), "PNG", icc_profile=exchanged_profile()))
+    assert np.array_equal(pixels(opened)[..., 0], pixels(original.convert("L")))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import threading
 import zlib
@@ -75,7 +74,9 @@ def test_a_web_page_is_called_one():
         open_safely(b"  <html><head></head></html>")
 
 
-@pytest.mark.parametrize("data", [png_claiming(60_000, 60_000), png_claiming(12_000, 9_000)])
+@pytest.mark.parametrize(
+    "data", [png_claiming(60_000, 60_000), png_claiming(12_000, 9_000)], ids=["huge", "large"]
+)
 def test_a_decompression_bomb_is_refused_before_decoding(data):
     assert reason_for(data) == "too_many_pixels"
 
@@ -135,7 +136,7 @@ def test_a_truncated_file_is_refused(kind, share):
 @settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=400),
-    st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF"]),
+    st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBPVP8X"]),
 )
 def test_random_bytes_raise_nothing_but_image_rejected(body, signature):
     with pytest.raises(ImageRejected):
@@ -200,4 +201,3 @@ def test_the_picture_does_not_depend_on_the_buffer_it_came_from():
     before = np.asarray(image).copy()
     data[:] = b"\0" * len(data)
     assert np.array_equal(np.asarray(image), before)
-    assert isinstance(image, Image.Image) and io.BytesIO(encoded(image))

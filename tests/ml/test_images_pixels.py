@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,7 +59,7 @@ def test_nearest_is_what_keras_load_img_does():
 
 def test_an_unknown_filter_is_refused():
     with pytest.raises(ValueError, match="bilinear"):
-        load_pixels(encoded(drawing()), (32, 32), resize="cubic")
+        load_pixels(encoded(drawing()), (32, 32), resize="cubic")  # type: ignore[arg-type]
 
 
 def test_fit_width_shrinks_in_proportion_and_never_enlarges():
@@ -74,9 +76,9 @@ def test_encoded_jpeg_carries_only_pixels():
     exif = Image.Exif()
     exif[0x010E] = "a secret"
     source = encoded(drawing(), exif=exif, comment=b"another secret")
-    stored = encode_jpeg(Image.open(__import__("io").BytesIO(source)))
+    stored = encode_jpeg(Image.open(io.BytesIO(source)))
     assert b"secret" not in stored
-    assert not Image.open(__import__("io").BytesIO(stored)).getexif()
+    assert not Image.open(io.BytesIO(stored)).getexif()
     again = open_safely(stored)
     assert np.abs(np.asarray(again).astype(int) - np.asarray(drawing()).astype(int)).mean() < 4
 
