@@ -4,6 +4,7 @@ from .embedding import Embedding, Extractor
 from .genre_model import GenreModel
 from .movie import Genre, Movie, MovieGenre
 from .poster import Poster
+from .review_queue import ReviewQueue
 from .run import Run, RunItem
 from .suggestion import ReviewDecision, Suggestion
 
@@ -16,6 +17,7 @@ __all__ = [
     "MovieGenre",
     "Poster",
     "ReviewDecision",
+    "ReviewQueue",
     "Run",
     "RunItem",
     "Suggestion",
