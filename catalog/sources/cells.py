@@ -1,0 +1,118 @@
+"""From one CSV cell to one checked value: ids, years, titles, lists of genres."""
+
+import re
+import unicodedata
+
+from .genre_names import canonical_genre
+
+FIRST_YEAR, LAST_YEAR = 1870, 2100
+LONGEST_TITLE = 500
+LONGEST_OVERVIEW = 10_000
+LONGEST_LOCAL_ID = 255
+MOST_GENRES = 50
+LARGEST_ID = 2**31 - 1
+
+_IMDB_ID = re.compile(r"tt[0-9]{7,10}", re.ASCII)
+
+
+class BadCell(ValueError):
+    """A cell that cannot be what its column says; the message is a reason to show."""
+
+
+def tidy(text: str) -> str:
+    """`text` with every run of white space (line breaks, non-breaking spaces) as one space, in NFC."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def title_in(text: str, column: str = "title") -> str:
+    """A title; raises BadCell when it is empty, over LONGEST_TITLE, or holds control characters."""
+    title = tidy(text)
+    if not title:
+        raise BadCell(f"the {column} is empty")
+    if len(title) > LONGEST_TITLE:
+        raise BadCell(f"the {column} has {len(title)} characters; {LONGEST_TITLE} is the most")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in title):
+        raise BadCell(f"the {column} holds control characters")
+    return title
+
+
+def prose_in(text: str) -> str:
+    """A description, tidied; cut at LONGEST_OVERVIEW, since a long one is no reason to lose the title."""
+    return "".join(c for c in tidy(text)[:LONGEST_OVERVIEW] if unicodedata.category(c) not in ("Cc", "Cs"))
+
+
+def name_in(text: str, column: str) -> str:
+    """An optional name (a franchise, an original title): like `title_in`, but empty is "" and fine."""
+    return title_in(text, column) if text.strip() else ""
+
+
+def year_in(text: str, column: str = "year") -> int | None:
+    """A year, None when empty. Spreadsheets' "2009.0" is 2009; outside 1870 to 2100 raises BadCell."""
+    text = text.strip()
+    if not text or text.casefold() in ("nan", "null", "none", "\\n"):
+        return None
+    if not (found := re.fullmatch(r"([0-9]{4})(?:\.0+)?", text)):
+        raise BadCell(f"the {column} {text[:40]!r} is not a year")
+    return checked_year(int(found[1]), column)
+
+
+def checked_year(year: int, column: str = "year") -> int:
+    """`year` itself; raises BadCell outside 1870 to 2100."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise BadCell(f"the {column} {year} is outside {FIRST_YEAR} to {LAST_YEAR}")
+    return year
+
+
+def imdb_id_in(text: str, column: str = "imdb_id") -> str | None:
+    """An IMDb id such as "tt0114709", None when empty; digits alone (MovieLens) are padded to seven."""
+    text = text.strip()
+    if not text:
+        return None
+    if re.fullmatch(r"[0-9]{1,10}", text) and int(text):
+        return f"tt{int(text):07d}"
+    if is_imdb_id(text.lower()):
+        return text.lower()
+    raise BadCell(f"the {column} {text[:40]!r} is not an IMDb id such as tt0114709")
+
+
+def is_imdb_id(text: str) -> bool:
+    return bool(_IMDB_ID.fullmatch(text))
+
+
+def number_in(text: str, column: str) -> int | None:
+    """A positive id that fits the database, None when empty ("862.0" is 862)."""
+    text = text.strip()
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{1,12})(?:\.0+)?", text)
+    if not found or not 0 < int(found[1]) <= LARGEST_ID:
+        raise BadCell(f"the {column} {text[:40]!r} is not a positive whole number")
+    return int(found[1])
+
+
+def local_id_in(text: str, column: str = "id") -> str | None:
+    """An id of somebody's own catalogue, None when empty."""
+    text = tidy(text)
+    if len(text) > LONGEST_LOCAL_ID:
+        raise BadCell(f"the {column} has {len(text)} characters; {LONGEST_LOCAL_ID} is the most")
+    if not text.isprintable():
+        raise BadCell(f"the {column} holds control characters")
+    return text or None
+
+
+def genres_in(text: str) -> tuple[str, ...]:
+    """The canonical genres of a cell split by pipes, else by commas or semicolons; no repeats, in order."""
+    if "|" in text:
+        return canonical_genres(text.split("|"))
+    return canonical_genres(re.split(r"[,;]", text))
+
+
+def canonical_genres(names: list[str]) -> tuple[str, ...]:
+    """Each name once, canonical, in the order given; raises BadCell on an impossible name."""
+    if len(names) > MOST_GENRES:
+        raise BadCell(f"{len(names)} genres; {MOST_GENRES} is the most")
+    try:
+        genres = [canonical_genre(name) for name in names]
+    except ValueError as error:
+        raise BadCell(str(error)) from None
+    return tuple(dict.fromkeys(genre for genre in genres if genre))

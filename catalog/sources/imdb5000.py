@@ -1,0 +1,43 @@
+"""Titles from movie_metadata.csv, the "IMDB 5000 Movie Dataset": ids in links, rows that repeat."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from .cells import BadCell, genres_in, imdb_id_in, title_in, year_in
+from .csv_rows import Row, read_rows
+from .records import RejectedRow, TitleRecord
+from .repeats import Repeats
+
+_LINK = re.compile(r"/title/(tt[0-9]{7,10})(?![0-9])", re.ASCII)
+
+
+def read(path: Path) -> Iterator[TitleRecord | RejectedRow]:
+    """Stream the titles of a movie_metadata.csv; a film's second row is rejected as a repeat.
+
+    Raises SourceError when the file is missing or lacks movie_imdb_link, movie_title or genres.
+    """
+    repeats = Repeats()
+    for row in read_rows(path, needs=[{"movie_imdb_link"}, {"movie_title"}, {"genres"}]):
+        if isinstance(row, RejectedRow):
+            yield row
+            continue
+        try:
+            record = _record(row)
+            repeats.refuse_any(row.line, record)
+        except BadCell as error:
+            yield row.rejected(error)
+        else:
+            yield record
+
+
+def _record(row: Row) -> TitleRecord:
+    link = row.cell("movie_imdb_link")
+    if not (found := _LINK.search(link)):
+        raise BadCell(f"the movie_imdb_link {link[:80]!r} holds no IMDb id")
+    return TitleRecord(
+        title=title_in(row.cell("movie_title"), "movie_title"),
+        year=year_in(row.cell("title_year"), "title_year"),
+        genres=genres_in(row.cell("genres")),
+        imdb_id=imdb_id_in(found[1]),
+    )

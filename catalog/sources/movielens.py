@@ -1,0 +1,132 @@
+"""Titles from a MovieLens folder: movies.csv, joined with links.csv for the IMDb and TMDB ids.
+
+The format is described in the README.txt of each archive (https://grouplens.org/datasets/movielens/).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .cells import BadCell, checked_year, genres_in, imdb_id_in, number_in, title_in
+from .csv_rows import Row, read_rows
+from .records import RejectedRow, SourceError, TitleRecord
+from .repeats import Repeats
+
+_YEAR = re.compile(r"\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\s*\)$")
+_ARTICLES = "The|An?|Le|La|Les|L'|L’|Une?|Der|Die|Das|Eine?|El|Los|Las|Una|Il|Gli|Lo|I|De|Het|Den|Det"
+# Up to an opening parenthesis, so that "Avventura, L' (Adventure, The)" has two articles to move.
+_ARTICLE_LAST = re.compile(rf"(?P<name>[^()]+?), (?P<article>{_ARTICLES})(?P<after>\s*(?=[()]|$))")
+_AKA = re.compile(r"(?P<lead>\s*)(?P<aka>a\.?k\.?a\.?:? +)?(?P<name>.*)", re.IGNORECASE | re.DOTALL)
+
+
+def read(directory: Path) -> Iterator[TitleRecord | RejectedRow]:
+    """Stream the titles of a MovieLens folder; `genres` is () for "(no genres listed)".
+
+    A year in the title goes to `year` and articles come back to the front ("American President, The" is
+    "The American President"); `original_title` then holds MovieLens' own words, without the year.
+    links.csv may be missing. A bad or repeated id in it is reported, and the title is kept without it.
+
+    Raises SourceError when movies.csv is missing or is no MovieLens file.
+    """
+    movies = directory / "movies.csv"
+    if not movies.is_file():
+        raise SourceError(
+            f"{directory} holds no movies.csv; give the folder that an archive of MovieLens unpacks to"
+        )
+    links = _Links()
+    if (directory / "links.csv").is_file():
+        yield from _read_links(directory / "links.csv", links)
+    repeats = Repeats()
+    for row in read_rows(movies, needs=[{"movieid"}, {"title"}, {"genres"}]):
+        if isinstance(row, RejectedRow):
+            yield row
+            continue
+        try:
+            record = _record(row, links)
+            repeats.refuse_any(row.line, record)
+        except BadCell as error:
+            yield row.rejected(error)
+        else:
+            yield record
+
+
+def split_title(text: str) -> tuple[str, int | None, str]:
+    """(title, year or None, MovieLens' own words when the title differs from them or "").
+
+    Raises BadCell for an empty title and for a year outside 1870 to 2100.
+    """
+    words = title_in(text)
+    year = None
+    if found := _YEAR.search(words):
+        year = checked_year(int(found[1]))
+        words = title_in(words[: found.start()])
+    title = _ARTICLE_LAST.sub(_article_first, words)
+    return title, year, words if title != words else ""
+
+
+def _article_first(found: re.Match[str]) -> str:
+    article = found["article"]
+    space = "" if article.endswith(("'", "’")) else " "
+    parts = _AKA.fullmatch(found["name"])
+    assert parts  # noqa: S101 - the pattern matches every text
+    return f"{parts['lead']}{parts['aka'] or ''}{article}{space}{parts['name']}{found['after']}"
+
+
+@dataclass
+class _Links:
+    imdb: dict[int, str] = field(default_factory=dict)
+    tmdb: dict[int, int] = field(default_factory=dict)
+
+
+def _record(row: Row, links: _Links) -> TitleRecord:
+    movie_id = _movie_id(row)
+    title, year, words = split_title(row.cell("title"))
+    return TitleRecord(
+        title=title,
+        year=year,
+        genres=genres_in(row.cell("genres")),
+        imdb_id=links.imdb.get(movie_id),
+        tmdb_id=links.tmdb.get(movie_id),
+        movielens_id=movie_id,
+        original_title=words,
+    )
+
+
+def _read_links(path: Path, links: _Links) -> Iterator[RejectedRow]:
+    imdb_owners: dict[str, int] = {}
+    tmdb_owners: dict[int, int] = {}
+    for row in read_rows(path, needs=[{"movieid"}, {"imdbid"}, {"tmdbid"}]):
+        if isinstance(row, RejectedRow):
+            yield row
+            continue
+        try:
+            movie_id = _movie_id(row)
+        except BadCell as error:
+            yield row.rejected(error)
+            continue
+        try:
+            imdb_id = imdb_id_in(row.cell("imdbid"), "imdbId")
+            if imdb_id and _is_free(imdb_id, imdb_owners.setdefault(imdb_id, movie_id), movie_id, "imdbId"):
+                links.imdb[movie_id] = imdb_id
+        except BadCell as error:
+            yield row.rejected(f"{error}; the title is kept without it")
+        try:
+            tmdb_id = number_in(row.cell("tmdbid"), "tmdbId")
+            if tmdb_id and _is_free(tmdb_id, tmdb_owners.setdefault(tmdb_id, movie_id), movie_id, "tmdbId"):
+                links.tmdb[movie_id] = tmdb_id
+        except BadCell as error:
+            yield row.rejected(f"{error}; the title is kept without it")
+
+
+def _is_free(external_id: str | int, owner: int, movie_id: int, column: str) -> bool:
+    if owner != movie_id:
+        raise BadCell(f"the {column} {external_id} already belongs to movieId {owner}")
+    return True
+
+
+def _movie_id(row: Row) -> int:
+    movie_id = number_in(row.cell("movieid"), "movieId")
+    if movie_id is None:
+        raise BadCell("the movieId is empty")
+    return movie_id

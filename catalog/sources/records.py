@@ -1,0 +1,57 @@
+"""What a title source yields: a title, or a row that could not be one and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SHOWN_CHARACTERS = 200
+
+
+class SourceError(ValueError):
+    """A whole file cannot be imported; the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TitleRecord:
+    """One title as its source gives it, ids and genre names checked and canonical.
+
+    `genres == ()` means the source left the title untagged. `local_id` identifies a title of a catalogue
+    that has no public id, and is unique within one file. `poster_path` is an existing image, set only when
+    the source is a folder.
+    """
+
+    title: str
+    year: int | None = None
+    genres: tuple[str, ...] = ()
+    imdb_id: str | None = None
+    tmdb_id: int | None = None
+    movielens_id: int | None = None
+    local_id: str | None = None
+    original_title: str = ""
+    overview: str = ""
+    franchise: str = ""
+    poster_path: Path | None = None
+
+    @property
+    def untagged(self) -> bool:
+        return not self.genres
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that was not imported, or not wholly: where it starts, why, and how it begins."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
+def shortened(text: str) -> str:
+    """`text` on one line, printable, and at most SHOWN_CHARACTERS long."""
+    flat = "".join(c if c.isprintable() else " " for c in text[: SHOWN_CHARACTERS * 2]).strip()
+    if len(flat) > SHOWN_CHARACTERS or len(text) > SHOWN_CHARACTERS * 2:
+        return flat[: SHOWN_CHARACTERS - 1] + "…"
+    return flat
