@@ -1,0 +1,246 @@
+"""One polite GET: guarded, paced, within robots.txt, retried with care, and capped in bytes and time."""
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+import redis.exceptions
+import requests
+from redis import Redis
+
+from .answer import Answer, ask
+from .clock import Clock
+from .errors import Deadline, Denied, FetchError, NotFound, Refused, RobotsDisallow, ServerTrouble, TryLater
+from .guard import GuardedAdapter, check_url, host_key
+from .pacing import Pacer, pacer_on
+from .policy import FetchPolicy
+from .robots import (
+    CLOSED,
+    CLOSED_S,
+    FREE,
+    LARGEST_BYTES,
+    REMEMBERED_S,
+    Robots,
+    RobotsMemory,
+    read_robots,
+    robots_on,
+)
+
+_HELD = 0.05  # seconds; less of a slow-down left than this is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One answer. With `status` 304 the body is empty: what the validators named is still good.
+
+    `headers` have lower-case names; `content_type` is lower case and without parameters.
+    """
+
+    url: str
+    final_url: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    content_type: str
+    etag: str | None
+    last_modified: str | None
+
+
+class PoliteClient:
+    """Fetches by one policy. Cookies are not kept, proxies and .netrc of the environment not used.
+
+    `pacer` and `robots` are shared with other clients of the same hosts; without them this process has its
+    own (`polite_client` takes both from one Redis). Threads may share a client.
+    """
+
+    def __init__(
+        self,
+        policy: FetchPolicy,
+        pacer: Pacer | None = None,
+        robots: RobotsMemory | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.policy = policy
+        self._pacer = pacer or pacer_on(None)
+        self._robots = robots or robots_on(None)
+        self._clock = clock or Clock()
+        self._adapters = {scheme: GuardedAdapter(policy, scheme) for scheme in policy.schemes}
+
+    def __enter__(self) -> "PoliteClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections kept for reuse; the client still works afterwards."""
+        for adapter in self._adapters.values():
+            adapter.close()
+
+    def get(
+        self, url: str, *, accept: str = "*/*", etag: str | None = None, last_modified: str | None = None
+    ) -> Fetched:
+        """Fetch `url`; with `etag` or `last_modified` of an earlier answer the status may be 304.
+
+        Raises a FetchError, whose `retryable` says whether the same call may succeed later: NotFound (404,
+        410), Refused (no allowed address, or a redirect to one), RobotsDisallow, Denied (other 4xx),
+        TooLarge, Deadline, TryLater (429, 503 with Retry-After, a turn beyond the deadline), ServerTrouble,
+        Truncated.
+        """
+        headers = {"User-Agent": self.policy.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"}
+        if etag and etag.isprintable() and etag.isascii():
+            headers["If-None-Match"] = etag
+        if last_modified and last_modified.isprintable() and last_modified.isascii():
+            headers["If-Modified-Since"] = last_modified
+        with _shared_memory_of(url):
+            return self._follow(url, headers, self._clock.monotonic() + self.policy.deadline_s)
+
+    def _follow(
+        self, url: str, headers: Mapping[str, str], deadline: float, for_robots: bool = False
+    ) -> Fetched:
+        hop = url
+        seen: set[str] = set()
+        while len(seen) <= self.policy.max_redirects:
+            check_url(hop, self.policy)
+            seen.add(hop)
+            if self.policy.robots and not for_robots:
+                self._obey_robots(hop, deadline)
+            answer = self._ask_until_answered(hop, headers, deadline, for_robots)
+            if answer.location is None:
+                return _fetched(url, answer)
+            hop = urljoin(hop, answer.location).partition("#")[0]
+            if hop in seen:
+                raise ServerTrouble(url, "it redirects in a circle", retryable=False, status=answer.status)
+        raise ServerTrouble(
+            url, f"it redirects more than {self.policy.max_redirects} times", retryable=False, status=302
+        )
+
+    def _ask_until_answered(
+        self, url: str, headers: Mapping[str, str], deadline: float, for_robots: bool
+    ) -> Answer:
+        attempt = 1
+        while True:
+            self._take_turn(url, deadline)
+            try:
+                return self._ask_once(url, headers, deadline, for_robots)
+            except TryLater as error:
+                # Everyone waits: the site has told one of us for all. The wait is in the next turn.
+                self._pacer.slow_down(host_key(url), error.retry_after_s)
+                if attempt >= self.policy.max_attempts:
+                    raise
+            except FetchError as error:
+                pause = random.uniform(0, self._backoff_s(attempt))  # noqa: S311 - jitter, no secret
+                out_of_time = self._clock.monotonic() + pause >= deadline
+                if not error.retryable or attempt >= self.policy.max_attempts or out_of_time:
+                    raise
+                self._clock.sleep(pause)
+            attempt += 1
+
+    def _ask_once(self, url: str, headers: Mapping[str, str], deadline: float, for_robots: bool) -> Answer:
+        remaining = deadline - self._clock.monotonic()
+        if remaining <= 0:
+            raise self._too_late(url)
+        try:
+            request = requests.Request("GET", url, headers=dict(headers)).prepare()
+        except requests.RequestException as error:
+            raise Refused(url, f"it is not a valid address: {error}") from error
+        return ask(
+            self._adapters[urlsplit(url).scheme],
+            request,
+            self.policy,
+            remaining_s=remaining,
+            now=self._clock.wall(),
+            body_limit=LARGEST_BYTES if for_robots else self.policy.max_bytes,
+            cut_body=for_robots,
+        )
+
+    def _take_turn(self, url: str, deadline: float) -> None:
+        host = host_key(url)
+        interval = self._interval_s(url)
+        while True:
+            remaining = deadline - self._clock.monotonic()
+            if remaining <= 0:
+                raise self._too_late(url)
+            wait = self._pacer.reserve(host, interval, longest_s=remaining)
+            if wait > remaining:
+                raise TryLater(
+                    url, f"its host may be asked again in {wait:.0f} s; come back then", retry_after_s=wait
+                )
+            if wait > 0:
+                self._clock.sleep(wait)
+            if self._pacer.held_s(host) < _HELD:
+                return
+
+    def _interval_s(self, url: str) -> float:
+        known = self._robots.get(_origin(url)) if self.policy.robots else None
+        asked = known.interval_s(self.policy.robots_name) if known else 0.0
+        return max(self.policy.min_interval_s, min(asked, self.policy.max_crawl_delay_s))
+
+    def _obey_robots(self, url: str, deadline: float) -> None:
+        robots = self._robots.get(_origin(url)) or self._fetch_robots(_origin(url), deadline)
+        if robots == CLOSED:
+            raise RobotsDisallow(
+                url,
+                "the site's robots.txt cannot be read now, which forbids everything for a while",
+                retryable=True,
+            )
+        if not robots.allows(url, self.policy.robots_name):
+            raise RobotsDisallow(url, f"the site's robots.txt forbids it to {self.policy.robots_name}")
+
+    def _fetch_robots(self, origin: str, deadline: float) -> Robots:
+        # RFC 9309, 2.3.1: 4xx leaves a site free, 5xx closes it, redirects are followed.
+        headers = {"User-Agent": self.policy.user_agent, "Accept": "text/plain, */*;q=0.5"}
+        try:
+            fetched = self._follow(f"{origin}/robots.txt", headers, deadline, for_robots=True)
+            robots, remembered_s = read_robots(fetched.body), REMEMBERED_S
+        except (NotFound, Denied):
+            robots, remembered_s = FREE, REMEMBERED_S
+        except Refused:  # it redirects to where we do not go
+            robots, remembered_s = CLOSED, CLOSED_S
+        except ServerTrouble as error:
+            if error.status is None:
+                raise  # no connection: that is about the host, not about its rules
+            robots, remembered_s = CLOSED, CLOSED_S
+        self._robots.put(origin, robots, remembered_s)
+        return robots
+
+    def _backoff_s(self, attempt: int) -> float:
+        return min(self.policy.backoff_s * 2.0 ** (attempt - 1), self.policy.max_backoff_s)
+
+    def _too_late(self, url: str) -> Deadline:
+        return Deadline(url, f"no answer within {self.policy.deadline_s:g} s; try again later")
+
+
+def polite_client(policy: FetchPolicy, redis_client: Redis | None = None) -> PoliteClient:
+    """A client that shares its pacing and what it knows of robots.txt through `redis_client`, if given."""
+    return PoliteClient(policy, pacer_on(redis_client), robots_on(redis_client))
+
+
+@contextlib.contextmanager
+def _shared_memory_of(url: str) -> Iterator[None]:
+    try:
+        yield
+    except redis.exceptions.RedisError as error:
+        raise FetchError(
+            url, f"the pacing shared by all workers (Redis) does not answer: {error}", retryable=True
+        ) from error
+
+
+def _origin(url: str) -> str:
+    return f"{urlsplit(url).scheme}://{host_key(url)}"
+
+
+def _fetched(url: str, answer: Answer) -> Fetched:
+    headers = answer.headers
+    return Fetched(
+        url=url,
+        final_url=answer.url,
+        status=answer.status,
+        headers=headers,
+        body=answer.body,
+        content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
+        etag=headers.get("etag"),
+        last_modified=headers.get("last-modified"),
+    )

@@ -1,0 +1,113 @@
+"""Nothing but the allowed hosts is ever connected to, whatever a page, a redirect or a DNS answer says.
+
+`requests-hardened` resolves a name once, refuses private addresses and connects to the very address that it
+checked, so a second DNS answer changes nothing. Ours is what it leaves open: the allow-list of schemes, hosts
+and ports, checked before every request and every redirect, and a few more networks.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests_hardened.ip_filter import InvalidIPAddress
+from requests_hardened.ip_filter_adapter import IPFilterAdapter
+
+from .cut_off import CutOffHTTPPool, CutOffHTTPSPool
+from .errors import Refused
+from .policy import FetchPolicy
+
+DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+
+# Beyond Python's own idea of "not global".
+_CLOSED_NETWORKS = tuple(
+    ip_network(network)
+    for network in (
+        "100.64.0.0/10",  # carrier-grade NAT
+        "192.88.99.0/24",  # 6to4 relays
+        "::/96",  # IPv4-compatible, deprecated
+        "::ffff:0:0:0/96",  # IPv4-translated
+        "64:ff9b::/96",  # NAT64: an IPv4 address inside
+        "64:ff9b:1::/48",  # local NAT64
+        "2001::/32",  # Teredo: an IPv4 address inside
+        "2002::/16",  # 6to4: an IPv4 address inside
+        "fec0::/10",  # site-local, deprecated
+    )
+)
+
+
+def check_url(url: str, policy: FetchPolicy) -> None:
+    """Raise Refused unless `url` has an allowed scheme, host and port, no user name and no odd character."""
+    if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
+        raise Refused(url, "it holds characters that no address has; it is not fetched")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Refused(url, "it is not a valid address; it is not fetched") from None
+    if parts.scheme not in policy.schemes:
+        raise Refused(url, f"only {' and '.join(policy.schemes)} may be fetched for {policy.name}")
+    if "@" in parts.netloc:
+        raise Refused(url, "an address with a user name is not fetched")
+    _check_host(url, parts.scheme, host, port, policy)
+
+
+def host_key(url: str) -> str:
+    """`host`, or `host:port` where the port is not its scheme's own: what pacing and robots.txt go by."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return host if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether `address` is one that the public internet routes to a single host, with no other inside it."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if any(address in network for network in _CLOSED_NETWORKS if network.version == address.version):
+        return False
+    return address.is_global and not (
+        address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
+    )
+
+
+class GuardedAdapter(IPFilterAdapter):
+    """A transport that connects to one policy's hosts only, at public addresses (or allowed loopback)."""
+
+    def __init__(self, policy: FetchPolicy, scheme: str) -> None:
+        super().__init__(is_https_proto=scheme == "https", allow_loopback=policy.allow_loopback)
+        self._policy = policy
+        self.poolmanager.pool_classes_by_scheme = {"http": CutOffHTTPPool, "https": CutOffHTTPSPool}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        url = request.url or ""
+        check_url(url, self._policy)
+        try:
+            host_params, pool_kwargs = super().build_connection_pool_key_attributes(request, verify, cert)
+        except InvalidIPAddress as error:
+            raise Refused(url, f"its host is at {error}, which is not a public address") from error
+        address = ip_address(str(host_params["host"]).strip("[]").partition("%")[0])
+        if not is_public(address) and not (self._policy.allow_loopback and _is_loopback(address)):
+            raise Refused(url, f"its host is at {address}, which is not a public address")
+        return host_params, pool_kwargs
+
+
+def _check_host(url: str, scheme: str, host: str | None, port: int | None, policy: FetchPolicy) -> None:
+    if not host:
+        raise Refused(url, "it names no host; it is not fetched")
+    name = f"[{host}]" if ":" in host else host
+    allowed = {f"{name}:{port}"} if port is not None else {name, f"{name}:{DEFAULT_PORTS[scheme]}"}
+    if port == DEFAULT_PORTS[scheme]:
+        allowed.add(name)
+    if not allowed & policy.hosts:
+        raise Refused(
+            url, f"{name} is not one of the hosts of {policy.name}: {', '.join(sorted(policy.hosts))}"
+        )
+
+
+def _is_loopback(address: IPv4Address | IPv6Address) -> bool:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback

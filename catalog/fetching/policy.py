@@ -1,0 +1,54 @@
+"""What one source may be fetched from, how fast, and how much."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FetchPolicy:
+    """The rules of one source; every number is a cap that the client never passes.
+
+    `hosts` are exact names, each with its scheme's own port unless written `host:port`. `allow_loopback` and
+    the scheme http are for the replica site and tests only. `user_agent` names the project and a contact, as
+    in "Postersite/0.1 (+https://example.org/contact)"; the part before "/" is the name robots.txt knows.
+    `deadline_s` holds for one `get` as a whole: its place in the queue, redirects, retries and the body.
+    """
+
+    name: str
+    hosts: frozenset[str]
+    user_agent: str
+    schemes: tuple[str, ...] = ("https",)
+    allow_loopback: bool = False
+    min_interval_s: float = 1.0
+    max_bytes: int = 10_000_000
+    deadline_s: float = 30.0
+    connect_timeout_s: float = 5.0
+    max_redirects: int = 3
+    max_attempts: int = 3
+    backoff_s: float = 0.5
+    max_backoff_s: float = 8.0
+    max_retry_after_s: float = 3600.0
+    max_crawl_delay_s: float = 30.0
+    robots: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.hosts:
+            raise ValueError(f"the fetch policy {self.name!r} allows no host")
+        if any(host != host.lower() or "/" in host or "@" in host for host in self.hosts):
+            raise ValueError(
+                f"the hosts of the fetch policy {self.name!r} must be lower-case names, not URLs: "
+                f"{', '.join(sorted(self.hosts))}"
+            )
+        if not set(self.schemes) <= {"http", "https"}:
+            raise ValueError(f"the fetch policy {self.name!r} may use http and https, not {self.schemes}")
+        if not self.robots_name or not self.user_agent.isprintable() or not self.user_agent.isascii():
+            raise ValueError(
+                f"the User-Agent of the fetch policy {self.name!r} must be plain text with a name"
+            )
+        for number in ("max_bytes", "deadline_s", "connect_timeout_s", "max_attempts"):
+            if getattr(self, number) <= 0:
+                raise ValueError(f"{number} of the fetch policy {self.name!r} must be above 0")
+
+    @property
+    def robots_name(self) -> str:
+        """The product token by which robots.txt addresses us (RFC 9309, 2.2.1)."""
+        return self.user_agent.partition("/")[0].strip()
