@@ -81,7 +81,7 @@ MEDIA_URL = "media/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_URL = "static/"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "catalog.storage.AtomicFileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -188,6 +188,8 @@ EXPORTS_DIR = VAR_DIR / "extractors"
 MODELS_DIR = VAR_DIR / "models"
 INDEX_DIR = VAR_DIR / "index"
 SAMPLE_DIR = VAR_DIR / "sample"
+# An empty catalogue is filled with invented films, so that a newcomer sees the whole path.
+SAMPLE = flag("POSTERSITE_SAMPLE", True)
 LOGS_DIR = VAR_DIR / "logs"
 # Empty means: every ConvNet whose weights are at hand, and raw pixels beside them.
 EXTRACTORS = env.list("POSTERSITE_EXTRACTORS", default=[])
