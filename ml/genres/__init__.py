@@ -1,0 +1,1 @@
+"""Which genres a poster suggests: training a head on frozen features, and scoring with it."""

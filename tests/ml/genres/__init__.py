@@ -1,0 +1,1 @@
+"""Tests of ml.genres, one file a behaviour."""
