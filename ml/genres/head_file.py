@@ -1,0 +1,197 @@
+"""How a genre head lies on disk: weights only in an .npz, facts and a digest in a .json beside it."""
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.genres.atomic_files import write_bytes, write_json
+from ml.genres.head import GenreHead, HeadWeights, ModelFileError
+
+FORMAT_VERSION = 1
+ARCHITECTURE = "dense-relu-dense-sigmoid"
+
+MAX_MANIFEST_BYTES = 1_000_000
+MAX_DIM = 1_000_000
+MAX_WEIGHTS = 1_000_000_000
+# Room for the .npy header of each array and the zip directory.
+OVERHEAD_BYTES = 100_000
+
+# What numpy and zipfile raise on a damaged or hostile archive; MemoryError is a header that claims too much.
+UNREADABLE = (
+    ValueError, OSError, EOFError, KeyError, OverflowError, MemoryError, SyntaxError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+AGAIN = "Train the genres again, or restore the file from a backup."
+
+
+def manifest_path(path: Path) -> Path:
+    """Where the manifest of the weights at `path` lies."""
+    return path.with_suffix(".json")
+
+
+def save_head(head: GenreHead, path: Path) -> str:
+    """Write `head` to `path` and its manifest beside it; returns the sha256 of the weights file.
+
+    Each file appears whole or not at all, the manifest last: a crash between the two leaves a pair that
+    `read_head` refuses instead of a wrong head. Raises OSError if the folder can't be written, ValueError for
+    a path not in .npz.
+    """
+    if path.suffix != ".npz":
+        raise ValueError(f"A genre head is saved as .npz, not as {path.name}.")
+    buffer = io.BytesIO()
+    arrays = {field.name: getattr(head.weights, field.name) for field in fields(HeadWeights)}
+    np.savez(buffer, allow_pickle=False, **arrays)
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    features, hidden, genres = head.weights.dims
+    write_bytes(path, content)
+    write_json(
+        manifest_path(path),
+        {
+            "format_version": FORMAT_VERSION,
+            "architecture": {"kind": ARCHITECTURE, "features": features, "hidden": hidden, "genres": genres},
+            "genres": list(head.genres),
+            "thresholds": list(head.thresholds),
+            "extractor": head.extractor,
+            "recipe": head.recipe,
+            "weights_file": path.name,
+            "weights_sha256": digest,
+        },
+    )
+    return digest
+
+
+def read_head(path: Path, sha256: str | None = None) -> GenreHead:
+    """Read and check what `save_head` wrote; see `ml.genres.head.load_head`."""
+    manifest = _read_manifest(manifest_path(path))
+    dims = _dims(manifest, manifest_path(path))
+    expected_bytes = 4 * sum(int(np.prod(shape)) for shape in HeadWeights.shapes(*dims).values())
+    content = _read_capped(path, expected_bytes + OVERHEAD_BYTES)
+    # The same bytes are hashed and parsed, so the file can't change between check and use.
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != manifest.get("weights_sha256"):
+        raise ModelFileError(
+            f"The weights in {path} are not those its manifest describes (sha256 {digest[:12]}...): "
+            f"the file was damaged or replaced. {AGAIN}"
+        )
+    if sha256 is not None and digest != sha256:
+        raise ModelFileError(
+            f"The weights in {path} have sha256 {digest[:12]}..., and {sha256[:12]}... was recorded when "
+            f"they were trained: another file lies in its place. {AGAIN}"
+        )
+    arrays = _read_arrays(path, content, dims)
+    try:
+        return GenreHead(
+            weights=HeadWeights(**arrays),
+            genres=tuple(manifest["genres"]),
+            thresholds=tuple(float(value) for value in manifest["thresholds"]),
+            extractor=manifest["extractor"],
+            recipe=manifest["recipe"],
+        )
+    except ValueError as error:
+        raise ModelFileError(f"The genre model in {path} makes no sense: {error} {AGAIN}") from error
+
+
+def _read_capped(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"The genre model's file {path} is missing. {AGAIN}") from error
+    except OSError as error:
+        raise ModelFileError(
+            f"The genre model's file {path} can't be read: {error.strerror}. {AGAIN}"
+        ) from error
+    if len(content) > limit:
+        raise ModelFileError(
+            f"The genre model's file {path} is larger than it can be ({limit} bytes). {AGAIN}"
+        )
+    return content
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    content = _read_capped(path, MAX_MANIFEST_BYTES)
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"The manifest {path} is not JSON: {error}. {AGAIN}") from error
+    if not isinstance(manifest, dict):
+        raise ModelFileError(f"The manifest {path} is not a JSON object. {AGAIN}")
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ModelFileError(
+            f"The manifest {path} has format version {version!r}, and this program reads version "
+            f"{FORMAT_VERSION}. Update the program, or train the genres again."
+        )
+    expected: dict[str, type] = {
+        "architecture": dict,
+        "genres": list,
+        "thresholds": list,
+        "extractor": str,
+        "recipe": str,
+        "weights_sha256": str,
+    }
+    for key, kind in expected.items():
+        if not isinstance(manifest.get(key), kind):
+            raise ModelFileError(f"The manifest {path} has no usable {key!r}. {AGAIN}")
+    if not all(isinstance(genre, str) for genre in manifest["genres"]):
+        raise ModelFileError(f"The manifest {path} names genres that are not text. {AGAIN}")
+    if not all(isinstance(value, int | float) for value in manifest["thresholds"]):
+        raise ModelFileError(f"The manifest {path} has thresholds that are not numbers. {AGAIN}")
+    return manifest
+
+
+def _dims(manifest: dict[str, Any], path: Path) -> tuple[int, int, int]:
+    architecture = manifest["architecture"]
+    if architecture.get("kind") != ARCHITECTURE:
+        raise ModelFileError(
+            f"The manifest {path} describes a model of kind {architecture.get('kind')!r}, and this program "
+            f"knows {ARCHITECTURE!r}. Update the program, or train the genres again."
+        )
+    dims = [architecture.get(key) for key in ("features", "hidden", "genres")]
+    if not all(type(value) is int and 0 < value <= MAX_DIM for value in dims):
+        raise ModelFileError(f"The manifest {path} has impossible dimensions {dims}. {AGAIN}")
+    features, hidden, genres = dims
+    if features * hidden + hidden * genres > MAX_WEIGHTS:
+        raise ModelFileError(f"The manifest {path} describes a model that is too large: {dims}. {AGAIN}")
+    return features, hidden, genres
+
+
+def _read_arrays(path: Path, content: bytes, dims: tuple[int, int, int]) -> dict[str, Any]:
+    shapes = HeadWeights.shapes(*dims)
+    arrays: dict[str, Any] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            sizes = {info.filename: info.file_size for info in archive.infolist()}
+        if set(sizes) != {f"{name}.npy" for name in shapes}:
+            raise ModelFileError(
+                f"The genre model in {path} holds other arrays than a genre head has. {AGAIN}"
+            )
+        # Sizes are claimed by the archive, and zipfile never inflates a member past its claim.
+        if sum(sizes.values()) > len(content) + OVERHEAD_BYTES:
+            raise ModelFileError(f"The genre model in {path} unpacks to more than it can hold. {AGAIN}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            for name in shapes:
+                arrays[name] = archive[name]
+    except ModelFileError:
+        raise
+    except UNREADABLE as error:
+        raise ModelFileError(
+            f"The genre model in {path} can't be read as arrays: {error}. {AGAIN}"
+        ) from error
+    for name, shape in shapes.items():
+        array = arrays[name]
+        if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != shape:
+            raise ModelFileError(
+                f"The genre model in {path} has {name} of shape {getattr(array, 'shape', None)} and type "
+                f"{getattr(array, 'dtype', None)}; its manifest says {shape} float32. {AGAIN}"
+            )
+    return arrays
