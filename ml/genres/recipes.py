@@ -1,0 +1,133 @@
+"""How a head is trained: the settings of one training, checked, and the recipes known by name."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ml.genres.thresholds import RECIPE_THRESHOLD
+
+LOSSES = ("macro_soft_f1", "binary_crossentropy")
+
+
+class TrainingConfigError(ValueError):
+    """A training setting is unknown or out of range; the message names it."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of one training. The defaults are the published recipe's (Maiza 2019).
+
+    hidden: units of the one hidden layer. learning_rate: Adam's. patience: epochs without a better validation
+    loss before stopping, None to run them all; the weights kept are always those of the best validation loss.
+    validation_fraction: share of rows held out, whole groups at a time. standardise: subtract the mean and
+    divide by the standard deviation of the training rows. min_positives: training posters a genre needs to be
+    learned at all. resamples: bootstrap resamples behind the reported intervals.
+
+    Raises TrainingConfigError naming the setting.
+    """
+
+    name: str = "recipe-genres"
+    hidden: int = 1024
+    loss: str = "macro_soft_f1"
+    learning_rate: float = 1e-5
+    epochs: int = 30
+    batch_size: int = 256
+    dropout: float = 0.0
+    validation_fraction: float = 0.2
+    seed: int = 0
+    threshold: float = RECIPE_THRESHOLD
+    standardise: bool = False
+    patience: int | None = None
+    min_positives: int = 5
+    resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise TrainingConfigError("name must be a text that is not empty.")
+        if self.loss not in LOSSES:
+            raise TrainingConfigError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}.")
+        if type(self.standardise) is not bool:
+            raise TrainingConfigError(f"standardise must be true or false; got {self.standardise!r}.")
+        if self.patience is not None:
+            self._whole("patience", 1, 100_000)
+        self._whole("hidden", 1, 65_536)
+        self._whole("epochs", 1, 100_000)
+        self._whole("batch_size", 1, 1_000_000)
+        self._whole("seed", 0, 2**32 - 1)
+        self._whole("min_positives", 1, 1_000_000)
+        self._whole("resamples", 1, 100_000)
+        self._between("learning_rate", 0, 10, ends=False)
+        self._between("validation_fraction", 0, 1, ends=False)
+        self._between("threshold", 0, 1, ends=True)
+        self._between("dropout", 0, 0.99, ends=True)
+
+    def _whole(self, name: str, low: int, high: int) -> None:
+        value = getattr(self, name)
+        if type(value) is not int or not low <= value <= high:
+            raise TrainingConfigError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
+
+    def _between(self, name: str, low: float, high: float, *, ends: bool) -> None:
+        value = getattr(self, name)
+        fits = (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and (low <= value <= high if ends else low < value < high)
+        )
+        if not fits:
+            raise TrainingConfigError(f"{name} must be a number between {low} and {high}; got {value!r}.")
+
+
+RECIPES = {
+    "recipe-genres": TrainingConfig(),
+    # A small catalogue gives Adam only a few steps an epoch: they must be larger, on comparable features.
+    "sample": TrainingConfig(
+        name="sample",
+        hidden=128,
+        learning_rate=2e-3,
+        epochs=60,
+        batch_size=32,
+        dropout=0.3,
+        standardise=True,
+        patience=15,
+    ),
+}
+
+
+def config_from(values: dict[str, Any]) -> TrainingConfig:
+    """Build a config from plain values: those missing are the recipe's of that `name`, or the defaults.
+
+    Raises TrainingConfigError for a setting that does not exist or is out of range.
+    """
+    known = {field.name for field in fields(TrainingConfig)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise TrainingConfigError(
+            f"There is no training setting {unknown[0]!r}; there are {', '.join(sorted(known))}."
+        )
+    name = values.get("name", TrainingConfig.name)
+    start = RECIPES.get(name, TrainingConfig()) if isinstance(name, str) else TrainingConfig()
+    return replace(start, **values)
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read a config from a JSON object in a file. Raises TrainingConfigError naming the file."""
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise TrainingConfigError(f"The config {path} can't be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise TrainingConfigError(f"The config {path} is not JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise TrainingConfigError(f"The config {path} must be a JSON object of settings.")
+    try:
+        return config_from(values)
+    except TrainingConfigError as error:
+        raise TrainingConfigError(f"The config {path} can't be used: {error}") from error
+
+
+def config_values(config: TrainingConfig) -> dict[str, Any]:
+    """The settings as plain values for JSON; `config_from` reads them back."""
+    return asdict(config)

@@ -1,0 +1,78 @@
+"""Two parts of a catalogue that share no franchise and no poster, with like shares of every genre."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.genres.training_set import TrainingDataError
+
+Indices = npt.NDArray[np.int64]
+
+
+def split(
+    groups: npt.ArrayLike | None, y: npt.ArrayLike, fraction: float = 0.2, seed: int = 0
+) -> tuple[Indices, Indices]:
+    """Split rows into training and validation, whole groups at a time, roughly stratified by genre.
+
+    groups: (n,) whole numbers, negative for a row that stands alone, or None. y: (n, genres) of 0 and 1.
+    fraction: share of the rows for validation, in (0, 1). Returns two sorted int64 index arrays, neither
+    empty.
+
+    Iterative stratification (Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data",
+    2011) with groups in the place of examples: the rarest genre first, each group to the part that lacks that
+    genre most.
+
+    Raises TrainingDataError if there are fewer than two groups.
+    """
+    labels = np.asarray(y, dtype=np.int64)
+    member = _group_of_row(groups, len(labels))
+    count = int(member.max()) + 1 if len(member) else 0
+    if count < 2:
+        raise TrainingDataError(
+            f"All {len(labels)} posters belong to one group, so none can be held out to measure the "
+            "model: add others."
+        )
+    # A last column counts rows, so that posters without any genre are shared out as well.
+    columns = np.column_stack([labels, np.ones(len(labels), dtype=np.int64)])
+    held = np.zeros((count, columns.shape[1]), dtype=np.int64)
+    np.add.at(held, member, columns)
+    in_validation = _assign(held, fraction, np.random.default_rng(seed))
+    chosen = in_validation[member]
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _group_of_row(groups: npt.ArrayLike | None, rows: int) -> Indices:
+    if groups is None:
+        return np.arange(rows)
+    given = np.asarray(groups, dtype=np.int64)
+    if given.shape != (rows,):
+        raise TrainingDataError(f"groups must be one number a poster, {(rows,)}; got {given.shape}.")
+    alone = given < 0
+    keys = np.stack([alone, np.where(alone, np.arange(rows), given)], axis=1)
+    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(rows).astype(np.int64)
+
+
+def _assign(
+    held: npt.NDArray[np.int64], fraction: float, random: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    count = len(held)
+    wanted = np.outer([1 - fraction, fraction], held.sum(axis=0).astype(np.float64))
+    remaining = held.sum(axis=0)
+    in_validation = np.zeros(count, dtype=bool)
+    waiting = np.ones(count, dtype=bool)
+    order = random.permutation(count)
+    while waiting.any():
+        genres = np.flatnonzero(remaining[:-1] > 0)
+        column = int(genres[np.argmin(remaining[genres])]) if genres.size else held.shape[1] - 1
+        for group in order[waiting[order] & (held[order, column] > 0)]:
+            lack = tuple(wanted[:, column])
+            # Equally lacking parts are told apart by the rows they still want.
+            side = int(lack[1] > lack[0] or (lack[1] == lack[0] and wanted[1, -1] > wanted[0, -1]))
+            in_validation[group] = side == 1
+            waiting[group] = False
+            wanted[side] -= held[group]
+            remaining -= held[group]
+    rows = held[:, -1]
+    for side in (True, False):
+        if not (in_validation == side).any():
+            in_validation[np.argmin(rows)] = side
+    return in_validation

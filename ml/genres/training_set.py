@@ -1,0 +1,154 @@
+"""What a head is trained on: features, labels, groups and genre names, checked, and their file."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+MIN_ROWS = 10
+
+# What numpy and zipfile raise on a damaged archive; OSError is told apart before.
+UNREADABLE = (
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    SyntaxError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+)
+
+
+class TrainingDataError(ValueError):
+    """The training data can't be used; the message says what is wrong with it and where."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """n posters with d features and g genres.
+
+    features (n, d) float32; labels (n, g) uint8 of 0 and 1; groups (n,) int64: rows of one group (a
+    franchise, copies of one poster) never straddle a split, and a negative group means the row stands alone;
+    genres: g names; extractor: fingerprint of the extractor that made the features ("" if unknown).
+
+    Raises TrainingDataError.
+    """
+
+    features: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8]
+    groups: npt.NDArray[np.int64]
+    genres: tuple[str, ...]
+    extractor: str = ""
+
+    def __post_init__(self) -> None:
+        rows = len(self.features)
+        if self.features.ndim != 2 or not self.features.shape[1]:
+            raise TrainingDataError(
+                f"features must be (posters, numbers); their shape is {self.features.shape}."
+            )
+        if self.labels.shape != (rows, len(self.genres)):
+            raise TrainingDataError(
+                f"labels must be one row a poster and one column a genre, {(rows, len(self.genres))}; "
+                f"their shape is {self.labels.shape}."
+            )
+        if self.groups.shape != (rows,):
+            raise TrainingDataError(
+                f"groups must be one number a poster, {(rows,)}; got {self.groups.shape}."
+            )
+        if rows < MIN_ROWS:
+            raise TrainingDataError(
+                f"Only {rows} labelled posters are at hand, and training needs {MIN_ROWS} at the very least: "
+                "label or import more."
+            )
+        if not self.genres or not all(self.genres) or len(set(self.genres)) != len(self.genres):
+            raise TrainingDataError("genres must be names, each given once.")
+        broken = np.flatnonzero(~np.isfinite(self.features).all(axis=1))
+        if broken.size:
+            raise TrainingDataError(
+                f"{broken.size} of {rows} feature rows hold NaN or infinity, the first is row {broken[0]}: "
+                "embed those posters again."
+            )
+        if not np.isin(self.labels, (0, 1)).all():
+            raise TrainingDataError("labels must be 0 or 1.")
+
+
+def training_set(
+    features: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    genres: Sequence[str],
+    groups: npt.ArrayLike | None = None,
+    extractor: str = "",
+) -> TrainingSet:
+    """Build a TrainingSet from arrays of any numeric type; without groups every row stands alone.
+
+    Raises TrainingDataError.
+    """
+    try:
+        table = np.ascontiguousarray(features, dtype=np.float32)
+        truth = np.asarray(labels)
+        if not np.isin(truth, (0, 1)).all():
+            raise TrainingDataError("labels must be 0 or 1.")
+        alone = np.full(len(table), -1)
+        kinship = np.asarray(alone if groups is None else groups)
+        if kinship.dtype.kind not in "iu":
+            raise TrainingDataError(f"groups must be whole numbers; their type is {kinship.dtype}.")
+        return TrainingSet(table, truth.astype(np.uint8), kinship.astype(np.int64), tuple(genres), extractor)
+    except TrainingDataError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise TrainingDataError(f"The training data is not made of numbers: {error}.") from error
+
+
+def write_training_set(data: TrainingSet, path: Path) -> None:
+    """Save `data` as an .npz for `read_training_set` and `python -m ml.genres.training --data`."""
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            allow_pickle=False,
+            features=data.features,
+            labels=data.labels,
+            groups=data.groups,
+            genres=np.array(data.genres, dtype=np.str_),
+            extractor=np.array(data.extractor, dtype=np.str_),
+        )
+
+
+def read_training_set(path: Path) -> TrainingSet:
+    """Read features, labels, genres and, where given, groups and extractor from an .npz.
+
+    Raises TrainingDataError naming the file, if it is missing, damaged, pickled or inconsistent.
+    """
+    try:
+        # np.load would also accept a bare .npy or a pickle; only an archive of arrays is meant here.
+        with path.open("rb") as file:
+            if file.read(4) != b"PK\x03\x04":
+                raise TrainingDataError(f"{path} is not an .npz archive.")
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except TrainingDataError:
+        raise
+    except OSError as error:
+        raise TrainingDataError(f"{path} can't be read: {error.strerror or error}.") from error
+    except UNREADABLE as error:
+        raise TrainingDataError(f"{path} is damaged or holds more than plain arrays: {error}.") from error
+    missing = [name for name in ("features", "labels", "genres") if name not in arrays]
+    if missing:
+        raise TrainingDataError(
+            f"{path} has no array {missing[0]!r}; it has {', '.join(sorted(arrays)) or 'none'}."
+        )
+    names = arrays["genres"]
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise TrainingDataError(f"In {path}, genres must be a list of texts.")
+    try:
+        return training_set(
+            arrays["features"],
+            arrays["labels"],
+            [str(name) for name in names],
+            arrays.get("groups"),
+            str(arrays.get("extractor", "")),
+        )
+    except TrainingDataError as error:
+        raise TrainingDataError(f"{path} can't be used: {error}") from error
