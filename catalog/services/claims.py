@@ -1,0 +1,217 @@
+"""Take items of a run, give them back done or failed; any worker may die at any moment in between."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from catalog.models import Run, RunItem
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+# A site that keeps asking us to wait is given up on after a day.
+LONGEST_POSTPONEMENT = timedelta(hours=24)
+ABANDONED = (
+    f"Given up after {MOST_ATTEMPTS} attempts: the worker died each time. "
+    "Look at its log for this item; a damaged poster or too little memory are the usual causes."
+)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """How much of a run is worked on at once: tasks on the queue, items a task claims."""
+
+    tasks: int
+    batch: int
+
+
+LANES = {
+    Run.Kind.SCRAPE: Lane(tasks=4, batch=4),
+    Run.Kind.EMBED: Lane(tasks=2, batch=32),
+    Run.Kind.TRAIN: Lane(tasks=1, batch=1),
+    Run.Kind.LABEL: Lane(tasks=1, batch=200),
+}
+
+
+def this_process() -> str:
+    """Host, process id and start time of this process, as stored with a claim."""
+    return f"{socket.gethostname()[:60]}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def claim(run_id: int) -> list[RunItem]:
+    """Take the next batch of due items of a live run for this process; empty when there is nothing to take.
+
+    Also empty while as many items as the run's lanes allow are held by others, which makes superfluous
+    tasks (redelivered, or queued by a sweep that was too eager) end by themselves.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        run = Run.objects.select_for_update().filter(pk=run_id).first()
+        if run is None or not run.is_live:
+            return []
+        lane = LANES[Run.Kind(run.kind)]
+        if run.items.filter(state=RunItem.State.RUNNING).count() > lane.batch * (lane.tasks - 1):
+            return []
+        due = list(_due(run_id).values_list("pk", flat=True)[: lane.batch])
+        if not due:
+            return []
+        token = uuid.uuid4()
+        RunItem.objects.filter(pk__in=due, state=RunItem.State.PENDING).update(
+            state=RunItem.State.RUNNING,
+            claim=token,
+            claimed_at=now,
+            claimed_by=this_process(),
+            attempts=F("attempts") + 1,
+        )
+        Run.objects.filter(pk=run_id, started_at=None).update(started_at=now)
+        Run.objects.filter(pk=run_id).update(state=Run.State.RUNNING, moved_at=now)
+    return list(
+        RunItem.objects.filter(run_id=run_id, claim=token).select_related("run", "movie", "poster__movie")
+    )
+
+
+def finish(item: RunItem, note: str = "") -> bool:
+    """Mark a claimed item done. False if the claim was taken over: then its new holder counts it."""
+    return _close(item, RunItem.State.DONE, note=note[:300], error="")
+
+
+def fail(item: RunItem, error: str) -> bool:
+    """Mark a claimed item failed, with a sentence a person can act on. False as for `finish`."""
+    return _close(item, RunItem.State.FAILED, error=error)
+
+
+def postpone(item: RunItem, seconds: float, why: str) -> bool:
+    """Give a claimed item back, not to be tried before `seconds` from now; does not count as an attempt."""
+    now = timezone.now()
+    if now - item.run.created_at > LONGEST_POSTPONEMENT:
+        return fail(item, why)
+    return bool(
+        _held(item).update(
+            state=RunItem.State.PENDING,
+            claim=None,
+            attempts=F("attempts") - 1,
+            not_before=now + timedelta(seconds=seconds),
+            error=why,
+        )
+    )
+
+
+def keep(item: RunItem) -> bool:
+    """Renew the claim of a long job. False when it was taken over or cancelled: the job should stop."""
+    now = timezone.now()
+    Run.objects.filter(pk=item.run_id).update(moved_at=now)
+    return bool(_held(item).exclude(run__state=Run.State.CANCELLED).update(claimed_at=now))
+
+
+def is_owed(run_id: int) -> bool:
+    """Whether an item of the run waits for a worker now."""
+    return _due(run_id).exists()
+
+
+def release_the_dead(run_id: int) -> int:
+    """Give back items whose worker died: at once on this host, elsewhere when the lease is over.
+
+    An item that killed its worker MOST_ATTEMPTS times is failed instead, so that a poisonous poster cannot
+    loop for ever. Returns how many items were given back.
+    """
+    stale = timezone.now() - timedelta(seconds=settings.CLAIM_LEASE_S)
+    held = RunItem.objects.filter(run_id=run_id, state=RunItem.State.RUNNING)
+    gone = [
+        holder
+        for holder in held.order_by().values_list("claimed_by", flat=True).distinct()
+        if _is_gone(holder)
+    ]
+    released = 0
+    for item in held.filter(Q(claimed_at__lt=stale) | Q(claimed_by__in=gone)):
+        if item.attempts >= MOST_ATTEMPTS:
+            fail(item, ABANDONED)
+        else:
+            released += give_back(item, "The worker that held this item died.")
+    return released
+
+
+def work(run_id: int, do: Callable[[Sequence[RunItem]], None]) -> bool:
+    """Claim a batch and have it done; True if more of the run waits now.
+
+    What `do` neither finishes nor fails, because it broke off or ran into a time limit, is given back and
+    tried again, MOST_ATTEMPTS times in all.
+    """
+    items = claim(run_id)
+    if not items:
+        return False
+    why = "The worker stopped before this item was dealt with."
+    try:
+        do(items)
+    except Exception as error:
+        log.exception("A batch of %s broke off.", items[0].run)
+        why = f"{type(error).__name__}: {error}"
+    finally:
+        for item in items:
+            give_back(item, why)
+    return is_owed(run_id)
+
+
+def give_back(item: RunItem, why: str) -> bool:
+    """Return a claimed item to its run to be tried again, or fail it if this was its last attempt."""
+    if Run.objects.filter(pk=item.run_id, state=Run.State.CANCELLED).exists():
+        return bool(_held(item).update(state=RunItem.State.CANCELLED, claim=None))
+    if item.attempts >= MOST_ATTEMPTS:
+        return fail(item, why)
+    return bool(_held(item).update(state=RunItem.State.PENDING, claim=None, error=why))
+
+
+def _close(item: RunItem, state: str, **fields: str) -> bool:
+    now = timezone.now()
+    seconds = (now - item.claimed_at).total_seconds() if item.claimed_at else None
+    column = "done" if state == RunItem.State.DONE else "failed"
+    with transaction.atomic():
+        closed = _held(item).update(state=state, finished_at=now, seconds=seconds, claim=None, **fields)
+        if closed:
+            Run.objects.filter(pk=item.run_id).update(moved_at=now, **{column: F(column) + 1})
+    return bool(closed)
+
+
+def _held(item: RunItem) -> QuerySet[RunItem]:
+    return RunItem.objects.filter(pk=item.pk, state=RunItem.State.RUNNING, claim=item.claim)
+
+
+def _due(run_id: int) -> QuerySet[RunItem]:
+    return RunItem.objects.filter(
+        Q(not_before=None) | Q(not_before__lte=timezone.now()), run_id=run_id, state=RunItem.State.PENDING
+    ).order_by("pk")
+
+
+def _is_gone(holder: str) -> bool:
+    host, _, process = holder.partition("/")
+    if host != socket.gethostname()[:60]:
+        return False
+    pid, _, started = process.partition("/")
+    return not pid.isdigit() or _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """When a process started, so that a reused process id is not taken for it; empty when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[19].decode()
+    except FileNotFoundError:
+        if os.path.exists("/proc/self/stat"):
+            return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "alive"

@@ -1,0 +1,35 @@
+"""Work runs off in this process, for commands that should not depend on workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from catalog.models import Run, RunItem
+
+from . import claims, embedding, labelling, runs, scraping, training
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+_WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
+    Run.Kind.SCRAPE: scraping.scrape_items,
+    Run.Kind.EMBED: embedding.embed_items,
+    Run.Kind.TRAIN: training.train_item,
+    Run.Kind.LABEL: labelling.label_items,
+}
+
+
+def work_off(run: Run, on_progress: Callable[[Run], None] | None = None) -> Run:
+    """Do all that the run owes, beside any worker that does the same, until it is over; returns it fresh."""
+    while True:
+        claims.release_the_dead(run.pk)
+        busy = claims.work(run.pk, _WORK[run.kind])
+        runs.settle(run.pk)
+        run.refresh_from_db()
+        if on_progress is not None:
+            on_progress(run)
+        if not run.is_live:
+            return run
+        if not busy:
+            # The rest is held by workers, or a site asked us to wait.
+            time.sleep(SECONDS_BETWEEN_LOOKS)

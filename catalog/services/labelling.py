@@ -1,0 +1,105 @@
+"""Ask the active genre model about untagged movies; what scores above its threshold becomes a suggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+
+from catalog.models import Embedding, Genre, GenreModel, Movie, Poster, RunItem, Suggestion
+from ml.genres.head import GenreHead, ModelFileError, load_head
+from ml.genres.thresholds import decide
+
+from . import claims
+from .genre_names import genre_rows
+
+
+def label_items(items: Sequence[RunItem]) -> None:
+    """Suggest genres for each item's movie with the model the run was started for, and finish or fail it."""
+    try:
+        model = GenreModel.objects.get(pk=items[0].run.params["model"])
+        head = load(model)
+    except (GenreModel.DoesNotExist, ModelFileError) as error:
+        for item in items:
+            claims.fail(item, f"The genre model cannot be used: {error}")
+        return
+    made = suggest([item.movie for item in items if item.movie is not None], model, head)
+    for item in items:
+        assert item.movie_id is not None  # noqa: S101  a suggestion run has movies for items
+        count = made.get(item.movie_id)
+        if count is None:
+            claims.fail(item, f"{item.movie} has no embedding by {model.extractor}: embed its poster first.")
+        else:
+            claims.finish(item, f"{count} suggested" if count else "abstained")
+
+
+def suggest(movies: Sequence[Movie], model: GenreModel, head: GenreHead) -> dict[int, int]:
+    """Store the model's suggestions for `movies`; returns how many each got, for those with an embedding.
+
+    Pending suggestions of earlier models give way. A pair that a person rejected stays rejected unless the
+    poster changed since; a genre the movie already has is not suggested.
+    """
+    embeddings = {
+        row.poster.movie_id: row
+        for row in Embedding.objects.filter(
+            extractor=model.extractor_id, poster__is_primary=True, poster__movie__in=movies
+        ).select_related("poster")
+    }
+    if not embeddings:
+        return {}
+    rows = list(embeddings.values())
+    scores = head.scores(np.stack([row.as_array() for row in rows]))
+    above = decide(scores, np.asarray(model.thresholds))
+    genres = genre_rows(model.genres)
+    return {
+        row.poster.movie_id: _store(row.poster, model, genres, row_scores, row_above)
+        for row, row_scores, row_above in zip(rows, scores, above, strict=True)
+    }
+
+
+def _store(
+    poster: Poster, model: GenreModel, genres: Sequence[Genre], scores: np.ndarray, above: np.ndarray
+) -> int:
+    with transaction.atomic():
+        movie = Movie.objects.select_for_update().get(pk=poster.movie_id)
+        settled = set(movie.movie_genres.values_list("genre_id", flat=True)) | set(
+            movie.suggestions.filter(
+                state=Suggestion.State.REJECTED, poster_sha256=poster.sha256
+            ).values_list("genre_id", flat=True)
+        )
+        # A model that was asked before about another poster of this movie answers anew, undecided rows only.
+        movie.suggestions.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
+        count = 0
+        for index in np.flatnonzero(above):
+            genre = genres[index]
+            if movie.genres_locked or genre.pk in settled:
+                continue
+            values = {
+                "poster": poster,
+                "poster_sha256": poster.sha256,
+                "score": float(scores[index]),
+                "threshold": float(model.thresholds[index]),
+                "state": Suggestion.State.PENDING,
+            }
+            made, fresh = Suggestion.objects.get_or_create(
+                movie=movie, genre=genre, model=model, defaults=values
+            )
+            if not fresh and made.state == Suggestion.State.SUPERSEDED:
+                Suggestion.objects.filter(pk=made.pk).update(**values)
+                made.state = Suggestion.State.PENDING
+            count += made.state == Suggestion.State.PENDING
+        return count
+
+
+@lru_cache(maxsize=2)
+def _load(path: Path, sha256: str) -> GenreHead:
+    return load_head(path, sha256=sha256)
+
+
+def load(model: GenreModel) -> GenreHead:
+    """The model's head, its weights checked against the stored sha256. Raises ModelFileError."""
+    return _load(Path(settings.MODELS_DIR) / model.weights_file, model.weights_sha256)

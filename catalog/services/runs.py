@@ -1,0 +1,236 @@
+"""Start, follow, retry, cancel and mend runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from catalog.models import GenreModel, Movie, Poster, Run, RunItem
+
+from . import claims, embedding
+
+log = logging.getLogger(__name__)
+
+ITEMS_PER_INSERT = 1000
+# A person's cancelled or failed step must not be repeated by a follower of a follower.
+MOST_FOLLOWERS = 6
+NOTHING_TO_DO = {
+    Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster.",
+    Run.Kind.EMBED: "Nothing to do: every poster is embedded.",
+    Run.Kind.LABEL: "Nothing to do: no untagged movie has an embedded poster.",
+}
+
+
+class RunError(ValueError):
+    """A run cannot be started, retried or cancelled; the message says why."""
+
+
+def start(
+    kind: str,
+    *,
+    movies: QuerySet[Movie] | None = None,
+    asked_by: AbstractBaseUser | None = None,
+    params: dict[str, Any] | None = None,
+    followed_by: Sequence[str] = (),
+    previous: Run | None = None,
+    queue: bool = True,
+) -> Run:
+    """Create a run over `movies` and queue it. `movies=None` means all that lack what the run makes.
+
+    `queue=False` leaves the work to the caller (`services.inline`); workers are not told of it.
+    A run that finds nothing to do ends at once and says so. Raises RunError for an unknown kind, and for a
+    suggestion run when no genre model is active.
+    """
+    if kind not in Run.Kind.values or kind == Run.Kind.IMPORT:
+        raise RunError(f"There is no run of kind {kind!r}; choose one of scrape, embed, train, label.")
+    if len(followed_by) > MOST_FOLLOWERS:
+        raise RunError(f"A run can be followed by at most {MOST_FOLLOWERS} others.")
+    params = dict(params or {})
+    if kind == Run.Kind.EMBED:
+        params.setdefault("extractors", embedding.wanted_specs())
+    with transaction.atomic():
+        run = Run.objects.create(
+            kind=kind,
+            params=params,
+            asked_by=asked_by,
+            followed_by=list(followed_by),
+            previous=previous,
+        )
+        _add_items(run, _subjects(run, movies))
+        _begin(run, NOTHING_TO_DO.get(Run.Kind(kind), "Nothing to do."), queue=queue)
+    return run
+
+
+def retry_failed(run: Run, *, asked_by: AbstractBaseUser | None = None) -> Run:
+    """A new run over the failed items of a finished one. Raises RunError if it is live or had none."""
+    if run.is_live:
+        raise RunError(f"{run} is still going on; wait for its end or cancel it, then retry what failed.")
+    with transaction.atomic():
+        failed = run.items.filter(state=RunItem.State.FAILED)
+        again = Run.objects.create(kind=run.kind, params=run.params, asked_by=asked_by, retry_of=run)
+        _add_items(again, (RunItem(movie_id=i.movie_id, poster_id=i.poster_id) for i in failed.iterator()))
+        if not again.total:
+            raise RunError(f"{run} has no failed items to retry.")
+        _begin(again, "", queue=True)
+    return again
+
+
+def cancel(run: Run) -> None:
+    """Stop a live run: what is being worked on is finished, what waits is dropped, no follower starts.
+
+    Raises RunError when the run is over already.
+    """
+    with transaction.atomic():
+        stopped = Run.objects.filter(pk=run.pk, state__in=[Run.State.QUEUED, Run.State.RUNNING]).update(
+            state=Run.State.CANCELLED, finished_at=timezone.now(), followed_by=[], message="Cancelled."
+        )
+        if not stopped:
+            run.refresh_from_db()
+            raise RunError(f"{run} is over already ({run.get_state_display()}).")
+        run.items.filter(state=RunItem.State.PENDING).update(state=RunItem.State.CANCELLED)
+    run.refresh_from_db()
+
+
+def live_runs() -> QuerySet[Run]:
+    return Run.objects.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING])
+
+
+def settle(run_id: int) -> None:
+    """End the run if nothing is left of it, and start what follows; harmless when called twice."""
+    with transaction.atomic():
+        run = Run.objects.select_for_update().get(pk=run_id)
+        if not run.is_live or run.left:
+            return
+        run.state = Run.State.FAILED if run.failed and not run.done else Run.State.DONE
+        run.finished_at = timezone.now()
+        run.save(update_fields=["state", "finished_at"])
+        _follow(run)
+
+
+def sweep() -> int:
+    """Mend what crashes left behind and queue again what live runs still owe; returns how many were queued.
+
+    The broker can lose a task that a killed worker was just taking. The database cannot, so every live run
+    that stands still gets fresh tasks; one task too many finds nothing to claim and ends.
+    """
+    queued = 0
+    for run in live_runs():
+        claims.release_the_dead(run.pk)
+        settle(run.pk)
+        still = run.moved_at is None or run.moved_at < timezone.now() - timedelta(
+            seconds=settings.SWEEP_EVERY_S
+        )
+        if still and claims.is_owed(run.pk):
+            queued += enqueue(run)
+    return queued
+
+
+def enqueue(run: Run) -> int:
+    """Put as many tasks for the run on its queue as it may use at once; returns how many.
+
+    An unreachable broker is logged, not raised: the run stays queued and the next sweep tries again.
+    """
+    from catalog import tasks
+
+    task = {
+        Run.Kind.SCRAPE: tasks.scrape_posters,
+        Run.Kind.EMBED: tasks.embed_posters,
+        Run.Kind.TRAIN: tasks.train_genre_model,
+        Run.Kind.LABEL: tasks.label_movies,
+    }[Run.Kind(run.kind)]
+    wanted = claims.LANES[Run.Kind(run.kind)].tasks
+    try:
+        for _ in range(wanted):
+            task.delay(run.pk)
+    except OperationalError as error:
+        log.warning(
+            "%s waits: the broker cannot be reached (%s). It starts when the broker is back.", run, error
+        )
+        return 0
+    return wanted
+
+
+def _begin(run: Run, nothing_to_do: str, *, queue: bool) -> None:
+    if run.total:
+        if queue:
+            transaction.on_commit(lambda: enqueue(run))
+        return
+    run.state, run.message = Run.State.DONE, nothing_to_do
+    run.started_at = run.finished_at = timezone.now()
+    run.save()
+    _follow(run)
+
+
+def _follow(run: Run) -> None:
+    if not run.followed_by or Run.objects.filter(previous=run).exists():
+        return
+    kind, *rest = run.followed_by
+    try:
+        start(kind, asked_by=run.asked_by, followed_by=rest, previous=run)
+    except RunError as error:
+        now = timezone.now()
+        Run.objects.create(
+            kind=kind,
+            state=Run.State.FAILED,
+            message=str(error),
+            asked_by=run.asked_by,
+            previous=run,
+            started_at=now,
+            finished_at=now,
+        )
+
+
+def _add_items(run: Run, items: Iterable[RunItem]) -> None:
+    batch: list[RunItem] = []
+    total = 0
+    for item in items:
+        item.run = run
+        batch.append(item)
+        if len(batch) == ITEMS_PER_INSERT:
+            total += len(RunItem.objects.bulk_create(batch))
+            batch = []
+    total += len(RunItem.objects.bulk_create(batch))
+    run.total = total
+    run.save(update_fields=["total"])
+
+
+def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
+    if run.kind == Run.Kind.SCRAPE:
+        wanted = Movie.objects.without_poster() if movies is None else movies
+        wanted = (
+            wanted.filter(Q(tmdb_id__isnull=False) | Q(imdb_id__isnull=False)) if movies is None else wanted
+        )
+        return (RunItem(movie_id=pk) for pk in _keys(wanted))
+    if run.kind == Run.Kind.EMBED:
+        posters = Poster.objects.filter(is_primary=True)
+        if movies is not None:
+            posters = posters.filter(movie__in=movies.order_by().values("pk"))
+        lacking = embedding.lacking(posters, run.params["extractors"])
+        return (RunItem(poster_id=pk) for pk in _keys(lacking))
+    if run.kind == Run.Kind.LABEL:
+        model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+        if model is None:
+            raise RunError("No genre model is active: train one and promote it, then ask for suggestions.")
+        run.params["model"] = model.pk
+        run.save(update_fields=["params"])
+        candidates = Movie.objects.untagged() if movies is None else movies
+        seen = Poster.objects.filter(
+            movie=OuterRef("pk"), is_primary=True, embeddings__extractor=model.extractor_id
+        )
+        return (RunItem(movie_id=pk) for pk in _keys(candidates.filter(Exists(seen))))
+    return [RunItem()]
+
+
+def _keys(queryset: QuerySet[Any]) -> Iterable[int]:
+    return (
+        queryset.order_by("pk").values_list("pk", flat=True).distinct().iterator(chunk_size=ITEMS_PER_INSERT)
+    )

@@ -1,0 +1,219 @@
+"""Train genre models on trusted labels, and say which one the site uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from catalog.models import Extractor, GenreModel, Run, RunItem
+from ml.genres.head import ModelFileError, load_head
+from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_values
+
+from . import claims, embedding
+from .training_data import LabelledPosters, labelled_posters
+
+State = GenreModel.State
+SECONDS_BETWEEN_LOOKS = 2.0
+# Below this the published learning rate of 1e-5 takes too few steps to leave its starting point.
+ENOUGH_FOR_THE_RECIPE = 5_000
+
+
+class TrainingFailed(RuntimeError):
+    """A genre model could not be trained; the message says why and what to do."""
+
+
+class TrainingCancelled(RuntimeError):
+    """The run was cancelled, or its claim taken over, while training went on."""
+
+
+class CannotPromote(ValueError):
+    """A genre model cannot be put to use, or its promotion not undone; the message says why."""
+
+
+def train_item(items: Sequence[RunItem]) -> None:
+    """Train the model that the item's run asks for, and finish or fail the item."""
+    [item] = items
+    try:
+        model = train(item.run, still_wanted=lambda: claims.keep(item))
+    except TrainingCancelled as stopped:
+        claims.fail(item, str(stopped))
+    except (TrainingFailed, TrainingConfigError) as error:
+        claims.fail(item, str(error))
+        Run.objects.filter(pk=item.run_id).update(message=str(error))
+    else:
+        message = f"Made {model}."
+        claims.finish(item, message)
+        Run.objects.filter(pk=item.run_id).update(message=message)
+
+
+def train(run: Run, still_wanted: Callable[[], bool]) -> GenreModel:
+    """Train, in a process of its own, what the run's params say: `recipe`, `extractor` (spec), `config`.
+
+    The first model of a site is put to use at once; later ones wait as candidates for a person. Asked twice
+    for one run, the model made the first time is returned. Raises TrainingFailed, TrainingConfigError, and
+    TrainingCancelled when `still_wanted` answers no.
+    """
+    made = GenreModel.objects.filter(run=run).first()
+    if made is not None:
+        return made
+    extractor = _extractor(run.params.get("extractor"))
+    data = labelled_posters(extractor)
+    config = config_from({"name": recipe_for(len(data.features)), **_wishes(run.params)})
+    with tempfile.TemporaryDirectory(prefix="postersite-training-") as folder:
+        _write_inputs(Path(folder), data, extractor, config_values(config))
+        _run_apart(Path(folder), still_wanted)
+        return _store(Path(folder) / "out", run, extractor, data, config_values(config))
+
+
+def recipe_for(posters: int) -> str:
+    """The published recipe where there are posters enough for it, else the one for small catalogues."""
+    return "recipe-genres" if posters >= ENOUGH_FOR_THE_RECIPE else "sample"
+
+
+def promote(model: GenreModel) -> None:
+    """Put the model to use; the one in use until now retires. Raises CannotPromote if its file is damaged."""
+    try:
+        load_head(Path(settings.MODELS_DIR) / model.weights_file, sha256=model.weights_sha256)
+    except ModelFileError as error:
+        raise CannotPromote(f"{model} cannot be used: {error}") from error
+    with transaction.atomic():
+        GenreModel.objects.filter(state=State.ACTIVE).exclude(pk=model.pk).update(state=State.RETIRED)
+        GenreModel.objects.filter(pk=model.pk).update(state=State.ACTIVE, promoted_at=timezone.now())
+    model.refresh_from_db()
+
+
+def undo_promotion(model: GenreModel) -> GenreModel | None:
+    """Take the active model out of use again; the one before it returns, if there was one.
+
+    Raises CannotPromote when `model` is not the active one, or its predecessor's file is damaged.
+    """
+    with transaction.atomic():
+        if not GenreModel.objects.filter(pk=model.pk, state=State.ACTIVE).update(state=State.CANDIDATE):
+            raise CannotPromote(f"{model} is not in use, so there is nothing to undo.")
+        before = GenreModel.objects.filter(state=State.RETIRED, promoted_at__isnull=False).order_by(
+            "-promoted_at"
+        )
+        previous = before.first()
+        if previous is not None:
+            promote(previous)
+    model.refresh_from_db()
+    return previous
+
+
+def _wishes(params: dict[str, Any]) -> dict[str, Any]:
+    wishes = dict(params.get("config") or {})
+    if params.get("recipe"):
+        if params["recipe"] not in RECIPES:
+            raise TrainingConfigError(
+                f"There is no recipe {params['recipe']!r}; there are {', '.join(sorted(RECIPES))}."
+            )
+        wishes["name"] = params["recipe"]
+    return wishes
+
+
+def _extractor(spec: str | None) -> Extractor:
+    found = Extractor.objects.filter(spec=spec).last() if spec else embedding.default_extractor()
+    if found is None:
+        made_by = f" by {spec}" if spec else ""
+        raise TrainingFailed(f"No poster is embedded{made_by} yet: fetch and embed posters first.")
+    return found
+
+
+def _write_inputs(folder: Path, data: LabelledPosters, extractor: Extractor, config: dict[str, Any]) -> None:
+    np.savez(
+        folder / "train.npz",
+        features=data.features,
+        labels=data.labels,
+        groups=data.groups,
+        genres=np.array(data.genres, dtype=np.str_),
+        extractor=np.array(extractor.fingerprint),
+    )
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def _run_apart(folder: Path, still_wanted: Callable[[], bool]) -> None:
+    """Train in a process of its own: workers never carry TensorFlow, and a cancelled one is gone at once."""
+    command = [sys.executable, "-m", "ml.genres.training"]
+    command += ["--data", str(folder / "train.npz"), "--config", str(folder / "config.json")]
+    command += ["--out", str(folder / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(settings.BASE_DIR), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with (folder / "errors.txt").open("w+b") as errors:
+        training = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL, stderr=errors
+        )
+        try:
+            while True:
+                try:
+                    code = training.wait(SECONDS_BETWEEN_LOOKS)
+                    break
+                except subprocess.TimeoutExpired:
+                    if not still_wanted():
+                        raise TrainingCancelled("Training was cancelled.") from None
+        finally:
+            if training.poll() is None:
+                training.kill()
+                training.wait()
+        if code:
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
+            raise TrainingFailed(lines[-1] if lines else f"The training process ended with code {code}.")
+
+
+def _store(
+    out: Path, run: Run, extractor: Extractor, data: LabelledPosters, config: dict[str, Any]
+) -> GenreModel:
+    metrics = json.loads((out / "metrics.json").read_text())
+    head = load_head(out / "head.npz", sha256=metrics["weights_sha256"])
+    sha256 = metrics["weights_sha256"]
+    models = Path(settings.MODELS_DIR)
+    models.mkdir(parents=True, exist_ok=True)
+    manifest = json.loads((out / "head.json").read_text())
+    _place(out / "head.npz", models / f"{sha256}.npz")
+    (out / "head.json").write_text(json.dumps({**manifest, "weights_file": f"{sha256}.npz"}, indent=1))
+    _place(out / "head.json", models / f"{sha256}.json")
+    curves = default_storage.save(
+        f"learning_curves/{sha256}.png", ContentFile((out / "curves.png").read_bytes())
+    )
+    with transaction.atomic():
+        latest = GenreModel.objects.aggregate(latest=Max("version"))["latest"] or 0
+        model, _ = GenreModel.objects.get_or_create(
+            run=run,
+            defaults={
+                "version": latest + 1,
+                "recipe": config["name"],
+                "extractor": extractor,
+                "genres": list(head.genres),
+                "thresholds": [float(threshold) for threshold in head.thresholds],
+                "metrics": metrics,
+                "config": config,
+                "dataset_fingerprint": data.fingerprint,
+                "weights_file": f"{sha256}.npz",
+                "weights_sha256": sha256,
+                "learning_curves": curves,
+            },
+        )
+        if not GenreModel.objects.filter(state=State.ACTIVE).exists():
+            promote(model)
+    return model
+
+
+def _place(source: Path, target: Path) -> None:
+    """Copy into the models folder so that the name appears with all its bytes or not at all."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copyfile(source, draft)
+    os.replace(draft, target)
