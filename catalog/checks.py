@@ -1,1 +1,117 @@
 """System checks: what is wrong with this installation, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+TAG = "postersite"
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
+
+
+@register(TAG)
+def var_is_writable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E001: the site cannot write where it keeps everything."""
+    folder: Path = settings.VAR_DIR
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return []
+    return [
+        Error(
+            f"The folder {folder}, where the site keeps its data, cannot be written.",
+            hint="Give this user write permission there, or set POSTERSITE_VAR to a folder it may write.",
+            id="catalog.E001",
+        )
+    ]
+
+
+@register(TAG)
+def poster_sources_are_usable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E002, W001, W002: unknown poster sources, none at all, or real sites visited without a name."""
+    from catalog.sources.poster_sources import POSTER_SOURCES
+
+    names = list(settings.POSTER_SOURCES)
+    known = ", ".join(sorted(POSTER_SOURCES))
+    found: list[CheckMessage] = [
+        Error(
+            f"POSTERSITE_POSTER_SOURCES names {name!r}, which is no poster source.",
+            hint=f"Choose from: {known}.",
+            id="catalog.E002",
+        )
+        for name in names
+        if name not in POSTER_SOURCES
+    ]
+    if not names:
+        found.append(
+            Warning(
+                "No poster source is switched on, so posters cannot be fetched.",
+                hint=f"Set POSTERSITE_POSTER_SOURCES to some of: {known}. Read the site's terms first.",
+                id="catalog.W001",
+            )
+        )
+    elif not settings.REPLICA_URL and not settings.CONTACT:
+        found.append(
+            Warning(
+                "Posters are fetched from real sites, and requests name nobody their owners could reach.",
+                hint="Set POSTERSITE_CONTACT to a mail address or the page of a person who answers.",
+                id="catalog.W002",
+            )
+        )
+    return found
+
+
+@register(TAG)
+def extractors_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E003: an extractor spec that nothing understands."""
+    from ml.backbones import UnknownExtractor, parse_spec
+
+    found: list[CheckMessage] = []
+    for spec in settings.EXTRACTORS:
+        try:
+            parse_spec(spec)
+        except UnknownExtractor as error:
+            found.append(
+                Error(
+                    f"POSTERSITE_EXTRACTORS names {spec!r}, which cannot be used.",
+                    hint=str(error),
+                    id="catalog.E003",
+                )
+            )
+    return found
+
+
+@register(TAG)
+def weights_folder_exists(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """W003: a weights folder was named, and it is not there."""
+    folder: Path = settings.WEIGHTS_DIR
+    # The folder beside the data is made when weights are first fetched; one that was named is meant to exist.
+    if folder.is_dir() or folder == settings.VAR_DIR / "weights":
+        return []
+    return [
+        Warning(
+            f"POSTERSITE_WEIGHTS names {folder}, which is no folder: there are no ConvNet weights.",
+            hint="Correct the path, or fill it with `manage.py fetch_weights mobilenet_v2`.",
+            id="catalog.W003",
+        )
+    ]
+
+
+@register(TAG)
+def debug_stays_at_home(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """W004: error pages with the site's insides, shown to others."""
+    others = sorted(set(settings.ALLOWED_HOSTS) - LOCAL_HOSTS)
+    if not settings.DEBUG or not others:
+        return []
+    return [
+        Warning(
+            f"DEBUG is on while the site answers to {', '.join(others)}: error pages show settings and code.",
+            hint="Remove DEBUG from the environment, or set ALLOWED_HOSTS to localhost.",
+            id="catalog.W004",
+        )
+    ]

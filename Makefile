@@ -1,0 +1,75 @@
+# Everything a newcomer needs; `make help` lists it. Works with GNU make 3.81 (macOS) and later.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# TensorFlow has packages for Python 3.11 to 3.13 only. PYTHON=/path/to/python takes that one instead.
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+TEMPLATES = $$(git ls-files '*.html' | grep '/\?templates/')
+ARGS ?=
+T ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test lint fmt bench clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/site.stamp  ## Set up and start the whole site (PORT=8123 for another port, ARGS=--help for options)
+	@exec $(PY) manage.py up $(ARGS)
+
+setup: $(VENV)/site.stamp  ## Install the packages, prepare the database and the admin account, start nothing
+	@exec $(PY) manage.py setup
+
+test: $(VENV)/tools.stamp  ## Run the tests (T=tests/ml for some, ARGS=... for pytest)
+	@exec $(PY) -m pytest -p tests.no_skips $(T) $(ARGS)
+
+lint: $(VENV)/tools.stamp  ## Check style, types, migrations and templates
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy .
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check --fail-level ERROR
+	@templates="$(TEMPLATES)"; test -z "$$templates" || \
+		{ echo "djade --check"; $(VENV)/bin/djade --target-version 5.2 --check $$templates; }
+
+fmt: $(VENV)/tools.stamp  ## Put code and templates into shape
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format .
+	@templates="$(TEMPLATES)"; test -z "$$templates" || $(VENV)/bin/djade --target-version 5.2 $$templates || true
+
+bench:  ## List the benchmarks and what each measures
+	@for file in benchmarks/[a-z]*.py; do test -f "$$file" || continue; \
+		printf '  %s\n      %s\n' "$(PY) $$file" "$$(head -n 1 "$$file" | tr -d '"')"; done
+
+clean:  ## Remove installed packages and caches; the data in var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written only when pip has come to its end, so an interrupted installation is taken up again.
+$(VENV)/site.stamp: requirements.txt | $(PY)
+	@echo "Installing the packages of requirements.txt (about 900 MB the first time) ..."
+	@$(PY) -m pip install --disable-pip-version-check --no-input --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/tools.stamp: tests/requirements.txt $(VENV)/site.stamp
+	@echo "Installing the tools of tests/requirements.txt ..."
+	@$(PY) -m pip install --disable-pip-version-check --no-input --quiet -r tests/requirements.txt
+	@touch $@
+
+# A name on the path may be a shim for a Python that is not installed, or one without the venv module: try them.
+$(PY):
+	@without_venv=; \
+	for python in $(PYTHONS); do \
+		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+		if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+			echo "Creating $(VENV) with $$("$$python" --version) ..."; \
+			exec "$$python" -m venv --clear $(VENV); \
+		fi; \
+		without_venv="$$python"; \
+	done; \
+	if test -n "$$without_venv"; then \
+		echo "$$without_venv lacks the venv module: install it (on Debian and Ubuntu: apt install python3-venv)." >&2; \
+	else \
+		echo "Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=/path." >&2; \
+	fi; \
+	exit 1

@@ -1,0 +1,39 @@
+"""`manage.py fetch_weights NAME...`: downloads ConvNet weights when a person asks."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from ml.backbones import UnknownExtractor
+from ml.weights import WeightsUnavailable, fetch_weights
+
+
+class Command(BaseCommand):
+    help = (
+        "Downloads weights: mobilenet_v2, inception_v3, or tfhub:HANDLE. They are kept in the folder that "
+        "POSTERSITE_WEIGHTS names (default: var/weights)."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("names", nargs="+", metavar="NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        failed = []
+        for name in options["names"]:
+            self.stdout.write(f"Fetching {name} ...")
+            try:
+                path = fetch_weights(name, settings.WEIGHTS_DIR)
+            except (WeightsUnavailable, UnknownExtractor) as error:
+                failed.append(str(error))
+            except OSError as error:
+                failed.append(f"{name} cannot be kept in {settings.WEIGHTS_DIR}: {error.strerror or error}.")
+            else:
+                self.stdout.write(f"{name} is at {path}.")
+        if failed:
+            raise CommandError("\n".join(failed))
+        self.stdout.write("Posters are embedded with it by the next run: `manage.py embed_posters`.")

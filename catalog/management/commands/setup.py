@@ -1,0 +1,24 @@
+"""`manage.py setup`: tables, static files and the first account, without starting anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from postersite.embedded import first_run, place
+from postersite.embedded.errors import StartError
+
+
+class Command(BaseCommand):
+    help = "Prepares the database, the static files and the admin account. Can be repeated."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            place.check_writable(settings.VAR_DIR)
+            first_run.prepare(self.stdout.write, "/admin/")
+        except StartError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write("The site is set up.")

@@ -1,0 +1,99 @@
+"""Makes a folder of code into a site: tables, static files, the first account, and whether the sample."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+
+from .errors import StartError
+
+ADMIN = "admin"
+# The sample's invented films have ids that TMDB will not reach (catalog/sample/films.py).
+FIRST_SAMPLE_TMDB_ID = 90_000_001
+
+
+def prepare(say: Callable[[str], None], sign_in_at: str) -> None:
+    """Migrates the database, collects static files, and creates the admin account when there is none.
+
+    Its random password is given to ``say`` once and kept nowhere; with DJANGO_SUPERUSER_PASSWORD set, that
+    one is taken and not shown. Raises StartError when the database or a folder does not allow it.
+    """
+    database = settings.DATABASES["default"]
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
+        create_admin(say, sign_in_at)
+    except DatabaseError as error:
+        where = database.get("HOST") or database["NAME"]
+        reason = str(error).strip().partition("\n")[0]
+        raise StartError(
+            f"The database at {where} does not work: {reason}. "
+            "Check DATABASE_URL, the free space and this user's write permission."
+        ) from error
+    except OSError as error:
+        raise StartError(f"Cannot write to {error.filename}: {error.strerror}.") from error
+
+
+def create_admin(say: Callable[[str], None], sign_in_at: str) -> None:
+    """Creates the account ``admin`` unless there is an account with all rights."""
+    from django.contrib.auth import get_user_model
+
+    accounts = get_user_model()._default_manager
+    if accounts.filter(is_superuser=True).exists():
+        return
+    if accounts.filter(username=ADMIN).exists():
+        say(f"An account named {ADMIN} exists without admin rights: use `manage.py createsuperuser` for one.")
+        return
+    given = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
+    password = given or secrets.token_urlsafe(12)
+    accounts.create_superuser(username=ADMIN, password=password)
+    if given:
+        say(
+            f"Account {ADMIN} created with the password of DJANGO_SUPERUSER_PASSWORD. Sign in at {sign_in_at}"
+        )
+        return
+    say(f"Sign in at {sign_in_at}")
+    say(f"    name      {ADMIN}")
+    say(f"    password  {password}")
+    say("This is shown once and kept nowhere; `manage.py changepassword admin` sets another.")
+
+
+def sample_wanted() -> bool:
+    """True while the catalogue is empty or holds only the sample, which is neither refused nor removed."""
+    from catalog.models import Movie
+
+    present = find_spec("catalog.sample") and find_spec("catalog.management.commands.run_sample")
+    if not (settings.SAMPLE and present):
+        return False
+    return not Movie.objects.exclude(tmdb_id__gte=FIRST_SAMPLE_TMDB_ID).exists()
+
+
+def sample_unfinished() -> bool:
+    """True when the sample's run has not come to its end yet, or the catalogue was emptied since."""
+    from catalog.models import Movie
+
+    return not ((settings.SAMPLE_DIR / "complete").exists() and Movie.objects.exists())
+
+
+def sample_is_complete() -> None:
+    """Notes that the sample's run has come to its end, so that later starts leave it alone."""
+    try:
+        settings.SAMPLE_DIR.mkdir(parents=True, exist_ok=True)
+        (settings.SAMPLE_DIR / "complete").touch()
+    except OSError:
+        return  # it is run again then, and finds its work done
+
+
+def work_is_left() -> bool:
+    """True while a run is queued or running."""
+    from catalog.models import Run
+
+    live = Run.objects.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING]).exists()
+    connections.close_all()
+    return live

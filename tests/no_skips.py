@@ -1,0 +1,53 @@
+"""With POSTERSITE_REQUIRE_ALL=1, a browser, process or real-data test that skips makes the whole run fail."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+MARKS = ("browser", "process", "real_data")
+FIXTURES = ("chromium", "real_data")
+REQUIRED = os.environ.get("POSTERSITE_REQUIRE_ALL") == "1"
+
+
+class RequiredTests:
+    """Remembers which tests must run here, and which of them skipped, and why."""
+
+    def __init__(self) -> None:
+        self.required: set[str] = set()
+        self.skipped: dict[str, str] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            fixtures = getattr(item, "fixturenames", ())
+            if any(item.get_closest_marker(mark) for mark in MARKS) or set(FIXTURES) & set(fixtures):
+                self.required.add(item.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:  # a whole file that could not be imported, whatever is in it
+            self.skipped[report.nodeid] = _reason(report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and report.nodeid in self.required and not hasattr(report, "wasxfail"):
+            self.skipped[report.nodeid] = _reason(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.skipped:
+            terminalreporter.section("skipped, but required by POSTERSITE_REQUIRE_ALL=1", red=True)
+            for test, reason in self.skipped.items():
+                terminalreporter.line(f"{test}: {reason}")
+
+
+def _reason(report: pytest.CollectReport | pytest.TestReport) -> str:
+    return str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if REQUIRED:
+        config.pluginmanager.register(RequiredTests(), "required-tests")
