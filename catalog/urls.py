@@ -1,6 +1,24 @@
 """Addresses of the public pages."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from .views import compare, home, media, movie, runs, status
 
 app_name = "catalog"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("movie/<int:pk>/", movie.movie, name="movie"),
+    path("compare/", compare.pick, name="compare_pick"),
+    path("compare/random/", compare.surprise, name="surprise"),
+    path("compare/<int:pk>/", compare.compare, name="compare"),
+    path("runs/", runs.run_list, name="runs"),
+    path("runs/live/", runs.live, name="live_runs"),
+    path("runs/start/", runs.start, name="start_run"),
+    path("runs/<int:pk>/", runs.run_detail, name="run"),
+    path("runs/<int:pk>/retry/", runs.retry, name="retry_run"),
+    path("runs/<int:pk>/cancel/", runs.cancel, name="cancel_run"),
+    path("media/<path:name>", media.media, name="media"),
+    path("healthz", status.healthz, name="healthz"),
+    path("robots.txt", status.robots, name="robots"),
+    path("favicon.ico", status.favicon, name="favicon"),
+]

@@ -1,0 +1,90 @@
+"""How pages word things: extractors, sources, durations, what a run is doing."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django import template
+
+from catalog.models import Extractor, Run
+
+register = template.Library()
+
+BACKBONE_NAMES = {
+    "pixels": "Raw pixels",
+    "histograms": "Colour and shape",
+    "mobilenet_v2": "MobileNetV2",
+    "inception_v3": "Inception-v3",
+    "tfhub": "TF-Hub model",
+    "postersite": "Postersite",
+}
+SOURCE_NAMES = {
+    "tmdb_page": "The Movie Database",
+    "tmdb_api": "The Movie Database",
+    "imdb_page": "IMDb",
+    "folder": "a folder of this site’s operator",
+    "upload": "an upload by this site’s staff",
+}
+DOING = {
+    Run.Kind.IMPORT: "Importing titles",
+    Run.Kind.SCRAPE: "Fetching posters",
+    Run.Kind.EMBED: "Looking at posters",
+    Run.Kind.TRAIN: "Training the genre model",
+    Run.Kind.LABEL: "Suggesting genres",
+}
+
+
+@register.filter
+def extractor_name(extractor: Extractor) -> str:
+    """ "inception_v3:mixed8:avg" -> "Inception-v3 · mixed8 · averaged"; of a TF-Hub handle, the end."""
+    backbone, _, rest = extractor.spec.partition(":")
+    name = BACKBONE_NAMES.get(backbone, backbone)
+    if backbone == "tfhub":
+        return f"{name} · {rest.rstrip('/').rpartition('/')[2]}" if rest else name
+    words = {"avg": "averaged", "flatten": "flattened", "nearest": "nearest-neighbour resize"}
+    return " · ".join([name, *(words.get(part, part) for part in rest.split(":") if part)])
+
+
+@register.filter
+def source_name(source: str) -> str:
+    return SOURCE_NAMES.get(source, source.replace("_", " "))
+
+
+@register.filter
+def web_address(address: str) -> str:
+    """The address if it is one that may be linked to (http or https), else nothing."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return address if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
+@register.filter
+def doing(run: Run) -> str:
+    return DOING.get(Run.Kind(run.kind), run.get_kind_display())
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """0.4 -> "under a second", 65 -> "1 min 5 s", 7300 -> "2 h 1 min"; nothing for None."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 1:
+        return "under a second"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
+    said = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(said[:2])
+
+
+@register.filter
+def rate(per_second: float | None) -> str:
+    """12.4 -> "12 a second", 0.25 -> "15 a minute"; nothing for None."""
+    if not per_second:
+        return ""
+    if per_second >= 1:
+        return f"{per_second:.0f} a second"
+    return f"{per_second * 60:.0f} a minute" if per_second * 60 >= 1 else f"{per_second * 3600:.0f} an hour"

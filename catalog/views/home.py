@@ -1,0 +1,46 @@
+"""The poster wall, with search, genre filter, order and pages."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from catalog.services import embedding, overview, runs
+
+from .browsing import ORDERS, UNTAGGED, genres_with_films, in_genre, matching, ordered
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    text = request.GET.get("q", "").strip()
+    slug = request.GET.get("genre", "")
+    order = request.GET.get("order", "")
+    order = order if order in ORDERS else "new"
+    movies = ordered(in_genre(matching(text), slug), order).prefetch_related("posters", "genres")
+    paginator = Paginator(movies, settings.POSTERS_PER_PAGE)
+    page = paginator.get_page(request.GET.get("page"))
+    genres = list(genres_with_films())
+    live = list(runs.live_runs())
+    counts = overview.catalogue_counts()
+    return render(
+        request,
+        "catalog/home.html",
+        {
+            "page": page,
+            "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+            "text": text,
+            "slug": slug,
+            "genre": next((genre for genre in genres if genre.slug == slug), None),
+            "only_untagged": slug == UNTAGGED,
+            "filtered": bool(text or slug),
+            "order": order,
+            "orders": {name: label for name, (label, _) in ORDERS.items()},
+            "genres": genres,
+            "counts": counts,
+            "live_runs": live,
+            # While posters are on their way, the wall fills without a reload.
+            "filling": bool(live) and any(movie.primary_poster is None for movie in page),
+            "no_convnet": bool(counts.get("movies")) and embedding.no_convnet(),
+        },
+    )

@@ -1,0 +1,46 @@
+"""Stored pictures: posters and learning curves, whatever storage holds them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from hashlib import sha256
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date
+from django.views.decorators.http import require_safe
+
+# Nothing else is ever handed out, whatever may lie in the media folder.
+CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+SERVED = re.compile(r"(posters|learning_curves)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+\.(jpg|png|webp)")
+# A poster's name is the hash of its content, so a copy never goes stale.
+FOR_EVER = "public, max-age=31536000, immutable"
+FOR_A_MINUTE = "public, max-age=60"
+
+
+@require_safe
+def media(request: HttpRequest, name: str) -> HttpResponse | FileResponse:
+    known = SERVED.fullmatch(name)
+    if not known or ".." in name:
+        raise Http404("There is no such picture.")
+    try:
+        modified: datetime = default_storage.get_modified_time(name)
+        size = default_storage.size(name)
+        file = default_storage.open(name, "rb")
+    except (OSError, ValueError, SuspiciousFileOperation) as error:
+        raise Http404("There is no such picture.") from error
+    etag = f'"{sha256(f"{name} {size} {modified.timestamp()}".encode()).hexdigest()[:32]}"'
+    unchanged = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
+    if unchanged is not None:
+        file.close()
+        response: HttpResponse | FileResponse = unchanged
+    else:
+        response = FileResponse(file, content_type=CONTENT_TYPES[known[3]])
+        response["Content-Length"] = str(size)
+    response["ETag"] = etag
+    response["Last-Modified"] = http_date(modified.timestamp())
+    response["Cache-Control"] = FOR_EVER if known[1] == "posters" else FOR_A_MINUTE
+    return response

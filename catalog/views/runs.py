@@ -1,0 +1,148 @@
+"""Runs: what the site is working on, what went wrong, and the buttons that start, retry and cancel."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from catalog.models import Run, RunItem
+from catalog.services import overview, runs
+
+RUNS_PER_PAGE = 25
+ITEMS_PER_PAGE = 50
+# Share of a run, in percent, after which a screen reader is told again.
+ANNOUNCE_EVERY = 25
+
+
+class AuthenticatedRequest(HttpRequest):
+    """What a view behind a permission gets."""
+
+    user: AbstractBaseUser  # type: ignore[assignment]
+
+
+STARTABLE = {
+    Run.Kind.SCRAPE: "for every film without one",
+    Run.Kind.EMBED: "that have no vectors yet",
+    Run.Kind.TRAIN: "on the genres known so far",
+    Run.Kind.LABEL: "for every untagged film",
+}
+
+
+@staff_member_required(login_url="admin:login")
+@vary_on_headers("HX-Request", "HX-Target")
+def run_list(request: HttpRequest) -> HttpResponse:
+    paginator = Paginator(Run.objects.select_related("asked_by"), RUNS_PER_PAGE)
+    page = paginator.get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+        "any_live": any(run.is_live for run in page),
+    }
+    if request.htmx.target == "run-list":  # type: ignore[attr-defined]
+        return render(request, "catalog/partials/run_list.html", context)
+    context |= {
+        "startable": [(kind.value, kind.label, note) for kind, note in STARTABLE.items()],
+        "counts": overview.catalogue_counts(),
+        "may_start": request.user.has_perm("catalog.start_run"),
+    }
+    return render(request, "catalog/runs.html", context)
+
+
+@staff_member_required(login_url="admin:login")
+@vary_on_headers("HX-Request", "HX-Target")
+def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run.objects.select_related("asked_by", "previous", "retry_of", "follower"), pk=pk)
+    if request.htmx.target == "run-progress":  # type: ignore[attr-defined]
+        response = render(
+            request, "catalog/partials/run_progress.html", {"run": run, **announcement(request, run)}
+        )
+        if not run.is_live:
+            response["HX-Trigger"] = "run-over"
+        return response
+    tally = run.items.aggregate(
+        all=Count("pk"), **{state: Count("pk", filter=Q(state=state)) for state in RunItem.State.values}
+    )
+    shown = request.GET.get("state", "")
+    shown = shown if shown in RunItem.State.values else ""
+    items = run.items.select_related("movie", "poster__movie").order_by("pk")
+    paginator = Paginator(items.filter(state=shown) if shown else items, ITEMS_PER_PAGE)
+    page = paginator.get_page(request.GET.get("page"))
+    return render(
+        request,
+        "catalog/run.html",
+        {
+            "run": run,
+            "page": page,
+            "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+            "shown": shown,
+            "all_items": tally.pop("all"),
+            "tally": [(state.value, state.label, tally[state]) for state in RunItem.State if tally[state]],
+            "may_start": request.user.has_perm("catalog.start_run"),
+            **announcement(request, run),
+        },
+    )
+
+
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """The home page's banner: how far each live run is. Counts only, so anyone may see it."""
+    return render(
+        request,
+        "catalog/partials/live_runs.html",
+        {"live_runs": list(runs.live_runs()), "polled": True, "is_staff": request.user.is_staff},
+    )
+
+
+def announcement(request: HttpRequest, run: Run) -> dict[str, object]:
+    """Which quarter of the run to tell a screen reader about, and whether it has been told already."""
+    step = run.percent // ANNOUNCE_EVERY * ANNOUNCE_EVERY if run.is_live else 100
+    told = request.GET.get("told", "")
+    return {"step": step, "announce": request.htmx and told != str(step)}  # type: ignore[attr-defined]
+
+
+@require_POST
+@permission_required("catalog.start_run", raise_exception=True)
+def start(request: AuthenticatedRequest) -> HttpResponse:
+    kind = request.POST.get("kind", "")
+    if kind not in STARTABLE:
+        messages.error(request, "Choose what to start: fetch posters, embed, train or suggest genres.")
+        return redirect("catalog:runs")
+    try:
+        run = runs.start(kind, asked_by=request.user)
+    except runs.RunError as error:
+        messages.error(request, str(error))
+        return redirect("catalog:runs")
+    return redirect(run)
+
+
+@require_POST
+@permission_required("catalog.start_run", raise_exception=True)
+def retry(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run, pk=pk)
+    try:
+        return redirect(runs.retry_failed(run, asked_by=request.user))
+    except runs.RunError as error:
+        messages.error(request, str(error))
+        return redirect(run)
+
+
+@require_POST
+@permission_required("catalog.start_run", raise_exception=True)
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run, pk=pk)
+    try:
+        runs.cancel(run)
+    except runs.RunError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{run} is cancelled. What it had finished stays.")
+    return redirect(run)

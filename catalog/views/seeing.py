@@ -1,0 +1,37 @@
+"""How one extractor sees one poster: its nearest posters, the metric, and why there are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from catalog.models import Extractor, Movie
+from catalog.services import similarity
+
+METHODS = {"exact": "Exact", "ball_tree": "Ball tree (the recipe’s)"}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One extractor's answer; `problem` is a sentence when it cannot answer by this method."""
+
+    extractor: Extractor
+    metric: str
+    neighbours: list[similarity.LookAlike]
+    problem: str = ""
+
+
+def sight(film: Movie, extractor: Extractor, method: str) -> Sight:
+    metric = similarity.metric_name(extractor, method)
+    label = "Euclidean" if metric == "euclidean" else metric
+    try:
+        return Sight(extractor, label, similarity.lookalikes(film, extractor, method=method))
+    except similarity.TooLargeForBallTree as error:
+        return Sight(extractor, label, [], str(error))
+
+
+def chosen_method(request: HttpRequest) -> str:
+    """What `?method=` names; the exact index for anything unknown."""
+    method = request.GET.get("method", "")
+    return method if method in METHODS else "exact"

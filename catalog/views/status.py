@@ -1,0 +1,65 @@
+"""For machines: whether the site is healthy, and what crawlers may read."""
+
+from __future__ import annotations
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.templatetags.static import static
+from django.urls import reverse
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.http import require_safe
+
+BROKER_TIMEOUT_S = 2.0
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 when the database and the broker both answer, else 503; says which, and nothing more."""
+    parts = {"database": database_answers(), "broker": broker_answers()}
+    report = {name: "ok" if answers else "unreachable" for name, answers in parts.items()}
+    return JsonResponse(report, status=200 if all(parts.values()) else 503)
+
+
+@cache_control(public=True, max_age=86_400)
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    closed = [
+        reverse("admin:index"),
+        reverse("api:api-root"),
+        reverse("catalog:runs"),
+        reverse("catalog:surprise"),
+    ]
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+
+@cache_control(public=True, max_age=86_400)
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """For browsers that ask for /favicon.ico whatever the page says."""
+    return HttpResponse(status=302, headers={"Location": static("catalog/favicon.svg")})
+
+
+def database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return cursor.fetchone() == (1,)
+    except DatabaseError:
+        return False
+
+
+def broker_answers() -> bool:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_connect_timeout=BROKER_TIMEOUT_S,
+            socket_timeout=BROKER_TIMEOUT_S,
+            retry=None,
+        ) as broker:
+            return bool(broker.ping())
+    except (redis.RedisError, OSError, ValueError):
+        return False
