@@ -4,7 +4,7 @@ import contextlib
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import redis.exceptions
 import requests
@@ -12,7 +12,17 @@ from redis import Redis
 
 from .answer import Answer, ask
 from .clock import Clock
-from .errors import Deadline, Denied, FetchError, NotFound, Refused, RobotsDisallow, ServerTrouble, TryLater
+from .errors import (
+    Deadline,
+    Denied,
+    FetchError,
+    NotFound,
+    Refused,
+    RobotsDisallow,
+    ServerTrouble,
+    TryLater,
+    shown,
+)
 from .guard import GuardedAdapter, check_url, host_key
 from .pacing import Pacer, pacer_on
 from .policy import FetchPolicy
@@ -110,7 +120,7 @@ class PoliteClient:
             answer = self._ask_until_answered(hop, headers, deadline, for_robots)
             if answer.location is None:
                 return _fetched(url, answer)
-            hop = urljoin(hop, answer.location).partition("#")[0]
+            hop = _next_hop(hop, answer.location)
             if hop in seen:
                 raise ServerTrouble(url, "it redirects in a circle", retryable=False, status=answer.status)
         raise ServerTrouble(
@@ -197,7 +207,9 @@ class PoliteClient:
             robots, remembered_s = read_robots(fetched.body), REMEMBERED_S
         except (NotFound, Denied):
             robots, remembered_s = FREE, REMEMBERED_S
-        except Refused:  # it redirects to where we do not go
+        except Refused as error:
+            if error.url == f"{origin}/robots.txt":
+                raise  # the host itself; else robots.txt redirects to where we do not go
             robots, remembered_s = CLOSED, CLOSED_S
         except ServerTrouble as error:
             if error.status is None:
@@ -226,6 +238,15 @@ def _shared_memory_of(url: str) -> Iterator[None]:
         raise FetchError(
             url, f"the pacing shared by all workers (Redis) does not answer: {error}", retryable=True
         ) from error
+
+
+def _next_hop(url: str, location: str) -> str:
+    # Headers come as Latin-1; a server that writes UTF-8 into Location means its percent-encoding.
+    quoted = quote(location.encode("latin-1", errors="replace"), safe="!#$%&'()*+,/:;=?@[]~")
+    try:
+        return urljoin(url, quoted).partition("#")[0]
+    except ValueError:
+        raise Refused(url, f"it redirects to what is no address: {shown(location)}") from None
 
 
 def _origin(url: str) -> str:

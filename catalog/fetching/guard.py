@@ -26,6 +26,7 @@ _CLOSED_NETWORKS = tuple(
     ip_network(network)
     for network in (
         "100.64.0.0/10",  # carrier-grade NAT
+        "192.0.0.0/24",  # protocol assignments
         "192.88.99.0/24",  # 6to4 relays
         "::/96",  # IPv4-compatible, deprecated
         "::ffff:0:0:0/96",  # IPv4-translated

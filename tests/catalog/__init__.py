@@ -1,0 +1,1 @@
+"""Tests of the catalogue app, a folder a part."""

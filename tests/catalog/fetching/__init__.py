@@ -1,0 +1,1 @@
+"""Tests of the polite, guarded HTTP client, over real loopback HTTP."""

@@ -1,0 +1,149 @@
+"""robots.txt: asked for first, obeyed, remembered, and closed when it cannot be read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.fetching.errors import RobotsDisallow, ServerTrouble, TryLater
+from catalog.fetching.robots import CLOSED, LARGEST_BYTES, read_robots
+from tests.catalog.fetching.replicas import FakeTime, client_for, faulty_site
+from tests.replica.faults import Fault, FaultySite, body, not_found, redirect, status, too_many
+
+NAME = "Postersite"
+
+
+def rules(text: str) -> Fault:
+    return body(text.encode(), "text/plain")
+
+
+def test_robots_txt_is_asked_for_first_and_once(site: FaultySite) -> None:
+    client = client_for(site.url)
+    client.get(site.url + "/movie/7")
+    client.get(site.url + "/title/tt0000007/")
+    assert site.paths() == ["/robots.txt", "/movie/7", "/title/tt0000007/"]
+
+
+def test_what_is_forbidden_is_not_asked_for(site: FaultySite) -> None:
+    with pytest.raises(RobotsDisallow, match="forbids it to Postersite") as caught:
+        client_for(site.url).get(site.url + "/search?q=x")
+    assert not caught.value.retryable
+    assert site.paths("/search") == []
+
+
+def test_rules_for_our_own_name_come_before_those_for_all(site: FaultySite) -> None:
+    site.spoil("/robots.txt", rules("User-agent: *\nAllow: /\n\nUser-agent: postersite\nDisallow: /movie/\n"))
+    with pytest.raises(RobotsDisallow):
+        client_for(site.url).get(site.url + "/movie/7")
+
+
+def test_a_name_in_our_contact_address_is_not_ours(site: FaultySite) -> None:
+    site.spoil("/robots.txt", rules("User-agent: example\nDisallow: /\n"))
+    assert client_for(site.url).get(site.url + "/movie/7").status == 200
+
+
+@pytest.mark.parametrize("fault", [not_found(), status(403), status(410), body(b""), body(b"<html>soft 404")])
+def test_a_site_without_rules_is_free(site: FaultySite, fault: Fault) -> None:
+    site.spoil("/robots.txt", fault)
+    client = client_for(site.url)
+    assert client.get(site.url + "/movie/7").status == 200
+    assert client.get(site.url + "/movie/7").status == 200
+    assert len(site.paths("/robots.txt")) == 1
+
+
+@pytest.mark.parametrize("fault", [status(500), status(503), redirect("http://evil.example/robots.txt")])
+def test_rules_that_cannot_be_read_close_the_site_for_a_while(
+    site: FaultySite, fake_time: FakeTime, fault: Fault
+) -> None:
+    site.spoil("/robots.txt", fault)
+    client = client_for(site.url, fake_time, max_attempts=1)
+    for _ in range(2):
+        with pytest.raises(RobotsDisallow) as caught:
+            client.get(site.url + "/movie/7")
+        assert caught.value.retryable
+    assert site.paths() == ["/robots.txt"]
+    site.mend()
+    fake_time.now += 601
+    assert client.get(site.url + "/movie/7").status == 200
+
+
+def test_a_429_on_robots_txt_is_waited_for(site: FaultySite, fake_time: FakeTime) -> None:
+    site.spoil("/robots.txt", too_many("100"), times=1)
+    client = client_for(site.url, fake_time, deadline_s=10)
+    with pytest.raises(TryLater):
+        client.get(site.url + "/movie/7")
+    fake_time.now += 100
+    assert client.get(site.url + "/movie/7").status == 200
+
+
+def test_a_missing_server_is_reported_as_such(fake_time: FakeTime) -> None:
+    with faulty_site() as gone:
+        pass
+    with pytest.raises(ServerTrouble, match="refused"):
+        client_for(gone.url, fake_time).get(gone.url + "/movie/7")
+
+
+def test_rules_are_read_again_after_an_hour(site: FaultySite, fake_time: FakeTime) -> None:
+    client = client_for(site.url, fake_time)
+    client.get(site.url + "/movie/7")
+    site.spoil("/robots.txt", rules("User-agent: *\nDisallow: /\n"))
+    client.get(site.url + "/movie/7")
+    fake_time.now += 3601
+    with pytest.raises(RobotsDisallow):
+        client.get(site.url + "/movie/7")
+
+
+def test_a_redirected_robots_txt_is_followed_within_the_host(site: FaultySite) -> None:
+    site.spoil("/robots.txt", redirect("/rules"))
+    site.spoil("/rules", rules("User-agent: *\nDisallow: /movie/\n"))
+    with pytest.raises(RobotsDisallow):
+        client_for(site.url).get(site.url + "/movie/7")
+
+
+def test_a_crawl_delay_is_kept(site: FaultySite, fake_time: FakeTime) -> None:
+    site.spoil("/robots.txt", rules("User-agent: *\nCrawl-delay: 4\nAllow: /\n"))
+    client = client_for(site.url, fake_time)
+    for _ in range(3):
+        client.get(site.url + "/movie/7")
+    assert sum(fake_time.slept) == pytest.approx(8)
+
+
+def test_a_crawl_delay_of_a_day_is_capped(site: FaultySite, fake_time: FakeTime) -> None:
+    site.spoil("/robots.txt", rules("User-agent: *\nCrawl-delay: 86400\nAllow: /\n"))
+    client = client_for(site.url, fake_time, max_crawl_delay_s=10)
+    for _ in range(2):
+        client.get(site.url + "/movie/7")
+    assert sum(fake_time.slept) == pytest.approx(10)
+
+
+def test_a_policy_may_leave_robots_out(site: FaultySite) -> None:
+    client_for(site.url, robots=False).get(site.url + "/movie/7")
+    assert site.paths("/robots.txt") == []
+
+
+def test_a_huge_robots_txt_is_read_to_its_limit(site: FaultySite) -> None:
+    text = b"User-agent: *\nDisallow: /movie/\n" + b"# more\n" * 100_000
+    assert len(text) > LARGEST_BYTES
+    site.spoil("/robots.txt", body(text, "text/plain"))
+    with pytest.raises(RobotsDisallow):
+        client_for(site.url, max_bytes=1000).get(site.url + "/movie/7")
+
+
+@pytest.mark.parametrize("delay", ["nan", "inf", "-5", "1e400", "soon"])
+def test_a_senseless_delay_asks_for_none(delay: str) -> None:
+    robots = read_robots(f"User-agent: *\nCrawl-delay: {delay}\n".encode())
+    assert robots.interval_s(NAME) == 0
+
+
+def test_a_request_rate_is_a_delay() -> None:
+    assert read_robots(b"User-agent: *\nRequest-rate: 2/10s\n").interval_s(NAME) == 5
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_some_rules(text: bytes) -> None:
+    robots = read_robots(text)
+    assert isinstance(robots.allows("https://films.example/movie/7", NAME), bool)
+    assert robots.interval_s(NAME) >= 0
+
+
+def test_closed_allows_nothing() -> None:
+    assert not CLOSED.allows("https://films.example/", NAME)

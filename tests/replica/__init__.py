@@ -1,0 +1,1 @@
+"""The sample site with faults, and a server that speaks broken HTTP."""
