@@ -34,11 +34,11 @@ class MovieQuerySet(models.QuerySet["Movie"]):
 class Movie(models.Model):
     """A title of the catalogue. Each external id names at most one movie."""
 
-    title = models.CharField(max_length=300)
-    original_title = models.CharField(max_length=300, blank=True)
+    title = models.CharField(max_length=500)
+    original_title = models.CharField(max_length=500, blank=True)
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     overview = models.TextField(blank=True)
-    franchise = models.CharField(max_length=200, blank=True, db_index=True)
+    franchise = models.CharField(max_length=500, blank=True, db_index=True)
     # Ids of the sites a poster can be fetched from; local_id is the operator's own (a CSV's, a path).
     imdb_id = models.CharField("IMDb id", max_length=12, null=True, blank=True, unique=True)
     tmdb_id = models.PositiveIntegerField("TMDB id", null=True, blank=True, unique=True)

@@ -1,0 +1,51 @@
+"""Draw the recipe's figure for any image folder: a query and its five look-alikes by each extractor."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from catalog.services import comparing
+from catalog.sources.records import SourceError
+from ml.backbones import UnknownExtractor
+from ml.figures import lookalike_figure
+from ml.runtime import ExtractorFailed
+from ml.weights import WeightsUnavailable
+
+UNUSABLE = (SourceError, comparing.CannotCompare, UnknownExtractor, WeightsUnavailable, ExtractorFailed)
+
+
+class Command(BaseCommand):
+    help = "Draws a query image and its five nearest neighbours by raw pixels and by each other extractor."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--images", type=Path, required=True, help="folder of images")
+        parser.add_argument("--labels", type=Path, required=True, help="CSV with the column `file`")
+        parser.add_argument(
+            "--query", type=Path, required=True, help="image file, or a name inside the folder"
+        )
+        parser.add_argument("-o", "--output", type=Path, required=True, help="figure to write, a PNG")
+        parser.add_argument("--extractor", action="append", metavar="SPEC", help="may be given several times")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        query: Path = options["query"]
+        if not query.exists() and (options["images"] / query).exists():
+            query = options["images"] / query
+        try:
+            comparing.readable(query)
+            images = comparing.labelled_images(options["images"], options["labels"])
+            rows = {}
+            for spec in options["extractor"] or comparing.default_specs():
+                with tqdm(total=len(images.paths), desc=f"{spec:<24}", unit="", disable=None) as bar:
+                    found = comparing.nearest(images, query, spec, lambda n, bar=bar: bar.update(n - bar.n))
+                rows[spec] = [(near.path, near.distance, near.label) for near in found]
+                listed = ", ".join(f"{near.path.name} {near.distance:.3f}" for near in found)
+                self.stdout.write(f"{spec}: {listed}")
+            lookalike_figure(query, rows, options["output"])
+        except (*UNUSABLE, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Figure: {options['output']} ({len(images.paths)} images compared)")

@@ -1,0 +1,34 @@
+"""Train a genre model on the movies whose genres are known."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from catalog.management.progress import start_and_work
+from ml.genres.recipes import RECIPES
+
+
+class Command(BaseCommand):
+    help = (
+        "Trains a genre model on the movies whose genres are known. The first one is put to use at once; "
+        "later ones wait in the admin for a person to promote them."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+        parser.add_argument("--recipe", choices=sorted(RECIPES), help="default: by the number of posters")
+        parser.add_argument(
+            "--extractor", metavar="SPEC", help="features to learn from (default: the site's)"
+        )
+        parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+        parser.add_argument("--seed", type=int, help="instead of the recipe's")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        params = {name: options[name] for name in ("recipe", "extractor") if options[name]}
+        config = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
+        start_and_work(
+            "train", self.stdout.write, queue=options["queue"], params={**params, "config": config}
+        )

@@ -1,0 +1,78 @@
+"""Progress bars for commands that work runs off or watch others do it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from catalog.models import Run, RunItem
+from catalog.services import inline, runs
+
+ERRORS_SHOWN = 10
+
+
+class RunBar:
+    """One bar for one run; in a log file (no terminal) it only writes its first and last line."""
+
+    def __init__(self, run: Run) -> None:
+        self._bar = tqdm(
+            total=run.total,
+            desc=f"{run.get_kind_display():<18}",
+            unit="",
+            file=sys.stderr,
+            mininterval=0.3 if sys.stderr.isatty() else 3600,
+            bar_format="{desc} {bar:24} {n_fmt}/{total_fmt} {rate_fmt}{postfix}",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def show(self, run: Run) -> None:
+        self._bar.total = run.total
+        self._bar.n = run.done + run.failed
+        if run.failed:
+            self._bar.set_postfix_str(f", {run.failed} failed", refresh=False)
+        self._bar.refresh() if not run.is_live else self._bar.update(0)
+
+
+def work_off(run: Run, say: Callable[[str], object]) -> None:
+    """Do a run in this process with a bar, then say what became of it. Raises CommandError if it failed."""
+    with RunBar(run) as bar:
+        run = inline.work_off(run, bar.show)
+    tell(run, say)
+
+
+def tell(run: Run, say: Callable[[str], object]) -> None:
+    """Say how a finished run went, its first errors included. Raises CommandError if all of it failed."""
+    for item in run.items.filter(state=RunItem.State.FAILED)[:ERRORS_SHOWN]:
+        say(f"  {item.error}")
+    if run.failed > ERRORS_SHOWN:
+        say(f"  … and {run.failed - ERRORS_SHOWN} more, all listed at {run.get_absolute_url()}")
+    outcome = run.message or f"{run.done} done, {run.failed} failed."
+    if run.state == Run.State.FAILED:
+        raise CommandError(f"{run}: {outcome}")
+    say(f"{run}: {outcome}")
+
+
+def start_and_work(kind: str, say: Callable[[str], object], *, queue: bool, **options: object) -> None:
+    """Start a run and leave it to the workers (`queue`) or do it here. Raises CommandError if it can't be."""
+    try:
+        run = runs.start(kind, queue=queue, **options)  # type: ignore[arg-type]
+    except runs.RunError as error:
+        raise CommandError(str(error)) from error
+    if run.is_live and queue:
+        say(f"{run} is queued: {run.total} to do. Watch it at {run.get_absolute_url()}")
+    elif run.is_live:
+        work_off(run, say)
+    else:
+        tell(run, say)

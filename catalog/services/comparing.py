@@ -1,0 +1,118 @@
+"""Compare extractors on any folder of labelled images, as the recipe's figure does: five neighbours each."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+
+from catalog.sources import folder
+from catalog.sources.records import TitleRecord
+from ml.images import load_pixels
+from ml.neighbours import ExactIndex
+
+from . import embedding
+
+NEIGHBOURS = 5
+
+
+class CannotCompare(ValueError):
+    """The folder, its labels or the query cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images of one folder, each with a text label (empty when the labels file has none)."""
+
+    paths: list[Path]
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One image near the query, its label, and its distance by the extractor's metric."""
+
+    path: Path
+    label: str
+    distance: float
+
+
+def labelled_images(directory: Path, labels_csv: Path) -> LabelledImages:
+    """The images of `directory` that the labels file names, as an import would take them.
+
+    Raises CannotCompare when none is left, catalog.sources.records.SourceError for an unusable file.
+    """
+    rows = [row for row in folder.read(directory, labels_csv) if isinstance(row, TitleRecord)]
+    if not rows:
+        raise CannotCompare(f"None of the images that {labels_csv} names is in {directory}.")
+    return LabelledImages(
+        [row.poster_path for row in rows if row.poster_path], [", ".join(row.genres) for row in rows]
+    )
+
+
+def nearest(
+    images: LabelledImages, query: Path, spec: str, progress: Callable[[int], object] | None = None
+) -> list[Neighbour]:
+    """The NEIGHBOURS images nearest to `query`, itself left out; Euclidean for pixels, else cosine.
+
+    Images that cannot be read are left out. Raises ml.weights.WeightsUnavailable, ml.images.ImageRejected
+    (the query), and CannotCompare.
+    """
+    rows, vectors = _vectors(images, spec, progress)
+    if not rows:
+        raise CannotCompare("None of the images could be read.")
+    wanted = embedding.load(spec).embed_image(query)[None]
+    metric = "euclidean" if spec.startswith("pixels") else "cosine"
+    distances, found = ExactIndex(vectors, metric=metric).query(wanted, NEIGHBOURS + 1)
+    same = query.resolve()
+    neighbours = [
+        Neighbour(images.paths[rows[index]], images.labels[rows[index]], float(distance))
+        for index, distance in zip(found[0], distances[0], strict=True)
+    ]
+    return [neighbour for neighbour in neighbours if neighbour.path != same][:NEIGHBOURS]
+
+
+def _vectors(
+    images: LabelledImages, spec: str, progress: Callable[[int], object] | None
+) -> tuple[list[int], np.ndarray]:
+    """Which images have a vector, and the vectors (m, dims) float16; kept on disk between two figures."""
+    extractor = embedding.load(spec)
+    facts = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in images.paths]
+    name = hashlib.sha256("\n".join([extractor.fingerprint, *facts]).encode()).hexdigest()
+    kept = Path(settings.INDEX_DIR) / "compared" / f"{name}.npz"
+    if kept.exists():
+        with np.load(kept, allow_pickle=False) as arrays:
+            return arrays["rows"].tolist(), arrays["vectors"]
+    rows: list[int] = []
+    vectors = np.empty((len(images.paths), extractor.dims), dtype=np.float16)
+    for row, vector in extractor.embed_files(images.paths, on_error=lambda *_: None):
+        vectors[len(rows)] = vector
+        rows.append(row)
+        if progress is not None:
+            progress(row + 1)
+    vectors = vectors[: len(rows)]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=kept.parent, suffix=".npz")
+    with os.fdopen(descriptor, "wb") as file:
+        np.savez(file, rows=np.array(rows, dtype=np.int64), vectors=vectors)
+    os.replace(draft, kept)
+    return rows, vectors
+
+
+def readable(query: Path) -> None:
+    """Raises CannotCompare, with the reason, unless the query is an image that can be compared."""
+    try:
+        load_pixels(query, (32, 32))
+    except (OSError, ValueError) as error:
+        raise CannotCompare(f"{query} cannot be compared: {error}") from error
+
+
+def default_specs() -> Sequence[str]:
+    """Raw pixels first, as in the article, then whatever else the site sees with."""
+    return ["pixels", *(spec for spec in embedding.wanted_specs() if spec != "pixels")]
