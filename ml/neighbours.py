@@ -1,0 +1,219 @@
+"""Nearest neighbours: exact search over one matrix, the recipe's ball tree, the protocol both follow."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Indexes = npt.NDArray[np.int64]
+Metric = Literal["cosine", "euclidean"]
+
+_ROWS = 8192
+_QUERIES = 128
+_SPARE = 32
+# Beyond these a float32 product would overflow or lose its digits.
+_LONGEST = 1e15
+_SHORTEST = 1e-30
+_UNIT_ROUNDOFF = 2.0**-24
+
+
+class NeighbourIndex(Protocol):
+    """Something that knows n vectors and finds those nearest to others."""
+
+    def query(self, vectors: npt.ArrayLike, k: int) -> tuple[Floats, Indexes]:
+        """The k nearest rows to each of `vectors`.
+
+        Args:
+            vectors: (q, dims), or (dims,) for a single one.
+            k: how many; where the index holds fewer, all of them are given.
+
+        Returns:
+            distances float32 and row numbers int64, both (q, min(k, n)), nearest first; rows at the same
+            distance in the order of their numbers.
+
+        Raises:
+            ValueError: numbers that are not finite, another length of vector, or k below 1.
+        """
+        ...
+
+
+class ExactIndex:
+    """Exact neighbours by blocked matrix products: no tree, no build time, no n × n anything.
+
+    A float32 product ranks all rows; the best few are measured again in float64, and where rounding could
+    have hidden a nearer row or a tie, every row is. What comes back is the true order, with true distances.
+
+    Args:
+        vectors: (n, dims) float16 or float32; an array or a memory map, which is read and never copied whole.
+        metric: "cosine" (1 - cosine of the angle, 0 to 2; a zero vector is at distance 1 from everything,
+            as in scikit-learn) or "euclidean".
+
+    Raises:
+        ValueError: not a matrix, not float16 or float32, or numbers that are not finite.
+    """
+
+    def __init__(self, vectors: npt.NDArray[Any], metric: Metric = "cosine") -> None:
+        if metric not in ("cosine", "euclidean"):
+            raise ValueError(f"Unknown metric {metric!r}: use 'cosine' or 'euclidean'.")
+        if vectors.ndim != 2:
+            raise ValueError(f"An index holds a matrix (n, dims), not an array of shape {vectors.shape}.")
+        if vectors.dtype not in (np.float16, np.float32):
+            raise ValueError(f"An index holds float16 or float32, not {vectors.dtype}.")
+        self._vectors = vectors
+        self._metric = metric
+        self._lengths = np.empty(len(vectors))
+        for start in range(0, len(vectors), _ROWS):
+            block = vectors[start : start + _ROWS]
+            self._lengths[start : start + _ROWS] = np.sqrt(
+                np.einsum("ij,ij->i", block, block, dtype=np.float64)
+            )
+        bad = np.flatnonzero(~(self._lengths < _LONGEST))
+        if len(bad):
+            raise ValueError(f"Row {bad[0]} of the index holds numbers that are not finite or too large.")
+        self._lengths[self._lengths < _SHORTEST] = 0.0
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def query(self, vectors: npt.ArrayLike, k: int) -> tuple[Floats, Indexes]:
+        """See NeighbourIndex. Memory is a few blocks of 8,192 rows, whatever n is."""
+        queries = _checked_queries(vectors, k, self._vectors.shape[1])
+        k = min(k, len(self))
+        distances = np.empty((len(queries), k), dtype=np.float32)
+        indexes = np.empty((len(queries), k), dtype=np.int64)
+        for start in range(0, len(queries), _QUERIES) if k else ():
+            chunk = slice(start, start + _QUERIES)
+            distances[chunk], indexes[chunk] = self._query(queries[chunk], k)
+        return distances, indexes
+
+    def _query(self, queries: Doubles, k: int) -> tuple[Floats, Indexes]:
+        lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries))
+        lengths[lengths < _SHORTEST] = 0.0
+        candidates, beyond = self._candidates(queries, lengths, min(len(self), k + _SPARE))
+        distances = np.empty((len(queries), k), dtype=np.float32)
+        indexes = np.empty((len(queries), k), dtype=np.int64)
+        for row, query in enumerate(queries):
+            chosen = candidates[row]
+            squared = self._squared(query, lengths[row], chosen)
+            if np.partition(squared, k - 1)[k - 1] >= beyond[row]:
+                chosen = np.arange(len(self))
+                squared = self._squared(query, lengths[row], chosen)
+            found = (squared / 2 if self._metric == "cosine" else np.sqrt(squared)).astype(np.float32)
+            order = np.lexsort((chosen, found))[:k]
+            distances[row], indexes[row] = found[order], chosen[order]
+        return distances, indexes
+
+    def _candidates(self, queries: Doubles, lengths: Doubles, wanted: int) -> tuple[Indexes, Doubles]:
+        """The `wanted` rows that look nearest, and a squared distance that no other row can be below."""
+        dims = self._vectors.shape[1]
+        cosine = self._metric == "cosine"
+        ours = (queries / _divisors(lengths)[:, None] if cosine else queries).astype(np.float32)
+        best = np.empty((len(queries), 0))
+        where = np.empty((len(queries), 0), dtype=np.int64)
+        for start in range(0, len(self), _ROWS):
+            stop = min(start + _ROWS, len(self))
+            product = (ours @ self._vectors[start:stop].astype(np.float32, copy=False).T).astype(np.float64)
+            theirs = self._lengths[start:stop]
+            if cosine:
+                # Twice the cosine distance, so that one bound and one formula serve both metrics.
+                squared = 2 - 2 * product / _divisors(theirs)
+            else:
+                squared = lengths[:, None] ** 2 + theirs**2 - 2 * product
+            best = np.concatenate([best, squared], axis=1)
+            where = np.concatenate([where, np.tile(np.arange(start, stop), (len(queries), 1))], axis=1)
+            if best.shape[1] > wanted:
+                kept = np.argpartition(best, wanted - 1, axis=1)[:, :wanted]
+                best = np.take_along_axis(best, kept, axis=1)
+                where = np.take_along_axis(where, kept, axis=1)
+        if wanted == len(self):
+            return where, np.full(len(queries), np.inf)
+        # N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a float32 dot
+        # product is off by at most about dims roundings of the product of the lengths.
+        scale = np.ones(len(queries)) if cosine else lengths * self._lengths.max()
+        return where, best.max(axis=1) - 2 * (dims + 4) * _UNIT_ROUNDOFF * scale - 1e-9
+
+    def _squared(self, query: Doubles, length: float, rows: Indexes) -> Doubles:
+        """Squared distances in float64, of unit vectors for cosine; equal rows give equal numbers."""
+        squared = np.empty(len(rows))
+        step = _ROWS // 4
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            chosen = rows[part]
+            block = self._vectors[chosen].astype(np.float64)
+            if self._metric == "cosine":
+                lengths = self._lengths[chosen]
+                gap = block / _divisors(lengths)[:, None] - query / (length or 1.0)
+                found = np.einsum("ij,ij->i", gap, gap)
+                found[lengths == 0] = 2.0
+                squared[part] = found if length else 2.0
+            else:
+                gap = block - query
+                squared[part] = np.einsum("ij,ij->i", gap, gap)
+        return squared
+
+
+class BallTreeIndex:
+    """The recipe's own: scikit-learn's BallTree with Euclidean distance (S. Omohundro, "Five Balltree
+    Construction Algorithms", ICSI TR-89-063, 1989). Keeps a float64 copy of all vectors.
+
+    Args:
+        vectors: (n, dims), n at least 1.
+
+    Raises:
+        ValueError: not a matrix with rows, or numbers that are not finite.
+    """
+
+    def __init__(self, vectors: npt.ArrayLike) -> None:
+        from sklearn.neighbors import BallTree
+
+        matrix = np.asarray(vectors, dtype=np.float64)
+        if matrix.ndim != 2 or not len(matrix):
+            raise ValueError(f"A ball tree holds a matrix (n, dims) with rows, not shape {matrix.shape}.")
+        if not np.isfinite(matrix).all():
+            raise ValueError("The vectors of a ball tree hold numbers that are not finite.")
+        self._tree = BallTree(matrix, metric="euclidean")
+        self._shape = matrix.shape
+
+    def __len__(self) -> int:
+        return int(self._shape[0])
+
+    def query(self, vectors: npt.ArrayLike, k: int) -> tuple[Floats, Indexes]:
+        """See NeighbourIndex."""
+        queries = _checked_queries(vectors, k, self._shape[1])
+        k = min(k, len(self))
+        distances = np.empty((len(queries), k), dtype=np.float32)
+        indexes = np.empty((len(queries), k), dtype=np.int64)
+        if not len(queries):
+            return distances, indexes
+        # One more than asked shows whether a tie was cut; only then is everything within reach looked at.
+        near, rows = self._tree.query(queries, k=min(k + 1, len(self)))
+        for number in range(len(queries)):
+            found, chosen = near[number].astype(np.float32), rows[number]
+            if len(found) > k and found[k] == found[k - 1]:
+                reach = float(np.nextafter(found[k], np.float32(np.inf)))
+                within, lengths = self._tree.query_radius(queries[[number]], reach, return_distance=True)
+                chosen, found = within[0], lengths[0].astype(np.float32)
+            order = np.lexsort((chosen, found))[:k]
+            distances[number], indexes[number] = found[order], chosen[order]
+        return distances, indexes
+
+
+def _divisors(lengths: Doubles) -> Doubles:
+    return np.where(lengths > 0, lengths, 1.0)
+
+
+def _checked_queries(vectors: npt.ArrayLike, k: int, dims: int) -> Doubles:
+    queries = np.array(vectors, dtype=np.float64)
+    if queries.ndim == 1:
+        queries = queries[None, :]
+    if queries.ndim != 2 or queries.shape[1] != dims:
+        raise ValueError(f"Queries must be of shape (q, {dims}), not {queries.shape}.")
+    if k < 1:
+        raise ValueError(f"{k} neighbours cannot be asked for.")
+    if not (np.abs(queries) < _LONGEST).all():
+        raise ValueError("A query holds numbers that are not finite or too large.")
+    return queries

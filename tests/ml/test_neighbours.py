@@ -1,0 +1,187 @@
+"""Both indexes give the true neighbours, in the true order, whatever vectors they hold."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn.neighbors import NearestNeighbors
+
+import ml.neighbours
+from ml.neighbours import BallTreeIndex, ExactIndex, NeighbourIndex
+
+
+def rows(values):
+    return np.array(values, dtype=np.float32)
+
+
+def slow(vectors, queries, k, metric):
+    """One pair at a time, in float64, by the definitions."""
+    distances = np.empty((len(queries), len(vectors)))
+    for i, query in enumerate(np.asarray(queries, dtype=np.float64)):
+        for j, row in enumerate(np.asarray(vectors, dtype=np.float64)):
+            if metric == "euclidean":
+                distances[i, j] = np.sqrt(((row - query) ** 2).sum())
+            else:
+                lengths = np.linalg.norm(row) * np.linalg.norm(query)
+                distances[i, j] = 1 - row @ query / lengths if lengths else 1
+    k = min(k, len(vectors))
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(distances, order, axis=1), distances, order
+
+
+def check(index: NeighbourIndex, vectors, queries, k, metric):
+    distances, indexes = index.query(queries, k)
+    expected, every, _ = slow(vectors, queries, k, metric)
+    assert distances.dtype == np.float32 and indexes.dtype == np.int64
+    assert distances.shape == indexes.shape == expected.shape
+    assert np.allclose(distances, expected, rtol=1e-5, atol=2e-6)
+    assert np.allclose(np.take_along_axis(every, indexes, axis=1), expected, rtol=1e-5, atol=2e-6)
+    assert (np.diff(distances, axis=1) >= 0).all()
+    assert all(len(set(row)) == len(row) for row in indexes.tolist())
+    same = np.diff(distances, axis=1) == 0
+    assert (np.diff(indexes, axis=1)[same] > 0).all()
+
+
+# Few distinct values, so that ties, zero vectors and copies are common.
+tied = st.sampled_from([-2.0, -1.0, 0.0, 0.0, 1.0, 3.0])
+free = st.floats(-100, 100, width=16).map(lambda x: 0.0 if abs(x) < 1e-2 else x)
+
+
+@st.composite
+def searches(draw):
+    dims = draw(st.integers(1, 6))
+    elements = draw(st.sampled_from([tied, free]))
+    vectors = draw(arrays.arrays(np.float32, (draw(st.integers(1, 90)), dims), elements=elements))
+    queries = draw(arrays.arrays(np.float32, (draw(st.integers(1, 4)), dims), elements=elements))
+    return vectors, queries, draw(st.integers(1, 100))
+
+
+@settings(max_examples=120, deadline=None)
+@given(searches(), st.sampled_from(["cosine", "euclidean"]), st.sampled_from([np.float16, np.float32]))
+def test_exact_agrees_with_the_slow_reference(search, metric, dtype):
+    vectors, queries, k = search
+    vectors = vectors.astype(dtype)
+    check(ExactIndex(vectors, metric), vectors, queries, k, metric)
+
+
+@settings(max_examples=80, deadline=None)
+@given(searches())
+def test_the_ball_tree_agrees_with_the_slow_reference(search):
+    vectors, queries, k = search
+    check(BallTreeIndex(vectors), vectors, queries, k, "euclidean")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_ties_come_in_the_order_of_their_rows_even_at_the_cut(metric):
+    vectors = np.tile(rows([[1, 2, 2], [3, 0, 4]]), (100, 1))
+    distances, indexes = ExactIndex(vectors, metric).query(rows([[1, 2, 2]]), 5)
+    assert indexes.tolist() == [[0, 2, 4, 6, 8]]
+    assert distances.tolist() == [[0, 0, 0, 0, 0]]
+    assert BallTreeIndex(vectors).query([1, 2, 2], 5)[1].tolist() == [[0, 2, 4, 6, 8]]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_many_blocks_agree_with_scikit_learn(metric, monkeypatch):
+    monkeypatch.setattr(ml.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.neighbours, "_QUERIES", 7)
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(2000, 64)).astype(np.float32)
+    queries = np.concatenate([vectors[:10], rng.normal(size=(10, 64)).astype(np.float32)])
+    distances, indexes = ExactIndex(vectors, metric).query(queries, 10)
+    reference = NearestNeighbors(n_neighbors=10, metric=metric, algorithm="brute").fit(vectors.astype(float))
+    expected, order = reference.kneighbors(queries.astype(float))
+    assert np.array_equal(indexes, order)
+    assert np.allclose(distances, expected, atol=1e-6)
+    assert np.allclose(distances[:10, 0], 0)
+
+
+def test_exact_and_ball_tree_are_interchangeable():
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(500, 20)).astype(np.float32)
+    exact, tree = ExactIndex(vectors, "euclidean").query(vectors, 6), BallTreeIndex(vectors).query(vectors, 6)
+    assert np.array_equal(exact[1], tree[1])
+    assert np.allclose(exact[0], tree[0], atol=1e-6)
+
+
+def test_near_copies_far_from_the_origin_are_told_apart():
+    """The usual |a|² + |b|² - 2ab in float32 sees only noise here."""
+    rng = np.random.default_rng(5)
+    steps = rng.permutation(300)
+    vectors = np.full((300, 8), 1000, dtype=np.float32)
+    vectors[:, 0] += steps.astype(np.float32) / 128
+    distances, indexes = ExactIndex(vectors, "euclidean").query(np.full(8, 1000.0), 300)
+    assert np.array_equal(steps[indexes[0]], np.arange(300))
+    assert np.allclose(distances[0], np.arange(300) / 128)
+
+
+def test_a_zero_vector_is_at_cosine_distance_one_from_everything():
+    vectors = rows([[0, 0], [1, 0], [-1, 0]])
+    distances, indexes = ExactIndex(vectors).query(rows([[2, 0], [0, 0]]), 3)
+    assert indexes.tolist() == [[1, 0, 2], [0, 1, 2]]
+    assert distances.tolist() == [[0, 1, 2], [1, 1, 1]]
+
+
+def test_hand_computed_distances():
+    index = ExactIndex(rows([[3, 4], [0, 1]]), "euclidean")
+    assert index.query([0, 0], 2)[0].tolist() == [[1, 5]]
+    distances, _ = ExactIndex(rows([[3, 4], [0, 1]])).query([1, 0], 2)
+    assert np.allclose(distances, [[0.4, 1.0]])
+
+
+def test_an_empty_index_or_no_query_gives_nothing():
+    assert ExactIndex(np.empty((0, 4), np.float32)).query(np.ones((2, 4)), 5)[1].shape == (2, 0)
+    vectors = np.ones((3, 4), np.float32)
+    for index in (ExactIndex(vectors), BallTreeIndex(vectors)):
+        assert index.query(np.empty((0, 4)), 5)[0].shape == (0, 3)
+        assert len(index) == 3
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_row(wrong):
+    vectors = np.ones((5, 3), np.float32)
+    vectors[3, 1] = wrong
+    with pytest.raises(ValueError, match="Row 3"):
+        ExactIndex(vectors)
+    with pytest.raises(ValueError, match="finite"):
+        BallTreeIndex(vectors)
+    for index in (ExactIndex(vectors[:3]), BallTreeIndex(vectors[:3])):
+        with pytest.raises(ValueError, match="finite"):
+            index.query([1, wrong, 1], 1)
+
+
+def test_wrong_shapes_types_and_counts_are_refused():
+    vectors = np.ones((3, 4), np.float32)
+    for make in (ExactIndex, BallTreeIndex):
+        with pytest.raises(ValueError, match="matrix"):
+            make(np.ones(4, np.float32))
+        with pytest.raises(ValueError, match="shape"):
+            make(vectors).query(np.ones(5), 1)
+        with pytest.raises(ValueError, match="neighbours"):
+            make(vectors).query(np.ones(4), 0)
+    with pytest.raises(ValueError, match="float16"):
+        ExactIndex(vectors.astype(np.int32))
+    with pytest.raises(ValueError, match="metric"):
+        ExactIndex(vectors, "manhattan")  # type: ignore[arg-type]
+
+
+def test_a_memory_map_is_searched_without_being_read_into_memory_whole(tmp_path):
+    count, dims = 60_000, 64
+    stored = np.memmap(tmp_path / "vectors.f2", dtype=np.float16, mode="w+", shape=(count, dims))
+    stored[:] = np.random.default_rng(6).normal(size=(count, dims))
+    stored.flush()
+    tracemalloc.start()
+    try:
+        index = ExactIndex(
+            np.memmap(tmp_path / "vectors.f2", dtype=np.float16, mode="r", shape=(count, dims))
+        )
+        _, indexes = index.query(stored[[5, 59_999]].astype(np.float32), 3)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert indexes[:, 0].tolist() == [5, 59_999]
+    assert peak < count * dims * 4
