@@ -6,7 +6,7 @@ from .movie import Movie
 
 
 class ReviewQueue(Movie):
-    """A movie with pending suggestions. It exists so that Django admin has a page, and a permission, of its own for it."""
+    """A movie with pending suggestions, a model so that Django admin has a page of its own for the queue."""
 
     class Meta:
         proxy = True

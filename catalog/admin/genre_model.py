@@ -1,0 +1,191 @@
+"""Genre models in Django admin: how good each is, and the switch that says which one suggests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from catalog.models import GenreModel, Suggestion
+from catalog.services import training
+
+from . import scorecard
+from .read_only import ReadOnlyAdmin
+
+PERMISSION = "catalog.change_genremodel"
+ACTIVE = GenreModel.State.ACTIVE
+
+
+@admin.register(GenreModel)
+class GenreModelAdmin(ReadOnlyAdmin):
+    list_display = (
+        "version",
+        "state",
+        "recipe",
+        "extractor",
+        "macro_f1",
+        "predict_everything",
+        "mean_average_precision",
+        "created_at",
+        "promoted_at",
+    )
+    list_filter = ("state", "recipe", "extractor")
+    list_select_related = ("extractor",)
+    actions = ("promote_selected", "undo_selected")
+    fieldsets = (
+        (None, {"fields": ("version", "state", "recipe", "extractor", "run", "created_at", "promoted_at")}),
+        (
+            "Files and settings",
+            {
+                "classes": ("collapse",),
+                "fields": ("weights_file", "weights_sha256", "dataset_fingerprint", "config"),
+            },
+        ),
+    )
+
+    def has_promote_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @admin.display(description="macro F1 (95% interval)")
+    def macro_f1(self, model: GenreModel) -> str:
+        return str(scorecard.figure(scorecard.card(model).get("macro_f1")))
+
+    @admin.display(description="predicting everything")
+    def predict_everything(self, model: GenreModel) -> str:
+        return str(scorecard.figure(scorecard.card(model).get("macro_f1_predict_everything")))
+
+    @admin.display(description="mAP")
+    def mean_average_precision(self, model: GenreModel) -> str:
+        return str(scorecard.figure(scorecard.card(model).get("mean_average_precision")))
+
+    @admin.action(description="Promote: suggest with it from now on", permissions=["promote"])
+    def promote_selected(self, request: HttpRequest, queryset: QuerySet[GenreModel]) -> Any:
+        return self._confirm_one(request, queryset, "promote")
+
+    @admin.action(description="Undo its promotion", permissions=["promote"])
+    def undo_selected(self, request: HttpRequest, queryset: QuerySet[GenreModel]) -> Any:
+        return self._confirm_one(request, queryset, "undo")
+
+    def _confirm_one(self, request: HttpRequest, queryset: QuerySet[GenreModel], verb: str) -> Any:
+        if len(queryset) != 1:
+            messages.error(request, "One model suggests at a time: tick exactly one. Nothing was changed.")
+            return None
+        return redirect(f"admin:catalog_genremodel_{verb}", queryset[0].pk)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                "<int:pk>/promote/",
+                self.admin_site.admin_view(self.promote_view),
+                name="catalog_genremodel_promote",
+            ),
+            path(
+                "<int:pk>/undo/", self.admin_site.admin_view(self.undo_view), name="catalog_genremodel_undo"
+            ),
+            *super().get_urls(),
+        ]
+
+    def promote_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET asks, beside the figures of the model in use; POST promotes."""
+        model = self._permitted(request, pk)
+        if model.state == ACTIVE:
+            messages.info(request, f"Genre model {model.version} is in use already.")
+        elif request.method == "POST":
+            try:
+                training.promote(model)
+            except training.CannotPromote as error:
+                messages.error(request, str(error))
+                return redirect("admin:catalog_genremodel_changelist")
+            messages.success(
+                request,
+                f"Genre model {model.version} suggests from now on. Ask for suggestions again to replace "
+                "what an older model suggested and nobody has decided.",
+            )
+        else:
+            return self._ask(request, model, "Promote", "Promote", _active())
+        return redirect("admin:catalog_genremodel_changelist")
+
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET asks, beside the figures of the model that would come back; POST undoes."""
+        model = self._permitted(request, pk)
+        if model.state != ACTIVE:
+            messages.error(
+                request, f"Genre model {model.version} is not in use, so there is no promotion to undo."
+            )
+        elif request.method == "POST":
+            try:
+                before = training.undo_promotion(model)
+            except training.CannotPromote as error:
+                messages.error(request, str(error))
+                return redirect("admin:catalog_genremodel_changelist")
+            messages.success(
+                request,
+                f"Genre model {before.version} is in use again."
+                if before
+                else "No genre model is in use now: nothing is suggested until one is promoted.",
+            )
+        else:
+            before = (
+                GenreModel.objects.filter(state=GenreModel.State.RETIRED, promoted_at__isnull=False)
+                .order_by("-promoted_at")
+                .first()
+            )
+            return self._ask(request, model, "Undo the promotion", "Undo", before)
+        return redirect("admin:catalog_genremodel_changelist")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        model = self.get_object(request, object_id)
+        shown: dict[str, Any] = {}
+        if model is not None:
+            shown = {
+                "model": model,
+                "figures": scorecard.rows(model),
+                "genre_rows": scorecard.genre_rows(model),
+                "card": scorecard.card(model),
+                "measured_on": (model.metrics or {}).get("measured_on", ""),
+                "left_out": (model.metrics or {}).get("left_out", []),
+                "suggestion_counts": _suggestion_counts(model),
+                "may_promote": self.has_promote_permission(request),
+            }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+
+    def _permitted(self, request: HttpRequest, pk: int) -> GenreModel:
+        if not self.has_promote_permission(request):
+            raise PermissionDenied("Promoting a genre model needs the permission catalog.change_genremodel.")
+        return get_object_or_404(GenreModel, pk=pk)
+
+    def _ask(
+        self, request: HttpRequest, model: GenreModel, title: str, verb: str, other: GenreModel | None
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{title}: genre model {model.version}?",
+            "model": model,
+            "other": other,
+            "verb": verb,
+            "models": [(one, scorecard.rows(one)) for one in (model, other) if one is not None],
+        }
+        return TemplateResponse(request, "admin/catalog/genremodel/confirm.html", context)
+
+
+def _active() -> GenreModel | None:
+    return GenreModel.objects.filter(state=ACTIVE).first()
+
+
+def _suggestion_counts(model: GenreModel) -> list[tuple[str, int]]:
+    found = Suggestion.objects.filter(model=model).order_by().values_list("state").annotate(Count("pk"))
+    numbers = dict(found)
+    return [(label, numbers[state]) for state, label in Suggestion.State.choices if state in numbers]

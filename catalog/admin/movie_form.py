@@ -1,0 +1,84 @@
+"""The movie's form in admin: its facts, its genres as checkboxes, and a poster by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from catalog.models import Genre, Movie
+from ml import images
+
+REVIEWED_ONLY = "Changing genres needs the permission to review suggestions."
+GENRES_HELP = (
+    "A change here counts as set by a person: imports leave the genres alone from then on, and pending "
+    "suggestions are settled by it."
+)
+
+
+class MovieForm(forms.ModelForm):
+    """`genre_choices` and `poster_upload` are written by services once the movie is saved."""
+
+    genre_choices = forms.ModelMultipleChoiceField(
+        Genre.objects.all(),
+        label="Genres",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=GENRES_HELP,
+    )
+    poster_upload = forms.FileField(
+        label="Upload a poster",
+        required=False,
+        help_text="JPEG, PNG, WebP or GIF, up to 20 MB. It is shown at once and never replaced by a fetch.",
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
+    )
+    # The name the browser gave is shown to nobody and stored nowhere, so it may be as long as it likes.
+    poster_bytes: bytes | None = None
+
+    class Meta:
+        model = Movie
+        fields = (
+            "title",
+            "original_title",
+            "year",
+            "overview",
+            "franchise",
+            "imdb_id",
+            "tmdb_id",
+            "movielens_id",
+            "local_id",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.held = (
+            set(self.instance.movie_genres.values_list("genre", flat=True)) if self.instance.pk else set()
+        )
+        if "genre_choices" in self.fields:
+            self.initial.setdefault("genre_choices", sorted(self.held))
+
+    def clean_poster_upload(self) -> UploadedFile | None:
+        upload: UploadedFile | None = self.cleaned_data.get("poster_upload")
+        if upload is None:
+            return None
+        if (upload.size or 0) > images.MAX_BYTES:
+            raise forms.ValidationError(
+                f"The file has {(upload.size or 0) / 2**20:.0f} MB; a poster may have at most "
+                f"{images.MAX_BYTES // 2**20} MB. Save it smaller and upload it again.",
+                code="too_many_bytes",
+            )
+        data = upload.read()
+        try:
+            images.open_safely(data)
+        except images.ImageRejected as error:
+            raise forms.ValidationError(str(error), code=error.reason) from error
+        self.poster_bytes = data
+        return upload
+
+    def changed_genres(self) -> list[Genre] | None:
+        """The genres to set, or None when they were left as they were."""
+        chosen = self.cleaned_data.get("genre_choices")
+        if chosen is None or "genre_choices" not in self.changed_data:
+            return None
+        return list(chosen) if {genre.pk for genre in chosen} != self.held else None

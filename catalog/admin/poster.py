@@ -1,0 +1,102 @@
+"""Posters in Django admin: look at one, learn where it came from, choose which one a movie shows."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from catalog.models import Poster
+from catalog.services.posters import make_primary
+
+from .thumbnail import PREVIEW_HEIGHT, thumbnail
+
+
+@admin.register(Poster)
+class PosterAdmin(admin.ModelAdmin):
+    list_display = ("picture", "of_movie", "source", "size", "is_primary", "locked", "fetched_at")
+    list_display_links = ("picture", "of_movie")
+    list_filter = ("is_primary", "locked", "source", "fetched_at")
+    list_select_related = ("movie",)
+    list_per_page = 50
+    search_fields = ("movie__title", "=movie__imdb_id", "^sha256", "source_url")
+    search_help_text = "Words of the movie's title, its IMDb id, or the beginning of the SHA-256"
+    date_hierarchy = "fetched_at"
+    actions = ("choose",)
+    fields = readonly_fields = (
+        "preview",
+        "movie_link",
+        "size",
+        "is_primary",
+        "locked",
+        "source",
+        "page_link",
+        "source_link",
+        "attribution",
+        "fetched_at",
+        "embedded_by",
+        "sha256",
+        "perceptual_hash",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # a poster is uploaded on its movie's page, where it is checked
+
+    @admin.action(description="Show for its movie and keep (lock)", permissions=["change"])
+    def choose(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:
+        posters = list(queryset.select_related("movie"))
+        movies = {poster.movie for poster in posters}
+        if len(movies) < len(posters):
+            messages.error(request, "A movie shows one poster: tick one of each movie. Nothing was changed.")
+            return
+        for poster in posters:
+            make_primary(poster, locked=True)
+        messages.success(
+            request,
+            f"Shown from now on, and locked: the chosen poster of {', '.join(map(str, movies))}.",
+        )
+
+    @admin.display(description="")
+    def picture(self, poster: Poster) -> SafeString | str:
+        return thumbnail(poster)
+
+    @admin.display(description="")
+    def preview(self, poster: Poster) -> SafeString:
+        return format_html('<a href="{}">{}</a>', poster.file.url, thumbnail(poster, height=PREVIEW_HEIGHT))
+
+    @admin.display(description="movie", ordering="movie__title")
+    def of_movie(self, poster: Poster) -> str:
+        return str(poster.movie)
+
+    @admin.display(description="movie")
+    def movie_link(self, poster: Poster) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:catalog_movie_change", args=[poster.movie_id]), poster.movie
+        )
+
+    @admin.display(description="size, px", ordering="width")
+    def size(self, poster: Poster) -> str:
+        return f"{poster.width} × {poster.height}"
+
+    @admin.display(description="page")
+    def page_link(self, poster: Poster) -> SafeString | str:
+        return _link(poster.page_url)
+
+    @admin.display(description="picture")
+    def source_link(self, poster: Poster) -> SafeString | str:
+        return _link(poster.source_url)
+
+    @admin.display(description="embedded by")
+    def embedded_by(self, poster: Poster) -> str:
+        specs = poster.embeddings.values_list("extractor__spec", flat=True).order_by("extractor")
+        return ", ".join(specs) or "no extractor yet"
+
+
+def _link(address: str) -> SafeString | str:
+    """Links only what is plainly a web address: these came from pages of others."""
+    if not address.startswith(("https://", "http://")):
+        return address or "–"
+    return format_html('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>', address)

@@ -1,0 +1,87 @@
+"""What a reviewer asks of the queue: words, a genre, a minimum score, an order."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+
+from catalog.models import Genre, Movie, Suggestion
+
+PENDING = Suggestion.State.PENDING
+ORDERS = {
+    "": "Most confident first",
+    "unsure": "Least confident first",
+    "title": "By title",
+    "new": "Newest first",
+}
+
+
+class GenreWithCount(forms.ModelChoiceField):
+    def label_from_instance(self, genre: Genre) -> str:
+        return f"{genre.name} ({genre.waiting})"  # type: ignore[attr-defined]
+
+
+class QueueFilter(forms.Form):
+    """The filter form above the queue, read from the address so that a filtered queue can be bookmarked.
+
+    A value that makes no sense filters nothing and is reported beside its field.
+    """
+
+    q = forms.CharField(label="Search", required=False, max_length=200)
+    genre = GenreWithCount(Genre.objects.none(), label="Genre", required=False, empty_label="Any genre")
+    min_score = forms.FloatField(
+        label="Score from",
+        required=False,
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.05", "placeholder": "0.00"}),
+    )
+    order = forms.ChoiceField(label="Order", required=False, choices=list(ORDERS.items()))
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        waiting = Count("suggestions", filter=Q(suggestions__state=PENDING))
+        field = cast(forms.ModelChoiceField, self.fields["genre"])
+        field.queryset = Genre.objects.annotate(waiting=waiting).filter(waiting__gt=0)
+        self.fields["q"].widget.attrs["type"] = "search"
+
+    @property
+    def narrows_suggestions(self) -> bool:
+        """Whether only some of a movie's suggestions may match: then bulk offers to accept just those."""
+        return bool(self._value("genre")) or self._value("min_score") is not None
+
+    def matching(self) -> QuerySet[Suggestion]:
+        """The pending suggestions that match genre and minimum score."""
+        suggestions = Suggestion.objects.filter(state=PENDING)
+        if genre := self._value("genre"):
+            suggestions = suggestions.filter(genre=genre)
+        if (least := self._value("min_score")) is not None:
+            suggestions = suggestions.filter(score__gte=least)
+        return suggestions
+
+    def narrow(self, queue: QuerySet[Movie]) -> QuerySet[Movie]:
+        """The movies of `queue` that match, in the order asked for."""
+        if self.narrows_suggestions:
+            queue = queue.filter(Exists(self.matching().filter(movie=OuterRef("pk"))))
+        if words := self._value("q"):
+            for word in str(words).split():
+                found = (
+                    Q(title__icontains=word)
+                    | Q(original_title__icontains=word)
+                    | Q(franchise__icontains=word)
+                    | Q(imdb_id__iexact=word)
+                )
+                if word.isdecimal() and len(word) < 10:
+                    found |= Q(tmdb_id=int(word)) | Q(movielens_id=int(word)) | Q(year=int(word))
+                queue = queue.filter(found)
+        order = self._value("order")
+        if order == "unsure":
+            return queue.order_by(F("best_score").asc(), "pk")
+        if order == "title":
+            return queue.order_by("title", "year", "pk")
+        return queue.order_by("-created_at", "-pk") if order == "new" else queue
+
+    def _value(self, name: str) -> Any:
+        return self.cleaned_data.get(name) if self.is_bound and hasattr(self, "cleaned_data") else None

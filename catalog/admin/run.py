@@ -1,0 +1,162 @@
+"""Runs in Django admin: read-only, with retry and cancel; their own pages show them live."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from catalog.models import Run, RunItem
+from catalog.services import runs
+
+from .person import person
+from .read_only import ReadOnlyAdmin
+from .starting_runs import PERMISSION, tell
+
+ITEMS_SHOWN = 20
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    list_display = (
+        "number",
+        "kind",
+        "state",
+        "progress",
+        "failures",
+        "asked_by",
+        "created_at",
+        "took",
+        "page",
+    )
+    list_filter = ("kind", "state", ("asked_by", admin.RelatedOnlyFieldListFilter), "created_at")
+    list_select_related = ("asked_by",)
+    search_fields = ("=id", "message", "asked_by__username")
+    search_help_text = "A run's number, words of its message, or who asked for it"
+    actions = ("retry_failed", "cancel")
+    fields = (
+        "page",
+        "kind",
+        "state",
+        "message",
+        "progress",
+        "asked_by",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "took",
+        "parameters",
+        "followed_by_kinds",
+        "relations",
+        "failed_items",
+    )
+
+    def has_start_run_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @admin.action(description="Retry what failed", permissions=["start_run"])
+    def retry_failed(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        for run in queryset:
+            try:
+                tell(request, runs.retry_failed(run, asked_by=person(request)))
+            except runs.RunError as error:
+                messages.warning(request, str(error))
+
+    @admin.action(description="Cancel", permissions=["start_run"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        for run in queryset:
+            try:
+                runs.cancel(run)
+            except runs.RunError as error:
+                messages.warning(request, str(error))
+            else:
+                messages.success(request, f"{run} is cancelled: what is being worked on is still finished.")
+
+    @admin.display(description="run", ordering="pk")
+    def number(self, run: Run) -> str:
+        return f"#{run.pk}"
+
+    @admin.display(description="progress")
+    def progress(self, run: Run) -> SafeString:
+        return format_html(
+            '<progress max="{}" value="{}" aria-label="Progress of {}"></progress> '
+            '<span class="run-figures">{} of {}</span>',
+            run.total or 1,
+            run.done + run.failed if run.total else (0 if run.is_live else 1),
+            run,
+            run.done + run.failed,
+            run.total,
+        )
+
+    @admin.display(description="failed", ordering="failed")
+    def failures(self, run: Run) -> SafeString | str:
+        if not run.failed:
+            return "–"
+        return format_html('<strong class="run-failed">{}</strong>', run.failed)
+
+    @admin.display(description="took")
+    def took(self, run: Run) -> str:
+        return "–" if run.seconds is None else _duration(run.seconds)
+
+    @admin.display(description="page")
+    def page(self, run: Run) -> SafeString:
+        return format_html('<a href="{}">{}</a>', run.get_absolute_url(), "Follow" if run.is_live else "Open")
+
+    @admin.display(description="parameters")
+    def parameters(self, run: Run) -> SafeString | str:
+        if not run.params:
+            return "–"
+        return format_html(
+            '<pre class="run-params">{}</pre>', json.dumps(run.params, indent=2, ensure_ascii=False)
+        )
+
+    @admin.display(description="then")
+    def followed_by_kinds(self, run: Run) -> str:
+        names = dict(Run.Kind.choices)
+        return ", ".join(str(names.get(kind, kind)) for kind in run.followed_by) or "–"
+
+    @admin.display(description="belongs to")
+    def relations(self, run: Run) -> SafeString | str:
+        related = [("retry of", run.retry_of), ("follows", run.previous)]
+        rows = [
+            (label, reverse("admin:catalog_run_change", args=[other.pk]), other)
+            for label, other in related
+            if other is not None
+        ]
+        return format_html_join(", ", '{} <a href="{}">{}</a>', rows) or "–"
+
+    @admin.display(description="failed items")
+    def failed_items(self, run: Run) -> SafeString | str:
+        failed = run.items.filter(state=RunItem.State.FAILED).select_related("movie", "poster__movie")
+        rows = [
+            (
+                str(item.poster or item.movie or "the whole run"),
+                item.attempts,
+                item.error or "no reason recorded",
+            )
+            for item in failed[:ITEMS_SHOWN]
+        ]
+        if not rows:
+            return "none"
+        table = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        more = run.failed - len(rows)
+        return format_html(
+            '<table class="run-items"><thead><tr><th>what</th><th>attempts</th><th>error</th></tr></thead>'
+            '<tbody>{}</tbody></table><p><a href="{}">{}</a></p>',
+            table,
+            run.get_absolute_url(),
+            f"{more} more on the run's page" if more > 0 else "All items on the run's page",
+        )
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

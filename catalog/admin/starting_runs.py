@@ -1,0 +1,87 @@
+"""Start runs from admin: for ticked movies by an action, for all that lack something by a button."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+
+from catalog.models import Movie, Run
+from catalog.services import runs
+
+from .person import person
+
+PERMISSION = "catalog.start_run"
+# What the buttons above the list of movies say: (kind, label, what it covers).
+BUTTONS = (
+    (Run.Kind.SCRAPE, "Fetch posters", "for every movie without one"),
+    (Run.Kind.EMBED, "Embed posters", "every poster that lacks a vector"),
+    (Run.Kind.LABEL, "Suggest genres", "for every untagged movie"),
+    (Run.Kind.TRAIN, "Train genre model", "on all movies with trusted genres"),
+)
+
+
+def start_and_tell(request: HttpRequest, kind: str, movies: QuerySet[Movie] | None = None) -> Run | None:
+    """Start a run and leave a message that links to it; a refusal becomes an error message and None."""
+    try:
+        run = runs.start(kind, movies=movies, asked_by=person(request))
+    except runs.RunError as error:
+        messages.error(request, str(error))
+        return None
+    tell(request, run)
+    return run
+
+
+def tell(request: HttpRequest, run: Run) -> None:
+    """Say that `run` was started, or at once what it has to say when there was nothing to do."""
+    if run.is_live:
+        things = "" if run.kind == Run.Kind.TRAIN else f" ({run.total} to do)"
+        text, level = f"started{things}. Follow it on its page.", messages.SUCCESS
+    else:
+        text, level = f"{run.get_state_display()}. {run.message}", messages.INFO
+    messages.add_message(
+        request, level, format_html('<a href="{}">{}</a> {}', run.get_absolute_url(), run, text)
+    )
+
+
+class StartsRuns(admin.ModelAdmin):
+    """Adds the actions and the buttons to the movies' admin; both need `catalog.start_run`."""
+
+    actions = ["fetch_posters", "embed_posters", "suggest_genres"]
+
+    def has_start_run_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @admin.action(description="Fetch posters of the selected movies", permissions=["start_run"])
+    def fetch_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        start_and_tell(request, Run.Kind.SCRAPE, queryset)
+
+    @admin.action(description="Embed posters of the selected movies", permissions=["start_run"])
+    def embed_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        start_and_tell(request, Run.Kind.EMBED, queryset)
+
+    @admin.action(description="Suggest genres for the selected movies", permissions=["start_run"])
+    def suggest_genres(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        start_and_tell(request, Run.Kind.LABEL, queryset)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.start_view))
+        return [path("start/<str:kind>/", view, name="catalog_movie_start"), *super().get_urls()]
+
+    def start_view(self, request: HttpRequest, kind: str) -> HttpResponseRedirect:
+        """POST: a run over everything that lacks it."""
+        if not self.has_start_run_permission(request):
+            raise PermissionDenied("Starting runs needs the permission catalog.start_run.")
+        start_and_tell(request, kind)
+        return redirect("admin:catalog_movie_changelist")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        buttons = BUTTONS if self.has_start_run_permission(request) else ()
+        return super().changelist_view(request, {**(extra_context or {}), "run_buttons": buttons})

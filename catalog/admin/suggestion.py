@@ -1,0 +1,72 @@
+"""Suggestions and the decisions on them, to look up: only the review queue decides."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from catalog.models import ReviewDecision, Suggestion
+
+from .read_only import ReadOnlyAdmin
+
+
+@admin.register(Suggestion)
+class SuggestionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "of_movie",
+        "genre",
+        "score_",
+        "threshold_",
+        "state",
+        "by_model",
+        "created_at",
+        "decided_at",
+    )
+    list_filter = ("state", "genre", "model")
+    list_select_related = ("movie", "genre", "model")
+    search_fields = ("movie__title", "=movie__imdb_id")
+    date_hierarchy = "created_at"
+    list_per_page = 100
+
+    @admin.display(description="movie", ordering="movie__title")
+    def of_movie(self, suggestion: Suggestion) -> str:
+        return str(suggestion.movie)
+
+    @admin.display(description="score", ordering="score")
+    def score_(self, suggestion: Suggestion) -> str:
+        return f"{suggestion.score:.3f}"
+
+    @admin.display(description="threshold", ordering="threshold")
+    def threshold_(self, suggestion: Suggestion) -> str:
+        return f"{suggestion.threshold:.2f}"
+
+    @admin.display(description="model", ordering="model__version")
+    def by_model(self, suggestion: Suggestion) -> str:
+        return f"{suggestion.model.version}"
+
+
+@admin.register(ReviewDecision)
+class ReviewDecisionAdmin(ReadOnlyAdmin):
+    """Append-only, so there is nothing to press here."""
+
+    list_display = ("created_at", "reviewer", "verdict", "genre", "of_movie", "score_", "threshold_")
+    list_filter = ("verdict", "genre", "reviewer")
+    list_select_related = ("movie", "genre", "reviewer")
+    search_fields = ("movie__title", "=movie__imdb_id", "reviewer__username")
+    date_hierarchy = "created_at"
+    list_per_page = 100
+
+    @admin.display(description="movie", ordering="movie__title")
+    def of_movie(self, decision: ReviewDecision) -> SafeString:
+        address = reverse("admin:catalog_movie_change", args=[decision.movie_id])
+        return format_html('<a href="{}">{}</a>', address, decision.movie)
+
+    @admin.display(description="score seen", ordering="score")
+    def score_(self, decision: ReviewDecision) -> str:
+        return "–" if decision.score is None else f"{decision.score:.3f}"
+
+    @admin.display(description="threshold seen", ordering="threshold")
+    def threshold_(self, decision: ReviewDecision) -> str:
+        return "–" if decision.threshold is None else f"{decision.threshold:.2f}"

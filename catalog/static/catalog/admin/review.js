@@ -1,0 +1,160 @@
+// The review queue's keyboard, tick counts, and what follows a decided card. Without it every button still works.
+"use strict";
+(() => {
+  const queue = document.getElementById("queue");
+  document.body.classList.add("live");
+  const search = document.querySelector(".queue-filter input[type=search]");
+  const keys = document.querySelector(".keys");
+  const status = document.getElementById("queue-status");
+  const more = document.getElementById("queue-more");
+
+  const openCards = () => (queue ? [...queue.querySelectorAll("article[data-open]")] : []);
+  const current = () => queue && queue.querySelector("article.current");
+
+  function choose(card, { scroll = true, focus = true } = {}) {
+    for (const other of queue.querySelectorAll("article.current")) other.classList.remove("current");
+    if (!card) return;
+    card.classList.add("current");
+    if (focus) card.focus({ preventScroll: true });
+    if (scroll) {
+      const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      card.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+    }
+  }
+
+  function step(by) {
+    const cards = openCards();
+    const at = cards.indexOf(current());
+    // From a decided card "next" is the first open one below it.
+    if (at < 0) return choose(nextOpen(current()) || cards[0]);
+    choose(cards[Math.min(cards.length - 1, Math.max(0, at + by))]);
+  }
+
+  function nextOpen(after) {
+    const cards = openCards();
+    if (!after) return cards[0];
+    return (
+      cards.find((card) => after.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING) ||
+      cards[cards.length - 1]
+    );
+  }
+
+  // A genre unticked is dropped when the rest is accepted; the button says so before it is pressed.
+  function nameButton(card) {
+    const boxes = [...card.querySelectorAll("input[name=keep]")];
+    const kept = boxes.filter((box) => box.checked).length;
+    for (const box of boxes) box.closest(".genre").classList.toggle("dropped", !box.checked);
+    const verb = card.querySelector(".card-verb");
+    if (!verb) return;
+    if (kept === boxes.length) verb.textContent = "Accept all";
+    else if (kept === 0) verb.textContent = "Accept none";
+    else verb.textContent = `Accept ${kept}, reject ${boxes.length - kept}`;
+  }
+
+  function countTicks() {
+    const boxes = [...document.querySelectorAll("input[name=movie][form=bulk]")];
+    const ticked = boxes.filter((box) => box.checked).length;
+    const all = document.getElementById("tick-all");
+    document.getElementById("ticked-count").textContent = `${ticked} ticked`;
+    all.checked = boxes.length > 0 && ticked === boxes.length;
+    all.indeterminate = ticked > 0 && ticked < boxes.length;
+    for (const button of document.querySelectorAll("#bulk button")) button.disabled = ticked === 0;
+  }
+
+  function press(card, key) {
+    const target = card.querySelector(`[data-key=${key}]`);
+    if (!target) return;
+    if (target.href) window.location.assign(target.href);
+    else target.form.requestSubmit(target);
+  }
+
+  function toggle(card, digit) {
+    const box = card.querySelectorAll("input[name=keep]")[digit - 1];
+    if (!box) return;
+    box.checked = !box.checked;
+    nameButton(card);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const field = event.target.closest("input, select, textarea, [contenteditable]");
+    if (field && !["checkbox", "submit", "button"].includes(field.type)) {
+      if (event.key === "Escape") field.blur();
+      return;
+    }
+    const card = current();
+    const open = card && card.hasAttribute("data-open") && !card.querySelector(".htmx-request") ? card : null;
+    if (event.key === "/" && search) search.focus();
+    else if (event.key === "?" && keys) keys.open = !keys.open;
+    else if (event.key === "Escape" && keys) keys.open = false;
+    else if (event.key === "n" && more) more.querySelector("a").click();
+    else if (!queue) return;
+    else if (event.key === "j") step(1);
+    else if (event.key === "k") step(-1);
+    // A held key must not run through the queue.
+    else if (event.repeat || !open) return;
+    else if (["a", "r", "e"].includes(event.key)) press(open, event.key);
+    else if (event.key === "x") {
+      const box = open.querySelector("input[name=movie]");
+      box.checked = !box.checked;
+      countTicks();
+    } else if (/^[1-9]$/.test(event.key)) toggle(open, Number(event.key));
+    else return;
+    event.preventDefault();
+  });
+
+  if (!queue) return;
+
+  queue.addEventListener("change", (event) => {
+    if (event.target.name === "keep") nameButton(event.target.closest("article"));
+    if (event.target.name === "movie") countTicks();
+  });
+  queue.addEventListener("focusin", (event) => {
+    const card = event.target.closest("article[data-open]");
+    if (card && card !== current()) choose(card, { scroll: false, focus: false });
+  });
+  document.getElementById("tick-all").addEventListener("change", (event) => {
+    for (const box of document.querySelectorAll("input[name=movie][form=bulk]")) box.checked = event.target.checked;
+    countTicks();
+  });
+
+  // A session that ended answers with the sign-in page: that does not belong into a card.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const answered = new URL(event.detail.xhr.responseURL || window.location.href).pathname;
+    if (answered !== event.detail.requestConfig.path) {
+      event.detail.shouldSwap = false;
+      window.location.reload();
+    }
+  });
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    status.textContent = "";
+    const id = event.detail.target.id;
+    const card = document.getElementById(id);
+    if (card && card.hasAttribute("data-open")) {
+      nameButton(card);
+      choose(card, { scroll: false });
+    } else {
+      const next = nextOpen(card);
+      choose(next);
+      if (!next) {
+        more.hidden = false;
+        more.querySelector("a").focus();
+      }
+    }
+    countTicks();
+  });
+  const failed = (what) => {
+    status.textContent = `${what} Nothing was saved for this movie; try again.`;
+    status.scrollIntoView({ block: "nearest" });
+  };
+  document.body.addEventListener("htmx:responseError", (event) => {
+    const code = event.detail.xhr.status;
+    failed(code === 403 ? "You may not decide suggestions (any more)." : `The server answered with error ${code}.`);
+  });
+  document.body.addEventListener("htmx:sendError", () => failed("The server cannot be reached."));
+  document.body.addEventListener("htmx:timeout", () => failed("The server took too long."));
+
+  for (const card of openCards()) nameButton(card);
+  countTicks();
+  choose(openCards()[0], { scroll: false, focus: !document.activeElement || document.activeElement === document.body });
+})();

@@ -1,0 +1,12 @@
+// Leave the edit page by Escape, save by Ctrl+Enter, and start on the first genre.
+"use strict";
+(() => {
+  const form = document.getElementById("edit-form");
+  const back = form.querySelector(".closelink");
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") back.click();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  const first = form.querySelector("input[name=genres]:checked") || form.querySelector("input[name=genres]");
+  if (first) first.focus({ preventScroll: true });
+})();
