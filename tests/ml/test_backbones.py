@@ -1,0 +1,145 @@
+"""Spec strings name extractors, and fingerprints change with everything that changes the numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ml.backbones
+from ml.backbones import BACKBONES, STANDARD, UnknownExtractor, parse_spec
+
+DIGEST = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "layer", "pooling", "size"),
+    [
+        ("pixels", "", "flatten", (48, 32)),
+        ("pixels:64x96", "", "flatten", (96, 64)),
+        ("histograms", "", "flatten", (144, 96)),
+        ("mobilenet_v2", "out_relu", "avg", (224, 224)),
+        ("mobilenet_v2:flatten", "out_relu", "flatten", (224, 224)),
+        ("mobilenet_v2:block_13_expand_relu:avg", "block_13_expand_relu", "avg", (224, 224)),
+        ("inception_v3", "", "avg", (299, 299)),
+        ("inception_v3:top", "mixed10", "avg", (299, 299)),
+        ("inception_v3:mixed8", "mixed8", "avg", (299, 299)),
+        ("inception_v3:mixed5:flatten", "mixed5", "flatten", (299, 299)),
+        ("tfhub:https://tfhub.dev/google/x/5", "", "avg", (224, 224)),
+    ],
+)
+def test_a_spec_is_read(text, layer, pooling, size):
+    spec = parse_spec(text)
+    assert (spec.layer, spec.pooling, spec.size) == (layer, pooling, size)
+    assert spec.resize == "bilinear"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pixels",
+        "pixels:64x96",
+        "pixels:64x96:nearest",
+        "pixels:nearest",
+        "histograms",
+        "mobilenet_v2",
+        "mobilenet_v2:flatten",
+        "mobilenet_v2:block_3_add:avg",
+        "mobilenet_v2:block_3_add:flatten:nearest",
+        "inception_v3",
+        "inception_v3:flatten",
+        "inception_v3:mixed10:avg",
+        "inception_v3:mixed8:avg",
+        "tfhub:models/mine",
+    ],
+)
+def test_the_shortest_name_reads_back_as_the_same_spec(text):
+    assert parse_spec(text).name == text
+    assert parse_spec(parse_spec(text).name) == parse_spec(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "resnet50",
+        "Pixels",
+        "pixels:mixed8",
+        "pixels:0x4",
+        "pixels:9999x9999",
+        "pixels:avg",
+        "mobilenet_v2:a:b",
+        "mobilenet_v2:../../etc",
+        "mobilenet_v2:",
+        "inception_v3:mixed8:max",
+        "tfhub:",
+    ],
+)
+def test_what_names_nothing_is_refused_with_the_choices(text):
+    if text == "mobilenet_v2:":
+        assert parse_spec(text) == parse_spec("mobilenet_v2")
+        return
+    with pytest.raises(UnknownExtractor) as caught:
+        parse_spec(text)
+    assert "tfhub" in str(caught.value) or "pixels" in str(caught.value)
+
+
+@given(st.text(max_size=40) | st.text("pixelsmobnt_v23:x0189avg", max_size=40))
+def test_any_text_is_a_spec_or_unknown(text):
+    try:
+        spec = parse_spec(text)
+    except UnknownExtractor:
+        return
+    assert parse_spec(spec.name) == spec
+
+
+def test_fingerprints_are_readable_and_end_in_twelve_hexadecimal_characters():
+    for text, start in [
+        ("mobilenet_v2", "mobilenet_v2-224-gap-bilinear-f32-"),
+        ("inception_v3:mixed5:flatten", "inception_v3-299-mixed5-flat-bilinear-f32-"),
+        ("pixels:64x96:nearest", "pixels-64x96-flat-nearest-f32-"),
+    ]:
+        spec = parse_spec(text)
+        found = spec.fingerprint(DIGEST if spec.needs_weights else "")
+        assert re.fullmatch(re.escape(start) + "[0-9a-f]{12}", found)
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+", found)
+
+
+def test_everything_that_changes_the_numbers_changes_the_fingerprint(monkeypatch):
+    spec = parse_spec("mobilenet_v2")
+    variants = [
+        replace(spec, layer="block_3_add"),
+        replace(spec, pooling="flatten"),
+        replace(spec, resize="nearest"),
+        replace(spec, scaling="unit"),
+        replace(spec, precision="f16"),
+        replace(spec, size=(192, 192)),
+    ]
+    found = [each.fingerprint(DIGEST)[-12:] for each in (spec, *variants)]
+    found.append(spec.fingerprint("cd" * 32)[-12:])
+    monkeypatch.setattr(ml.backbones, "DECODER", "another")
+    found.append(spec.fingerprint(DIGEST)[-12:])
+    monkeypatch.undo()
+    monkeypatch.setitem(BACKBONES, "mobilenet_v2", replace(BACKBONES["mobilenet_v2"], revision=2))
+    found.append(spec.fingerprint(DIGEST)[-12:])
+    assert len(set(found)) == len(found)
+
+
+def test_a_fingerprint_is_the_same_on_every_run_and_wherever_a_model_lies():
+    assert parse_spec("pixels").fingerprint() == "pixels-32x48-flat-bilinear-f32-26baaac210be"
+    here, there = parse_spec("tfhub:/models/a"), parse_spec("tfhub:/elsewhere/b")
+    assert here.fingerprint(DIGEST) == there.fingerprint(DIGEST)
+
+
+def test_a_fingerprint_needs_what_it_rests_on():
+    for text, digest in [("mobilenet_v2", ""), ("pixels", DIGEST), ("inception_v3", DIGEST)]:
+        with pytest.raises(ValueError, match=text):
+            parse_spec(text).fingerprint(digest)
+
+
+def test_every_standard_extractor_is_in_the_registry():
+    assert [parse_spec(name).name for name in STANDARD] == list(STANDARD)
+    assert all(facts.summary and min(facts.size) >= 8 for facts in BACKBONES.values())
