@@ -24,6 +24,11 @@ def shuffled(data: TrainingSet, seed: int = 0) -> TrainingSet:
     return training_set(data.features, data.labels[order], data.genres, extractor=data.extractor)
 
 
+def overflowing(data: TrainingSet) -> TrainingSet:
+    """The same posters with features so large that a forward pass in float32 ends in NaN."""
+    return training_set(np.full_like(data.features, 3e38), data.labels, data.genres, extractor=data.extractor)
+
+
 def names(count: int) -> list[str]:
     return ["Drama", "Comedy", "Action", "Thriller", "Horror", "Western", "Film-Noir", "Music"][:count]
 

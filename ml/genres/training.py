@@ -1,0 +1,124 @@
+"""Training a genre head: split by group, fit, measure; `python -m ml.genres.training` from a shell."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.genres.fitting import Epoch, History, TrainingDiverged, TrainingStopped, fit
+from ml.genres.head import GenreHead
+from ml.genres.recipes import RECIPES, TrainingConfig, TrainingConfigError, config_values
+from ml.genres.scorecard import scorecard
+from ml.genres.splitting import split
+from ml.genres.training_set import TrainingDataError, TrainingSet, training_set
+
+__all__ = [
+    "RECIPES",
+    "Epoch",
+    "TrainedHead",
+    "TrainingConfig",
+    "TrainingConfigError",
+    "TrainingDataError",
+    "TrainingDiverged",
+    "TrainingStopped",
+    "split",
+    "train",
+    "train_on",
+]
+
+FEW = "too few examples"
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """A head, its learning curves (`history`: a list by name, one number an epoch) and JSON-ready metrics."""
+
+    head: GenreHead
+    history: History
+    metrics: dict[str, Any]
+
+
+def train(
+    features: npt.ArrayLike,
+    y: npt.ArrayLike,
+    genres: Sequence[str],
+    config: TrainingConfig | None = None,
+    groups: npt.ArrayLike | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    *,
+    extractor: str = "",
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainedHead:
+    """Train a head on features (n, d) and labels y (n, genres) of 0 and 1.
+
+    config: the recipe's by default. groups, extractor: see TrainingSet. Genres with fewer than
+    `config.min_positives` positives among the training rows are left out of the head and named in
+    `metrics["left_out"]`. The metrics are on the validation rows, which also chose the epoch: slightly kind,
+    and said so in the metrics.
+
+    Raises TrainingDataError, TrainingDiverged or TrainingStopped.
+    """
+    return train_on(
+        training_set(features, y, genres, groups, extractor),
+        config or TrainingConfig(),
+        on_epoch,
+        should_stop,
+    )
+
+
+def train_on(
+    data: TrainingSet,
+    config: TrainingConfig,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainedHead:
+    """Train a head on a checked TrainingSet; see `train`."""
+    started = time.monotonic()
+    train_rows, held_rows = split(data.groups, data.labels, config.validation_fraction, config.seed)
+    positives = data.labels[train_rows].sum(axis=0, dtype=np.int64)
+    kept = np.flatnonzero(positives >= config.min_positives)
+    if not kept.size:
+        raise TrainingDataError(
+            f"No genre has {config.min_positives} labelled posters to learn from (the most frequent has "
+            f"{int(positives.max())}): label more, or lower min_positives."
+        )
+    genres = [data.genres[i] for i in kept]
+    labels = data.labels[:, kept]
+    # Features and labels are taken with the same index array, so a row never meets another poster's labels.
+    held = (data.features[held_rows], labels[held_rows])
+    fitted = fit((data.features[train_rows], labels[train_rows]), held, config, on_epoch, should_stop)
+    head = GenreHead.with_threshold(
+        fitted.weights, genres, config.threshold, extractor=data.extractor, recipe=config.name
+    )
+    card = scorecard(
+        held[1], head.scores(held[0]), genres, head.thresholds, resamples=config.resamples, seed=config.seed
+    )
+    for row, count in zip(card["per_genre"], positives[kept], strict=True):
+        row["train_positives"] = int(count)
+    metrics = {
+        "config": config_values(config),
+        "extractor": data.extractor,
+        "measured_on": "validation rows, which also chose the epoch",
+        "rows": {"train": len(train_rows), "validation": len(held_rows)},
+        "epochs_run": len(fitted.history["loss"]),
+        "best_epoch": fitted.best_epoch,
+        "seconds": round(time.monotonic() - started, 3),
+        "left_out": [
+            {"genre": genre, "train_positives": int(count), "reason": FEW}
+            for genre, count in zip(data.genres, positives, strict=True)
+            if count < config.min_positives
+        ],
+        "validation": card,
+    }
+    return TrainedHead(head, fitted.history, metrics)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from ml.genres.training_command import main
+
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""`python -m ml.genres.training`: its files, its progress, its errors, and SIGTERM."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ml.genres.head import load_head
+from ml.genres.training_command import main
+from ml.genres.training_set import write_training_set
+from tests.ml.genres.catalogues import informative, overflowing
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    write_training_set(informative(), tmp_path / "train.npz")
+    return tmp_path
+
+
+def configure(folder, **settings):
+    (folder / "config.json").write_text(json.dumps({"name": "sample", "resamples": 50} | settings))
+    return [
+        f"--data={folder / 'train.npz'}", f"--config={folder / 'config.json'}", f"--out={folder / 'out'}"
+    ]  # fmt: skip
+
+
+def start(arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "ml.genres.training", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_training_in_its_own_process_leaves_the_head_and_its_figures(inputs):
+    process = start(configure(inputs, epochs=6))
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    out = inputs / "out"
+    written = "curves.png head.json head.npz history.json metrics.json progress.jsonl training.log"
+    assert sorted(path.name for path in out.iterdir()) == written.split()
+    metrics = json.loads((out / "metrics.json").read_text())
+    head = load_head(out / "head.npz", sha256=metrics["weights_sha256"])
+    assert head.scores(informative().features).shape == (240, 6)
+    assert head.extractor == "made-up-1"
+    history = json.loads((out / "history.json").read_text())
+    progress = [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in progress] == [1, 2, 3, 4, 5, 6]
+    assert [line["val_loss"] for line in progress] == history["val_loss"]
+    with Image.open(out / "curves.png") as picture:
+        assert picture.width > picture.height > 300
+
+
+def test_sigterm_ends_it_between_batches_and_leaves_no_model(inputs):
+    process = start(configure(inputs, epochs=100_000, patience=None, batch_size=16))
+    progress = inputs / "out" / "progress.jsonl"
+    give_up = time.monotonic() + 100
+    while not (progress.exists() and progress.read_text().count("\n") >= 2):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert errors.startswith("Training was stopped after")
+    assert errors.count("\n") == 1
+    assert sorted(path.name for path in (inputs / "out").iterdir()) == [
+        "history.json",
+        "progress.jsonl",
+        "training.log",
+    ]
+    assert len(json.loads((inputs / "out" / "history.json").read_text())["loss"]) >= 2
+
+
+def test_bad_input_is_one_line_and_exit_code_2(inputs, capsys):
+    arguments = configure(inputs)
+    (inputs / "train.npz").write_bytes(b"not an archive")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "train.npz is not an .npz archive" in said
+
+
+def test_a_bad_setting_is_one_line_and_exit_code_2(inputs, capsys):
+    assert main(configure(inputs, hidden=-3)) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "hidden must be a whole number" in said
+
+
+def test_data_that_cannot_be_learned_from_is_exit_code_2(inputs, capsys):
+    assert main(configure(inputs, min_positives=1000)) == 2
+    assert "No genre has 1000 labelled posters" in capsys.readouterr().err
+
+
+def test_an_output_folder_that_cannot_be_made_is_exit_code_2(inputs, capsys):
+    arguments = configure(inputs)
+    (inputs / "out").write_text("a file in the way")
+    assert main(arguments) == 2
+    assert "can't be written" in capsys.readouterr().err
+
+
+def test_an_older_model_in_the_folder_is_never_taken_for_the_new_one(inputs):
+    arguments = configure(inputs, min_positives=1000)
+    (inputs / "out").mkdir()
+    for name in ("head.npz", "head.json", "metrics.json", "progress.jsonl"):
+        (inputs / "out" / name).write_text("old")
+    assert main(arguments) == 2
+    assert sorted(path.name for path in (inputs / "out").iterdir()) == ["progress.jsonl", "training.log"]
+    assert (inputs / "out" / "progress.jsonl").read_text() == ""
+
+
+def test_a_diverging_training_is_exit_code_1(inputs, capsys):
+    write_training_set(overflowing(informative(rows=60)), inputs / "train.npz")
+    assert main(configure(inputs, standardise=False)) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "lower learning_rate" in said
+    assert not (inputs / "out" / "head.npz").exists()

@@ -1,0 +1,151 @@
+"""Training tells informative labels from shuffled ones, and measures on rows that keep their own labels."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ml.genres import metrics
+from ml.genres.fitting import HISTORY_KEYS, TrainingDiverged, TrainingStopped
+from ml.genres.recipes import RECIPES
+from ml.genres.splitting import split
+from ml.genres.training import TrainingDataError, train, train_on
+from tests.ml.genres.catalogues import informative, names, overflowing, shuffled
+
+QUICK = replace(RECIPES["sample"], epochs=25, patience=8, resamples=300)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train_on(informative(), QUICK)
+
+
+def test_informative_labels_are_learned_clearly_beyond_predict_everything(trained):
+    card = trained.metrics["validation"]
+    assert card["macro_f1_gain"]["low"] > 0.1
+    assert card["macro_f1"]["low"] > card["macro_f1_predict_everything"]["high"]
+    assert any(row["evidence"] for row in card["per_genre"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_shuffled_labels_score_no_better_than_predict_everything(seed):
+    card = train_on(shuffled(informative(seed=seed), seed), QUICK).metrics["validation"]
+    assert card["macro_f1_gain"]["low"] <= 0
+    assert card["macro_f1"]["value"] < card["macro_f1_predict_everything"]["value"] + 0.05
+
+
+def test_the_figures_are_those_of_the_validation_rows_against_their_own_labels(trained):
+    data = informative()
+    _, held = split(data.groups, data.labels, QUICK.validation_fraction, QUICK.seed)
+    scores = trained.head.scores(data.features[held])
+    card = trained.metrics["validation"]
+    assert card["posters"] == len(held) == trained.metrics["rows"]["validation"]
+    assert card["macro_f1"]["value"] == pytest.approx(metrics.macro_f1(data.labels[held], scores, 0.6))
+    assert card["mean_average_precision"]["value"] == pytest.approx(
+        metrics.mean_average_precision(data.labels[held], scores)
+    )
+    # the curve of the kept epoch is measured on the same rows, by Keras
+    best = trained.metrics["best_epoch"] - 1
+    assert trained.history["val_macro_f1"][best] == pytest.approx(card["macro_f1"]["value"], abs=1e-5)
+
+
+def test_the_weights_kept_are_those_of_the_lowest_validation_loss(trained):
+    val_loss = trained.history["val_loss"]
+    assert trained.metrics["best_epoch"] - 1 == int(np.argmin(val_loss))
+    assert trained.metrics["epochs_run"] == len(val_loss) <= QUICK.epochs
+
+
+def test_the_history_has_every_curve_and_falls_in_training_loss(trained):
+    assert set(trained.history) == set(HISTORY_KEYS)
+    assert len({len(curve) for curve in trained.history.values()}) == 1
+    assert trained.history["loss"][-1] < trained.history["loss"][0] - 0.1
+
+
+def test_metrics_are_strict_json_with_an_interval_around_each_figure(trained):
+    card = json.loads(json.dumps(trained.metrics, allow_nan=False))["validation"]
+    for figure in (
+        "macro_f1",
+        "micro_f1",
+        "samples_f1",
+        "mean_average_precision",
+        "expected_calibration_error",
+    ):
+        assert card[figure]["low"] <= card[figure]["value"] <= card[figure]["high"]
+    for row in card["per_genre"]:
+        assert row["f1"]["low"] <= row["f1"]["high"]
+        assert row["train_positives"] >= QUICK.min_positives
+
+
+def test_one_seed_gives_one_head():
+    first, again, other = (train_on(informative(), replace(QUICK, epochs=2, seed=seed)) for seed in (4, 4, 5))
+    assert (first.head.weights.hidden_kernel == again.head.weights.hidden_kernel).all()
+    assert first.history["val_loss"] == again.history["val_loss"]
+    assert first.history["val_loss"] != other.history["val_loss"]
+
+
+def test_the_published_head_trains_with_binary_cross_entropy_too():
+    data = informative()
+    config = replace(QUICK, name="bce", loss="binary_crossentropy", threshold=0.4, epochs=15)
+    card = train_on(data, config).metrics["validation"]
+    assert card["macro_f1_gain"]["low"] > 0.1
+    assert card["mean_average_precision"]["value"] > 0.8
+
+
+def test_patience_stops_training_early():
+    data = shuffled(informative(), 3)
+    trained = train_on(data, replace(QUICK, epochs=200, patience=4))
+    assert trained.metrics["epochs_run"] == trained.metrics["best_epoch"] + 4
+
+
+def test_standardising_makes_the_head_indifferent_to_the_scale_of_its_features():
+    data = informative()
+    plain = train_on(data, replace(QUICK, epochs=3))
+    stretched = train(data.features * 100 + 7, data.labels, data.genres, replace(QUICK, epochs=3))
+    assert stretched.history["val_loss"] == pytest.approx(plain.history["val_loss"], abs=1e-3)
+
+
+def test_genres_with_too_few_examples_are_left_out_and_named():
+    data = informative(genres=4)
+    rare = np.zeros((len(data.labels), 1), dtype=np.uint8)
+    rare[:4] = 1
+    labels = np.hstack([rare, data.labels])
+    trained = train(data.features, labels, ["Musical", *names(4)], replace(QUICK, epochs=2))
+    assert trained.head.genres == tuple(names(4))
+    (left_out,) = trained.metrics["left_out"]
+    assert (left_out["genre"], left_out["reason"]) == ("Musical", "too few examples")
+    assert left_out["train_positives"] <= 4
+
+
+def test_no_genre_with_enough_examples_is_an_error():
+    labels = np.zeros((40, 2), dtype=np.uint8)
+    labels[0, 0] = 1
+    with pytest.raises(TrainingDataError, match="No genre has 5 labelled posters"):
+        train(np.ones((40, 3)), labels, ["Drama", "Comedy"])
+
+
+def test_each_epoch_is_reported_as_it_ends():
+    seen = []
+    trained = train_on(informative(), replace(QUICK, epochs=3), seen.append)
+    assert [epoch.epoch for epoch in seen] == [1, 2, 3]
+    assert {epoch.epochs for epoch in seen} == {3}
+    assert [epoch.val_loss for epoch in seen] == trained.history["val_loss"]
+
+
+def test_asked_to_stop_it_stops_within_the_epoch_and_keeps_the_history():
+    seen = []
+    with pytest.raises(TrainingStopped, match="stopped after 2 epochs") as stopped:
+        train_on(informative(), QUICK, seen.append, should_stop=lambda: len(seen) == 2)
+    assert len(stopped.value.history["loss"]) == 2
+
+
+def test_a_loss_that_is_no_number_says_what_to_change():
+    data = overflowing(informative(rows=60))
+    with pytest.raises(TrainingDiverged, match="lower learning_rate"):
+        train_on(data, replace(QUICK, standardise=False))
+
+
+def test_the_head_carries_what_its_scores_depend_on(trained):
+    assert trained.head.extractor == trained.metrics["extractor"] == "made-up-1"
+    assert trained.head.recipe == "sample"
+    assert trained.head.thresholds == (0.6,) * 6

@@ -1,0 +1,105 @@
+"""Training sets: a round trip through their file, and a sentence for what can't be trained on."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from ml.genres.training_set import TrainingDataError, read_training_set, training_set, write_training_set
+from tests.ml.genres.catalogues import informative
+
+
+def arrays(**changes):
+    data = informative(rows=20)
+    plain = {
+        "features": data.features,
+        "labels": data.labels,
+        "groups": data.groups,
+        "genres": list(data.genres),
+    }
+    return plain | changes
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    data = informative(rows=30)
+    write_training_set(data, tmp_path / "train.npz")
+    read = read_training_set(tmp_path / "train.npz")
+    assert (read.features == data.features).all()
+    assert (read.labels == data.labels).all()
+    assert (read.groups == data.groups).all()
+    assert (read.genres, read.extractor) == (data.genres, data.extractor)
+
+
+def test_any_numeric_type_is_taken_and_groups_may_be_absent(tmp_path):
+    given = arrays(features=np.ones((20, 3), dtype=np.float16), labels=arrays()["labels"].astype(bool))
+    del given["groups"]
+    np.savez(tmp_path / "train.npz", **given)
+    data = read_training_set(tmp_path / "train.npz")
+    assert data.features.dtype == np.float32
+    assert data.labels.dtype == np.uint8
+    assert (data.groups == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"features": np.ones(20)}, r"shape is \(20,\)"),
+        ({"features": np.ones((19, 3))}, "labels must be one row a poster"),
+        ({"features": np.full((20, 3), np.nan)}, "20 of 20 feature rows hold NaN.*row 0"),
+        ({"labels": np.full((20, 6), 2)}, "0 or 1"),
+        ({"labels": np.full((20, 6), 0.5)}, "0 or 1"),
+        ({"labels": np.zeros((20, 5))}, r"their shape is \(20, 5\)"),
+        ({"groups": np.zeros(3, dtype=int)}, "groups must be one number a poster"),
+        ({"groups": np.zeros(20)}, "whole numbers"),
+        ({"genres": ["Drama"] * 6}, "each given once"),
+        ({"genres": ["Drama", "", "a", "b", "c", "d"]}, "each given once"),
+        ({"genres": np.arange(6)}, "list of texts"),
+        ({"features": np.array([["a"] * 3] * 20)}, "not made of numbers"),
+    ],
+)
+def test_unusable_arrays_are_named_with_the_file(tmp_path, changes, said):
+    np.savez(tmp_path / "train.npz", **arrays(**changes))
+    with pytest.raises(TrainingDataError, match=rf"train\.npz.*{said}"):
+        read_training_set(tmp_path / "train.npz")
+
+
+def test_too_few_posters_are_counted():
+    with pytest.raises(TrainingDataError, match="Only 4 labelled posters"):
+        training_set(np.ones((4, 2)), np.ones((4, 1)), ["Drama"])
+
+
+def test_a_missing_array_is_named(tmp_path):
+    given = arrays()
+    del given["labels"]
+    np.savez(tmp_path / "train.npz", **given)
+    with pytest.raises(TrainingDataError, match=r"no array 'labels'; it has features, genres, groups"):
+        read_training_set(tmp_path / "train.npz")
+
+
+def test_pickled_genres_are_refused(tmp_path):
+    np.savez(tmp_path / "train.npz", **arrays(genres=np.array(["Drama"] * 6, dtype=object)))
+    with pytest.raises(TrainingDataError, match="more than plain arrays"):
+        read_training_set(tmp_path / "train.npz")
+
+
+def broken_archive():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("features.npy", b"nonsense")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK", b"PK\x03\x04", b"\x80\x04.", b"\x93NUMPY\x01\x00", broken_archive(), b"PK\x03\x04" * 99],
+)
+def test_a_file_that_is_no_archive_of_arrays(tmp_path, content):
+    (tmp_path / "train.npz").write_bytes(content)
+    with pytest.raises(TrainingDataError, match=r"train\.npz"):
+        read_training_set(tmp_path / "train.npz")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(TrainingDataError, match=r"absent\.npz can't be read: No such file"):
+        read_training_set(tmp_path / "absent.npz")
