@@ -21,7 +21,7 @@ TERMINAL_SIGNALS = frozenset({signal.SIGINT, signal.SIGHUP})
 LOG_LIMIT = 5 * 1024 * 1024
 LINE_LIMIT = 64 * 1024
 TAIL_LINES = 12
-TROUBLE = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^Traceback |^[\w.]+(Error|Exception)\b")
+TROUBLE = re.compile(r"(?:^|\s)(?:WARNING|ERROR|CRITICAL)\b|^Traceback |^[\w.]+(Error|Exception)\b")
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,16 @@ def check_broker(url: str) -> None:
         with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
     except (RedisError, ValueError) as error:
-        where = urlsplit(url)
-        shown = f"{where.hostname}:{where.port or 6379}" if where.hostname else where.path
         raise StartError(
-            f"The broker that REDIS_URL names ({shown}) does not answer: {error}. Start it, mend REDIS_URL, "
-            "or remove REDIS_URL to use the embedded broker."
+            f"The broker that REDIS_URL names ({host_of(url)}) does not answer: {error}. Start it, mend "
+            "REDIS_URL, or remove REDIS_URL to use the embedded broker."
         ) from error
+
+
+def host_of(url: str) -> str:
+    """Where a broker is, without the password its URL may hold."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path
 
 
 def web_program(host: str, port: int) -> Program:

@@ -1,0 +1,136 @@
+"""`manage.py status`: what an operator wants to know in one look; exit status 1 when something is wrong."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from redis import Redis, RedisError
+
+from catalog.checks import TAG
+from catalog.services import runs
+from catalog.services.overview import catalogue_counts
+from postersite.celery import app
+from postersite.embedded.place import ROOM_NEEDED
+from postersite.embedded.programs import host_of
+
+QUEUES = ("io", "ml")
+# Says whether the fact is as it should be, and the fact.
+Fact = tuple[bool, str]
+
+
+def database() -> Iterator[Fact]:
+    """The engine, whether it answers, and whether its tables are those of this version."""
+    place = connection.settings_dict.get("HOST") or connection.settings_dict["NAME"]
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        yield False, f"{connection.vendor} at {place}: {str(error).strip()}"
+        return
+    yield True, f"{connection.vendor} at {place}"
+    if waiting:
+        yield False, f"{len(waiting)} migrations are waiting: run `manage.py migrate`"
+
+
+def broker() -> Iterator[Fact]:
+    """Whether the broker answers, and how many tasks wait in it."""
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as client:
+            facts: Any = client.info("server")
+            waiting = ", ".join(f"{client.llen(queue)} tasks in {queue}" for queue in QUEUES)
+    except (RedisError, ValueError) as error:
+        hint = "is `manage.py up` running?" if settings.EMBEDDED_BROKER else "see REDIS_URL"
+        yield False, f"no answer from {host_of(settings.REDIS_URL)}: {error}; {hint}"
+        return
+    kind = facts.get("server_name", "redis")
+    version = facts.get("valkey_version", facts.get("redis_version", "?"))
+    yield True, f"{kind} {version} at {host_of(settings.REDIS_URL)}, {waiting}"
+
+
+def workers() -> Iterator[Fact]:
+    """Which workers answer, and whether every queue has one."""
+    try:
+        with app.connection_for_write() as link:
+            link.ensure_connection(max_retries=1, timeout=3)
+            answers = app.control.inspect(timeout=2, connection=link).active_queues() or {}
+    except Exception as error:  # noqa: BLE001 - kombu passes on whatever its transport raises
+        yield False, f"cannot be asked: {error}"
+        return
+    served = set()
+    for name, queues in sorted(answers.items()):
+        names = [queue["name"] for queue in queues]
+        served.update(names)
+        yield True, f"{name} takes from {', '.join(names)}"
+    for queue in QUEUES:
+        if queue not in served:
+            yield False, f"nobody takes from the queue {queue}"
+
+
+def catalogue() -> Iterator[Fact]:
+    """How much there is of everything."""
+    counts = catalogue_counts()
+    yield True, ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
+def live_runs() -> Iterator[Fact]:
+    """What is being done now."""
+    live = list(runs.live_runs())
+    for run in live:
+        yield True, f"{run}: {run.done + run.failed} of {run.total}, {run.failed} failed"
+    if not live:
+        yield True, "none"
+
+
+def disk() -> Iterator[Fact]:
+    """The room left where the site keeps its data."""
+    free = shutil.disk_usage(settings.VAR_DIR).free
+    yield free > ROOM_NEEDED, f"{free / 1024**3:.1f} GB free at {settings.VAR_DIR}"
+
+
+def system_checks() -> Iterator[Fact]:
+    """What the system checks of the site say."""
+    for message in checks.run_checks(tags=[TAG]):
+        if not message.is_silenced():
+            yield (
+                not message.is_serious(checks.ERROR),
+                f"{message.id} {message.msg} {message.hint or ''}".rstrip(),
+            )
+
+
+SECTIONS: dict[str, Callable[[], Iterator[Fact]]] = {
+    "database": database,
+    "broker": broker,
+    "workers": workers,
+    "catalogue": catalogue,
+    "live runs": live_runs,
+    "disk": disk,
+    "checks": system_checks,
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Shows the state of database, broker, workers, runs and disk; exit status 1 when something is wrong."
+    )
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wrong = False
+        for section, facts in SECTIONS.items():
+            try:
+                found = list(facts())
+            except (DatabaseError, OSError) as error:
+                found = [(False, str(error).strip().partition("\n")[0])]
+            for is_well, fact in found:
+                wrong = wrong or not is_well
+                mark = self.style.SUCCESS("ok   ") if is_well else self.style.ERROR("WRONG")
+                self.stdout.write(f"{mark} {section:<10} {fact}")
+        if wrong:
+            raise SystemExit(1)
