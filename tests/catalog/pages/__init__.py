@@ -1,0 +1,1 @@
+"""The public pages and the JSON API, through Django's test client."""

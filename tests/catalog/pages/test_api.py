@@ -1,0 +1,113 @@
+"""The JSON API answers as its schema says, pages through everything once, and keeps runs to staff."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, RunFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_movie_with_its_genres_and_poster(client: Client) -> None:
+    film = MovieFactory(title="Amélie", year=2001, genres=["Comedy"], poster=True)
+    told = client.get(f"/api/movies/{film.pk}").json()
+    assert (told["title"], told["year"], told["imdb_id"]) == ("Amélie", 2001, film.imdb_id)
+    assert told["genres"] == [{"name": "Comedy", "slug": "comedy", "origin": "imported"}]
+    assert told["url"] == f"http://testserver/movie/{film.pk}/"
+    assert client.get(told["poster"]["thumbnail_url"]).status_code == 200
+    assert (told["poster"]["width"], told["poster"]["height"]) == (40, 60)
+
+
+def test_a_movie_without_poster_or_that_is_not_there(client: Client) -> None:
+    assert client.get(f"/api/movies/{MovieFactory().pk}").json()["poster"] is None
+    assert client.get("/api/movies/999").status_code == 404
+
+
+def test_search_genre_and_order(client: Client) -> None:
+    MovieFactory(title="Night B", genres=["Horror"])
+    MovieFactory(title="Night A", genres=["Horror"])
+    MovieFactory(title="Night C")
+    query = {"q": "night", "genre": "horror", "order": "title"}
+    told = client.get("/api/movies", query).json()
+    assert [movie["title"] for movie in told["movies"]] == ["Night A", "Night B"] and told["count"] == 2
+    untagged = client.get("/api/movies", {"genre": "untagged"}).json()
+    assert [movie["title"] for movie in untagged["movies"]] == ["Night C"]
+
+
+def test_pages_together_hold_every_movie_once(client: Client) -> None:
+    MovieFactory.create_batch(7)
+    seen: list[int] = []
+    for page in (1, 2, 3):
+        told = client.get("/api/movies", {"page": page, "page_size": 3}).json()
+        assert told["pages"] == 3
+        seen += [movie["id"] for movie in told["movies"]]
+    assert len(seen) == len(set(seen)) == 7
+    assert client.get("/api/movies", {"page": 9}).json()["movies"] == []
+
+
+@pytest.mark.parametrize("query", [{"page": 0}, {"page_size": 201}, {"page": "x"}, {"order": "pk"}])
+def test_a_bad_query_is_refused(client: Client, query: dict[str, str | int]) -> None:
+    assert client.get("/api/movies", query).status_code == 422
+
+
+def test_the_number_of_queries_does_not_grow(
+    client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    MovieFactory.create_batch(10, genres=["Drama", "Comedy"], poster=True)
+    with django_assert_max_num_queries(5):
+        client.get("/api/movies")
+
+
+def test_look_alikes_by_name_and_number_of_the_extractor(client: Client) -> None:
+    extractor = ExtractorFactory(spec="histograms", dims=2)
+    films = [MovieFactory(poster=True) for _ in range(4)]
+    for film, values in zip(films, ([1, 0], [0, 1], [1, 0.1], [1, 0.5]), strict=True):
+        EmbeddingFactory(poster=film.primary_poster, extractor=extractor, values=values)
+    address = f"/api/movies/{films[0].pk}/lookalikes"
+    for name in ("", "histograms", str(extractor.pk)):
+        told = client.get(address, {"extractor": name, "k": "2"}).json()
+        assert (told["extractor"], told["metric"]) == ("histograms", "cosine")
+        assert [each["movie"]["id"] for each in told["lookalikes"]] == [films[2].pk, films[3].pk]
+        distances = [each["distance"] for each in told["lookalikes"]]
+        assert distances == sorted(distances)
+    assert client.get(address, {"method": "ball_tree"}).json()["metric"] == "euclidean"
+
+
+def test_look_alikes_refuse_what_they_do_not_know(client: Client) -> None:
+    extractor = ExtractorFactory(spec="histograms", dims=2)
+    film = MovieFactory(poster=True)
+    EmbeddingFactory(poster=film.primary_poster, extractor=extractor, values=[1, 0])
+    address = f"/api/movies/{film.pk}/lookalikes"
+    unknown = client.get(address, {"extractor": "vgg"})
+    assert unknown.status_code == 404 and "In use: histograms" in unknown.json()["detail"]
+    assert client.get(address, {"method": "magic"}).status_code == 422
+    assert client.get(address, {"k": 51}).status_code == 422
+    assert client.get("/api/movies/999/lookalikes").status_code == 404
+
+
+def test_before_anything_is_embedded_there_are_no_look_alikes(client: Client) -> None:
+    told = client.get(f"/api/movies/{MovieFactory(poster=True).pk}/lookalikes").json()
+    assert told["lookalikes"] == [] and told["extractor"] is None
+
+
+def test_runs_are_for_staff(client: Client, stranger_client: Client, admin_client: Client) -> None:
+    run = RunFactory(state="running", total=4, done=1)
+    address = f"/api/runs/{run.pk}"
+    assert client.get(address).status_code == 401
+    assert stranger_client.get(address).status_code == 403
+    told = admin_client.get(address).json()
+    assert (told["state"], told["percent"], told["finished_at"]) == ("running", 25, None)
+    assert admin_client.get("/api/runs/999").status_code == 404
+
+
+def test_the_schema_is_published(client: Client) -> None:
+    paths = client.get("/api/openapi.json").json()["paths"]
+    assert set(paths) == {
+        "/api/movies",
+        "/api/movies/{movie_id}",
+        "/api/movies/{movie_id}/lookalikes",
+        "/api/runs/{run_id}",
+    }

@@ -1,0 +1,63 @@
+"""How pages word durations, rates, extractors and addresses."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.models import Extractor
+from catalog.templatetags.wording import duration, extractor_name, rate, source_name, web_address
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""), (0.0, "under a second"), (0.4, "under a second"), (1, "1 s"), (59.6, "1 min"),
+        (65, "1 min 5 s"), (3600, "1 h"), (7300, "2 h 1 min"), (7205, "2 h 5 s"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float | None, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@given(st.floats(min_value=0, max_value=1e7))
+def test_a_duration_always_says_something(seconds: float) -> None:
+    assert duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("per_second", "said"),
+    [(None, ""), (0, ""), (12.4, "12 a second"), (0.25, "15 a minute"), (0.001, "4 an hour")],
+)
+def test_rates(per_second: float | None, said: str) -> None:
+    assert rate(per_second) == said
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("pixels", "Raw pixels"),
+        ("pixels:64x96", "Raw pixels · 64x96"),
+        ("mobilenet_v2", "MobileNetV2"),
+        ("inception_v3:mixed8:avg", "Inception-v3 · mixed8 · averaged"),
+        ("tfhub:https://tfhub.dev/google/mobilenet_v2/", "TF-Hub model · mobilenet_v2"),
+        ("something_new", "something_new"),
+    ],
+)
+def test_extractors(spec: str, name: str) -> None:
+    assert extractor_name(Extractor(spec=spec)) == name
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a", "http://127.0.0.1:8000/movie/1"])
+def test_web_addresses_pass(address: str) -> None:
+    assert web_address(address) == address
+
+
+@pytest.mark.parametrize("address", ["", "javascript:alert(1)", "JAVASCRIPT://x", "//x", "http:", "http://["])
+def test_other_addresses_do_not(address: str) -> None:
+    assert web_address(address) == ""
+
+
+def test_an_unknown_source_is_still_named() -> None:
+    assert source_name("tmdb_page") == "The Movie Database" and source_name("my_source") == "my source"
