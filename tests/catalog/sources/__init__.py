@@ -1,0 +1,1 @@
+"""Tests of where titles and posters come from."""
