@@ -52,7 +52,8 @@ def image_inside(root: Path, name: str) -> Path:
     if not name:
         raise BadCell("the file is empty")
     relative = PurePosixPath(name)
-    if relative.is_absolute() or ".." in relative.parts or ":" in relative.parts[0]:
+    parts = relative.parts
+    if not parts or relative.is_absolute() or ".." in parts or ":" in parts[0]:
         raise BadCell(f"the file {shown!r} is not a path inside the folder of images")
     try:
         image = (root / relative).resolve()

@@ -14,10 +14,10 @@ class Repeats:
         """Remember the ids of a title; raises BadCell, and remembers none, when an earlier line has one."""
         ids: dict[str, str | int | None] = {
             "file": file,
+            "MovieLens id": record.movielens_id,
             "id": record.local_id,
             "IMDb id": record.imdb_id,
             "TMDB id": record.tmdb_id,
-            "MovieLens id": record.movielens_id,
         }
         given = [(kind, external_id) for kind, external_id in ids.items() if external_id is not None]
         for kind, external_id in given:
