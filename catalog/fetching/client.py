@@ -38,6 +38,7 @@ from .robots import (
     robots_on,
 )
 
+LONGEST_ETAG, LONGEST_DATE = 200, 60  # characters; a longer one is hardly worth storing
 _HELD = 0.05  # seconds; less of a slow-down left than this is rounding
 
 
@@ -45,7 +46,8 @@ _HELD = 0.05  # seconds; less of a slow-down left than this is rounding
 class Fetched:
     """One answer. With `status` 304 the body is empty: what the validators named is still good.
 
-    `headers` have lower-case names; `content_type` is lower case and without parameters.
+    `headers` have lower-case names; `content_type` is lower case and without parameters. Validators that are
+    senselessly long are left out.
     """
 
     url: str
@@ -262,6 +264,10 @@ def _fetched(url: str, answer: Answer) -> Fetched:
         headers=headers,
         body=answer.body,
         content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
-        etag=headers.get("etag"),
-        last_modified=headers.get("last-modified"),
+        etag=_kept(headers.get("etag"), LONGEST_ETAG),
+        last_modified=_kept(headers.get("last-modified"), LONGEST_DATE),
     )
+
+
+def _kept(validator: str | None, longest: int) -> str | None:
+    return validator if validator and len(validator) <= longest else None

@@ -2,7 +2,7 @@
 
 import re
 
-LONGEST_NAME = 64
+LONGEST_NAME = 60
 
 _NO_GENRE = frozenset({"", "no genres listed", "n/a", "na", "none", "nan", "null", "-", "unknown"})
 

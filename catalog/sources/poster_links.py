@@ -13,7 +13,7 @@ from bs4.exceptions import ParserRejectedMarkup
 LARGEST_PAGE = 4_000_000
 # BeautifulSoup takes some 70 µs for each: 4 MB of nothing but tags took it a minute and half a gigabyte.
 MOST_TAGS = 50_000
-LONGEST_URL = 2_000
+LONGEST_URL = 900
 MOST_CANDIDATES = 40
 _DEEPEST_JSON = 6
 

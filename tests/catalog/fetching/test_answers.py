@@ -42,6 +42,12 @@ def test_an_old_validator_gives_the_new_body(site: FaultySite) -> None:
     assert client_for(site.url).get(site.url + IMAGE_PATH, etag='"older"').body == POSTER
 
 
+def test_a_senselessly_long_validator_is_not_kept(site: FaultySite) -> None:
+    site.spoil("/movie/7", body(b"x", etag=f'"{"e" * 300}"', last_modified="d" * 100))
+    fetched = client_for(site.url).get(site.url + "/movie/7")
+    assert (fetched.etag, fetched.last_modified, fetched.body) == (None, None, b"x")
+
+
 def test_validators_that_would_split_a_header_are_left_out(site: FaultySite) -> None:
     fetched = client_for(site.url).get(site.url + IMAGE_PATH, etag='"a"\r\nX-Evil: 1', last_modified="ü")
     assert fetched.body == POSTER
