@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from celery import Task, shared_task
 
-from catalog.services import claims, embedding, labelling, runs, scraping, training
+from catalog.services import claims, embedding, labelling, runs, scraping, sweeping, training
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
 
@@ -45,4 +45,4 @@ def label_movies(run_id: int) -> None:
 @shared_task
 def sweep() -> None:
     """Queue again what live runs still owe."""
-    runs.sweep()
+    sweeping.sweep()

@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -16,12 +18,14 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import Run, RunItem
+from postersite.embedded.processes import birth
 
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
 # A site that keeps asking us to wait is given up on after a day.
 LONGEST_POSTPONEMENT = timedelta(hours=24)
+LOST = "The worker that held this item died."
 ABANDONED = (
     f"Given up after {MOST_ATTEMPTS} attempts: the worker died each time. "
     "Look at its log for this item; a damaged poster or too little memory are the usual causes."
@@ -46,7 +50,7 @@ LANES = {
 
 def this_process() -> str:
     """Host, process id and start time of this process, as stored with a claim."""
-    return f"{socket.gethostname()[:60]}/{os.getpid()}/{_started(os.getpid())}"
+    return f"{_this_host()}/{os.getpid()}/{birth(os.getpid())}"
 
 
 def claim(run_id: int) -> list[RunItem]:
@@ -63,11 +67,11 @@ def claim(run_id: int) -> list[RunItem]:
         lane = LANES[Run.Kind(run.kind)]
         if run.items.filter(state=RunItem.State.RUNNING).count() > lane.batch * (lane.tasks - 1):
             return []
-        due = list(_due(run_id).values_list("pk", flat=True)[: lane.batch])
+        due = _next_batch(run_id, lane.batch)
         if not due:
             return []
         token = uuid.uuid4()
-        RunItem.objects.filter(pk__in=due, state=RunItem.State.PENDING).update(
+        RunItem.objects.filter(pk__in=due).update(
             state=RunItem.State.RUNNING,
             claim=token,
             claimed_at=now,
@@ -92,26 +96,31 @@ def fail(item: RunItem, error: str) -> bool:
 
 
 def postpone(item: RunItem, seconds: float, why: str) -> bool:
-    """Give a claimed item back, not to be tried before `seconds` from now; does not count as an attempt."""
+    """Give a claimed item back, not to be tried before `seconds` from now; does not count as an attempt.
+
+    A run that is over LONGEST_POSTPONEMENT old waits no longer: the item fails. False as for `finish`.
+    """
     now = timezone.now()
     if now - item.run.created_at > LONGEST_POSTPONEMENT:
         return fail(item, why)
-    return bool(
-        _held(item).update(
-            state=RunItem.State.PENDING,
-            claim=None,
-            attempts=F("attempts") - 1,
-            not_before=now + timedelta(seconds=seconds),
-            error=why,
-        )
-    )
+    later = now + timedelta(seconds=seconds)
+    return _return(item, error=why, not_before=later, attempts=F("attempts") - 1)
 
 
-def keep(item: RunItem) -> bool:
-    """Renew the claim of a long job. False when it was taken over or cancelled: the job should stop."""
+def keep(items: Sequence[RunItem]) -> set[int]:
+    """Renew the claim on items of one batch; the ids of those still held, none when the run was cancelled.
+
+    A long job asks now and then, and stops with what was taken over.
+    """
     now = timezone.now()
-    Run.objects.filter(pk=item.run_id).update(moved_at=now)
-    return bool(_held(item).exclude(run__state=Run.State.CANCELLED).update(claimed_at=now))
+    Run.objects.filter(pk=items[0].run_id).update(moved_at=now)
+    held = RunItem.objects.filter(
+        pk__in=[item.pk for item in items], state=RunItem.State.RUNNING, claim=items[0].claim
+    ).exclude(run__state=Run.State.CANCELLED)
+    held.update(claimed_at=now)
+    for item in items:
+        item.claimed_at = now
+    return set(held.values_list("pk", flat=True))
 
 
 def is_owed(run_id: int) -> bool:
@@ -123,7 +132,7 @@ def release_the_dead(run_id: int) -> int:
     """Give back items whose worker died: at once on this host, elsewhere when the lease is over.
 
     An item that killed its worker MOST_ATTEMPTS times is failed instead, so that a poisonous poster cannot
-    loop for ever. Returns how many items were given back.
+    loop for ever. Returns how many items were dealt with.
     """
     stale = timezone.now() - timedelta(seconds=settings.CLAIM_LEASE_S)
     held = RunItem.objects.filter(run_id=run_id, state=RunItem.State.RUNNING)
@@ -132,16 +141,16 @@ def release_the_dead(run_id: int) -> int:
         for holder in held.order_by().values_list("claimed_by", flat=True).distinct()
         if _is_gone(holder)
     ]
-    released = 0
-    for item in held.filter(Q(claimed_at__lt=stale) | Q(claimed_by__in=gone)):
-        if item.attempts >= MOST_ATTEMPTS:
-            fail(item, ABANDONED)
-        else:
-            released += give_back(item, "The worker that held this item died.")
-    return released
+    lost = held.filter(Q(claimed_at__lt=stale) | Q(claimed_by__in=gone))
+    return sum(
+        give_back(
+            item, ABANDONED if item.attempts >= MOST_ATTEMPTS else "The worker that held this item died."
+        )
+        for item in lost
+    )
 
 
-def work(run_id: int, do: Callable[[Sequence[RunItem]], None]) -> bool:
+def work(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:
     """Claim a batch and have it done; True if more of the run waits now.
 
     What `do` neither finishes nor fails, because it broke off or ran into a time limit, is given back and
@@ -157,18 +166,37 @@ def work(run_id: int, do: Callable[[Sequence[RunItem]], None]) -> bool:
         log.exception("A batch of %s broke off.", items[0].run)
         why = f"{type(error).__name__}: {error}"
     finally:
-        for item in items:
+        for item in RunItem.objects.filter(claim=items[0].claim, state=RunItem.State.RUNNING):
             give_back(item, why)
     return is_owed(run_id)
 
 
 def give_back(item: RunItem, why: str) -> bool:
-    """Return a claimed item to its run to be tried again, or fail it if this was its last attempt."""
-    if Run.objects.filter(pk=item.run_id, state=Run.State.CANCELLED).exists():
-        return bool(_held(item).update(state=RunItem.State.CANCELLED, claim=None))
-    if item.attempts >= MOST_ATTEMPTS:
-        return fail(item, why)
-    return bool(_held(item).update(state=RunItem.State.PENDING, claim=None, error=why))
+    """Return a claimed item to its run to be tried again; True unless the claim had been taken over.
+
+    After MOST_ATTEMPTS it fails instead, and in a cancelled run it is cancelled.
+    """
+    return _return(item, last=item.attempts >= MOST_ATTEMPTS, error=why)
+
+
+def _return(item: RunItem, *, last: bool = False, **fields: Any) -> bool:
+    with transaction.atomic():
+        # Locked, so that no item slips back into a run that is being cancelled at this moment.
+        run = Run.objects.select_for_update().filter(pk=item.run_id).first()
+        if run is not None and run.state == Run.State.CANCELLED:
+            return bool(_held(item).update(state=RunItem.State.CANCELLED, claim=None))
+        if last:
+            return fail(item, fields["error"])
+        return bool(_held(item).update(state=RunItem.State.PENDING, claim=None, **fields))
+
+
+def _next_batch(run_id: int, size: int) -> list[int]:
+    """Ids of the items to take next. One that was tried before is taken alone: should it be what killed its
+    worker, its neighbours must not be given up with it."""
+    due = list(_due(run_id).values_list("pk", "attempts")[:size])
+    if due and due[0][1]:
+        return [due[0][0]]
+    return [pk for pk, _ in takewhile(lambda item: not item[1], due)]
 
 
 def _close(item: RunItem, state: str, **fields: str) -> bool:
@@ -176,6 +204,8 @@ def _close(item: RunItem, state: str, **fields: str) -> bool:
     seconds = (now - item.claimed_at).total_seconds() if item.claimed_at else None
     column = "done" if state == RunItem.State.DONE else "failed"
     with transaction.atomic():
+        # First the run, then the item: everywhere the same order, or two workers could lock each other out.
+        list(Run.objects.select_for_update().filter(pk=item.run_id).values_list("pk"))
         closed = _held(item).update(state=state, finished_at=now, seconds=seconds, claim=None, **fields)
         if closed:
             Run.objects.filter(pk=item.run_id).update(moved_at=now, **{column: F(column) + 1})
@@ -194,24 +224,9 @@ def _due(run_id: int) -> QuerySet[RunItem]:
 
 def _is_gone(holder: str) -> bool:
     host, _, process = holder.partition("/")
-    if host != socket.gethostname()[:60]:
-        return False
-    pid, _, started = process.partition("/")
-    return not pid.isdigit() or _started(int(pid)) != started
+    pid, _, born = process.partition("/")
+    return host == _this_host() and not (pid.isdigit() and birth(int(pid)) == born)
 
 
-def _started(pid: int) -> str:
-    """When a process started, so that a reused process id is not taken for it; empty when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[19].decode()
-    except FileNotFoundError:
-        if os.path.exists("/proc/self/stat"):
-            return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        pass
-    return "alive"
+def _this_host() -> str:
+    return socket.gethostname()[:60]

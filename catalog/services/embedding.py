@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 WITHOUT_WEIGHTS = ("histograms", "pixels")
 POSTERS_PER_WRITE = 32
 LARGEST_FLOAT16 = 65504.0
+UNUSABLE = (WeightsUnavailable, backbones.UnknownExtractor)
 
 
 class UnusableVector(ValueError):
@@ -49,8 +50,22 @@ def needs_weights(spec: str) -> bool:
     return backbones.parse_spec(spec).backbone not in WITHOUT_WEIGHTS
 
 
+def usable(specs: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those of `specs` that can be had here, and for each of the others a sentence saying why not."""
+    had: list[str] = []
+    problems: list[str] = []
+    for spec in specs:
+        try:
+            fingerprint(spec)
+        except UNUSABLE as error:
+            problems.append(str(error))
+        else:
+            had.append(spec)
+    return had, problems
+
+
 def fingerprint(spec: str) -> str:
-    """Fingerprint of the extractor that `spec` names here. Raises ml.weights.WeightsUnavailable."""
+    """Fingerprint of the extractor that `spec` names here. Raises WeightsUnavailable, UnknownExtractor."""
     return runtime.resolve_fingerprint(spec, settings.WEIGHTS_DIR)
 
 
@@ -59,7 +74,7 @@ def default_extractor() -> Extractor | None:
     for spec in wanted_specs():
         try:
             found = Extractor.objects.filter(fingerprint=fingerprint(spec)).first()
-        except WeightsUnavailable:
+        except UNUSABLE:
             continue
         if found is not None:
             return found
@@ -67,7 +82,7 @@ def default_extractor() -> Extractor | None:
 
 
 def lacking(posters: QuerySet[Poster], specs: Sequence[str]) -> QuerySet[Poster]:
-    """Those of `posters` that lack an embedding of at least one extractor. Raises WeightsUnavailable."""
+    """Those of `posters` that lack an embedding of at least one extractor. Raises as `fingerprint`."""
     missing = Q(pk__in=[])
     for spec in specs:
         made = Embedding.objects.filter(poster=OuterRef("pk"), extractor__fingerprint=fingerprint(spec))
@@ -82,7 +97,7 @@ def embed_items(items: Sequence[RunItem]) -> None:
     for spec in items[0].run.params["extractors"]:
         try:
             errors |= embed(posters, spec)
-        except (WeightsUnavailable, runtime.ExtractorFailed, backbones.UnknownExtractor) as error:
+        except (*UNUSABLE, runtime.ExtractorFailed) as error:
             errors |= {poster.pk: str(error) for poster in posters}
     for item in items:
         assert item.poster is not None  # noqa: S101  an embedding run has posters for items
@@ -124,9 +139,16 @@ def embed(posters: Sequence[Poster], spec: str) -> dict[int, str]:
     return errors
 
 
-@lru_cache(maxsize=4)
 def load(spec: str) -> runtime.Extractor:
-    """The extractor, ready to embed; kept for the life of the process. Raises WeightsUnavailable."""
+    """The extractor, ready to embed; kept for the life of the process, or until its weights change.
+
+    Raises WeightsUnavailable, UnknownExtractor, ExtractorFailed.
+    """
+    return _load(spec, fingerprint(spec))
+
+
+@lru_cache(maxsize=4)
+def _load(spec: str, fingerprint: str) -> runtime.Extractor:
     return runtime.load_extractor(
         spec,
         weights_dir=settings.WEIGHTS_DIR,

@@ -51,12 +51,14 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
             _decide(suggestion, reviewer, accepted=suggestion.genre_id in wanted)
         present = {row.genre_id: row for row in MovieGenre.objects.filter(movie=movie)}
         decisions = [
-            ReviewDecision(reviewer=reviewer, movie=movie, genre=genre, verdict=ReviewDecision.Verdict.ADDED)
+            ReviewDecision(
+                reviewer_id=reviewer.pk, movie=movie, genre=genre, verdict=ReviewDecision.Verdict.ADDED
+            )
             for key, genre in wanted.items()
             if key not in present
         ] + [
             ReviewDecision(
-                reviewer=reviewer, movie=movie, genre_id=key, verdict=ReviewDecision.Verdict.REMOVED
+                reviewer_id=reviewer.pk, movie=movie, genre_id=key, verdict=ReviewDecision.Verdict.REMOVED
             )
             for key in present
             if key not in wanted
@@ -84,7 +86,7 @@ def _decide(suggestion: Suggestion, reviewer: AbstractBaseUser, *, accepted: boo
         if not moved:
             return 0
         ReviewDecision.objects.create(
-            reviewer=reviewer,
+            reviewer_id=reviewer.pk,
             movie_id=suggestion.movie_id,
             genre_id=suggestion.genre_id,
             suggestion_id=suggestion.pk,

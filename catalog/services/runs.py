@@ -1,13 +1,11 @@
-"""Start, follow, retry, cancel and mend runs."""
+"""Start, follow, retry and cancel runs."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -16,15 +14,16 @@ from kombu.exceptions import OperationalError
 
 from catalog.models import GenreModel, Movie, Poster, Run, RunItem
 
-from . import claims, embedding
+from . import embedding
+from .claims import LANES
 
 log = logging.getLogger(__name__)
 
 ITEMS_PER_INSERT = 1000
-# A person's cancelled or failed step must not be repeated by a follower of a follower.
 MOST_FOLLOWERS = 6
+LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 NOTHING_TO_DO = {
-    Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster.",
+    Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
     Run.Kind.EMBED: "Nothing to do: every poster is embedded.",
     Run.Kind.LABEL: "Nothing to do: no untagged movie has an embedded poster.",
 }
@@ -46,22 +45,28 @@ def start(
 ) -> Run:
     """Create a run over `movies` and queue it. `movies=None` means all that lack what the run makes.
 
+    `followed_by` names kinds that start one after another, each when the one before it is done.
     `queue=False` leaves the work to the caller (`services.inline`); workers are not told of it.
-    A run that finds nothing to do ends at once and says so. Raises RunError for an unknown kind, and for a
-    suggestion run when no genre model is active.
+    A run that finds nothing to do ends at once and says so. Raises RunError for an unknown kind, for a
+    suggestion run when no genre model is active, and for extractors that cannot be had: all of them, or one
+    that `params` asks for by name.
     """
-    if kind not in Run.Kind.values or kind == Run.Kind.IMPORT:
-        raise RunError(f"There is no run of kind {kind!r}; choose one of scrape, embed, train, label.")
+    for wanted in (kind, *followed_by):
+        if wanted not in Run.Kind.values or wanted == Run.Kind.IMPORT:
+            raise RunError(f"There is no run of kind {wanted!r}; choose one of scrape, embed, train, label.")
     if len(followed_by) > MOST_FOLLOWERS:
         raise RunError(f"A run can be followed by at most {MOST_FOLLOWERS} others.")
-    params = dict(params or {})
+    params, message = dict(params or {}), ""
     if kind == Run.Kind.EMBED:
-        params.setdefault("extractors", embedding.wanted_specs())
+        params["extractors"], message = _extractors(params.get("extractors"))
+    elif kind == Run.Kind.LABEL:
+        params["model"] = _active_model().pk
     with transaction.atomic():
         run = Run.objects.create(
             kind=kind,
             params=params,
-            asked_by=asked_by,
+            message=message,
+            asked_by_id=asked_by.pk if asked_by else None,
             followed_by=list(followed_by),
             previous=previous,
         )
@@ -71,12 +76,27 @@ def start(
 
 
 def retry_failed(run: Run, *, asked_by: AbstractBaseUser | None = None) -> Run:
-    """A new run over the failed items of a finished one. Raises RunError if it is live or had none."""
+    """A new run over the failed items of a finished one, which goes on with what was to follow a failed run.
+
+    Raises RunError if the run is live or had none, and as `start`.
+    """
+    if run.kind == Run.Kind.IMPORT:
+        raise RunError(f"{run} cannot be retried: correct the rows it lists and import the file again.")
     if run.is_live:
         raise RunError(f"{run} is still going on; wait for its end or cancel it, then retry what failed.")
+    params = dict(run.params)
+    if run.kind == Run.Kind.LABEL:
+        params["model"] = _active_model().pk
+    stopped_short = run.state == Run.State.FAILED and not Run.objects.filter(previous=run).exists()
     with transaction.atomic():
+        again = Run.objects.create(
+            kind=run.kind,
+            params=params,
+            asked_by_id=asked_by.pk if asked_by else None,
+            retry_of=run,
+            followed_by=run.followed_by if stopped_short else [],
+        )
         failed = run.items.filter(state=RunItem.State.FAILED)
-        again = Run.objects.create(kind=run.kind, params=run.params, asked_by=asked_by, retry_of=run)
         _add_items(again, (RunItem(movie_id=i.movie_id, poster_id=i.poster_id) for i in failed.iterator()))
         if not again.total:
             raise RunError(f"{run} has no failed items to retry.")
@@ -90,7 +110,7 @@ def cancel(run: Run) -> None:
     Raises RunError when the run is over already.
     """
     with transaction.atomic():
-        stopped = Run.objects.filter(pk=run.pk, state__in=[Run.State.QUEUED, Run.State.RUNNING]).update(
+        stopped = Run.objects.filter(pk=run.pk, state__in=LIVE).update(
             state=Run.State.CANCELLED, finished_at=timezone.now(), followed_by=[], message="Cancelled."
         )
         if not stopped:
@@ -101,43 +121,30 @@ def cancel(run: Run) -> None:
 
 
 def live_runs() -> QuerySet[Run]:
-    return Run.objects.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING])
+    return Run.objects.filter(state__in=LIVE)
 
 
 def settle(run_id: int) -> None:
-    """End the run if nothing is left of it, and start what follows; harmless when called twice."""
+    """End the run if nothing is left of it, and start what follows; harmless when called twice.
+
+    A run of which nothing succeeded is failed, and nothing follows it.
+    """
     with transaction.atomic():
-        run = Run.objects.select_for_update().get(pk=run_id)
-        if not run.is_live or run.left:
+        run = Run.objects.select_for_update().filter(pk=run_id).exclude(kind=Run.Kind.IMPORT).first()
+        if run is None or not run.is_live or run.left:
             return
         run.state = Run.State.FAILED if run.failed and not run.done else Run.State.DONE
         run.finished_at = timezone.now()
         run.save(update_fields=["state", "finished_at"])
-        _follow(run)
+        if run.state == Run.State.DONE:
+            _follow(run)
 
 
-def sweep() -> int:
-    """Mend what crashes left behind and queue again what live runs still owe; returns how many were queued.
-
-    The broker can lose a task that a killed worker was just taking. The database cannot, so every live run
-    that stands still gets fresh tasks; one task too many finds nothing to claim and ends.
-    """
-    queued = 0
-    for run in live_runs():
-        claims.release_the_dead(run.pk)
-        settle(run.pk)
-        still = run.moved_at is None or run.moved_at < timezone.now() - timedelta(
-            seconds=settings.SWEEP_EVERY_S
-        )
-        if still and claims.is_owed(run.pk):
-            queued += enqueue(run)
-    return queued
-
-
-def enqueue(run: Run) -> int:
+def enqueue(run: Run, expires_s: float | None = None) -> int:
     """Put as many tasks for the run on its queue as it may use at once; returns how many.
 
-    An unreachable broker is logged, not raised: the run stays queued and the next sweep tries again.
+    Workers leave aside what waited for `expires_s` seconds. An unreachable broker is logged, not raised: the
+    run stays queued and the next sweep tries again.
     """
     from catalog import tasks
 
@@ -147,10 +154,10 @@ def enqueue(run: Run) -> int:
         Run.Kind.TRAIN: tasks.train_genre_model,
         Run.Kind.LABEL: tasks.label_movies,
     }[Run.Kind(run.kind)]
-    wanted = claims.LANES[Run.Kind(run.kind)].tasks
+    wanted = LANES[Run.Kind(run.kind)].tasks
     try:
         for _ in range(wanted):
-            task.delay(run.pk)
+            task.apply_async((run.pk,), expires=expires_s)
     except OperationalError as error:
         log.warning(
             "%s waits: the broker cannot be reached (%s). It starts when the broker is back.", run, error
@@ -164,7 +171,7 @@ def _begin(run: Run, nothing_to_do: str, *, queue: bool) -> None:
         if queue:
             transaction.on_commit(lambda: enqueue(run))
         return
-    run.state, run.message = Run.State.DONE, nothing_to_do
+    run.state, run.message = Run.State.DONE, " ".join(filter(None, [nothing_to_do, run.message]))
     run.started_at = run.finished_at = timezone.now()
     run.save()
     _follow(run)
@@ -203,13 +210,24 @@ def _add_items(run: Run, items: Iterable[RunItem]) -> None:
     run.save(update_fields=["total"])
 
 
+def _extractors(asked: Sequence[str] | None) -> tuple[list[str], str]:
+    """Extractors a run can use, and a sentence about the site's that it has to do without."""
+    usable, problems = embedding.usable(asked or embedding.wanted_specs())
+    if problems and (asked or not usable):
+        raise RunError(" ".join(problems))
+    return usable, " ".join(problems)
+
+
+def _active_model() -> GenreModel:
+    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    if model is None:
+        raise RunError("No genre model is active: train one and promote it, then ask for suggestions.")
+    return model
+
+
 def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
     if run.kind == Run.Kind.SCRAPE:
-        wanted = Movie.objects.without_poster() if movies is None else movies
-        wanted = (
-            wanted.filter(Q(tmdb_id__isnull=False) | Q(imdb_id__isnull=False)) if movies is None else wanted
-        )
-        return (RunItem(movie_id=pk) for pk in _keys(wanted))
+        return (RunItem(movie_id=pk) for pk in _keys(_to_look_up() if movies is None else movies))
     if run.kind == Run.Kind.EMBED:
         posters = Poster.objects.filter(is_primary=True)
         if movies is not None:
@@ -217,17 +235,25 @@ def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
         lacking = embedding.lacking(posters, run.params["extractors"])
         return (RunItem(poster_id=pk) for pk in _keys(lacking))
     if run.kind == Run.Kind.LABEL:
-        model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
-        if model is None:
-            raise RunError("No genre model is active: train one and promote it, then ask for suggestions.")
-        run.params["model"] = model.pk
-        run.save(update_fields=["params"])
         candidates = Movie.objects.untagged() if movies is None else movies
         seen = Poster.objects.filter(
-            movie=OuterRef("pk"), is_primary=True, embeddings__extractor=model.extractor_id
+            movie=OuterRef("pk"), is_primary=True, embeddings__extractor__genre_models=run.params["model"]
         )
         return (RunItem(movie_id=pk) for pk in _keys(candidates.filter(Exists(seen))))
     return [RunItem()]
+
+
+def _to_look_up() -> QuerySet[Movie]:
+    """Movies without a poster that a source may know, and that no other run is about to look up."""
+    owed = RunItem.objects.filter(
+        movie=OuterRef("pk"),
+        run__kind=Run.Kind.SCRAPE,
+        run__state__in=LIVE,
+        state__in=[RunItem.State.PENDING, RunItem.State.RUNNING],
+    )
+    return Movie.objects.without_poster().filter(
+        Q(tmdb_id__isnull=False) | Q(imdb_id__isnull=False), ~Exists(owed)
+    )
 
 
 def _keys(queryset: QuerySet[Any]) -> Iterable[int]:

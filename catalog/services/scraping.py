@@ -35,8 +35,7 @@ def scrape_items(items: Sequence[RunItem]) -> None:
     for index, item in enumerate(items):
         assert item.movie is not None  # noqa: S101  a scrape run has movies for items
         # A slow site must not let the lease run out on the items that wait behind this one.
-        still_ours = [claims.keep(waiting) for waiting in items[index:]]
-        if not still_ours[0]:
+        if item.pk not in claims.keep(items[index:]):
             continue
         try:
             poster = scrape_movie(item.movie)

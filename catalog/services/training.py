@@ -49,7 +49,7 @@ def train_item(items: Sequence[RunItem]) -> None:
     """Train the model that the item's run asks for, and finish or fail the item."""
     [item] = items
     try:
-        model = train(item.run, still_wanted=lambda: claims.keep(item))
+        model = train(item.run, still_wanted=lambda: bool(claims.keep(items)))
     except TrainingCancelled as stopped:
         claims.fail(item, str(stopped))
     except (TrainingFailed, TrainingConfigError) as error:

@@ -1,0 +1,1 @@
+"""Tests of the verbs: what each service does to the rows, and what it says when it cannot."""

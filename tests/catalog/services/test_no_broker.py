@@ -1,0 +1,41 @@
+"""Without a broker a run is still accepted: it waits in the database, and nobody's page breaks or hangs."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from catalog.models import Run
+from catalog.services import runs
+from catalog.services.sweeping import sweep
+from tests.catalog.services.conftest import queueing_at
+from tests.factories import MovieFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def movie() -> None:
+    MovieFactory()
+
+
+def nobody_listens_there() -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"redis://127.0.0.1:{taken.getsockname()[1]}/0"
+
+
+@pytest.mark.timeout(20)  # nobody waits longer for a page
+@pytest.mark.parametrize("kind", ["socket", "port"])
+def test_a_run_is_queued_in_the_database_and_waits(
+    kind: str, tmp_path: Path, movie: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"redis+socket://{tmp_path}/nowhere.sock" if kind == "socket" else nobody_listens_there()
+    with queueing_at(url):
+        run = runs.start("scrape")
+        assert sweep() == 0
+    run.refresh_from_db()
+    assert (run.state, run.total) == (Run.State.QUEUED, 1)
+    assert "broker cannot be reached" in caplog.text

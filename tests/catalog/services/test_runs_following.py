@@ -1,0 +1,106 @@
+"""One run after another: a follower starts once, when the run before it is done, or says why it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from catalog.models import Run
+from catalog.services import claims, runs
+from tests.factories import MovieFactory, PosterFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def work_off(run: Run, *, failing: bool = False) -> None:
+    while items := claims.claim(run.pk):
+        for item in items:
+            claims.fail(item, "It broke.") if failing else claims.finish(item)
+    run.refresh_from_db()
+
+
+def test_a_follower_starts_when_the_run_is_done() -> None:
+    user = UserFactory()
+    MovieFactory()
+    PosterFactory()
+    run = runs.start("scrape", followed_by=["embed", "train"], asked_by=user)
+    work_off(run)
+    runs.settle(run.pk)
+    follower = Run.objects.get(previous=run)
+    assert (follower.kind, follower.followed_by, follower.asked_by) == ("embed", ["train"], user)
+    assert follower.total == 1
+
+
+def test_a_run_that_is_not_over_has_no_follower_yet() -> None:
+    MovieFactory.create_batch(5)
+    run = runs.start("scrape", followed_by=["train"])
+    claims.finish(claims.claim(run.pk)[0])
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert run.is_live
+    assert Run.objects.count() == 1
+
+
+def test_settling_twice_starts_one_follower() -> None:
+    MovieFactory()
+    run = runs.start("scrape", followed_by=["train"])
+    work_off(run)
+    runs.settle(run.pk)
+    runs.settle(run.pk)
+    assert Run.objects.filter(previous=run).count() == 1
+
+
+def test_a_run_with_nothing_to_do_is_followed_at_once() -> None:
+    run = runs.start("scrape", followed_by=["train"])
+    assert Run.objects.get(previous=run).kind == "train"
+
+
+def test_a_follower_that_cannot_start_is_a_failed_run_with_its_sentence() -> None:
+    user = UserFactory()
+    run = runs.start("scrape", followed_by=["label", "embed"], asked_by=user)
+    follower = Run.objects.get(previous=run)
+    assert (follower.kind, follower.state, follower.asked_by) == ("label", Run.State.FAILED, user)
+    assert "No genre model is active" in follower.message
+    assert follower.finished_at is not None
+    assert not Run.objects.filter(previous=follower).exists()
+
+
+def test_a_follower_without_its_weights_does_not_keep_the_run_from_ending(settings: Any) -> None:
+    settings.EXTRACTORS = ["mobilenet_v2"]
+    MovieFactory()
+    run = runs.start("scrape", followed_by=["embed"])
+    work_off(run)
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert run.state == Run.State.DONE
+    assert "fetch_weights" in Run.objects.get(previous=run).message
+
+
+def test_nothing_follows_a_run_that_failed_as_a_whole() -> None:
+    MovieFactory.create_batch(2)
+    run = runs.start("scrape", followed_by=["embed"])
+    work_off(run, failing=True)
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert run.state == Run.State.FAILED
+    assert Run.objects.count() == 1
+
+
+def test_a_run_that_failed_in_part_is_followed() -> None:
+    MovieFactory.create_batch(2)
+    run = runs.start("scrape", followed_by=["train"])
+    one, other = claims.claim(run.pk)
+    claims.finish(one)
+    claims.fail(other, "No poster.")
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.done, run.failed, run.total) == (Run.State.DONE, 1, 1, 2)
+    assert Run.objects.filter(previous=run).exists()
+
+
+def test_settling_a_run_that_was_deleted_is_harmless() -> None:
+    run = runs.start("train", queue=False)
+    run.delete()
+    runs.settle(run.pk or 4711)
+    assert not Run.objects.exists()
