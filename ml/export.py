@@ -94,6 +94,8 @@ def build_keras_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
 
 
 def _load(model: Any, weights: WeightsFile, spec: ExtractorSpec) -> None:
+    # What a file leaves out keeps its first values without an error: mark them, so that none goes unseen.
+    model.set_weights([np.full(array.shape, np.nan, dtype=np.float32) for array in model.get_weights()])
     try:
         if weights.kind == "arrays":
             model.set_weights(read_arrays(weights.path))
@@ -107,7 +109,10 @@ def _load(model: Any, weights: WeightsFile, spec: ExtractorSpec) -> None:
             f"or run `manage.py fetch_weights {spec.backbone}`."
         ) from error
     if not finite:
-        raise WeightsUnavailable(f"{weights.path} holds numbers that are not finite: replace it.")
+        raise WeightsUnavailable(
+            f"{weights.path} lacks some weights of {spec.backbone}, or holds numbers that are not finite: "
+            f"replace it, or run `manage.py fetch_weights {spec.backbone}`."
+        )
 
 
 def read_arrays(path: Path) -> list[Floats]:
@@ -169,9 +174,9 @@ def build_hub_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
     try:
         module.__call__.get_concrete_function()
     except (ValueError, TypeError) as error:
-        first = (str(error).splitlines() or [""])[0][:160]
+        last = " ".join(str(error).split())[-160:]
         raise WeightsUnavailable(
-            f"{weights.path} does not turn {width} × {height} RGB pictures into one vector each ({first})."
+            f"{weights.path} does not turn {width} × {height} RGB pictures into one vector each ({last})."
         ) from error
     return module
 
@@ -204,10 +209,10 @@ def export_extractor(spec_string: str, weights_dir: Path | None, out: Path) -> d
         WeightsUnavailable, UnknownExtractor: as `build_keras_model` and `build_hub_model`.
         ExportFailed: the LiteRT file disagrees with the original by more than `AGREEMENT`.
     """
-    import tensorflow as tf
-
     wanted = parse_spec(spec_string)
     weights = require_weights(wanted, weights_dir)
+    import tensorflow as tf
+
     spec = resolve_spec(wanted, weights)
     digest = weights.digest
     with tempfile.TemporaryDirectory() as scratch:

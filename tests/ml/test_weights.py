@@ -1,0 +1,202 @@
+"""Weights are looked for where they may lie, known by content, and missed in a sentence that helps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from ml.backbones import UnknownExtractor, parse_spec
+from ml.export import read_arrays
+from ml.runtime import available_extractors, load_extractor, resolve_fingerprint
+from ml.weights import (
+    WeightsUnavailable,
+    fetch_weights,
+    find_weights,
+    require_weights,
+    resolve_spec,
+)
+
+# Whoever comes first waits for Keras to make the models, which a busy machine draws out.
+pytestmark = pytest.mark.timeout(900)
+
+MOBILENET = "mobilenet_v2_1.0_224_imagenet.weights.h5"
+KERAS_  # Whoever comes first waits for Keras to make the models, which a busy machine draws out.
+pytestmark = pytest.mark.timeout(900)
+
+MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+INCEPTION = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+TO_MIXED8 = "inception_v3_20151205_to_mixed8_fp16.npz"
+
+
+@pytest.fixture(autouse=True)
+def no_downloads_of_before(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "weights").mkdir()
+    return tmp_path / "weights"
+
+
+def put(folder, name, content=b"content"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def test_a_file_is_found_by_either_name(folder):
+    put(folder, KERAS_MOBILENET)
+    found = find_weights("mobilenet_v2", folder)
+    assert found is not None and (found.path.name, found.kind) == (KERAS_MOBILENET, "no_top")
+    put(folder, MOBILENET)
+    found = find_weights("mobilenet_v2", folder)
+    assert found is not None and (found.path.name, found.kind) == (MOBILENET, "with_top")
+
+
+def test_what_keras_has_downloaded_is_found_too_but_after_the_folder(folder, tmp_path):
+    put(tmp_path / "keras" / "models", KERAS_MOBILENET)
+    found = find_weights("mobilenet_v2", None)
+    assert found is not None and found.path.parent.name == "models"
+    put(folder, KERAS_MOBILENET)
+    found = find_weights("mobilenet_v2", folder)
+    assert found is not None and found.path.parent == folder
+
+
+@pytest.mark.parametrize(
+    ("spec", "layer"),
+    [
+        ("inception_v3", "mixed8"),
+        ("inception_v3:mixed5:flatten", "mixed5"),
+        ("inception_v3:mixed8", "mixed8"),
+    ],
+)
+def test_weights_that_stop_at_a_layer_serve_what_lies_below(spec, layer, folder):
+    put(folder, TO_MIXED8)
+    found = find_weights(spec, folder)
+    assert found is not None and found.reaches == "mixed8"
+    assert resolve_spec(parse_spec(spec), found).layer == layer
+
+
+@pytest.mark.parametrize("spec", ["inception_v3:mixed9", "inception_v3:mixed10", "inception_v3:top"])
+def test_weights_that_stop_below_a_layer_are_passed_over(spec, folder):
+    put(folder, TO_MIXED8)
+    assert find_weights(spec, folder) is None
+    with pytest.raises(WeightsUnavailable) as caught:
+        require_weights(spec, folder)
+    assert INCEPTION in str(caught.value) and TO_MIXED8 not in str(caught.value)
+    put(folder, INCEPTION)
+    assert find_weights(spec, folder) is not None
+
+
+def test_whole_weights_give_inception_its_top(folder):
+    put(folder, TO_MIXED8)
+    put(folder, INCEPTION)
+    found = find_weights("inception_v3", folder)
+    assert found is not None and found.path.name == INCEPTION
+    assert resolve_spec(parse_spec("inception_v3"), found).layer == "mixed10"
+
+
+def test_absent_weights_are_one_sentence_with_file_place_and_command(folder):
+    with pytest.raises(WeightsUnavailable) as caught:
+        load_extractor("mobilenet_v2", weights_dir=folder, cache_dir=folder)
+    text = str(caught.value)
+    assert MOBILENET in text and str(folder) in text and "manage.py fetch_weights mobilenet_v2" in text
+    assert "\n" not in text and text.endswith(".")
+    with pytest.raises(WeightsUnavailable, match="POSTERSITE_WEIGHTS"):
+        resolve_fingerprint("mobilenet_v2", None)
+    with pytest.raises(WeightsUnavailable, match=r"fetch_weights tfhub:https://example\.org/m/1"):
+        resolve_fingerprint("tfhub:https://example.org/m/1", folder)
+
+
+def test_only_what_is_at_hand_is_available(folder):
+    assert available_extractors(None) == ["pixels", "histograms"]
+    put(folder, TO_MIXED8)
+    assert available_extractors(folder) == ["pixels", "histograms", "inception_v3"]
+    put(folder, MOBILENET)
+    assert available_extractors(folder) == ["pixels", "histograms", "mobilenet_v2", "inception_v3"]
+    assert find_weights("pixels", folder) is None
+
+
+def test_the_digest_is_of_the_content_and_follows_it(folder):
+    file = put(folder, MOBILENET, b"one")
+    weights = require_weights("mobilenet_v2", folder)
+    assert weights.digest == hashlib.sha256(b"one").hexdigest()
+    before = resolve_fingerprint("mobilenet_v2", folder)
+    file.write_bytes(b"two")
+    os.utime(file, ns=(1, 1))
+    assert weights.digest == hashlib.sha256(b"two").hexdigest()
+    assert resolve_fingerprint("mobilenet_v2", folder) != before
+    file.write_bytes(b"one")
+    os.utime(file, ns=(2, 2))
+    assert resolve_fingerprint("mobilenet_v2", folder) == before
+
+
+def test_a_hub_folder_is_found_by_path_or_by_name_and_known_by_all_its_files(folder):
+    put(folder / "mine", "saved_model.pb")
+    put(folder / "mine" / "variables", "variables.index", b"a")
+    one = resolve_fingerprint("tfhub:mine", folder)
+    assert resolve_fingerprint(f"tfhub:{folder / 'mine'}", None) == one
+    put(folder / "mine" / "variables", "variables.data", b"b")
+    two = resolve_fingerprint("tfhub:mine", folder)
+    (folder / "mine" / "variables" / "variables.data").rename(folder / "mine" / "variables" / "other.data")
+    assert len({one, two, resolve_fingerprint("tfhub:mine", folder)}) == 3
+
+
+class TestArrays:
+    """The bare arrays of an .npz file: float, in order, never unpickled."""
+
+    def test_they_come_in_numeric_order_as_float32(self, tmp_path):
+        np.savez(tmp_path / "a.npz", *[np.full(2, number, np.float16) for number in range(12)])
+        found = read_arrays(tmp_path / "a.npz")
+        assert [float(array[0]) for array in found] == list(range(12))
+        assert all(array.dtype == np.float32 for array in found)
+
+    @pytest.mark.parametrize("kind", ["pickle", "names", "integers", "cut", "text"])
+    def test_anything_else_is_refused(self, kind, tmp_path):
+        file = tmp_path / "a.npz"
+        if kind == "pickle":
+            np.savez(file, np.array([print, {}], dtype=object))
+        elif kind == "names":
+            np.savez(file, kernel=np.ones(2))
+        elif kind == "integers":
+            np.savez(file, np.ones(2, int))
+        elif kind == "cut":
+            np.savez(file, np.random.default_rng(0).normal(size=500))
+            file.write_bytes(file.read_bytes()[:1000])
+        else:
+            file.write_bytes(pickle.dumps([1, 2]))
+        with pytest.raises((ValueError, OSError, Exception)) as caught:
+            read_arrays(file)
+        assert type(caught.value).__name__ in {"ValueError", "BadZipFile", "OSError"}
+
+
+class TestFetching:
+    """Downloads happen only when asked for, and a failed one is a sentence."""
+
+    def test_what_needs_no_weights_is_refused(self, folder):
+        with pytest.raises(WeightsUnavailable, match="nothing to fetch"):
+            fetch_weights("pixels", folder)
+        with pytest.raises(UnknownExtractor):
+            fetch_weights("resnet50", folder)
+
+    def test_a_download_that_fails_leaves_the_folder_as_it_was(self, folder, monkeypatch):
+        put(folder, MOBILENET, b"precious")
+        monkeypatch.setattr("sys.executable", "/bin/false")
+        with pytest.raises(WeightsUnavailable, match="could not be downloaded"):
+            fetch_weights("mobilenet_v2", folder)
+        assert [path.name for path in folder.iterdir()] == [MOBILENET]
+        assert (folder / MOBILENET).read_bytes() == b"precious"
+
+    @pytest.mark.process
+    def test_a_hub_model_is_fetched_over_http_and_found_by_its_handle(self, made, served, folder):
+        handle = f"{served}/models/small_hub"
+        path = fetch_weights(f"tfhub:{handle}", folder)
+        assert (path / "saved_model.pb").read_bytes() == (made / "small_hub" / "saved_model.pb").read_bytes()
+        found = require_weights(f"tfhub:{handle}", folder)
+        assert found.path == path.resolve() and found.kind == "saved_model"
+        assert [entry.name for entry in folder.iterdir()] == ["tfhub"]
