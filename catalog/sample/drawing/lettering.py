@@ -223,7 +223,7 @@ def _inked(
 ) -> None:
     ground, busy = _ground(poster, (*at, at[0] + mask.width, at[1] + mask.height))
     ink = _standing_out(ground, p)
-    far_side = p.near if brightness(ink) > 128 else (252, 248, 238)
+    far_side = p.near if brightness(ink) > ground else (252, 248, 238)
     if style.fill == "outlined" or (busy > 62 and style.fill != "letters"):
         rim = mask.filter(ImageFilter.MaxFilter(9 if style.fill == "outlined" else 7))
         poster.paste(far_side, (at[0] + 2, at[1] + 3), rim)

@@ -55,8 +55,6 @@ def umbrella_rain(c: Canvas, p: Palette, r: Random) -> str:
             c.limb((x, y), (x - 7, y + 24), 3, 8, see_through(WHITE, 0.75))
     x = 300 + r.uniform(-40, 40)
     umbrella(c, x, 660, 430, p.accent, p.near)
-    for i in (-1, 1):
-        c.wedge(x + i * 72, 446, 72, (180, 360), see_through(p.far, 0.9)) if r.random() < 0.5 else None
     person(c, x - 40, 800, 290, p.near, r.choice(["coat", "gown"]))
     dog(c, x + 130, 800, 80, p.near, r.random() < 0.5)
     c.box(0, 798, 600, 910, p.mid)

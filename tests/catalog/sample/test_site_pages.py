@@ -1,0 +1,130 @@
+"""The replica's pages carry the film's facts where TMDB and IMDb put them."""
+
+import json
+from typing import Any
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+
+from catalog.sample.site import ReplicaMovie, ReplicaSite
+from tests.catalog.sample.pictures import film, size_of
+
+
+def page(movie: ReplicaMovie, path: str) -> tuple[BeautifulSoup, str]:
+    with ReplicaSite([movie]) as site:
+        answer = requests.get(site.url + path, timeout=5)
+        assert answer.status_code == 200
+        return BeautifulSoup(answer.content, "lxml"), site.url
+
+
+def linked_data(soup: BeautifulSoup) -> dict[str, Any]:
+    element = soup.find("script", type="application/ld+json")
+    assert element is not None
+    facts = json.loads(element.get_text())
+    assert isinstance(facts, dict)
+    return facts
+
+
+def content(soup: BeautifulSoup, name: str) -> str:
+    element = soup.find("meta", property=name)
+    assert element is not None
+    return str(element["content"])
+
+
+@pytest.mark.parametrize(("number", "attribute"), [(1, "src"), (2, "data-src")])
+def test_tmdb_page_has_its_poster_where_the_real_one_does(number: int, attribute: str) -> None:
+    movie = film(number)
+    soup, url = page(movie, f"/movie/{movie.tmdb_id}")
+    image = soup.select_one("div.image_content.backdrop img")
+    assert image is not None
+    assert str(image[attribute]).startswith("/t/p/w300_and_h450_bestv2/")
+    assert content(soup, "og:image").startswith(f"{url}/t/p/w500/")
+    assert linked_data(soup)["image"] == content(soup, "og:image")
+
+
+def test_tmdb_page_answers_with_a_slug_too() -> None:
+    movie = film(title="Où est la Clef ?")
+    with ReplicaSite([movie]) as site:
+        plain = requests.get(f"{site.url}/movie/{movie.tmdb_id}", timeout=5)
+        slugged = requests.get(f"{site.url}/movie/{movie.tmdb_id}-ou-est-la-clef", timeout=5)
+    assert plain.content == slugged.content
+    assert f"/movie/{movie.tmdb_id}-ou-est-la-clef" in plain.text
+
+
+def test_imdb_page_has_its_poster_where_the_real_one_does() -> None:
+    movie = film()
+    soup, url = page(movie, f"/title/{movie.imdb_id}/")
+    image = soup.select_one("div.poster img")
+    assert image is not None
+    assert str(image["src"]).endswith("._V1_UX182_CR0,0,182,268_AL_.jpg")
+    assert content(soup, "og:image") == linked_data(soup)["image"]
+    assert str(linked_data(soup)["image"]).startswith(f"{url}/images/M/")
+
+
+def test_imdb_page_redirects_to_its_final_slash() -> None:
+    movie = film()
+    with ReplicaSite([movie]) as site:
+        answer = requests.get(f"{site.url}/title/{movie.imdb_id}", timeout=5)
+        assert [step.status_code for step in answer.history] == [301]
+        assert answer.url == f"{site.url}/title/{movie.imdb_id}/"
+
+
+@pytest.mark.parametrize("path", ["/movie/701", "/title/tt8000001/"])
+def test_every_picture_address_on_a_page_leads_to_a_picture(path: str) -> None:
+    with ReplicaSite([film()]) as site:
+        soup = BeautifulSoup(requests.get(site.url + path, timeout=5).content, "lxml")
+        found = [str(image.get("data-src") or image["src"]) for image in soup.find_all("img")]
+        found += [content(soup, "og:image"), str(linked_data(soup)["image"])]
+        for address in found:
+            answer = requests.get(requests.compat.urljoin(site.url, address), timeout=5)
+            assert answer.headers["Content-Type"] == "image/jpeg"
+            assert size_of(answer.content)[0] > 0
+
+
+@pytest.mark.parametrize("path", ["/movie/701", "/title/tt8000001/"])
+def test_a_film_without_a_poster_has_a_page_without_one(path: str) -> None:
+    soup, _ = page(film(poster=None), path)
+    assert soup.find("img") is None
+    assert soup.find("meta", property="og:image") is None
+    assert "image" not in linked_data(soup)
+    assert linked_data(soup)["name"] == "The Example, Part 1"
+
+
+def test_hostile_titles_stay_text() -> None:
+    title = "</script><script>alert('x')</script> <!-- \"&amp;"
+    movie = film(title=title, overview=title)
+    for path in (f"/movie/{movie.tmdb_id}", f"/title/{movie.imdb_id}/"):
+        soup, _ = page(movie, path)
+        assert linked_data(soup)["name"] == title
+        assert content(soup, "og:description") == title
+        assert len(soup.find_all("script")) == 1
+
+
+def test_unknown_films_and_paths_are_not_found() -> None:
+    with ReplicaSite([film()]) as site:
+        for path in (
+            "/movie/999",
+            "/title/tt0000009/",
+            "/nothing",
+            "/t/p/w500/nobody.jpg",
+            "/movie/../etc/passwd",
+        ):
+            assert requests.get(site.url + path, timeout=5).status_code == 404
+
+
+def test_robots_txt_allows_films_and_forbids_search() -> None:
+    from protego import Protego
+
+    with ReplicaSite([film()]) as site:
+        rules = Protego.parse(requests.get(f"{site.url}/robots.txt", timeout=5).text)
+        for path in ("/movie/701", "/title/tt8000001/", "/t/p/w500/x.jpg", "/images/M/x._V1_.jpg"):
+            assert rules.can_fetch(site.url + path, "Postersite")
+        assert not rules.can_fetch(f"{site.url}/search?query=x", "Postersite")
+
+
+def test_two_films_may_not_share_an_id() -> None:
+    with pytest.raises(ValueError, match="already"):
+        ReplicaSite([film(1), film(2, tmdb_id=701)])
+    with pytest.raises(ValueError, match="neither"):
+        ReplicaSite([film(tmdb_id=None, imdb_id=None)])
