@@ -7,7 +7,7 @@ import pytest
 
 from catalog.fetching.errors import Denied, FetchError, ServerTrouble
 from tests.catalog.fetching.replicas import IMAGE_PATH, POSTER, FakeTime, client_for
-from tests.replica.faults import FaultySite, html_instead, status
+from tests.replica.faults import FaultySite, body, html_instead, status
 from tests.replica.raw_server import RawServer
 
 
