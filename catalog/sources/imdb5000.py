@@ -40,4 +40,6 @@ def _record(row: Row) -> TitleRecord:
         year=year_in(row.cell("title_year"), "title_year"),
         genres=genres_in(row.cell("genres")),
         imdb_id=imdb_id_in(found[1]),
+        file=row.file,
+        line=row.line,
     )

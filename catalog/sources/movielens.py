@@ -90,6 +90,8 @@ def _record(row: Row, links: _Links) -> TitleRecord:
         tmdb_id=links.tmdb.get(movie_id),
         movielens_id=movie_id,
         original_title=words,
+        file=row.file,
+        line=row.line,
     )
 
 

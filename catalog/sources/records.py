@@ -1,6 +1,6 @@
 """What a title source yields: a title, or a row that could not be one and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN_CHARACTERS = 200
@@ -16,7 +16,7 @@ class TitleRecord:
 
     `genres == ()` means the source left the title untagged. `local_id` identifies a title of a catalogue
     that has no public id, and is unique within one file. `poster_path` is an existing image, set only when
-    the source is a folder.
+    the source is a folder. `file` and `line` say where it was read; they are no part of the title.
     """
 
     title: str
@@ -30,6 +30,8 @@ class TitleRecord:
     overview: str = ""
     franchise: str = ""
     poster_path: Path | None = None
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
 
     @property
     def untagged(self) -> bool:

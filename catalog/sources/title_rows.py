@@ -48,4 +48,6 @@ def title_record(row: Row, fallback_title: str = "") -> TitleRecord:
         original_title=name_in(row.cell(*ORIGINAL_TITLE), "original_title"),
         overview=prose_in(row.cell(*OVERVIEW)),
         franchise=name_in(row.cell(*FRANCHISE), "franchise"),
+        file=row.file,
+        line=row.line,
     )

@@ -52,6 +52,8 @@ def _record(row: Row) -> TitleRecord:
         tmdb_id=tmdb_id,
         original_title=original if original != title else "",
         overview=prose_in(row.cell("overview")),
+        file=row.file,
+        line=row.line,
     )
 
 
