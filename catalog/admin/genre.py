@@ -14,7 +14,7 @@ from catalog.models import Genre, Suggestion
 
 @admin.register(Genre)
 class GenreAdmin(admin.ModelAdmin):
-    list_display = ("name", "slug", "movies", "waiting")
+    list_display = ("name", "slug", "tagged_movies", "waiting")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ("name",)}
 
@@ -30,7 +30,7 @@ class GenreAdmin(admin.ModelAdmin):
         )
 
     @admin.display(description="movies", ordering="movie_count")
-    def movies(self, genre: Genre) -> SafeString:
+    def tagged_movies(self, genre: Genre) -> SafeString:
         address = reverse("admin:catalog_movie_changelist", query={"genre": genre.slug})
         return format_html('<a href="{}">{}</a>', address, genre.movie_count)  # type: ignore[attr-defined]
 

@@ -39,7 +39,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
     list_select_related = ("extractor",)
     actions = ("promote_selected", "undo_selected")
     fieldsets = (
-        (None, {"fields": ("version", "state", "recipe", "extractor", "run", "created_at", "promoted_at")}),
+        ("Where it comes from", {"fields": ("recipe", "extractor", "run", ("created_at", "promoted_at"))}),
         (
             "Files and settings",
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django.contrib import admin, messages
@@ -64,9 +65,8 @@ class MovieAdmin(StartsRuns):
     inlines = (PosterInline,)
     save_on_top = True
     fieldsets = (
-        (None, {"fields": (("title", "year"), "original_title", "franchise", "overview")}),
-        ("Genres", {"fields": ("genre_choices",)}),
-        ("Poster", {"fields": ("poster_upload",)}),
+        (None, {"fields": (("title", "year"), "genre_choices", "poster_upload")}),
+        ("About it", {"fields": ("original_title", "franchise", "overview")}),
         ("Ids", {"fields": (("imdb_id", "tmdb_id"), ("movielens_id", "local_id"))}),
     )
 
@@ -104,9 +104,10 @@ class MovieAdmin(StartsRuns):
     ) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if not request.user.has_perm("catalog.review_suggestion") and "genre_choices" in form.base_fields:
-            # get_form makes a new class for each request, so this disables nobody else's field.
-            form.base_fields["genre_choices"].disabled = True
-            form.base_fields["genre_choices"].help_text = REVIEWED_ONLY
+            # The form class is made for this request, but the field in it is everybody's: take a copy.
+            field = copy.deepcopy(form.base_fields["genre_choices"])
+            field.disabled, field.help_text = True, REVIEWED_ONLY
+            form.base_fields["genre_choices"] = field
         return form
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -23,13 +23,17 @@ class GenreWithCount(forms.ModelChoiceField):
         return f"{genre.name} ({genre.waiting})"  # type: ignore[attr-defined]
 
 
+class SearchInput(forms.TextInput):
+    input_type = "search"
+
+
 class QueueFilter(forms.Form):
     """The filter form above the queue, read from the address so that a filtered queue can be bookmarked.
 
     A value that makes no sense filters nothing and is reported beside its field.
     """
 
-    q = forms.CharField(label="Search", required=False, max_length=200)
+    q = forms.CharField(label="Search", required=False, max_length=200, widget=SearchInput)
     genre = GenreWithCount(Genre.objects.none(), label="Genre", required=False, empty_label="Any genre")
     min_score = forms.FloatField(
         label="Score from",
@@ -45,7 +49,6 @@ class QueueFilter(forms.Form):
         waiting = Count("suggestions", filter=Q(suggestions__state=PENDING))
         field = cast(forms.ModelChoiceField, self.fields["genre"])
         field.queryset = Genre.objects.annotate(waiting=waiting).filter(waiting__gt=0)
-        self.fields["q"].widget.attrs["type"] = "search"
 
     @property
     def narrows_suggestions(self) -> bool:

@@ -118,15 +118,17 @@ class ReviewQueueAdmin(admin.ModelAdmin):
         elif not ticked:
             messages.warning(request, "Tick at least one movie first; nothing was decided.")
         else:
-            asked = Suggestion.objects.filter(pk__in=shown, movie__in=ticked)
-            total, movies = asked.count(), asked.values("movie").distinct().count()
+            asked = list(Suggestion.objects.filter(pk__in=shown, movie__in=ticked))
+            still = [suggestion for suggestion in asked if suggestion.state == Suggestion.State.PENDING]
             act = reviewing.reject if verb == "reject" else reviewing.accept
-            decided = act(list(asked.select_related("movie", "genre")), person(request))
-            word = "Rejected" if verb == "reject" else "Accepted"
-            messages.success(
-                request, f"{word} {_count(decided, 'suggestion')} of {_count(movies, 'movie')}."
-            ) if decided else None
-            if late := total - decided:
+            decided = act(still, person(request))
+            if decided:
+                word = "Rejected" if verb == "reject" else "Accepted"
+                movies = len({suggestion.movie_id for suggestion in still})
+                messages.success(
+                    request, f"{word} {_count(decided, 'suggestion')} of {_count(movies, 'movie')}."
+                )
+            if late := len(asked) - decided:
                 messages.warning(
                     request,
                     f"{_count(late, 'suggestion')} had already been decided by somebody else "

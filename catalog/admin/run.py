@@ -40,20 +40,13 @@ class RunAdmin(ReadOnlyAdmin):
     search_help_text = "A run's number, words of its message, or who asked for it"
     actions = ("retry_failed", "cancel")
     fields = (
-        "page",
-        "kind",
-        "state",
+        ("state", "progress"),
         "message",
-        "progress",
-        "asked_by",
-        "created_at",
-        "started_at",
-        "finished_at",
-        "took",
-        "parameters",
-        "followed_by_kinds",
-        "relations",
+        ("asked_by", "created_at"),
+        ("started_at", "finished_at", "took"),
+        ("followed_by_kinds", "relations"),
         "failed_items",
+        "parameters",
     )
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:

@@ -64,8 +64,8 @@
   function press(card, key) {
     const target = card.querySelector(`[data-key=${key}]`);
     if (!target) return;
-    if (target.href) window.location.assign(target.href);
-    else target.form.requestSubmit(target);
+    // A click, not requestSubmit: htmx takes the pressed button's name and value from the click.
+    target.click();
   }
 
   function toggle(card, digit) {
@@ -126,11 +126,12 @@
       window.location.reload();
     }
   });
-  document.body.addEventListener("htmx:afterSwap", (event) => {
+  // Not afterSwap: until it has settled, htmx may still put the old card's classes back.
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.nodeName !== "ARTICLE") return;
     status.textContent = "";
-    const id = event.detail.target.id;
-    const card = document.getElementById(id);
-    if (card && card.hasAttribute("data-open")) {
+    const card = event.target;
+    if (card.hasAttribute("data-open")) {
       nameButton(card);
       choose(card, { scroll: false });
     } else {

@@ -1,0 +1,1 @@
+"""Django admin: the review queue, the catalogue, runs and models."""

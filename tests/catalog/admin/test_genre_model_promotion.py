@@ -1,0 +1,110 @@
+"""Promoting a genre model in admin asks first, and can be undone."""
+
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.models import GenreModel
+from tests.catalog.admin.cards import told
+from tests.conftest import signed_in
+from tests.factories import GenreModelFactory, UserFactory
+from tests.ml.genres.heads import make_head
+
+pytestmark = pytest.mark.django_db
+State = GenreModel.State
+
+
+@pytest.fixture
+def trained(settings):
+    """trained(State.CANDIDATE) makes a model with a real weights file behind it."""
+
+    def make(state, **fields):
+        folder = Path(settings.MODELS_DIR)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"head-{GenreModel.objects.count()}.npz"
+        digest = make_head().save(folder / name)
+        return GenreModelFactory(state=state, weights_file=name, weights_sha256=digest, **fields)
+
+    return make
+
+
+def page(name, model):
+    return reverse(f"admin:catalog_genremodel_{name}", args=[model.pk])
+
+
+def states():
+    return dict(GenreModel.objects.values_list("pk", "state"))
+
+
+def test_the_action_asks_before_anything_changes(admin_client, trained):
+    old, new = trained(State.ACTIVE, promoted_at=timezone.now()), trained(State.CANDIDATE)
+    response = admin_client.post(
+        reverse("admin:catalog_genremodel_changelist"),
+        {"action": "promote_selected", "_selected_action": [new.pk]},
+    )
+    assert response.url == page("promote", new)
+    asked = admin_client.get(response.url).text
+    assert f"instead of genre model {old.version}" in asked
+    assert states() == {old.pk: State.ACTIVE, new.pk: State.CANDIDATE}
+
+
+def test_promoting_retires_the_one_before(admin_client, trained):
+    old, new = trained(State.ACTIVE, promoted_at=timezone.now()), trained(State.CANDIDATE)
+    response = admin_client.post(page("promote", new))
+    assert f"Genre model {new.version} suggests from now on" in told(response)
+    assert states() == {old.pk: State.RETIRED, new.pk: State.ACTIVE}
+
+
+def test_undoing_brings_the_one_before_back(admin_client, trained):
+    old, new = trained(State.ACTIVE, promoted_at=timezone.now()), trained(State.CANDIDATE)
+    admin_client.post(page("promote", new))
+    asked = admin_client.get(page("undo", new)).text
+    assert f"Genre model {old.version}</strong> will be in use again" in asked
+    response = admin_client.post(page("undo", new))
+    assert f"Genre model {old.version} is in use again." in told(response)
+    assert states()[old.pk] == State.ACTIVE
+    assert states()[new.pk] != State.ACTIVE
+
+
+def test_undoing_the_first_promotion_leaves_none_in_use(admin_client, trained):
+    only = trained(State.ACTIVE, promoted_at=timezone.now())
+    assert "nothing will be suggested" in admin_client.get(page("undo", only)).text
+    assert "No genre model is in use now" in told(admin_client.post(page("undo", only)))
+    assert State.ACTIVE not in states().values()
+
+
+def test_a_damaged_file_is_not_promoted(admin_client, trained, settings):
+    new = trained(State.CANDIDATE)
+    (Path(settings.MODELS_DIR) / new.weights_file).write_bytes(b"not a model")
+    response = admin_client.post(page("promote", new))
+    assert "cannot be used" in told(response)
+    assert states() == {new.pk: State.CANDIDATE}
+
+
+def test_promoting_what_is_in_use_or_undoing_what_is_not_says_so(admin_client, trained):
+    active, candidate = trained(State.ACTIVE), trained(State.CANDIDATE)
+    assert "in use already" in told(admin_client.post(page("promote", active)))
+    assert "no promotion to undo" in told(admin_client.post(page("undo", candidate)))
+    assert states() == {active.pk: State.ACTIVE, candidate.pk: State.CANDIDATE}
+
+
+def test_two_ticked_models_are_refused(admin_client, trained):
+    models = [trained(State.CANDIDATE), trained(State.CANDIDATE)]
+    response = admin_client.post(
+        reverse("admin:catalog_genremodel_changelist"),
+        {"action": "promote_selected", "_selected_action": [model.pk for model in models]},
+    )
+    assert "tick exactly one" in told(response)
+
+
+@pytest.mark.parametrize("name", ["promote", "undo"])
+def test_it_needs_the_permission_to_change_models(trained, name):
+    model = trained(State.CANDIDATE if name == "promote" else State.ACTIVE)
+    before = states()
+    looker = signed_in(UserFactory(is_staff=True, permissions=["catalog.view_genremodel"]))
+    assert looker.get(page(name, model)).status_code == 403
+    assert looker.post(page(name, model)).status_code == 403
+    assert states() == before
+    assert page("promote", model) not in looker.get(page("change", model)).text

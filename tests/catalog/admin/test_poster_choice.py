@@ -1,0 +1,65 @@
+"""Posters in admin: what is known of one, and choosing which one a movie shows."""
+
+import pytest
+from django.urls import reverse
+
+from catalog.models import Poster
+from tests.catalog.admin.cards import told
+from tests.conftest import signed_in
+from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:catalog_poster_changelist"
+
+
+def choose(client, *posters):
+    data = {"action": "choose", "_selected_action": [poster.pk for poster in posters]}
+    return client.post(reverse(LIST), data)
+
+
+def test_the_chosen_poster_is_shown_and_locked(admin_client):
+    movie = MovieFactory()
+    old, new = PosterFactory(movie=movie), PosterFactory(movie=movie)
+    assert "Shown from now on, and locked" in told(choose(admin_client, new))
+    old.refresh_from_db(), new.refresh_from_db()
+    assert (new.is_primary, new.locked, old.is_primary) == (True, True, False)
+
+
+def test_two_posters_of_one_movie_are_refused(admin_client):
+    movie = MovieFactory()
+    old, new = PosterFactory(movie=movie), PosterFactory(movie=movie)
+    assert "tick one of each movie" in told(choose(admin_client, old, new))
+    assert not Poster.objects.filter(locked=True).exists()
+
+
+def test_choosing_needs_the_permission_to_change_posters():
+    poster = PosterFactory()
+    looker = signed_in(UserFactory(is_staff=True, permissions=["catalog.view_poster"]))
+    choose(looker, poster)
+    assert not Poster.objects.filter(locked=True).exists()
+
+
+def test_the_page_says_where_it_came_from_and_what_embedded_it(admin_client):
+    poster = PosterFactory()
+    EmbeddingFactory(poster=poster)
+    page = admin_client.get(reverse("admin:catalog_poster_change", args=[poster.pk])).text
+    assert poster.page_url in page and poster.attribution in page
+    assert poster.sha256 in page
+    assert ">pixels<" in page
+
+
+def test_an_address_that_is_no_web_address_is_not_a_link(admin_client):
+    poster = PosterFactory(page_url="javascript:alert(1)")
+    page = admin_client.get(reverse("admin:catalog_poster_change", args=[poster.pk])).text
+    assert 'href="javascript:' not in page
+
+
+def test_nobody_adds_a_poster_without_its_picture_being_checked(admin_client):
+    assert admin_client.get(reverse("admin:catalog_poster_add")).status_code == 403
+
+
+def test_the_number_of_queries_does_not_grow_with_the_list(admin_client, django_assert_max_num_queries):
+    for _ in range(15):
+        PosterFactory()
+    with django_assert_max_num_queries(12):
+        assert admin_client.get(reverse(LIST)).status_code == 200

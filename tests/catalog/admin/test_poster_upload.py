@@ -1,0 +1,92 @@
+"""A poster uploaded by hand: checked like any stranger's picture, then shown and kept."""
+
+import io
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+from catalog.models import Movie, Poster
+from ml import images
+from tests.catalog.admin.cards import told
+from tests.catalog.admin.movie_forms import save_movie
+from tests.factories import MovieFactory, PosterFactory, tiny_jpeg
+
+pytestmark = pytest.mark.django_db
+
+
+def upload(data, name="poster.jpg", kind="image/jpeg"):
+    return SimpleUploadedFile(name, data, kind)
+
+
+def encoded(picture, kind):
+    file = io.BytesIO()
+    picture.save(file, kind)
+    return file.getvalue()
+
+
+def test_an_upload_is_shown_and_locked(admin_client):
+    movie = MovieFactory(poster=True)
+    response = save_movie(admin_client, movie, poster_upload=upload(tiny_jpeg(77, (80, 120))))
+    assert "The uploaded poster (80 × 120 px) is now shown and kept" in told(response)
+    shown = Poster.objects.get(is_primary=True)
+    assert (shown.source, shown.locked, shown.width) == ("upload", True, 80)
+    assert movie.posters.count() == 2
+
+
+def test_a_movie_can_be_added_with_its_poster(admin_client):
+    response = save_movie(admin_client, None, title="Brand new", poster_upload=upload(tiny_jpeg(1)))
+    assert response.status_code == 302
+    assert Movie.objects.get(title="Brand new").primary_poster.source == "upload"
+
+
+def test_the_same_file_again_is_stored_once(admin_client):
+    movie = MovieFactory()
+    for _ in range(2):
+        save_movie(admin_client, movie, poster_upload=upload(tiny_jpeg(5)))
+    assert movie.posters.count() == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"<html><script>alert(1)</script></html>", id="a page"),
+        pytest.param(b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', id="svg"),
+        pytest.param(b"\xff\xd8\xff\xe0 and then nothing that decodes", id="only the signature"),
+        pytest.param(tiny_jpeg(3)[:-200], id="truncated"),
+        pytest.param(encoded(Image.new("RGB", (60, 90)), "BMP"), id="format not allowed"),
+        pytest.param(encoded(Image.new("RGB", (4, 4)), "PNG"), id="too small"),
+        pytest.param(encoded(Image.new("L", (9000, 9000)), "PNG"), id="too many pixels"),
+    ],
+)
+def test_what_is_no_acceptable_picture_is_refused_with_a_sentence(admin_client, data):
+    movie = MovieFactory(title="Ember")
+    response = save_movie(admin_client, movie, title="Renamed", poster_upload=upload(data))
+    assert response.status_code == 200
+    [sentence] = response.context["adminform"].form.errors["poster_upload"]
+    assert len(sentence) > 20
+    assert not Poster.objects.exists()
+    assert Movie.objects.get().title == "Ember"
+
+
+def test_too_many_bytes_are_refused_before_they_are_read(admin_client, monkeypatch):
+    monkeypatch.setattr(images, "MAX_BYTES", 300)
+    response = save_movie(admin_client, MovieFactory(), poster_upload=upload(tiny_jpeg(3)))
+    [sentence] = response.context["adminform"].form.errors["poster_upload"]
+    assert "at most" in sentence
+    assert not Poster.objects.exists()
+
+
+def test_the_browsers_file_name_is_not_used(admin_client):
+    movie = MovieFactory()
+    save_movie(admin_client, movie, poster_upload=upload(tiny_jpeg(3), name="../../evil" + "x" * 80 + ".php"))
+    stored = str(Poster.objects.get().file)
+    assert "evil" not in stored and stored.endswith(".jpg")
+
+
+def test_an_invalid_form_keeps_the_poster_there_was(admin_client):
+    movie = MovieFactory()
+    PosterFactory(movie=movie)
+    response = save_movie(admin_client, movie, title="", poster_upload=upload(tiny_jpeg(9)))
+    assert response.status_code == 200
+    assert movie.posters.count() == 1
