@@ -24,7 +24,7 @@ def read(directory: Path) -> Iterator[TitleRecord | RejectedRow]:
     """Stream the titles of a MovieLens folder; `genres` is () for "(no genres listed)".
 
     A year in the title goes to `year` and articles come back to the front ("American President, The" is
-    "The American President"); `original_title` then holds MovieLens' own words, without the year.
+    "The American President"). What stands in parentheses, an original title or another name, stays there.
     links.csv may be missing. A bad or repeated id in it is reported, and the title is kept without it.
 
     Raises SourceError when movies.csv is missing or is no MovieLens file.
@@ -51,8 +51,8 @@ def read(directory: Path) -> Iterator[TitleRecord | RejectedRow]:
             yield record
 
 
-def split_title(text: str) -> tuple[str, int | None, str]:
-    """(title, year or None, MovieLens' own words when the title differs from them or "").
+def split_title(text: str) -> tuple[str, int | None]:
+    """(title, year or None).
 
     Raises BadCell for an empty title and for a year outside 1870 to 2100.
     """
@@ -61,8 +61,7 @@ def split_title(text: str) -> tuple[str, int | None, str]:
     if found := _YEAR.search(words):
         year = checked_year(int(found[1]))
         words = title_in(words[: found.start()])
-    title = _ARTICLE_LAST.sub(_article_first, words)
-    return title, year, words if title != words else ""
+    return _ARTICLE_LAST.sub(_article_first, words), year
 
 
 def _article_first(found: re.Match[str]) -> str:
@@ -81,7 +80,7 @@ class _Links:
 
 def _record(row: Row, links: _Links) -> TitleRecord:
     movie_id = _movie_id(row)
-    title, year, words = split_title(row.cell("title"))
+    title, year = split_title(row.cell("title"))
     return TitleRecord(
         title=title,
         year=year,
@@ -89,7 +88,6 @@ def _record(row: Row, links: _Links) -> TitleRecord:
         imdb_id=links.imdb.get(movie_id),
         tmdb_id=links.tmdb.get(movie_id),
         movielens_id=movie_id,
-        original_title=words,
         file=row.file,
         line=row.line,
     )
