@@ -1,0 +1,77 @@
+"""The system checks: each wrong setting has its id and a hint that mends it; a sound site has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+
+from catalog.checks import TAG
+
+
+@pytest.fixture(autouse=True)
+def sound(settings: Any) -> None:
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    settings.POSTER_SOURCES = ["tmdb_page"]
+    settings.CONTACT = "films@example.org"
+    settings.DEBUG = False
+
+
+def found() -> dict[str | None, CheckMessage]:
+    return {message.id: message for message in run_checks(tags=[TAG])}
+
+
+def test_a_sound_site_has_nothing_to_mend() -> None:
+    assert found() == {}
+
+
+def test_a_folder_that_cannot_be_written(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings.VAR_DIR = tmp_path / "file" / "var"
+    settings.WEIGHTS_DIR = settings.VAR_DIR / "weights"
+    assert "POSTERSITE_VAR" in str(found()["catalog.E001"].hint)
+
+
+def test_a_folder_still_to_be_made_is_fine(settings: Any, tmp_path: Path) -> None:
+    settings.VAR_DIR = tmp_path / "new" / "var"
+    settings.WEIGHTS_DIR = settings.VAR_DIR / "weights"
+    assert found() == {}
+
+
+def test_an_unknown_poster_source(settings: Any) -> None:
+    settings.POSTER_SOURCES = ["tmdb_page", "tmbd_page"]
+    message = found()["catalog.E002"]
+    assert "'tmbd_page'" in message.msg and "imdb_page" in str(message.hint)
+
+
+def test_no_poster_source(settings: Any) -> None:
+    settings.POSTER_SOURCES = []
+    assert "POSTERSITE_POSTER_SOURCES" in str(found()["catalog.W001"].hint)
+
+
+def test_real_sites_visited_without_a_contact(settings: Any) -> None:
+    settings.CONTACT = ""
+    assert "POSTERSITE_CONTACT" in str(found()["catalog.W002"].hint)
+    settings.REPLICA_URL = "http://127.0.0.1:8900"
+    assert found() == {}
+
+
+def test_an_unknown_extractor(settings: Any) -> None:
+    settings.EXTRACTORS = ["pixels", "resnet_9000"]
+    message = found()["catalog.E003"]
+    assert "'resnet_9000'" in message.msg and "mobilenet_v2" in str(message.hint)
+
+
+def test_a_weights_folder_that_is_not_there(settings: Any, tmp_path: Path) -> None:
+    settings.WEIGHTS_DIR = tmp_path / "misspelt"
+    assert "fetch_weights" in str(found()["catalog.W003"].hint)
+
+
+def test_debug_shown_to_others(settings: Any) -> None:
+    settings.DEBUG = True
+    settings.ALLOWED_HOSTS = ["localhost", "films.example.org"]
+    assert "films.example.org" in found()["catalog.W004"].msg
+    settings.ALLOWED_HOSTS = ["localhost"]
+    assert found() == {}

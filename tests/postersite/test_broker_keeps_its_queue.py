@@ -1,0 +1,94 @@
+"""The embedded broker: private, without a network port, and its queue outlives it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from postersite.embedded import broker
+from postersite.embedded.errors import StartError
+
+pytestmark = pytest.mark.process
+
+
+def test_queued_messages_survive_a_restart(tmp_path: Path) -> None:
+    app = Celery("test", set_as_current=False)
+
+    @app.task(name="test.add")
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    def at(url: str) -> str:
+        return url.replace("unix://", "redis+socket://")
+
+    with broker.running_broker(tmp_path) as url, app.connection_for_write(at(url)) as link:
+        add.apply_async((2, 3), connection=link, queue="io")
+    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+        assert client.llen("io") == 1
+
+
+def test_it_survives_being_killed(tmp_path: Path) -> None:
+    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+        client.lpush("io", "owed")
+        time.sleep(1.2)  # the queue file is flushed every second
+        facts: Any = client.info("server")
+        os.kill(facts["process_id"], signal.SIGKILL)
+    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+        assert client.lrange("io", 0, -1) == [b"owed"]
+
+
+def test_only_this_user_can_reach_it(tmp_path: Path) -> None:
+    folder = tmp_path / "queue"
+    with broker.running_broker(folder) as url, Redis.from_url(url) as client:
+        socket_file = Path(url.removeprefix("unix://"))
+        assert stat.S_IMODE(socket_file.stat().st_mode) == 0o700
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        settings: Any = client.config_get("*")
+        assert settings["port"] == "0"
+        assert settings["appendonly"] == "yes"
+        assert settings["maxmemory-policy"] == "noeviction"
+    assert not socket_file.exists()
+
+
+def test_a_damaged_queue_file_is_a_sentence(tmp_path: Path) -> None:
+    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+        client.lpush("io", *["owed"] * 100)
+    for file in (tmp_path / "appendonlydir").glob("*.aof"):
+        file.write_bytes(b"not a queue\r\n" * 50)
+    with pytest.raises(StartError, match="did not start"), broker.running_broker(tmp_path):
+        pytest.fail("started")
+
+
+def test_a_leftover_broker_is_shut_down(tmp_path: Path) -> None:
+    with broker.running_broker(tmp_path) as url:
+        socket_file = Path(url.removeprefix("unix://"))
+        assert broker.stop_leftover(socket_file)
+        assert not broker.answers(socket_file)
+        assert not broker.stop_leftover(socket_file)
+
+
+def test_a_stale_socket_answers_nothing(tmp_path: Path) -> None:
+    stale = tmp_path / "stale.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(stale))
+    assert not broker.answers(stale)
+    assert not broker.stop_leftover(stale)
+
+
+def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StartError, match="not a folder of this user"):
+        broker.make_private(tmp_path / "link")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartError, match="Cannot prepare"):
+        broker.make_private(tmp_path / "file")

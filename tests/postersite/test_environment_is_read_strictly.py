@@ -1,0 +1,64 @@
+"""Settings from the environment: a wrong value stops the start with a sentence that names it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from postersite import env
+
+NAME = "POSTERSITE_TEST_VALUE"
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", True), ("Yes", True), ("off", False), ("", False)])
+def test_flags(monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:
+    monkeypatch.setenv(NAME, text)
+    assert env.flag(NAME, not expected) is expected
+
+
+def test_a_misspelt_flag_is_not_taken_for_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "treu")
+    with pytest.raises(ImproperlyConfigured, match=rf"{NAME} must be true or false, not 'treu'"):
+        env.flag(NAME, False)
+
+
+@pytest.mark.parametrize("text", ["0", "11", "3.5", "many", ""])
+def test_whole_numbers_stay_within_their_range(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(NAME, text)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be a whole number from 1 to 10"):
+        env.whole_number(NAME, 5, 1, 10)
+    monkeypatch.setenv(NAME, " 7 ")
+    assert env.whole_number(NAME, 5, 1, 10) == 7
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "0.001", "x"])
+def test_decimals_stay_within_their_range(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(NAME, text)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be a number from 0.01 to 10"):
+        env.decimal(NAME, 1.0, 0.01, 10)
+    monkeypatch.delenv(NAME)
+    assert env.decimal(NAME, 1.0, 0.01, 10) == 1.0
+
+
+def test_the_secret_key_is_made_once_and_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SECRET_KEY", "")
+    folder = tmp_path / "site"
+    first = env.secret_key(folder)
+    assert len(first) >= 50 and env.secret_key(folder) == first
+    assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
+    assert [path.name for path in folder.iterdir()] == ["secret_key"]
+    (folder / "secret_key").write_text("")  # a full disk left it empty
+    assert len(env.secret_key(folder)) >= 50
+    monkeypatch.setenv("SECRET_KEY", "given")
+    assert env.secret_key(folder) == "given"
+
+
+def test_the_socket_path_is_never_too_long_for_the_kernel(tmp_path: Path) -> None:
+    assert env.socket_path(Path("/srv/films")) == Path("/srv/films/run/broker.sock")
+    long = Path("/srv") / ("x" * 90)
+    assert len(os.fsencode(env.socket_path(long))) <= env.LONGEST_SOCKET_PATH
+    assert env.socket_path(long) != env.socket_path(Path("/srv") / ("y" * 90))

@@ -1,0 +1,93 @@
+"""The first start: the admin account and its password, and when the sample catalogue is wanted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.db import OperationalError
+
+from postersite.embedded import first_run
+from postersite.embedded.errors import StartError
+from tests.factories import MovieFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def create() -> list[str]:
+    said: list[str] = []
+    first_run.create_admin(said.append, "http://localhost:8000/admin/")
+    return said
+
+
+def test_the_password_is_said_once_and_works(rf: Any) -> None:
+    said = "\n".join(create())
+    found = re.search(r"password +(\S{16,})", said)
+    assert found and "http://localhost:8000/admin/" in said
+    user = authenticate(rf.post("/"), username="admin", password=found[1])
+    assert user is not None and user.is_superuser
+    assert found[1] not in user.password
+    assert create() == []
+
+
+def test_a_given_password_is_taken_and_not_shown(monkeypatch: pytest.MonkeyPatch, rf: Any) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse battery")
+    assert "correct horse" not in "\n".join(create())
+    assert authenticate(rf.post("/"), username="admin", password="correct horse battery")
+
+
+def test_another_administrator_is_enough() -> None:
+    UserFactory(admin=True)
+    assert create() == []
+    assert get_user_model().objects.count() == 1
+
+
+def test_an_account_of_that_name_is_not_taken_over() -> None:
+    UserFactory(username="admin")
+    assert "createsuperuser" in create()[0]
+    assert not get_user_model().objects.get().is_superuser
+
+
+def test_the_sample_fills_an_empty_catalogue_and_stays(settings: Any) -> None:
+    assert first_run.sample_wanted()
+    MovieFactory(tmdb_id=first_run.FIRST_SAMPLE_TMDB_ID)
+    assert first_run.sample_wanted()
+    settings.SAMPLE = False
+    assert not first_run.sample_wanted()
+
+
+@pytest.mark.parametrize("tmdb_id", [None, 603])
+def test_the_sample_leaves_a_catalogue_of_ones_own_alone(tmdb_id: int | None) -> None:
+    MovieFactory(tmdb_id=first_run.FIRST_SAMPLE_TMDB_ID)
+    MovieFactory(tmdb_id=tmdb_id)
+    assert not first_run.sample_wanted()
+
+
+def test_a_site_works_without_the_sample_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_run, "find_spec", lambda name: None)
+    assert not first_run.sample_wanted()
+
+
+def test_the_sample_run_is_over_once_it_came_to_its_end() -> None:
+    assert first_run.sample_unfinished()
+    MovieFactory(tmdb_id=first_run.FIRST_SAMPLE_TMDB_ID)
+    assert first_run.sample_unfinished()
+    first_run.sample_is_complete()
+    assert not first_run.sample_unfinished()
+
+
+def test_an_emptied_catalogue_is_filled_again() -> None:
+    first_run.sample_is_complete()
+    assert first_run.sample_unfinished()
+
+
+def test_a_broken_database_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("database or disk is full\nLINE 1")
+
+    monkeypatch.setattr(first_run, "call_command", fail)
+    with pytest.raises(StartError, match=r"database or disk is full\. Check DATABASE_URL") as raised:
+        first_run.prepare(lambda _: None, "")
+    assert "LINE 1" not in str(raised.value)

@@ -1,0 +1,45 @@
+"""Workers and web processes never carry TensorFlow: no task, address or view loads any of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from postersite.env import BASE_DIR
+
+HEAVY = ("tensorflow", "tensorflow_hub", "keras", "tf_keras", "ai_edge_litert", "matplotlib")
+SCRIPT = """
+import importlib, json, os, pkgutil, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "postersite.settings"
+import django
+django.setup()
+import catalog.tasks, catalog.admin, catalog.views, postersite.celery, postersite.urls, postersite.wsgi
+for package in (catalog.views, catalog.admin, catalog.services):
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        importlib.import_module(found.name)
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def loaded(script: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=BASE_DIR, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_tasks_addresses_and_views_load_no_tensorflow() -> None:
+    modules = loaded(SCRIPT)
+    assert {"catalog", "celery", "django", "ninja"} <= modules
+    assert modules.isdisjoint(HEAVY)
+
+
+def test_the_broker_and_supervisor_load_no_models_or_numbers() -> None:
+    script = """
+import json, sys
+import postersite.embedded.broker, postersite.embedded.supervisor, postersite.embedded.place
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+    assert loaded(script).isdisjoint({*HEAVY, "numpy", "PIL", "sklearn"})

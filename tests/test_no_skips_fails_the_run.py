@@ -1,0 +1,64 @@
+"""With POSTERSITE_REQUIRE_ALL=1 a skipped browser or real-data test fails the run; else it only skips."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from postersite.env import BASE_DIR
+
+INI = "[pytest]\nmarkers =\n  real_data: x\n  browser: x\n  process: x\n"
+MARKED = "import pytest\n@pytest.mark.browser\ndef test_page():\n    pytest.skip('no Chromium')\n"
+BY_FIXTURE = """
+import pytest
+@pytest.fixture
+def real_data():
+    pytest.skip('no posters')
+def test_posters(real_data):
+    pass
+"""
+ELSEWHERE = "import pytest\ndef test_fine():\n    pass\ndef test_other():\n    pytest.skip('only on macOS')\n"
+WHOLE_FILE = "import pytest\npytest.importorskip('no_such_browser_driver')\ndef test_page():\n    pass\n"
+
+
+def run(folder: Path, source: str, required: str) -> subprocess.CompletedProcess[str]:
+    (folder / "pytest.ini").write_text(INI)
+    (folder / "test_it.py").write_text(source)
+    environment = {
+        **os.environ,
+        "POSTERSITE_REQUIRE_ALL": required,
+        "PYTHONPATH": str(BASE_DIR),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.no_skips", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [(MARKED, "no Chromium"), (BY_FIXTURE, "no posters"), (WHOLE_FILE, "no_such_browser_driver")],
+)
+def test_a_required_test_may_not_skip(tmp_path: Path, source: str, reason: str) -> None:
+    required = run(tmp_path, source, "1")
+    assert required.returncode == 1
+    assert reason in required.stdout
+    assert "1 skipped" in required.stdout.splitlines()[-1]
+
+
+def test_without_the_setting_they_may(tmp_path: Path) -> None:
+    assert run(tmp_path, MARKED, "").returncode == 0
+
+
+def test_other_tests_may_skip(tmp_path: Path) -> None:
+    assert run(tmp_path, ELSEWHERE, "1").returncode == 0
