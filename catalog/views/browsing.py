@@ -12,6 +12,7 @@ from django.db.models.expressions import OrderBy
 from catalog.models import Genre, Movie
 
 UNTAGGED = "untagged"
+SEARCHED = ("title", "original_title", "franchise")
 LONGEST_SEARCH = 100
 MOST_WORDS = 8
 LARGEST_ID = 2_147_483_647
@@ -24,7 +25,7 @@ ORDERS: dict[str, tuple[str, tuple[str | OrderBy, ...]]] = {
 
 
 def matching(text: str) -> QuerySet[Movie]:
-    """Movies whose title, original title or year holds every word of `text`, or whose id it is.
+    """Movies with every word of `text` in their titles, series or year, or whose id it is.
 
     `tt123` and plain numbers are looked up among the external ids too. Case never matters; where the plain
     search finds nothing, accents do not either ("amelie" finds "Amélie").
@@ -94,7 +95,9 @@ def _by_id(text: str) -> Q:
 def _by_words(words: list[str], lookup: str) -> Q:
     query = Q()
     for word in words:
-        found = Q(**{f"title__{lookup}": word}) | Q(**{f"original_title__{lookup}": word})
+        found = Q()
+        for field in SEARCHED:
+            found |= Q(**{f"{field}__{lookup}": word})
         if re.fullmatch(r"(18|19|20|21)\d\d", word, re.ASCII):
             found |= Q(year=int(word))
         query &= found

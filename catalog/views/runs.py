@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
@@ -13,9 +17,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
-from catalog.services import overview, runs
+from catalog.services import runs
 
 RUNS_PER_PAGE = 25
 ITEMS_PER_PAGE = 50
@@ -37,7 +42,20 @@ STARTABLE = {
 }
 
 
-@staff_member_required(login_url="admin:login")
+def staff_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Others are asked to sign in; a page still polling when its session ended reloads, so as to ask."""
+    guarded = staff_member_required(view, login_url="admin:login")
+
+    @wraps(view)
+    def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.htmx and not request.user.is_staff:  # type: ignore[attr-defined]
+            return HttpResponseClientRefresh()
+        return guarded(request, *args, **kwargs)
+
+    return guard
+
+
+@staff_only
 @vary_on_headers("HX-Request", "HX-Target")
 def run_list(request: HttpRequest) -> HttpResponse:
     paginator = Paginator(Run.objects.select_related("asked_by"), RUNS_PER_PAGE)
@@ -51,13 +69,12 @@ def run_list(request: HttpRequest) -> HttpResponse:
         return render(request, "catalog/partials/run_list.html", context)
     context |= {
         "startable": [(kind.value, kind.label, note) for kind, note in STARTABLE.items()],
-        "counts": overview.catalogue_counts(),
         "may_start": request.user.has_perm("catalog.start_run"),
     }
     return render(request, "catalog/runs.html", context)
 
 
-@staff_member_required(login_url="admin:login")
+@staff_only
 @vary_on_headers("HX-Request", "HX-Target")
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("asked_by", "previous", "retry_of", "follower"), pk=pk)

@@ -24,6 +24,13 @@ def test_strangers_are_asked_to_sign_in(client: Client, stranger_client: Client,
         assert response.status_code == 302 and response["Location"] == f"/admin/login/?next={address}"
 
 
+def test_a_page_left_open_after_signing_out_reloads(client: Client) -> None:
+    run = RunFactory(state="running", total=1)
+    for address, target in (("/runs/", "run-list"), (f"/runs/{run.pk}/", "run-progress")):
+        response = client.get(address, headers={"HX-Request": "true", "HX-Target": target})
+        assert response["HX-Refresh"] == "true" and not response.content
+
+
 @pytest.mark.parametrize("action", ["/runs/start/", "/runs/{pk}/retry/", "/runs/{pk}/cancel/"])
 def test_actions_need_the_permission_and_a_post(
     reviewer_client: Client, admin_client: Client, action: str

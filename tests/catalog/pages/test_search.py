@@ -25,6 +25,7 @@ def shelf() -> None:
     )
     MovieFactory(title="Étoile du Nord", year=1982, imdb_id="tt0084000")
     MovieFactory(title="Über Nacht 1984", year=2007, tmdb_id=4321, movielens_id=77)
+    MovieFactory(title="The Return", franchise="Lanternes d'été", year=1990)
     MovieFactory(title="100% Wolf_", year=1984, local_id="films/wolf.jpg")
 
 
@@ -49,6 +50,7 @@ def shelf() -> None:
         ("100%", {"100% Wolf_"}),
         ("%", {"100% Wolf_"}),
         ("_", {"100% Wolf_"}),
+        ("lanternes d'ete", {"The Return"}),
         (".*", set()),
         ("99999999999999999999", set()),
     ],
@@ -58,7 +60,7 @@ def test_what_a_search_finds(shelf: None, text: str, titles: set[str]) -> None:
 
 
 def test_an_empty_search_is_no_filter(shelf: None) -> None:
-    assert len(found("")) == len(found("   ")) == 4
+    assert len(found("")) == len(found("   ")) == 5
 
 
 @given(st.text(max_size=120))
