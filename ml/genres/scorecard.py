@@ -19,6 +19,9 @@ FIGURES = (
     "expected_calibration_error",
 )
 
+# A head that gives a genre to nearly every poster beats giving it to all by a hair, reliably and uselessly.
+WORTHWHILE = 0.1
+
 
 def scorecard(
     y_true: npt.NDArray[np.uint8],
@@ -34,8 +37,8 @@ def scorecard(
     Each figure is {"value", "low", "high"} with a 95% bootstrap interval over posters, all from one set of
     resamples: `macro_f1_gain` is the paired difference to predict-everything. `per_genre` has the frequency,
     F1 with interval, F1 of predicting always, precision, recall and average precision, and `evidence`:
-    whether the interval of the paired difference lies above zero. A genre without it is better not shown than
-    guessed.
+    whether the interval of the paired difference lies above a tenth of what predicting always scores. A genre
+    without evidence is better not shown than guessed.
     """
     cuts = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (len(genres),))
 
@@ -88,7 +91,7 @@ def _per_genre(
             "precision": _plain(precision[i]),
             "recall": _plain(recall[i]),
             "average_precision": _plain(average_precision[i]),
-            "evidence": (gain[i]["low"] or 0.0) > 0,
+            "evidence": (gain[i]["low"] or 0.0) > WORTHWHILE * float(always[i]),
         }
         for i, genre in enumerate(genres)
     ]

@@ -1,6 +1,7 @@
 """Small heads with random weights."""
 
 import numpy as np
+import numpy.typing as npt
 
 from ml.genres.head import GenreHead, HeadWeights
 from tests.ml.genres.catalogues import names
@@ -8,13 +9,17 @@ from tests.ml.genres.catalogues import names
 
 def make_weights(features: int = 6, hidden: int = 5, genres: int = 3, seed: int = 0) -> HeadWeights:
     random = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> npt.NDArray[np.float32]:
+        return random.normal(size=shape).astype(np.float32)
+
     return HeadWeights(
-        hidden_kernel=random.normal(size=(features, hidden)),
-        hidden_bias=random.normal(size=hidden),
-        output_kernel=random.normal(size=(hidden, genres)),
-        output_bias=random.normal(size=genres),
-        mean=random.normal(size=features),
-        scale=random.uniform(0.5, 2, features),
+        hidden_kernel=draw(features, hidden),
+        hidden_bias=draw(hidden),
+        output_kernel=draw(hidden, genres),
+        output_bias=draw(genres),
+        mean=draw(features),
+        scale=np.exp(draw(features) / 3),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml.genres import metrics
-from ml.genres.fitting import HISTORY_KEYS, TrainingDiverged, TrainingStopped
+from ml.genres.fitting import HISTORY_KEYS, Epoch, TrainingDiverged, TrainingStopped
 from ml.genres.recipes import RECIPES
 from ml.genres.splitting import split
 from ml.genres.training import TrainingDataError, train, train_on
@@ -125,7 +125,7 @@ def test_no_genre_with_enough_examples_is_an_error():
 
 
 def test_each_epoch_is_reported_as_it_ends():
-    seen = []
+    seen: list[Epoch] = []
     trained = train_on(informative(), replace(QUICK, epochs=3), seen.append)
     assert [epoch.epoch for epoch in seen] == [1, 2, 3]
     assert {epoch.epochs for epoch in seen} == {3}
@@ -133,7 +133,7 @@ def test_each_epoch_is_reported_as_it_ends():
 
 
 def test_asked_to_stop_it_stops_within_the_epoch_and_keeps_the_history():
-    seen = []
+    seen: list[Epoch] = []
     with pytest.raises(TrainingStopped, match="stopped after 2 epochs") as stopped:
         train_on(informative(), QUICK, seen.append, should_stop=lambda: len(seen) == 2)
     assert len(stopped.value.history["loss"]) == 2

@@ -1,0 +1,56 @@
+"""The scorecard: the figures of metrics.py with intervals, and which genres show evidence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ml.genres import metrics
+from ml.genres.scorecard import FIGURES, scorecard
+from tests.ml.genres.catalogues import names, random_scores
+
+
+def test_its_figures_are_those_of_the_metrics():
+    truth, scores = random_scores(120, 4)
+    card = scorecard(truth, scores, names(4), 0.6, resamples=50)
+    assert card["macro_f1"]["value"] == pytest.approx(metrics.macro_f1(truth, scores, 0.6))
+    assert card["micro_f1"]["value"] == pytest.approx(metrics.micro_f1(truth, scores, 0.6))
+    assert card["macro_f1_predict_everything"]["value"] == pytest.approx(
+        metrics.predict_everything_macro_f1(truth)
+    )
+    assert card["macro_f1_gain"]["value"] == pytest.approx(
+        card["macro_f1"]["value"] - card["macro_f1_predict_everything"]["value"]
+    )
+    assert all(card[figure]["low"] <= card[figure]["high"] for figure in FIGURES)
+    assert [row["f1"]["value"] for row in card["per_genre"]] == pytest.approx(
+        metrics.per_genre_f1(truth, scores, 0.6).tolist()
+    )
+
+
+def test_genres_a_poster_are_counted_as_decided():
+    truth = np.array([[1, 1], [0, 1]])
+    scores = np.array([[0.6, 0.7], [0.9, 0.8]], dtype=np.float32)
+    card = scorecard(truth, scores, names(2), 0.6, resamples=10)
+    assert card["genres_a_poster"] == 1.5
+    assert card["true_genres_a_poster"] == 1.5
+
+
+def test_scores_that_tell_show_evidence_and_guesses_do_not():
+    random = np.random.default_rng(0)
+    truth = (random.random((300, 3)) < 0.2).astype(np.uint8)
+    telling = np.clip(truth[:, 0] * 0.5 + random.random(300) * 0.6, 0, 1)
+    guessing = random.random(300)
+    # nearly everybody gets the third genre; the few who don't, rightly don't
+    nearly_all = np.where((truth[:, 2] == 0) & (np.arange(300) % 40 == 0), 0.1, 0.9)
+    scores = np.stack([telling, guessing, nearly_all], axis=1).astype(np.float32)
+    card = scorecard(truth, scores, names(3), 0.6, resamples=400)
+    assert [row["evidence"] for row in card["per_genre"]] == [True, False, False]
+
+
+def test_undefined_figures_are_none_in_strict_json():
+    truth, scores = random_scores(40, 2)
+    truth[:, 1] = 0
+    card = json.loads(json.dumps(scorecard(truth, scores, names(2), 0.95, resamples=20), allow_nan=False))
+    assert card["per_genre"][1]["recall"] is None
+    assert card["per_genre"][1]["average_precision"] is None
+    assert card["per_genre"][1]["evidence"] is False
