@@ -22,7 +22,7 @@ def test_a_row_shows_thumbnail_genres_and_ids(admin_client):
     movie = MovieFactory(title="Ember", year=1999, genres=["Drama", "Crime"], poster=True)
     page = BeautifulSoup(admin_client.get(reverse(LIST)).content, "lxml")
     row = only(page, "#result_list tbody tr")
-    assert only(row, "img")["src"] == movie.primary_poster.thumbnail.url
+    assert only(row, ".poster-thumb")["src"] == movie.primary_poster.thumbnail.url
     text = " ".join(row.text.split())
     assert "Ember (1999)" in text and "Crime, Drama" in text
     assert f"{movie.imdb_id} · TMDB {movie.tmdb_id}" in text
