@@ -245,7 +245,10 @@ def _inked(
     elif style.fill == "letters":
         on_light = ground > 110
         bright = [p.accent, p.near, p.mid] if on_light else [p.accent, p.glow, (250, 246, 236)]
-        bright = [colour for colour in bright if abs(brightness(colour) - ground) > 60] or [ink]
+        # Letters are rimmed in cream or in near: each colour has to be seen against its rim.
+        bright = [colour for colour in bright if (brightness(colour) < 165) == on_light] or [
+            p.near if on_light else (250, 246, 236)
+        ]
         table = np.array([bright[(i * 2 + i // 5) % len(bright)] for i in range(256)], dtype=np.uint8)
         paint = Image.fromarray(table[np.asarray(order)])
         poster.paste((255, 253, 244) if on_light else p.near, at, mask.filter(ImageFilter.MaxFilter(7)))
