@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from collections.abc import Sequence
 
 from django.utils.text import slugify
 
 from catalog.models import Genre
 
+LONGEST_SLUG = 60
+
 
 def genre_rows(names: Sequence[str]) -> list[Genre]:
-    """The Genre of each name, in order; names that slugify alike are one genre."""
-    slugs = [slugify(name)[:60] for name in names]
-    missing = {slug: name for slug, name in zip(slugs, names, strict=True) if slug}
-    known = {genre.slug: genre for genre in Genre.objects.filter(slug__in=missing)}
-    fresh = [Genre(slug=slug, name=name[:60]) for slug, name in missing.items() if slug not in known]
-    if fresh:
-        Genre.objects.bulk_create(fresh, ignore_conflicts=True)
-        known = {genre.slug: genre for genre in Genre.objects.filter(slug__in=missing)}
-    return [known[slug] for slug in slugs if slug in known]
+    """The Genre of each name, in order, one for each; names with the same slug are one genre."""
+    slugs = [slug_of(name) for name in names]
+    rows = _known(names, slugs)
+    if None in rows:
+        fresh = {
+            slug: Genre(slug=slug, name=name)
+            for slug, name, row in zip(slugs, names, rows, strict=True)
+            if row is None
+        }
+        Genre.objects.bulk_create(fresh.values(), ignore_conflicts=True)
+        rows = _known(names, slugs)
+    return [row for row in rows if row is not None]
+
+
+def slug_of(name: str) -> str:
+    """The ASCII slug of a genre's name; of names in other scripts, whose letters it loses, with a digest."""
+    plain = slugify(name)
+    letters = sum(c.isalnum() for c in unicodedata.normalize("NFKD", name))
+    if sum(c.isalnum() for c in plain) == letters > 0 and len(plain) <= LONGEST_SLUG:
+        return plain
+    digest = hashlib.sha256(" ".join(name.casefold().split()).encode()).hexdigest()[:8]
+    return f"{plain[: LONGEST_SLUG - 9]}-{digest}".strip("-")
+
+
+def _known(names: Sequence[str], slugs: Sequence[str]) -> list[Genre | None]:
+    by_slug = {genre.slug: genre for genre in Genre.objects.filter(slug__in=slugs)}
+    # A person may have given a genre another slug than we would.
+    by_name = {genre.name: genre for genre in Genre.objects.filter(name__in=names)}
+    return [by_slug.get(slug) or by_name.get(name) for slug, name in zip(slugs, names, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
@@ -12,34 +13,45 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from catalog.models import Genre, Movie, MovieGenre, Run
+from catalog.models import Genre, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.sources.records import RejectedRow, TitleRecord
-from ml.images import ImageRejected
+from ml.images import ImageRejected, sha256_hex
 
 from .genre_names import genre_rows
 from .posters import store_poster
 
-RECORDS_PER_TRANSACTION = 500
+# Few enough that a batch with pictures to decode stays far within the lease after which a run is given up.
+RECORDS_PER_TRANSACTION = 200
 MOST_REJECTIONS_KEPT = 200
 FACTS = ("title", "original_title", "year", "overview", "franchise", *EXTERNAL_IDS)
 
 
 @dataclass
 class ImportReport:
-    """What an import did. `rejected` has every bad row; the run keeps the first MOST_REJECTIONS_KEPT."""
+    """What an import did: counts, and the first MOST_REJECTIONS_KEPT of the rows that were not taken."""
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
     posters: int = 0
+    rejections: int = 0
     rejected: list[RejectedRow] = field(default_factory=list)
+
+    @property
+    def taken(self) -> int:
+        return self.created + self.changed + self.unchanged
+
+    def reject(self, row: RejectedRow) -> None:
+        self.rejections += 1
+        if len(self.rejected) < MOST_REJECTIONS_KEPT:
+            self.rejected.append(row)
 
     def __str__(self) -> str:
         parts = [f"{self.created} created", f"{self.changed} changed", f"{self.unchanged} unchanged"]
         if self.posters:
             parts.append(f"{self.posters} posters stored")
-        return ", ".join([*parts, f"{len(self.rejected)} rejected"]) + "."
+        return ", ".join([*parts, f"{self.rejections} rejected"]) + "."
 
 
 def import_titles(
@@ -53,58 +65,69 @@ def import_titles(
     A record belongs to the movie that has one of its ids. Facts the record gives replace the stored ones,
     facts it lacks are kept. Imported genres replace imported ones only: what a person set or accepted stays,
     and a movie whose genres a person edited keeps them all. A row that cannot be taken is reported and the
-    rest go on.
+    rest go on. The import is a run: a person who cancels it stops it after the batch at hand.
 
     Raises catalog.sources.SourceError when the file as a whole is unusable; what came before it stays.
     """
     report = ImportReport()
+    now = timezone.now()
     run = Run.objects.create(
         kind=Run.Kind.IMPORT,
         state=Run.State.RUNNING,
         params={"source": source},
-        asked_by=asked_by,
-        started_at=timezone.now(),
+        asked_by_id=asked_by.pk if asked_by else None,
+        started_at=now,
+        moved_at=now,
     )
     stream = iter(rows)
     try:
         while batch := list(islice(stream, RECORDS_PER_TRANSACTION)):
             _import_batch(batch, report)
-            taken = report.created + report.changed + report.unchanged
-            Run.objects.filter(pk=run.pk).update(
-                total=taken + len(report.rejected), done=taken, failed=len(report.rejected)
-            )
-    except Exception as error:
-        _end(run, Run.State.FAILED, f"{report} Broke off: {error}", report)
+            if not _goes_on(run, report):
+                break
+    except BaseException as error:
+        _end(run, Run.State.FAILED, f"{report} Broke off: {str(error) or type(error).__name__}", report)
         raise
     _end(run, Run.State.DONE, str(report), report)
     return run, report
 
 
-def _end(run: Run, state: str, message: str, report: ImportReport) -> None:
-    Run.objects.filter(pk=run.pk).update(
-        state=state,
-        message=message,
-        finished_at=timezone.now(),
-        params={
-            **run.params,
-            "rejected": [str(row) for row in report.rejected[:MOST_REJECTIONS_KEPT]],
-        },
+def _goes_on(run: Run, report: ImportReport) -> bool:
+    """Write down how far the import is; False when the run was cancelled meanwhile."""
+    return bool(
+        Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
+            total=report.taken + report.rejections,
+            done=report.taken,
+            failed=report.rejections,
+            moved_at=timezone.now(),
+        )
     )
+
+
+def _end(run: Run, state: str, message: str, report: ImportReport) -> None:
+    listed = {**run.params, "rejected": [str(row) for row in report.rejected]}
+    if _goes_on(run, report):
+        Run.objects.filter(pk=run.pk).update(
+            state=state, message=message, finished_at=timezone.now(), params=listed
+        )
+    else:
+        Run.objects.filter(pk=run.pk).update(message=f"Cancelled. {report}", params=listed)
     run.refresh_from_db()
 
 
 def _import_batch(batch: list[TitleRecord | RejectedRow], report: ImportReport) -> None:
     records = [row for row in batch if isinstance(row, TitleRecord)]
-    report.rejected += [row for row in batch if isinstance(row, RejectedRow)]
+    for row in batch:
+        if isinstance(row, RejectedRow):
+            report.reject(row)
     with transaction.atomic():
         known = _known_movies(records)
         names = sorted({name for record in records for name in record.genres})
         genres = dict(zip(names, genre_rows(names), strict=True))
-        for record in records:
-            _import_record(record, known, genres, report)
-    for record in records:
-        if record.poster_path is not None:
-            _import_poster(record, report)
+        taken = [(record, _import_record(record, known, genres, report)) for record in records]
+    for record, movie in taken:
+        if movie is not None and record.poster_path is not None:
+            _import_poster(record, record.poster_path, movie, report)
 
 
 def _known_movies(records: list[TitleRecord]) -> dict[tuple[str, object], Movie]:
@@ -126,22 +149,13 @@ def _import_record(
     known: dict[tuple[str, object], Movie],
     genres: dict[str, Genre],
     report: ImportReport,
-) -> None:
+) -> Movie | None:
+    """The movie that the record made, changed or found as it is; None when it was rejected."""
     matches = {known[key].pk: known[key] for key in _ids(record) if key in known}
-    if not _ids(record):
-        report.rejected.append(_rejected(record, "it has no id, so a second import would double it"))
-        return
-    if len(matches) > 1:
-        titles = " and ".join(f"{movie} (no. {movie.pk})" for movie in matches.values())
-        report.rejected.append(_rejected(record, f"its ids belong to different movies: {titles}"))
-        return
     movie = next(iter(matches.values()), None) or Movie()
-    clash = next((n for n, v in _ids(record) if getattr(movie, n) not in (None, v)), None)
-    if clash is not None:
-        report.rejected.append(
-            _rejected(record, f"{movie} has the {clash} {getattr(movie, clash)} already, not this row's")
-        )
-        return
+    if why := _objection(record, list(matches.values())):
+        report.reject(_rejected(record, why))
+        return None
     is_new = movie.pk is None
     changed = [
         name
@@ -157,15 +171,36 @@ def _import_record(
                 movie.save()
             genres_changed = _import_genres(movie, [genres[name] for name in record.genres], is_new=is_new)
     except (ValidationError, IntegrityError) as error:
-        why = "; ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-        report.rejected.append(_rejected(record, why))
+        report.reject(_rejected(record, _sentence(error)))
         if not is_new:
             movie.refresh_from_db()
-        return
+        return None
     known.update(dict.fromkeys(_ids(movie), movie))
     report.created += is_new
     report.changed += not is_new and bool(changed or genres_changed)
     report.unchanged += not is_new and not (changed or genres_changed)
+    return movie
+
+
+def _objection(record: TitleRecord, matches: list[Movie]) -> str:
+    """Why the ids of the record do not fit the catalogue, or an empty text."""
+    if not _ids(record):
+        return "it has no id, so a second import would double it"
+    if len(matches) > 1:
+        titles = " and ".join(f"{movie} (no. {movie.pk})" for movie in matches)
+        return f"its ids belong to different movies: {titles}"
+    for movie in matches:
+        for name, value in _ids(record):
+            held = getattr(movie, name)
+            if held not in (None, value):
+                return f"its {name} is {value}, but {movie} (no. {movie.pk}) has the {name} {held} already"
+    return ""
+
+
+def _sentence(error: ValidationError | IntegrityError) -> str:
+    if isinstance(error, IntegrityError):
+        return f"the database does not take it: {error}"
+    return " ".join(f"{name}: {text}" for name, texts in error.message_dict.items() for text in texts)
 
 
 def _import_genres(movie: Movie, genres: list[Genre], *, is_new: bool) -> bool:
@@ -187,25 +222,22 @@ def _import_genres(movie: Movie, genres: list[Genre], *, is_new: bool) -> bool:
     if gone:
         MovieGenre.objects.filter(movie=movie, genre__in=gone).delete()
     if (write or gone) and not is_new:
-        movie._prefetched_objects_cache = {}
+        # A later row of the batch may mean the same movie.
+        getattr(movie, "_prefetched_objects_cache", {}).pop("movie_genres", None)
     return bool(write or gone)
 
 
-def _import_poster(record: TitleRecord, report: ImportReport) -> None:
-    assert record.poster_path is not None  # noqa: S101
-    key, value = _ids(record)[0] if _ids(record) else ("pk", None)
-    movie = Movie.objects.filter(**{key: value}).first()
-    if movie is None:
-        return
+def _import_poster(record: TitleRecord, path: Path, movie: Movie, report: ImportReport) -> None:
     try:
-        store_poster(movie, record.poster_path.read_bytes(), source="folder")
+        data = path.read_bytes()
+        if Poster.objects.filter(movie=movie, sha256=sha256_hex(data)).exists():
+            return
+        store_poster(movie, data, source="folder")
     except (ImageRejected, OSError) as error:
-        report.rejected.append(
-            _rejected(record, f"its picture was not stored: {error}", record.poster_path.name)
-        )
+        report.reject(_rejected(record, f"its picture {path.name} was not stored: {error}"))
     else:
         report.posters += 1
 
 
-def _rejected(record: TitleRecord, reason: str, file: str = "") -> RejectedRow:
-    return RejectedRow(file=file, line=0, reason=f"{record.title}: {reason}", text=record.title)
+def _rejected(record: TitleRecord, reason: str) -> RejectedRow:
+    return RejectedRow(record.file, record.line, f"{record.title}: {reason}", record.title)

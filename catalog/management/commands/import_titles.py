@@ -45,10 +45,14 @@ class Command(BaseCommand):
                 run, report = import_titles(shown, source)
         except SourceError as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt as interrupted:
+            raise CommandError(
+                "Interrupted. What was imported stays; run it again for the rest.", returncode=130
+            ) from interrupted
         for row in report.rejected[:REJECTIONS_SHOWN]:
             self.stderr.write(f"  {row}")
-        if len(report.rejected) > REJECTIONS_SHOWN:
-            self.stderr.write(f"  … and {len(report.rejected) - REJECTIONS_SHOWN} more")
+        if report.rejections > REJECTIONS_SHOWN:
+            self.stderr.write(f"  … and {report.rejections - REJECTIONS_SHOWN} more")
         self.stdout.write(f"{run}: {report}")
 
     def _rows(self, source: str, path: Path, labels: Path | None) -> Iterator[TitleRecord | RejectedRow]:

@@ -1,0 +1,1 @@
+"""Tests of the commands: what they say on a terminal, and what they leave in the database."""

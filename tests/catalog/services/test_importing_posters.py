@@ -1,0 +1,66 @@
+"""A folder of images is imported with its pictures: stored once, and only for rows that were taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog.models import Movie, Poster
+from catalog.services.importing import import_titles
+from catalog.services.posters import store_poster
+from catalog.sources import folder
+from tests.factories import MovieFactory, tiny_jpeg
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(tiny_jpeg(number))
+    (tmp_path / "labels.csv").write_text("file,category\n0.jpg,Boots\n1.jpg,Sandals\n2.jpg,\n")
+    return tmp_path
+
+
+def test_each_picture_becomes_the_poster_of_its_title(pictures: Path) -> None:
+    _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    assert (report.created, report.posters, report.rejections) == (3, 3, 0)
+    for movie in Movie.objects.all():
+        poster = movie.posters.get()
+        assert (poster.source, poster.is_primary, poster.width, poster.height) == ("folder", True, 40, 60)
+        assert poster.file.storage.exists(poster.file.name)
+
+
+def test_the_same_folder_again_changes_nothing(pictures: Path) -> None:
+    import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    before = list(Poster.objects.order_by("pk").values())
+    _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    assert (report.created, report.changed, report.unchanged, report.posters) == (0, 0, 3, 0)
+    assert list(Poster.objects.order_by("pk").values()) == before
+
+
+def test_a_poster_chosen_since_stays_the_one_that_is_shown(pictures: Path) -> None:
+    import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    movie = Movie.objects.get(local_id="0.jpg")
+    newer = store_poster(movie, tiny_jpeg(9), source="tmdb_page")
+    import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    assert Poster.objects.get(movie=movie, is_primary=True) == newer
+
+
+def test_a_damaged_picture_is_reported_with_its_row_and_the_title_stays(pictures: Path) -> None:
+    (pictures / "1.jpg").write_bytes(b"<html>not found</html>")
+    run, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    assert (report.created, report.posters, run.failed) == (3, 2, 1)
+    [row] = report.rejected
+    assert str(row) == (
+        "labels.csv, line 3: 1: its picture 1.jpg was not stored: This is a web page, not an image."
+    )
+
+
+def test_a_refused_row_gives_no_movie_its_picture(pictures: Path) -> None:
+    one, other = MovieFactory(imdb_id="tt0000001"), MovieFactory(tmdb_id=5)
+    (pictures / "labels.csv").write_text("file,imdb_id,tmdb_id,title\n0.jpg,tt0000001,5,Both\n")
+    _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    assert (report.rejections, report.posters) == (1, 0)
+    assert not one.posters.exists() and not other.posters.exists()

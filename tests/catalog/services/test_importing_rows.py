@@ -1,0 +1,194 @@
+"""Importing titles: what a row makes, changes and leaves, and why a row is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from catalog.models import Movie, Run
+from catalog.services import importing
+from catalog.services.importing import ImportReport, import_titles
+from catalog.sources.records import RejectedRow, SourceError, TitleRecord
+from tests.factories import MovieFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def imported(*rows: TitleRecord | RejectedRow) -> ImportReport:
+    return import_titles(rows, "test")[1]
+
+
+def counts(report: ImportReport) -> tuple[int, int, int, int]:
+    return report.created, report.changed, report.unchanged, report.rejections
+
+
+def why(report: ImportReport) -> str:
+    [row] = report.rejected
+    return str(row)
+
+
+HEAT = TitleRecord(
+    "Heat", 1995, imdb_id="tt0113277", tmdb_id=949, movielens_id=6, overview="Two men.", file="a.csv", line=7
+)
+
+
+def test_a_new_title_becomes_a_movie() -> None:
+    assert counts(imported(HEAT)) == (1, 0, 0, 0)
+    movie = Movie.objects.get()
+    assert (movie.title, movie.year, movie.imdb_id, movie.tmdb_id) == ("Heat", 1995, "tt0113277", 949)
+
+
+def test_the_same_rows_again_change_nothing() -> None:
+    rows = [HEAT, TitleRecord("Ran", 1985, ("Drama", "War"), tmdb_id=11645)]
+    imported(*rows)
+    before = list(Movie.objects.values())
+    assert counts(imported(*rows)) == (0, 0, 2, 0)
+    assert list(Movie.objects.values()) == before
+
+
+def test_a_fact_the_row_lacks_is_kept_and_one_it_gives_replaces() -> None:
+    imported(HEAT)
+    assert counts(imported(TitleRecord("Heat (restored)", imdb_id="tt0113277", franchise="Heat"))) == (
+        0,
+        1,
+        0,
+        0,
+    )
+    movie = Movie.objects.get()
+    assert (movie.title, movie.year, movie.overview, movie.franchise) == (
+        "Heat (restored)",
+        1995,
+        "Two men.",
+        "Heat",
+    )
+
+
+def test_any_of_its_ids_finds_the_movie_and_new_ids_are_added() -> None:
+    MovieFactory(imdb_id="tt0113277", tmdb_id=None)
+    imported(HEAT)
+    movie = Movie.objects.get()
+    assert (movie.tmdb_id, movie.movielens_id) == (949, 6)
+
+
+def test_two_rows_of_one_batch_about_one_movie_meet() -> None:
+    report = imported(HEAT, TitleRecord("Heat", genres=("Crime",), tmdb_id=949))
+    assert counts(report) == (1, 1, 0, 0)
+    assert [genre.name for genre in Movie.objects.get().genres.all()] == ["Crime"]
+
+
+def test_a_row_whose_ids_belong_to_two_movies_is_refused() -> None:
+    one, other = MovieFactory(imdb_id="tt0113277", tmdb_id=1), MovieFactory(imdb_id="tt1", tmdb_id=949)
+    report = imported(HEAT, TitleRecord("Ran", tmdb_id=11645))
+    assert counts(report) == (1, 0, 0, 1)
+    assert why(report).startswith("a.csv, line 7: Heat: its ids belong to different movies: ")
+    assert f"(no. {one.pk})" in why(report) and f"(no. {other.pk})" in why(report)
+
+
+def test_a_row_that_contradicts_an_id_of_its_movie_is_refused() -> None:
+    movie = MovieFactory(title="Heat", year=None, imdb_id="tt0113277", tmdb_id=1)
+    report = imported(HEAT)
+    assert why(report) == (
+        f"a.csv, line 7: Heat: its tmdb_id is 949, but Heat (no. {movie.pk}) has the tmdb_id 1 already"
+    )
+    movie.refresh_from_db()
+    assert (movie.tmdb_id, movie.year) == (1, None)
+
+
+def test_a_row_without_any_id_is_refused() -> None:
+    assert "no id" in why(imported(TitleRecord("Heat")))
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        (TitleRecord("x" * 501, tmdb_id=1), "title: Ensure this value has at most 500"),
+        (TitleRecord("Heat", 1492, tmdb_id=1), "movie_year_plausible"),
+        (TitleRecord("Heat", imdb_id="tt" + "1" * 20), "imdb_id: Ensure"),
+    ],
+)
+def test_what_the_catalogue_cannot_hold_is_refused_and_the_rest_go_on(record: TitleRecord, says: str) -> None:
+    report = imported(record, HEAT)
+    assert counts(report) == (1, 0, 0, 1)
+    assert says in why(report)
+
+
+def test_a_refused_change_leaves_the_movie_as_it_was() -> None:
+    imported(HEAT)
+    report = imported(
+        TitleRecord("Heat", 1492, imdb_id="tt0113277"), TitleRecord("Heat", tmdb_id=949, franchise="Heat")
+    )
+    assert counts(report) == (0, 1, 0, 1)
+    assert Movie.objects.get().year == 1995
+
+
+def test_an_import_is_a_run_with_its_counts() -> None:
+    user = UserFactory()
+    bad = RejectedRow("a.csv", 3, "the title is empty", "…")
+    run, report = import_titles([HEAT, bad], "test", asked_by=user)
+    assert (run.kind, run.state, run.asked_by) == ("import", Run.State.DONE, user)
+    assert (run.total, run.done, run.failed) == (2, 1, 1)
+    assert run.message == str(report) == "1 created, 0 changed, 0 unchanged, 1 rejected."
+    assert run.params == {"source": "test", "rejected": ["a.csv, line 3: the title is empty"]}
+
+
+def test_rejections_are_all_counted_but_not_all_kept() -> None:
+    count = importing.MOST_REJECTIONS_KEPT + 10
+    run, report = import_titles((RejectedRow("a.csv", n, "bad", "") for n in range(count)), "test")
+    assert report.rejections == run.failed == count
+    assert len(report.rejected) == len(run.params["rejected"]) == importing.MOST_REJECTIONS_KEPT
+
+
+def test_rows_are_taken_in_batches_as_they_come() -> None:
+    taken = 0
+
+    def rows() -> Iterator[TitleRecord]:
+        nonlocal taken
+        for number in range(1, importing.RECORDS_PER_TRANSACTION * 2 + 2):
+            # Whatever came two batches ago is in the catalogue already, not in memory.
+            assert Movie.objects.count() >= (taken // importing.RECORDS_PER_TRANSACTION) * (
+                importing.RECORDS_PER_TRANSACTION
+            )
+            taken += 1
+            yield TitleRecord(f"Film {number}", tmdb_id=number)
+
+    _, report = import_titles(rows(), "test")
+    assert report.created == taken == Movie.objects.count()
+
+
+def test_an_unusable_file_ends_the_run_and_keeps_what_came_before() -> None:
+    def rows() -> Iterator[TitleRecord]:
+        for number in range(1, importing.RECORDS_PER_TRANSACTION + 2):
+            yield TitleRecord(f"Film {number}", tmdb_id=number)
+        raise SourceError("a.csv has no column 'title'")
+
+    with pytest.raises(SourceError):
+        import_titles(rows(), "test")
+    run = Run.objects.get()
+    assert run.state == Run.State.FAILED
+    assert "Broke off: a.csv has no column" in run.message
+    assert run.done == Movie.objects.count() == importing.RECORDS_PER_TRANSACTION
+
+
+def test_an_interrupted_import_is_not_left_running() -> None:
+    def rows() -> Iterator[TitleRecord]:
+        yield HEAT
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_titles(rows(), "test")
+    assert Run.objects.get().state == Run.State.FAILED
+    assert "KeyboardInterrupt" in Run.objects.get().message
+
+
+def test_a_cancelled_import_stops_after_its_batch() -> None:
+    def rows() -> Iterator[TitleRecord]:
+        for number in range(1, importing.RECORDS_PER_TRANSACTION * 3):
+            if number == 5:
+                Run.objects.update(state=Run.State.CANCELLED)
+            yield TitleRecord(f"Film {number}", tmdb_id=number)
+
+    run, report = import_titles(rows(), "test")
+    assert run.state == Run.State.CANCELLED
+    assert report.created == Movie.objects.count() == importing.RECORDS_PER_TRANSACTION
+    assert run.message.startswith("Cancelled.")
