@@ -6,7 +6,9 @@ import hashlib
 import os
 import secrets
 import tempfile
+import warnings
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +17,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # The kernel refuses longer paths for a Unix socket (sun_path is 108 bytes on Linux, 104 on macOS).
 LONGEST_SOCKET_PATH = 100
+DATABASE_ENGINES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
 
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
@@ -67,6 +70,23 @@ def secret_key(var: Path) -> str:
             f"Cannot write {path}: {error.strerror}. Give this user write permission there, "
             "or set POSTERSITE_VAR to a folder it may write, or set SECRET_KEY."
         ) from error
+
+
+def database(default: str) -> dict[str, Any]:
+    """Django's settings of the database that DATABASE_URL names; ``default`` when it is unset or empty."""
+    text = env.str("DATABASE_URL", default="").strip() or default
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an unknown engine is told to us with the password
+            settings: dict[str, Any] = environ.Env.db_url_config(text)
+    except (ValueError, KeyError, ImproperlyConfigured):
+        settings = {}
+    if settings.get("ENGINE") not in DATABASE_ENGINES or not settings.get("NAME"):
+        # The value itself may hold a password and is not repeated.
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgres://USER:PASSWORD@HOST:5432/NAME or sqlite:////ABSOLUTE/PATH."
+        )
+    return settings
 
 
 def whole_number(name: str, default: int, low: int, high: int) -> int:

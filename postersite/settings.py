@@ -7,7 +7,7 @@ from typing import Any
 
 from csp.constants import SELF
 
-from .env import BASE_DIR, decimal, env, flag, secret_key, socket_path, var_dir, whole_number
+from .env import BASE_DIR, database, decimal, env, flag, secret_key, socket_path, var_dir, whole_number
 
 VAR_DIR = var_dir()
 SECRET_KEY = secret_key(VAR_DIR)
@@ -60,9 +60,7 @@ TEMPLATES = [
 ]
 
 # Data ---
-DATABASES: dict[str, Any] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")
-}
+DATABASES: dict[str, Any] = {"default": database(f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction opens: a read that later turns into a write can
     # otherwise fail at once with "database is locked", whatever the timeout (https://www.sqlite.org/isolation.html).

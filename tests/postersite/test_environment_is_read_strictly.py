@@ -62,3 +62,23 @@ def test_the_socket_path_is_never_too_long_for_the_kernel(tmp_path: Path) -> Non
     long = Path("/srv") / ("x" * 90)
     assert len(os.fsencode(env.socket_path(long))) <= env.LONGEST_SOCKET_PATH
     assert env.socket_path(long) != env.socket_path(Path("/srv") / ("y" * 90))
+
+
+def test_the_database_is_sqlite_beside_the_data_or_the_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert env.database("sqlite:////srv/films/db.sqlite3")["NAME"] == "/srv/films/db.sqlite3"
+    monkeypatch.setenv("DATABASE_URL", "postgres://films:pa%2Fss@db.example.org:5433/films")
+    named = env.database("sqlite:////srv/films/db.sqlite3")
+    assert named["ENGINE"] == "django.db.backends.postgresql"
+    assert (named["HOST"], named["PORT"], named["USER"]) == ("db.example.org", 5433, "films")
+    assert named["PASSWORD"] == "pa/ss"
+
+
+@pytest.mark.parametrize(
+    "text", ["films.db", "mysql://u:secret@h/x", "postgres://u:secret@h:99999999/x", "::"]
+)
+def test_another_database_is_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", text)
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must look like postgres://") as raised:
+        env.database("sqlite:////srv/films/db.sqlite3")
+    assert "secret" not in str(raised.value)
