@@ -24,10 +24,7 @@ from ml.weights import (
 pytestmark = pytest.mark.timeout(900)
 
 MOBILENET = "mobilenet_v2_1.0_224_imagenet.weights.h5"
-KERAS_  # Whoever comes first waits for Keras to make the models, which a busy machine draws out.
-pytestmark = pytest.mark.timeout(900)
-
-MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+KERAS_MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
 INCEPTION = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 TO_MIXED8 = "inception_v3_20151205_to_mixed8_fp16.npz"
 
