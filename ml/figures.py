@@ -62,7 +62,7 @@ def lookalike_figure(
             elif place <= len(neighbours):
                 path, distance, caption = neighbours[place - 1]
                 _show(frame, path)
-                frame.set_title(f"{distance:.3g}", fontsize=7.5)
+                frame.set_title(f"{distance:.3f}" if distance < 1 else f"{distance:.2f}", fontsize=7.5)
                 frame.set_xlabel(_short(caption, 26), fontsize=7)
             else:
                 frame.set_axis_off()
