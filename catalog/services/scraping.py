@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 import redis
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 import postersite
 from catalog.fetching.client import PoliteClient, polite_client
-from catalog.fetching.errors import FetchError, NotFound, TryLater
+from catalog.fetching.errors import FetchError, NotFound, RobotsDisallow, TryLater, shown
 from catalog.fetching.policy import FetchPolicy
+from catalog.fetching.robots import CLOSED_S
 from catalog.models import Movie, Poster, RunItem
 from catalog.sources.poster_sources import POSTER_SOURCES, NoPosterFound, PosterSource
 from ml.images import ImageRejected
@@ -24,10 +24,19 @@ LARGEST_PAGE = 3 * 1024 * 1024  # bytes
 LARGEST_IMAGE = 20 * 1024 * 1024  # bytes
 # For one address, retries included: two sources with a page and a picture each stay within a claim's lease.
 DEADLINE_S = 25.0
+RETRY_PACING_S = 30.0
 
 
 class NoPoster(LookupError):
     """No source has a usable poster for the movie; the message lists what each said."""
+
+
+class NotNow(RuntimeError):
+    """A site, or what paces us, asks to come back after `seconds`; nothing is wrong with the movie."""
+
+    def __init__(self, why: str, seconds: float) -> None:
+        super().__init__(why)
+        self.seconds = seconds
 
 
 def scrape_items(items: Sequence[RunItem]) -> None:
@@ -39,12 +48,10 @@ def scrape_items(items: Sequence[RunItem]) -> None:
             continue
         try:
             poster = scrape_movie(item.movie)
-        except TryLater as error:
-            claims.postpone(item, error.retry_after_s, str(error))
-        except (NoPoster, FetchError) as error:
+        except NotNow as error:
+            claims.postpone(item, error.seconds, str(error))
+        except NoPoster as error:
             claims.fail(item, str(error))
-        except SoftTimeLimitExceeded:
-            raise
         else:
             claims.finish(item, f"{poster.width}×{poster.height} from {poster.source}")
 
@@ -52,8 +59,7 @@ def scrape_items(items: Sequence[RunItem]) -> None:
 def scrape_movie(movie: Movie) -> Poster:
     """Fetch and store the movie's poster from the first source that has a good one.
 
-    Raises NoPoster when none has; catalog.fetching.client.TryLater when a site asks us to wait and no other
-    source helped.
+    Raises NoPoster when none has, NotNow when a site asks us to wait and no other source helped.
     """
     if not settings.POSTER_SOURCES:
         raise NoPoster(
@@ -61,29 +67,45 @@ def scrape_movie(movie: Movie) -> Poster:
             "reading docs/data-sources.md."
         )
     said: list[str] = []
-    wait: TryLater | None = None
+    wait: NotNow | None = None
     for name in settings.POSTER_SOURCES:
         try:
-            return _from_source(movie, POSTER_SOURCES[name])
-        except TryLater as error:
-            wait = wait or error
-        except (FetchError, NoPosterFound, ImageRejected, NoPoster) as error:
-            said.append(f"{name}: {error}")
+            return _from_source(movie, name)
+        except FetchError as error:
+            seconds = _wait_s(error)
+            if seconds is not None:
+                wait = wait or NotNow(str(error), seconds)
+            said.append(f"{name}: {error}.")
+        except (NoPosterFound, NoPoster) as error:
+            said.append(f"{name}: {error}.")
     if wait is not None:
         raise wait
     raise NoPoster(f"No poster for {movie}. " + " ".join(said))
 
 
-def _from_source(movie: Movie, source: PosterSource) -> Poster:
+def _wait_s(error: FetchError) -> float | None:
+    """When to come back after an error that is the whole site's, or our own; None for the movie's own."""
+    if isinstance(error, TryLater):
+        return error.retry_after_s
+    if isinstance(error, RobotsDisallow) and error.retryable:
+        return CLOSED_S
+    return RETRY_PACING_S if type(error) is FetchError and error.retryable else None
+
+
+def _from_source(movie: Movie, name: str) -> Poster:
+    source = POSTER_SOURCES.get(name)
+    if source is None:
+        raise NoPoster(f"there is no such source; there are {', '.join(sorted(POSTER_SOURCES))}")
     page_url = source.page_url(movie, settings.REPLICA_URL or source.base_url)
     if page_url is None:
-        raise NoPoster(f"this movie has no id that {source.name} knows.")
-    page = _client(source.name, "page").get(page_url, accept="text/html")
+        raise NoPoster(f"this movie has no id that it knows, it needs {source.needs}")
+    page = _client(_policy(source, LARGEST_PAGE), settings.REDIS_URL).get(page_url, accept="text/html")
     link = source.parse(page.body, page.final_url)
-    last: Exception | None = None
+    images = _client(_policy(source, LARGEST_IMAGE), settings.REDIS_URL)
+    last: NotFound | NoPoster | None = None
     for url in (link.url, *link.alternatives):
         try:
-            picture = _client(source.name, "image").get(url, accept="image/*")
+            picture = images.get(url, accept="image/*")
             return store_poster(
                 movie,
                 picture.body,
@@ -94,26 +116,37 @@ def _from_source(movie: Movie, source: PosterSource) -> Poster:
                 etag=picture.etag or "",
                 last_modified=picture.last_modified or "",
             )
-        except (NotFound, ImageRejected) as error:
+        except NotFound as error:
             last = error
-    raise last or NoPoster("its page links no picture.")
+        except ImageRejected as error:
+            last = NoPoster(f"{shown(url)}: {str(error).rstrip('.')}")
+    raise last or NoPoster("its page links no picture")
 
 
-@cache
-def _client(source_name: str, what: str) -> PoliteClient:
-    source = POSTER_SOURCES[source_name]
+def _policy(source: PosterSource, max_bytes: int) -> FetchPolicy:
     at_replica = bool(settings.REPLICA_URL)
-    policy = FetchPolicy(
-        name=source_name,
+    return FetchPolicy(
+        name=source.name,
         hosts=source.hosts(settings.REPLICA_URL or None),
         schemes=("http",) if at_replica else ("https",),
         allow_loopback=at_replica,
         user_agent=user_agent(),
         min_interval_s=1.0 / settings.REQUESTS_PER_SECOND,
-        max_bytes=LARGEST_PAGE if what == "page" else LARGEST_IMAGE,
+        max_bytes=max_bytes,
         deadline_s=DEADLINE_S,
     )
-    return polite_client(policy, redis.Redis.from_url(settings.REDIS_URL))
+
+
+@lru_cache(maxsize=16)
+def _client(policy: FetchPolicy, redis_url: str) -> PoliteClient:
+    memory = redis.Redis.from_url(redis_url, socket_connect_timeout=5, socket_timeout=10)
+    if settings.EMBEDDED_BROKER:
+        try:
+            memory.ping()
+        except redis.RedisError:
+            # The site is not up, so there are no workers to share the pacing with: a command works alone.
+            return polite_client(policy)
+    return polite_client(policy, memory)
 
 
 def user_agent() -> str:

@@ -59,7 +59,7 @@ def imdb5000(folder: Path) -> list[object]:
 
 def own_csv(folder: Path) -> list[object]:
     (folder / "mine.csv").write_text(
-        'id,title,genres\n1,Toy Story,"animation, comedy"\n2,The President,romance\n3,New arrival,\n,Broken,\n'
+        'id,title,genres\n1,Toy Story,"animation, comedy"\n2,The President,romance\n3,Arrival,\n,Broken,\n'
     )
     return ["csv", folder / "mine.csv"]
 

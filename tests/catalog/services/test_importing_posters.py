@@ -29,7 +29,7 @@ def test_each_picture_becomes_the_poster_of_its_title(pictures: Path) -> None:
     for movie in Movie.objects.all():
         poster = movie.posters.get()
         assert (poster.source, poster.is_primary, poster.width, poster.height) == ("folder", True, 40, 60)
-        assert poster.file.storage.exists(poster.file.name)
+        assert poster.file.size > 0
 
 
 def test_the_same_folder_again_changes_nothing(pictures: Path) -> None:
