@@ -47,7 +47,7 @@ clean:  ## Remove installed packages and caches; the data in var/ stays
 
 # A stamp is written only when pip has come to its end, so an interrupted installation is taken up again.
 $(VENV)/site.stamp: requirements.txt | $(PY)
-	@echo "Installing the packages of requirements.txt (about 900 MB the first time) ..."
+	@echo "Installing the packages of requirements.txt (TensorFlow is one; minutes the first time) ..."
 	@$(PY) -m pip install --disable-pip-version-check --no-input --quiet -r requirements.txt
 	@touch $@
 

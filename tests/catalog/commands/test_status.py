@@ -1,0 +1,58 @@
+"""`manage.py status`: facts with their verdict, and an exit status that a monitor can use."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from catalog.management.commands import status
+from postersite.embedded.broker import running_broker
+from tests.factories import MovieFactory, RunFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_absent_broker_is_wrong_and_says_what_to_start(settings: Any, tmp_path: Path) -> None:
+    MovieFactory()
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
+    out = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("status", stdout=out, no_color=True)
+    assert ended.value.code == 1
+    lines = out.getvalue().splitlines()
+    assert any(line.startswith("WRONG broker") and "manage.py up" in line for line in lines)
+    assert any(line.startswith("ok    database") for line in lines)
+    assert any("1 movies" in line for line in lines)
+
+
+@pytest.mark.process
+def test_a_broker_tells_its_version_and_what_waits(settings: Any, tmp_path: Path) -> None:
+    with running_broker(tmp_path) as url:
+        settings.REDIS_URL = url
+        ((is_well, fact),) = status.broker()
+    assert is_well
+    assert fact.startswith("valkey 9.") and "0 tasks in io, 0 tasks in ml" in fact
+
+
+def test_passwords_are_not_shown(settings: Any) -> None:
+    settings.REDIS_URL = "redis://user:secret@127.0.0.1:1/0"
+    ((is_well, fact),) = status.broker()
+    assert not is_well
+    assert "127.0.0.1:1" in fact and "secret" not in fact
+
+
+def test_live_runs_are_listed() -> None:
+    run = RunFactory(kind="scrape", state="running", total=10, done=4, failed=1)
+    assert list(status.live_runs()) == [(True, f"{run}: 5 of 10, 1 failed")]
+
+
+def test_a_full_disk_is_wrong(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(status, "ROOM_NEEDED", 2**62)
+    ((is_well, _),) = status.disk()
+    assert not is_well
