@@ -1,0 +1,1 @@
+"""What real processes survive: killed workers, lost tasks, several claimers at once."""

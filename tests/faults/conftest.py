@@ -1,0 +1,36 @@
+"""A fresh site for every test, copied from one whose tables were made once."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postersite.embedded.broker import running_broker
+from tests.faults.sites import ROOT, Site
+
+
+@pytest.fixture(scope="session")
+def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    var = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=ROOT,
+        env=Site(var).environment,
+        check=True,
+    )
+    # Everything from the write-ahead log into the one file that is copied.
+    Site(var).rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return var
+
+
+@pytest.fixture
+def site(empty_site: Path, tmp_path: Path) -> Iterator[Site]:
+    var = tmp_path / "site"
+    shutil.copytree(empty_site, var)
+    with running_broker(var / "broker") as url:
+        yield Site(var, {"REDIS_URL": url, "POSTERSITE_SWEEP_EVERY": "1", "POSTERSITE_CLAIM_LEASE": "3"})

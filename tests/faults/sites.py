@@ -1,0 +1,101 @@
+"""A whole site of its own in a folder: database file, broker, and workers that a test may kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Site:
+    """Processes started here see only this site: its folder, its broker and the settings given."""
+
+    var: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("POSTERSITE_") and name not in ("DATABASE_URL", "REDIS_URL")
+        }
+        return kept | {
+            "POSTERSITE_VAR": str(self.var),
+            "DATABASE_URL": f"sqlite:///{self.var / 'db.sqlite3'}",
+            "DJANGO_SETTINGS_MODULE": "postersite.settings",
+            "PYTHONPATH": str(ROOT),
+            "KERAS_HOME": str(self.var / "keras"),
+            **self.settings,
+        }
+
+    def python(self, code: str, *arguments: object) -> subprocess.Popen[str]:
+        """Run `code` with Django set up; its arguments are in `argv`."""
+        start = "import sys, django; django.setup(); argv = sys.argv[1:]\n"
+        return subprocess.Popen(
+            [sys.executable, "-c", start + code, *map(str, arguments)],
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+        )
+
+    def said(self, code: str, *arguments: object) -> str:
+        """What `code` prints."""
+        process = self.python(code, *arguments)
+        out, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0
+        return out.strip()
+
+    def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self.var / "db.sqlite3", timeout=30)
+        try:
+            return connection.execute(query, arguments).fetchall()
+        finally:
+            connection.close()
+
+    def value(self, query: str, *arguments: object) -> Any:
+        return self.rows(query, *arguments)[0][0]
+
+    @contextmanager
+    def worker(self, queue: str, processes: int, beat: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+        """A Celery worker in a process group of its own, which is killed at the end if it still lives."""
+        command = [sys.executable, "-m", "celery", "-A", "postersite", "worker", "--queues", queue]
+        command += ["--concurrency", str(processes), "--loglevel", "WARNING", "--without-gossip"]
+        command += ["--without-mingle", "--hostname", f"{queue}{time.monotonic_ns()}@%h"]
+        if beat:
+            command += ["--beat", "--schedule", str(self.var / "beat")]
+        with (self.var / "worker.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            yield process
+        finally:
+            kill_group(process)
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a worker and all its children: no handler runs, nothing is given back."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, f"never came: {what}"
+        time.sleep(0.05)

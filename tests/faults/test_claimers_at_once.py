@@ -1,0 +1,52 @@
+"""Several processes claim and settle at the same time, on one SQLite file: each item goes to one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.faults.sites import Site
+
+pytestmark = pytest.mark.process
+
+ITEMS = 120
+START = """
+from catalog.models import Movie, RunItem
+from catalog.services import runs
+Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(int(argv[0])))
+print(runs.start("scrape", queue=False, followed_by=["train"]).pk)
+"""
+# Each waits for the same moment, so that the first claims meet.
+CLAIM = """
+import time
+from catalog.services import claims, runs
+time.sleep(max(0.0, float(argv[1]) - time.time()))
+taken = []
+while items := claims.claim(int(argv[0])):
+    taken += [item.pk for item in items]
+    for item in items:
+        assert claims.finish(item)
+    runs.settle(int(argv[0]))
+runs.settle(int(argv[0]))
+print(*taken)
+"""
+
+
+def test_no_item_is_claimed_twice_and_one_follower_starts(site: Site) -> None:
+    import time
+
+    run = int(site.said(START, ITEMS))
+    claimers = [site.python(CLAIM, run, time.time() + 2.5) for _ in range(3)]
+    taken: list[list[str]] = []
+    for claimer in claimers:
+        out, _ = claimer.communicate(timeout=60)
+        assert claimer.returncode == 0
+        taken.append(out.split())
+    counts = Counter(pk for each in taken for pk in each)
+    assert len(counts) == ITEMS
+    assert set(counts.values()) == {1}
+    assert site.rows("SELECT state, total, done, failed FROM catalog_run WHERE id = ?", run) == [
+        ("done", ITEMS, ITEMS, 0)
+    ]
+    assert site.rows("SELECT kind FROM catalog_run WHERE previous_id = ?", run) == [("train",)]
