@@ -18,6 +18,7 @@ from ml.images import load_pixels
 from ml.neighbours import ExactIndex
 
 from . import embedding
+from .similarity import metric_of
 
 NEIGHBOURS = 5
 
@@ -68,8 +69,7 @@ def nearest(
     if not rows:
         raise CannotCompare("None of the images could be read.")
     wanted = embedding.load(spec).embed_image(query)[None]
-    metric = "euclidean" if spec.startswith("pixels") else "cosine"
-    distances, found = ExactIndex(vectors, metric=metric).query(wanted, NEIGHBOURS + 1)
+    distances, found = ExactIndex(vectors, metric=metric_of(spec)).query(wanted, NEIGHBOURS + 1)
     same = query.resolve()
     neighbours = [
         Neighbour(images.paths[rows[index]], images.labels[rows[index]], float(distance))

@@ -86,7 +86,7 @@ def lacking(posters: QuerySet[Poster], specs: Sequence[str]) -> QuerySet[Poster]
     missing = Q(pk__in=[])
     for spec in specs:
         made = Embedding.objects.filter(poster=OuterRef("pk"), extractor__fingerprint=fingerprint(spec))
-        missing |= ~Exists(made)
+        missing |= Q(~Exists(made))
     return posters.filter(missing)
 
 

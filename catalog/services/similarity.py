@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Count, Exists, Max, OuterRef
-from ml.neighbours import BallTreeIndex, ExactIndex, NeighbourIndex
+from django.db.models import Exists, OuterRef
 
 from catalog.models import Embedding, Extractor, Movie, Poster
 from ml.images import hash_distance
+from ml.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 
 from . import embedding
 
@@ -25,6 +29,11 @@ METHODS: tuple[Method, ...] = ("exact", "ball_tree")
 DUPLICATE_BITS = 6
 # A ball tree holds float64 copies in every process: above this many numbers (320 MB) it is refused.
 LARGEST_BALL_TREE = 40_000_000
+IDS_PER_QUERY = 1000
+# A large index that took long to build is not built again at once while posters are being embedded.
+QUICK_S = 0.5
+PAUSE_PER_SECOND = 20.0
+KEPT_S = 300.0  # seconds that files of an earlier state are kept for processes about to open them
 
 
 class TooLargeForBallTree(ValueError):
@@ -40,15 +49,29 @@ class LookAlike:
     distance: float
 
 
+class _Stamp(NamedTuple):
+    """What embeddings of an extractor there are. The moment tells a database from one made anew."""
+
+    rows: int
+    last_id: int
+    last_made: datetime
+
+    @property
+    def name(self) -> str:
+        return f"{self.rows}-{self.last_id}-{self.last_made.timestamp():.6f}"
+
+
 @dataclass(frozen=True)
 class _Loaded:
-    stamp: tuple[int, int]
+    stamp: _Stamp
     poster_ids: np.ndarray  # (n,) int64, ascending
     vectors: np.ndarray  # (n, dims) float16, memory-mapped: all processes share it
     index: NeighbourIndex
+    # Until then (monotonic) it serves although the catalogue has changed.
+    good_until: float
 
 
-_loaded: dict[tuple[int, str], _Loaded] = {}
+_loaded: dict[tuple[Path, str], _Loaded] = {}
 _lock = threading.Lock()
 
 
@@ -59,9 +82,14 @@ def extractors_in_use() -> list[Extractor]:
     return sorted(used, key=lambda extractor: (extractor != first, extractor.pk))
 
 
-def metric_name(extractor: Extractor, method: str = "exact") -> Literal["cosine", "euclidean"]:
+def metric_name(extractor: Extractor, method: str = "exact") -> Metric:
     """Raw pixels and the recipe's ball tree measure Euclidean distance, everything else cosine distance."""
-    return "euclidean" if method == "ball_tree" or extractor.spec.startswith("pixels") else "cosine"
+    return "euclidean" if method == "ball_tree" else metric_of(extractor.spec)
+
+
+def metric_of(spec: str) -> Metric:
+    """The metric by which vectors of an extractor are compared exactly."""
+    return "euclidean" if spec.startswith("pixels") else "cosine"
 
 
 def lookalikes(
@@ -80,98 +108,111 @@ def lookalikes(
     if poster is None or extractor is None or k < 1:
         return []
     loaded = _index(extractor, method)
+    if loaded is None:
+        return []
     row = int(np.searchsorted(loaded.poster_ids, poster.pk))
     if row == len(loaded.poster_ids) or loaded.poster_ids[row] != poster.pk:
         return []
     query = np.asarray(loaded.vectors[row : row + 1], dtype=np.float32)
-    reach = min(len(loaded.poster_ids), 4 * k + 16)
-    while True:
+    shown, found = [poster], list[LookAlike]()
+    seen, reach = 0, min(len(loaded.poster_ids), 4 * k + 16)
+    while seen < reach:
         distances, rows = loaded.index.query(query, reach)
-        found = _choose(poster, loaded.poster_ids[rows[0]], distances[0], k)
-        if len(found) == k or reach == len(loaded.poster_ids):
-            return found
-        reach = min(len(loaded.poster_ids), reach * 4)
+        for candidate, distance in _candidates(
+            poster, loaded.poster_ids[rows[0, seen:]], distances[0, seen:]
+        ):
+            if any(_is_duplicate(candidate, other) for other in shown):
+                continue
+            shown.append(candidate)
+            found.append(LookAlike(candidate.movie, candidate, distance))
+            if len(found) == k:
+                return found
+        seen, reach = reach, min(len(loaded.poster_ids), reach * 4)
+    return found
 
 
-def _choose(poster: Poster, ids: np.ndarray, distances: np.ndarray, k: int) -> list[LookAlike]:
-    candidates = (
-        Poster.objects.filter(pk__in=ids.tolist(), is_primary=True)
+def _candidates(poster: Poster, ids: np.ndarray, distances: np.ndarray) -> Iterator[tuple[Poster, float]]:
+    """Posters shown for other movies, with their distances, in the order of `ids`."""
+    others = (
+        Poster.objects.filter(is_primary=True)
         .exclude(movie=poster.movie_id)
         .select_related("movie")
         .prefetch_related("movie__genres")
     )
-    by_id = {candidate.pk: candidate for candidate in candidates}
-    shown = [poster]
-    found: list[LookAlike] = []
-    for poster_id, distance in zip(ids.tolist(), distances.tolist(), strict=True):
-        candidate = by_id.get(poster_id)
-        if candidate is None or any(_is_duplicate(candidate, other) for other in shown):
-            continue
-        shown.append(candidate)
-        found.append(LookAlike(candidate.movie, candidate, distance))
-        if len(found) == k:
-            break
-    return found
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        part = slice(start, start + IDS_PER_QUERY)
+        by_id = others.in_bulk(ids[part].tolist())
+        for poster_id, distance in zip(ids[part].tolist(), distances[part].tolist(), strict=True):
+            if poster_id in by_id:
+                yield by_id[poster_id], distance
 
 
 def _is_duplicate(one: Poster, other: Poster) -> bool:
     return hash_distance(one.perceptual_hash, other.perceptual_hash) <= DUPLICATE_BITS
 
 
-def _index(extractor: Extractor, method: str) -> _Loaded:
-    rows = Embedding.objects.filter(extractor=extractor).aggregate(n=Count("pk"), last=Max("pk"))
-    stamp = (rows["n"], rows["last"] or 0)
-    key = (extractor.pk, method)
+def _index(extractor: Extractor, method: str) -> _Loaded | None:
+    """The index over all embeddings of the extractor; None when there are none."""
+    made = Embedding.objects.filter(extractor=extractor)
+    last = made.order_by("-pk").values_list("pk", "created_at").first()
+    if last is None:
+        return None
+    stamp = _Stamp(made.count(), *last)
+    folder = Path(settings.INDEX_DIR) / str(extractor.pk)
     with _lock:
-        held = _loaded.get(key)
-        if held is not None and held.stamp == stamp:
+        held = _loaded.get((folder, method))
+        started = time.monotonic()
+        if held is not None and (held.stamp == stamp or started < held.good_until):
             return held
-        poster_ids, vectors = _matrix(extractor, stamp)
+        if method == "ball_tree" and stamp.rows * extractor.dims > LARGEST_BALL_TREE:
+            raise TooLargeForBallTree(
+                f"{stamp.rows} posters × {extractor.dims} numbers are too many for a ball tree; "
+                "use the exact index."
+            )
+        poster_ids, vectors = _matrix(extractor, stamp, folder)
         index: NeighbourIndex
         if method == "ball_tree":
-            if vectors.size > LARGEST_BALL_TREE:
-                raise TooLargeForBallTree(
-                    f"{len(vectors)} posters × {extractor.dims} numbers are too many for a ball tree; "
-                    "use the exact index."
-                )
             index = BallTreeIndex(vectors)
         else:
             index = ExactIndex(vectors, metric=metric_name(extractor, method))
-        _loaded[key] = _Loaded(stamp, poster_ids, vectors, index)
-        return _loaded[key]
+        took = time.monotonic() - started
+        good_until = time.monotonic() + (PAUSE_PER_SECOND * took if took > QUICK_S else 0.0)
+        _loaded[folder, method] = _Loaded(stamp, poster_ids, vectors, index, good_until)
+        return _loaded[folder, method]
 
 
-def _matrix(extractor: Extractor, stamp: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Poster ids (n,) and vectors (n, dims) of an extractor, from the file that all processes share."""
-    folder = Path(settings.INDEX_DIR) / str(extractor.pk)
-    name = f"{stamp[0]}-{stamp[1]}"
-    ids_file, vectors_file = folder / f"{name}.ids.npy", folder / f"{name}.vectors.npy"
-    if not (ids_file.exists() and vectors_file.exists()):
-        _write_matrix(extractor, stamp, ids_file, vectors_file)
-    return np.load(ids_file), np.load(vectors_file, mmap_mode="r")
+def _matrix(extractor: Extractor, stamp: _Stamp, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Poster ids (n,) and vectors (n, dims) of an extractor, from the files that all processes share."""
+    home = folder / stamp.name
+    if not home.is_dir():
+        _write_matrix(extractor, stamp, home)
+    # What another process takes away after it is open stays readable: only its name disappears.
+    return np.load(home / "ids.npy"), np.load(home / "vectors.npy", mmap_mode="r")
 
 
-def _write_matrix(extractor: Extractor, stamp: tuple[int, int], ids_file: Path, vectors_file: Path) -> None:
-    folder = ids_file.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    known = Embedding.objects.filter(extractor=extractor, pk__lte=stamp[1])
-    count = stamp[0]
+def _write_matrix(extractor: Extractor, stamp: _Stamp, home: Path) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
     # Rows deleted while we read leave a tail that no poster's id finds.
-    ids = np.full(count, np.iinfo(np.int64).max)
-    with tempfile.TemporaryDirectory(dir=folder) as drafts:
+    ids = np.full(stamp.rows, np.iinfo(np.int64).max)
+    draft = Path(tempfile.mkdtemp(dir=home.parent, prefix="draft-"))
+    try:
         # Streamed into the file: at 60,000 posters the matrix is larger than a web process should ever hold.
-        draft = Path(drafts) / "vectors.npy"
-        vectors = np.lib.format.open_memmap(draft, mode="w+", dtype=np.float16, shape=(count, extractor.dims))
-        rows = known.order_by("poster_id").values_list("poster_id", "vector")
-        for row, (poster_id, vector) in enumerate(rows[:count].iterator(chunk_size=500)):
+        vectors = np.lib.format.open_memmap(
+            draft / "vectors.npy", mode="w+", dtype=np.float16, shape=(stamp.rows, extractor.dims)
+        )
+        known = Embedding.objects.filter(extractor=extractor, pk__lte=stamp.last_id).order_by("poster_id")
+        rows = known.values_list("poster_id", "vector")
+        for row, (poster_id, vector) in enumerate(rows[: stamp.rows].iterator(chunk_size=500)):
             ids[row] = poster_id
             vectors[row] = np.frombuffer(vector, dtype="<f2")
         vectors.flush()
-        del vectors
-        np.save(Path(drafts) / "ids.npy", ids)
-        os.replace(draft, vectors_file)
-        os.replace(Path(drafts) / "ids.npy", ids_file)
-    for old in folder.glob("*.npy"):
-        # A process that still maps an older file keeps it until it lets go; only the name disappears.
-        if old not in (ids_file, vectors_file):
-            old.unlink(missing_ok=True)
+        np.save(draft / "ids.npy", ids)
+        with suppress(OSError):  # another process was faster, and its files say the same
+            draft.rename(home)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    for old in home.parent.iterdir():
+        # Younger ones may be what another process is about to open, or still writes.
+        with suppress(OSError):
+            if old != home and old.stat().st_mtime < time.time() - KEPT_S:
+                shutil.rmtree(old)

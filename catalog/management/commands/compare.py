@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
@@ -41,7 +42,7 @@ class Command(BaseCommand):
             rows = {}
             for spec in options["extractor"] or comparing.default_specs():
                 with tqdm(total=len(images.paths), desc=f"{spec:<24}", unit="", disable=None) as bar:
-                    found = comparing.nearest(images, query, spec, lambda n, bar=bar: bar.update(n - bar.n))
+                    found = comparing.nearest(images, query, spec, partial(_show, bar))
                 rows[spec] = [(near.path, near.distance, near.label) for near in found]
                 listed = ", ".join(f"{near.path.name} {near.distance:.3f}" for near in found)
                 self.stdout.write(f"{spec}: {listed}")
@@ -49,3 +50,7 @@ class Command(BaseCommand):
         except (*UNUSABLE, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Figure: {options['output']} ({len(images.paths)} images compared)")
+
+
+def _show(bar: tqdm[NoReturn], done: int) -> None:
+    bar.update(done - bar.n)

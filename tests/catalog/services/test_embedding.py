@@ -1,0 +1,134 @@
+"""Embedding posters: the rows that result, what is left out, and the sentence for what cannot be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog.models import Embedding, Extractor, Poster, Run
+from catalog.services import claims, embedding, runs
+from catalog.services.posters import store_poster
+from ml.runtime import load_extractor
+from tests.factories import MovieFactory, tiny_jpeg
+
+pytestmark = pytest.mark.django_db
+
+
+def posters(count: int) -> list[Poster]:
+    return [store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(count)]
+
+
+def worked_off(run: Run) -> Run:
+    while claims.work(run.pk, embedding.embed_items):
+        pass
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_every_poster_gets_a_vector_of_each_extractor() -> None:
+    made = posters(3)
+    run = worked_off(runs.start("embed", queue=False))
+    assert (run.state, run.done, run.failed) == (Run.State.DONE, 3, 0)
+    assert {(e.poster_id, e.extractor.spec) for e in Embedding.objects.select_related("extractor")} == {
+        (poster.pk, spec) for poster in made for spec in ("pixels", "histograms")
+    }
+
+
+def test_rows_are_little_endian_float16_of_what_the_extractor_says(tmp_path: Path) -> None:
+    [poster] = posters(1)
+    embedding.embed([poster], "pixels")
+    row = Embedding.objects.get()
+    extractor = load_extractor("pixels", weights_dir=None, cache_dir=tmp_path)
+    expected = extractor.embed_image(poster.file.path)
+    assert (row.extractor.fingerprint, row.extractor.dims) == (extractor.fingerprint, len(expected))
+    assert bytes(row.vector) == expected.astype("<f2").tobytes()
+    assert np.abs(row.as_array() - expected).max() <= 2**-11
+
+
+def test_embedding_again_changes_nothing() -> None:
+    posters(2)
+    worked_off(runs.start("embed", queue=False))
+    before = list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at"))
+    again = runs.start("embed", queue=False)
+    assert again.message == "Nothing to do: every poster is embedded."
+    for spec in ("pixels", "histograms"):
+        assert embedding.embed(list(Poster.objects.all()), spec) == {}
+    assert list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at")) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", tiny_jpeg(1)[:400]])
+def test_one_bad_file_fails_only_its_item(content: bytes) -> None:
+    good, bad, also_good = posters(3)
+    Path(bad.file.path).write_bytes(content)
+    run = worked_off(runs.start("embed", queue=False))
+    assert (run.state, run.done, run.failed) == (Run.State.DONE, 2, 1)
+    item = run.items.get(state="failed")
+    assert item.poster == bad
+    assert str(bad.movie) in item.error
+    assert set(Embedding.objects.values_list("poster", flat=True)) == {good.pk, also_good.pk}
+
+
+def test_a_missing_file_says_which_and_what_to_do() -> None:
+    [poster] = posters(1)
+    Path(poster.file.path).unlink()
+    run = worked_off(runs.start("embed", queue=False))
+    assert run.state == Run.State.FAILED
+    error = run.items.get().error
+    assert str(poster.file.name) in error
+    assert "cannot be read" in error and "Fetch it again" in error
+
+
+def test_missing_weights_fail_the_items_with_where_they_belong_and_how_to_fetch_them() -> None:
+    made = posters(2)
+    run = runs.start("embed", queue=False)
+    # They were there when the run was started.
+    Run.objects.filter(pk=run.pk).update(params={"extractors": ["pixels", "mobilenet_v2"]})
+    run = worked_off(run)
+    assert run.failed == 2
+    assert all("fetch_weights mobilenet_v2" in item.error for item in run.items.all())
+    assert Embedding.objects.count() == len(made)
+
+
+@pytest.mark.parametrize("values", [[np.nan], [np.inf], [1.0, 65520.0]])
+def test_a_vector_that_float16_cannot_hold_is_refused(values: list[float]) -> None:
+    with pytest.raises(embedding.UnusableVector):
+        embedding.packed(np.array(values, dtype=np.float32))
+
+
+def test_posters_of_other_fingerprints_are_embedded_anew() -> None:
+    [poster] = posters(1)
+    Extractor.objects.create(spec="pixels", fingerprint="pixels of an earlier decoder", dims=4608)
+    assert embedding.lacking(Poster.objects.all(), ["pixels"]).get() == poster
+
+
+def test_without_weights_the_site_says_that_it_sees_without_a_convnet() -> None:
+    assert embedding.wanted_specs() == ["histograms", "pixels"]
+    assert embedding.no_convnet()
+
+
+def test_weights_at_hand_come_first_with_pixels_beside_them(settings: Any) -> None:
+    settings.WEIGHTS_DIR.mkdir(parents=True)
+    (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
+    assert embedding.wanted_specs() == ["mobilenet_v2", "pixels"]
+    assert not embedding.no_convnet()
+
+
+def test_what_the_operator_named_is_what_is_wanted(settings: Any) -> None:
+    settings.EXTRACTORS = ["pixels:16x24", "histograms"]
+    assert embedding.wanted_specs() == ["pixels:16x24", "histograms"]
+
+
+def test_the_default_is_the_first_wanted_extractor_that_has_embedded_something(settings: Any) -> None:
+    assert embedding.default_extractor() is None
+    [poster] = posters(1)
+    embedding.embed([poster], "pixels")
+    settings.EXTRACTORS = ["mobilenet_v2", "retina", "histograms", "pixels"]
+    found = embedding.default_extractor()
+    assert found is not None and found.spec == "pixels"
+    embedding.embed([poster], "histograms")
+    found = embedding.default_extractor()
+    assert found is not None and found.spec == "histograms"

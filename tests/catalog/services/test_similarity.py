@@ -1,0 +1,179 @@
+"""Look-alikes: the nearest posters of other movies, each picture once, by any extractor and method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog.models import Embedding, Extractor, Movie, Poster
+from catalog.services import embedding, similarity
+from catalog.services.posters import make_primary
+from catalog.services.similarity import LookAlike, lookalikes, metric_name
+from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
+
+pytestmark = pytest.mark.django_db
+
+DIMS = 8
+
+
+@pytest.fixture
+def extractor() -> Extractor:
+    return ExtractorFactory(spec="histograms", fingerprint=embedding.fingerprint("histograms"), dims=DIMS)
+
+
+def catalogue(extractor: Extractor, count: int, seed: int = 0) -> list[Movie]:
+    random = np.random.default_rng(seed)
+    return [embedded(extractor, random.normal(size=extractor.dims)) for _ in range(count)]
+
+
+def embedded(extractor: Extractor, values: Any, **poster: Any) -> Movie:
+    made = PosterFactory(**poster)
+    EmbeddingFactory(poster=made, extractor=extractor, values=values)
+    return made.movie
+
+
+def titles(found: list[LookAlike]) -> list[str]:
+    return [each.movie.title for each in found]
+
+
+def by_hand(movie: Movie, extractor: Extractor, k: int, metric: str) -> list[tuple[int, float]]:
+    """Slow, plain and in double precision."""
+    vectors = {
+        row.poster.movie_id: row.as_array().astype(float)
+        for row in Embedding.objects.filter(extractor=extractor).select_related("poster")
+    }
+    query = vectors.pop(movie.pk)
+    far = {
+        pk: float(np.linalg.norm(vector - query))
+        if metric == "euclidean"
+        else 1 - float(vector @ query / np.linalg.norm(vector) / np.linalg.norm(query))
+        for pk, vector in vectors.items()
+    }
+    return sorted(far.items(), key=lambda pair: pair[1])[:k]
+
+
+@pytest.mark.parametrize("method", similarity.METHODS)
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_they_are_those_a_slow_search_finds(extractor: Extractor, method: Any, k: int) -> None:
+    for movie in catalogue(extractor, 30)[:4]:
+        found = lookalikes(movie, extractor, k, method)
+        expected = by_hand(movie, extractor, k, metric_name(extractor, method))
+        assert [each.movie.pk for each in found] == [pk for pk, _ in expected]
+        assert [each.distance for each in found] == pytest.approx([far for _, far in expected], abs=1e-6)
+
+
+def test_ball_tree_and_exact_index_agree_on_raw_pixels() -> None:
+    pixels = ExtractorFactory(spec="pixels", dims=DIMS)
+    movie = catalogue(pixels, 25)[0]
+    exact, tree = (lookalikes(movie, pixels, 10, method) for method in similarity.METHODS)
+    assert [each.poster for each in exact] == [each.poster for each in tree]
+    assert [each.distance for each in exact] == pytest.approx([each.distance for each in tree], rel=1e-6)
+
+
+def test_metrics_are_named() -> None:
+    pixels, convnet = ExtractorFactory(spec="pixels:16x24"), ExtractorFactory(spec="mobilenet_v2")
+    assert [metric_name(pixels), metric_name(convnet), metric_name(convnet, "ball_tree")] == [
+        "euclidean",
+        "cosine",
+        "euclidean",
+    ]
+
+
+def test_by_default_five_by_the_sites_own_extractor(extractor: Extractor) -> None:
+    movie = catalogue(extractor, 9)[0]
+    assert titles(lookalikes(movie)) == titles(lookalikes(movie, extractor, 5))
+    assert len(lookalikes(movie)) == 5
+
+
+def test_other_posters_of_the_same_movie_are_left_out(extractor: Extractor) -> None:
+    movie = embedded(extractor, [1.0] * DIMS)
+    embedded(extractor, [1.0] * DIMS, movie=movie, is_primary=False)
+    other = embedded(extractor, [1.0] * (DIMS - 1) + [0.0])
+    assert titles(lookalikes(movie)) == [other.title]
+
+
+def test_a_poster_that_is_not_shown_is_not_listed(extractor: Extractor) -> None:
+    movie = embedded(extractor, [1.0] * DIMS)
+    hidden = embedded(extractor, [1.0] * DIMS, is_primary=False)
+    assert lookalikes(movie) == []
+    make_primary(Poster.objects.get(movie=hidden))
+    assert titles(lookalikes(movie)) == [hidden.title]
+
+
+def test_near_duplicates_of_the_query_and_of_each_other_are_left_out(extractor: Extractor) -> None:
+    movie = embedded(extractor, [1.0] * DIMS, perceptual_hash="ffff0000ffff0000")
+    embedded(extractor, [1.0] * DIMS, perceptual_hash="ffff0000ffff003f")  # 6 bits away
+    different = embedded(extractor, [1.0] * 7 + [0.9], perceptual_hash="ffff0000ffff007f")  # 7 bits away
+    embedded(extractor, [1.0] * 7 + [0.8], perceptual_hash="ffff0000ffff01ff")  # 2 from the one above
+    assert titles(lookalikes(movie)) == [different.title]
+
+
+def test_the_list_is_filled_when_many_are_left_out(extractor: Extractor) -> None:
+    movie = embedded(extractor, [1.0] + [0.0] * 7, perceptual_hash="0" * 16)
+    for number in range(90):
+        embedded(extractor, [1.0, number * 1e-3] + [0.0] * 6, perceptual_hash="0" * 16)
+    others = [embedded(extractor, [1.0, 1.0, n] + [0.0] * 5) for n in range(7)]
+    assert titles(lookalikes(movie, extractor, 7)) == [other.title for other in others]
+    assert titles(lookalikes(movie, extractor, 50)) == [other.title for other in others]
+
+
+def test_new_embeddings_are_found_at_once(extractor: Extractor) -> None:
+    movie = embedded(extractor, [1.0] * DIMS)
+    assert lookalikes(movie) == []
+    near = embedded(extractor, [1.0] * 7 + [0.9])
+    assert titles(lookalikes(movie)) == [near.title]
+    nearer = embedded(extractor, [1.0] * 7 + [0.95])
+    assert titles(lookalikes(movie)) == [nearer.title, near.title]
+
+
+def test_deleted_ones_are_gone_at_once(extractor: Extractor) -> None:
+    movies = catalogue(extractor, 4)
+    assert len(lookalikes(movies[0])) == 3
+    Poster.objects.get(movie=movies[3]).delete()
+    assert len(lookalikes(movies[0])) == 2
+    movies[2].delete()
+    assert titles(lookalikes(movies[0])) == [movies[1].title]
+
+
+def test_extractors_do_not_mix(extractor: Extractor) -> None:
+    other = ExtractorFactory(spec="pixels", dims=3)
+    movies = catalogue(extractor, 3)
+    for number, movie in enumerate(movies):
+        EmbeddingFactory(poster=movie.primary_poster, extractor=other, values=[number**2, 0, 0])
+    assert [each.distance for each in lookalikes(movies[0], other)] == [1, 4]
+    assert similarity.extractors_in_use() == [extractor, other]
+
+
+@pytest.mark.parametrize("method", similarity.METHODS)
+def test_a_movie_that_cannot_be_compared_yet_has_none(extractor: Extractor, method: Any) -> None:
+    assert lookalikes(MovieFactory(), extractor, method=method) == []
+    assert lookalikes(MovieFactory(poster=True), extractor, method=method) == []
+    catalogue(extractor, 2)
+    assert lookalikes(MovieFactory(poster=True), extractor, method=method) == []
+
+
+def test_a_catalogue_without_any_extractor_has_none() -> None:
+    assert lookalikes(MovieFactory(poster=True)) == []
+    assert similarity.extractors_in_use() == []
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_none_are_asked_for(extractor: Extractor, k: int) -> None:
+    assert lookalikes(catalogue(extractor, 2)[0], extractor, k) == []
+
+
+def test_an_unknown_method_is_refused(extractor: Extractor) -> None:
+    with pytest.raises(ValueError, match="exact, ball_tree"):
+        lookalikes(MovieFactory(), extractor, method="guess")
+
+
+def test_a_catalogue_too_large_for_the_ball_tree_says_so(
+    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    movie = catalogue(extractor, 4)[0]
+    monkeypatch.setattr(similarity, "LARGEST_BALL_TREE", 4 * DIMS - 1)
+    with pytest.raises(similarity.TooLargeForBallTree, match="use the exact index"):
+        lookalikes(movie, extractor, method="ball_tree")
+    assert len(lookalikes(movie, extractor)) == 3
