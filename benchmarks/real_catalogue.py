@@ -192,7 +192,7 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _wait_for(test, seconds: float, otherwise: str) -> None:  # type: ignore[no-untyped-def]
+def _wait_for(test, seconds: float, otherwise: str) -> None:
     end = time.monotonic() + seconds
     while not test():
         if time.monotonic() > end:
