@@ -23,9 +23,11 @@ def label_items(items: Sequence[RunItem]) -> None:
     try:
         model = GenreModel.objects.get(pk=items[0].run.params["model"])
         head = load(model)
-    except (GenreModel.DoesNotExist, ModelFileError) as error:
-        for item in items:
-            claims.fail(item, f"The genre model cannot be used: {error}")
+    except GenreModel.DoesNotExist:
+        _fail(items, "The genre model this was started with is gone: ask for suggestions anew.")
+        return
+    except ModelFileError as error:
+        _fail(items, f"The genre model cannot be used: {error}")
         return
     made = suggest([item.movie for item in items if item.movie is not None], model, head)
     for item in items:
@@ -35,6 +37,11 @@ def label_items(items: Sequence[RunItem]) -> None:
             claims.fail(item, f"{item.movie} has no embedding by {model.extractor}: embed its poster first.")
         else:
             claims.finish(item, f"{count} suggested" if count else "abstained")
+
+
+def _fail(items: Sequence[RunItem], why: str) -> None:
+    for item in items:
+        claims.fail(item, why)
 
 
 def suggest(movies: Sequence[Movie], model: GenreModel, head: GenreHead) -> dict[int, int]:
@@ -74,7 +81,7 @@ def _store(
         # A model that was asked before about another poster of this movie answers anew, undecided rows only.
         movie.suggestions.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
         count = 0
-        for index in np.flatnonzero(above):
+        for index in np.flatnonzero(above).tolist():
             genre = genres[index]
             if movie.genres_locked or genre.pk in settled:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -23,12 +24,15 @@ from django.utils import timezone
 from catalog.models import Extractor, GenreModel, Run, RunItem
 from ml.genres.head import ModelFileError, load_head
 from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_values
+from ml.genres.training_set import TrainingDataError, training_set, write_training_set
+from postersite.embedded.processes import dies_with_parent
 
 from . import claims, embedding
 from .training_data import LabelledPosters, labelled_posters
 
 State = GenreModel.State
 SECONDS_BETWEEN_LOOKS = 2.0
+DATA, CONFIG, OUT = "train.npz", "config.json", "out"
 # Below this the published learning rate of 1e-5 takes too few steps to leave its starting point.
 ENOUGH_FOR_THE_RECIPE = 5_000
 
@@ -50,23 +54,32 @@ def train_item(items: Sequence[RunItem]) -> None:
     [item] = items
     try:
         model = train(item.run, still_wanted=lambda: bool(claims.keep(items)))
-    except TrainingCancelled as stopped:
-        claims.fail(item, str(stopped))
-    except (TrainingFailed, TrainingConfigError) as error:
-        claims.fail(item, str(error))
-        Run.objects.filter(pk=item.run_id).update(message=str(error))
+    except TrainingCancelled:
+        return  # the item is no longer ours, or is cancelled when it is given back
+    except SoftTimeLimitExceeded:
+        _fail(item, "Training took longer than a task may: use fewer epochs or a smaller hidden layer.")
+    except (TrainingFailed, TrainingConfigError, TrainingDataError) as error:
+        _fail(item, str(error))
     else:
-        message = f"Made {model}."
-        claims.finish(item, message)
-        Run.objects.filter(pk=item.run_id).update(message=message)
+        _say(item, f"Made {model}.")
+        claims.finish(item, f"Made {model}.")
+
+
+def _fail(item: RunItem, why: str) -> None:
+    _say(item, why)
+    claims.fail(item, why)
+
+
+def _say(item: RunItem, message: str) -> None:
+    Run.objects.filter(pk=item.run_id).exclude(state=Run.State.CANCELLED).update(message=message)
 
 
 def train(run: Run, still_wanted: Callable[[], bool]) -> GenreModel:
     """Train, in a process of its own, what the run's params say: `recipe`, `extractor` (spec), `config`.
 
     The first model of a site is put to use at once; later ones wait as candidates for a person. Asked twice
-    for one run, the model made the first time is returned. Raises TrainingFailed, TrainingConfigError, and
-    TrainingCancelled when `still_wanted` answers no.
+    for one run, the model made the first time is returned. Raises TrainingFailed, TrainingConfigError,
+    TrainingDataError, and TrainingCancelled when `still_wanted` answers no.
     """
     made = GenreModel.objects.filter(run=run).first()
     if made is not None:
@@ -74,10 +87,13 @@ def train(run: Run, still_wanted: Callable[[], bool]) -> GenreModel:
     extractor = _extractor(run.params.get("extractor"))
     data = labelled_posters(extractor)
     config = config_from({"name": recipe_for(len(data.features)), **_wishes(run.params)})
+    # Checked here already: what cannot be trained on is refused before a process is started for it.
+    checked = training_set(data.features, data.labels, data.genres, data.groups, extractor.fingerprint)
     with tempfile.TemporaryDirectory(prefix="postersite-training-") as folder:
-        _write_inputs(Path(folder), data, extractor, config_values(config))
+        write_training_set(checked, Path(folder) / DATA)
+        (Path(folder) / CONFIG).write_text(json.dumps(config_values(config)))
         _run_apart(Path(folder), still_wanted)
-        return _store(Path(folder) / "out", run, extractor, data, config_values(config))
+        return _store(Path(folder) / OUT, run, extractor, data, config_values(config))
 
 
 def recipe_for(posters: int) -> str:
@@ -92,8 +108,11 @@ def promote(model: GenreModel) -> None:
     except ModelFileError as error:
         raise CannotPromote(f"{model} cannot be used: {error}") from error
     with transaction.atomic():
+        _lock_models()
         GenreModel.objects.filter(state=State.ACTIVE).exclude(pk=model.pk).update(state=State.RETIRED)
-        GenreModel.objects.filter(pk=model.pk).update(state=State.ACTIVE, promoted_at=timezone.now())
+        GenreModel.objects.filter(pk=model.pk).exclude(state=State.ACTIVE).update(
+            state=State.ACTIVE, promoted_at=timezone.now()
+        )
     model.refresh_from_db()
 
 
@@ -103,6 +122,7 @@ def undo_promotion(model: GenreModel) -> GenreModel | None:
     Raises CannotPromote when `model` is not the active one, or its predecessor's file is damaged.
     """
     with transaction.atomic():
+        _lock_models()
         if not GenreModel.objects.filter(pk=model.pk, state=State.ACTIVE).update(state=State.CANDIDATE):
             raise CannotPromote(f"{model} is not in use, so there is nothing to undo.")
         before = GenreModel.objects.filter(state=State.RETIRED, promoted_at__isnull=False).order_by(
@@ -113,6 +133,11 @@ def undo_promotion(model: GenreModel) -> GenreModel | None:
             promote(previous)
     model.refresh_from_db()
     return previous
+
+
+def _lock_models() -> None:
+    # Of two people who promote at the same moment the second waits, instead of breaking "one is active".
+    list(GenreModel.objects.select_for_update().order_by("pk").values_list("pk"))
 
 
 def _wishes(params: dict[str, Any]) -> dict[str, Any]:
@@ -127,51 +152,70 @@ def _wishes(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _extractor(spec: str | None) -> Extractor:
-    found = Extractor.objects.filter(spec=spec).last() if spec else embedding.default_extractor()
-    if found is None:
+    found = embedding.default_extractor() if spec is None else _made_by(spec)
+    if found is None or not found.embeddings.exists():
         made_by = f" by {spec}" if spec else ""
         raise TrainingFailed(f"No poster is embedded{made_by} yet: fetch and embed posters first.")
     return found
 
 
-def _write_inputs(folder: Path, data: LabelledPosters, extractor: Extractor, config: dict[str, Any]) -> None:
-    np.savez(
-        folder / "train.npz",
-        features=data.features,
-        labels=data.labels,
-        groups=data.groups,
-        genres=np.array(data.genres, dtype=np.str_),
-        extractor=np.array(extractor.fingerprint),
-    )
-    (folder / "config.json").write_text(json.dumps(config))
+def _made_by(spec: str) -> Extractor | None:
+    try:
+        return Extractor.objects.filter(fingerprint=embedding.fingerprint(spec)).first()
+    except embedding.UNUSABLE as error:
+        # Embeddings made while its weights were at hand are as good as ever.
+        made = Extractor.objects.filter(spec=spec).last()
+        if made is None:
+            raise TrainingFailed(str(error)) from error
+        return made
 
 
 def _run_apart(folder: Path, still_wanted: Callable[[], bool]) -> None:
     """Train in a process of its own: workers never carry TensorFlow, and a cancelled one is gone at once."""
     command = [sys.executable, "-m", "ml.genres.training"]
-    command += ["--data", str(folder / "train.npz"), "--config", str(folder / "config.json")]
-    command += ["--out", str(folder / "out")]
+    command += ["--data", str(folder / DATA), "--config", str(folder / CONFIG), "--out", str(folder / OUT)]
     environment = {**os.environ, "PYTHONPATH": str(settings.BASE_DIR), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with (folder / "errors.txt").open("w+b") as errors:
         training = subprocess.Popen(  # noqa: S603  our own interpreter and module
-            command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL, stderr=errors
+            command,
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            # A killed worker must not leave it behind: the training would go on beside its own repetition.
+            preexec_fn=dies_with_parent(signal.SIGKILL),
         )
         try:
-            while True:
-                try:
-                    code = training.wait(SECONDS_BETWEEN_LOOKS)
-                    break
-                except subprocess.TimeoutExpired:
-                    if not still_wanted():
-                        raise TrainingCancelled("Training was cancelled.") from None
+            code = _waited_for(training, still_wanted)
         finally:
-            if training.poll() is None:
-                training.kill()
-                training.wait()
+            training.kill()
+            training.wait()
         if code:
             errors.seek(0)
-            lines = errors.read().decode(errors="replace").strip().splitlines()
-            raise TrainingFailed(lines[-1] if lines else f"The training process ended with code {code}.")
+            raise TrainingFailed(_why(code, errors.read().decode(errors="replace"), folder))
+
+
+def _waited_for(training: subprocess.Popen[bytes], still_wanted: Callable[[], bool]) -> int:
+    while True:
+        try:
+            return training.wait(SECONDS_BETWEEN_LOOKS)
+        except subprocess.TimeoutExpired:
+            if not still_wanted():
+                raise TrainingCancelled("Training was cancelled.") from None
+
+
+def _why(code: int, said: str, folder: Path) -> str:
+    lines = said.strip().splitlines()
+    if code == -signal.SIGKILL:
+        return (
+            "The training process was killed, most likely because memory ran out: "
+            "use a smaller hidden layer or free some memory."
+        )
+    if not lines:
+        return f"The training process ended with code {code}."
+    # The folder is gone by the time a person reads this.
+    return lines[-1].replace(f"{folder / DATA} can't be used: ", "").replace(f"{folder}/", "")
 
 
 def _store(

@@ -7,12 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import Exists, OuterRef
 
 from catalog.models import Embedding, Extractor, MovieGenre
 
 # Perceptual hashes this close are the same picture; such posters stay on one side of every split.
 DUPLICATE_BITS = 6
-HASHES_PER_BLOCK = 512
+HASHES_PER_BLOCK = 128
 
 
 @dataclass(frozen=True)
@@ -39,37 +40,45 @@ class LabelledPosters:
 
 def labelled_posters(extractor: Extractor) -> LabelledPosters:
     """Every embedded primary poster of a movie that has genres, ordered by movie."""
-    genres_of: dict[int, list[str]] = {}
-    for movie_id, name in MovieGenre.objects.order_by("movie_id").values_list("movie_id", "genre__name"):
-        genres_of.setdefault(movie_id, []).append(name)
-    count = Counter(name for names in genres_of.values() for name in names)
-    genres = [name for name, _ in sorted(count.items(), key=lambda pair: (-pair[1], pair[0]))]
-    column = {name: index for index, name in enumerate(genres)}
+    tagged = MovieGenre.objects.filter(movie=OuterRef("poster__movie"))
     rows = (
-        Embedding.objects.filter(
-            extractor=extractor, poster__is_primary=True, poster__movie__movie_genres__isnull=False
-        )
+        Embedding.objects.filter(Exists(tagged), extractor=extractor, poster__is_primary=True)
         .order_by("poster__movie_id")
-        .distinct()
         .values_list("poster__movie_id", "poster__movie__franchise", "poster__perceptual_hash", "vector")
     )
+    movies: list[int] = []
     vectors: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
     franchises: list[str] = []
     hashes: list[int] = []
     for movie_id, franchise, perceptual_hash, vector in rows.iterator(chunk_size=500):
+        movies.append(movie_id)
         vectors.append(np.frombuffer(vector, dtype="<f2"))
-        row = np.zeros(len(genres), dtype=np.uint8)
-        row[[column[name] for name in genres_of[movie_id]]] = 1
-        labels.append(row)
         franchises.append(franchise)
         hashes.append(int(perceptual_hash, 16))
+    genres, labels = _labels(movies)
     return LabelledPosters(
         features=np.array(vectors, dtype=np.float32).reshape(len(vectors), extractor.dims),
-        labels=np.array(labels, dtype=np.uint8).reshape(len(labels), len(genres)),
+        labels=labels,
         groups=groups(franchises, np.array(hashes, dtype=np.uint64)),
         genres=genres,
     )
+
+
+def _labels(movies: list[int]) -> tuple[list[str], np.ndarray]:
+    """The genres these movies have, most frequent first, and which movie has which: (n, g) uint8."""
+    row_of = {movie_id: row for row, movie_id in enumerate(movies)}
+    pairs = [
+        (row_of[movie_id], name)
+        for movie_id, name in MovieGenre.objects.values_list("movie_id", "genre__name").order_by()
+        if movie_id in row_of
+    ]
+    count = Counter(name for _, name in pairs)
+    genres = sorted(count, key=lambda name: (-count[name], name))
+    column = {name: index for index, name in enumerate(genres)}
+    labels = np.zeros((len(movies), len(genres)), dtype=np.uint8)
+    for row, name in pairs:
+        labels[row, column[name]] = 1
+    return genres, labels
 
 
 def groups(franchises: list[str], hashes: np.ndarray) -> np.ndarray:

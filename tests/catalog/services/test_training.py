@@ -1,0 +1,209 @@
+"""Training a genre model as a run: a process of its own, one model a run, and sentences when it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.models import Extractor, GenreModel, Run
+from catalog.services import claims, runs, training
+from ml.genres.head import load_head
+from tests.catalog.services.genre_heads import saved_model
+from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
+
+pytestmark = pytest.mark.django_db
+
+QUICK = {"recipe": "sample", "config": {"epochs": 3, "hidden": 8, "resamples": 20}}
+
+
+def labelled(count: int, extractor: Extractor | None = None) -> Extractor:
+    extractor = extractor or ExtractorFactory(dims=4)
+    for number in range(count):
+        genre = ("Drama", "Comedy")[number % 2]
+        poster = PosterFactory(movie=MovieFactory(genres=[genre]))
+        EmbeddingFactory(poster=poster, extractor=extractor, values=[number % 2, 1, number / count, 0])
+    return extractor
+
+
+def worked_off(run: Run) -> Run:
+    while claims.work(run.pk, training.train_item):
+        pass
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_training_makes_a_model_with_its_files_and_puts_the_first_one_to_use() -> None:
+    extractor = labelled(60)
+    run = worked_off(runs.start("train", params=QUICK, queue=False))
+    model = GenreModel.objects.get()
+    assert (run.state, run.done, run.message) == (Run.State.DONE, 1, f"Made {model}.")
+    assert (model.run, model.version, model.recipe, model.extractor) == (run, 1, "sample", extractor)
+    assert (model.state, model.promoted_at is not None) == (GenreModel.State.ACTIVE, True)
+    assert (model.genres, model.thresholds) == (["Comedy", "Drama"], [0.6, 0.6])
+    assert model.config["epochs"] == model.metrics["epochs_run"] == 3
+    assert model.dataset_fingerprint == training.labelled_posters(extractor).fingerprint
+
+    folder = Path(training.settings.MODELS_DIR)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{model.weights_sha256}.json",
+        f"{model.weights_sha256}.npz",
+    ]
+    head = load_head(folder / model.weights_file, sha256=model.weights_sha256)
+    assert (list(head.genres), head.extractor) == (model.genres, extractor.fingerprint)
+    manifest = json.loads((folder / f"{model.weights_sha256}.json").read_text())
+    assert manifest["weights_file"] == model.weights_file
+    assert (model.learning_curves.width, model.learning_curves.height) > (300, 300)
+
+    # The task runs again, because the worker died before it could say that it was done.
+    assert training.train(run, still_wanted=lambda: True) == model
+    assert GenreModel.objects.count() == 1
+
+
+def test_training_does_not_load_tensorflow_into_the_worker() -> None:
+    code = "import django; django.setup(); import catalog.tasks, sys; print('tensorflow' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
+
+
+def test_cancelling_ends_the_training_process_and_the_item() -> None:
+    labelled(60)
+    run = runs.start("train", params=QUICK | {"config": {"epochs": 100_000}}, queue=False)
+    [item] = claims.claim(run.pk)
+    seen: list[int] = []
+
+    def wanted() -> bool:
+        seen.extend(children())
+        runs.cancel(run)
+        return bool(claims.keep([item]))
+
+    with pytest.raises(training.TrainingCancelled):
+        training.train(run, still_wanted=wanted)
+    assert seen
+    assert not set(seen) & set(children())
+    claims.give_back(item, "stopped")
+    run.refresh_from_db()
+    assert (run.state, run.failed, run.items.get().state) == (Run.State.CANCELLED, 0, "cancelled")
+    assert not GenreModel.objects.exists()
+
+
+def children() -> list[int]:
+    import os
+
+    found = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text()
+    return [
+        int(pid)
+        for pid in found.split()
+        if b"ml.genres.training" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("posters", "params", "says"),
+    [
+        (0, {}, "No poster is embedded yet: fetch and embed posters first."),
+        (3, {}, "Only 3 labelled posters are at hand, and training needs 10 at the very least"),
+        (12, {"recipe": "secret"}, "There is no recipe 'secret'; there are "),
+        (12, {"config": {"epochs": 0}}, "epochs must be a whole number from 1"),
+        (12, {"config": {"depth": 3}}, "There is no training setting 'depth'"),
+        (12, {"extractor": "histograms"}, "No poster is embedded by histograms yet"),
+        (12, {"extractor": "retina"}, "There is no extractor 'retina'"),
+        (12, {"extractor": "mobilenet_v2"}, "fetch_weights mobilenet_v2"),
+    ],
+)
+def test_what_cannot_be_trained_fails_the_run_with_a_sentence(
+    posters: int, params: dict[str, Any], says: str
+) -> None:
+    labelled(posters)
+    run = worked_off(runs.start("train", params=params, queue=False))
+    assert (run.state, run.failed, run.items.get().attempts) == (Run.State.FAILED, 1, 1)
+    assert says in run.message
+    assert run.items.get().error == run.message
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "why"),
+    [
+        (2, "train.npz can't be used: No genre has 5 labelled posters.", "No genre has 5 labelled posters."),
+        (1, "Traceback\n  File\nMemoryError: too much", "MemoryError: too much"),
+        (-9, "", "The training process was killed, most likely because memory ran out: "),
+        (3, "", "The training process ended with code 3."),
+    ],
+)
+def test_a_process_that_fails_is_told_in_a_sentence_without_its_folder(
+    code: int, said: str, why: str, tmp_path: Path
+) -> None:
+    told = training._why(code, said.replace("train.npz", str(tmp_path / "train.npz")), tmp_path)
+    assert told.startswith(why)
+    assert str(tmp_path) not in told
+
+
+def test_a_small_catalogue_is_trained_by_the_recipe_for_small_ones() -> None:
+    assert training.recipe_for(training.ENOUGH_FOR_THE_RECIPE) == "recipe-genres"
+    assert training.recipe_for(training.ENOUGH_FOR_THE_RECIPE - 1) == "sample"
+
+
+def test_a_later_model_waits_for_a_person() -> None:
+    first = saved_model()
+    later = saved_model(state=GenreModel.State.CANDIDATE)
+    training.promote(later)
+    first.refresh_from_db()
+    assert (first.state, later.state) == (GenreModel.State.RETIRED, GenreModel.State.ACTIVE)
+
+
+def test_promoting_the_active_model_again_changes_nothing() -> None:
+    model = saved_model(state=GenreModel.State.CANDIDATE)
+    training.promote(model)
+    when = model.promoted_at
+    training.promote(model)
+    assert (model.state, model.promoted_at) == (GenreModel.State.ACTIVE, when)
+
+
+def test_undoing_brings_the_one_before_back_step_by_step() -> None:
+    models = [saved_model(state=GenreModel.State.CANDIDATE) for _ in range(3)]
+    for model in models:
+        training.promote(model)
+    assert training.undo_promotion(models[2]) == models[1]
+    assert training.undo_promotion(models[1]) == models[0]
+    assert training.undo_promotion(models[0]) is None
+    assert set(GenreModel.objects.values_list("state", flat=True)) == {GenreModel.State.CANDIDATE}
+
+
+def test_a_model_not_in_use_has_no_promotion_to_undo() -> None:
+    model = saved_model(state=GenreModel.State.CANDIDATE)
+    with pytest.raises(training.CannotPromote, match="is not in use"):
+        training.undo_promotion(model)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "another"])
+def test_a_damaged_file_is_not_put_to_use(damage: str) -> None:
+    active, model = saved_model(), saved_model(state=GenreModel.State.CANDIDATE)
+    path = Path(training.settings.MODELS_DIR) / model.weights_file
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-10])
+    else:
+        GenreModel.objects.filter(pk=model.pk).update(weights_sha256="0" * 64)
+        model.refresh_from_db()
+    with pytest.raises(training.CannotPromote, match="cannot be used"):
+        training.promote(model)
+    active.refresh_from_db()
+    assert active.state == GenreModel.State.ACTIVE
+
+
+def test_an_undo_to_a_damaged_model_leaves_things_as_they_are() -> None:
+    first, second = (saved_model(state=GenreModel.State.CANDIDATE) for _ in range(2))
+    training.promote(first)
+    training.promote(second)
+    (Path(training.settings.MODELS_DIR) / first.weights_file).unlink()
+    with pytest.raises(training.CannotPromote):
+        training.undo_promotion(second)
+    second.refresh_from_db()
+    assert second.state == GenreModel.State.ACTIVE

@@ -1,0 +1,134 @@
+"""The training set: which posters and labels are in it, what belongs together, and its fingerprint."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.models import Extractor, MovieGenre
+from catalog.services.training_data import DUPLICATE_BITS, groups, labelled_posters
+from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
+
+
+@pytest.fixture
+def extractor(db: None) -> Extractor:
+    return ExtractorFactory(dims=3)
+
+
+def labelled(extractor: Extractor, *genres: str, values: Any = (1, 2, 3), **movie: Any) -> None:
+    made = MovieFactory(genres=genres, **movie)
+    EmbeddingFactory(poster=PosterFactory(movie=made), extractor=extractor, values=values)
+
+
+def test_features_and_labels_of_each_tagged_movie_are_in_one_row(extractor: Extractor) -> None:
+    labelled(extractor, "Drama", values=(1, 0, 0))
+    labelled(extractor, "Drama", "War", values=(0, 1, 0))
+    labelled(extractor, "Comedy", values=(0, 0, 1))
+    data = labelled_posters(extractor)
+    assert data.genres == ["Drama", "Comedy", "War"]
+    assert data.features.tolist() == np.eye(3).tolist()
+    assert data.labels.tolist() == [[1, 0, 0], [1, 0, 1], [0, 1, 0]]
+    assert (data.features.dtype, data.labels.dtype, data.groups.dtype) == (np.float32, np.uint8, np.int64)
+
+
+def test_every_origin_of_a_genre_is_trusted(extractor: Extractor) -> None:
+    for origin in MovieGenre.Origin.values:
+        movie = MovieFactory(genres=["Drama"], genres__origin=origin)
+        EmbeddingFactory(poster=PosterFactory(movie=movie), extractor=extractor)
+    assert len(labelled_posters(extractor).features) == 3
+
+
+def test_untagged_unshown_and_otherwise_embedded_posters_are_left_out(extractor: Extractor) -> None:
+    labelled(extractor, "Drama")
+    labelled(extractor)
+    labelled(ExtractorFactory(spec="other", dims=3), "War")
+    movie = MovieFactory(genres=["Horror"])
+    EmbeddingFactory(poster=PosterFactory(movie=movie, is_primary=False), extractor=extractor)
+    data = labelled_posters(extractor)
+    assert (len(data.features), data.genres) == (1, ["Drama"])
+
+
+def test_an_empty_catalogue_gives_an_empty_set(extractor: Extractor) -> None:
+    data = labelled_posters(extractor)
+    assert (data.features.shape, data.labels.shape, data.groups.shape) == ((0, 3), (0, 0), (0,))
+
+
+def test_the_same_set_has_the_same_fingerprint(extractor: Extractor) -> None:
+    labelled(extractor, "Drama", values=(1, 0, 0))
+    labelled(extractor, "Drama", "War", values=(0, 1, 0))
+    before = labelled_posters(extractor).fingerprint
+    # What is not learned from changes nothing.
+    labelled(extractor)
+    MovieFactory(genres=["Horror"])
+    assert labelled_posters(extractor).fingerprint == before
+
+
+@pytest.mark.parametrize("change", ["genre", "vector", "franchise", "poster"])
+def test_anything_learned_from_changes_the_fingerprint(extractor: Extractor, change: str) -> None:
+    labelled(extractor, "Drama", values=(1, 0, 0), franchise="One")
+    labelled(extractor, "Drama", "War", values=(0, 1, 0), franchise="Two")
+    before = labelled_posters(extractor).fingerprint
+    row = extractor.embeddings.select_related("poster__movie").order_by("pk").first()
+    assert row is not None
+    if change == "genre":
+        MovieGenre.objects.create(movie=row.poster.movie, genre=GenreFactory(name="War"), origin="accepted")
+    elif change == "vector":
+        row.vector = np.array([1, 0, 0.5], dtype="<f2").tobytes()
+        row.save()
+    elif change == "franchise":
+        row.poster.movie.franchise = "Two"
+        row.poster.movie.save()
+    else:
+        labelled(extractor, "Drama")
+    assert labelled_posters(extractor).fingerprint != before
+
+
+def test_a_franchise_is_one_group_however_it_is_written() -> None:
+    far_apart = np.array([0, 0xFFFF, 0xFFFF0000, 0xFFFF00000000], dtype=np.uint64)
+    found = groups(["Heat", "", "HEAT", ""], far_apart)
+    assert found[0] == found[2]
+    assert len(set(found.tolist())) == 3
+
+
+def test_movies_without_a_franchise_do_not_form_one() -> None:
+    far_apart = np.array([0, 0xFFFF, 0xFFFF0000], dtype=np.uint64)
+    assert len(set(groups(["", "", ""], far_apart).tolist())) == 3
+
+
+@given(
+    st.lists(st.integers(0, 2**64 - 1), max_size=12),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 8)), max_size=12),
+    st.lists(st.sampled_from(["", "A", "B"]), min_size=30, max_size=30),
+)
+def test_groups_are_those_a_slow_search_finds(
+    hashes: list[int], copies: list[tuple[int, int]], franchises: list[str]
+) -> None:
+    hashes = hashes + [hashes[i] ^ ((1 << bits) - 1) for i, bits in copies if i < len(hashes)]
+    franchises = franchises[: len(hashes)]
+    joined = {index: {index} for index in range(len(hashes))}
+    for one, other in combinations(range(len(hashes)), 2):
+        close = (hashes[one] ^ hashes[other]).bit_count() <= DUPLICATE_BITS
+        if close or (franchises[one] and franchises[one] == franchises[other]):
+            merged = joined[one] | joined[other]
+            for index in merged:
+                joined[index] = merged
+    found = groups(franchises, np.array(hashes, dtype=np.uint64))
+    assert all(
+        (found[one] == found[other]) == (other in joined[one])
+        for one, other in combinations(range(len(hashes)), 2)
+    )
+
+
+def test_groups_reach_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from catalog.services import training_data
+
+    monkeypatch.setattr(training_data, "HASHES_PER_BLOCK", 2)
+    hashes = np.array([0, 0xFFFF << 40, 0xFF00FF << 8, 0xFFFF << 20, 1], dtype=np.uint64)
+    found = groups([""] * 5, hashes)
+    assert found[0] == found[4]
+    assert len(set(found.tolist())) == 4
