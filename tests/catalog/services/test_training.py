@@ -94,14 +94,8 @@ def test_cancelling_ends_the_training_process_and_the_item() -> None:
 
 
 def children() -> list[int]:
-    import os
-
-    found = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text()
-    return [
-        int(pid)
-        for pid in found.split()
-        if b"ml.genres.training" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in pids if b"ml.genres.training" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize(

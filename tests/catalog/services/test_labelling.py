@@ -1,0 +1,223 @@
+"""Suggestions: what is over its threshold, what a person has settled, what gives way to a later answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
+from catalog.services import claims, labelling, reviewing, runs
+from catalog.services.posters import make_primary
+from tests.catalog.services.genre_heads import GENRES, saved_model, vector_for
+from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+State = Suggestion.State
+
+
+def seen(model: GenreModel, *scores: float, **movie: Any) -> Movie:
+    """A movie whose poster the model gives these scores for Comedy, Drama and Horror."""
+    made = MovieFactory(**movie)
+    look(model, PosterFactory(movie=made), *scores)
+    return made
+
+
+def look(model: GenreModel, poster: Poster, *scores: float) -> None:
+    EmbeddingFactory(poster=poster, extractor=model.extractor, values=vector_for(*scores))
+
+
+def ask(model: GenreModel, *movies: Movie) -> dict[int, int]:
+    return labelling.suggest(movies, model, labelling.load(model))
+
+
+def pending(movie: Movie) -> dict[str, float]:
+    rows = movie.suggestions.filter(state=State.PENDING).select_related("genre")
+    return {row.genre.name: round(row.score, 2) for row in rows}
+
+
+def worked_off(run: Run) -> Run:
+    while claims.work(run.pk, labelling.label_items):
+        pass
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_scores_over_the_threshold_become_pending_suggestions() -> None:
+    model = saved_model(thresholds=(0.6, 0.3, 0.9))
+    movie = seen(model, 0.7, 0.35, 0.8)
+    assert ask(model, movie) == {movie.pk: 2}
+    assert pending(movie) == pytest.approx({"Comedy": 0.7, "Drama": 0.35}, abs=0.011)
+    row = movie.suggestions.get(genre__name="Drama")
+    assert (row.model, row.threshold, row.poster) == (model, 0.3, movie.primary_poster)
+    assert row.poster_sha256 == movie.primary_poster.sha256
+
+
+def test_a_score_equal_to_its_threshold_is_not_suggested() -> None:
+    model = saved_model(thresholds=(0.5, 0.5, 0.5))
+    movie = seen(model, 0.5, 0.51, 0.49)
+    ask(model, movie)
+    assert list(pending(movie)) == ["Drama"]
+
+
+def test_below_every_threshold_the_model_abstains() -> None:
+    model = saved_model()
+    movie = seen(model, 0.1, 0.2, 0.3)
+    run = worked_off(runs.start("label", queue=False))
+    assert (run.state, run.done) == (Run.State.DONE, 1)
+    assert run.items.get().note == "abstained"
+    assert not movie.suggestions.exists()
+
+
+def test_a_run_counts_what_it_suggested() -> None:
+    model = saved_model()
+    movies = [
+        seen(model, 0.9, 0.9, 0.1),
+        seen(model, 0.1, 0.1, 0.9),
+        seen(model, 0.9, 0.1, 0.1, genres=["War"]),
+    ]
+    run = worked_off(runs.start("label", queue=False))
+    assert (run.total, run.done, run.failed) == (2, 2, 0)
+    assert [item.note for item in run.items.order_by("pk")] == ["2 suggested", "1 suggested"]
+    assert not tagged.suggestions.exists()
+
+
+def test_asking_again_changes_nothing() -> None:
+    model = saved_model()
+    movie = seen(model, 0.9, 0.8, 0.1)
+    ask(model, movie)
+    before = list(Suggestion.objects.order_by("pk").values())
+    assert ask(model, movie) == {movie.pk: 2}
+    assert list(Suggestion.objects.order_by("pk").values()) == before
+
+
+def test_a_genre_the_movie_has_is_not_suggested() -> None:
+    model = saved_model()
+    movie = seen(model, 0.9, 0.8, 0.1, genres=["Drama"])
+    ask(model, movie)
+    assert list(pending(movie)) == ["Comedy"]
+
+
+def test_a_movie_whose_genres_a_person_set_is_left_alone() -> None:
+    model = saved_model()
+    movie = seen(model, 0.9, 0.9, 0.9)
+    reviewing.set_genres(movie, [], UserFactory())
+    assert ask(model, movie) == {movie.pk: 0}
+    assert not movie.suggestions.exists()
+
+
+def test_a_later_model_supersedes_what_is_pending_even_when_it_abstains() -> None:
+    first = saved_model()
+    movie, other = seen(first, 0.9, 0.9, 0.1), seen(first, 0.9, 0.1, 0.1)
+    ask(first, movie, other)
+    later = saved_model(first.extractor, thresholds=(0.95, 0.3, 0.3), state=GenreModel.State.CANDIDATE)
+    ask(later, movie, other)
+    assert list(pending(movie)) == ["Drama"]
+    assert movie.suggestions.get(state=State.PENDING).model == later
+    assert pending(other) == {}
+    assert other.suggestions.get().state == State.SUPERSEDED
+
+
+def test_a_rejected_pair_stays_rejected_for_later_models() -> None:
+    first = saved_model()
+    movie = seen(first, 0.9, 0.9, 0.1)
+    ask(first, movie)
+    reviewing.reject(movie.suggestions.filter(genre__name="Comedy"), UserFactory())
+    ask(first, movie)
+    later = saved_model(first.extractor, state=GenreModel.State.CANDIDATE)
+    ask(later, movie)
+    assert list(pending(movie)) == ["Drama"]
+    assert (
+        movie.suggestions.filter(genre__name="Comedy").values_list("state", flat=True).get() == State.REJECTED
+    )
+
+
+def test_a_rejected_pair_is_asked_again_by_a_later_model_once_the_poster_changed() -> None:
+    first = saved_model()
+    movie = seen(first, 0.9, 0.1, 0.1)
+    ask(first, movie)
+    reviewing.reject(movie.suggestions.all(), UserFactory())
+    poster = PosterFactory(movie=movie, is_primary=False)
+    look(first, poster, 0.9, 0.1, 0.1)
+    make_primary(poster)
+    later = saved_model(first.extractor, state=GenreModel.State.CANDIDATE)
+    ask(later, movie)
+    assert list(pending(movie)) == ["Comedy"]
+    assert movie.suggestions.get(state=State.PENDING).poster == poster
+
+
+def test_a_rejection_concerns_its_own_movie_only() -> None:
+    model = saved_model()
+    one, other = seen(model, 0.9, 0.1, 0.1), seen(model, 0.9, 0.1, 0.1)
+    ask(model, one, other)
+    reviewing.reject(one.suggestions.all(), UserFactory())
+    ask(model, one, other)
+    assert pending(one) == {}
+    assert list(pending(other)) == ["Comedy"]
+
+
+def test_an_accepted_suggestion_is_not_made_again() -> None:
+    model = saved_model()
+    movie = seen(model, 0.9, 0.1, 0.1)
+    ask(model, movie)
+    reviewing.accept(movie.suggestions.all(), UserFactory())
+    assert ask(model, movie) == {movie.pk: 0}
+    assert movie.suggestions.get().state == State.ACCEPTED
+
+
+def test_a_new_poster_is_scored_anew_by_the_same_model() -> None:
+    model = saved_model()
+    movie = seen(model, 0.9, 0.1, 0.1)
+    ask(model, movie)
+    poster = PosterFactory(movie=movie, is_primary=False)
+    look(model, poster, 0.7, 0.1, 0.9)
+    make_primary(poster)
+    ask(model, movie)
+    assert pending(movie) == pytest.approx({"Comedy": 0.7, "Horror": 0.9}, abs=0.011)
+    assert {row.poster for row in movie.suggestions.all()} == {poster}
+
+
+def test_a_poster_without_an_embedding_fails_its_item_only() -> None:
+    model = saved_model()
+    kept, lost = seen(model, 0.9, 0.1, 0.1), seen(model, 0.9, 0.1, 0.1)
+    run = runs.start("label", queue=False)
+    lost.primary_poster.embeddings.all().delete()
+    run = worked_off(run)
+    assert (run.done, run.failed) == (1, 1)
+    assert "embed its poster first" in run.items.get(state="failed").error
+    assert list(pending(kept)) == ["Comedy"]
+
+
+def test_genres_of_another_script_keep_their_own_scores() -> None:
+    model = saved_model(genres=("Драма", "Комедия", "War"))
+    movie = seen(model, 0.1, 0.9, 0.8)
+    ask(model, movie)
+    assert pending(movie) == pytest.approx({"Комедия": 0.9, "War": 0.8}, abs=0.011)
+
+
+def test_a_damaged_model_fails_the_items_with_a_sentence() -> None:
+    model = saved_model()
+    seen(model, 0.9, 0.1, 0.1)
+    run = runs.start("label", queue=False)
+    (Path(settings.MODELS_DIR) / model.weights_file).write_bytes(b"PK")
+    run = worked_off(run)
+    assert run.state == Run.State.FAILED
+    error = run.items.get().error
+    assert error.startswith("The genre model cannot be used: ")
+    assert "Train the genres again" in error
+
+
+def test_a_model_that_is_gone_fails_the_items_with_a_sentence() -> None:
+    model = saved_model()
+    seen(model, 0.9, 0.1, 0.1)
+    run = runs.start("label", queue=False)
+    model.delete()
+    assert "ask for suggestions anew" in worked_off(run).items.get().error
+
+
+def test_models_are_told_apart_by_what_their_files_hold() -> None:
+    assert labelling.load(saved_model()).genres == GENRES
