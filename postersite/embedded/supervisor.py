@@ -20,6 +20,7 @@ DEATHS_WITHIN_S = 60.0
 LONGEST_PAUSE_S = 15.0
 READY_WITHIN_S = 30.0
 INSISTING_S = 2.0
+OUTPUT = 1
 
 
 def to_terminal(line: str) -> None:
@@ -69,6 +70,7 @@ class Supervisor:
         self._due: dict[str, float] = {}
         self._failure: str | None = None
         self._ending = False
+        self._terminal = os.isatty(OUTPUT)
 
     def run(self) -> int:
         """Runs until a stop signal or ``is_over()`` (status 0), or until a part cannot be kept alive (1)."""
@@ -135,6 +137,10 @@ class Supervisor:
                     os.read(wake, 512)
                 except BlockingIOError:
                     continue
+        if self._terminal and not os.isatty(OUTPUT):
+            # A closed terminal tells only the leader of its session, and `make` as that leader tells nobody.
+            self._terminal = False
+            self._asked.append(signal.SIGHUP)
         now = time.monotonic()
         for child in self.children:
             if child.process is None:

@@ -173,18 +173,34 @@ def test_a_part_does_not_take_the_terminals_signals(play: Play) -> None:
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGHUP} == set()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    script = f"""
+SCRIPT = """
+import sys
 from pathlib import Path
 from postersite.embedded.child import Program
 from postersite.embedded.supervisor import Supervisor
-Supervisor([Program("web", ["sleep", "63"], 0, 1)], logs=Path({str(tmp_path)!r}), mark="{MARK}",
-           remember=lambda pids: print(*[pid for pid, _ in pids.values()], flush=True)).run()
+sys.exit(Supervisor([Program("web", ["sleep", "63"], 0, 1)], logs=Path(sys.argv[1]), mark=sys.argv[2],
+                    remember=lambda pids: print(*[pid for pid, _ in pids.values()], file=sys.stderr)).run())
 """
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout
-        child = int(parent.stdout.readline())
+
+
+def test_a_closed_terminal_ends_it_even_when_no_signal_comes(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), MARK]
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True) as running:
+        assert running.stderr
+        child = int(running.stderr.readline())
+        os.close(theirs)
+        os.close(ours)
+        assert running.wait(15) == 0
+    assert birth(child) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), MARK]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as parent:
+        assert parent.stderr
+        child = int(parent.stderr.readline())
         assert birth(child)
         parent.kill()
     deadline = time.monotonic() + 10
