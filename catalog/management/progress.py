@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -46,9 +47,20 @@ class RunBar:
 
 
 def work_off(run: Run, say: Callable[[str], object]) -> None:
-    """Do a run in this process with a bar, then say what became of it. Raises CommandError if it failed."""
-    with RunBar(run) as bar:
-        run = inline.work_off(run, bar.show)
+    """Do a run in this process with a bar, then say what became of it.
+
+    Raises CommandError if it failed, or was interrupted (Ctrl-C): then it is cancelled, or a worker that
+    starts later would take it up unasked.
+    """
+    try:
+        with RunBar(run) as bar:
+            run = inline.work_off(run, bar.show)
+    except KeyboardInterrupt as interrupted:
+        with suppress(runs.RunError):
+            runs.cancel(run)
+        raise CommandError(
+            "Interrupted. What was done stays; run the command again for the rest.", returncode=130
+        ) from interrupted
     tell(run, say)
 
 

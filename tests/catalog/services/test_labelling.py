@@ -75,11 +75,9 @@ def test_below_every_threshold_the_model_abstains() -> None:
 
 def test_a_run_counts_what_it_suggested() -> None:
     model = saved_model()
-    movies = [
-        seen(model, 0.9, 0.9, 0.1),
-        seen(model, 0.1, 0.1, 0.9),
-        seen(model, 0.9, 0.1, 0.1, genres=["War"]),
-    ]
+    seen(model, 0.9, 0.9, 0.1)
+    seen(model, 0.1, 0.1, 0.9)
+    tagged = seen(model, 0.9, 0.1, 0.1, genres=["War"])
     run = worked_off(runs.start("label", queue=False))
     assert (run.total, run.done, run.failed) == (2, 2, 0)
     assert [item.note for item in run.items.order_by("pk")] == ["2 suggested", "1 suggested"]

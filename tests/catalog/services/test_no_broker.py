@@ -10,7 +10,7 @@ import pytest
 from catalog.models import Run
 from catalog.services import runs
 from catalog.services.sweeping import sweep
-from tests.catalog.services.conftest import queueing_at
+from tests.catalog.queueing import queueing_at
 from tests.factories import MovieFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""What tests of the services share: no weights from outside, and a real broker for those that queue."""
+"""What tests of the catalogue share: no weights from outside, and a real broker for those that queue."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from postersite.celery import app
 from postersite.embedded.broker import running_broker
+from tests.catalog.queueing import queueing_at
 
 
 @pytest.fixture(autouse=True)
@@ -32,23 +32,3 @@ def broker(broker_url: str, settings: Any) -> Iterator[Redis]:
     with Redis.from_url(broker_url) as client, queueing_at(broker_url.replace("unix:", "redis+socket:")):
         client.flushall()
         yield client
-
-
-class queueing_at:
-    """While the block runs, tasks are queued on the broker at `url`."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._before = app.conf.broker_url
-
-    def __enter__(self) -> None:
-        self._point_at(self._url)
-
-    def __exit__(self, *_: object) -> None:
-        self._point_at(self._before)
-
-    @staticmethod
-    def _point_at(url: str) -> None:
-        app.conf.broker_url = url
-        # Connections kept open still lead to the broker before.
-        app._after_fork()

@@ -1,0 +1,152 @@
+"""`scrape_posters`, `embed_posters`, `train_genres`, `label_untagged`: work done here, or left to workers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from redis import Redis
+
+from catalog.models import Embedding, GenreModel, Poster, Run
+from catalog.services import claims, embedding, inline
+from catalog.services.posters import store_poster
+from tests.catalog.services.films import film, known
+from tests.catalog.services.genre_heads import saved_model, vector_for
+from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, tiny_jpeg
+from tests.replica.faults import FaultySite, not_found, too_many
+
+pytestmark = pytest.mark.django_db
+
+
+def said(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
+    with FaultySite([film(number) for number in range(6)]) as site:
+        settings.REPLICA_URL = site.url
+        settings.POSTER_SOURCES = ["tmdb_page"]
+        settings.REQUESTS_PER_SECOND = 1000.0
+        yield site
+
+
+def test_posters_are_fetched_here(site: FaultySite) -> None:
+    for shown in site.movies:
+        known(shown)
+    assert said("scrape_posters") == f"{Run.objects.get()}: 6 done, 0 failed.\n"
+    assert Poster.objects.count() == 6
+    assert "Nothing to do" in said("scrape_posters")
+
+
+def test_what_failed_is_told_and_the_rest_counts(site: FaultySite) -> None:
+    for shown in site.movies:
+        known(shown)
+    site.spoil(f"/movie/{site.movies[2].tmdb_id}", not_found())
+    out = said("scrape_posters")
+    assert "  No poster for Film 2 (1952). tmdb_page: " in out
+    assert "5 done, 1 failed." in out
+
+
+def test_when_everything_failed_the_command_fails(site: FaultySite) -> None:
+    known(site.movies[0])
+    site.spoil("/movie/", not_found())
+    with pytest.raises(CommandError, match="0 done, 1 failed"):
+        said("scrape_posters")
+
+
+def test_a_site_that_asks_to_wait_is_waited_for(site: FaultySite) -> None:
+    for shown in site.movies:
+        known(shown)
+    site.spoil("/movie/", too_many("1"), times=1)
+    assert "6 done, 0 failed." in said("scrape_posters")
+
+
+def test_posters_are_embedded_here_by_the_extractors_asked_for() -> None:
+    for number in range(3):
+        store_poster(MovieFactory(), tiny_jpeg(number), source="upload")
+    assert "3 done, 0 failed." in said("embed_posters", "--extractor", "pixels:16x24")
+    assert {row.extractor.spec for row in Embedding.objects.select_related("extractor")} == {"pixels:16x24"}
+    assert "3 done, 0 failed." in said("embed_posters")
+    assert Embedding.objects.count() == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["embed_posters", "--extractor", "retina"], "There is no extractor 'retina'"),
+        (["embed_posters", "--extractor", "mobilenet_v2"], "fetch_weights mobilenet_v2"),
+        (["label_untagged"], "No genre model is active"),
+        (["train_genres"], "fetch and embed posters first"),
+        (["train_genres", "--epochs", "0"], "epochs must be a whole number"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(arguments: list[str], says: str) -> None:
+    if "--epochs" in arguments:
+        for _ in range(12):
+            EmbeddingFactory(poster=PosterFactory(movie=MovieFactory(genres=["Drama"])))
+    else:
+        PosterFactory()
+    with pytest.raises(CommandError, match=says):
+        said(*arguments)
+
+
+def test_suggestions_are_made_here() -> None:
+    model = saved_model()
+    poster = PosterFactory()
+    EmbeddingFactory(poster=poster, extractor=model.extractor, values=vector_for(0.9, 0.8, 0.1))
+    assert "1 done, 0 failed." in said("label_untagged")
+    assert poster.movie.suggestions.count() == 2
+
+
+@pytest.mark.parametrize("command", ["scrape_posters", "embed_posters", "train_genres", "label_untagged"])
+def test_work_can_be_left_to_the_workers(command: str) -> None:
+    model = saved_model(state=GenreModel.State.ACTIVE)
+    EmbeddingFactory(extractor=model.extractor)
+    MovieFactory()
+    out = said(command, "--queue")
+    run = Run.objects.get()
+    assert f"{run} is queued: {run.total} to do." in out
+    assert run.get_absolute_url() in out
+    assert (run.state, run.done) == (Run.State.QUEUED, 0)
+
+
+def test_an_interrupted_command_leaves_no_run_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        store_poster(MovieFactory(), tiny_jpeg(number), source="upload")
+
+    def one_then_ctrl_c(items: Any) -> None:
+        embedding.embed_items(items[:1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(inline._WORK, Run.Kind.EMBED, one_then_ctrl_c)
+    with pytest.raises(CommandError, match="run the command again for the rest") as caught:
+        said("embed_posters")
+    assert caught.value.returncode == 130
+    run = Run.objects.get()
+    assert (run.state, run.done) == (Run.State.CANCELLED, 1)
+    assert sorted(run.items.values_list("state", flat=True)) == ["cancelled", "done"]
+
+
+def test_a_run_is_shared_with_a_worker_that_holds_a_part_of_it() -> None:
+    from catalog.services import runs
+
+    posters = [store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(40)]
+    run = runs.start("embed", queue=False)
+    held = claims.claim(run.pk)
+    seen = []
+
+    def worker_finishes(shown: Run) -> None:
+        seen.append(shown.done)
+        if shown.done < len(posters):
+            for item in held:
+                claims.finish(item)
+
+    assert len(held) < len(posters)
+    assert inline.work_off(run, worker_finishes).done == len(posters)
+    assert seen[0] == len(posters) - len(held)

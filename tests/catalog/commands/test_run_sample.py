@@ -1,0 +1,60 @@
+"""`manage.py run_sample`: the catalogue is imported and its runs started once; without workers it says so."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalog.management.commands import run_sample
+from catalog.models import Movie, Run
+from catalog.sample.films import sample_films
+from catalog.services import runs
+from tests.factories import RunFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_sample, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(run_sample, "SECONDS_BETWEEN_LOOKS", 0.01)
+
+
+def started() -> str:
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="No worker has taken up"):
+        call_command("run_sample", stdout=out)
+    return out.getvalue()
+
+
+def test_every_film_is_imported_and_its_poster_asked_for() -> None:
+    films = len(sample_films())
+    assert f"Sample catalogue: {films} created, 0 changed, 0 unchanged, 0 rejected." in started()
+    run = runs.live_runs().get()
+    assert (run.kind, run.total, run.followed_by) == ("scrape", films, ["embed", "train", "label"])
+    assert Movie.objects.exclude(franchise="").exists()
+    assert 0.2 < Movie.objects.untagged().count() / films < 0.3
+    assert not Movie.objects.filter(overview="").exists()
+
+
+def test_starting_again_takes_up_the_run_that_is_unfinished() -> None:
+    started()
+    RunFactory(kind="import", state=Run.State.RUNNING)
+    before = set(runs.live_runs().exclude(kind="import"))
+    assert " 0 created" in started()
+    assert set(runs.live_runs().exclude(kind="import")) == before
+
+
+def test_a_run_that_failed_ends_the_command_with_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    RunFactory(kind="scrape", state=Run.State.QUEUED, total=1)
+    monkeypatch.setattr(run_sample, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(run_sample.time, "sleep", lambda _: fail_all())
+    with pytest.raises(CommandError, match="The site is down"):
+        call_command("run_sample", stdout=io.StringIO())
+
+
+def fail_all() -> None:
+    live = Run.objects.filter(state=Run.State.QUEUED)
+    live.update(state=Run.State.FAILED, failed=1, message="The site is down.")
