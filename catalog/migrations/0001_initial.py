@@ -174,7 +174,6 @@ class Migration(migrations.Migration):
                 ('error', models.TextField(blank=True)),
                 ('note', models.CharField(blank=True, help_text='what was done, when it is worth saying', max_length=300)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField(blank=True, null=True)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
                 ('claim', models.UUIDField(blank=True, null=True)),
                 ('claimed_by', models.CharField(blank=True, max_length=120)),
@@ -323,7 +322,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='suggestion',
-            constraint=models.UniqueConstraint(fields=('movie', 'genre', 'model'), name='one_suggestion_per_movie_genre_and_model'),
+            constraint=models.UniqueConstraint(fields=('movie', 'genre', 'model', 'poster_sha256'), name='one_suggestion_per_movie_genre_model_and_poster'),
         ),
         migrations.AddConstraint(
             model_name='suggestion',

@@ -129,7 +129,6 @@ class RunItem(models.Model):
     note = models.CharField(max_length=300, blank=True, help_text="what was done, when it is worth saying")
     # Not before this moment: a site asked us to wait.
     not_before = models.DateTimeField(null=True, blank=True)
-    queued_at = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     # Which claim holds the item: a worker whose claim was taken over can no longer finish it.
     claim = models.UUIDField(null=True, blank=True)

@@ -40,7 +40,8 @@ class Suggestion(models.Model):
         indexes = [models.Index(fields=["state", "movie"])]
         constraints = [
             models.UniqueConstraint(
-                fields=["movie", "genre", "model"], name="one_suggestion_per_movie_genre_and_model"
+                fields=["movie", "genre", "model", "poster_sha256"],
+                name="one_suggestion_per_movie_genre_model_and_poster",
             ),
             models.UniqueConstraint(
                 fields=["movie", "genre"],

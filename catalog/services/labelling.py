@@ -78,7 +78,7 @@ def _store(
                 state=Suggestion.State.REJECTED, poster_sha256=poster.sha256
             ).values_list("genre_id", flat=True)
         )
-        # A model that was asked before about another poster of this movie answers anew, undecided rows only.
+        # What an earlier model, or this one about another poster, suggested gives way; decided rows stay.
         movie.suggestions.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
         count = 0
         for index in np.flatnonzero(above).tolist():
@@ -87,13 +87,12 @@ def _store(
                 continue
             values = {
                 "poster": poster,
-                "poster_sha256": poster.sha256,
                 "score": float(scores[index]),
                 "threshold": float(model.thresholds[index]),
                 "state": Suggestion.State.PENDING,
             }
             made, fresh = Suggestion.objects.get_or_create(
-                movie=movie, genre=genre, model=model, defaults=values
+                movie=movie, genre=genre, model=model, poster_sha256=poster.sha256, defaults=values
             )
             if not fresh and made.state == Suggestion.State.SUPERSEDED:
                 Suggestion.objects.filter(pk=made.pk).update(**values)

@@ -134,7 +134,8 @@ def test_a_rejected_pair_stays_rejected_for_later_models() -> None:
     )
 
 
-def test_a_rejected_pair_is_asked_again_by_a_later_model_once_the_poster_changed() -> None:
+@pytest.mark.parametrize("by_a_later_model", [True, False])
+def test_a_rejected_pair_is_asked_again_once_the_poster_changed(by_a_later_model: bool) -> None:
     first = saved_model()
     movie = seen(first, 0.9, 0.1, 0.1)
     ask(first, movie)
@@ -142,10 +143,11 @@ def test_a_rejected_pair_is_asked_again_by_a_later_model_once_the_poster_changed
     poster = PosterFactory(movie=movie, is_primary=False)
     look(first, poster, 0.9, 0.1, 0.1)
     make_primary(poster)
-    later = saved_model(first.extractor, state=GenreModel.State.CANDIDATE)
-    ask(later, movie)
+    asked = saved_model(first.extractor, state=GenreModel.State.CANDIDATE) if by_a_later_model else first
+    ask(asked, movie)
     assert list(pending(movie)) == ["Comedy"]
     assert movie.suggestions.get(state=State.PENDING).poster == poster
+    assert movie.suggestions.filter(state=State.REJECTED).count() == 1
 
 
 def test_a_rejection_concerns_its_own_movie_only() -> None:
@@ -176,7 +178,7 @@ def test_a_new_poster_is_scored_anew_by_the_same_model() -> None:
     make_primary(poster)
     ask(model, movie)
     assert pending(movie) == pytest.approx({"Comedy": 0.7, "Horror": 0.9}, abs=0.011)
-    assert {row.poster for row in movie.suggestions.all()} == {poster}
+    assert {row.poster for row in movie.suggestions.filter(state=State.PENDING)} == {poster}
 
 
 def test_a_poster_without_an_embedding_fails_its_item_only() -> None:
