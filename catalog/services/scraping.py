@@ -112,7 +112,7 @@ def _from_source(movie: Movie, name: str) -> Poster:
                 source=source.name,
                 source_url=url,
                 page_url=page_url,
-                attribution=source.attribution,
+                attribution=attribution(source),
                 etag=picture.etag or "",
                 last_modified=picture.last_modified or "",
             )
@@ -147,6 +147,13 @@ def _client(policy: FetchPolicy, redis_url: str) -> PoliteClient:
             # The site is not up, so there are no workers to share the pacing with: a command works alone.
             return polite_client(policy)
     return polite_client(policy, memory)
+
+
+def attribution(source: PosterSource) -> str:
+    """What is shown with a poster; a replica's pictures are not the site's whose form it has."""
+    if settings.REPLICA_URL:
+        return "Served by a replica site in place of the real one."
+    return source.attribution
 
 
 def user_agent() -> str:

@@ -59,7 +59,7 @@ def test_a_page_and_its_picture_make_a_poster(site: FaultySite, movie: Movie) ->
     assert poster.is_primary
     assert poster.page_url == f"{site.url}/movie/{movie.tmdb_id}"
     assert poster.source_url.startswith(f"{site.url}/t/p/")
-    assert "The Movie Database" in poster.attribution
+    assert "replica" in poster.attribution and "Movie Database" not in poster.attribution
     assert poster.etag and poster.last_modified
 
 

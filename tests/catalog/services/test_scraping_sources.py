@@ -10,7 +10,8 @@ from redis import Redis
 
 from catalog.models import Movie
 from catalog.services.posters import make_primary, store_poster
-from catalog.services.scraping import NoPoster, NotNow, scrape_movie, user_agent
+from catalog.services.scraping import NoPoster, NotNow, attribution, scrape_movie, user_agent
+from catalog.sources.poster_sources import POSTER_SOURCES
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import Fault, FaultySite, html_instead, not_found, status, too_many
@@ -43,7 +44,7 @@ def test_the_second_source_helps_where_the_first_does_not(
 ) -> None:
     site.spoil("/movie/", fault)
     poster = scrape_movie(movie)
-    assert (poster.source, poster.attribution) == ("imdb_page", "Poster from IMDb.")
+    assert poster.source == "imdb_page"
 
 
 def test_a_wait_that_one_source_asks_for_is_kept_when_the_other_has_nothing(
@@ -143,3 +144,8 @@ def test_requests_name_the_project_and_its_contact(settings: Any) -> None:
     settings.CONTACT = "films@example.org"
     assert user_agent().startswith("Postersite/")
     assert "films@example.org" in user_agent()
+
+
+def test_a_poster_of_the_real_site_is_attributed_to_it(settings: Any) -> None:
+    settings.REPLICA_URL = ""
+    assert attribution(POSTER_SOURCES["tmdb_page"]) == POSTER_SOURCES["tmdb_page"].attribution
