@@ -65,7 +65,7 @@ def test_it_is_mapped_not_read_into_memory(extractor: Extractor, movies: list[Mo
     loaded = list(similarity._loaded.values())[-1]
     assert loaded.stamp.rows == 4
     assert isinstance(loaded.vectors, np.memmap)
-    assert loaded.vectors.dtype == np.float16
+    assert loaded.vectors.dtype == np.float32
 
 
 def test_nothing_but_the_finished_files_is_left(
