@@ -113,6 +113,11 @@ def readable(query: Path) -> None:
         raise CannotCompare(f"{query} cannot be compared: {error}") from error
 
 
+def exact_name(spec: str) -> str:
+    """The spec with the layer that its weights allow, as a figure should show it."""
+    return embedding.load(spec).name
+
+
 def default_specs() -> Sequence[str]:
     """Raw pixels first, as in the article, then whatever else the site sees with."""
     return ["pixels", *(spec for spec in embedding.wanted_specs() if spec != "pixels")]

@@ -43,9 +43,10 @@ class Command(BaseCommand):
             for spec in options["extractor"] or comparing.default_specs():
                 with tqdm(total=len(images.paths), desc=f"{spec:<24}", unit="", disable=None) as bar:
                     found = comparing.nearest(images, query, spec, partial(_show, bar))
-                rows[spec] = [(near.path, near.distance, near.label) for near in found]
+                name = comparing.exact_name(spec)
+                rows[name] = [(near.path, near.distance, near.label) for near in found]
                 listed = ", ".join(f"{near.path.name} {near.distance:.3f}" for near in found)
-                self.stdout.write(f"{spec}: {listed}")
+                self.stdout.write(f"{name}: {listed}")
             lookalike_figure(query, rows, options["output"])
         except (*UNUSABLE, OSError) as error:
             raise CommandError(str(error)) from error
