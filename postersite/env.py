@@ -25,7 +25,8 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 def var_dir() -> Path:
     """Folder for everything the site writes: database, posters, indexes, models, logs."""
-    return Path(env.str("POSTERSITE_VAR", default=str(BASE_DIR / "var"))).resolve()
+    # Set but empty means "not set": the site must never settle in whatever folder it was started from.
+    return Path(env.str("POSTERSITE_VAR", default="") or BASE_DIR / "var").resolve()
 
 
 def socket_path(var: Path) -> Path:

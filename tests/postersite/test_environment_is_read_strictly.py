@@ -82,3 +82,13 @@ def test_another_database_is_a_sentence(monkeypatch: pytest.MonkeyPatch, text: s
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must look like postgres://") as raised:
         env.database("sqlite:////srv/films/db.sqlite3")
     assert "secret" not in str(raised.value)
+
+
+def test_an_empty_data_folder_means_the_one_of_the_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POSTERSITE_VAR", "")
+    assert env.var_dir() == env.BASE_DIR / "var"
+    monkeypatch.setenv("POSTERSITE_VAR", "here")
+    assert env.var_dir() == tmp_path / "here"
