@@ -145,6 +145,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
     "socket_keepalive": not EMBEDDED_BROKER,
     "socket_connect_timeout": 5,
+    # A broker that accepts connections and never answers must not hold a page for ever.
+    "socket_timeout": 15,
 }
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True

@@ -83,8 +83,8 @@ class TrainingConfig:
 RECIPES = {
     "recipe-genres": TrainingConfig(),
     # A small catalogue gives Adam only a few steps an epoch: they must be larger, on comparable features.
-    "sample": TrainingConfig(
-        name="sample",
+    "compact": TrainingConfig(
+        name="compact",
         hidden=128,
         learning_rate=2e-3,
         epochs=60,

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from catalog.management.progress import start_and_work
+from catalog.services.training import DEFAULT_RECIPE
 from ml.genres.recipes import RECIPES
 
 
@@ -19,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
-        parser.add_argument("--recipe", choices=sorted(RECIPES), help="default: by the number of posters")
+        parser.add_argument(
+            "--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE, help="default: %(default)s"
+        )
         parser.add_argument(
             "--extractor", metavar="SPEC", help="features to learn from (default: the site's)"
         )

@@ -43,10 +43,10 @@ def test_a_retry_of_suggestions_asks_the_model_that_is_active_now() -> None:
 
 
 def test_a_retry_of_training_has_its_one_item() -> None:
-    run = RunFactory(kind="train", state=Run.State.FAILED, params={"recipe": "sample"})
+    run = RunFactory(kind="train", state=Run.State.FAILED, params={"recipe": "compact"})
     RunItem.objects.create(run=run, state=RunItem.State.FAILED)
     again = runs.retry_failed(run)
-    assert (again.total, again.params) == (1, {"recipe": "sample"})
+    assert (again.total, again.params) == (1, {"recipe": "compact"})
 
 
 def test_a_retry_of_a_failed_run_goes_on_with_what_was_to_follow() -> None:

@@ -94,9 +94,9 @@ def test_a_suggestion_run_takes_untagged_movies_with_an_embedding_of_the_active_
 
 
 def test_a_training_run_has_one_item_without_a_subject() -> None:
-    run = runs.start("train", params={"recipe": "sample"})
+    run = runs.start("train", params={"recipe": "compact"})
     item = run.items.get()
-    assert (item.movie_id, item.poster_id, run.total, run.params["recipe"]) == (None, None, 1, "sample")
+    assert (item.movie_id, item.poster_id, run.total, run.params["recipe"]) == (None, None, 1, "compact")
 
 
 @pytest.mark.parametrize("kind", ["scrape", "embed", "label"])

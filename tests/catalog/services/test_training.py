@@ -19,7 +19,7 @@ from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, Po
 
 pytestmark = pytest.mark.django_db
 
-QUICK = {"recipe": "sample", "config": {"epochs": 3, "hidden": 8, "resamples": 20}}
+QUICK = {"recipe": "compact", "config": {"epochs": 3, "hidden": 8, "resamples": 20}}
 
 
 def labelled(count: int, extractor: Extractor | None = None) -> Extractor:
@@ -44,7 +44,7 @@ def test_a_training_makes_a_model_with_its_files_and_puts_the_first_one_to_use()
     run = worked_off(runs.start("train", params=QUICK, queue=False))
     model = GenreModel.objects.get()
     assert (run.state, run.done, run.message) == (Run.State.DONE, 1, f"Made {model}.")
-    assert (model.run, model.version, model.recipe, model.extractor) == (run, 1, "sample", extractor)
+    assert (model.run, model.version, model.recipe, model.extractor) == (run, 1, "compact", extractor)
     assert (model.state, model.promoted_at is not None) == (GenreModel.State.ACTIVE, True)
     assert (model.genres, model.thresholds) == (["Comedy", "Drama"], [0.6, 0.6])
     assert model.config["epochs"] == model.metrics["epochs_run"] == 3
@@ -136,11 +136,6 @@ def test_a_process_that_fails_is_told_in_a_sentence_without_its_folder(
     told = training._why(code, said.replace("train.npz", str(tmp_path / "train.npz")), tmp_path)
     assert told.startswith(why)
     assert str(tmp_path) not in told
-
-
-def test_a_small_catalogue_is_trained_by_the_recipe_for_small_ones() -> None:
-    assert training.recipe_for(training.ENOUGH_FOR_THE_RECIPE) == "recipe-genres"
-    assert training.recipe_for(training.ENOUGH_FOR_THE_RECIPE - 1) == "sample"
 
 
 def test_a_later_model_waits_for_a_person() -> None:

@@ -25,4 +25,4 @@ def make_weights(features: int = 6, hidden: int = 5, genres: int = 3, seed: int 
 
 def make_head(weights: HeadWeights | None = None) -> GenreHead:
     weights = weights or make_weights()
-    return GenreHead.with_threshold(weights, names(weights.dims[2]), extractor="made-up-1", recipe="sample")
+    return GenreHead.with_threshold(weights, names(weights.dims[2]), extractor="made-up-1", recipe="compact")

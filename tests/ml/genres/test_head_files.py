@@ -44,14 +44,14 @@ def test_a_saved_head_scores_the_same(saved):
     head, loaded = make_head(), load_head(saved)
     assert (loaded.scores(features) == head.scores(features)).all()
     assert (loaded.genres, loaded.thresholds) == (head.genres, head.thresholds)
-    assert (loaded.extractor, loaded.recipe) == ("made-up-1", "sample")
+    assert (loaded.extractor, loaded.recipe) == ("made-up-1", "compact")
 
 
 def test_save_returns_the_digest_that_load_asks_for(tmp_path):
     path = tmp_path / "head.npz"
     digest = make_head().save(path)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert load_head(path, sha256=digest).recipe == "sample"
+    assert load_head(path, sha256=digest).recipe == "compact"
 
 
 def test_saving_the_same_head_twice_gives_the_same_weights_file(tmp_path):

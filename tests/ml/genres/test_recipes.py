@@ -31,9 +31,9 @@ def test_recipes_go_through_json_unchanged_under_their_own_name(name):
 
 
 def test_a_name_gives_the_rest():
-    config = config_from({"name": "sample", "epochs": 3})
+    config = config_from({"name": "compact", "epochs": 3})
     assert config.epochs == 3
-    assert config.hidden == RECIPES["sample"].hidden
+    assert config.hidden == RECIPES["compact"].hidden
 
 
 @pytest.mark.parametrize(

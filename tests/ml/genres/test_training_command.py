@@ -25,7 +25,7 @@ def inputs(tmp_path):
 
 
 def configure(folder, **settings):
-    (folder / "config.json").write_text(json.dumps({"name": "sample", "resamples": 50} | settings))
+    (folder / "config.json").write_text(json.dumps({"name": "compact", "resamples": 50} | settings))
     return [
         f"--data={folder / 'train.npz'}", f"--config={folder / 'config.json'}", f"--out={folder / 'out'}"
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from ml.genres.splitting import split
 from ml.genres.training import TrainingDataError, train, train_on
 from tests.ml.genres.catalogues import informative, names, overflowing, shuffled
 
-QUICK = replace(RECIPES["sample"], epochs=25, patience=8, resamples=300)
+QUICK = replace(RECIPES["compact"], epochs=25, patience=8, resamples=300)
 
 
 @pytest.fixture(scope="module")
@@ -147,5 +147,5 @@ def test_a_loss_that_is_no_number_says_what_to_change():
 
 def test_the_head_carries_what_its_scores_depend_on(trained):
     assert trained.head.extractor == trained.metrics["extractor"] == "made-up-1"
-    assert trained.head.recipe == "sample"
+    assert trained.head.recipe == "compact"
     assert trained.head.thresholds == (0.6,) * 6
