@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.models import Poster
-from catalog.services.posters import make_primary
+from catalog.services.posters import make_primary, remove
 
 from .thumbnail import PREVIEW_HEIGHT, thumbnail
 
@@ -44,6 +44,12 @@ class PosterAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # a poster is uploaded on its movie's page, where it is checked
+
+    def delete_model(self, request: HttpRequest, obj: Poster) -> None:
+        remove([obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:
+        remove(queryset.order_by("pk"))
 
     @admin.action(description="Show for its movie and keep (lock)", permissions=["change"])
     def choose(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -72,6 +74,17 @@ def make_primary(poster: Poster, *, locked: bool = True) -> None:
         Movie.objects.select_for_update().get(pk=poster.movie_id)
         _show(poster, locked=locked)
     poster.refresh_from_db()
+
+
+def remove(posters: Iterable[Poster]) -> None:
+    """Delete posters. A movie that showed one of them shows the newest that it still has."""
+    for poster in posters:
+        with transaction.atomic():
+            Movie.objects.select_for_update().get(pk=poster.movie_id)
+            poster.delete()
+            newest = Poster.objects.filter(movie=poster.movie_id).first()
+            if newest is not None and not newest.is_primary:
+                _show(newest, locked=newest.locked)
 
 
 def _show(poster: Poster, *, locked: bool) -> None:

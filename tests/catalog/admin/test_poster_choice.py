@@ -63,3 +63,30 @@ def test_the_number_of_queries_does_not_grow_with_the_list(admin_client, django_
         PosterFactory()
     with django_assert_max_num_queries(12):
         assert admin_client.get(reverse(LIST)).status_code == 200
+
+
+def test_when_the_shown_poster_is_deleted_the_newest_other_one_is_shown(admin_client):
+    movie = MovieFactory()
+    shown, older, newest = (PosterFactory(movie=movie) for _ in range(3))
+    address = reverse("admin:catalog_poster_delete", args=[shown.pk])
+    assert admin_client.post(address, {"post": "yes"}).status_code == 302
+    older.refresh_from_db(), newest.refresh_from_db()
+    assert (newest.is_primary, newest.locked, older.is_primary) == (True, False, False)
+
+
+def test_deleting_several_posters_leaves_each_movie_one_that_is_shown(admin_client):
+    movies = [MovieFactory(), MovieFactory()]
+    gone = [PosterFactory(movie=movie) for movie in movies] + [PosterFactory(movie=movies[0])]
+    kept = [PosterFactory(movie=movie) for movie in movies]
+    alone = PosterFactory()
+    data = {"action": "delete_selected", "_selected_action": [poster.pk for poster in (*gone, alone)]}
+    admin_client.post(reverse(LIST), {**data, "post": "yes"})
+    assert set(Poster.objects.filter(is_primary=True)) == set(Poster.objects.all()) == set(kept)
+
+
+def test_deleting_another_poster_changes_nothing_about_the_shown_one(admin_client):
+    movie = MovieFactory()
+    shown, other = PosterFactory(movie=movie, locked=True), PosterFactory(movie=movie)
+    admin_client.post(reverse("admin:catalog_poster_delete", args=[other.pk]), {"post": "yes"})
+    shown.refresh_from_db()
+    assert (shown.is_primary, shown.locked) == (True, True)
