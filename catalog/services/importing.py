@@ -21,7 +21,7 @@ from ml.images import ImageRejected, sha256_hex
 from .genre_names import genre_rows
 from .posters import store_poster
 
-# Few enough that a batch with pictures to decode stays far within the lease after which a run is given up.
+# Few enough that a batch stays far within the lease after which a run is given up.
 RECORDS_PER_TRANSACTION = 200
 MOST_REJECTIONS_KEPT = 200
 FACTS = ("title", "original_title", "year", "overview", "franchise", *EXTERNAL_IDS)
@@ -82,7 +82,7 @@ def import_titles(
     stream = iter(rows)
     try:
         while batch := list(islice(stream, RECORDS_PER_TRANSACTION)):
-            _import_batch(batch, report)
+            _import_batch(batch, run, report)
             if not _goes_on(run, report):
                 break
     except BaseException as error:
@@ -115,7 +115,7 @@ def _end(run: Run, state: str, message: str, report: ImportReport) -> None:
     run.refresh_from_db()
 
 
-def _import_batch(batch: list[TitleRecord | RejectedRow], report: ImportReport) -> None:
+def _import_batch(batch: list[TitleRecord | RejectedRow], run: Run, report: ImportReport) -> None:
     records = [row for row in batch if isinstance(row, TitleRecord)]
     for row in batch:
         if isinstance(row, RejectedRow):
@@ -128,6 +128,8 @@ def _import_batch(batch: list[TitleRecord | RejectedRow], report: ImportReport) 
     for record, movie in taken:
         if movie is not None and record.poster_path is not None:
             _import_poster(record, record.poster_path, movie, report)
+            # Large pictures take a second each: a batch of them must not look like an import that died.
+            _goes_on(run, report)
 
 
 def _known_movies(records: list[TitleRecord]) -> dict[tuple[str, object], Movie]:

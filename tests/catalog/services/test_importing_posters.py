@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import time_machine
+from django.db.models.signals import post_save
 
-from catalog.models import Movie, Poster
+from catalog.models import Movie, Poster, Run
 from catalog.services.importing import import_titles
 from catalog.services.posters import store_poster
+from catalog.services.sweeping import sweep
 from catalog.sources import folder
 from tests.factories import MovieFactory, tiny_jpeg
 
@@ -64,3 +69,21 @@ def test_a_refused_row_gives_no_movie_its_picture(pictures: Path) -> None:
     _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
     assert (report.rejections, report.posters) == (1, 0)
     assert not one.posters.exists() and not other.posters.exists()
+
+
+def test_a_run_moves_with_every_picture_so_that_slow_ones_are_not_taken_for_a_dead_import(
+    pictures: Path, settings: Any
+) -> None:
+    lease = timedelta(seconds=settings.CLAIM_LEASE_S)
+    with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC), tick=False) as clock:
+
+        def sweep_after_most_of_a_lease(**_: Any) -> None:
+            clock.shift(lease * 0.6)
+            sweep()
+
+        post_save.connect(sweep_after_most_of_a_lease, sender=Poster)
+        try:
+            run, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+        finally:
+            post_save.disconnect(sweep_after_most_of_a_lease, sender=Poster)
+    assert (run.state, report.posters) == (Run.State.DONE, 3)
