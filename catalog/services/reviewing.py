@@ -79,6 +79,8 @@ def _decide(suggestion: Suggestion, reviewer: AbstractBaseUser, *, accepted: boo
     state = Suggestion.State.ACCEPTED if accepted else Suggestion.State.REJECTED
     verdict = ReviewDecision.Verdict.ACCEPTED if accepted else ReviewDecision.Verdict.REJECTED
     with transaction.atomic():
+        # The movie first, as everywhere: a reviewer and a labelling task could lock each other out otherwise.
+        list(Movie.objects.select_for_update().filter(pk=suggestion.movie_id).values_list("pk"))
         # The conditional update is the decision: of two reviewers only one moves the row out of pending.
         moved = Suggestion.objects.filter(pk=suggestion.pk, state=PENDING).update(
             state=state, decided_at=timezone.now()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Genre, Movie, ReviewDecision, Suggestion
 from catalog.models.suggestion import AppendOnlyError
@@ -198,3 +199,11 @@ def test_what_decisions_rest_on_cannot_be_deleted(decision: ReviewDecision) -> N
     for row in (decision.movie, decision.reviewer, decision.genre):
         with pytest.raises(DatabaseError):
             row.delete()
+
+
+def test_a_decision_locks_the_movie_before_the_suggestion_as_labelling_does(reviewer: Any) -> None:
+    suggestion = suggested(MovieFactory(), "Drama")
+    with CaptureQueriesContext(connection) as asked:
+        reviewing.accept([suggestion], reviewer)
+    tables = [sql["sql"].split('"')[1] for sql in asked if "catalog_" in sql["sql"]]
+    assert tables[:2] == ["catalog_movie", "catalog_suggestion"]
