@@ -41,7 +41,10 @@ class WeightsFile:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, hexadecimal; remembered until the file's size or time of change differs."""
+        """SHA-256 of the content, hexadecimal; remembered until the file's size or time of change differs.
+
+        Raises WeightsUnavailable when it cannot be read.
+        """
         if not self.path.is_dir():
             return _file_digest(self.path)
         total = hashlib.sha256()
@@ -67,11 +70,17 @@ _digests: dict[tuple[str, int, int], str] = {}
 
 
 def _file_digest(path: Path) -> str:
-    facts = path.stat()
-    key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
-    if key not in _digests:
-        with path.open("rb") as file:
-            _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        facts = path.stat()
+        key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
+        if key not in _digests:
+            with path.open("rb") as file:
+                _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsUnavailable(
+            f"The weights {path} cannot be read: {error.strerror or error}. "
+            "Give this user read permission, or put them there anew."
+        ) from error
     return _digests[key]
 
 

@@ -172,6 +172,17 @@ class TestArrays:
         assert type(caught.value).__name__ in {"ValueError", "BadZipFile", "OSError"}
 
 
+class TestUnreadable:
+    """Weights that are there but cannot be read are unavailable, in a sentence: pages go on without them."""
+
+    def test_a_file_that_vanishes_after_it_was_found(self, folder):
+        put(folder, MOBILENET, b"weights")
+        found = require_weights("mobilenet_v2", folder)
+        found.path.unlink()
+        with pytest.raises(WeightsUnavailable, match=f"{MOBILENET} cannot be read: No such file"):
+            _ = found.digest
+
+
 class TestFetching:
     """Downloads happen only when asked for, and a failed one is a sentence."""
 
