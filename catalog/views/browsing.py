@@ -48,6 +48,8 @@ def in_genre(movies: QuerySet[Movie], slug: str) -> QuerySet[Movie]:
     """Those of one genre; `untagged` means those without any, and an empty slug all of them."""
     if slug == UNTAGGED:
         return movies.filter(movie_genres__isnull=True)
+    if "\0" in slug:
+        return movies.none()  # PostgreSQL takes no such text, not even to find nothing
     return movies.filter(movie_genres__genre__slug=slug) if slug else movies
 
 

@@ -7,6 +7,7 @@ from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.models import Movie
+from catalog.views.browsing import in_genre
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 
 from .reading import films, one, soup, texts
@@ -126,6 +127,11 @@ def test_an_unknown_genre_shows_nothing_rather_than_everything(client: Client) -
     MovieFactory(title="Something", genres=["Drama"])
     page = soup(client.get("/", {"genre": "no-such"}))
     assert films(page) == [] and "No film has this genre" in one(page, ".empty").get_text()
+
+
+def test_a_genre_that_postgresql_would_choke_on_is_not_looked_for(client: Client) -> None:
+    assert in_genre(Movie.objects.all(), "dra\0ma").query.is_empty()
+    assert "No film has this genre" in soup(client.get("/", {"genre": "dra\0ma"})).get_text()
 
 
 def test_the_number_of_queries_does_not_grow_with_the_wall(
