@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postersite.embedded import place
+from postersite.embedded import place, processes
 from postersite.embedded.processes import birth
 
 Sleeper = Callable[..., "subprocess.Popen[bytes]"]
@@ -76,5 +77,18 @@ def test_a_process_that_has_ended_has_no_birth(sleeper: Sleeper) -> None:
     assert birth(process.pid) == birth(process.pid) is not None
     process.kill()
     # Not waited for yet: a zombie is no living process.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert birth(process.pid) is None
+
+
+@pytest.mark.skipif(not Path("/bin/ps").exists(), reason="there is no /bin/ps to ask")
+def test_where_there_is_no_proc_ps_tells_births_apart(
+    sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    process = sleeper()
+    monkeypatch.setattr(processes, "PROC", tmp_path)
+    born = birth(process.pid)
+    assert born and re.search(r"\d\d:\d\d:\d\d \d{4}$", born)
+    process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert birth(process.pid) is None
