@@ -16,6 +16,7 @@ from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, Suggestion
 from catalog.services import reviewing
 
 from .person import person
+from .review_decision import numbers
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -69,7 +70,7 @@ def edit_view(
         messages.success(request, f"{movie}: saved with {names}.")
         return redirect(queue_address)
     if request.method == "POST":
-        ticked = {int(pk) for pk in request.POST.getlist("genres") if pk.isdecimal()}
+        ticked = numbers(request.POST.getlist("genres"))
     else:
         ticked = held.keys() | suggested.keys()
     context = {
