@@ -28,7 +28,10 @@ def birth(pid: int) -> str | None:
             return None
         return None if fields[0] in "ZX" else fields[19]
     answer = subprocess.run(  # noqa: S603
-        ["/bin/ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["/bin/ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     return None if not answer or answer.startswith("Z") else answer.partition(" ")[2].strip()
 
