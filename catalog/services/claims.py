@@ -26,6 +26,8 @@ MOST_ATTEMPTS = 3
 # A site that keeps asking us to wait is given up on after a day.
 LONGEST_POSTPONEMENT = timedelta(hours=24)
 LOST = "The worker that held this item died."
+# Where a run's params name the process of a command that works it off.
+WORKED_OFF_BY = "worked_off_by"
 ABANDONED = (
     f"Given up after {MOST_ATTEMPTS} attempts: the worker died each time. "
     "Look at its log for this item; a damaged poster or too little memory are the usual causes."
@@ -51,6 +53,22 @@ LANES = {
 def this_process() -> str:
     """Host, process id and start time of this process, as stored with a claim."""
     return f"{_this_host()}/{os.getpid()}/{birth(os.getpid())}"
+
+
+def keep_to_this_process(run: Run) -> None:
+    """Note on the run that this process works it off, so that the sweep queues no tasks for it."""
+    run.params = {**run.params, WORKED_OFF_BY: this_process()}
+    run.save(update_fields=["params"])
+
+
+def is_worked_off_elsewhere(run: Run) -> bool:
+    """Whether a command that still lives works the run off; on another host: whether it moved of late."""
+    holder = run.params.get(WORKED_OFF_BY)
+    if not holder or _is_gone(holder):
+        return False
+    lease = timedelta(seconds=settings.CLAIM_LEASE_S)
+    moved = run.moved_at or run.created_at
+    return holder.startswith(f"{_this_host()}/") or moved > timezone.now() - lease
 
 
 def claim(run_id: int) -> list[RunItem]:

@@ -20,7 +20,12 @@ _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
 
 
 def work_off(run: Run, on_progress: Callable[[Run], None] | None = None) -> Run:
-    """Do all that the run owes, beside any worker that does the same, until it is over; returns it fresh."""
+    """Do all that the run owes until it is over; returns it fresh.
+
+    While this process lives the sweep leaves the run to it: workers may have been started with other
+    settings (poster sources, weights) than the shell that a person called this from.
+    """
+    claims.keep_to_this_process(run)
     while True:
         claims.release_the_dead(run.pk)
         busy = claims.work(run.pk, _WORK[run.kind])

@@ -51,6 +51,6 @@ def _mend(run: Run) -> int:
     runs.settle(run.pk)
     run.refresh_from_db()
     still = run.moved_at is None or run.moved_at < now - timedelta(seconds=settings.SWEEP_EVERY_S)
-    if not (run.is_live and still and claims.is_owed(run.pk)):
+    if not (run.is_live and still and claims.is_owed(run.pk)) or claims.is_worked_off_elsewhere(run):
         return 0
     return runs.enqueue(run, expires_s=max(LEAST_EXPIRY_S, 2 * settings.SWEEP_EVERY_S))

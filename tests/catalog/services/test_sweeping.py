@@ -52,6 +52,43 @@ def test_a_run_that_moves_is_left_alone(broker: Redis, settings: Any) -> None:
         assert sweep() > 0
 
 
+def standing_still(run: Run, settings: Any, worked_off_by: str = "") -> Run:
+    Run.objects.filter(pk=run.pk).update(
+        moved_at=timezone.now() - timedelta(seconds=settings.SWEEP_EVERY_S + 1),
+        params={claims.WORKED_OFF_BY: worked_off_by} if worked_off_by else run.params,
+    )
+    run.refresh_from_db()
+    return run
+
+
+def test_a_run_that_a_command_works_off_is_left_to_it_until_it_dies(broker: Redis, settings: Any) -> None:
+    MovieFactory()
+    run = runs.start("scrape", queue=False)
+    claims.keep_to_this_process(run)
+    standing_still(run, settings)
+    assert sweep() == 0
+    standing_still(run, settings, worked_off_by=f"{claims.this_process()}0")
+    assert sweep() > 0
+
+
+def test_a_command_on_another_host_is_believed_for_the_length_of_a_lease(
+    broker: Redis, settings: Any
+) -> None:
+    MovieFactory()
+    standing_still(runs.start("scrape", queue=False), settings, worked_off_by="elsewhere/1/1")
+    assert sweep() == 0
+    with time_machine.travel(timezone.now() + timedelta(seconds=settings.CLAIM_LEASE_S + 1)):
+        assert sweep() > 0
+
+
+def test_a_retry_of_what_a_command_did_is_for_the_workers(broker: Redis, settings: Any) -> None:
+    item = RunItemFactory(run=RunFactory(state=Run.State.FAILED, total=1, failed=1), state="failed")
+    claims.keep_to_this_process(item.run)
+    again = standing_still(runs.retry_failed(item.run), settings)
+    assert claims.WORKED_OFF_BY not in again.params
+    assert sweep() > 0
+
+
 def test_a_run_that_owes_nothing_now_is_left_alone(broker: Redis) -> None:
     MovieFactory()
     run = runs.start("scrape", queue=False)
