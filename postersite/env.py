@@ -7,6 +7,7 @@ import os
 import secrets
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,22 @@ env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
 
 
+def folder(name: str, default: Path) -> Path:
+    """The folder that a setting names, absolute; ``~`` is the user's home in a file .env as in a shell."""
+    # Set but empty means "not set": the site must never settle in whatever folder it was started from.
+    text = env.str(name, default="").strip()
+    return (Path(os.path.expanduser(text)) if text else default).resolve()
+
+
 def var_dir() -> Path:
     """Folder for everything the site writes: database, posters, indexes, models, logs."""
-    # Set but empty means "not set": the site must never settle in whatever folder it was started from.
-    return Path(env.str("POSTERSITE_VAR", default="") or BASE_DIR / "var").resolve()
+    return folder("POSTERSITE_VAR", BASE_DIR / "var")
+
+
+def listed(name: str, default: Sequence[str] = ()) -> list[str]:
+    """A comma-separated setting; spaces around the parts do not count."""
+    text = env.str(name, default=",".join(default))
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def socket_path(var: Path) -> Path:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from csp.constants import SELF
 
-from .env import BASE_DIR, database, decimal, env, flag, secret_key, socket_path, var_dir, whole_number
+from .env import (
+    BASE_DIR,
+    database,
+    decimal,
+    env,
+    flag,
+    folder,
+    listed,
+    secret_key,
+    socket_path,
+    var_dir,
+    whole_number,
+)
 
 VAR_DIR = var_dir()
 SECRET_KEY = secret_key(VAR_DIR)
 DEBUG = flag("DEBUG", False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "catalog",
@@ -185,7 +196,7 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
 # The catalogue ---
-WEIGHTS_DIR = Path(env.str("POSTERSITE_WEIGHTS", default=str(VAR_DIR / "weights")))
+WEIGHTS_DIR = folder("POSTERSITE_WEIGHTS", VAR_DIR / "weights")
 EXPORTS_DIR = VAR_DIR / "extractors"
 MODELS_DIR = VAR_DIR / "models"
 INDEX_DIR = VAR_DIR / "index"
@@ -194,10 +205,10 @@ SAMPLE_DIR = VAR_DIR / "sample"
 SAMPLE = flag("POSTERSITE_SAMPLE", True)
 LOGS_DIR = VAR_DIR / "logs"
 # Empty means: every ConvNet whose weights are at hand, and raw pixels beside them.
-EXTRACTORS = env.list("POSTERSITE_EXTRACTORS", default=[])
+EXTRACTORS = listed("POSTERSITE_EXTRACTORS")
 INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None
 # Sites differ in what they permit, so no page is scraped until the operator has switched its source on.
-POSTER_SOURCES = env.list("POSTERSITE_POSTER_SOURCES", default=[])
+POSTER_SOURCES = listed("POSTERSITE_POSTER_SOURCES")
 # Base URL of a replica site on loopback (sample catalogue, tests): every poster source is then read there.
 REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")

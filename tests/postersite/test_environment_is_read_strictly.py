@@ -92,3 +92,18 @@ def test_an_empty_data_folder_means_the_one_of_the_project(
     assert env.var_dir() == env.BASE_DIR / "var"
     monkeypatch.setenv("POSTERSITE_VAR", "here")
     assert env.var_dir() == tmp_path / "here"
+
+
+def test_a_home_folder_is_found_from_a_file_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(NAME, "~/films ")
+    assert env.folder(NAME, Path("elsewhere")) == tmp_path / "films"
+    monkeypatch.setenv(NAME, " ")
+    assert env.folder(NAME, tmp_path / "default") == tmp_path / "default"
+
+
+def test_spaces_in_a_list_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, " tmdb_page, imdb_page,,")
+    assert env.listed(NAME, ["other"]) == ["tmdb_page", "imdb_page"]
+    monkeypatch.delenv(NAME)
+    assert env.listed(NAME, ["localhost", "[::1]"]) == ["localhost", "[::1]"]
