@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from catalog.models import Embedding, Extractor, Poster, RunItem
+from catalog.models import Embedding, Extractor, GenreModel, Poster, RunItem
 from ml import backbones, runtime
 from ml.weights import WeightsUnavailable
 
@@ -41,9 +43,40 @@ def wanted_specs() -> list[str]:
     return [*convnets, "pixels"] if convnets else list(WITHOUT_WEIGHTS)
 
 
-def no_convnet() -> bool:
-    """True while the site sees with colour and shape only, because no pretrained weights are at hand."""
-    return not any(needs_weights(spec) for spec in wanted_specs())
+def specs_to_embed_with() -> list[str]:
+    """The wanted specs and, should it not be among them, that of the extractor the active genre model reads.
+
+    Without it a model trained on an earlier extractor could not be asked about new posters until another
+    model is promoted.
+    """
+    specs = wanted_specs()
+    read = Extractor.objects.filter(genre_models__state=GenreModel.State.ACTIVE).first()
+    if read is None or read.fingerprint in _fingerprints(specs):
+        return specs
+    return [*specs, read.spec] if read.fingerprint in _fingerprints([read.spec]) else specs
+
+
+def why_no_convnet() -> Literal["", "weights", "embedding"]:
+    """Why look-alikes come from colour and shape only; empty when a ConvNet sees, or none is wanted.
+
+    "weights": no pretrained weights are at hand. "embedding": they are, and most posters have not been
+    looked at with them yet.
+    """
+    convnets = [spec for spec in wanted_specs() if needs_weights(spec)]
+    if not convnets:
+        return "" if settings.EXTRACTORS else "weights"
+    default = default_extractor()
+    if default is None or default.fingerprint not in _fingerprints(WITHOUT_WEIGHTS):
+        return ""
+    return "embedding" if usable(convnets)[0] else "weights"
+
+
+def _fingerprints(specs: Sequence[str]) -> set[str]:
+    found = set()
+    for spec in specs:
+        with suppress(*UNUSABLE):
+            found.add(fingerprint(spec))
+    return found
 
 
 def needs_weights(spec: str) -> bool:
@@ -70,15 +103,28 @@ def fingerprint(spec: str) -> str:
 
 
 def default_extractor() -> Extractor | None:
-    """The first wanted extractor that has made embeddings already; None before any has."""
+    """The first wanted extractor that has embedded most of what any has; None before anything is embedded.
+
+    One that has only begun, on a catalogue that others have looked at wholly, does not yet answer for them.
+    """
+    made = _embeddings_made()
+    if not made:
+        return None
+    enough = max(made.values()) / 2
     for spec in wanted_specs():
         try:
             found = Extractor.objects.filter(fingerprint=fingerprint(spec)).first()
         except UNUSABLE:
             continue
-        if found is not None:
+        if found is not None and made.get(found.pk, 0) >= enough:
             return found
-    return Extractor.objects.order_by("pk").first()
+    return Extractor.objects.get(pk=max(made, key=lambda pk: (made[pk], -pk)))
+
+
+def _embeddings_made() -> dict[int, int]:
+    """How many posters each extractor has embedded, by its pk; those that have none are left out."""
+    counted = Embedding.objects.order_by().values_list("extractor").annotate(Count("pk"))
+    return dict(counted)
 
 
 def lacking(posters: QuerySet[Poster], specs: Sequence[str]) -> QuerySet[Poster]:

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from catalog.models import GenreModel, Movie, Poster, Run, RunItem
 
 from . import embedding
-from .claims import LANES
+from .claims import LANES, WORKED_OFF_BY
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 NOTHING_TO_DO = {
     Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
     Run.Kind.EMBED: "Nothing to do: every poster is embedded.",
-    Run.Kind.LABEL: "Nothing to do: no untagged movie has an embedded poster.",
 }
 
 
@@ -71,7 +70,7 @@ def start(
             previous=previous,
         )
         _add_items(run, _subjects(run, movies))
-        _begin(run, NOTHING_TO_DO.get(Run.Kind(kind), "Nothing to do."), queue=queue)
+        _begin(run, _nothing_to_do(run, movies), queue=queue)
     return run
 
 
@@ -84,7 +83,7 @@ def retry_failed(run: Run, *, asked_by: AbstractBaseUser | None = None) -> Run:
         raise RunError(f"{run} cannot be retried: correct the rows it lists and import the file again.")
     if run.is_live:
         raise RunError(f"{run} is still going on; wait for its end or cancel it, then retry what failed.")
-    params = dict(run.params)
+    params = {name: value for name, value in run.params.items() if name != WORKED_OFF_BY}
     if run.kind == Run.Kind.LABEL:
         params["model"] = _active_model().pk
     stopped_short = run.state == Run.State.FAILED and not Run.objects.filter(previous=run).exists()
@@ -122,6 +121,17 @@ def cancel(run: Run) -> None:
 
 def live_runs() -> QuerySet[Run]:
     return Run.objects.filter(state__in=LIVE)
+
+
+def outstanding() -> dict[Run.Kind, int]:
+    """How many items a run over everything would take now, by kind; training always takes one."""
+    usable, _ = embedding.usable(embedding.specs_to_embed_with())
+    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    return {
+        Run.Kind.SCRAPE: _to_look_up().count(),
+        Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
+        Run.Kind.LABEL: _readable(Movie.objects.untagged(), model.pk).count() if model else 0,
+    }
 
 
 def settle(run_id: int) -> None:
@@ -212,10 +222,25 @@ def _add_items(run: Run, items: Iterable[RunItem]) -> None:
 
 def _extractors(asked: Sequence[str] | None) -> tuple[list[str], str]:
     """Extractors a run can use, and a sentence about the site's that it has to do without."""
-    usable, problems = embedding.usable(asked or embedding.wanted_specs())
+    usable, problems = embedding.usable(asked or embedding.specs_to_embed_with())
     if problems and (asked or not usable):
         raise RunError(" ".join(problems))
     return usable, " ".join(problems)
+
+
+def _nothing_to_do(run: Run, movies: QuerySet[Movie] | None) -> str:
+    if run.kind != Run.Kind.LABEL or run.total:
+        return NOTHING_TO_DO.get(Run.Kind(run.kind), "Nothing to do.")
+    candidates = Movie.objects.untagged() if movies is None else movies
+    unseen = candidates.filter(posters__is_primary=True).distinct().count()
+    if not unseen:
+        return f"Nothing to do: no {'untagged' if movies is None else 'chosen'} movie has a poster."
+    model = GenreModel.objects.select_related("extractor").get(pk=run.params["model"])
+    posters = "the one poster" if unseen == 1 else f"any of the {unseen} posters"
+    return (
+        f"Nothing to do: genre model {model.version} reads the vectors of {model.extractor}, which has not "
+        f"looked at {posters} in question yet. Embed posters first."
+    )
 
 
 def _active_model() -> GenreModel:
@@ -236,11 +261,16 @@ def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
         return (RunItem(poster_id=pk) for pk in _keys(lacking))
     if run.kind == Run.Kind.LABEL:
         candidates = Movie.objects.untagged() if movies is None else movies
-        seen = Poster.objects.filter(
-            movie=OuterRef("pk"), is_primary=True, embeddings__extractor__genre_models=run.params["model"]
-        )
-        return (RunItem(movie_id=pk) for pk in _keys(candidates.filter(Exists(seen))))
+        return (RunItem(movie_id=pk) for pk in _keys(_readable(candidates, run.params["model"])))
     return [RunItem()]
+
+
+def _readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
+    """Those of `movies` whose poster has a vector that the genre model reads."""
+    seen = Poster.objects.filter(
+        movie=OuterRef("pk"), is_primary=True, embeddings__extractor__genre_models=model_id
+    )
+    return movies.filter(Exists(seen))
 
 
 def _to_look_up() -> QuerySet[Movie]:

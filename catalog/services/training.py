@@ -62,8 +62,15 @@ def train_item(items: Sequence[RunItem]) -> None:
     except (TrainingFailed, TrainingConfigError, TrainingDataError) as error:
         _fail(item, str(error))
     else:
-        _say(item, f"Made {model}.")
+        _say(item, f"Made {model}. {_what_becomes_of(model)}")
         claims.finish(item, f"Made {model}.")
+
+
+def _what_becomes_of(model: GenreModel) -> str:
+    active = GenreModel.objects.filter(state=State.ACTIVE).first()
+    if active is None or active == model:
+        return "It suggests genres from now on."
+    return f"Genre model {active.version} goes on suggesting until a person promotes this one in the admin."
 
 
 def _fail(item: RunItem, why: str) -> None:

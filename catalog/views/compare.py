@@ -36,7 +36,7 @@ def pick(request: HttpRequest) -> HttpResponse:
             "found": found[:MOST_FOUND],
             "more": len(found) > MOST_FOUND,
             "extractors": similarity.extractors_in_use(),
-            "no_convnet": embedding.no_convnet(),
+            "no_convnet": embedding.why_no_convnet(),
         },
     )
 
@@ -69,7 +69,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
         "method": method,
         "methods": METHODS,
         "rows": [sight(film, extractor, method) for extractor in chosen],
-        "no_convnet": embedding.no_convnet(),
+        "no_convnet": embedding.why_no_convnet(),
     }
     partial = request.htmx.target == "rows"  # type: ignore[attr-defined]
     template = "catalog/partials/compare_rows.html" if partial else "catalog/compare.html"

@@ -41,6 +41,6 @@ def home(request: HttpRequest) -> HttpResponse:
             "live_runs": live,
             # While posters are on their way, the wall fills without a reload.
             "filling": bool(live) and any(movie.primary_poster is None for movie in page),
-            "no_convnet": bool(counts.get("movies")) and embedding.no_convnet(),
+            "no_convnet": embedding.why_no_convnet() if counts.get("movies") else "",
         },
     )

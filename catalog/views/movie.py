@@ -52,7 +52,7 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
             "poster": film.primary_poster,
             "strip": strip,
             "may_review": request.user.has_perm("catalog.review_suggestion"),
-            "no_convnet": embedding.no_convnet(),
+            "no_convnet": embedding.why_no_convnet(),
         },
     )
 

@@ -36,7 +36,7 @@ class AuthenticatedRequest(HttpRequest):
 
 STARTABLE = {
     Run.Kind.SCRAPE: "for every film without one",
-    Run.Kind.EMBED: "that have no vectors yet",
+    Run.Kind.EMBED: "that an extractor in use has not seen",
     Run.Kind.TRAIN: "on the genres known so far",
     Run.Kind.LABEL: "for every untagged film",
 }
@@ -67,9 +67,11 @@ def run_list(request: HttpRequest) -> HttpResponse:
     }
     if request.htmx.target == "run-list":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/run_list.html", context)
+    may_start = request.user.has_perm("catalog.start_run")
+    waiting = runs.outstanding() if may_start else {}
     context |= {
-        "startable": [(kind.value, kind.label, note) for kind, note in STARTABLE.items()],
-        "may_start": request.user.has_perm("catalog.start_run"),
+        "startable": [(kind.value, kind.label, note, waiting.get(kind)) for kind, note in STARTABLE.items()],
+        "may_start": may_start,
     }
     return render(request, "catalog/runs.html", context)
 

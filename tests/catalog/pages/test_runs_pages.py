@@ -88,7 +88,7 @@ def test_many_runs_cost_no_more_queries(
 ) -> None:
     for _ in range(20):
         RunFactory(state="done", asked_by=UserFactory())
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(20):
         assert len(soup(admin_client.get("/runs/")).select("tbody tr")) == 20
 
 
@@ -154,6 +154,18 @@ def test_starting_goes_to_the_new_run(admin_client: Client) -> None:
     run = Run.objects.get()
     assert (run.kind, run.total, run.asked_by) == ("scrape", 1, admin_client.user)  # type: ignore[attr-defined]
     assert response["Location"] == run.get_absolute_url()
+
+
+def test_each_button_says_how_much_waits_for_it(admin_client: Client) -> None:
+    MovieFactory()
+    MovieFactory.create_batch(2, poster=True)
+    notes = texts(soup(admin_client.get("/runs/")), ".starters small")
+    assert notes == [
+        "for every film without one: 1",
+        "that an extractor in use has not seen: 2",
+        "on the genres known so far",
+        "for every untagged film: 0",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["", "import", "rm -rf"])

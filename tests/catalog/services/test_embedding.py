@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog.models import Embedding, Extractor, Poster, Run
+from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
 from catalog.services import claims, embedding, runs
 from catalog.services.posters import store_poster
 from ml.runtime import load_extractor
-from tests.factories import MovieFactory, tiny_jpeg
+from tests.factories import GenreModelFactory, MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
 
@@ -107,19 +107,51 @@ def test_posters_of_other_fingerprints_are_embedded_anew() -> None:
 
 def test_without_weights_the_site_says_that_it_sees_without_a_convnet() -> None:
     assert embedding.wanted_specs() == ["histograms", "pixels"]
-    assert embedding.no_convnet()
+    assert embedding.why_no_convnet() == "weights"
 
 
 def test_weights_at_hand_come_first_with_pixels_beside_them(settings: Any) -> None:
     settings.WEIGHTS_DIR.mkdir(parents=True)
     (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
     assert embedding.wanted_specs() == ["mobilenet_v2", "pixels"]
-    assert not embedding.no_convnet()
+    assert embedding.why_no_convnet() == ""
+
+
+def test_weights_that_came_later_wait_for_the_posters_to_be_looked_at(settings: Any) -> None:
+    embedding.embed(posters(2), "histograms")
+    settings.WEIGHTS_DIR.mkdir(parents=True)
+    (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
+    assert embedding.why_no_convnet() == "embedding"
+    seen = Extractor.objects.create(
+        spec="mobilenet_v2", fingerprint=embedding.fingerprint("mobilenet_v2"), dims=1280
+    )
+    for poster in Poster.objects.all():
+        Embedding.objects.create(poster=poster, extractor=seen, vector=b"\0" * 2560)
+    assert embedding.why_no_convnet() == ""
 
 
 def test_what_the_operator_named_is_what_is_wanted(settings: Any) -> None:
     settings.EXTRACTORS = ["pixels:16x24", "histograms"]
     assert embedding.wanted_specs() == ["pixels:16x24", "histograms"]
+    assert embedding.why_no_convnet() == ""
+
+
+def test_what_the_active_model_reads_is_embedded_too(settings: Any) -> None:
+    [poster] = posters(1)
+    embedding.embed([poster], "histograms")
+    GenreModelFactory(state=GenreModel.State.ACTIVE, extractor=Extractor.objects.get())
+    settings.EXTRACTORS = ["pixels"]
+    assert embedding.specs_to_embed_with() == ["pixels", "histograms"]
+    assert runs.start("embed", queue=False).params["extractors"] == ["pixels", "histograms"]
+    settings.EXTRACTORS = ["histograms"]
+    assert embedding.specs_to_embed_with() == ["histograms"]
+
+
+def test_vectors_that_can_be_made_no_more_are_not_asked_for(settings: Any) -> None:
+    of_lost_weights = Extractor.objects.create(spec="mobilenet_v2", fingerprint="lost", dims=1280)
+    GenreModelFactory(state=GenreModel.State.ACTIVE, extractor=of_lost_weights)
+    settings.EXTRACTORS = ["pixels"]
+    assert embedding.specs_to_embed_with() == ["pixels"]
 
 
 def test_the_default_is_the_first_wanted_extractor_that_has_embedded_something(settings: Any) -> None:
@@ -132,3 +164,21 @@ def test_the_default_is_the_first_wanted_extractor_that_has_embedded_something(s
     embedding.embed([poster], "histograms")
     found = embedding.default_extractor()
     assert found is not None and found.spec == "histograms"
+
+
+def test_a_new_extractor_takes_over_once_it_has_looked_at_half_of_the_posters() -> None:
+    made = posters(4)
+    embedding.embed(made, "pixels")
+    embedding.embed(made[:1], "histograms")
+    assert embedding.wanted_specs()[0] == "histograms"
+    assert str(embedding.default_extractor()) == "pixels"
+    embedding.embed(made[:2], "histograms")
+    assert str(embedding.default_extractor()) == "histograms"
+
+
+def test_without_a_wanted_one_the_extractor_that_knows_most_answers(settings: Any) -> None:
+    made = posters(2)
+    embedding.embed(made[:1], "pixels:16x24")
+    embedding.embed(made, "pixels")
+    settings.EXTRACTORS = ["mobilenet_v2"]
+    assert str(embedding.default_extractor()) == "pixels"

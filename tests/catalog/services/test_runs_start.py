@@ -93,6 +93,15 @@ def test_a_suggestion_run_takes_untagged_movies_with_an_embedding_of_the_active_
     assert run.params["model"] == model.pk
 
 
+def test_a_suggestion_run_says_when_the_models_extractor_has_not_looked_at_the_posters() -> None:
+    GenreModelFactory(version=7, extractor=ExtractorFactory(spec="pixels"), state=GenreModel.State.ACTIVE)
+    assert runs.start("label").message == "Nothing to do: no untagged movie has a poster."
+    embedded(MovieFactory(), extractor=ExtractorFactory(spec="histograms"))
+    message = runs.start("label").message
+    assert "genre model 7 reads the vectors of pixels" in message
+    assert "1 movies" not in message and message.endswith("Embed posters first.")
+
+
 def test_a_training_run_has_one_item_without_a_subject() -> None:
     run = runs.start("train", params={"recipe": "compact"})
     item = run.items.get()
