@@ -80,6 +80,10 @@ def scrape_movie(movie: Movie) -> Poster:
             said.append(f"{name}: {error}.")
     if wait is not None:
         raise wait
+    if settings.REPLICA_URL:
+        said.append(
+            f"Only the replica at {settings.REPLICA_URL} was asked; for the real sites, start without it."
+        )
     raise NoPoster(f"No poster for {movie}. " + " ".join(said))
 
 

@@ -70,7 +70,8 @@ def test_when_no_source_helps_each_says_why(site: FaultySite, movie: Movie) -> N
         scrape_movie(movie)
     assert str(caught.value) == (
         f"No poster for {movie}. tmdb_page: {site.url}/movie/{movie.tmdb_id}: the server has nothing there "
-        "(status 404). imdb_page: this movie has no id that it knows, it needs an IMDb id."
+        "(status 404). imdb_page: this movie has no id that it knows, it needs an IMDb id. "
+        f"Only the replica at {site.url} was asked; for the real sites, start without it."
     )
 
 
@@ -149,3 +150,10 @@ def test_requests_name_the_project_and_its_contact(settings: Any) -> None:
 def test_a_poster_of_the_real_site_is_attributed_to_it(settings: Any) -> None:
     settings.REPLICA_URL = ""
     assert attribution(POSTER_SOURCES["tmdb_page"]) == POSTER_SOURCES["tmdb_page"].attribution
+
+
+def test_a_failure_says_that_only_the_replica_was_asked(site: FaultySite, movie: Movie) -> None:
+    site.spoil("/movie/", not_found())
+    site.spoil("/title/", not_found())
+    with pytest.raises(NoPoster, match=f"Only the replica at {site.url} was asked"):
+        scrape_movie(movie)
