@@ -51,6 +51,9 @@ def ask(
         except requests.exceptions.SSLError as error:
             _raise_if_over(cut_off, url, policy)
             raise ServerTrouble(url, f"no secure connection: {_cause(error)}", retryable=False) from error
+        except requests.exceptions.ReadTimeout as error:
+            # The socket waits as long as the deadline leaves; whichever of the two rings first, time is over.
+            raise _over(url, policy) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             _raise_if_over(cut_off, url, policy)
             raise ServerTrouble(url, f"no answer: {_cause(error)}") from error
@@ -63,6 +66,8 @@ def ask(
                 return Answer(url, status, headers, b"")
             _judge(url, status, headers, now, policy)
             body = _body(response, url, headers, body_limit, cut_body)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise _over(url, policy) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             _raise_if_over(cut_off, url, policy)
             raise Truncated(url, f"the answer broke off: {_cause(error)}") from error
@@ -117,7 +122,11 @@ def _body(response: requests.Response, url: str, headers: Mapping[str, str], lim
 
 def _raise_if_over(cut_off: CutOff, url: str, policy: FetchPolicy) -> None:
     if cut_off.over:
-        raise Deadline(url, f"no complete answer within {policy.deadline_s:g} s; try again later")
+        raise _over(url, policy)
+
+
+def _over(url: str, policy: FetchPolicy) -> Deadline:
+    return Deadline(url, f"no complete answer within {policy.deadline_s:g} s; try again later")
 
 
 def _cause(error: Exception) -> str:
