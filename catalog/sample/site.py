@@ -329,6 +329,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    # A shell starts what it puts into the background with SIGINT ignored, and a child would keep it so.
+    signal.signal(signal.SIGINT, interrupt)
     sys.stdout.write(f"Replica site with {len(site.movies)} films at {site.url}\n")
     sys.stdout.flush()
     try:
