@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 ITEMS_PER_INSERT = 1000
 MOST_FOLLOWERS = 6
 LIVE = (Run.State.QUEUED, Run.State.RUNNING)
+OPEN = (RunItem.State.PENDING, RunItem.State.RUNNING)
 NOTHING_TO_DO = {
     Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
     Run.Kind.EMBED: "Nothing to do: every poster is embedded.",
@@ -141,11 +142,13 @@ def settle(run_id: int) -> None:
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id).exclude(kind=Run.Kind.IMPORT).first()
-        if run is None or not run.is_live or run.left:
+        if run is None or not run.is_live or run.items.filter(state__in=OPEN).exists():
             return
+        # Items go with their movie or poster when a person deletes it, and are owed no more.
+        run.total = run.done + run.failed
         run.state = Run.State.FAILED if run.failed and not run.done else Run.State.DONE
         run.finished_at = timezone.now()
-        run.save(update_fields=["state", "finished_at"])
+        run.save(update_fields=["state", "total", "finished_at"])
         if run.state == Run.State.DONE:
             _follow(run)
 
@@ -279,7 +282,7 @@ def _to_look_up() -> QuerySet[Movie]:
         movie=OuterRef("pk"),
         run__kind=Run.Kind.SCRAPE,
         run__state__in=LIVE,
-        state__in=[RunItem.State.PENDING, RunItem.State.RUNNING],
+        state__in=OPEN,
     )
     return Movie.objects.without_poster().filter(
         Q(tmdb_id__isnull=False) | Q(imdb_id__isnull=False), ~Exists(owed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from catalog.models import Run
+from catalog.models import Movie, Run
 from catalog.services import claims, runs
 from tests.factories import MovieFactory, PosterFactory, UserFactory
 
@@ -104,3 +104,30 @@ def test_settling_a_run_that_was_deleted_is_harmless() -> None:
     run.delete()
     runs.settle(run.pk or 4711)
     assert not Run.objects.exists()
+
+
+def test_a_run_whose_movies_are_deleted_meanwhile_comes_to_its_end() -> None:
+    MovieFactory.create_batch(6)
+    run = runs.start("scrape", followed_by=["train"])
+    for item in claims.claim(run.pk)[:2]:
+        claims.finish(item)
+    Movie.objects.filter(run_items__state__in=["pending", "running"]).delete()
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.total, run.done, run.percent) == (Run.State.DONE, 2, 2, 100)
+    assert Run.objects.filter(previous=run).exists()
+
+
+def test_a_run_is_not_over_while_what_is_left_of_it_is_held() -> None:
+    MovieFactory.create_batch(3)
+    run = runs.start("scrape")
+    held = claims.claim(run.pk)
+    Movie.objects.filter(pk=held[0].movie_id).delete()
+    claims.finish(held[1])
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert run.is_live
+    claims.fail(held[2], "It broke.")
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.total, run.failed) == (Run.State.DONE, 2, 1)
