@@ -125,10 +125,11 @@ def postpone(item: RunItem, seconds: float, why: str) -> bool:
     return _return(item, error=why, not_before=later, attempts=F("attempts") - 1)
 
 
-def keep(items: Sequence[RunItem]) -> set[int]:
+def keep(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
     """Renew the claim on items of one batch; the ids of those still held, none when the run was cancelled.
 
-    A long job asks now and then, and stops with what was taken over.
+    A long job asks now and then, and stops with what was taken over. With `begin` the work on them begins
+    only now: what their items are said to have taken counts from here.
     """
     now = timezone.now()
     Run.objects.filter(pk=items[0].run_id).update(moved_at=now)
@@ -136,7 +137,7 @@ def keep(items: Sequence[RunItem]) -> set[int]:
         pk__in=[item.pk for item in items], state=RunItem.State.RUNNING, claim=items[0].claim
     ).exclude(run__state=Run.State.CANCELLED)
     held.update(claimed_at=now)
-    for item in items:
+    for item in items if begin else ():
         item.claimed_at = now
     return set(held.values_list("pk", flat=True))
 
@@ -160,12 +161,7 @@ def release_the_dead(run_id: int) -> int:
         if _is_gone(holder)
     ]
     lost = held.filter(Q(claimed_at__lt=stale) | Q(claimed_by__in=gone))
-    return sum(
-        give_back(
-            item, ABANDONED if item.attempts >= MOST_ATTEMPTS else "The worker that held this item died."
-        )
-        for item in lost
-    )
+    return sum(give_back(item, ABANDONED if item.attempts >= MOST_ATTEMPTS else LOST) for item in lost)
 
 
 def work(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:

@@ -10,7 +10,7 @@ from django.conf import settings
 
 import postersite
 from catalog.fetching.client import PoliteClient, polite_client
-from catalog.fetching.errors import FetchError, NotFound, RobotsDisallow, TryLater, shown
+from catalog.fetching.errors import Denied, FetchError, NotFound, RobotsDisallow, TooLarge, TryLater, shown
 from catalog.fetching.policy import FetchPolicy
 from catalog.fetching.robots import CLOSED_S
 from catalog.models import Movie, Poster, RunItem
@@ -44,7 +44,7 @@ def scrape_items(items: Sequence[RunItem]) -> None:
     for index, item in enumerate(items):
         assert item.movie is not None  # noqa: S101  a scrape run has movies for items
         # A slow site must not let the lease run out on the items that wait behind this one.
-        if item.pk not in claims.keep(items[index:]):
+        if item.pk not in claims.keep(items[index:], begin=True):
             continue
         try:
             poster = scrape_movie(item.movie)
@@ -106,7 +106,7 @@ def _from_source(movie: Movie, name: str) -> Poster:
     page = _client(_policy(source, LARGEST_PAGE), settings.REDIS_URL).get(page_url, accept="text/html")
     link = source.parse(page.body, page.final_url)
     images = _client(_policy(source, LARGEST_IMAGE), settings.REDIS_URL)
-    last: NotFound | NoPoster | None = None
+    last: NotFound | Denied | TooLarge | NoPoster | None = None
     for url in (link.url, *link.alternatives):
         try:
             picture = images.get(url, accept="image/*")
@@ -120,7 +120,8 @@ def _from_source(movie: Movie, name: str) -> Poster:
                 etag=picture.etag or "",
                 last_modified=picture.last_modified or "",
             )
-        except NotFound as error:
+        except (NotFound, Denied, TooLarge) as error:
+            # All three are about this one size: stores of pictures say 403 of what they do not have.
             last = error
         except ImageRejected as error:
             last = NoPoster(f"{shown(url)}: {str(error).rstrip('.')}")

@@ -253,10 +253,21 @@ def test_seconds_are_those_of_the_item_not_of_its_batch() -> None:
         items = claims.claim(run.pk)
         clock.shift(10)
         claims.finish(items[0])
-        claims.keep(items[1:])
+        claims.keep(items[1:], begin=True)
         clock.shift(3)
         claims.finish(items[1])
     assert list(run.items.order_by("pk").values_list("seconds", flat=True)) == [10, 3]
+
+
+def test_renewing_the_claim_on_one_long_item_does_not_make_it_seem_short() -> None:
+    run = scrape_of(1)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        [item] = claims.claim(run.pk)
+        for _ in range(30):
+            clock.shift(2)
+            claims.keep([item])
+        claims.finish(item)
+    assert run.items.get().seconds == 60
 
 
 def test_every_kind_but_imports_has_a_lane() -> None:

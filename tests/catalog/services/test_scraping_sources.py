@@ -14,7 +14,7 @@ from catalog.services.scraping import NoPoster, NotNow, attribution, scrape_movi
 from catalog.sources.poster_sources import POSTER_SOURCES
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
-from tests.replica.faults import Fault, FaultySite, html_instead, not_found, status, too_many
+from tests.replica.faults import Fault, FaultySite, giant, html_instead, not_found, status, too_many
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +157,20 @@ def test_a_failure_says_that_only_the_replica_was_asked(site: FaultySite, movie:
     site.spoil("/title/", not_found())
     with pytest.raises(NoPoster, match=f"Only the replica at {site.url} was asked"):
         scrape_movie(movie)
+
+
+@pytest.mark.parametrize("fault", [not_found(), status(403), giant(21 * 2**20)])
+def test_a_smaller_size_helps_where_the_largest_cannot_be_had(
+    site: FaultySite, movie: Movie, fault: Fault
+) -> None:
+    site.spoil("/t/p/", fault, times=1)
+    poster = scrape_movie(movie)
+    assert poster.source == "tmdb_page"
+    first, second = site.paths("/t/p/")
+    assert first != second and poster.source_url == f"{site.url}{second}"
+
+
+def test_trouble_that_may_pass_is_no_reason_for_a_smaller_size(site: FaultySite, movie: Movie) -> None:
+    site.spoil("/t/p/", status(500))
+    assert scrape_movie(movie).source == "imdb_page"
+    assert len(set(site.paths("/t/p/"))) == 1
