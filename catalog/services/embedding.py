@@ -141,6 +141,8 @@ def embed_items(items: Sequence[RunItem]) -> None:
     posters = [item.poster for item in items if item.poster is not None]
     errors: dict[int, str] = {}
     for spec in items[0].run.params["extractors"]:
+        # The first batch of a ConvNet waits for its export: several together outlast the lease.
+        claims.keep(items)
         try:
             errors |= embed(posters, spec)
         except (*UNUSABLE, runtime.ExtractorFailed) as error:

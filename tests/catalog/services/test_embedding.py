@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import time_machine
+from django.db.models.signals import post_save
+from django.utils import timezone
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
 from catalog.services import claims, embedding, runs
@@ -182,3 +186,23 @@ def test_without_a_wanted_one_the_extractor_that_knows_most_answers(settings: An
     embedding.embed(made, "pixels")
     settings.EXTRACTORS = ["mobilenet_v2"]
     assert str(embedding.default_extractor()) == "pixels"
+
+
+def test_the_claim_is_renewed_before_each_extractor(settings: Any) -> None:
+    """An export takes half a minute or more: those of several extractors together must not cost the claim."""
+    posters(2)
+    run = runs.start("embed", queue=False)
+    lease = timedelta(seconds=settings.CLAIM_LEASE_S)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+
+        def slowly(sender: Any, created: bool, **_: Any) -> None:
+            if created:
+                clock.shift(lease * 0.7)
+                assert claims.release_the_dead(run.pk) == 0
+
+        post_save.connect(slowly, sender=Extractor)
+        try:
+            claims.work(run.pk, embedding.embed_items)
+        finally:
+            post_save.disconnect(slowly, sender=Extractor)
+    assert list(run.items.values_list("state", "attempts")) == [("done", 1)] * 2
