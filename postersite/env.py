@@ -53,7 +53,8 @@ def socket_path(var: Path) -> Path:
 
 def secret_key(var: Path) -> str:
     """SECRET_KEY from the environment, or one made on first use and kept in the var folder (mode 600)."""
-    given = env.str("SECRET_KEY", default="")
+    # Not by `env`, for which a value that begins with $ names another variable: one key in fifty does.
+    given = os.environ.get("SECRET_KEY", "")
     if given:
         return given
     path = var / "secret_key"
