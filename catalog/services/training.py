@@ -139,7 +139,8 @@ def undo_promotion(model: GenreModel) -> GenreModel | None:
 
 
 def _lock_models() -> None:
-    # Of two people who promote at the same moment the second waits, instead of breaking "one is active".
+    # Of two who promote or number a model at the same moment the second waits, instead of breaking "one is
+    # active" or taking the same version.
     list(GenreModel.objects.select_for_update().order_by("pk").values_list("pk"))
 
 
@@ -237,6 +238,7 @@ def _store(
         f"learning_curves/{sha256}.png", ContentFile((out / "curves.png").read_bytes())
     )
     with transaction.atomic():
+        _lock_models()
         latest = GenreModel.objects.aggregate(latest=Max("version"))["latest"] or 0
         model, _ = GenreModel.objects.get_or_create(
             run=run,
