@@ -122,7 +122,7 @@ def test_a_run_is_not_over_while_what_is_left_of_it_is_held() -> None:
     MovieFactory.create_batch(3)
     run = runs.start("scrape")
     held = claims.claim(run.pk)
-    Movie.objects.filter(pk=held[0].movie_id).delete()
+    Movie.objects.filter(run_items=held[0]).delete()
     claims.finish(held[1])
     runs.settle(run.pk)
     run.refresh_from_db()
