@@ -9,10 +9,16 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 
 TAG = "postersite"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
+
+
+def of_the_site() -> list[CheckMessage]:
+    """What all checks of this file find, silenced ones left out."""
+    found = run_checks(tags=[TAG], include_deployment_checks=True)
+    return [message for message in found if not message.is_silenced()]
 
 
 @register(TAG)
@@ -32,38 +38,45 @@ def var_is_writable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
 
 
 @register(TAG)
-def poster_sources_are_usable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E002, W001, W002: unknown poster sources, none at all, or real sites visited without a name."""
+def poster_sources_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E002: a poster source that there is not."""
     from catalog.sources.poster_sources import POSTER_SOURCES
 
-    names = list(settings.POSTER_SOURCES)
-    known = ", ".join(sorted(POSTER_SOURCES))
-    found: list[CheckMessage] = [
+    return [
         Error(
             f"POSTERSITE_POSTER_SOURCES names {name!r}, which is no poster source.",
-            hint=f"Choose from: {known}.",
+            hint=f"Choose from: {', '.join(sorted(POSTER_SOURCES))}.",
             id="catalog.E002",
         )
-        for name in names
+        for name in settings.POSTER_SOURCES
         if name not in POSTER_SOURCES
     ]
-    if not names:
-        found.append(
+
+
+# For a site that is started or looked over; before every command of a shell it would only be noise.
+@register(TAG, deploy=True)
+def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """W001, W002: no poster source at all, or real sites visited without a name."""
+    from catalog.sources.poster_sources import POSTER_SOURCES
+
+    if not settings.POSTER_SOURCES:
+        known = ", ".join(sorted(POSTER_SOURCES))
+        return [
             Warning(
                 "No poster source is switched on, so posters cannot be fetched.",
                 hint=f"Set POSTERSITE_POSTER_SOURCES to some of: {known}. Read the site's terms first.",
                 id="catalog.W001",
             )
+        ]
+    if settings.REPLICA_URL or settings.CONTACT:
+        return []
+    return [
+        Warning(
+            "Posters are fetched from real sites, and requests name nobody their owners could reach.",
+            hint="Set POSTERSITE_CONTACT to a mail address or the page of a person who answers.",
+            id="catalog.W002",
         )
-    elif not settings.REPLICA_URL and not settings.CONTACT:
-        found.append(
-            Warning(
-                "Posters are fetched from real sites, and requests name nobody their owners could reach.",
-                hint="Set POSTERSITE_CONTACT to a mail address or the page of a person who answers.",
-                id="catalog.W002",
-            )
-        )
-    return found
+    ]
 
 
 @register(TAG)

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from catalog.checks import TAG
+from catalog.checks import of_the_site
 from postersite.embedded import broker, first_run, place, programs
 from postersite.embedded.child import Program
 from postersite.embedded.errors import StartError
@@ -112,10 +112,9 @@ class Command(BaseCommand):
 
     def _report_checks(self, with_sample: bool) -> None:
         """Stops at an error of the system checks; shows their warnings unless only the sample is served."""
-        found = checks.run_checks(tags=[TAG])
+        found = of_the_site()
         errors = [message for message in found if message.is_serious(checks.ERROR)]
         if errors:
             raise StartError(" ".join(f"{message.msg} {message.hint or ''}".strip() for message in errors))
         for message in [] if with_sample else found:
-            if not message.is_silenced():
-                to_terminal(f"Note ({message.id}): {message.msg} {message.hint or ''}".rstrip())
+            to_terminal(f"Note ({message.id}): {message.msg} {message.hint or ''}".rstrip())
