@@ -25,6 +25,10 @@ LARGEST_IMAGE = 20 * 1024 * 1024  # bytes
 # For one address, retries included: two sources with a page and a picture each stay within a claim's lease.
 DEADLINE_S = 25.0
 RETRY_PACING_S = 30.0
+NO_SOURCE = (
+    "No poster source is switched on. Set POSTERSITE_POSTER_SOURCES (for example to tmdb_page) after "
+    "reading docs/data-sources.md."
+)
 
 
 class NoPoster(LookupError):
@@ -62,10 +66,7 @@ def scrape_movie(movie: Movie) -> Poster:
     Raises NoPoster when none has, NotNow when a site asks us to wait and no other source helped.
     """
     if not settings.POSTER_SOURCES:
-        raise NoPoster(
-            "No poster source is switched on. Set POSTERSITE_POSTER_SOURCES (for example to tmdb_page) after "
-            "reading docs/data-sources.md."
-        )
+        raise NoPoster(NO_SOURCE)
     said: list[str] = []
     wait: NotNow | None = None
     for name in settings.POSTER_SOURCES:

@@ -44,6 +44,14 @@ def test_posters_are_fetched_here(site: FaultySite) -> None:
     assert "Nothing to do" in said("scrape_posters")
 
 
+def test_without_a_source_it_is_said_once_and_nothing_is_begun(settings: Any) -> None:
+    MovieFactory.create_batch(3)
+    settings.POSTER_SOURCES = []
+    with pytest.raises(CommandError, match=r"No poster source is switched on\. Set "):
+        said("scrape_posters")
+    assert not Run.objects.exists()
+
+
 def test_what_failed_is_told_and_the_rest_counts(site: FaultySite) -> None:
     for shown in site.movies:
         known(shown)
