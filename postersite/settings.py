@@ -226,5 +226,7 @@ LOGGING = {
         "catalog": {"level": "INFO"},
         "postersite": {"level": "INFO"},
         "celery": {"level": "WARNING"},
+        # A page that is not there is no news to the terminal, where it would break into the progress.
+        "django.request": {"level": "ERROR"},
     },
 }
