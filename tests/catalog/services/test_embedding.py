@@ -126,12 +126,15 @@ def test_weights_that_came_later_wait_for_the_posters_to_be_looked_at(settings: 
     settings.WEIGHTS_DIR.mkdir(parents=True)
     (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
     assert embedding.why_no_convnet() == "embedding"
+    embedding.embed(list(Poster.objects.all()), "pixels")
+    assert str(embedding.default_extractor()) == "histograms"
     seen = Extractor.objects.create(
         spec="mobilenet_v2", fingerprint=embedding.fingerprint("mobilenet_v2"), dims=1280
     )
     for poster in Poster.objects.all():
         Embedding.objects.create(poster=poster, extractor=seen, vector=b"\0" * 2560)
     assert embedding.why_no_convnet() == ""
+    assert embedding.default_extractor() == seen
 
 
 def test_what_the_operator_named_is_what_is_wanted(settings: Any) -> None:
