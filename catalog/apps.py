@@ -8,4 +8,4 @@ class CatalogConfig(AppConfig):
     verbose_name = "Film catalogue"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  registers the system checks
+        from . import checks, signal_handlers  # noqa: F401  importing registers them
