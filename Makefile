@@ -7,6 +7,8 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 TEMPLATES = $$(git ls-files '*.html' | grep '/\?templates/')
 ARGS ?=
 T ?= tests
+# Whole files go to one process, so that what a file prepares is prepared once. JOBS=0 runs them one by one.
+JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test lint fmt bench clean
@@ -20,8 +22,8 @@ run: $(VENV)/site.stamp  ## Set up and start the whole site (PORT=8123 for anoth
 setup: $(VENV)/site.stamp  ## Install the packages, prepare the database and the admin account, start nothing
 	@exec $(PY) manage.py setup
 
-test: $(VENV)/tools.stamp  ## Run the tests (T=tests/ml for some, ARGS=... for pytest)
-	@exec $(PY) -m pytest -p tests.no_skips $(T) $(ARGS)
+test: $(VENV)/tools.stamp  ## Run the tests (T=tests/ml for some, ARGS=... for pytest, JOBS=0 one by one)
+	@exec $(PY) -m pytest -p tests.no_skips -n $(JOBS) --maxprocesses 4 --dist loadfile $(T) $(ARGS)
 
 lint: $(VENV)/tools.stamp  ## Check style, types, migrations and templates
 	$(PY) -m ruff check .
