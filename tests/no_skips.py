@@ -8,6 +8,7 @@ import pytest
 
 MARKS = ("browser", "process", "real_data")
 FIXTURES = ("chromium", "real_data")
+REQUIRED_TEST = "required"
 REQUIRED = os.environ.get("POSTERSITE_REQUIRE_ALL") == "1"
 
 
@@ -15,21 +16,22 @@ class RequiredTests:
     """Remembers which tests must run here, and which of them skipped, and why."""
 
     def __init__(self) -> None:
-        self.required: set[str] = set()
         self.skipped: dict[str, str] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             fixtures = getattr(item, "fixturenames", ())
             if any(item.get_closest_marker(mark) for mark in MARKS) or set(FIXTURES) & set(fixtures):
-                self.required.add(item.nodeid)
+                # Travels with the report: under pytest-xdist another process collects and runs the test.
+                item.user_properties.append((REQUIRED_TEST, True))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.skipped:  # a whole file that could not be imported, whatever is in it
             self.skipped[report.nodeid] = _reason(report)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.skipped and report.nodeid in self.required and not hasattr(report, "wasxfail"):
+        required = any(name == REQUIRED_TEST for name, _ in report.user_properties)
+        if report.skipped and required and not hasattr(report, "wasxfail"):
             self.skipped[report.nodeid] = _reason(report)
 
     @pytest.hookimpl(tryfirst=True)

@@ -25,7 +25,7 @@ ELSEWHERE = "import pytest\ndef test_fine():\n    pass\ndef test_other():\n    p
 WHOLE_FILE = "import pytest\npytest.importorskip('no_such_browser_driver')\ndef test_page():\n    pass\n"
 
 
-def run(folder: Path, source: str, required: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, source: str, required: str, *more: str) -> subprocess.CompletedProcess[str]:
     (folder / "pytest.ini").write_text(INI)
     (folder / "test_it.py").write_text(source)
     environment = {
@@ -35,7 +35,7 @@ def run(folder: Path, source: str, required: str) -> subprocess.CompletedProcess
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.no_skips", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-p", "tests.no_skips", "-p", "no:cacheprovider", *more],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -45,12 +45,15 @@ def run(folder: Path, source: str, required: str) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.parametrize("more", [(), ("-p", "xdist.plugin", "-n", "1")], ids=["alone", "in processes"])
 @pytest.mark.parametrize(
     ("source", "reason"),
     [(MARKED, "no Chromium"), (BY_FIXTURE, "no posters"), (WHOLE_FILE, "no_such_browser_driver")],
 )
-def test_a_required_test_may_not_skip(tmp_path: Path, source: str, reason: str) -> None:
-    required = run(tmp_path, source, "1")
+def test_a_required_test_may_not_skip(
+    tmp_path: Path, source: str, reason: str, more: tuple[str, ...]
+) -> None:
+    required = run(tmp_path, source, "1", *more)
     assert required.returncode == 1
     assert reason in required.stdout
     assert "1 skipped" in required.stdout.splitlines()[-1]
