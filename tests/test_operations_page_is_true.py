@@ -11,7 +11,8 @@ from postersite.env import BASE_DIR
 
 PAGE = (BASE_DIR / "docs" / "operations.md").read_text()
 READERS = ("postersite/settings.py", "postersite/env.py", "postersite/embedded/first_run.py")
-READ = re.compile(r"""(?:env\.\w+|whole_number|decimal|flag|folder|listed|environ\.get)\(\s*"([A-Z][A-Z_]+)\"""")
+READER = r"env\.\w+|whole_number|decimal|flag|folder|listed|environ\.get"
+READ = re.compile(rf"""(?:{READER})\(\s*"([A-Z][A-Z_]+)\"""")
 
 
 def settings_read() -> set[str]:
