@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from catalog.models import Movie, Run
-from catalog.services import runs
+from catalog.services import runs, scraping
 
 from .person import person
 
@@ -30,6 +30,9 @@ BUTTONS = (
 
 def start_and_tell(request: HttpRequest, kind: str, movies: QuerySet[Movie] | None = None) -> Run | None:
     """Start a run and leave a message that links to it; a refusal becomes an error message and None."""
+    if kind == Run.Kind.SCRAPE and (why := scraping.why_not()):
+        messages.error(request, why)
+        return None
     try:
         run = runs.start(kind, movies=movies, asked_by=person(request))
     except runs.RunError as error:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from django.conf import settings
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
@@ -79,8 +78,8 @@ def tell(run: Run, say: Callable[[str], object]) -> None:
 
 def start_and_work(kind: str, say: Callable[[str], object], *, queue: bool, **options: object) -> None:
     """Start a run and leave it to the workers (`queue`) or do it here. Raises CommandError if it can't be."""
-    if kind == Run.Kind.SCRAPE and not queue and not settings.POSTER_SOURCES:
-        raise CommandError(scraping.NO_SOURCE)  # once, instead of once a movie
+    if kind == Run.Kind.SCRAPE and not queue and (why := scraping.why_not()):
+        raise CommandError(why)  # once, instead of once a movie
     try:
         run = runs.start(kind, queue=queue, **options)  # type: ignore[arg-type]
     except runs.RunError as error:

@@ -43,6 +43,11 @@ class NotNow(RuntimeError):
         self.seconds = seconds
 
 
+def why_not() -> str:
+    """Why no poster can be fetched whatever the movie, in a sentence; empty when some can."""
+    return "" if settings.POSTER_SOURCES else NO_SOURCE
+
+
 def scrape_items(items: Sequence[RunItem]) -> None:
     """Fetch one poster for each item's movie, and finish, fail or postpone the item."""
     for index, item in enumerate(items):

@@ -20,7 +20,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
-from catalog.services import runs
+from catalog.services import runs, scraping
 
 RUNS_PER_PAGE = 25
 ITEMS_PER_PAGE = 50
@@ -134,6 +134,9 @@ def start(request: AuthenticatedRequest) -> HttpResponse:
     kind = request.POST.get("kind", "")
     if kind not in STARTABLE:
         messages.error(request, "Choose what to start: fetch posters, embed, train or suggest genres.")
+        return redirect("catalog:runs")
+    if kind == Run.Kind.SCRAPE and (why := scraping.why_not()):
+        messages.error(request, why)
         return redirect("catalog:runs")
     try:
         run = runs.start(kind, asked_by=request.user)

@@ -12,6 +12,11 @@ pytestmark = pytest.mark.django_db
 LIST = "admin:catalog_movie_changelist"
 
 
+@pytest.fixture(autouse=True)
+def a_source(settings):
+    settings.POSTER_SOURCES = ["tmdb_page"]
+
+
 @pytest.fixture
 def operator_client():
     return signed_in(UserFactory(is_staff=True, permissions=["catalog.view_movie", "catalog.start_run"]))
@@ -28,6 +33,12 @@ def start(client, kind):
 
 def subjects(run):
     return set(run.items.values_list("movie", flat=True))
+
+
+def test_without_a_source_nothing_is_fetched_and_the_message_says_what_to_set(operator_client, settings):
+    settings.POSTER_SOURCES = []
+    assert "Set POSTERSITE_POSTER_SOURCES" in told(act(operator_client, "fetch_posters", MovieFactory()))
+    assert not Run.objects.exists()
 
 
 def test_fetching_the_posters_of_the_ticked(operator_client):

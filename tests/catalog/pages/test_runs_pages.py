@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import DjangoAssertNumQueries
+from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.models import Run, RunItem
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, UserFactory
@@ -148,7 +148,15 @@ def test_cancel_stops_a_live_run_once(admin_client: Client) -> None:
     assert "is over already" in one(again, ".messages .error").get_text()
 
 
-def test_starting_goes_to_the_new_run(admin_client: Client) -> None:
+def test_a_scrape_without_a_source_says_so_instead_of_failing_every_film(admin_client: Client) -> None:
+    MovieFactory()
+    page = soup(admin_client.post("/runs/start/", {"kind": "scrape"}, follow=True))
+    assert "Set POSTERSITE_POSTER_SOURCES" in one(page, ".messages .error").get_text()
+    assert not Run.objects.exists()
+
+
+def test_starting_goes_to_the_new_run(admin_client: Client, settings: Settings) -> None:
+    settings.POSTER_SOURCES = ["tmdb_page"]
     MovieFactory()
     response = admin_client.post("/runs/start/", {"kind": "scrape"})
     run = Run.objects.get()
