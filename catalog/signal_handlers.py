@@ -16,7 +16,7 @@ from .models import Poster
 @receiver(post_delete, sender=Poster)
 def forget_pictures(instance: Poster, **_: Any) -> None:
     """A poster that was taken down must not stay readable at its old address."""
-    names = [instance.file.name, instance.medium.name, instance.thumbnail.name]
+    names = [str(picture.name) for picture in (instance.file, instance.medium, instance.thumbnail)]
     transaction.on_commit(partial(_delete_unless_shared, instance.sha256, names))
 
 

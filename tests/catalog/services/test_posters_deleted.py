@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def names(poster: Poster) -> list[str]:
-    return [poster.file.name, poster.medium.name, poster.thumbnail.name]
+    return [str(picture.name) for picture in (poster.file, poster.medium, poster.thumbnail)]
 
 
 def kept(poster: Poster) -> list[bool]:
