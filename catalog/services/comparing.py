@@ -109,8 +109,13 @@ def readable(query: Path) -> None:
     """Raises CannotCompare, with the reason, unless the query is an image that can be compared."""
     try:
         load_pixels(query, (32, 32))
+    except FileNotFoundError as error:
+        raise CannotCompare(
+            f"There is no file {query}: give the path of an image, or its name in the folder of images."
+        ) from error
     except (OSError, ValueError) as error:
-        raise CannotCompare(f"{query} cannot be compared: {error}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CannotCompare(f"{query} cannot be compared: {why}") from error
 
 
 def exact_name(spec: str) -> str:

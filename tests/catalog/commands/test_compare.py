@@ -76,7 +76,7 @@ def test_vectors_are_kept_until_an_image_changes(shoes: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"--query": "nowhere.png"}, "nowhere.png cannot be compared"),
+        ({"--query": "nowhere.png"}, "There is no file nowhere.png"),
         ({"--labels": "nowhere.csv"}, "nowhere.csv"),
         ({"--images": "nowhere"}, "nowhere is not a folder"),
         ({"--extractor": "retina"}, "There is no extractor 'retina'"),
