@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from catalog.models import Embedding, Extractor, GenreModel, Poster, RunItem
+from catalog.models import Embedding, Extractor, GenreModel, Poster, Run, RunItem
 from ml import backbones, runtime
 from ml.weights import WeightsUnavailable
 
@@ -149,6 +150,8 @@ def embed_items(items: Sequence[RunItem]) -> None:
         # The first batch of a ConvNet waits for its export: several together outlast the lease.
         claims.keep(items)
         try:
+            with _said_while_exporting(items[0].run, spec):
+                load(spec)
             errors |= embed(posters, spec)
         except (*UNUSABLE, runtime.ExtractorFailed) as error:
             errors |= {poster.pk: str(error) for poster in posters}
@@ -158,6 +161,21 @@ def embed_items(items: Sequence[RunItem]) -> None:
             claims.fail(item, errors[item.poster.pk])
         else:
             claims.finish(item)
+
+
+@contextmanager
+def _said_while_exporting(run: Run, spec: str) -> Iterator[None]:
+    """The first batch of a ConvNet stands still for a minute: its run says why."""
+    if not needs_weights(spec) or (Path(settings.EXPORTS_DIR) / f"{fingerprint(spec)}.tflite").exists():
+        yield
+        return
+    said = f"Getting {spec} ready: a ConvNet is converted once, which takes a minute or two."
+    before = "" if run.message == said else run.message
+    Run.objects.filter(pk=run.pk).update(message=said)
+    try:
+        yield
+    finally:
+        Run.objects.filter(pk=run.pk, message=said).update(message=before)
 
 
 def embed(posters: Sequence[Poster], spec: str) -> dict[int, str]:

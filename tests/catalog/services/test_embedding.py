@@ -16,7 +16,7 @@ from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
 from catalog.services import claims, embedding, runs
 from catalog.services.posters import store_poster
 from ml.runtime import load_extractor
-from tests.factories import GenreModelFactory, MovieFactory, tiny_jpeg
+from tests.factories import GenreModelFactory, MovieFactory, RunFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
 
@@ -209,3 +209,19 @@ def test_the_claim_is_renewed_before_each_extractor(settings: Any) -> None:
         finally:
             post_save.disconnect(slowly, sender=Extractor)
     assert list(run.items.values_list("state", "attempts")) == [("done", 1)] * 2
+
+
+def test_a_run_that_stands_still_for_an_export_says_so(settings: Any) -> None:
+    settings.WEIGHTS_DIR.mkdir(parents=True)
+    (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
+    run = RunFactory(kind="embed", message="One extractor was left out.")
+    with embedding._said_while_exporting(run, "mobilenet_v2"):
+        run.refresh_from_db()
+        assert run.message.startswith("Getting mobilenet_v2 ready")
+    run.refresh_from_db()
+    assert run.message == "One extractor was left out."
+    settings.EXPORTS_DIR.mkdir(parents=True)
+    (settings.EXPORTS_DIR / f"{embedding.fingerprint('mobilenet_v2')}.tflite").write_bytes(b"")
+    with embedding._said_while_exporting(run, "mobilenet_v2"):
+        run.refresh_from_db()
+        assert run.message == "One extractor was left out."
