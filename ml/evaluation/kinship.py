@@ -1,0 +1,101 @@
+"""Which posters are too close kin to be told apart fairly: one movie's, near-duplicates, one franchise's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+DUPLICATE_BITS = 6
+"""Perceptual hashes at most this far apart are the same picture."""
+
+_BLOCK = 256
+
+Indexes = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Kinship:
+    """Kin among n posters: hashes (n,) uint64; movie and series (n,) int64, equal for posters of the same
+    movie or series, and negative for a poster whose movie or series nobody knows.
+
+    With `keep_duplicates`, near-duplicates of other movies may be each other's look-alikes.
+    """
+
+    hashes: npt.NDArray[np.uint64]
+    movie: Indexes
+    series: Indexes
+    keep_duplicates: bool = False
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def barred(self, row: int) -> Bools:
+        """Which posters may not be look-alikes of poster `row`: itself, its movie's, its near-duplicates."""
+        mine = self.movie[row]
+        out = self.movie == mine if mine >= 0 else np.zeros(len(self), dtype=bool)
+        if not self.keep_duplicates:
+            out |= self.duplicates(row)
+        out[row] = True
+        return out
+
+    def duplicates(self, row: int) -> Bools:
+        """Which posters are the same picture as poster `row`, itself included."""
+        return np.asarray(np.bitwise_count(self.hashes ^ self.hashes[row]) <= DUPLICATE_BITS)
+
+    def mates(self, row: int) -> Bools:
+        """Which other posters are of the same series, and none of those barred."""
+        mine = self.series[row]
+        if mine < 0:
+            return np.zeros(len(self), dtype=bool)
+        return (self.series == mine) & ~self.barred(row)
+
+    def groups(self) -> Indexes:
+        """Group numbers (n,) for a split: posters joined by movie, series or near-duplication, however long
+        the chain between them, have the same."""
+        edges: list[Indexes] = [_chain(self.movie), _chain(self.series)]
+        different, which = np.unique(self.hashes, return_inverse=True)
+        edges.append(_chain(which.astype(np.int64)))
+        first = np.full(len(different), -1, dtype=np.int64)
+        first[which[::-1]] = np.arange(len(self))[::-1]
+        edges += [first[pairs] for pairs in near_pairs(different)]
+        joined = np.concatenate(edges)
+        graph = coo_array(
+            (np.ones(len(joined), dtype=np.int8), (joined[:, 0], joined[:, 1])), shape=(len(self), len(self))
+        )
+        return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+    def count_duplicates(self) -> int:
+        """How many posters have a near-duplicate among the others."""
+        return sum(int(self.duplicates(row).sum()) > 1 for row in range(len(self)))
+
+
+def numbered(names: Sequence[str]) -> Indexes:
+    """A number for each name, (n,) int64: equal names get the same, and the empty name -1."""
+    numbers: dict[str, int] = {}
+    return np.array(
+        [numbers.setdefault(name, len(numbers)) if name else -1 for name in names], dtype=np.int64
+    )
+
+
+def near_pairs(hashes: npt.NDArray[np.uint64]) -> Iterable[Indexes]:
+    """Pairs (m, 2) of rows, the first before the second, whose hashes are near; in blocks."""
+    for start in range(0, len(hashes), _BLOCK):
+        block = hashes[start : start + _BLOCK]
+        close = np.bitwise_count(block[:, None] ^ hashes[None, start:]) <= DUPLICATE_BITS
+        pairs = np.argwhere(np.triu(close, 1)) + start
+        if len(pairs):
+            yield pairs.astype(np.int64)
+
+
+def _chain(number: Indexes) -> Indexes:
+    """Pairs that join each row with the next one of the same number; negative numbers join nothing."""
+    rows = np.flatnonzero(number >= 0)
+    order = rows[np.argsort(number[rows], kind="stable")]
+    same = number[order[:-1]] == number[order[1:]]
+    return np.stack([order[:-1][same], order[1:][same]], axis=1)

@@ -1,0 +1,258 @@
+"""Labelled posters: a CSV of files and genres, hostile until checked; bad rows are left out, with reasons."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.errors import EvaluationError
+
+REQUIRED = ("file", "genres")
+OPTIONAL = ("series", "imdb_id", "tmdb_id", "title", "year")
+NO_GENRES = "(no genres listed)"
+
+MAX_CSV_BYTES = 500_000_000
+MAX_GENRES = 200
+MAX_GENRE_LENGTH = 60
+MAX_GENRES_A_POSTER = 50
+FIRST_YEAR, LAST_YEAR = 1870, 2100
+_UNDECODABLE = "�"
+
+
+@dataclass(frozen=True)
+class LabelledPoster:
+    """One usable row. `movie` tells posters of one movie ("" if unknown), `series` those of one franchise."""
+
+    line: int
+    file: str
+    path: Path
+    genres: tuple[str, ...]
+    series: str = ""
+    movie: str = ""
+    year: int | None = None
+
+
+@dataclass(frozen=True)
+class RowNote:
+    """Something to tell about one row: the line of the CSV it ends on, its file as written, and what."""
+
+    line: int
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """What a CSV gave: usable posters, rows left out, remarks about rows kept, columns nobody knows.
+
+    `sha256` is that of the CSV's bytes; `rows` counts all rows below the header.
+    """
+
+    posters: tuple[LabelledPoster, ...]
+    left_out: tuple[RowNote, ...]
+    remarks: tuple[RowNote, ...]
+    ignored_columns: tuple[str, ...]
+    rows: int
+    sha256: str
+
+
+class _BadRow(ValueError):
+    """Why a row cannot be used."""
+
+
+def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
+    """Read the CSV `listing`, whose `file` column names pictures inside the folder `images`.
+
+    Columns: `file` and `genres` (separated by pipes, or else by commas inside the cell), and where there are
+    any `series`, `imdb_id`, `tmdb_id`, `title`, `year`; others are named in `ignored_columns`. A row without
+    a genre, without its picture, with a file name that leaves the folder, or that repeats a file, is left out
+    with its line and the reason. Genres that differ only in case are one, spelt as most rows spell it.
+
+    Raises EvaluationError if the CSV can't be read, lacks a column or holds no usable row, or if its genres
+    are so many that they can't be genres.
+    """
+    if not images.is_dir():
+        raise EvaluationError(f"There is no folder {images}: name the folder of the posters with --images.")
+    content = _content(listing)
+    columns, rows = _table(content.decode("utf-8-sig", errors="replace"), listing)
+    posters: list[LabelledPoster] = []
+    left_out: list[RowNote] = []
+    remarks: list[RowNote] = []
+    line_of: dict[Path, int] = {}
+    count = 0
+    for line, row in rows:
+        count += 1
+        cells = {} if row is None else dict(zip(columns, row, strict=False))
+        named = cells.get("file", "")[:200]
+        try:
+            if row is None or len(row) != len(columns):
+                raise _BadRow(f"the row does not have the header's {len(columns)} cells")
+            poster, doubt = _poster(line, cells, images)
+            if poster.path in line_of:
+                raise _BadRow(f"line {line_of[poster.path]} names the same file")
+        except _BadRow as reason:
+            left_out.append(RowNote(line, named, str(reason)))
+        else:
+            line_of[poster.path] = line
+            posters.append(poster)
+            if doubt:
+                remarks.append(RowNote(line, named, doubt))
+    if not posters:
+        first = f" The first of {len(left_out)} rows: {left_out[0].reason}." if left_out else ""
+        raise EvaluationError(f"{listing} holds no usable row.{first}")
+    return LabelledSet(
+        posters=_spelt_alike(posters, listing),
+        left_out=tuple(left_out),
+        remarks=tuple(remarks),
+        ignored_columns=tuple(name for name in columns if name not in {*REQUIRED, *OPTIONAL}),
+        rows=count,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def sample(posters: Sequence[LabelledPoster], limit: int | None, seed: int) -> tuple[LabelledPoster, ...]:
+    """`limit` of the posters drawn at random, in their order; all of them where there are no more."""
+    if limit is None or limit >= len(posters):
+        return tuple(posters)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(posters))[:limit])
+    return tuple(posters[row] for row in chosen)
+
+
+def label_table(posters: Sequence[LabelledPoster]) -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
+    """The genres these posters have, most frequent first, and which poster has which: (n, genres) uint8."""
+    count = Counter(genre for poster in posters for genre in poster.genres)
+    genres = tuple(sorted(count, key=lambda name: (-count[name], name)))
+    column = {name: index for index, name in enumerate(genres)}
+    table = np.zeros((len(posters), len(genres)), dtype=np.uint8)
+    for row, poster in enumerate(posters):
+        table[row, [column[genre] for genre in poster.genres]] = 1
+    return genres, table
+
+
+def _content(listing: Path) -> bytes:
+    try:
+        with listing.open("rb") as file:
+            content = file.read(MAX_CSV_BYTES + 1)
+    except OSError as error:
+        raise EvaluationError(f"{listing} can't be read: {error.strerror or error}.") from error
+    if len(content) > MAX_CSV_BYTES:
+        raise EvaluationError(f"{listing} is larger than {MAX_CSV_BYTES // 10**6} MB: that is no list.")
+    return content
+
+
+def _table(text: str, listing: Path) -> tuple[list[str], Iterator[tuple[int, list[str] | None]]]:
+    """The header, in lower case, and the rows under it with the line each ends on; None for a broken one."""
+    found: list[str] = []
+    for delimiter in (",", ";", "\t"):
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            found = [name.strip().casefold() for name in next(reader, [])]
+        except csv.Error:
+            continue
+        if set(REQUIRED) <= set(found):
+            break
+    else:
+        raise EvaluationError(f"{listing} needs a header with the columns `file` and `genres`.")
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise EvaluationError(f"{listing} has the column {twice[0]!r} more than once.")
+    return found, _rows(reader)
+
+
+def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str] | None]]:
+    while True:
+        try:
+            row: list[str] | None = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:  # a cell beyond csv's limit, most likely a quote that never closes
+            row = None
+        if row != []:
+            yield reader.line_num, row  # type: ignore[attr-defined]
+
+
+def _poster(line: int, cells: dict[str, str], images: Path) -> tuple[LabelledPoster, str]:
+    """The poster of one row, and what is doubtful about it ("" if nothing is)."""
+    if any(_UNDECODABLE in cells.get(name, "") for name in ("file", "genres", "series")):
+        raise _BadRow("the row is not valid UTF-8")
+    ids = [(name, cells.get(name, "").strip()) for name in ("imdb_id", "tmdb_id")]
+    year, doubt = _year(cells.get("year", "").strip())
+    poster = LabelledPoster(
+        line=line,
+        file=cells["file"].strip(),
+        path=_path(cells["file"].strip(), images),
+        genres=_genres(cells["genres"]),
+        series=" ".join(cells.get("series", "").split()).casefold(),
+        movie=next((f"{name} {value}" for name, value in ids if value), ""),
+        year=year,
+    )
+    return poster, doubt
+
+
+def _genres(cell: str) -> tuple[str, ...]:
+    if cell.strip().casefold() == NO_GENRES:
+        raise _BadRow("it has no genre")
+    names = [" ".join(part.split()) for part in cell.split("|" if "|" in cell else ",")]
+    kept: dict[str, str] = {}
+    for name in filter(None, names):
+        kept.setdefault(name.casefold(), name)
+    if not kept:
+        raise _BadRow("it has no genre")
+    if len(kept) > MAX_GENRES_A_POSTER:
+        raise _BadRow(f"it has {len(kept)} genres, more than {MAX_GENRES_A_POSTER}")
+    for name in kept.values():
+        if len(name) > MAX_GENRE_LENGTH or not name.isprintable():
+            raise _BadRow(f"{name[:MAX_GENRE_LENGTH]!r} cannot be the name of a genre")
+    return tuple(kept.values())
+
+
+def _path(name: str, images: Path) -> Path:
+    if not name:
+        raise _BadRow("it names no file")
+    if not name.isprintable():
+        raise _BadRow("the file name holds control characters")
+    ways = (PurePosixPath(name), PureWindowsPath(name))
+    if any(way.is_absolute() or way.drive or ".." in way.parts for way in ways):
+        raise _BadRow("the file name leaves the folder of images")
+    path = images / name
+    try:
+        # A pipe or a device by that name would be waited for without end.
+        there = path.is_file()
+    except OSError:
+        there = False
+    if not there:
+        raise _BadRow("there is no such file in the folder of images")
+    return path
+
+
+def _year(cell: str) -> tuple[int | None, str]:
+    if not cell:
+        return None, ""
+    if not (cell.isascii() and cell.isdigit() and len(cell) == 4 and FIRST_YEAR <= int(cell) <= LAST_YEAR):
+        return None, f"{cell[:20]!r} is no year; the poster counts as undated"
+    return int(cell), ""
+
+
+def _spelt_alike(posters: Sequence[LabelledPoster], listing: Path) -> tuple[LabelledPoster, ...]:
+    spellings: dict[str, Counter[str]] = {}
+    for poster in posters:
+        for genre in poster.genres:
+            spellings.setdefault(genre.casefold(), Counter())[genre] += 1
+    if len(spellings) > MAX_GENRES:
+        raise EvaluationError(
+            f"The column `genres` of {listing} holds {len(spellings)} different names, more than "
+            f"{MAX_GENRES}: separate genres by pipes, or by commas inside a quoted cell."
+        )
+    usual = {key: min(count, key=lambda name: (-count[name], name)) for key, count in spellings.items()}
+    return tuple(
+        replace(poster, genres=tuple(usual[genre.casefold()] for genre in poster.genres))
+        for poster in posters
+    )

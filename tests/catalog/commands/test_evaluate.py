@@ -1,0 +1,75 @@
+"""`manage.py evaluate`: the site's model by name, and sentences for what can't be measured."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from ml.backbones import parse_spec
+from tests.factories import ExtractorFactory, GenreModelFactory
+from tests.ml.evaluation.heads import DIMS, SPEC, save_head
+from tests.ml.evaluation.labelled import GENRES, labelled_posters
+
+pytestmark = pytest.mark.django_db
+
+
+def said(tmp_path: Path, *more: str) -> str:
+    if not (tmp_path / "set").exists():
+        labelled_posters(tmp_path / "set", count=24)
+    out = io.StringIO()
+    told = ["--posters", str(tmp_path / "set" / "posters.csv"), "--images", str(tmp_path / "set" / "images")]
+    call_command("evaluate", *told, "-o", str(tmp_path / "report"), "--resamples", "30", *more, stdout=out)
+    return out.getvalue()
+
+
+def in_use(fingerprint: str | None = None) -> Path:
+    path = save_head(Path(settings.MODELS_DIR))
+    # A newer file that nobody promoted must not be taken for the model in use.
+    save_head(Path(settings.MODELS_DIR), "newer", seed=1)
+    facts = json.loads(path.with_suffix(".json").read_text())
+    extractor = ExtractorFactory(
+        spec=SPEC, fingerprint=fingerprint or parse_spec(SPEC).fingerprint(), dims=DIMS
+    )
+    GenreModelFactory(
+        extractor=extractor,
+        genres=list(GENRES),
+        thresholds=[0.5] * 4,
+        weights_file=path.name,
+        weights_sha256=facts["weights_sha256"],
+        state="active",
+    )
+    return path
+
+
+def test_active_is_the_model_the_site_has_in_use(tmp_path: Path) -> None:
+    path = in_use()
+    out = said(tmp_path)
+    assert out.startswith("active on 24 posters: macro F1 ")
+    assert out.count("\n") == 1
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["model"]["genre_model"]["file"] == path.name
+    assert report["model"]["note"].startswith("The site's genre model ")
+    assert (tmp_path / "report" / "index.html").is_file()
+
+
+def test_a_baseline_by_name_needs_no_model(tmp_path: Path) -> None:
+    assert said(tmp_path, "--model", "pixels").startswith("pixels on 24 posters: share@5 ")
+    assert (Path(settings.VAR_DIR) / "evaluation").is_dir()
+
+
+def test_without_a_model_in_use_it_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="No genre model is in use yet") as error:
+        said(tmp_path)
+    assert error.value.returncode == 2
+
+
+def test_a_model_file_that_was_replaced_is_refused(tmp_path: Path) -> None:
+    path = in_use()
+    save_head(path.parent, path.stem, seed=5)
+    with pytest.raises(CommandError, match="another file lies in its place"):
+        said(tmp_path)

@@ -1,0 +1,1 @@
+"""Tests of what measures extractors and genre models."""

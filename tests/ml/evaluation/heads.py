@@ -1,0 +1,30 @@
+"""Genre models for tests of evaluation: random weights on pixel vectors, saved with a manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ml.backbones import parse_spec
+from ml.genres.head import GenreHead
+from tests.ml.evaluation.labelled import GENRES
+from tests.ml.genres.heads import make_weights
+
+SPEC = "pixels:8x12"
+DIMS = 8 * 12 * 3
+
+
+def save_head(folder: Path, name: str = "head", genres=GENRES, seed: int = 0, **manifest: Any) -> Path:
+    """A head over `pixels:8x12`; `manifest` changes what its manifest says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = make_weights(DIMS, 5, len(genres), seed)
+    head = GenreHead.with_threshold(
+        weights, genres, 0.5, extractor=parse_spec(SPEC).fingerprint(), recipe="compact"
+    )
+    path = folder / f"{name}.npz"
+    head.save(path)
+    if manifest:
+        told = path.with_suffix(".json")
+        told.write_text(json.dumps(json.loads(told.read_text()) | manifest))
+    return path

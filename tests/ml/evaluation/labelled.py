@@ -1,0 +1,64 @@
+"""Labelled sets made up for tests: drawn posters in a folder, and their CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from ml.evaluation.kinship import Kinship, numbered
+from ml.evaluation.vectors import Places
+from tests.ml.drawings import drawing, encoded
+
+GENRES = ("Comedy", "Drama", "Horror", "Western")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def labelled_posters(folder: Path, count: int = 40, series: int = 0) -> tuple[Path, Path]:
+    """`count` drawn posters and their CSV; the first `series` of them are of one franchise."""
+    images = folder / "images"
+    images.mkdir(parents=True)
+    random = np.random.default_rng(3)
+    rows = []
+    for number in range(count):
+        (images / f"{number}.jpg").write_bytes(encoded(drawing(number, (60, 90))))
+        chosen = [genre for genre in GENRES if random.random() < 0.4] or ["Drama"]
+        rows.append(
+            {
+                "file": f"{number}.jpg",
+                "genres": "|".join(chosen),
+                "series": "Saga" if number < series else "",
+                "year": 1950 + number,
+            }
+        )
+    return write_csv(folder / "posters.csv", rows), images
+
+
+def places(folder: Path, weights: Path | None = None) -> Places:
+    return Places(weights, folder / "exports", folder / "models", folder / "cache")
+
+
+def strangers(count: int, series: Sequence[str] = (), keep_duplicates: bool = False) -> Kinship:
+    """Kinship of posters that are far apart by hash, with the given series."""
+    random = np.random.default_rng(count)
+    return Kinship(
+        random.integers(0, 2**63, count, dtype=np.uint64),
+        np.full(count, -1, dtype=np.int64),
+        numbered(list(series) or [""] * count),
+        keep_duplicates,
+    )
+
+
+@contextmanager
+def no_bar(what: str, total: int):
+    yield lambda done: None

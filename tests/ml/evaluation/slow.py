@@ -1,0 +1,54 @@
+"""Look-alike figures computed the slow and obvious way, for comparison."""
+
+from __future__ import annotations
+
+import math
+
+
+def jaccard(one: set[int], other: set[int]) -> float:
+    return len(one & other) / len(one | other)
+
+
+def neighbours(vectors, allowed, k, metric="euclidean"):
+    """For each row its k nearest allowed rows, by (distance, row)."""
+
+    def distance(a, b):
+        if metric == "euclidean":
+            return math.sqrt(sum((x - y) ** 2 for x, y in zip(a, b, strict=True)))
+        dot = sum(x * y for x, y in zip(a, b, strict=True))
+        return 1 - dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+    found = []
+    for row, vector in enumerate(vectors):
+        order = sorted((distance(vector, vectors[other]), other) for other in allowed[row])
+        found.append([other for _, other in order[:k]])
+    return found
+
+
+def figures(near, sets, series, allowed):
+    """All look-alike figures from lists of neighbours, sets of genres, series ("" for none), allowed rows."""
+    count = len(sets)
+    share, chance, gain, hits, asked = [], [], [], 0, 0
+    for row in range(count):
+        five = near[row][:5]
+        share.append(sum(bool(sets[row] & sets[other]) for other in five) / len(five))
+        chance.append(sum(bool(sets[row] & sets[other]) for other in allowed[row]) / len(allowed[row]))
+        found = sum(
+            jaccard(sets[row], sets[o]) / math.log2(place + 2) for place, o in enumerate(near[row][:10])
+        )
+        best = sorted((jaccard(sets[row], sets[o]) for o in allowed[row]), reverse=True)[:10]
+        ideal = sum(value / math.log2(place + 2) for place, value in enumerate(best))
+        if ideal:
+            gain.append(found / ideal)
+        if series[row] and any(series[other] == series[row] for other in allowed[row]):
+            asked += 1
+            hits += any(series[other] == series[row] for other in five)
+    shown = [sum(row in others[:10] for others in near) for row in range(count)]
+    return {
+        "share_at_5": sum(share) / count,
+        "share_at_5_random": sum(chance) / count,
+        "ndcg_at_10": sum(gain) / len(gain) if gain else None,
+        "franchise_recall_at_5": hits / asked if asked else None,
+        "never_recommended": sum(times == 0 for times in shown) / count,
+        "worst_hub": max(shown),
+    }

@@ -1,0 +1,199 @@
+"""Genre figures: hand-computed cases, agreement with scikit-learn, unknown genres, the sure point."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from ml.evaluation.curves import abstention_curve, genre_curves, precision_recall_curve, reliability
+from ml.evaluation.genres import FIGURES, genre_differences, genre_figures, telling
+from ml.evaluation.weighing import Weighed
+from ml.genres import metrics
+from ml.genres.thresholds import NEVER
+from tests.ml.genres.catalogues import random_scores
+
+GENRES = ("Comedy", "Drama", "Horror", "Western")
+
+
+def told(scores, genres=GENRES, suggest=0.5, sure=None, of=GENRES):
+    cuts = (suggest,) * len(of)
+    return telling(
+        np.asarray(scores, np.float32),
+        of,
+        cuts,
+        None if sure is None else (sure,) * len(of),
+        genres,
+        "no sure",
+    )
+
+
+@pytest.fixture(scope="module")
+def set_of_scores():
+    truth, scores = random_scores(200, 4, seed=1)
+    return truth, np.clip(0.25 * truth + 0.75 * scores, 0, 1).astype(np.float32)
+
+
+def test_figures_are_those_of_the_metrics_and_of_scikit_learn(set_of_scores):
+    truth, scores = set_of_scores
+    found = genre_figures(truth, told(scores, sure=0.8), GENRES, resamples=50)
+    chosen, sure = scores > 0.5, scores > np.float32(0.8)
+    expected = {
+        "macro_f1_suggest": reference.f1_score(truth, chosen, average="macro"),
+        "micro_f1_suggest": reference.f1_score(truth, chosen, average="micro"),
+        "samples_f1_suggest": reference.f1_score(truth, chosen, average="samples", zero_division=0),
+        "map": reference.average_precision_score(truth, scores, average="macro"),
+        "macro_auc": reference.roc_auc_score(truth, scores, average="macro"),
+        "ece": metrics.expected_calibration_error(truth, scores),
+        "predict_everything_macro_f1": reference.f1_score(truth, np.ones_like(truth), average="macro"),
+        "predict_everything_micro_f1": reference.f1_score(truth, np.ones_like(truth), average="micro"),
+        "sure_precision": reference.precision_score(truth, sure, average="micro"),
+        "sure_recall": reference.recall_score(truth, sure, average="micro"),
+        "coverage_suggest": chosen.any(axis=1).mean(),
+        "sure_coverage": sure.any(axis=1).mean(),
+    }
+    for name, value in expected.items():
+        assert found[name]["value"] == pytest.approx(value), name
+        assert found[name]["low"] <= found[name]["value"] <= found[name]["high"], name
+    row = found["per_genre"][2]
+    assert row["genre"] == "Horror"
+    assert row["prevalence"] == pytest.approx(truth[:, 2].mean())
+    assert row["auc"]["value"] == pytest.approx(reference.roc_auc_score(truth[:, 2], scores[:, 2]))
+    assert row["sure_threshold"] == 0.8
+
+
+def test_auc_by_hand_counts_ties_half():
+    truth = np.array([[1, 1], [0, 1], [1, 1], [0, 1]], np.uint8)
+    scores = np.array([[0.9, 0.1], [0.5, 0.2], [0.5, 0.3], [0.1, 0.4]], np.float32)
+    found = genre_figures(truth, told(scores, GENRES[:2], of=GENRES[:2]), GENRES[:2], resamples=20)
+    # 0.9 beats both; 0.5 ties with one and beats the other: 3.5 of 4 pairs. All have the second genre.
+    assert found["per_genre"][0]["auc"]["value"] == pytest.approx(3.5 / 4)
+    assert found["per_genre"][1]["auc"]["value"] is None
+    assert found["macro_auc"]["value"] == pytest.approx(3.5 / 4)
+
+
+def test_a_resample_by_weights_is_the_resample_itself(set_of_scores):
+    truth, scores = set_of_scores
+    weighed = Weighed(truth, scores, np.full(4, 0.5), np.full(4, 0.8))
+    drawn = np.random.default_rng(3).integers(0, len(truth), len(truth))
+    mine, chosen, sure = truth[drawn], scores[drawn], scores[drawn] > np.float32(0.8)
+    expected = [
+        reference.roc_auc_score(mine, chosen, average="macro"),
+        (chosen > 0.5).any(axis=1).mean(),
+        reference.precision_score(mine, sure, average="micro"),
+        reference.recall_score(mine, sure, average="micro"),
+        sure.any(axis=1).mean(),
+    ]
+    assert weighed.figures(drawn)[:5] == pytest.approx(expected)
+
+
+def test_genres_the_model_does_not_know_are_never_predicted_and_said():
+    truth = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 0], [0, 1, 1]], np.uint8)
+    says = told(
+        [[0.9, 0.3], [0.1, 0.2], [0.8, 0.3], [0.2, 0.9]], ("drama", "War", "Epic"), of=("Noir", "DRAMA")
+    )
+    assert says.unknown == ("War", "Epic")
+    assert says.absent == ("Noir",)
+    assert says.scores[:, 0].tolist() == pytest.approx([0.3, 0.2, 0.3, 0.9])
+    assert not says.scores[:, 1:].any()
+    found = genre_figures(truth, says, ("drama", "War", "Epic"), resamples=20)
+    assert [row["known"] for row in found["per_genre"]] == [True, False, False]
+    assert found["per_genre"][1]["f1"]["value"] == 0
+    assert found["per_genre"][1]["auc"]["value"] == 0.5
+    assert found["unknown_to_the_model"] == ["War", "Epic"]
+    assert found["absent_from_the_set"] == ["Noir"]
+
+
+def test_without_sure_thresholds_the_figures_are_none_with_the_reason(set_of_scores):
+    truth, scores = set_of_scores
+    found = genre_figures(truth, told(scores), GENRES, resamples=20)
+    for name in ("sure_precision", "sure_recall", "sure_coverage"):
+        assert found[name] == {"value": None, "low": None, "high": None, "reason": "no sure"}
+
+
+def test_a_model_that_is_never_sure_has_no_sure_precision(set_of_scores):
+    truth, scores = set_of_scores
+    found = genre_figures(truth, told(scores, sure=NEVER), GENRES, resamples=20)
+    assert found["sure_precision"]["value"] is None
+    assert "nothing was predicted" in found["sure_precision"]["reason"]
+    assert found["sure_recall"]["value"] == 0
+    assert found["per_genre"][0]["sure_threshold"] is None
+
+
+def test_perfect_scores_have_perfect_figures(set_of_scores):
+    truth, _ = set_of_scores
+    found = genre_figures(truth, told(truth, sure=0.9), GENRES, resamples=20)
+    for name in ("macro_f1_suggest", "micro_f1_suggest", "map", "macro_auc", "sure_precision", "sure_recall"):
+        assert found[name] == pytest.approx({"value": 1, "low": 1, "high": 1}), name
+    assert found["ece"]["value"] == 0
+
+
+def test_a_model_against_itself_differs_by_nothing(set_of_scores):
+    truth, scores = set_of_scores
+    apart = genre_differences(truth, told(scores, sure=0.8), told(scores, sure=0.8), resamples=30)
+    assert tuple(apart) == FIGURES
+    assert all(figure == {"value": 0, "low": 0, "high": 0} for figure in apart.values())
+
+
+def test_a_paired_difference_is_the_difference_of_the_values(set_of_scores):
+    truth, scores = set_of_scores
+    worse = told(np.random.default_rng(0).random(scores.shape))
+    ours, theirs = (genre_figures(truth, each, GENRES, resamples=20) for each in (told(scores), worse))
+    apart = genre_differences(truth, told(scores), worse, resamples=100)
+    for name in FIGURES[:6]:
+        assert apart[name]["value"] == pytest.approx(ours[name]["value"] - theirs[name]["value"]), name
+    assert apart["map"]["low"] > 0
+    assert apart["sure_precision"]["reason"] == "no sure"
+
+
+def test_the_precision_recall_curve_by_hand():
+    found = precision_recall_curve(np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.8, 0.1]), 50)
+    assert found["recall"] == [0.5, 1.0]
+    assert found["precision"] == pytest.approx([1.0, 2 / 3])
+    assert found["cut"] == [0.9, 0.8]
+    assert precision_recall_curve(np.zeros(3), np.ones(3), 50)["recall"] == []
+
+
+def test_a_thinned_curve_lies_on_the_whole_one(set_of_scores):
+    truth, scores = (array.ravel() for array in set_of_scores)
+    precision, recall, _ = reference.precision_recall_curve(truth, scores)
+    whole = {(round(r, 9), round(p, 9)) for p, r in zip(precision, recall, strict=True)}
+    thin = precision_recall_curve(truth, scores, 20)
+    assert thin["recall"] == sorted(thin["recall"])
+    assert thin["recall"][-1] == 1
+    for p, r in zip(thin["precision"], thin["recall"], strict=True):
+        assert (round(r, 9), round(p, 9)) in whole
+
+
+def test_reliability_bins_hold_every_pair(set_of_scores):
+    truth, scores = set_of_scores
+    bins = reliability(truth, scores)
+    assert sum(row["pairs"] for row in bins) == truth.size
+    gap = sum(row["pairs"] * abs(row["score"] - row["frequency"]) for row in bins) / truth.size
+    assert gap == pytest.approx(metrics.expected_calibration_error(truth, scores))
+
+
+def test_abstention_by_hand():
+    truth = np.array([[1, 0], [0, 1], [0, 0]], np.uint8)
+    scores = np.array([[0.9, 0.2], [0.3, 0.6], [0.5, 0.0]], np.float32)
+    found = abstention_curve(truth, scores, points=3)
+    # Cuts at 0, and at the three best scores; above the highest nothing is said.
+    assert found["cut"] == pytest.approx([0, 0.5, 0.6])
+    assert found["coverage"] == pytest.approx([1, 2 / 3, 1 / 3])
+    assert found["precision"] == pytest.approx([2 / 5, 1, 1])
+    assert found["recall"] == pytest.approx([1, 1, 0.5])
+
+
+def test_curves_hold_both_operating_points(set_of_scores):
+    truth, scores = set_of_scores
+    found = genre_curves(truth, told(scores, sure=0.8), GENRES)
+    sure = scores > np.float32(0.8)
+    assert found["operating_points"]["sure"] == {
+        "precision": pytest.approx(reference.precision_score(truth, sure, average="micro")),
+        "recall": pytest.approx(reference.recall_score(truth, sure, average="micro")),
+    }
+    best = found["best_precision_at_recall"]
+    chosen = scores >= np.float32(best["cut"])
+    assert reference.recall_score(truth, chosen, average="micro") >= 0.25
+    assert best["precision"] == pytest.approx(reference.precision_score(truth, chosen, average="micro"))
+    assert set(genre_curves(truth, told(scores), GENRES)["operating_points"]) == {"suggest"}

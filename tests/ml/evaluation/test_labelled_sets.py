@@ -1,0 +1,162 @@
+"""Reading a CSV of labelled posters: what is taken, what is left out and why, and what is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ml.evaluation.errors import EvaluationError
+from ml.evaluation.labelled_set import label_table, read_labelled_set, sample
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def read(images: Path, text: str | bytes):
+    listing = images.parent / "posters.csv"
+    listing.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_labelled_set(listing, images)
+
+
+def test_pipes_or_commas_part_genres_and_spellings_are_joined(images):
+    found = read(images, 'file,genres\na.jpg,Drama|Sci-Fi\nb.jpg,"drama, Comedy"\nc.jpg, Drama | drama |\n')
+    assert [poster.genres for poster in found.posters] == [
+        ("Drama", "Sci-Fi"),
+        ("Drama", "Comedy"),
+        ("Drama",),
+    ]
+    genres, table = label_table(found.posters)
+    assert genres == ("Drama", "Comedy", "Sci-Fi")
+    assert table.tolist() == [[1, 0, 1], [1, 1, 0], [1, 0, 0]]
+
+
+def test_optional_columns_are_used_and_unknown_ones_named(images):
+    header = "year,FILE,genres,series,imdb_id,tmdb_id,mood"
+    found = read(images, f"\ufeff{header}\n1950,a.jpg,Drama,The  Saga,tt1,7,sad\n,b.jpg,Drama,,,7,\n")
+    first, second = found.posters
+    assert (first.year, first.series, first.movie, first.line) == (1950, "the saga", "imdb_id tt1", 2)
+    assert (second.year, second.series, second.movie, second.line) == (None, "", "tmdb_id 7", 3)
+    assert found.ignored_columns == ("mood",)
+    assert found.rows == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("missing.jpg,Drama,", "no such file"),
+        (".,Drama,", "no such file"),
+        (",Drama,", "names no file"),
+        ("../posters.csv,Drama,", "leaves the folder"),
+        ("/etc/passwd,Drama,", "leaves the folder"),
+        ("C:\\a.jpg,Drama,", "leaves the folder"),
+        ("b\x00.jpg,Drama,", "control characters"),
+        (f"{'x' * 5000}.jpg,Drama,", "no such file"),
+        ("a.jpg,Drama,", "line 2 names the same file"),
+        ("./a.jpg,Drama,", "line 2 names the same file"),
+        ("b.jpg,,", "no genre"),
+        ("b.jpg,| |,", "no genre"),
+        ("b.jpg,(no genres listed),", "no genre"),
+        (f"b.jpg,{'|'.join(map(str, range(60)))},", "60 genres"),
+        (f"b.jpg,{'long' * 30},", "cannot be the name of a genre"),
+        ("b.jpg,Dra\x1bma,", "cannot be the name of a genre"),
+        ("b.jpg,Drama", "3 cells"),
+        ("b.jpg,Drama,,more", "3 cells"),
+    ],
+)
+def test_a_bad_row_is_left_out_with_its_line_and_reason(images, row, why):
+    found = read(images, f"file,genres,year\na.jpg,Drama,\n{row}\nc.jpg,Drama,1960\n")
+    assert [poster.file for poster in found.posters] == ["a.jpg", "c.jpg"]
+    [note] = found.left_out
+    assert note.line == 3
+    assert why in note.reason
+    assert len(note.file) <= 200
+
+
+def test_a_doubtful_year_is_a_remark_and_the_row_stays(images):
+    found = read(images, "file,genres,year\na.jpg,Drama,19xx\nb.jpg,Drama,²019\nc.jpg,Drama,0007\n")
+    assert [poster.year for poster in found.posters] == [None, None, None]
+    assert [note.line for note in found.remarks] == [2, 3, 4]
+    assert "'19xx' is no year" in found.remarks[0].reason
+
+
+def test_rows_that_are_not_utf8_are_left_out_and_the_rest_go_on(images):
+    found = read(images, b"file,genres\na.jpg,Com\xe9die\nb.jpg,Drama\n")
+    assert [poster.file for poster in found.posters] == ["b.jpg"]
+    assert found.left_out[0].reason == "the row is not valid UTF-8"
+
+
+def test_a_quote_that_never_closes_costs_its_own_row_and_those_inside(images):
+    found = read(images, f'file,genres\na.jpg,Drama\nb.jpg,"{"x" * 200_000}\nc.jpg,Drama\n')
+    assert found.posters[0].file == "a.jpg"
+    assert found.left_out
+
+
+def test_a_pipe_in_place_of_a_picture_is_not_waited_for(images):
+    os.mkfifo(images / "pipe.jpg")
+    found = read(images, "file,genres\npipe.jpg,Drama\na.jpg,Drama\n")
+    assert [note.file for note in found.left_out] == ["pipe.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "needs a header"),
+        ("name,genres\na.jpg,Drama\n", "needs a header"),
+        ("file,genres,file\na.jpg,Drama,b.jpg\n", "more than once"),
+        ("file,genres\nnone.jpg,Drama\n", "no usable row. The first of 1 rows: there is no such file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(images, text, why):
+    with pytest.raises(EvaluationError, match=why):
+        read(images, text)
+
+
+def test_free_text_in_place_of_genres_is_refused(images):
+    for number in range(201):
+        (images / f"{number}.jpg").write_bytes(b"")
+    rows = "".join(f"{number}.jpg,tale {number}\n" for number in range(201))
+    with pytest.raises(EvaluationError, match="201 different names"):
+        read(images, "file,genres\n" + rows)
+
+
+def test_a_missing_file_or_folder_is_one_sentence(tmp_path):
+    with pytest.raises(EvaluationError, match="--images"):
+        read_labelled_set(tmp_path / "posters.csv", tmp_path / "none")
+    with pytest.raises(EvaluationError, match="can't be read"):
+        read_labelled_set(tmp_path / "none.csv", tmp_path)
+
+
+def test_semicolons_and_tabs_part_cells_too(images):
+    for mark in (";", "\t"):
+        found = read(images, f"file{mark}genres\na.jpg{mark}Drama,War\n")
+        assert found.posters[0].genres == ("Drama", "War")
+
+
+def test_a_sample_is_seeded_in_order_and_never_more_than_there_are(images):
+    posters = read(images, "file,genres\na.jpg,Drama\nb.jpg,Drama\nc.jpg,Drama\n").posters
+    assert sample(posters, None, 0) == sample(posters, 9, 0) == posters
+    assert sample(posters, 2, 1) == sample(posters, 2, 1)
+    lines = {tuple(poster.line for poster in sample(posters, 2, seed)) for seed in range(30)}
+    assert lines == {(2, 3), (2, 4), (3, 4)}
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=300))
+def test_whatever_the_bytes_only_rows_or_one_sentence_come_out(images, body):
+    try:
+        found = read(images, b"file,genres\n" + body)
+    except EvaluationError as error:
+        assert str(error)
+    else:
+        assert all(poster.path.parent == images and poster.genres for poster in found.posters)
+        assert len(found.posters) + len(found.left_out) == found.rows
