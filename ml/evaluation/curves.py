@@ -40,7 +40,8 @@ def genre_curves(truth: Labels, told: Telling, genres: Sequence[str]) -> dict[st
 def precision_recall_curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any], points: int) -> dict[str, Any]:
     """Precision and recall as the cut falls, one point a distinct score, thinned to `points` points.
 
-    truth, scores: (m,). Gives lists `recall` (rising), `precision` and `cut`; empty without a positive.
+    truth, scores: (m,). Gives lists `recall` (rising, from the first hit on), `precision` and `cut`; empty
+    without a positive.
     """
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
@@ -48,6 +49,7 @@ def precision_recall_curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any], po
     hits = np.cumsum(truth[order].astype(bool))[last].astype(np.float64)
     if not len(last) or not hits[-1]:
         return {"recall": [], "precision": [], "cut": []}
+    last, hits = last[hits > 0], hits[hits > 0]
     recall, precision = hits / hits[-1], hits / (last + 1)
     # Even steps of recall, always with both ends.
     kept = np.unique(np.searchsorted(recall, np.linspace(recall[0], 1, points)))

@@ -218,8 +218,8 @@ def _lookalikes(report: Report) -> Iterable[str]:
     yield (
         f'<p class="quiet">Franchise recall asks {counts["franchise_queries"]:,} posters of '
         f"{counts['franchise_series']:,} series. The worst hub is {_text(counts['worst_hub_file'])}. "
-        f"{near['posters']:,} posters have a near-duplicate ({near['bits']} bits); "
-        f"near-duplicates are {near['as_lookalikes']} as look-alikes.</p>"
+        f"Posters with a near-duplicate ({near['bits']} bits): {near['posters']:,}, "
+        f"{near['as_lookalikes']} as look-alikes.</p>"
     )
 
 

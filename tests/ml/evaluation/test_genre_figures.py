@@ -152,6 +152,8 @@ def test_the_precision_recall_curve_by_hand():
     assert found["precision"] == pytest.approx([1.0, 2 / 3])
     assert found["cut"] == [0.9, 0.8]
     assert precision_recall_curve(np.zeros(3), np.ones(3), 50)["recall"] == []
+    late = precision_recall_curve(np.array([0, 1]), np.array([0.9, 0.8]), 50)
+    assert (late["recall"], late["precision"]) == ([1.0], [0.5])
 
 
 def test_a_thinned_curve_lies_on_the_whole_one(set_of_scores):
