@@ -30,10 +30,11 @@ class TrainingDiverged(RuntimeError):
 
 
 class TrainingStopped(Exception):
-    """The caller asked to stop. `history` holds the epochs done so far."""
+    """The caller asked to stop. `history` holds the epochs done so far, if the training has epochs."""
 
     def __init__(self, history: History) -> None:
-        super().__init__(f"Training was stopped after {len(history['loss'])} epochs; no model was written.")
+        after = f" after {len(history['loss'])} epochs" if history else ""
+        super().__init__(f"Training was stopped{after}; no model was written.")
         self.history = history
 
 

@@ -1,19 +1,22 @@
 """The genre head in plain numpy: features in, one score a genre out. Files: see head_file.py."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.genres.thresholds import RECIPE_THRESHOLD, decide
+from ml.genres.head_weights import AnyWeights, HeadWeights, LinearWeights
+from ml.genres.thresholds import NEVER, RECIPE_THRESHOLD, decide
 
 if TYPE_CHECKING:
     from typing import Self
 
 Float32 = npt.NDArray[np.float32]
+
+__all__ = ["FeatureMismatch", "GenreHead", "HeadWeights", "LinearWeights", "ModelFileError", "load_head"]
 
 # Rows scored at once: bounds the hidden activations to some 16 MB.
 ROWS_AT_ONCE = 4096
@@ -28,71 +31,26 @@ class FeatureMismatch(ValueError):
 
 
 @dataclass(frozen=True)
-class HeadWeights:
-    """The numbers of one head, all float32: d features, h hidden units, g genres.
-
-    hidden_kernel (d, h), hidden_bias (h,), output_kernel (h, g), output_bias (g,); mean (d,) and scale (d,)
-    are those of the training rows, or zeros and ones for a head that does not standardise.
-
-    Raises ValueError if the shapes don't belong together, or if a number is not finite.
-    """
-
-    hidden_kernel: Float32
-    hidden_bias: Float32
-    output_kernel: Float32
-    output_bias: Float32
-    mean: Float32
-    scale: Float32
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            array = np.ascontiguousarray(getattr(self, field.name), dtype=np.float32)
-            object.__setattr__(self, field.name, array)
-        if self.hidden_kernel.ndim != 2 or self.output_kernel.ndim != 2:
-            raise ValueError("The kernels of a head are tables of two dimensions.")
-        for name, shape in self.shapes(*self.dims).items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} has shape {getattr(self, name).shape}, and {shape} was expected.")
-            if not np.isfinite(getattr(self, name)).all():
-                raise ValueError(f"{name} holds numbers that are not finite.")
-        if (self.scale <= 0).any():
-            raise ValueError("scale must be above zero everywhere.")
-
-    @property
-    def dims(self) -> tuple[int, int, int]:
-        """(features, hidden units, genres)."""
-        features, hidden = self.hidden_kernel.shape
-        return features, hidden, self.output_kernel.shape[1]
-
-    @staticmethod
-    def shapes(features: int, hidden: int, genres: int) -> dict[str, tuple[int, ...]]:
-        """The shape every array must have, by name."""
-        return {
-            "hidden_kernel": (features, hidden),
-            "hidden_bias": (hidden,),
-            "output_kernel": (hidden, genres),
-            "output_bias": (genres,),
-            "mean": (features,),
-            "scale": (features,),
-        }
-
-
-@dataclass(frozen=True)
 class GenreHead:
     """A trained head with all that its scores depend on.
 
-    genres: names in the order of the scores. thresholds: one a genre. extractor: fingerprint of the extractor
-    whose vectors it was trained on ("" if unknown). recipe: the name of the training recipe.
+    genres: names in the order of the scores. thresholds: one a genre, above which it is suggested. extractor:
+    fingerprint of the extractor whose vectors it was trained on ("" if unknown). recipe: the name of the
+    training recipe. sure_thresholds: one a genre, above which a suggestion may be accepted unseen; None for a
+    head that has no such operating point. no_evidence: genres that it scores and never suggests, because
+    nothing shows that it tells them. A threshold of `thresholds.NEVER` is passed by no score.
     """
 
-    weights: HeadWeights
+    weights: AnyWeights
     genres: tuple[str, ...]
     thresholds: tuple[float, ...]
     extractor: str = ""
     recipe: str = ""
+    sure_thresholds: tuple[float, ...] | None = None
+    no_evidence: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        count = self.weights.dims[2]
+        count = self.weights.dims[-1]
         if len(self.genres) != count or len(self.thresholds) != count:
             raise ValueError(
                 f"A head with {count} outputs needs {count} genres and thresholds; "
@@ -102,11 +60,17 @@ class GenreHead:
             raise ValueError("The genres of a head must be named, each once.")
         if not all(np.isfinite(self.thresholds)):
             raise ValueError("The thresholds of a head must be finite numbers.")
+        if self.sure_thresholds is not None and (
+            len(self.sure_thresholds) != count or not all(np.isfinite(self.sure_thresholds))
+        ):
+            raise ValueError(f"The sure thresholds of a head must be {count} finite numbers, one a genre.")
+        if unknown := set(self.no_evidence) - set(self.genres):
+            raise ValueError(f"{sorted(unknown)[0]!r} is named without evidence and is no genre of the head.")
 
     @classmethod
     def with_threshold(
         cls,
-        weights: HeadWeights,
+        weights: AnyWeights,
         genres: Sequence[str],
         threshold: float = RECIPE_THRESHOLD,
         *,
@@ -125,8 +89,31 @@ class GenreHead:
 
         Raises FeatureMismatch if d differs from the trained one, or if a vector holds NaN or infinity.
         """
+        return sigmoid(self.logits(features))
+
+    def pooled_scores(self, features: npt.ArrayLike, owners: npt.ArrayLike) -> Float32:
+        """Score every genre for every movie by all its posters: the sigmoid of the mean of their logits.
+
+        features: (n, d) as for `scores`. owners: (n,) whole numbers, the movie of each poster, from 0 without
+        a gap. Returns (movies, genres) float32; a movie of one poster scores as that poster does.
+
+        Raises FeatureMismatch as `scores` does, ValueError if owners are not such numbers.
+        """
+        of = np.asarray(owners)
+        logits = self.logits(features)
+        if of.shape != (len(logits),) or of.dtype.kind not in "iu":
+            raise ValueError("owners must be one whole number a vector.")
+        count = np.bincount(of)
+        if not count.all():
+            raise ValueError("owners must be numbered from 0 without a gap.")
+        total = np.zeros((len(count), logits.shape[1]), dtype=np.float64)
+        np.add.at(total, of, logits)
+        return sigmoid((total / count[:, None]).astype(np.float32))
+
+    def logits(self, features: npt.ArrayLike) -> Float32:
+        """What `scores` takes the sigmoid of: (n, genres) float32. Raises FeatureMismatch."""
         vectors = np.asarray(features, dtype=np.float32)
-        expected, _, genres = self.weights.dims
+        expected, genres = self.weights.dims[0], self.weights.dims[-1]
         if vectors.ndim != 2 or vectors.shape[1] != expected:
             made_for = f" (extractor {self.extractor})" if self.extractor else ""
             raise FeatureMismatch(
@@ -141,12 +128,16 @@ class GenreHead:
             )
         result = np.empty((len(vectors), genres), dtype=np.float32)
         for start in range(0, len(vectors), ROWS_AT_ONCE):
-            result[start : start + ROWS_AT_ONCE] = self._forward(vectors[start : start + ROWS_AT_ONCE])
+            result[start : start + ROWS_AT_ONCE] = self.weights.logits(vectors[start : start + ROWS_AT_ONCE])
         return result
 
     def suggested(self, scores: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which of `scores` (n, genres) pass the head's own thresholds, as bool (n, genres)."""
         return decide(scores, self.thresholds)
+
+    def sure(self, scores: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which of `scores` (n, genres) pass the sure thresholds, as bool (n, genres); none without them."""
+        return decide(scores, NEVER if self.sure_thresholds is None else self.sure_thresholds)
 
     def save(self, path: Path) -> str:
         """Write the weights to `path` (.npz) and the manifest beside it (.json); returns their sha256."""
@@ -154,15 +145,10 @@ class GenreHead:
 
         return save_head(self, path)
 
-    def _forward(self, rows: Float32) -> Float32:
-        weights = self.weights
-        standard = (rows - weights.mean) / weights.scale
-        hidden = np.maximum(standard @ weights.hidden_kernel + weights.hidden_bias, np.float32(0))
-        logits = hidden @ weights.output_kernel + weights.output_bias
-        # The logistic function by tanh: exact to float32 and never overflows.
-        return np.asarray(
-            np.float32(0.5) * (np.tanh(np.float32(0.5) * logits) + np.float32(1)), dtype=np.float32
-        )
+
+def sigmoid(logits: Float32) -> Float32:
+    """The logistic function by tanh: exact to float32, and it never overflows."""
+    return np.asarray(np.float32(0.5) * (np.tanh(np.float32(0.5) * logits) + np.float32(1)), dtype=np.float32)
 
 
 def load_head(path: Path, sha256: str | None = None) -> GenreHead:

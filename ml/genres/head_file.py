@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import zipfile
 import zlib
 from dataclasses import fields
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ml.genres.atomic_files import write_bytes, write_json
-from ml.genres.head import GenreHead, HeadWeights, ModelFileError
+from ml.genres.head import GenreHead, ModelFileError
+from ml.genres.head_weights import ARCHITECTURES, AnyWeights
+from ml.genres.thresholds import NEVER
 
 FORMAT_VERSION = 1
-ARCHITECTURE = "dense-relu-dense-sigmoid"
 
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_DIM = 1_000_000
@@ -47,33 +49,40 @@ def save_head(head: GenreHead, path: Path) -> str:
     if path.suffix != ".npz":
         raise ValueError(f"A genre head is saved as .npz, not as {path.name}.")
     buffer = io.BytesIO()
-    arrays = {field.name: getattr(head.weights, field.name) for field in fields(HeadWeights)}
+    arrays = {field.name: getattr(head.weights, field.name) for field in fields(head.weights)}
     np.savez(buffer, allow_pickle=False, **arrays)
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
-    features, hidden, genres = head.weights.dims
+    dims = dict(zip(head.weights.dim_names, head.weights.dims, strict=True))
+    facts: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "architecture": {"kind": head.weights.kind, **dims},
+        "genres": list(head.genres),
+        "thresholds": list(head.thresholds),
+        "extractor": head.extractor,
+        "recipe": head.recipe,
+        "weights_file": path.name,
+        "weights_sha256": digest,
+    }
+    if head.sure_thresholds is not None:
+        # null reads as "never sure" to a person; inside, it is a threshold that no score passes
+        facts["sure_thresholds"] = [None if cut >= NEVER else cut for cut in head.sure_thresholds]
+        facts["no_evidence"] = list(head.no_evidence)
     write_bytes(path, content)
-    write_json(
-        manifest_path(path),
-        {
-            "format_version": FORMAT_VERSION,
-            "architecture": {"kind": ARCHITECTURE, "features": features, "hidden": hidden, "genres": genres},
-            "genres": list(head.genres),
-            "thresholds": list(head.thresholds),
-            "extractor": head.extractor,
-            "recipe": head.recipe,
-            "weights_file": path.name,
-            "weights_sha256": digest,
-        },
-    )
+    write_json(manifest_path(path), facts)
     return digest
 
 
 def read_head(path: Path, sha256: str | None = None) -> GenreHead:
     """Read and check what `save_head` wrote; see `ml.genres.head.load_head`."""
     manifest = _read_manifest(manifest_path(path))
-    dims = _dims(manifest, manifest_path(path))
-    expected_bytes = 4 * sum(int(np.prod(shape)) for shape in HeadWeights.shapes(*dims).values())
+    kind = _kind(manifest, manifest_path(path))
+    shapes = kind.shapes(*_dims(manifest, manifest_path(path), kind))
+    expected_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+    if expected_bytes > 4 * MAX_WEIGHTS:
+        raise ModelFileError(
+            f"The manifest {manifest_path(path)} describes a model that is too large. {AGAIN}"
+        )
     content = _read_capped(path, expected_bytes + OVERHEAD_BYTES)
     # The same bytes are hashed and parsed, so the file can't change between check and use.
     digest = hashlib.sha256(content).hexdigest()
@@ -87,16 +96,21 @@ def read_head(path: Path, sha256: str | None = None) -> GenreHead:
             f"The weights in {path} have sha256 {digest[:12]}..., and {sha256[:12]}... was recorded when "
             f"they were trained: another file lies in its place. {AGAIN}"
         )
-    arrays = _read_arrays(path, content, dims)
+    arrays = _read_arrays(path, content, shapes)
+    sure = manifest.get("sure_thresholds")
     try:
         return GenreHead(
-            weights=HeadWeights(**arrays),
+            weights=kind(**arrays),
             genres=tuple(manifest["genres"]),
             thresholds=tuple(float(value) for value in manifest["thresholds"]),
             extractor=manifest["extractor"],
             recipe=manifest["recipe"],
+            sure_thresholds=(
+                None if sure is None else tuple(NEVER if cut is None else float(cut) for cut in sure)
+            ),
+            no_evidence=tuple(manifest.get("no_evidence", ())),
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ModelFileError(f"The genre model in {path} makes no sense: {error} {AGAIN}") from error
 
 
@@ -146,27 +160,36 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise ModelFileError(f"The manifest {path} names genres that are not text. {AGAIN}")
     if not all(isinstance(value, int | float) for value in manifest["thresholds"]):
         raise ModelFileError(f"The manifest {path} has thresholds that are not numbers. {AGAIN}")
+    sure = manifest.get("sure_thresholds")
+    if sure is not None and not (
+        isinstance(sure, list) and all(cut is None or isinstance(cut, int | float) for cut in sure)
+    ):
+        raise ModelFileError(f"The manifest {path} has sure_thresholds that are not numbers or null. {AGAIN}")
+    unproven = manifest.get("no_evidence", [])
+    if not (isinstance(unproven, list) and all(isinstance(genre, str) for genre in unproven)):
+        raise ModelFileError(f"The manifest {path} has no_evidence that is not a list of genres. {AGAIN}")
     return manifest
 
 
-def _dims(manifest: dict[str, Any], path: Path) -> tuple[int, int, int]:
-    architecture = manifest["architecture"]
-    if architecture.get("kind") != ARCHITECTURE:
+def _kind(manifest: dict[str, Any], path: Path) -> type[AnyWeights]:
+    kind = manifest["architecture"].get("kind")
+    found = ARCHITECTURES.get(kind) if isinstance(kind, str) else None
+    if found is None:
         raise ModelFileError(
-            f"The manifest {path} describes a model of kind {architecture.get('kind')!r}, and this program "
-            f"knows {ARCHITECTURE!r}. Update the program, or train the genres again."
+            f"The manifest {path} describes a model of kind {kind!r}, and this program knows "
+            f"{', '.join(map(repr, ARCHITECTURES))}. Update the program, or train the genres again."
         )
-    dims = [architecture.get(key) for key in ("features", "hidden", "genres")]
+    return found
+
+
+def _dims(manifest: dict[str, Any], path: Path, kind: type[AnyWeights]) -> list[int]:
+    dims = [manifest["architecture"].get(key) for key in kind.dim_names]
     if not all(type(value) is int and 0 < value <= MAX_DIM for value in dims):
         raise ModelFileError(f"The manifest {path} has impossible dimensions {dims}. {AGAIN}")
-    features, hidden, genres = dims
-    if features * hidden + hidden * genres > MAX_WEIGHTS:
-        raise ModelFileError(f"The manifest {path} describes a model that is too large: {dims}. {AGAIN}")
-    return features, hidden, genres
+    return dims
 
 
-def _read_arrays(path: Path, content: bytes, dims: tuple[int, int, int]) -> dict[str, Any]:
-    shapes = HeadWeights.shapes(*dims)
+def _read_arrays(path: Path, content: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -19,6 +19,8 @@ Figure = TypeVar("Figure", float, Floats)
 # As in the published metric: a genre that nobody has and nobody predicts scores 0, not 0/0.
 EPSILON = 1e-16
 
+CALIBRATION_BINS = 15
+
 
 def per_genre_f1(y_true: npt.ArrayLike, y_score: npt.ArrayLike, threshold: npt.ArrayLike = 0.5) -> Floats:
     """F1 of each genre, (genres,) float64; 0 where a genre has no hit."""
@@ -89,20 +91,31 @@ def predict_everything_macro_f1(y_true: npt.ArrayLike) -> float:
     return float(predict_everything_f1(y_true).mean())
 
 
-def expected_calibration_error(y_true: npt.ArrayLike, y_score: npt.ArrayLike, bins: int = 15) -> float:
+def expected_calibration_error(
+    y_true: npt.ArrayLike, y_score: npt.ArrayLike, bins: int = CALIBRATION_BINS
+) -> float:
     """Mean gap between score and frequency, over all (poster, genre) pairs in equal-width bins of score.
 
     Guo et al., "On calibration of modern neural networks", 2017; in [0, 1], 0 is calibrated.
     Raises ValueError if a score lies outside [0, 1].
     """
+    gaps = calibration_gaps(y_true, y_score, bins)
+    return float(np.abs(gaps.sum(axis=0)).sum() / np.asarray(y_true).size)
+
+
+def calibration_gaps(y_true: npt.ArrayLike, y_score: npt.ArrayLike, bins: int) -> Floats:
+    """How much each poster adds to the gap of each bin: (n, bins) float64 sums of score minus label.
+
+    Raises ValueError if a score lies outside [0, 1].
+    """
     truth, scores = _checked(y_true, y_score)
-    flat = scores.ravel()
-    if flat.min() < 0 or flat.max() > 1:
+    if scores.min() < 0 or scores.max() > 1:
         raise ValueError("Calibration needs scores between 0 and 1.")
-    which = np.minimum((flat * bins).astype(np.int64), bins - 1)
-    claimed = np.bincount(which, weights=flat, minlength=bins)
-    found = np.bincount(which, weights=truth.ravel(), minlength=bins)
-    return float(np.abs(claimed - found).sum() / flat.size)
+    which = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    place = (np.arange(len(scores))[:, None] * bins + which).ravel()
+    gap = (scores.astype(np.float64) - truth).ravel()
+    sums = np.bincount(place, weights=gap, minlength=len(scores) * bins)
+    return np.asarray(sums, dtype=np.float64).reshape(len(scores), bins)
 
 
 def bootstrap_interval(

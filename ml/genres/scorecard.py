@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from ml.genres import metrics
 from ml.genres.metrics import Floats
+from ml.genres.resampling import Resampled
+from ml.genres.thresholds import decide
 
 FIGURES = (
     "macro_f1",
@@ -31,52 +33,52 @@ def scorecard(
     *,
     resamples: int = 1000,
     seed: int = 0,
+    chosen: npt.NDArray[np.bool_] | None = None,
+    worthwhile: float = WORTHWHILE,
+    withheld: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure scores (n, genres) against labels (n, genres); ready for JSON (undefined figures are None).
 
     Each figure is {"value", "low", "high"} with a 95% bootstrap interval over posters, all from one set of
     resamples: `macro_f1_gain` is the paired difference to predict-everything. `per_genre` has the frequency,
     F1 with interval, F1 of predicting always, precision, recall and average precision, and `evidence`:
-    whether the interval of the paired difference lies above a tenth of what predicting always scores. A genre
-    without evidence is better not shown than guessed.
+    whether the interval of the paired difference lies above `worthwhile` times what predicting always scores.
+    A genre without evidence is better not shown than guessed.
+
+    chosen: (n, genres), the decisions to measure where they were not taken by `thresholds` (out of fold, each
+    part by thresholds of its own); `thresholds` are then only reported. withheld: genres that are never
+    suggested; the overall figures count them so, and their rows say what suggesting them would have given.
     """
     cuts = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (len(genres),))
-
-    def figures(truth: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> Floats:
-        f1 = metrics.per_genre_f1(truth, scores, cuts)
-        always = metrics.predict_everything_f1(truth)
-        overall = [
-            f1.mean(),
-            always.mean(),
-            f1.mean() - always.mean(),
-            metrics.micro_f1(truth, scores, cuts),
-            metrics.samples_f1(truth, scores, cuts),
-            metrics.mean_average_precision(truth, scores),
-            metrics.expected_calibration_error(truth, scores),
-        ]
-        return np.concatenate([overall, f1, f1 - always])
-
-    value = figures(y_true, y_score)
-    low, high = metrics.bootstrap_interval(figures, y_true, y_score, n=resamples, seed=seed)
+    taken = decide(y_score, cuts) if chosen is None else chosen
+    shown = np.array([genre not in withheld for genre in genres])
+    figures = Resampled(y_true, y_score, taken, shown)
+    value = figures.of(np.ones((1, len(y_true))))[0]
+    low, high = figures.interval(resamples, seed)
     rows = [
         {"value": _plain(value[i]), "low": _plain(low[i]), "high": _plain(high[i])} for i in range(len(value))
     ]
     card: dict[str, Any] = dict(zip(FIGURES, rows, strict=False))
     card["posters"] = len(y_true)
-    card["genres_a_poster"] = float((y_score > cuts.astype(y_score.dtype)).sum(axis=1).mean())
+    card["genres_a_poster"] = float(taken[:, shown].sum(axis=1).mean())
     card["true_genres_a_poster"] = float(y_true.sum(axis=1).mean())
-    card["per_genre"] = _per_genre(y_true, y_score, genres, cuts, rows[len(FIGURES) :])
+    card["per_genre"] = _per_genre(
+        y_true, y_score, taken, genres, cuts, rows[len(FIGURES) :], worthwhile=worthwhile
+    )
     return card
 
 
 def _per_genre(
     y_true: npt.NDArray[np.uint8],
     y_score: npt.NDArray[np.float32],
+    taken: npt.NDArray[np.bool_],
     genres: Sequence[str],
     cuts: Floats,
     rows: list[dict[str, float | None]],
+    *,
+    worthwhile: float,
 ) -> list[dict[str, Any]]:
-    precision, recall = metrics.precision_recall(y_true, y_score, cuts)
+    precision, recall = metrics.precision_recall(y_true, taken.astype(np.float32), 0.5)
     average_precision = metrics.per_genre_average_precision(y_true, y_score)
     always = metrics.predict_everything_f1(y_true)
     f1, gain = rows[: len(genres)], rows[len(genres) :]
@@ -91,7 +93,7 @@ def _per_genre(
             "precision": _plain(precision[i]),
             "recall": _plain(recall[i]),
             "average_precision": _plain(average_precision[i]),
-            "evidence": (gain[i]["low"] or 0.0) > WORTHWHILE * float(always[i]),
+            "evidence": (gain[i]["low"] or 0.0) > worthwhile * float(always[i]),
         }
         for i, genre in enumerate(genres)
     ]

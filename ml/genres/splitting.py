@@ -40,6 +40,26 @@ def split(
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
+def folds(groups: npt.ArrayLike | None, y: npt.ArrayLike, count: int, seed: int = 0) -> Indices:
+    """Deal rows out to `count` folds, whole groups at a time, each with like shares of every genre.
+
+    groups, y: see `split`, which deals out one fold after the other. Returns (n,) int64 fold numbers from 0;
+    there are fewer folds where there are fewer groups. Raises TrainingDataError for fewer than two groups.
+    """
+    labels = np.asarray(y)
+    member = _group_of_row(groups, len(labels))
+    count = min(count, int(member.max()) + 1 if len(member) else 0)
+    fold = np.zeros(len(labels), dtype=np.int64)
+    rest = np.arange(len(labels))
+    for number in range(1, max(count, 2)):
+        kept, dealt = split(member[rest], labels[rest], 1 / (count - number + 1), seed + number)
+        fold[rest[dealt]] = number
+        rest = rest[kept]
+        if len(np.unique(member[rest])) < 2:
+            break
+    return fold
+
+
 def _group_of_row(groups: npt.ArrayLike | None, rows: int) -> Indices:
     if groups is None:
         return np.arange(rows)

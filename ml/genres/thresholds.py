@@ -5,6 +5,9 @@ import numpy.typing as npt
 
 RECIPE_THRESHOLD = 0.6
 
+# No score is above 1: the threshold of a genre that is never suggested, or never sure.
+NEVER = 1.0
+
 
 def decide(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Say which genres are suggested.

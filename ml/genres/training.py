@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from ml.genres.fitting import Epoch, History, TrainingDiverged, TrainingStopped, fit
 from ml.genres.head import GenreHead
-from ml.genres.recipes import RECIPES, TrainingConfig, TrainingConfigError, config_values
+from ml.genres.recipes import (
+    RECIPES,
+    AnyConfig,
+    LogisticConfig,
+    TrainingConfig,
+    TrainingConfigError,
+    config_values,
+)
 from ml.genres.scorecard import scorecard
 from ml.genres.splitting import split
 from ml.genres.training_set import TrainingDataError, TrainingSet, training_set
@@ -34,7 +41,10 @@ FEW = "too few examples"
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head, its learning curves (`history`: a list by name, one number an epoch) and JSON-ready metrics."""
+    """A head, its learning curves (`history`: a list by name, one number an epoch) and JSON-ready metrics.
+
+    A recipe without epochs has an empty history.
+    """
 
     head: GenreHead
     history: History
@@ -45,19 +55,21 @@ def train(
     features: npt.ArrayLike,
     y: npt.ArrayLike,
     genres: Sequence[str],
-    config: TrainingConfig | None = None,
+    config: AnyConfig | None = None,
     groups: npt.ArrayLike | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     *,
     extractor: str = "",
     should_stop: Callable[[], bool] | None = None,
+    start: GenreHead | None = None,
 ) -> TrainedHead:
     """Train a head on features (n, d) and labels y (n, genres) of 0 and 1.
 
     config: the recipe's by default. groups, extractor: see TrainingSet. Genres with fewer than
     `config.min_positives` positives among the training rows are left out of the head and named in
-    `metrics["left_out"]`. The metrics are on the validation rows, which also chose the epoch: slightly kind,
-    and said so in the metrics.
+    `metrics["left_out"]`. What the metrics are measured on, they say themselves: a dense head's on the
+    validation rows, which also chose the epoch (slightly kind); those of `logistic` out of fold on all rows.
+    start: an earlier head for a recipe that can begin with one, which saves time and changes nothing else.
 
     Raises TrainingDataError, TrainingDiverged or TrainingStopped.
     """
@@ -66,25 +78,24 @@ def train(
         config or TrainingConfig(),
         on_epoch,
         should_stop,
+        start,
     )
 
 
 def train_on(
     data: TrainingSet,
-    config: TrainingConfig,
+    config: AnyConfig,
     on_epoch: Callable[[Epoch], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    start: GenreHead | None = None,
 ) -> TrainedHead:
     """Train a head on a checked TrainingSet; see `train`."""
+    if isinstance(config, LogisticConfig):
+        return _train_logistic(data, config, should_stop, start)
     started = time.monotonic()
     train_rows, held_rows = split(data.groups, data.labels, config.validation_fraction, config.seed)
     positives = data.labels[train_rows].sum(axis=0, dtype=np.int64)
-    kept = np.flatnonzero(positives >= config.min_positives)
-    if not kept.size:
-        raise TrainingDataError(
-            f"No genre has {config.min_positives} labelled posters to learn from (the most frequent has "
-            f"{int(positives.max())}): label more, or lower min_positives."
-        )
+    kept = _learnable(positives, config.min_positives)
     genres = [data.genres[i] for i in kept]
     labels = data.labels[:, kept]
     # Features and labels are taken with the same index array, so a row never meets another poster's labels.
@@ -106,14 +117,48 @@ def train_on(
         "epochs_run": len(fitted.history["loss"]),
         "best_epoch": fitted.best_epoch,
         "seconds": round(time.monotonic() - started, 3),
-        "left_out": [
-            {"genre": genre, "train_positives": int(count), "reason": FEW}
-            for genre, count in zip(data.genres, positives, strict=True)
-            if count < config.min_positives
-        ],
+        "left_out": _left_out(data.genres, positives, config.min_positives),
         "validation": card,
     }
     return TrainedHead(head, fitted.history, metrics)
+
+
+def _train_logistic(
+    data: TrainingSet,
+    config: LogisticConfig,
+    should_stop: Callable[[], bool] | None,
+    start: GenreHead | None,
+) -> TrainedHead:
+    # The published recipe needs none of this.
+    from ml.genres.logistic_training import train_logistic
+
+    positives = data.labels.sum(axis=0, dtype=np.int64)
+    kept = _learnable(positives, config.min_positives)
+    learnable = replace(data, labels=data.labels[:, kept], genres=tuple(data.genres[i] for i in kept))
+    head, metrics = train_logistic(learnable, config, should_stop, start)
+    return TrainedHead(
+        head, {}, metrics | {"left_out": _left_out(data.genres, positives, config.min_positives)}
+    )
+
+
+def _learnable(positives: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
+    kept = np.flatnonzero(positives >= least)
+    if not kept.size:
+        raise TrainingDataError(
+            f"No genre has {least} labelled posters to learn from (the most frequent has "
+            f"{int(positives.max())}): label more, or lower min_positives."
+        )
+    return kept
+
+
+def _left_out(
+    genres: Sequence[str], positives: npt.NDArray[np.int64], least: int
+) -> list[dict[str, str | int]]:
+    return [
+        {"genre": genre, "train_positives": int(count), "reason": FEW}
+        for genre, count in zip(genres, positives, strict=True)
+        if count < least
+    ]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from types import FrameType
 
 from ml.genres.atomic_files import write_json
 from ml.genres.fitting import Epoch, TrainingDiverged, TrainingStopped
-from ml.genres.recipes import TrainingConfig, TrainingConfigError, read_config
+from ml.genres.head import GenreHead, ModelFileError, load_head
+from ml.genres.recipes import AnyConfig, TrainingConfigError, read_config
 from ml.genres.training_set import TrainingDataError, TrainingSet, read_training_set
 
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 143
@@ -26,13 +27,14 @@ PROGRESS, LOG = "progress.jsonl", "training.log"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as told by the command line and write head.npz, head.json, history.json, metrics.json and
-    curves.png.
+    """Train as told by the command line and write head.npz, head.json, history.json, metrics.json and, for a
+    recipe with epochs, curves.png.
 
     `progress.jsonl` gets one line an epoch, at once. SIGTERM ends training after the current batch; then only
-    the history so far is written. The libraries' own messages go to training.log. Results of an earlier
-    training in the folder are removed first, so what lies there after a failure is never taken for the new
-    model. Returns the exit code.
+    the history so far is written.
+    The libraries' own messages go to training.log. A `--start` that can't be used is done without: it would
+    only save time. Results of an earlier training in the folder are removed first, so what lies there after a
+    failure is never taken for the new model. Returns the exit code.
     """
     parser = argparse.ArgumentParser(prog="python -m ml.genres.training", description="Train a genre head.")
     parser.add_argument(
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--config", type=Path, required=True, help="JSON object of training settings")
     parser.add_argument("--out", type=Path, required=True, help="folder for the head and its figures")
+    parser.add_argument("--start", type=Path, help="an earlier head (.npz) to begin with, where it fits")
     options = parser.parse_args(arguments)
     try:
         config = read_config(options.config)
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"The folder {options.out} can't be written: {error.strerror}.", BAD_INPUT)
     try:
         with _library_noise_in(options.out / LOG):
-            _train(data, config, options.out)
+            _train(data, config, options.out, _head(options.start))
     except TrainingDataError as error:
         return _complain(f"{options.data} can't be used: {error}", BAD_INPUT)
     except TrainingStopped as error:
@@ -75,8 +78,14 @@ def _prepare(out: Path) -> None:
     (out / PROGRESS).write_text("")
 
 
-def _train(data: TrainingSet, config: TrainingConfig, out: Path) -> None:
-    from ml.genres.curves import learning_curves
+def _head(path: Path | None) -> GenreHead | None:
+    try:
+        return None if path is None else load_head(path)
+    except ModelFileError:
+        return None
+
+
+def _train(data: TrainingSet, config: AnyConfig, out: Path, start: GenreHead | None) -> None:
     from ml.genres.training import train_on
 
     stopped = False
@@ -93,12 +102,16 @@ def _train(data: TrainingSet, config: TrainingConfig, out: Path) -> None:
                 progress.write(json.dumps(asdict(epoch)) + "\n")
                 progress.flush()
 
-            trained = train_on(data, config, tell, lambda: stopped)
+            trained = train_on(data, config, tell, lambda: stopped, start)
     finally:
         signal.signal(signal.SIGTERM, before)
     sha256 = trained.head.save(out / HEAD)
     write_json(out / HISTORY, trained.history)
-    learning_curves(trained.history, out / CURVES)
+    if trained.history:
+        # matplotlib is wanted for the picture alone
+        from ml.genres.curves import learning_curves
+
+        learning_curves(trained.history, out / CURVES)
     write_json(out / METRICS, trained.metrics | {"weights_sha256": sha256})
 
 

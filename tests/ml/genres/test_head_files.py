@@ -5,6 +5,7 @@ import io
 import json
 import os
 import zipfile
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def replace_weights(path, **arrays):
 
 
 def arrays_of(head):
-    return {name: getattr(head.weights, name) for name in type(head.weights).__dataclass_fields__}
+    return {field.name: getattr(head.weights, field.name) for field in fields(head.weights)}
 
 
 def test_a_saved_head_scores_the_same(saved):

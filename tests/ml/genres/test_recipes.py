@@ -1,13 +1,17 @@
 """Training settings: the recipe's own, and refusals of what makes no sense."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml.genres.recipes import (
+    COMPACT,
+    PUBLISHED,
     RECIPES,
+    LogisticConfig,
     TrainingConfig,
     TrainingConfigError,
     config_from,
@@ -17,7 +21,7 @@ from ml.genres.recipes import (
 
 
 def test_the_recipe_is_the_published_one():
-    recipe = RECIPES["recipe-genres"]
+    recipe = PUBLISHED
     assert (recipe.hidden, recipe.loss, recipe.learning_rate) == (1024, "macro_soft_f1", 1e-5)
     assert (recipe.batch_size, recipe.epochs, recipe.threshold) == (256, 30, 0.6)
     assert not recipe.standardise
@@ -32,8 +36,7 @@ def test_recipes_go_through_json_unchanged_under_their_own_name(name):
 
 def test_a_name_gives_the_rest():
     config = config_from({"name": "compact", "epochs": 3})
-    assert config.epochs == 3
-    assert config.hidden == RECIPES["compact"].hidden
+    assert config == replace(COMPACT, epochs=3)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,35 @@ def test_a_setting_out_of_range_is_named(changes):
         config_from(changes)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"components": 0},
+        {"folds": 1},
+        {"strengths": []},
+        {"strengths": [1, 0]},
+        {"strengths": [1, "strong"]},
+        {"strengths": "1"},
+        {"shrinkage": -1},
+        {"sure_precision": 1},
+        {"sure_precision": True},
+        {"min_positives": 0},
+        {"resamples": 0},
+    ],
+)
+def test_a_setting_of_the_logistic_recipe_out_of_range_is_named(changes):
+    (name,) = changes
+    with pytest.raises(TrainingConfigError, match=name):
+        config_from({"name": "logistic"} | changes)
+
+
+def test_a_recipe_has_only_settings_of_its_own():
+    with pytest.raises(TrainingConfigError, match="no training setting 'epochs' in the recipe logistic"):
+        config_from({"name": "logistic", "epochs": 3})
+    with pytest.raises(TrainingConfigError, match="no training setting 'folds' in the recipe compact"):
+        config_from({"name": "compact", "folds": 3})
+
+
 def test_an_unknown_setting_is_named_with_those_that_exist():
     with pytest.raises(TrainingConfigError, match=r"no training setting 'learningrate'.*learning_rate"):
         config_from({"learningrate": 1})
@@ -72,19 +104,20 @@ def test_an_unknown_setting_is_named_with_those_that_exist():
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
+    st.sampled_from([{}, {"name": "logistic"}]),
     st.dictionaries(
-        st.sampled_from(sorted(config_values(TrainingConfig()))),
+        st.sampled_from(sorted(config_values(TrainingConfig()) | config_values(LogisticConfig()))),
         st.none()
         | st.booleans()
         | st.integers()
         | st.floats()
         | st.text("ab1.-", max_size=5)
         | st.lists(st.integers(), max_size=2),
-    )
+    ),
 )
-def test_any_json_gives_a_config_or_a_sentence(values):
+def test_any_json_gives_a_config_or_a_sentence(named, values):
     try:
-        assert isinstance(config_from(values), TrainingConfig)
+        assert isinstance(config_from(named | values), TrainingConfig | LogisticConfig)
     except TrainingConfigError as error:
         assert str(error).endswith(".")
 

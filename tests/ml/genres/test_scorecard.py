@@ -54,3 +54,24 @@ def test_undefined_figures_are_none_in_strict_json():
     assert card["per_genre"][1]["recall"] is None
     assert card["per_genre"][1]["average_precision"] is None
     assert card["per_genre"][1]["evidence"] is False
+
+
+def test_withheld_genres_count_as_never_suggested_and_keep_their_own_rows():
+    truth, scores = random_scores(120, 3)
+    genres = names(3)
+    card = scorecard(truth, scores, genres, 0.6, resamples=30, withheld=[genres[1]])
+    never = scorecard(truth, scores, genres, [0.6, 1.0, 0.6], resamples=30)
+    for figure in ("macro_f1", "macro_f1_gain", "micro_f1", "samples_f1"):
+        assert card[figure] == pytest.approx(never[figure])
+    assert card["genres_a_poster"] == never["genres_a_poster"]
+    plain = scorecard(truth, scores, genres, 0.6, resamples=30)
+    assert card["per_genre"] == plain["per_genre"]
+    assert card["per_genre"][1]["f1"]["value"] > 0
+
+
+def test_decisions_taken_elsewhere_are_measured_in_place_of_the_thresholds():
+    truth, scores = random_scores(120, 3)
+    card = scorecard(truth, scores, names(3), 0.6, resamples=30, chosen=truth.astype(bool))
+    assert card["macro_f1"]["value"] == card["micro_f1"]["value"] == pytest.approx(1)
+    assert card["mean_average_precision"]["value"] < 0.6
+    assert [row["threshold"] for row in card["per_genre"]] == [0.6] * 3

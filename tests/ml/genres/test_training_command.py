@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -126,3 +127,53 @@ def test_a_diverging_training_is_exit_code_1(inputs, capsys):
     assert said.count("\n") == 1
     assert "lower learning_rate" in said
     assert not (inputs / "out" / "head.npz").exists()
+
+
+LOGISTIC = """
+import sys
+from ml.genres.training_command import main
+code = main(sys.argv[1:])
+heavy = {"tensorflow", "keras", "tf_keras", "matplotlib", "django"} & set(sys.modules)
+sys.exit(f"loaded: {sorted(heavy)}" if heavy else code)
+"""
+
+
+def test_the_logistic_recipe_trains_without_tensorflow_and_draws_no_curves(inputs):
+    arguments = configure(inputs, name="logistic")
+    done = subprocess.run(
+        [sys.executable, "-c", LOGISTIC, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    out = inputs / "out"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "head.json",
+        "head.npz",
+        "history.json",
+        "metrics.json",
+        "progress.jsonl",
+        "training.log",
+    ]
+    metrics = json.loads((out / "metrics.json").read_text())
+    head = load_head(out / "head.npz", sha256=metrics["weights_sha256"])
+    assert (head.recipe, head.extractor) == ("logistic", "made-up-1")
+    assert not metrics["warm_start"]
+
+
+def test_an_earlier_head_is_begun_with_and_a_damaged_one_done_without(inputs):
+    arguments = configure(inputs, name="logistic")
+    assert main(arguments) == 0
+    earlier = inputs / "earlier.npz"
+    load_head(inputs / "out" / "head.npz").save(earlier)
+    assert main([*arguments, f"--start={earlier}"]) == 0
+    assert json.loads((inputs / "out" / "metrics.json").read_text())["warm_start"]
+    earlier.write_bytes(b"damaged")
+    assert main([*arguments, f"--start={earlier}"]) == 0
+    assert not json.loads((inputs / "out" / "metrics.json").read_text())["warm_start"]
+
+
+def test_features_too_large_to_standardise_are_exit_code_1(inputs, capsys):
+    data = informative(rows=60)
+    data.features[:, 0] = 3e38 * np.where(np.arange(60) % 7, 1, -1)
+    write_training_set(data, inputs / "train.npz")
+    assert main(configure(inputs, name="logistic")) == 1
+    assert "too large to be standardised" in capsys.readouterr().err

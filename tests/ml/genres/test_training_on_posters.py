@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.genres.recipes import RECIPES
+from ml.genres.recipes import COMPACT
 from ml.genres.training import train
 from ml.runtime import load_extractor
 
@@ -29,7 +29,7 @@ def test_a_head_on_real_posters_beats_predict_everything(real_data: Path, tmp_pa
     series = {row["series"]: number for number, row in enumerate(rows)}
     groups = np.array([series[row["series"]] if row["series"] else -1 for row in rows])
     # Genres with a handful of posters would drown the mean in noise.
-    config = replace(RECIPES["compact"], epochs=20, min_positives=60, validation_fraction=0.3)
+    config = replace(COMPACT, epochs=20, min_positives=60, validation_fraction=0.3)
     trained = train(
         np.stack([found[i] for i in range(POSTERS)]),
         labels,

@@ -1,0 +1,123 @@
+"""Platt scaling of out-of-fold logits: a common slope, bent towards a genre's own where it has data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.genres.logistic import log_loss
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.uint8]
+
+NEWTON_STEPS = 30
+# A slope outside says that the logits are not worth scaling; it keeps hopeless genres finite.
+LOWEST, HIGHEST = 0.05, 20.0
+# The standard error of what was not measured at all.
+UNTOLD = 1e6
+# Weight of one imagined poster of average share, so that a genre that nobody or everybody has stays finite.
+PRIOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Per genre: calibrated logit = slope * logit + offset; slope and offset (genres,) float64."""
+
+    slope: Floats
+    offset: Floats
+
+    @classmethod
+    def none(cls, genres: int) -> Calibration:
+        """The one that leaves logits as they are."""
+        return cls(np.ones(genres), np.zeros(genres))
+
+    def apply(self, logits: npt.NDArray[np.floating]) -> Floats:
+        """Calibrated logits, float64, shaped like `logits` (n, genres)."""
+        return np.asarray(logits * self.slope + self.offset, dtype=np.float64)
+
+
+def platt(truth: Labels, logits: npt.NDArray[np.floating]) -> Calibration:
+    """Fit slopes and offsets to labels (n, genres) and out-of-fold logits (n, genres).
+
+    Platt, "Probabilistic outputs for support vector machines", 1999. Each genre's slope is shrunk (in its
+    logarithm) towards the pooled one by as much as it is uncertain: the variance between genres is what
+    their scatter leaves after their standard errors (DerSimonian & Laird, "Meta-analysis in clinical
+    trials", 1986).
+    Offsets follow their slopes, so that a genre's mean score is its frequency.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    labels = truth.astype(np.float64)
+    own, error = _slopes(labels, values)
+    # a genre that all or none have says nothing about slopes
+    told = (labels.min(axis=0) == 0) & (labels.max(axis=0) == 1)
+    slope = np.exp(shrink(np.where(told, np.log(own), 0.0), np.where(told, error / own, UNTOLD)))
+    return Calibration(slope, _offsets(labels, values * slope))
+
+
+def shrink(values: Floats, errors: Floats) -> Floats:
+    """Shrink (genres,) estimates with standard errors towards their pooled mean, empirical-Bayes style.
+
+    With errors that fall like 1 / sqrt(n) the weight of a genre's own value is n / (n + k), with k the ratio
+    of the error variance of one example to the variance between genres.
+    """
+    variances = np.maximum(errors, 1e-9) ** 2
+    precision = 1 / variances
+    centre = (precision * values).sum() / precision.sum()
+    scatter = (precision * (values - centre) ** 2).sum()
+    room = precision.sum() - (precision**2).sum() / precision.sum()
+    between = max(0.0, (scatter - (len(values) - 1)) / room) if room > 0 else 0.0
+    precision = 1 / (variances + between)
+    centre = (precision * values).sum() / precision.sum()
+    weight = between / (between + variances)
+    return np.asarray(weight * values + (1 - weight) * centre, dtype=np.float64)
+
+
+def mean_log_loss(truth: Labels, logits: npt.NDArray[np.floating]) -> float:
+    """Mean over genres of the log-loss in nats."""
+    return float(log_loss(truth, logits).mean())
+
+
+def _slopes(truth: Floats, logits: Floats) -> tuple[Floats, Floats]:
+    """Each genre's own slope and its standard error, by Newton's method over (slope, offset).
+
+    Labels are Platt's targets, (n + 1) / (n + 2) and 1 / (n + 2) instead of 1 and 0: without them the slope
+    of a genre that is told perfectly would be infinite.
+    """
+    share = truth.mean(axis=0).clip(1e-6, 1 - 1e-6)
+    positives = truth.sum(axis=0)
+    high, low = (positives + 1) / (positives + 2), 1 / (len(truth) - positives + 2)
+    truth = np.where(truth == 1, high, low)
+    slope, offset = np.ones(truth.shape[1]), np.zeros(truth.shape[1])
+    for _ in range(NEWTON_STEPS):
+        score = _sigmoid(logits * slope + offset)
+        residual, spread = score - truth, score * (1 - score)
+        first = (residual * logits).sum(axis=0) + PRIOR * (slope - 1)
+        second = residual.sum(axis=0) + PRIOR * (_sigmoid(offset) - share)
+        aa = (spread * logits**2).sum(axis=0) + PRIOR
+        ab, bb = (spread * logits).sum(axis=0), spread.sum(axis=0) + PRIOR
+        size = np.maximum(aa * bb - ab**2, 1e-12)
+        step_a, step_b = (bb * first - ab * second) / size, (aa * second - ab * first) / size
+        # short steps: far from the optimum a full one may overshoot for ever
+        slope = (slope - step_a.clip(-1, 1)).clip(-HIGHEST, HIGHEST)
+        offset = offset - step_b.clip(-2, 2)
+        if max(np.abs(step_a).max(), np.abs(step_b).max()) < 1e-8:
+            break
+    return slope.clip(LOWEST, HIGHEST), np.sqrt(bb / size)
+
+
+def _offsets(truth: Floats, logits: Floats) -> Floats:
+    """The offset of each genre that makes its mean score its frequency, by bisection."""
+    share = ((truth.sum(axis=0) + PRIOR / 2) / (len(truth) + PRIOR)).clip(1e-6, 1 - 1e-6)
+    low = np.log(share / (1 - share)) - logits.max(axis=0)
+    high = np.log(share / (1 - share)) - logits.min(axis=0)
+    for _ in range(50):
+        middle = (low + high) / 2
+        above = _sigmoid(logits + middle).mean(axis=0) > share
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return (low + high) / 2
+
+
+def _sigmoid(values: Floats) -> Floats:
+    return 0.5 * (np.tanh(0.5 * values) + 1)

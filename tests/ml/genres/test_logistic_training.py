@@ -1,0 +1,176 @@
+"""The recipe `logistic` learns what can be learned, and abstains from what cannot."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ml.genres import metrics
+from ml.genres.fitting import TrainingStopped
+from ml.genres.recipes import LOGISTIC
+from ml.genres.thresholds import NEVER
+from ml.genres.training import TrainingDataError, train, train_on
+from tests.ml.genres.catalogues import informative, names, shuffled
+
+QUICK = replace(LOGISTIC, resamples=300)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train_on(informative(rows=600, signal=0.4), QUICK)
+
+
+def test_informative_labels_are_learned_clearly_beyond_predict_everything(trained):
+    card = trained.metrics["validation"]
+    assert card["macro_f1_gain"]["low"] > 0.1
+    assert trained.head.no_evidence == ()
+    assert all(row["evidence"] for row in card["per_genre"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_shuffled_labels_are_no_better_than_predict_everything_and_nearly_all_are_withheld(seed):
+    trained = train_on(shuffled(informative(rows=600, genres=8, seed=seed), seed), QUICK)
+    card = trained.metrics["validation"]
+    assert card["macro_f1_gain"]["high"] < 0
+    assert all(row["f1"]["value"] < row["f1_predict_everything"] + 0.05 for row in card["per_genre"])
+    # at 2.5% a genre one of eight may slip through by chance, hardly more
+    assert len(trained.metrics["no_evidence"]) >= 7
+    assert trained.metrics["sure"]["coverage"]["value"] < 0.02
+
+
+def test_a_genre_that_posters_do_not_show_is_never_suggested_and_named():
+    data = informative(rows=600, genres=4)
+    labels = data.labels.copy()
+    labels[:, 2] = np.random.default_rng(5).permutation(labels[:, 2])
+    trained = train(data.features, labels, data.genres, QUICK)
+    assert trained.head.no_evidence == (data.genres[2],)
+    assert trained.metrics["no_evidence"] == [data.genres[2]]
+    assert trained.head.sure_thresholds is not None
+    assert trained.head.thresholds[2] == trained.head.sure_thresholds[2] == NEVER
+    scores = trained.head.scores(data.features)
+    assert not trained.head.suggested(scores)[:, 2].any()
+    row = trained.metrics["validation"]["per_genre"][2]
+    assert (row["evidence"], row["sure_threshold"]) == (False, None)
+
+
+def test_what_it_promises_out_of_fold_it_keeps_on_posters_never_seen():
+    # one call, so that learned and unseen posters picture the genres alike
+    data = informative(rows=4000, signal=0.25)
+    trained = train(data.features[:800], data.labels[:800], data.genres, QUICK)
+    promised, head = trained.metrics, trained.head
+    truth = data.labels[800:]
+    scores = head.scores(data.features[800:])
+    macro_f1 = promised["validation"]["macro_f1"]["value"]
+    assert metrics.macro_f1(truth, scores, head.thresholds) == pytest.approx(macro_f1, abs=0.05)
+    assert metrics.expected_calibration_error(truth, scores) < 0.03
+    sure = head.sure(scores)
+    assert truth[sure].mean() == pytest.approx(QUICK.sure_precision, abs=0.06)
+    recall = truth[sure].sum() / truth.sum()
+    assert recall == pytest.approx(promised["sure"]["recall"]["value"], abs=0.06)
+
+
+def test_sure_is_a_part_of_suggested():
+    data = informative(rows=600, signal=0.25)
+    head = train_on(data, QUICK).head
+    scores = head.scores(data.features)
+    sure, suggested = head.sure(scores), head.suggested(scores)
+    assert sure.any()
+    assert not (sure & ~suggested).any()
+    assert sure.sum() < suggested.sum()
+
+
+def test_a_higher_target_makes_fewer_sure():
+    data = informative(rows=600, signal=0.4)
+    recalls = [
+        train_on(data, replace(QUICK, sure_precision=target, resamples=20)).metrics["sure"]["recall"]["value"]
+        for target in (0.5, 0.7, 0.9)
+    ]
+    assert recalls == sorted(recalls, reverse=True)
+    assert recalls[0] > recalls[-1]
+
+
+def test_metrics_are_strict_json_of_the_scorecards_shape(trained):
+    found = json.loads(json.dumps(trained.metrics, allow_nan=False))
+    card = found["validation"]
+    for figure in ("macro_f1", "micro_f1", "samples_f1", "mean_average_precision", "macro_f1_gain"):
+        assert card[figure]["low"] <= card[figure]["value"] <= card[figure]["high"]
+    assert card["posters"] == found["rows"]["validation"] == 600
+    assert "saw nothing of its series" in found["measured_on"]
+    assert found["sure"]["precision"]["low"] < found["sure"]["precision"]["high"]
+    assert [row["cut"] for row in found["abstention"]][:2] == [0.0, 0.2]
+    assert found["strength"] in [row["strength"] for row in found["strengths_tried"]]
+    calibration = found["calibration"]
+    assert calibration["ece_after"]["value"] <= calibration["ece_before"]["value"] + 0.01
+    assert trained.history == {}
+
+
+def test_the_strength_kept_has_the_lowest_loss_of_those_tried(trained):
+    tried = {row["strength"]: row["log_loss"] for row in trained.metrics["strengths_tried"]}
+    assert tried[trained.metrics["strength"]] == min(tried.values())
+
+
+def test_series_never_straddle_folds_so_copies_teach_nothing():
+    random = np.random.default_rng(0)
+    labels = (random.random((150, 2)) < 0.4).astype(np.uint8)
+    features = random.normal(size=(150, 60))
+    copies = np.repeat(np.arange(150), 4)
+    grouped = train(features[copies], labels[copies], names(2), QUICK, groups=copies)
+    leaking = train(features[copies], labels[copies], names(2), QUICK)
+    assert grouped.metrics["validation"]["mean_average_precision"]["value"] < 0.6
+    assert leaking.metrics["validation"]["mean_average_precision"]["value"] > 0.7
+
+
+def test_one_seed_gives_one_head_and_a_warm_start_the_same_one():
+    data = informative()
+    first, again = train_on(data, QUICK), train_on(data, QUICK)
+    assert (first.head.scores(data.features) == again.head.scores(data.features)).all()
+    warm = train_on(data, QUICK, start=first.head)
+    assert (first.metrics["warm_start"], warm.metrics["warm_start"]) == (False, True)
+    assert warm.head.scores(data.features) == pytest.approx(first.head.scores(data.features), abs=2e-3)
+    assert warm.head.thresholds == first.head.thresholds
+
+
+def test_a_head_of_other_genres_or_another_extractor_is_no_start():
+    data = informative()
+    head = train_on(data, QUICK).head
+    for other in (
+        replace(head, genres=head.genres[::-1]),
+        replace(head, extractor="another"),
+    ):
+        assert not train_on(data, replace(QUICK, resamples=5), start=other).metrics["warm_start"]
+
+
+def test_genres_with_too_few_examples_are_left_out_and_named():
+    data = informative(genres=4)
+    rare = np.zeros((len(data.labels), 1), dtype=np.uint8)
+    rare[:4] = 1
+    trained = train(data.features, np.hstack([rare, data.labels]), ["Musical", *names(4)], QUICK)
+    assert trained.head.genres == tuple(names(4))
+    assert trained.metrics["left_out"] == [
+        {"genre": "Musical", "train_positives": 4, "reason": "too few examples"}
+    ]
+
+
+def test_a_genre_that_every_poster_has_teaches_nothing():
+    data = informative(genres=2)
+    everybody = np.hstack([np.ones((len(data.labels), 1), dtype=np.uint8), data.labels])
+    trained = train(data.features, everybody, ["Film", *names(2)], QUICK)
+    assert trained.head.no_evidence == ("Film",)
+
+
+def test_the_smallest_catalogue_is_trained_on_or_refused_in_a_sentence():
+    features = np.random.default_rng(0).normal(size=(12, 30))
+    labels = np.zeros((12, 2), dtype=np.uint8)
+    labels[::2, 0], labels[1::2, 1] = 1, 1
+    trained = train(features, labels, ["Drama", "Comedy"], replace(QUICK, resamples=20))
+    assert np.isfinite(trained.head.scores(features)).all()
+    with pytest.raises(TrainingDataError, match="No genre has 5 labelled posters"):
+        train(features, labels * (np.arange(12) < 4)[:, None], ["Drama", "Comedy"], QUICK)
+
+
+def test_asked_to_stop_it_stops_in_the_middle():
+    asked = iter(range(10_000))
+    with pytest.raises(TrainingStopped, match="Training was stopped; no model was written"):
+        train_on(informative(), QUICK, should_stop=lambda: next(asked) > 20)
+    assert next(asked) < 40

@@ -1,0 +1,122 @@
+"""Operating points: half the best F1, shrunk; the lowest precise cut; abstention. Slow references beside."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.genres import metrics
+from ml.genres.operating_points import (
+    LEAST_SURE_PAIRS,
+    abstention_curve,
+    best_f1,
+    suggest_thresholds,
+    sure_cut,
+    sure_figures,
+    sure_thresholds,
+)
+from ml.genres.thresholds import NEVER
+from tests.ml.genres.catalogues import random_scores
+
+
+@given(st.integers(0, 10_000), st.integers(1, 40))
+@settings(max_examples=40, deadline=None)
+def test_the_best_f1_is_that_of_the_best_of_all_thresholds(seed, rows):
+    truth, scores = random_scores(rows, 3, seed)
+    cuts = [-1.0, *np.unique(scores)]
+    reference = np.max([metrics.per_genre_f1(truth, scores, cut) for cut in cuts], axis=0)
+    assert best_f1(truth, scores) == pytest.approx(reference)
+
+
+def test_without_shrinkage_a_threshold_is_half_the_best_f1():
+    truth, scores = random_scores(200, 4)
+    assert suggest_thresholds(truth, scores, 0.0) == pytest.approx(best_f1(truth, scores) / 2)
+
+
+def test_half_the_best_f1_maximises_f1_of_calibrated_scores():
+    random = np.random.default_rng(0)
+    scores = random.beta(1, 4, size=(60_000, 1))
+    truth = (random.random(scores.shape) < scores).astype(np.uint8)
+    [cut] = suggest_thresholds(truth, scores, 0.0)
+    assert metrics.macro_f1(truth, scores, cut) == pytest.approx(best_f1(truth, scores)[0], abs=0.002)
+
+
+def test_a_rare_genre_gives_up_what_its_few_posters_promise():
+    random = np.random.default_rng(1)
+    truth = np.zeros((1000, 2), dtype=np.uint8)
+    truth[:400, 0], truth[:3, 1] = 1, 1
+    scores = random.random((1000, 2)) * 0.5
+    scores[:400, 0] += 0.1
+    scores[:3, 1] = 0.9  # three posters told perfectly: luck or not?
+    own, shrunk = (suggest_thresholds(truth, scores, k) for k in (0.0, 50.0))
+    assert own[1] == pytest.approx(0.5)
+    assert shrunk[1] < 0.1
+    assert shrunk[0] == pytest.approx(own[0], abs=0.01)
+
+
+@given(st.integers(0, 1000), st.floats(0, 1e6))
+@settings(max_examples=40, deadline=None)
+def test_a_threshold_lies_between_half_of_predicting_always_and_a_half(seed, shrinkage):
+    truth, scores = random_scores(60, 4, seed)
+    cuts = suggest_thresholds(truth, scores, shrinkage)
+    assert (cuts >= metrics.predict_everything_f1(truth) / 2 - 1e-9).all()
+    assert (cuts <= 0.5 + 1e-9).all()
+
+
+def test_the_sure_cut_is_the_lowest_that_is_precise_enough():
+    random = np.random.default_rng(2)
+    scores = random.random((400, 3)).astype(np.float32)
+    truth = (random.random(scores.shape) < scores).astype(np.uint8)
+    allowed = scores > 0.2
+    cut = sure_cut(truth, scores, allowed, 0.8)
+
+    def precision(above):
+        return truth[allowed & (scores > above)].mean()
+
+    assert precision(cut) >= 0.8
+    lower = np.unique(scores[allowed & (scores < cut)])
+    assert all(precision(below) < 0.8 for below in lower - 1e-6)
+
+
+def test_nothing_is_sure_without_enough_pairs_or_precision():
+    truth = np.ones((LEAST_SURE_PAIRS - 1, 1), dtype=np.uint8)
+    scores = np.linspace(0.5, 0.9, len(truth))[:, None]
+    assert sure_cut(truth, scores, scores > 0, 0.75) == NEVER
+    wrong = np.zeros((200, 1), dtype=np.uint8)
+    assert sure_cut(wrong, np.linspace(0, 1, 200)[:, None], np.ones((200, 1), dtype=bool), 0.1) == NEVER
+    assert sure_cut(wrong, np.ones((200, 1)), np.zeros((200, 1), dtype=bool), 0.1) == NEVER
+
+
+def test_nothing_is_sure_that_is_not_suggested():
+    assert sure_thresholds([0.2, 0.8, NEVER], 0.6) == (0.6, 0.8, NEVER)
+
+
+def test_abstention_by_hand():
+    truth = np.array([[1, 0], [1, 1], [0, 1]], dtype=np.uint8)
+    scores = np.array([[0.65, 0.1], [0.35, 0.55], [0.45, 0.25]])
+    suggested = np.array([[True, False], [True, True], [True, True]])
+    rows = {row["cut"]: row for row in abstention_curve(truth, scores, suggested)}
+    assert rows[0.0] == {
+        "cut": 0.0,
+        "coverage": 1.0,
+        "precision": 4 / 5,
+        "recall": 1.0,
+        "genres_a_poster": 5 / 3,
+    }
+    assert (rows[0.5]["coverage"], rows[0.5]["precision"], rows[0.5]["recall"]) == (2 / 3, 1.0, 0.5)
+    assert (rows[0.9]["coverage"], rows[0.9]["precision"]) == (0.0, None)
+    coverage = [row["coverage"] or 0.0 for row in rows.values()]
+    assert coverage == sorted(coverage, reverse=True)
+
+
+def test_sure_figures_by_hand():
+    truth = np.tile(np.array([[1, 0], [1, 1]], dtype=np.uint8), (50, 1))
+    sure = np.tile(np.array([[True, True], [False, False]]), (50, 1))
+    found = sure_figures(truth, sure, resamples=200, seed=0)
+    assert (found["precision"]["value"], found["coverage"]["value"]) == (0.5, 0.5)
+    assert found["recall"]["value"] == pytest.approx(1 / 3)
+    assert found["recall"]["low"] < 1 / 3 < found["recall"]["high"]
+    assert found["pairs"] == 100
+    nothing = sure_figures(truth, np.zeros_like(sure), resamples=20, seed=0)
+    assert nothing["precision"] == {"value": None, "low": None, "high": None}
+    assert nothing["recall"]["value"] == 0
