@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from catalog.models import GenreModel, Suggestion
 from catalog.services import training
 
-from . import scorecard
+from . import operating_points, scorecard
 from .read_only import ReadOnlyAdmin
 
 PERMISSION = "catalog.change_genremodel"
@@ -154,6 +154,10 @@ class GenreModelAdmin(ReadOnlyAdmin):
                 "figures": scorecard.rows(model),
                 "genre_rows": scorecard.genre_rows(model),
                 "card": scorecard.card(model),
+                "points": operating_points.points(model),
+                "abstention": operating_points.abstention(model),
+                "no_evidence": operating_points.no_evidence(model),
+                "calibration": operating_points.calibration(model),
                 "measured_on": (model.metrics or {}).get("measured_on", ""),
                 "left_out": (model.metrics or {}).get("left_out", []),
                 "suggestion_counts": _suggestion_counts(model),

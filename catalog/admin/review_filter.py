@@ -42,6 +42,9 @@ class QueueFilter(forms.Form):
         max_value=1,
         widget=forms.NumberInput(attrs={"step": "0.05", "placeholder": "0.00"}),
     )
+    sure = forms.BooleanField(
+        label="Only sure ones", required=False, help_text="scores above the model's sure threshold"
+    )
     order = forms.ChoiceField(label="Order", required=False, choices=list(ORDERS.items()))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -53,15 +56,17 @@ class QueueFilter(forms.Form):
     @property
     def narrows_suggestions(self) -> bool:
         """Whether only some of a movie's suggestions may match: then bulk offers to accept just those."""
-        return bool(self._value("genre")) or self._value("min_score") is not None
+        return bool(self._value("genre") or self._value("sure")) or self._value("min_score") is not None
 
     def matching(self) -> QuerySet[Suggestion]:
-        """The pending suggestions that match genre and minimum score."""
+        """The pending suggestions that match genre, minimum score and sureness."""
         suggestions = Suggestion.objects.filter(state=PENDING)
         if genre := self._value("genre"):
             suggestions = suggestions.filter(genre=genre)
         if (least := self._value("min_score")) is not None:
             suggestions = suggestions.filter(score__gte=least)
+        if self._value("sure"):
+            suggestions = suggestions.filter(sure=True)
         return suggestions
 
     def narrow(self, queue: QuerySet[Movie]) -> QuerySet[Movie]:

@@ -20,6 +20,7 @@ from .person import person
 from .review_decision import Outcome, UnclearRequest, decide, numbers, wanted
 from .review_edit import edit_view
 from .review_filter import QueueFilter
+from .review_sure import sure_view
 
 PAGE_SIZE = 25
 PERMISSION = "catalog.review_suggestion"
@@ -59,6 +60,7 @@ class ReviewQueueAdmin(admin.ModelAdmin):
             path(
                 "<int:pk>/decide/", guarded(require_POST(self.decide_view)), name="catalog_reviewqueue_decide"
             ),
+            path("sure/", guarded(self.sure_view), name="catalog_reviewqueue_sure"),
             path("<int:pk>/change/", guarded(self.change_genres_view), name="catalog_reviewqueue_change"),
         ]
 
@@ -136,6 +138,9 @@ class ReviewQueueAdmin(admin.ModelAdmin):
                 )
         return redirect(_queue_address(request))
 
+    def sure_view(self, request: HttpRequest) -> HttpResponse:
+        return sure_view(self, request, _queue_query(request), _queue_address(request))
+
     def change_genres_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return edit_view(self, request, get_object_or_404(Movie, pk=pk), _queue_address(request))
 
@@ -149,6 +154,7 @@ def _waiting() -> dict[str, int]:
     return {
         "waiting_movies": pending.values("movie").distinct().count(),
         "waiting_suggestions": pending.count(),
+        "waiting_sure": pending.filter(sure=True).count(),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.models import GenreModel
+from ml.genres.thresholds import NEVER
 
 FIGURES = (
     ("macro_f1", "Macro F1", "mean over genres; rare genres count as much as frequent ones"),
@@ -49,10 +50,13 @@ class Row:
 
 @dataclass(frozen=True)
 class GenreRow:
-    """One genre's line: `evidence` says whether its F1 beats predicting it always, beyond chance."""
+    """One genre's line: `evidence` says whether its F1 beats predicting it always, beyond chance;
+    `withheld` whether it is therefore never suggested."""
 
     genre: str
     threshold: float | None
+    sure_threshold: float | None
+    withheld: bool
     prevalence: float | None
     f1: Figure
     always: Figure
@@ -92,10 +96,14 @@ def genre_rows(model: GenreModel) -> list[GenreRow]:
         str(row.get("genre")): row for row in card(model).get("per_genre") or [] if isinstance(row, dict)
     }
     thresholds = dict(zip(model.genres, model.thresholds, strict=False))
+    sure = dict(zip(model.genres, model.sure_thresholds or [], strict=False))
+    unproven = model.no_evidence if isinstance(model.no_evidence, list) else []
     return [
         GenreRow(
             genre=genre,
             threshold=_number(thresholds.get(genre)),
+            sure_threshold=_below_one(sure.get(genre)),
+            withheld=genre in unproven,
             prevalence=_number(row.get("prevalence")),
             f1=figure(row.get("f1")),
             always=figure(row.get("f1_predict_everything")),
@@ -107,6 +115,12 @@ def genre_rows(model: GenreModel) -> list[GenreRow]:
         for genre in model.genres
         for row in [measured.get(genre, {})]
     ]
+
+
+def _below_one(value: Any) -> float | None:
+    """A threshold that some score can pass."""
+    number = _number(value)
+    return None if number is None or number >= NEVER else number
 
 
 def _number(value: Any) -> float | None:

@@ -19,12 +19,13 @@ class SuggestionAdmin(ReadOnlyAdmin):
         "genre",
         "score_",
         "threshold_",
+        "sure",
         "state",
         "by_model",
         "created_at",
         "decided_at",
     )
-    list_filter = ("state", "genre", "model")
+    list_filter = ("state", "sure", "genre", "model")
     list_select_related = ("movie", "genre", "model")
     search_fields = ("movie__title", "=movie__imdb_id")
     date_hierarchy = "created_at"

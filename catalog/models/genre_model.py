@@ -21,6 +21,16 @@ class GenreModel(models.Model):
     extractor = models.ForeignKey(Extractor, on_delete=models.PROTECT, related_name="genre_models")
     genres = models.JSONField(help_text="genre names in the order of the scores")
     thresholds = models.JSONField(help_text="one number per genre: a score above it becomes a suggestion")
+    sure_thresholds = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="one number per genre: a score above it may be accepted unseen; empty: never sure",
+    )
+    no_evidence = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="genres that are scored and never suggested: nothing shows that the model tells them",
+    )
     calibration = models.JSONField(default=dict, blank=True)
     metrics = models.JSONField(default=dict, blank=True, help_text="on validation, with bootstrap intervals")
     config = models.JSONField(default=dict, blank=True)

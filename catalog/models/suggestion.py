@@ -30,6 +30,7 @@ class Suggestion(models.Model):
     poster_sha256 = models.CharField(max_length=64)
     score = models.FloatField()
     threshold = models.FloatField()
+    sure = models.BooleanField(default=False, help_text="the score was above the model's sure threshold")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)

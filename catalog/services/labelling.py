@@ -12,7 +12,7 @@ from django.db import transaction
 
 from catalog.models import Embedding, Genre, GenreModel, Movie, Poster, RunItem, Suggestion
 from ml.genres.head import GenreHead, ModelFileError, load_head
-from ml.genres.thresholds import decide
+from ml.genres.thresholds import NEVER, decide
 
 from . import claims
 from .genre_names import genre_rows
@@ -47,29 +47,39 @@ def _fail(items: Sequence[RunItem], why: str) -> None:
 def suggest(movies: Sequence[Movie], model: GenreModel, head: GenreHead) -> dict[int, int]:
     """Store the model's suggestions for `movies`; returns how many each got, for those with an embedding.
 
-    Pending suggestions of earlier models give way. A pair that a person rejected stays rejected unless the
-    poster changed since; a genre the movie already has is not suggested.
+    A movie is scored by all its embedded posters together; those whose primary poster is not embedded yet are
+    left out. Pending suggestions of earlier models give way. A pair that a person rejected stays rejected
+    unless the poster changed since; a genre the movie already has is not suggested.
     """
-    embeddings = {
-        row.poster.movie_id: row
-        for row in Embedding.objects.filter(
-            extractor=model.extractor_id, poster__is_primary=True, poster__movie__in=movies
-        ).select_related("poster")
-    }
-    if not embeddings:
+    embedded = list(
+        Embedding.objects.filter(extractor=model.extractor_id, poster__movie__in=movies)
+        .select_related("poster")
+        .order_by("poster__movie_id", "pk")
+    )
+    primary = {row.poster.movie_id: row.poster for row in embedded if row.poster.is_primary}
+    if not primary:
         return {}
-    rows = list(embeddings.values())
-    scores = head.scores(np.stack([row.as_array() for row in rows]))
+    place = {movie_id: index for index, movie_id in enumerate(primary)}
+    rows = [row for row in embedded if row.poster.movie_id in place]
+    scores = head.pooled_scores(
+        np.stack([row.as_array() for row in rows]), [place[row.poster.movie_id] for row in rows]
+    )
     above = decide(scores, np.asarray(model.thresholds))
+    sure = above & decide(scores, np.asarray(model.sure_thresholds or NEVER))
     genres = genre_rows(model.genres)
     return {
-        row.poster.movie_id: _store(row.poster, model, genres, row_scores, row_above)
-        for row, row_scores, row_above in zip(rows, scores, above, strict=True)
+        movie_id: _store(poster, model, genres, *said)
+        for (movie_id, poster), *said in zip(primary.items(), scores, above, sure, strict=True)
     }
 
 
 def _store(
-    poster: Poster, model: GenreModel, genres: Sequence[Genre], scores: np.ndarray, above: np.ndarray
+    poster: Poster,
+    model: GenreModel,
+    genres: Sequence[Genre],
+    scores: np.ndarray,
+    above: np.ndarray,
+    sure: np.ndarray,
 ) -> int:
     with transaction.atomic():
         movie = Movie.objects.select_for_update().get(pk=poster.movie_id)
@@ -89,6 +99,7 @@ def _store(
                 "poster": poster,
                 "score": float(scores[index]),
                 "threshold": float(model.thresholds[index]),
+                "sure": bool(sure[index]),
                 "state": Suggestion.State.PENDING,
             }
             made, fresh = Suggestion.objects.get_or_create(

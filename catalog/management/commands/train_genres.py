@@ -15,7 +15,8 @@ from ml.genres.recipes import RECIPES
 class Command(BaseCommand):
     help = (
         "Trains a genre model on the movies whose genres are known. The first one is put to use at once; "
-        "later ones wait in the admin for a person to promote them."
+        "later ones wait in the admin for a person to promote them. The default recipe takes seconds and "
+        "begins where the model in use ended, so that it may be run whenever decisions have been taken."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--extractor", metavar="SPEC", help="features to learn from (default: the site's)"
         )
-        parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+        parser.add_argument("--epochs", type=int, help="instead of the recipe's, where it has epochs")
         parser.add_argument("--seed", type=int, help="instead of the recipe's")
 
     def handle(self, *args: Any, **options: Any) -> None:

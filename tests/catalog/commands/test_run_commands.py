@@ -91,7 +91,7 @@ def test_posters_are_embedded_here_by_the_extractors_asked_for() -> None:
         (["embed_posters", "--extractor", "mobilenet_v2"], "fetch_weights mobilenet_v2"),
         (["label_untagged"], "No genre model is active"),
         (["train_genres"], "fetch and embed posters first"),
-        (["train_genres", "--epochs", "0"], "epochs must be a whole number"),
+        (["train_genres", "--recipe", "compact", "--epochs", "0"], "epochs must be a whole number"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(arguments: list[str], says: str) -> None:

@@ -11,6 +11,7 @@ from django.conf import settings
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.services import claims, labelling, reviewing, runs
 from catalog.services.posters import make_primary
+from ml.genres.thresholds import NEVER
 from tests.catalog.services.genre_heads import GENRES, saved_model, vector_for
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
 
@@ -174,11 +175,59 @@ def test_a_new_poster_is_scored_anew_by_the_same_model() -> None:
     movie = seen(model, 0.9, 0.1, 0.1)
     ask(model, movie)
     poster = PosterFactory(movie=movie, is_primary=False)
-    look(model, poster, 0.7, 0.1, 0.9)
+    look(model, poster, 0.7, 0.1, 0.99)
     make_primary(poster)
     ask(model, movie)
-    assert pending(movie) == pytest.approx({"Comedy": 0.7, "Horror": 0.9}, abs=0.011)
+    # its logits and those of the poster before it, on average
+    assert pending(movie) == pytest.approx({"Comedy": 0.82, "Horror": 0.77}, abs=0.011)
     assert {row.poster for row in movie.suggestions.filter(state=State.PENDING)} == {poster}
+
+
+def test_a_movie_is_scored_by_all_its_embedded_posters_together() -> None:
+    model = saved_model()
+    movie = seen(model, 0.9, 0.55, 0.1)
+    other = PosterFactory(movie=movie, is_primary=False)
+    look(model, other, 0.8, 0.9, 0.1)
+    alone = seen(model, 0.9, 0.55, 0.1)
+    assert ask(model, movie, alone) == {movie.pk: 2, alone.pk: 1}
+    assert pending(movie) == pytest.approx({"Comedy": 0.86, "Drama": 0.77}, abs=0.011)
+    assert pending(alone) == pytest.approx({"Comedy": 0.9}, abs=0.011)
+    assert {row.poster for row in movie.suggestions.all()} == {movie.primary_poster}
+
+
+def test_a_movie_whose_primary_poster_is_not_embedded_is_left_out_whatever_its_others_say() -> None:
+    model = saved_model()
+    movie = MovieFactory()
+    PosterFactory(movie=movie)
+    look(model, PosterFactory(movie=movie, is_primary=False), 0.9, 0.9, 0.9)
+    assert ask(model, movie) == {}
+
+
+def test_what_is_above_its_sure_threshold_is_marked_sure_at_its_time() -> None:
+    model = saved_model(thresholds=(0.3, 0.3, 0.95), sure_thresholds=[0.8, 1.0, 0.5])
+    movie = seen(model, 0.9, 0.9, 0.9)
+    ask(model, movie)
+    assert sure(movie) == {"Comedy": True, "Drama": False}
+    GenreModel.objects.filter(pk=model.pk).update(sure_thresholds=[1.0, 1.0, 1.0])
+    assert sure(movie) == {"Comedy": True, "Drama": False}
+
+
+def test_a_model_without_sure_thresholds_is_never_sure() -> None:
+    model = saved_model()
+    movie = seen(model, 0.99, 0.99, 0.99)
+    ask(model, movie)
+    assert set(sure(movie).values()) == {False}
+
+
+def test_a_genre_without_evidence_is_never_suggested() -> None:
+    model = saved_model(thresholds=(0.3, NEVER, 0.3), no_evidence=["Drama"])
+    movie = seen(model, 0.9, 0.99, 0.1)
+    ask(model, movie)
+    assert list(pending(movie)) == ["Comedy"]
+
+
+def sure(movie: Movie) -> dict[str, bool]:
+    return dict(movie.suggestions.values_list("genre__name", "sure"))
 
 
 def test_a_poster_without_an_embedding_fails_its_item_only() -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from catalog.models import Extractor, GenreModel, Run
+from catalog.models import Extractor, GenreModel, MovieGenre, Run
 from catalog.services import claims, runs, training
 from ml.genres.head import load_head
 from tests.catalog.services.genre_heads import saved_model
-from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
+from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,55 @@ def test_a_training_makes_a_model_with_its_files_and_puts_the_first_one_to_use()
     assert GenreModel.objects.count() == 1
 
 
+def test_the_default_recipe_stores_both_operating_points_and_begins_where_the_model_in_use_ended() -> None:
+    extractor = labelled(60)
+    first, second = (
+        worked_off(runs.start("train", params={"config": {"resamples": 50}}, queue=False)) for _ in range(2)
+    )
+    model, later = first.genre_model, second.genre_model
+    assert (model.recipe, model.learning_curves.name, later.state) == ("logistic", "", "candidate")
+    assert (model.metrics["warm_start"], later.metrics["warm_start"]) == (False, True)
+    head = load_head(Path(training.settings.MODELS_DIR) / model.weights_file, sha256=model.weights_sha256)
+    assert head.sure_thresholds is not None
+    assert model.thresholds == list(head.thresholds)
+    assert model.sure_thresholds == list(head.sure_thresholds)
+    assert model.no_evidence == model.metrics["no_evidence"] == []
+    assert model.calibration == model.metrics["calibration"]
+    assert model.metrics["validation"]["posters"] == training.labelled_posters(extractor).labels.shape[0]
+    assert model.config["sure_precision"] == 0.75
+
+
+def test_a_model_in_use_whose_file_is_gone_does_not_stop_the_next_training() -> None:
+    labelled(60)
+    params = {"config": {"resamples": 20}}
+    model = worked_off(runs.start("train", params=params, queue=False)).genre_model
+    (Path(training.settings.MODELS_DIR) / model.weights_file).unlink()
+    later = worked_off(runs.start("train", params=params, queue=False)).genre_model
+    assert not later.metrics["warm_start"]
+
+
+def test_a_training_says_which_genres_it_will_never_suggest() -> None:
+    extractor = labelled(60)
+    war = GenreFactory(name="War")
+    for embedding in extractor.embeddings.order_by("pk")[::3]:
+        MovieGenre.objects.create(movie=embedding.poster.movie, genre=war, origin="imported")
+    run = worked_off(runs.start("train", params={"config": {"resamples": 50}}, queue=False))
+    assert run.genre_model.no_evidence == ["War"]
+    assert run.message.endswith(
+        "It suggests genres from now on. Never War: nothing shows that it tells them."
+    )
+
+
+def test_a_training_that_proves_nothing_says_so() -> None:
+    extractor = ExtractorFactory(dims=4)
+    for number in range(40):
+        poster = PosterFactory(movie=MovieFactory(genres=["Drama" if number % 3 else "Comedy"]))
+        EmbeddingFactory(poster=poster, extractor=extractor, values=[1, 1, 1, 1])
+    run = worked_off(runs.start("train", params={"config": {"resamples": 50}}, queue=False))
+    assert set(run.genre_model.no_evidence) == {"Drama", "Comedy"}
+    assert "It suggests nothing, for nothing shows that it tells any genre" in run.message
+
+
 def test_training_does_not_load_tensorflow_into_the_worker() -> None:
     code = "import django; django.setup(); import catalog.tasks, sys; print('tensorflow' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -105,7 +154,9 @@ def children() -> list[int]:
         (0, {}, "No poster is embedded yet: fetch and embed posters first."),
         (3, {}, "Only 3 labelled posters are at hand, and training needs 10 at the very least"),
         (12, {"recipe": "secret"}, "There is no recipe 'secret'; there are "),
-        (12, {"config": {"epochs": 0}}, "epochs must be a whole number from 1"),
+        (12, {"recipe": "compact", "config": {"epochs": 0}}, "epochs must be a whole number from 1"),
+        (12, {"config": {"epochs": 3}}, "There is no training setting 'epochs' in the recipe logistic"),
+        (12, {"config": {"folds": 1}}, "folds must be a whole number from 2"),
         (12, {"config": {"depth": 3}}, "There is no training setting 'depth'"),
         (12, {"extractor": "histograms"}, "No poster is embedded by histograms yet"),
         (12, {"extractor": "retina"}, "There is no extractor 'retina'"),

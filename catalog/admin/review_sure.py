@@ -1,0 +1,68 @@
+"""Accept all sure suggestions at once: a page that says which and how good they were, then the deed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.db.models import Count, Max, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from catalog.models import GenreModel, Suggestion
+from catalog.services import reviewing
+
+from . import operating_points
+from .person import person
+from .review_decision import numbers
+from .review_filter import QueueFilter
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+EXAMPLES = 8
+
+
+def sure_view(
+    model_admin: ModelAdmin, request: HttpRequest, query: QueryDict, queue_address: str
+) -> HttpResponse:
+    """GET counts the sure suggestions that the queue's filter leaves, by genre; POST accepts them.
+
+    POST accepts no more than GET showed: what a model added since (`last` is the newest shown) has been seen
+    by nobody.
+    """
+    found = _sure(query)
+    if request.method == "POST":
+        last = max(numbers([request.POST.get("last", "")]), default=0)
+        decided = reviewing.accept(found.filter(pk__lte=last), person(request))
+        if decided:
+            messages.success(request, f"Accepted {decided} sure suggestion{'' if decided == 1 else 's'}.")
+        else:
+            messages.warning(request, "No sure suggestion was waiting any more; nothing was decided.")
+        return redirect(queue_address)
+    told: dict[str, Any] = found.aggregate(
+        suggestions=Count("pk"), movies=Count("movie", distinct=True), last=Max("pk")
+    )
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": "Accept all sure suggestions",
+        **told,
+        "genres": found.order_by().values("genre__name").annotate(number=Count("pk")).order_by("-number"),
+        "least_sure": found.select_related("movie", "genre").order_by("score", "pk")[:EXAMPLES],
+        "models": [
+            (model, operating_points.sure(model))
+            for model in GenreModel.objects.filter(pk__in=found.order_by().values("model"))
+        ],
+        "back": query.urlencode(),
+        "queue_address": queue_address,
+    }
+    return TemplateResponse(request, "admin/catalog/reviewqueue/sure.html", context)
+
+
+def _sure(query: QueryDict) -> QuerySet[Suggestion]:
+    chosen = QueueFilter(query)
+    chosen.is_valid()
+    movies = chosen.narrow(reviewing.review_queue()).order_by().values("pk")
+    return chosen.matching().filter(sure=True, movie__in=movies)

@@ -1,0 +1,126 @@
+"""Sure suggestions are marked, can be asked for alone, and are accepted together after one look."""
+
+import pytest
+from bs4 import BeautifulSoup
+from django.urls import reverse
+
+from catalog.models import ReviewDecision, Suggestion
+from tests.catalog.admin.cards import genres, only, queue, suggestion, text_of, titles, told, waiting
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+SURE = "admin:catalog_reviewqueue_sure"
+
+
+def sure(movie, *names):
+    movie.suggestions.filter(genre__name__in=names).update(sure=True)
+    return movie
+
+
+def page(client, **query):
+    response = client.get(reverse(SURE), query)
+    assert response.status_code == 200
+    return BeautifulSoup(response.content, "lxml")
+
+
+def accept(client, shown, **fields):
+    last = only(shown, "input[name=last]")["value"]
+    return client.post(reverse(SURE), {"last": last, **fields})
+
+
+def test_cards_mark_what_is_sure(reviewer_client):
+    sure(waiting("Ember", Drama=0.9, Crime=0.7), "Drama")
+    marked = queue(reviewer_client).select(".genre:has(.sure)")
+    assert [text_of(only(genre, ".genre-name span")) for genre in marked] == ["Drama"]
+
+
+def test_the_queue_leads_to_all_that_are_sure(reviewer_client):
+    sure(waiting("Ember", Drama=0.9, Crime=0.7), "Drama", "Crime")
+    link = only(queue(reviewer_client, order="title"), "#queue-waiting a")
+    assert text_of(link) == "accept the 2 sure ones…"
+    assert link["href"] == reverse(SURE) + "?back=order%3Dtitle"
+    assert reviewer_client.get(link["href"]).status_code == 200
+
+
+def test_without_a_sure_one_nothing_is_offered(reviewer_client):
+    waiting("Ember")
+    assert not queue(reviewer_client).select("#queue-waiting a")
+    shown = page(reviewer_client)
+    assert "No sure suggestion is waiting" in text_of(shown)
+    assert not shown.select("input[name=last]")
+
+
+def test_they_are_counted_by_genre_before_and_accepted_after(reviewer_client):
+    ember = sure(waiting("Ember", Drama=0.9, Crime=0.7), "Drama")
+    salt = sure(waiting("Salt", Drama=0.8, Horror=0.95), "Drama", "Horror")
+    shown = page(reviewer_client)
+    assert "3 suggestions of 2 movies" in text_of(shown)
+    rows = {text_of(row.th): text_of(row.td) for row in shown.select(".sure-genres tbody tr")}
+    assert rows == {"Drama": "2", "Horror": "1"}
+    assert not ReviewDecision.objects.exists()
+    response = accept(reviewer_client, shown)
+    assert response.url == reverse("admin:catalog_reviewqueue_changelist")
+    assert "Accepted 3 sure suggestions." in told(response)
+    assert (genres(ember), genres(salt)) == ({"Drama"}, {"Drama", "Horror"})
+    assert suggestion(ember, "Crime").state == Suggestion.State.PENDING
+    assert ReviewDecision.objects.count() == 3
+
+
+def test_what_came_after_the_page_is_left_alone(reviewer_client):
+    ember = sure(waiting("Ember"), "Drama")
+    shown = page(reviewer_client)
+    late = sure(waiting("Salt"), "Drama")
+    accept(reviewer_client, shown)
+    assert (genres(ember), genres(late)) == ({"Drama"}, set())
+
+
+def test_only_those_that_the_queues_filter_leaves(reviewer_client):
+    ember = sure(waiting("Ember", Drama=0.9, Crime=0.8), "Drama", "Crime")
+    salt = sure(waiting("Salt"), "Drama")
+    back = f"q=ember&genre={suggestion(ember, 'Crime').genre_id}"
+    shown = page(reviewer_client, back=back)
+    assert "1 suggestion of 1 movie will become" in text_of(shown)
+    accept(reviewer_client, shown, back=back)
+    assert (genres(ember), genres(salt)) == ({"Crime"}, set())
+
+
+def test_somebody_faster_is_no_error(reviewer_client):
+    ember = sure(waiting("Ember"), "Drama")
+    shown = page(reviewer_client)
+    ember.suggestions.update(state=Suggestion.State.SUPERSEDED)
+    assert "nothing was decided" in told(accept(reviewer_client, shown))
+    assert genres(ember) == set()
+
+
+@pytest.mark.parametrize("last", ["", "x", "-1", "9" * 40])
+def test_a_form_of_nobodys_making_accepts_nothing(reviewer_client, last):
+    ember = sure(waiting("Ember"), "Drama")
+    reviewer_client.post(reverse(SURE), {"last": last})
+    assert genres(ember) == set()
+
+
+def test_the_queue_can_be_narrowed_to_sure_ones(reviewer_client):
+    sure(waiting("Ember", Drama=0.9, Crime=0.7), "Drama")
+    waiting("Salt", Drama=0.99)
+    shown = queue(reviewer_client, sure="on")
+    assert titles(shown) == ["Ember"]
+    assert len(shown.select("input[name=matching]")) == 1
+    assert shown.select("button[value=accept-matching]")
+
+
+def test_the_page_says_how_good_sure_ones_were(reviewer_client):
+    ember = sure(waiting("Ember"), "Drama")
+    model = ember.suggestions.get().model
+    model.metrics = {
+        "sure": {"target": 0.75, "cut": 0.7, "precision": {"value": 0.76, "low": 0.7, "high": 0.8}}
+    }
+    model.save()
+    assert "of its sure suggestions 0.760 (0.700–0.800) were right" in text_of(page(reviewer_client))
+
+
+def test_reviewing_needs_the_permission(client):
+    client.force_login(UserFactory(is_staff=True))
+    ember = sure(waiting("Ember"), "Drama")
+    assert client.get(reverse(SURE)).status_code == 403
+    assert client.post(reverse(SURE), {"last": 10**9}).status_code == 403
+    assert genres(ember) == set()
