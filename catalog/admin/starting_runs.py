@@ -57,7 +57,7 @@ def tell(request: HttpRequest, run: Run) -> None:
 class StartsRuns(admin.ModelAdmin):
     """Adds the actions and the buttons to the movies' admin; both need `catalog.start_run`."""
 
-    actions = ["fetch_posters", "embed_posters", "suggest_genres"]
+    actions = ["fetch_posters", "embed_posters", "suggest_genres", "train_genre_model"]
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
@@ -73,6 +73,10 @@ class StartsRuns(admin.ModelAdmin):
     @admin.action(description="Suggest genres for the selected movies", permissions=["start_run"])
     def suggest_genres(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
         start_and_tell(request, Run.Kind.LABEL, queryset)
+
+    @admin.action(description="Train a genre model on the selected movies", permissions=["start_run"])
+    def train_genre_model(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        start_and_tell(request, Run.Kind.TRAIN, queryset)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.start_view))

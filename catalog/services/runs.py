@@ -265,6 +265,9 @@ def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
     if run.kind == Run.Kind.LABEL:
         candidates = Movie.objects.untagged() if movies is None else movies
         return (RunItem(movie_id=pk) for pk in _keys(_readable(candidates, run.params["model"])))
+    if movies is not None:
+        run.params["movies"] = list(_keys(movies))
+        run.save(update_fields=["params"])
     return [RunItem()]
 
 

@@ -98,7 +98,7 @@ def train(run: Run, still_wanted: Callable[[], bool]) -> GenreModel:
     if made is not None:
         return made
     extractor = _extractor(run.params.get("extractor"))
-    data = labelled_posters(extractor)
+    data = labelled_posters(extractor, only=run.params.get("movies"))
     config = config_from({"name": DEFAULT_RECIPE, **_wishes(run.params)})
     # Checked here already: what cannot be trained on is refused before a process is started for it.
     checked = training_set(data.features, data.labels, data.genres, data.groups, extractor.fingerprint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,19 +39,22 @@ class LabelledPosters:
         return digest.hexdigest()
 
 
-def labelled_posters(extractor: Extractor) -> LabelledPosters:
-    """Every embedded primary poster of a movie that has genres, ordered by movie."""
+def labelled_posters(extractor: Extractor, only: Collection[int] | None = None) -> LabelledPosters:
+    """Every embedded primary poster of a movie that has genres, ordered by movie; `only` of movies by id."""
     tagged = MovieGenre.objects.filter(movie=OuterRef("poster__movie"))
     rows = (
         Embedding.objects.filter(Exists(tagged), extractor=extractor, poster__is_primary=True)
         .order_by("poster__movie_id")
         .values_list("poster__movie_id", "poster__movie__franchise", "poster__perceptual_hash", "vector")
     )
+    chosen = None if only is None else set(only)
     movies: list[int] = []
     vectors: list[np.ndarray] = []
     franchises: list[str] = []
     hashes: list[int] = []
     for movie_id, franchise, perceptual_hash, vector in rows.iterator(chunk_size=500):
+        if chosen is not None and movie_id not in chosen:
+            continue
         movies.append(movie_id)
         vectors.append(np.frombuffer(vector, dtype="<f2"))
         franchises.append(franchise)

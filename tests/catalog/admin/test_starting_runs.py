@@ -65,6 +65,13 @@ def test_suggesting_genres_for_the_ticked(operator_client):
     assert (run.kind, subjects(run)) == ("label", {one.pk})
 
 
+def test_training_on_the_ticked(operator_client):
+    one, two, _ = MovieFactory(genres=["War"]), MovieFactory(genres=["Drama"]), MovieFactory(genres=["War"])
+    act(operator_client, "train_genre_model", one, two)
+    run = Run.objects.get()
+    assert (run.kind, run.total, run.params["movies"]) == ("train", 1, [one.pk, two.pk])
+
+
 def test_fetching_for_all_that_lack_a_poster(operator_client):
     bare, _ = MovieFactory(), MovieFactory(poster=True)
     response = start(operator_client, "scrape")

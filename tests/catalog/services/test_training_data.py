@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.models import Extractor, MovieGenre
+from catalog.models import Extractor, Movie, MovieGenre
 from catalog.services.training_data import DUPLICATE_BITS, groups, labelled_posters
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
@@ -51,6 +51,14 @@ def test_untagged_unshown_and_otherwise_embedded_posters_are_left_out(extractor:
     EmbeddingFactory(poster=PosterFactory(movie=movie, is_primary=False), extractor=extractor)
     data = labelled_posters(extractor)
     assert (len(data.features), data.genres) == (1, ["Drama"])
+
+
+def test_only_the_movies_asked_for_are_learned_from(extractor: Extractor) -> None:
+    labelled(extractor, "Drama", values=(1, 0, 0))
+    labelled(extractor, "War", values=(0, 1, 0))
+    chosen = Movie.objects.get(genres__name="War")
+    data = labelled_posters(extractor, only=[chosen.pk])
+    assert (data.features.tolist(), data.genres) == ([[0, 1, 0]], ["War"])
 
 
 def test_an_empty_catalogue_gives_an_empty_set(extractor: Extractor) -> None:
