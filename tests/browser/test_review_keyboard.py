@@ -99,6 +99,8 @@ def test_e_opens_the_edit_page_and_escape_comes_back(desk):
     desk.keyboard.press("e")
     desk.get_by_role("group", name="Genres of Ember").wait_for()
     assert desk.get_by_label("Drama").is_checked()
+    # The form is there before the deferred script that listens for keys.
+    desk.wait_for_load_state("load")
     desk.keyboard.press("Escape")
     desk.wait_for_url("**" + QUEUE)
 
