@@ -26,6 +26,9 @@ MAX_ASPECT = 8.0
 DECODER = "pillow-draft-1"
 """Names the way pixels are decoded, part of every extractor's fingerprint: change it when numbers change."""
 
+DUPLICATE_BITS = 6
+"""Perceptual hashes at most this far apart are the same picture re-encoded; false pairs begin at 8 bits."""
+
 # A progressive JPEG may ask for a full pass over the picture per scan; real encoders write about ten.
 _MAX_JPEG_SCANS = 128
 _MAX_PROFILE_BYTES = 1024 * 1024

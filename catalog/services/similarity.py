@@ -18,15 +18,13 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from catalog.models import Embedding, Extractor, Movie, Poster
-from ml.images import hash_distance
+from ml.images import DUPLICATE_BITS, hash_distance
 from ml.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 
 from . import embedding
 
 Method = Literal["exact", "ball_tree"]
 METHODS: tuple[Method, ...] = ("exact", "ball_tree")
-# Perceptual hashes this close are the same picture re-compressed or resized; false pairs begin at 8 bits.
-DUPLICATE_BITS = 6
 # A ball tree holds float64 copies in every process: above this many numbers (320 MB) it is refused.
 LARGEST_BALL_TREE = 40_000_000
 IDS_PER_QUERY = 1000

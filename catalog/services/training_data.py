@@ -11,10 +11,7 @@ import numpy as np
 from django.db.models import Exists, OuterRef
 
 from catalog.models import Embedding, Extractor, MovieGenre
-
-# Perceptual hashes this close are the same picture; such posters stay on one side of every split.
-DUPLICATE_BITS = 6
-HASHES_PER_BLOCK = 128
+from ml.evaluation.kinship import Kinship, numbered
 
 
 @dataclass(frozen=True)
@@ -87,26 +84,6 @@ def _labels(movies: list[int]) -> tuple[list[str], np.ndarray]:
 
 def groups(franchises: list[str], hashes: np.ndarray) -> np.ndarray:
     """Group numbers (n,) int64: one for each set of posters joined by a franchise or near-duplicates."""
-    parent = np.arange(len(hashes))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    def join(one: int, other: int) -> None:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
-
-    first_of: dict[str, int] = {}
-    for index, franchise in enumerate(franchises):
-        if franchise:
-            join(first_of.setdefault(franchise.casefold(), index), index)
-    for start in range(0, len(hashes), HASHES_PER_BLOCK):
-        block = hashes[start : start + HASHES_PER_BLOCK]
-        close = np.bitwise_count(block[:, None] ^ hashes[None, start:]) <= DUPLICATE_BITS
-        for one, other in zip(*np.nonzero(close), strict=True):
-            if other > one:
-                join(start + int(one), start + int(other))
-    return np.array([root(index) for index in range(len(hashes))], dtype=np.int64)
+    series = numbered([franchise.casefold() for franchise in franchises])
+    nobody_knows = np.full(len(hashes), -1, dtype=np.int64)  # one row a movie here: none share one
+    return Kinship(hashes=hashes, movie=nobody_knows, series=series).groups()

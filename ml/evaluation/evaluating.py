@@ -15,7 +15,7 @@ from ml.evaluation.answer import Measured, ask
 from ml.evaluation.contenders import Contender, with_teller
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.fitted import fit_recipe, held_out
-from ml.evaluation.kinship import DUPLICATE_BITS, Kinship, numbered
+from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.labelled_set import (
     LabelledPoster,
     LabelledSet,
@@ -27,6 +27,7 @@ from ml.evaluation.labelled_set import (
 from ml.evaluation.pictures import Pictures, look_at
 from ml.evaluation.similarity import ground
 from ml.evaluation.vectors import Places, Precision, Vectors, vectors_of
+from ml.images import DUPLICATE_BITS
 
 FEWEST_POSTERS = 2
 # What a site keeps of every vector, so what its genre model reads.

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-DUPLICATE_BITS = 6
-"""Perceptual hashes at most this far apart are the same picture."""
+from ml.images import DUPLICATE_BITS
 
 _BLOCK = 256
 

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.models import Extractor, Movie, MovieGenre
-from catalog.services.training_data import DUPLICATE_BITS, groups, labelled_posters
+from catalog.services.training_data import groups, labelled_posters
+from ml.evaluation import kinship
+from ml.images import DUPLICATE_BITS
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
 
@@ -133,9 +135,8 @@ def test_groups_are_those_a_slow_search_finds(
 
 
 def test_groups_reach_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from catalog.services import training_data
 
-    monkeypatch.setattr(training_data, "HASHES_PER_BLOCK", 2)
+    monkeypatch.setattr(kinship, "_BLOCK", 2)
     hashes = np.array([0, 0xFFFF << 40, 0xFF00FF << 8, 0xFFFF << 20, 1], dtype=np.uint64)
     found = groups([""] * 5, hashes)
     assert found[0] == found[4]
