@@ -7,7 +7,7 @@ from pathlib import Path
 from .cells import BadCell, genres_in, imdb_id_in, title_in, year_in
 from .csv_rows import Row, read_rows
 from .records import RejectedRow, TitleRecord
-from .repeats import Repeats
+from .repeats import unrepeated
 
 _LINK = re.compile(r"/title/(tt[0-9]{7,10})(?![0-9])", re.ASCII)
 
@@ -17,18 +17,8 @@ def read(path: Path) -> Iterator[TitleRecord | RejectedRow]:
 
     Raises SourceError when the file is missing or lacks movie_imdb_link, movie_title or genres.
     """
-    repeats = Repeats()
-    for row in read_rows(path, needs=[{"movie_imdb_link"}, {"movie_title"}, {"genres"}]):
-        if isinstance(row, RejectedRow):
-            yield row
-            continue
-        try:
-            record = _record(row)
-            repeats.refuse_any(row.line, record)
-        except BadCell as error:
-            yield row.rejected(error)
-        else:
-            yield record
+    rows = read_rows(path, needs=[{"movie_imdb_link"}, {"movie_title"}, {"genres"}])
+    return unrepeated(rows, _record)
 
 
 def _record(row: Row) -> TitleRecord:

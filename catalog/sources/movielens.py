@@ -11,7 +11,7 @@ from pathlib import Path
 from .cells import BadCell, checked_year, genres_in, imdb_id_in, number_in, title_in
 from .csv_rows import Row, read_rows
 from .records import RejectedRow, SourceError, TitleRecord
-from .repeats import Repeats
+from .repeats import unrepeated
 
 _YEAR = re.compile(r"\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\s*\)$")
 _ARTICLES = "The|An?|Le|La|Les|L'|L’|Une?|Der|Die|Das|Eine?|El|Los|Las|Una|Il|Gli|Lo|I|De|Het|Den|Det"
@@ -37,18 +37,8 @@ def read(directory: Path) -> Iterator[TitleRecord | RejectedRow]:
     links = _Links()
     if (directory / "links.csv").is_file():
         yield from _read_links(directory / "links.csv", links)
-    repeats = Repeats()
-    for row in read_rows(movies, needs=[{"movieid"}, {"title"}, {"genres"}]):
-        if isinstance(row, RejectedRow):
-            yield row
-            continue
-        try:
-            record = _record(row, links)
-            repeats.refuse_any(row.line, record)
-        except BadCell as error:
-            yield row.rejected(error)
-        else:
-            yield record
+    rows = read_rows(movies, needs=[{"movieid"}, {"title"}, {"genres"}])
+    yield from unrepeated(rows, lambda row: _record(row, links))
 
 
 def split_title(text: str) -> tuple[str, int | None]:

@@ -1,7 +1,10 @@
 """Ids that one file gives twice."""
 
+from collections.abc import Callable, Iterable, Iterator
+
 from .cells import BadCell
-from .records import TitleRecord
+from .csv_rows import Row
+from .records import RejectedRow, TitleRecord
 
 
 class Repeats:
@@ -24,3 +27,21 @@ class Repeats:
             if first := self._lines.get((kind, external_id)):
                 raise BadCell(f"the {kind} {external_id} was already on line {first}")
         self._lines.update(dict.fromkeys(given, line))
+
+
+def unrepeated(
+    rows: Iterable[Row | RejectedRow], record: Callable[[Row], TitleRecord]
+) -> Iterator[TitleRecord | RejectedRow]:
+    """The title that `record` makes of each row; a row it refuses, or whose id came before, is rejected."""
+    repeats = Repeats()
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            yield row
+            continue
+        try:
+            title = record(row)
+            repeats.refuse_any(row.line, title)
+        except BadCell as error:
+            yield row.rejected(error)
+        else:
+            yield title

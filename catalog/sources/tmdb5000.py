@@ -16,7 +16,7 @@ from .cells import (
 )
 from .csv_rows import Row, read_rows
 from .records import RejectedRow, TitleRecord
-from .repeats import Repeats
+from .repeats import unrepeated
 
 
 def read(path: Path) -> Iterator[TitleRecord | RejectedRow]:
@@ -24,18 +24,7 @@ def read(path: Path) -> Iterator[TitleRecord | RejectedRow]:
 
     Raises SourceError when the file is missing or lacks the columns id, title or genres.
     """
-    repeats = Repeats()
-    for row in read_rows(path, needs=[{"id"}, {"title"}, {"genres"}]):
-        if isinstance(row, RejectedRow):
-            yield row
-            continue
-        try:
-            record = _record(row)
-            repeats.refuse_any(row.line, record)
-        except BadCell as error:
-            yield row.rejected(error)
-        else:
-            yield record
+    return unrepeated(read_rows(path, needs=[{"id"}, {"title"}, {"genres"}]), _record)
 
 
 def _record(row: Row) -> TitleRecord:
