@@ -43,6 +43,9 @@ class GenreModel(models.Model):
     run = models.OneToOneField(
         "Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="genre_model"
     )
+    shipped = models.BooleanField(
+        default=False, help_text="came with Postersite, trained on other posters than this catalogue's"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)
 
@@ -52,10 +55,14 @@ class GenreModel(models.Model):
             models.UniqueConstraint(
                 fields=["state"], condition=Q(state="active"), name="one_active_genre_model"
             ),
+            models.UniqueConstraint(
+                fields=["weights_sha256"], condition=Q(shipped=True), name="one_row_per_shipped_genre_model"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=["candidate", "active", "retired"]), name="genre_model_state_known"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"genre model {self.version} ({self.recipe}, {self.state})"
+        origin = "shipped, " * self.shipped
+        return f"genre model {self.version} ({self.recipe}, {origin}{self.state})"
