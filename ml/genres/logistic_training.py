@@ -48,8 +48,9 @@ def train_logistic(
     config: LogisticConfig,
     should_stop: Callable[[], bool] | None = None,
     start: GenreHead | None = None,
-) -> tuple[GenreHead, dict[str, Any]]:
-    """Fit one L2-regularised logistic regression a genre; returns the head and its JSON-ready metrics.
+) -> tuple[GenreHead, dict[str, Any], Bools]:
+    """Fit one L2-regularised logistic regression a genre: the head, its JSON-ready metrics, and what was
+    suggested out of fold, (n, genres), by which it can be set against another head.
 
     The genres of `data` must all be worth learning (see `training.train_on`). start: an earlier head; where
     its features and genres are the same, the fit on all rows begins there. The fits that are measured never
@@ -131,7 +132,7 @@ def train_logistic(
         "seconds": round(time.monotonic() - started, 3),
         "validation": card,
     }
-    return head, metrics
+    return head, metrics, suggested
 
 
 def _projected(data: TrainingSet, config: LogisticConfig) -> tuple[Projection, Float32]:

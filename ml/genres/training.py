@@ -25,6 +25,7 @@ from ml.genres.training_set import TrainingDataError, TrainingSet, training_set
 __all__ = [
     "RECIPES",
     "Epoch",
+    "HeldOut",
     "TrainedHead",
     "TrainingConfig",
     "TrainingConfigError",
@@ -40,8 +41,21 @@ FEW = "too few examples"
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What was suggested for posters that had no part in it, to set another head beside it.
+
+    rows (m,) int64: which rows of the training set these were. taken (m, genres) bool: what the head, or that
+    of the row's fold, suggested there, genres in the head's order.
+    """
+
+    rows: npt.NDArray[np.int64]
+    taken: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class TrainedHead:
-    """A head, its learning curves (`history`: a list by name, one number an epoch) and JSON-ready metrics.
+    """A head, its learning curves (`history`: a list by name, one number an epoch), JSON-ready metrics, and
+    the decisions that these were measured on.
 
     A recipe without epochs has an empty history.
     """
@@ -49,6 +63,7 @@ class TrainedHead:
     head: GenreHead
     history: History
     metrics: dict[str, Any]
+    held_out: HeldOut
 
 
 def train(
@@ -104,9 +119,8 @@ def train_on(
     head = GenreHead.with_threshold(
         fitted.weights, genres, config.threshold, extractor=data.extractor, recipe=config.name
     )
-    card = scorecard(
-        held[1], head.scores(held[0]), genres, head.thresholds, resamples=config.resamples, seed=config.seed
-    )
+    scores = head.scores(held[0])
+    card = scorecard(held[1], scores, genres, head.thresholds, resamples=config.resamples, seed=config.seed)
     for row, count in zip(card["per_genre"], positives[kept], strict=True):
         row["train_positives"] = int(count)
     metrics = {
@@ -120,7 +134,7 @@ def train_on(
         "left_out": _left_out(data.genres, positives, config.min_positives),
         "validation": card,
     }
-    return TrainedHead(head, fitted.history, metrics)
+    return TrainedHead(head, fitted.history, metrics, HeldOut(held_rows, head.suggested(scores)))
 
 
 def _train_logistic(
@@ -135,9 +149,12 @@ def _train_logistic(
     positives = data.labels.sum(axis=0, dtype=np.int64)
     kept = _learnable(positives, config.min_positives)
     learnable = replace(data, labels=data.labels[:, kept], genres=tuple(data.genres[i] for i in kept))
-    head, metrics = train_logistic(learnable, config, should_stop, start)
+    head, metrics, suggested = train_logistic(learnable, config, should_stop, start)
     return TrainedHead(
-        head, {}, metrics | {"left_out": _left_out(data.genres, positives, config.min_positives)}
+        head,
+        {},
+        metrics | {"left_out": _left_out(data.genres, positives, config.min_positives)},
+        HeldOut(np.arange(len(suggested)), suggested),
     )
 
 

@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
+
 from ml.genres.atomic_files import write_json
 from ml.genres.fitting import Epoch, TrainingDiverged, TrainingStopped
 from ml.genres.head import GenreHead, ModelFileError, load_head
@@ -23,12 +25,13 @@ from ml.genres.training_set import TrainingDataError, TrainingSet, read_training
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 143
 
 HEAD, HISTORY, METRICS, CURVES = "head.npz", "history.json", "metrics.json", "curves.png"
+HELD_OUT = "held_out.npz"
 PROGRESS, LOG = "progress.jsonl", "training.log"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as told by the command line and write head.npz, head.json, history.json, metrics.json and, for a
-    recipe with epochs, curves.png.
+    """Train as told by the command line and write head.npz, head.json, history.json, metrics.json,
+    held_out.npz (the arrays of `training.HeldOut`) and, for a recipe with epochs, curves.png.
 
     `progress.jsonl` gets one line an epoch, at once. SIGTERM ends training after the current batch; then only
     the history so far is written.
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _prepare(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in (HEAD, Path(HEAD).with_suffix(".json").name, HISTORY, METRICS, CURVES):
+    for name in (HEAD, Path(HEAD).with_suffix(".json").name, HISTORY, METRICS, HELD_OUT, CURVES):
         (out / name).unlink(missing_ok=True)
     (out / PROGRESS).write_text("")
 
@@ -107,6 +110,7 @@ def _train(data: TrainingSet, config: AnyConfig, out: Path, start: GenreHead | N
         signal.signal(signal.SIGTERM, before)
     sha256 = trained.head.save(out / HEAD)
     write_json(out / HISTORY, trained.history)
+    np.savez(out / HELD_OUT, allow_pickle=False, rows=trained.held_out.rows, taken=trained.held_out.taken)
     if trained.history:
         # matplotlib is wanted for the picture alone
         from ml.genres.curves import learning_curves

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from ml.genres.head import load_head
+from ml.genres.metrics import macro_f1
 from ml.genres.training_command import main
 from ml.genres.training_set import write_training_set
 from tests.ml.genres.catalogues import informative, overflowing
@@ -47,7 +48,9 @@ def test_a_training_in_its_own_process_leaves_the_head_and_its_figures(inputs):
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     out = inputs / "out"
-    written = "curves.png head.json head.npz history.json metrics.json progress.jsonl training.log"
+    written = (
+        "curves.png head.json head.npz held_out.npz history.json metrics.json progress.jsonl training.log"
+    )
     assert sorted(path.name for path in out.iterdir()) == written.split()
     metrics = json.loads((out / "metrics.json").read_text())
     head = load_head(out / "head.npz", sha256=metrics["weights_sha256"])
@@ -148,6 +151,7 @@ def test_the_logistic_recipe_trains_without_tensorflow_and_draws_no_curves(input
     assert sorted(path.name for path in out.iterdir()) == [
         "head.json",
         "head.npz",
+        "held_out.npz",
         "history.json",
         "metrics.json",
         "progress.jsonl",
@@ -157,6 +161,9 @@ def test_the_logistic_recipe_trains_without_tensorflow_and_draws_no_curves(input
     head = load_head(out / "head.npz", sha256=metrics["weights_sha256"])
     assert (head.recipe, head.extractor) == ("logistic", "made-up-1")
     assert not metrics["warm_start"]
+    with np.load(out / "held_out.npz", allow_pickle=False) as held:
+        labels = informative().labels[held["rows"]]
+        assert metrics["validation"]["macro_f1"]["value"] == macro_f1(labels, held["taken"].astype(float))
 
 
 def test_an_earlier_head_is_begun_with_and_a_damaged_one_done_without(inputs):
