@@ -1,5 +1,6 @@
 """What the catalogue stores; one file a noun."""
 
+from .duplicate import DuplicateDecision, DuplicateGroup, DuplicateMember
 from .embedding import Embedding, Extractor
 from .genre_model import GenreModel
 from .movie import Genre, Movie, MovieGenre
@@ -9,6 +10,9 @@ from .run import Run, RunItem
 from .suggestion import ReviewDecision, Suggestion
 
 __all__ = [
+    "DuplicateDecision",
+    "DuplicateGroup",
+    "DuplicateMember",
     "Embedding",
     "Extractor",
     "Genre",

@@ -31,6 +31,13 @@ class MovieQuerySet(models.QuerySet["Movie"]):
         return self.filter(posters__isnull=True)
 
 
+class MovieManager(models.Manager.from_queryset(MovieQuerySet)):  # type: ignore[misc]
+    """Every movie but those merged into another, which are kept only for what was decided about them."""
+
+    def get_queryset(self) -> MovieQuerySet:
+        return super().get_queryset().filter(merged_into__isnull=True)
+
+
 class Movie(models.Model):
     """A title of the catalogue. Each external id names at most one movie."""
 
@@ -48,10 +55,15 @@ class Movie(models.Model):
         default=False, help_text="A person has set this movie's genres: imports leave them alone."
     )
     genres = models.ManyToManyField(Genre, through="MovieGenre", related_name="movies")
+    # Set on what a person merged away: decisions and addresses of old lead from here to the other.
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, editable=False, related_name="merged_movies"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = MovieQuerySet.as_manager()
+    objects = MovieManager()
+    everything = MovieQuerySet.as_manager()
 
     class Meta:
         ordering = ["title", "year", "pk"]

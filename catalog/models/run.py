@@ -21,6 +21,7 @@ class Run(models.Model):
         EMBED = "embed", "Embed posters"
         TRAIN = "train", "Train genre model"
         LABEL = "label", "Suggest genres"
+        DUPLICATES = "duplicates", "Find duplicates"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
