@@ -24,7 +24,8 @@ class Backbone:
     """What is fixed about one family of extractors.
 
     `size` is (height, width) in pixels. `last_layer` is the layer whose average-pooled output is the usual
-    vector; empty where there are no layers to choose. `revision` changes when our own arithmetic does.
+    vector; empty where there are no layers to choose. `needs_weights`: a site must bring weights; `trained`:
+    they are ours or the site's own, in a LiteRT file. `revision` changes when our own arithmetic does.
     """
 
     name: str
@@ -36,7 +37,14 @@ class Backbone:
     last_layer: str = ""
     keras_name: str = ""
     sizable: bool = False
+    trained: bool = False
+    precision: str = "f32"
     revision: int = 1
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether its numbers depend on a file of weights, wherever that comes from."""
+        return self.needs_weights or self.trained
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -51,6 +59,16 @@ BACKBONES: dict[str, Backbone] = {
             False,
             "colour histograms (Swain & Ballard 1991) and gradient orientations (Dalal & Triggs 2005)",
             sizable=True,
+        ),
+        Backbone(
+            "postersite",
+            (224, 224),
+            "none",
+            "avg",
+            False,
+            "MobileNetV2 trained on posters: genres, franchises and altered copies; comes with its weights",
+            trained=True,
+            precision="f16",
         ),
         Backbone(
             "mobilenet_v2",
@@ -76,7 +94,7 @@ BACKBONES: dict[str, Backbone] = {
     )
 }
 
-STANDARD = ("pixels", "histograms", "mobilenet_v2", "inception_v3")
+STANDARD = ("pixels", "histograms", "postersite", "mobilenet_v2", "inception_v3")
 """The extractors a site offers by name, cheapest first."""
 
 # Other names people use for "the usual vector".
@@ -91,7 +109,8 @@ class ExtractorSpec:
     """Everything about an extractor that changes its numbers, except the weights themselves.
 
     `layer` is empty where the choice waits for the weights (Inception-v3's top, if they reach it) or where
-    there is none; `size` is (height, width); `handle` is a TF-Hub handle or folder.
+    there is none; `size` is (height, width); `handle` is a TF-Hub handle or folder, or the path of a trained
+    file (empty: the one that comes along).
     """
 
     backbone: str
@@ -105,6 +124,7 @@ class ExtractorSpec:
 
     @property
     def needs_weights(self) -> bool:
+        """Whether a site must bring weights before it can be had."""
         return BACKBONES[self.backbone].needs_weights
 
     @property
@@ -139,8 +159,8 @@ class ExtractorSpec:
             ValueError: a digest is missing or out of place, or the layer still waits for the weights.
         """
         facts = BACKBONES[self.backbone]
-        if bool(weights_digest) != facts.needs_weights:
-            raise ValueError(f"{self.name} {'needs' if facts.needs_weights else 'has no'} weights digest.")
+        if bool(weights_digest) != facts.has_weights:
+            raise ValueError(f"{self.name} {'needs' if facts.has_weights else 'has no'} weights digest.")
         if facts.last_layer and not self.layer:
             raise ValueError(f"{self.name} has no layer yet: resolve it against its weights first.")
         told = asdict(self) | {"weights": weights_digest, "decoder": DECODER, "revision": facts.revision}
@@ -158,7 +178,8 @@ def parse_spec(spec: str) -> ExtractorSpec:
     """Read `BACKBONE[:LAYER][:POOLING]`.
 
     POOLING is `avg` or `flatten`. `pixels` and `histograms` take a size instead of a layer, WIDTHxHEIGHT.
-    `:nearest` at the end picks the recipe's own resize filter. `tfhub:` is followed by a handle or a folder.
+    `:nearest` at the end picks the recipe's own resize filter. `tfhub:` is followed by a handle or a folder,
+    `postersite` stands alone or is followed by the path of a .tflite file that a site trained.
 
     >>> parse_spec("inception_v3:mixed5:flatten").layer
     'mixed5'
@@ -166,7 +187,7 @@ def parse_spec(spec: str) -> ExtractorSpec:
     Raises:
         UnknownExtractor: the text names nothing in the registry; the message lists what it could be.
     """
-    name, _, rest = spec.strip().partition(":")
+    name, colon, rest = spec.strip().partition(":")
     facts = BACKBONES.get(name)
     if facts is None:
         raise UnknownExtractor(f"There is no extractor {spec!r}. {_choices()}")
@@ -174,6 +195,12 @@ def parse_spec(spec: str) -> ExtractorSpec:
         if not rest:
             raise UnknownExtractor("tfhub: must be followed by a TF-Hub handle or the path of a folder.")
         return ExtractorSpec(name, "", facts.pooling, facts.size, facts.scaling, handle=rest)
+    if facts.trained:
+        if colon and not rest:
+            raise UnknownExtractor(f"{spec!r} names no file after the colon. {_choices()}")
+        return ExtractorSpec(
+            name, "", facts.pooling, facts.size, facts.scaling, precision=facts.precision, handle=rest
+        )
     layer, pooling, size, resize = "", facts.pooling, facts.size, "bilinear"
     for part in rest.split(":") if rest else ():
         measure = _SIZE.fullmatch(part)
@@ -202,5 +229,5 @@ def _choices() -> str:
     return (
         f"There are {', '.join(BACKBONES)}; a ConvNet may be followed by a layer and a pooling "
         "(inception_v3:mixed8:avg, inception_v3:mixed5:flatten), pixels and histograms by a size "
-        "(pixels:64x96), tfhub by a handle or folder."
+        "(pixels:64x96), tfhub by a handle or folder, postersite by the path of a trained file."
     )

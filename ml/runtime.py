@@ -1,7 +1,8 @@
 """The only path that makes an embedding: decode ahead in threads, run in batches, one vector a picture.
 
-ConvNets run on LiteRT from a file exported once into a cache folder, so nothing here or above ever loads
-TensorFlow. Extractors that need no weights follow the same protocol.
+ConvNets run on LiteRT, so nothing here or above ever loads TensorFlow: `postersite` from the file it was
+trained into, the others from one that is exported once into a cache folder. Extractors that need no weights
+follow the same protocol.
 """
 
 from __future__ import annotations
@@ -18,16 +19,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ml import histograms
-from ml.backbones import STANDARD, ExtractorSpec, parse_spec
+from ml.backbones import BACKBONES, STANDARD, ExtractorSpec, parse_spec
 from ml.export_cache import ExtractorFailed, exported_model
 from ml.images import ImageRejected, load_pixels
 from ml.litert import LiteRTModel
+from ml.trained import open_trained
 from ml.weights import find_weights, require_weights, resolve_spec
 
-__all__ = ["Extractor", "ExtractorFailed", "available_extractors", "load_extractor", "resolve_fingerprint"]
+__all__ = [
+    "Extractor",
+    "ExtractorFailed",
+    "NoMap",
+    "available_extractors",
+    "load_extractor",
+    "resolve_fingerprint",
+]
 
 Floats = npt.NDArray[np.float32]
 Source = bytes | str | os.PathLike[str]
+WithMap = Callable[[Floats], tuple[Floats, Floats]]
 OnError = Callable[[int, Exception], None]
 
 # Decoding is done this many batches ahead: enough to keep inference fed, little enough to keep in memory.
@@ -35,6 +45,10 @@ _BATCHES_AHEAD = 3
 _MOST_DECODERS = 4
 
 logger = logging.getLogger(__name__)
+
+
+class NoMap(ExtractorFailed):
+    """An extractor was asked where in the picture its vector comes from, and keeps no such map."""
 
 
 class Extractor:
@@ -45,6 +59,7 @@ class Extractor:
         name: the spec string of that, such as `inception_v3:mixed8:avg`.
         fingerprint: names these very numbers; vectors of different fingerprints are never compared.
         dims: length of a vector.
+        has_map: whether it also tells where in a picture the vector comes from.
     """
 
     def __init__(
@@ -54,12 +69,15 @@ class Extractor:
         dims: int,
         infer: Callable[[Floats], Floats],
         batch_size: int,
+        infer_with_map: WithMap | None = None,
     ) -> None:
         self.spec = spec
         self.name = spec.name
         self.fingerprint = fingerprint
         self.dims = dims
+        self.has_map = infer_with_map is not None
         self._infer = infer
+        self._infer_with_map = infer_with_map
         self._batch_size = batch_size
 
     def __repr__(self) -> str:
@@ -73,13 +91,34 @@ class Extractor:
         Raises:
             ValueError: pictures of another shape.
         """
+        batch = self._checked(images)
+        if not len(batch):
+            return np.empty((0, self.dims), dtype=np.float32)
+        return self._infer(batch)
+
+    def embed_with_map(self, images: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Vectors (n, dims), as `embed` gives, and maps (n, rows, columns, dims), both float32, in one pass.
+
+        The mean of a picture's map over its places is its vector: what is linear in the vector is thereby a
+        mean over places (Zhou et al., "Learning Deep Features for Discriminative Localization", 2016).
+
+        Raises:
+            NoMap: this extractor keeps none; `has_map` tells beforehand.
+            ValueError: no picture, or pictures of another shape.
+        """
+        if self._infer_with_map is None:
+            raise NoMap(f"{self.name} keeps no map of where in a poster it sees what: postersite does.")
+        batch = self._checked(images)
+        if not len(batch):
+            raise ValueError(f"{self.name} was given no picture to map.")
+        return self._infer_with_map(batch)
+
+    def _checked(self, images: npt.ArrayLike) -> Floats:
         batch = np.asarray(images, dtype=np.float32)
         expected = (*self.spec.size, 3)
         if batch.ndim != 4 or batch.shape[1:] != expected:
             raise ValueError(f"{self.name} takes pictures of shape {expected}, not {batch.shape}.")
-        if not len(batch):
-            return np.empty((0, self.dims), dtype=np.float32)
-        return self._infer(batch)
+        return batch
 
     def embed_image(self, source: Source) -> Floats:
         """The vector (dims,) float32 of one file, given as bytes or a path.
@@ -161,16 +200,16 @@ def load_extractor(
     """Make an extractor ready; the first time for given weights, export it into `cache_dir`.
 
     Args:
-        spec: such as `pixels`, `mobilenet_v2`, `inception_v3:mixed8:avg`, `tfhub:FOLDER`.
+        spec: such as `postersite`, `pixels`, `inception_v3:mixed8:avg`, `tfhub:FOLDER`, `postersite:FILE`.
         weights_dir: folder of local weight files, if any.
-        cache_dir: where exported models are kept, shared by all processes.
+        cache_dir: where exported models are kept, shared by all processes; `postersite` needs no export.
         threads: CPU threads of one inference; by default as many as there are cores to use.
         batch_size: pictures run at once.
 
     Raises:
         UnknownExtractor: the spec names nothing.
         WeightsUnavailable: its weights are not at hand; the text says where they belong.
-        ExtractorFailed: its weights could not be turned into a model.
+        ExtractorFailed: its weights could not be turned into a model, or a trained file is none.
     """
     if batch_size < 1:
         raise ValueError(f"A batch of {batch_size} pictures cannot be run.")
@@ -180,6 +219,12 @@ def load_extractor(
         return Extractor(resolved, fingerprint, height * width * 3, _flatten, batch_size)
     if resolved.backbone == "histograms":
         return Extractor(resolved, fingerprint, histograms.DIMS, _describe, batch_size)
+    if BACKBONES[resolved.backbone].trained:
+        weights = require_weights(resolved, weights_dir)
+        trained = open_trained(
+            weights.path, resolved.size, threads=threads or _cores(), batch_size=batch_size
+        )
+        return Extractor(resolved, fingerprint, trained.vector[0], trained, batch_size, trained.with_map)
     file, manifest = exported_model(resolved, fingerprint, weights_dir=weights_dir, cache_dir=cache_dir)
     model = LiteRTModel(file, threads=threads or _cores(), batch_size=batch_size)
     return Extractor(resolved, fingerprint, manifest["dims"], model, batch_size)
@@ -197,12 +242,16 @@ def resolve_fingerprint(spec: str, weights_dir: Path | None) -> str:
 def available_extractors(weights_dir: Path | None) -> list[str]:
     """Those of the standard extractors that need no weights or whose weights are at hand, cheapest first."""
     parsed = [parse_spec(name) for name in STANDARD]
-    return [spec.name for spec in parsed if not spec.needs_weights or find_weights(spec, weights_dir)]
+    return [
+        spec.name
+        for spec in parsed
+        if not BACKBONES[spec.backbone].has_weights or find_weights(spec, weights_dir)
+    ]
 
 
 def _resolve(spec: str, weights_dir: Path | None) -> tuple[ExtractorSpec, str]:
     parsed = parse_spec(spec)
-    if not parsed.needs_weights:
+    if not BACKBONES[parsed.backbone].has_weights:
         return parsed, parsed.fingerprint()
     weights = require_weights(parsed, weights_dir)
     resolved = resolve_spec(parsed, weights)

@@ -1,4 +1,4 @@
-"""Where weights come from: a local folder first, then Keras' own downloads; and what vouches for a file.
+"""Where weights come from: with us, from a local folder, from Keras' downloads; and what vouches for a file.
 
 A site never downloads by itself: `fetch_weights` does, when a person asks for it.
 `python -m ml.weights NAME FOLDER` is the part of it that carries TensorFlow.
@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ml import shipped
 from ml.apart import ApartFailed, report_failure, run_apart
 from ml.backbones import BACKBONES, ExtractorSpec, parse_spec
 
-Kind = Literal["with_top", "no_top", "arrays", "saved_model"]
+Kind = Literal["with_top", "no_top", "arrays", "saved_model", "litert"]
 
 
 class WeightsUnavailable(RuntimeError):
@@ -32,7 +33,8 @@ class WeightsFile:
     """One file (or SavedModel folder) of weights.
 
     `kind` is how its arrays are ordered: Keras with or without the classifier, bare arrays in
-    `get_weights()` order, or a TensorFlow SavedModel. `reaches` is the last layer it covers, "" for all.
+    `get_weights()` order, a TensorFlow SavedModel, or a trained LiteRT file. `reaches` is the last layer it
+    covers, "" for all.
     """
 
     path: Path
@@ -89,9 +91,12 @@ def find_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> Weights
 
     Looks into `weights_dir`, then into Keras' own folder of downloads (`KERAS_HOME`, `~/.keras`). Weights
     that stop below the wanted layer are passed over. A TF-Hub handle is looked for as a folder by its own
-    path, in `weights_dir`, and where `fetch_weights` puts it.
+    path, in `weights_dir`, and where `fetch_weights` puts it; a trained file by its own path and in
+    `weights_dir`.
     """
     wanted = parse_spec(spec) if isinstance(spec, str) else spec
+    if BACKBONES[wanted.backbone].trained:
+        return _find_trained(wanted.handle, weights_dir)
     if not wanted.needs_weights:
         return None
     if wanted.backbone == "tfhub":
@@ -115,6 +120,16 @@ def _find_hub_folder(handle: str, weights_dir: Path | None) -> WeightsFile | Non
     return None
 
 
+def _find_trained(handle: str, weights_dir: Path | None) -> WeightsFile | None:
+    places = [Path(handle).expanduser()] if handle else [shipped.EXTRACTOR]
+    if handle and weights_dir is not None:
+        places.append(weights_dir / handle)
+    for place in places:
+        if place.is_file():
+            return WeightsFile(place.resolve(), "litert")
+    return None
+
+
 def _hub_folder(handle: str, weights_dir: Path) -> Path:
     readable = re.sub(r"[^A-Za-z0-9.]+", "_", handle.partition("://")[2] or handle).strip("_.")[-80:]
     return weights_dir / "tfhub" / f"{readable}-{hashlib.sha256(handle.encode()).hexdigest()[:8]}"
@@ -132,6 +147,16 @@ def require_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> Weig
     found = find_weights(wanted, weights_dir)
     if found is not None:
         return found
+    if BACKBONES[wanted.backbone].trained and wanted.handle:
+        raise WeightsUnavailable(
+            f"There is no trained extractor {wanted.handle}: give the path of the .tflite file that "
+            "`manage.py train_extractor` wrote."
+        )
+    if BACKBONES[wanted.backbone].trained:
+        raise WeightsUnavailable(
+            f"{shipped.EXTRACTOR}, which comes with Postersite, is missing: install it again, or restore the "
+            "file with `git checkout -- ml/shipped`."
+        )
     place = str(weights_dir) if weights_dir else "the folder that POSTERSITE_WEIGHTS names"
     if wanted.backbone == "tfhub":
         raise WeightsUnavailable(

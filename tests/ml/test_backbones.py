@@ -29,6 +29,8 @@ DIGEST = "ab" * 32
         ("inception_v3:mixed8", "mixed8", "avg", (299, 299)),
         ("inception_v3:mixed5:flatten", "mixed5", "flatten", (299, 299)),
         ("tfhub:https://tfhub.dev/google/x/5", "", "avg", (224, 224)),
+        ("postersite", "", "avg", (224, 224)),
+        ("postersite:models/mine.tflite", "", "avg", (224, 224)),
     ],
 )
 def test_a_spec_is_read(text, layer, pooling, size):
@@ -54,6 +56,8 @@ def test_a_spec_is_read(text, layer, pooling, size):
         "inception_v3:mixed10:avg",
         "inception_v3:mixed8:avg",
         "tfhub:models/mine",
+        "postersite",
+        "postersite:models/mine.tflite",
     ],
 )
 def test_the_shortest_name_reads_back_as_the_same_spec(text):
@@ -76,6 +80,7 @@ def test_the_shortest_name_reads_back_as_the_same_spec(text):
         "mobilenet_v2:",
         "inception_v3:mixed8:max",
         "tfhub:",
+        "postersite:",
     ],
 )
 def test_what_names_nothing_is_refused_with_the_choices(text):
@@ -87,7 +92,11 @@ def test_what_names_nothing_is_refused_with_the_choices(text):
     assert "tfhub" in str(caught.value) or "pixels" in str(caught.value)
 
 
-@given(st.text(max_size=40) | st.text("pixelsmobnt_v23:x0189avg", max_size=40))
+@given(
+    st.text(max_size=40)
+    | st.text("pixelsmobnt_v23:x0189avg", max_size=40)
+    | st.text(max_size=20).map("postersite:".__add__)
+)
 def test_any_text_is_a_spec_or_unknown(text):
     try:
         spec = parse_spec(text)
@@ -101,9 +110,10 @@ def test_fingerprints_are_readable_and_end_in_twelve_hexadecimal_characters():
         ("mobilenet_v2", "mobilenet_v2-224-gap-bilinear-f32-"),
         ("inception_v3:mixed5:flatten", "inception_v3-299-mixed5-flat-bilinear-f32-"),
         ("pixels:64x96:nearest", "pixels-64x96-flat-nearest-f32-"),
+        ("postersite", "postersite-224-gap-bilinear-f16-"),
     ]:
         spec = parse_spec(text)
-        found = spec.fingerprint(DIGEST if spec.needs_weights else "")
+        found = spec.fingerprint(DIGEST if BACKBONES[spec.backbone].has_weights else "")
         assert re.fullmatch(re.escape(start) + "[0-9a-f]{12}", found)
         assert re.fullmatch(r"[A-Za-z0-9_.-]+", found)
 
@@ -132,10 +142,17 @@ def test_a_fingerprint_is_the_same_on_every_run_and_wherever_a_model_lies():
     assert parse_spec("pixels").fingerprint() == "pixels-32x48-flat-bilinear-f32-26baaac210be"
     here, there = parse_spec("tfhub:/models/a"), parse_spec("tfhub:/elsewhere/b")
     assert here.fingerprint(DIGEST) == there.fingerprint(DIGEST)
+    own, copied = parse_spec("postersite"), parse_spec("postersite:elsewhere/copy.tflite")
+    assert own.fingerprint(DIGEST) == copied.fingerprint(DIGEST)
 
 
 def test_a_fingerprint_needs_what_it_rests_on():
-    for text, digest in [("mobilenet_v2", ""), ("pixels", DIGEST), ("inception_v3", DIGEST)]:
+    for text, digest in [
+        ("mobilenet_v2", ""),
+        ("postersite", ""),
+        ("pixels", DIGEST),
+        ("inception_v3", DIGEST),
+    ]:
         with pytest.raises(ValueError, match=text):
             parse_spec(text).fingerprint(digest)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 SCRIPT = """
 import sys
 from pathlib import Path
-import ml.backbones, ml.export, ml.export_cache, ml.figures, ml.images, ml.litert, ml.neighbours, ml.weights
+import ml.backbones, ml.export, ml.export_cache, ml.figures, ml.images, ml.litert, ml.neighbours
+import ml.shipped, ml.trained, ml.weights
 from ml.runtime import available_extractors, load_extractor
 import numpy as np
 for name in available_extractors(None):
-    if name in ("pixels", "histograms"):
-        extractor = load_extractor(name, weights_dir=None, cache_dir=Path("unused"))
+    if name in ("pixels", "histograms", "postersite"):
+        extractor = load_extractor(name, weights_dir=None, cache_dir=Path("unused"), threads=1)
         extractor.embed(np.zeros((1, *extractor.spec.size, 3)))
 heavy = {"tensorflow", "keras", "tf_keras", "tensorflow_hub", "django", "catalog", "postersite"}
 print(sorted(heavy & set(sys.modules)))

@@ -111,11 +111,12 @@ def test_absent_weights_are_one_sentence_with_file_place_and_command(folder):
 
 
 def test_only_what_is_at_hand_is_available(folder):
-    assert available_extractors(None) == ["pixels", "histograms"]
+    comes_along = ["pixels", "histograms", "postersite"]
+    assert available_extractors(None) == comes_along
     put(folder, TO_MIXED8)
-    assert available_extractors(folder) == ["pixels", "histograms", "inception_v3"]
+    assert available_extractors(folder) == [*comes_along, "inception_v3"]
     put(folder, MOBILENET)
-    assert available_extractors(folder) == ["pixels", "histograms", "mobilenet_v2", "inception_v3"]
+    assert available_extractors(folder) == [*comes_along, "mobilenet_v2", "inception_v3"]
     assert find_weights("pixels", folder) is None
 
 
@@ -189,6 +190,8 @@ class TestFetching:
     def test_what_needs_no_weights_is_refused(self, folder):
         with pytest.raises(WeightsUnavailable, match="nothing to fetch"):
             fetch_weights("pixels", folder)
+        with pytest.raises(WeightsUnavailable, match="nothing to fetch"):
+            fetch_weights("postersite", folder)
         with pytest.raises(UnknownExtractor):
             fetch_weights("resnet50", folder)
 

@@ -1,0 +1,23 @@
+"""What comes trained with Postersite: the extractor, the genre model over its vectors, their model card."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+_FOLDER = Path(__file__).resolve().parent
+
+EXTRACTOR = _FOLDER / "postersite.tflite"
+"""The extractor `postersite`: a LiteRT file, see `ml.trained`."""
+
+GENRES = _FOLDER / "genres.npz"
+"""The genre model, read by `ml.genres.head.load_head`; its manifest is the .json of the same name."""
+
+CARD = _FOLDER / "model-card.md"
+"""What they were trained on, how, how well they do, and where they do not."""
+
+
+def sha256(file: Path) -> str:
+    """The SHA-256 of one of these files, hexadecimal. Raises OSError if it is missing or cannot be read."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

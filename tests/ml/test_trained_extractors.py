@@ -1,0 +1,179 @@
+"""`postersite`, ours and a site's own: vectors with maps, known by content; files that are none refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml import shipped
+from ml.apart import run_apart
+from ml.backbones import parse_spec
+from ml.images import load_pixels
+from ml.runtime import Extractor, ExtractorFailed, NoMap, load_extractor, resolve_fingerprint
+from ml.weights import WeightsUnavailable, find_weights
+
+from .drawings import drawing, encoded
+from .made_trained import DIMS
+
+# Whoever comes first waits for TensorFlow, which a busy machine draws out.
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of small trained extractors, fit and unfit."""
+    folder = tmp_path_factory.mktemp("trained")
+    run_apart("tests.ml.made_trained", [str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def posters() -> np.ndarray:
+    """Pictures (6, 224, 224, 3) of six drawings, as the runtime decodes them."""
+    return np.stack([load_pixels(encoded(drawing(seed)), (224, 224)) for seed in range(6)])
+
+
+def load(spec: str, weights: Path | None = None) -> Extractor:
+    # Nothing is exported: a folder that cannot be made must not matter.
+    return load_extractor(spec, weights_dir=weights, cache_dir=Path("/dev/null/exports"), batch_size=4)
+
+
+@pytest.fixture(scope="module", params=["ours", "own"])
+def extractor(request: pytest.FixtureRequest) -> Extractor:
+    """`postersite` as it comes along, and one that a site trained."""
+    if request.param == "ours":
+        return load("postersite")
+    return load(f"postersite:{request.getfixturevalue('trained') / 'fit.tflite'}")
+
+
+def test_a_map_comes_with_the_vector_and_averages_to_it(extractor, posters):
+    vectors, maps = extractor.embed_with_map(posters)
+    assert extractor.has_map
+    assert vectors.shape == (6, extractor.dims) and maps.shape == (6, 7, 7, extractor.dims)
+    assert vectors.dtype == maps.dtype == np.float32
+    assert np.array_equal(vectors, extractor.embed(posters))
+    assert np.abs(maps.mean(axis=(1, 2)) - vectors).max() <= 1e-4 * max(1.0, np.abs(vectors).max())
+    assert np.linalg.matrix_rank(vectors - vectors.mean(axis=0)) == 5
+
+
+def test_neither_vector_nor_map_depends_on_the_batch(extractor, posters):
+    alone = [extractor.embed_with_map(poster[None]) for poster in posters]
+    expected = [np.concatenate(each) for each in zip(*alone, strict=True)]
+
+    @settings(max_examples=8, deadline=None)
+    @given(st.lists(st.integers(0, 5), min_size=1, max_size=9))
+    def check(order):
+        for found, one in zip(extractor.embed_with_map(posters[order]), expected, strict=True):
+            assert np.abs(found - one[order]).max() <= 1e-5 * max(1.0, np.abs(one).max())
+
+    check()
+
+
+def test_a_file_is_embedded_as_any_extractor_does(extractor, posters):
+    sources = [encoded(drawing(seed)) for seed in range(6)]
+    found = np.stack([vector for _, vector in extractor.embed_files(sources)])
+    assert np.allclose(found, extractor.embed(posters), atol=1e-5)
+
+
+def test_pictures_of_another_shape_or_none_are_refused(extractor):
+    with pytest.raises(ValueError, match=r"takes pictures of shape \(224, 224, 3\)"):
+        extractor.embed_with_map(np.zeros((1, 32, 32, 3)))
+    with pytest.raises(ValueError, match="no picture"):
+        extractor.embed_with_map(np.zeros((0, 224, 224, 3)))
+
+
+def test_an_extractor_without_a_map_says_so():
+    plain = load("pixels")
+    assert not plain.has_map
+    with pytest.raises(NoMap, match="pixels keeps no map"):
+        plain.embed_with_map(np.zeros((1, 48, 32, 3)))
+
+
+def test_ours_is_small_and_needs_nothing_beside_it():
+    found = find_weights("postersite", None)
+    assert found is not None and found.path == shipped.EXTRACTOR
+    assert found.digest == shipped.sha256(shipped.EXTRACTOR)
+    assert shipped.EXTRACTOR.stat().st_size < 6_000_000
+    assert load("postersite").dims <= 256
+    assert not parse_spec("postersite").needs_weights
+
+
+def test_another_file_is_another_extractor_and_a_copy_is_the_same(trained, tmp_path):
+    copied = Path(shutil.copy(trained / "fit.tflite", tmp_path / "copy.tflite"))
+    fit, retrained, copy = (
+        resolve_fingerprint(f"postersite:{file}", None)
+        for file in (trained / "fit.tflite", trained / "retrained.tflite", copied)
+    )
+    assert fit == copy != retrained
+    assert load(f"postersite:{copied}").fingerprint == fit
+    assert len({fit, retrained, resolve_fingerprint("postersite", None)}) == 3
+    shutil.copy(trained / "retrained.tflite", copied)
+    os.utime(copied, ns=(5, 5))
+    assert resolve_fingerprint(f"postersite:{copied}", None) == retrained
+
+
+def test_a_trained_file_is_found_in_the_weights_folder_too(trained):
+    found = load("postersite:fit.tflite", trained)
+    assert (found.dims, found.name) == (DIMS, "postersite:fit.tflite")
+    with pytest.raises(WeightsUnavailable, match=r"no trained extractor fit\.tflite.*train_extractor"):
+        load("postersite:fit.tflite")
+
+
+def test_a_lost_file_of_ours_says_how_to_restore_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(shipped, "EXTRACTOR", tmp_path / "postersite.tflite")
+    with pytest.raises(WeightsUnavailable, match=r"postersite\.tflite.*is missing: install it again"):
+        load("postersite")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("vector_only", "no map"),
+        ("map_only", "no map"),
+        ("two_vectors", "not a vector and a map"),
+        ("three_outputs", "not a model of one picture in"),
+        ("not_the_mean", "differ by 0.5 from the mean of its maps"),
+        ("small_pictures", r"takes pictures of shape \(112, 112, 3\)"),
+        ("too_wide", r"vectors of shape \(1025,\)"),
+        ("two_at_once", "fixed number of pictures"),
+        ("not_finite", "not finite"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_in_a_sentence(trained, name, why):
+    with pytest.raises(ExtractorFailed, match=why) as caught:
+        load(f"postersite:{trained / name}.tflite")
+    assert f"{name}.tflite is not a trained extractor" in str(caught.value)
+    assert "train_extractor" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"version https://git-lfs.github.com/spec/v1\n", b"TFL3" * 4, b"\x1c\0\0\0TFL3" + b"\xff" * 5000],
+)
+def test_a_file_that_is_no_model_is_refused(tmp_path, content):
+    (tmp_path / "bad.tflite").write_bytes(content)
+    with pytest.raises(ExtractorFailed, match=r"bad\.tflite is not a trained extractor"):
+        load(f"postersite:{tmp_path / 'bad.tflite'}")
+
+
+@settings(max_examples=40, deadline=None)
+@given(share=st.floats(0, 0.999))
+def test_a_file_cut_short_anywhere_is_refused(trained, share):
+    whole = (trained / "fit.tflite").read_bytes()
+    cut = trained / "cut.tflite"
+    cut.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ExtractorFailed, match=r"cut\.tflite is not a trained extractor"):
+        load(f"postersite:{cut}")
+
+
+def test_a_file_that_is_too_large_is_not_even_opened(tmp_path):
+    with (tmp_path / "huge.tflite").open("wb") as file:
+        file.truncate(65 * 2**20)
+    with pytest.raises(ExtractorFailed, match="larger than 64 MiB"):
+        load(f"postersite:{tmp_path / 'huge.tflite'}")
