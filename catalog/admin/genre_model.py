@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from catalog.models import GenreModel, Suggestion
-from catalog.services import training
+from catalog.services import promoting
 
 from . import operating_points, scorecard
 from .read_only import ReadOnlyAdmin
@@ -98,8 +98,8 @@ class GenreModelAdmin(ReadOnlyAdmin):
             messages.info(request, f"Genre model {model.version} is in use already.")
         elif request.method == "POST":
             try:
-                training.promote(model)
-            except training.CannotPromote as error:
+                promoting.promote(model)
+            except promoting.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(
@@ -120,8 +120,8 @@ class GenreModelAdmin(ReadOnlyAdmin):
             )
         elif request.method == "POST":
             try:
-                before = training.undo_promotion(model)
-            except training.CannotPromote as error:
+                before = promoting.undo_promotion(model)
+            except promoting.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(

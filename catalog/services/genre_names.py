@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 
 from django.utils.text import slugify
 
 from catalog.models import Genre
+from catalog.sources.genre_names import canonical_genre
 
 LONGEST_SLUG = 60
 
 
 def genre_rows(names: Sequence[str]) -> list[Genre]:
-    """The Genre of each name, in order, one for each; names with the same slug are one genre."""
+    """The Genre of each name, in order, one for each; names with the same slug are one genre, and so are
+    spellings that sources treat as one."""
     slugs = [slug_of(name) for name in names]
     rows = _known(names, slugs)
     if None in rows:
@@ -26,6 +29,15 @@ def genre_rows(names: Sequence[str]) -> list[Genre]:
         Genre.objects.bulk_create(fresh.values(), ignore_conflicts=True)
         rows = _known(names, slugs)
     return [row for row in rows if row is not None]
+
+
+def keys_of(names: Sequence[str]) -> list[str]:
+    """For each name the slug of the genre it means here, or of the one that would be made for it.
+
+    Equal keys mean one genre, however two models or sources spell it.
+    """
+    slugs = [slug_of(name) for name in names]
+    return [slug if row is None else row.slug for slug, row in zip(slugs, _known(names, slugs), strict=True)]
 
 
 def slug_of(name: str) -> str:
@@ -42,4 +54,15 @@ def _known(names: Sequence[str], slugs: Sequence[str]) -> list[Genre | None]:
     by_slug = {genre.slug: genre for genre in Genre.objects.filter(slug__in=slugs)}
     # A person may have given a genre another slug than we would.
     by_name = {genre.name: genre for genre in Genre.objects.filter(name__in=names)}
-    return [by_slug.get(slug) or by_name.get(name) for slug, name in zip(slugs, names, strict=True)]
+    rows = [by_slug.get(slug) or by_name.get(name) for slug, name in zip(slugs, names, strict=True)]
+    if None not in rows:
+        return rows
+    # Or have made it by hand in another spelling: "Science Fiction" is the "Sci-Fi" of sources and models.
+    alike = {_canonical(genre.name): genre for genre in Genre.objects.order_by("-pk")}
+    return [row or alike.get(_canonical(name)) for row, name in zip(rows, names, strict=True)]
+
+
+def _canonical(name: str) -> str:
+    with suppress(ValueError):
+        return canonical_genre(name) or name
+    return name

@@ -1,10 +1,9 @@
-"""Train genre models on trusted labels, and say which one the site uses."""
+"""Train genre models on trusted labels."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,21 +17,19 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Max
-from django.utils import timezone
 
 from catalog.models import Extractor, GenreModel, Run, RunItem
-from ml.genres.head import ModelFileError, load_head
+from ml.genres.head import load_head
+from ml.genres.held_out import HeldOut, HeldOutError
 from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_values
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set
 from postersite.embedded.processes import dies_with_parent
 
-from . import claims, embedding
+from . import against_shipped, claims, embedding, promoting
 from .training_data import LabelledPosters, labelled_posters
 
-State = GenreModel.State
 SECONDS_BETWEEN_LOOKS = 2.0
-DATA, CONFIG, OUT = "train.npz", "config.json", "out"
+DATA, CONFIG, OUT, HELD_OUT = "train.npz", "config.json", "out", "held_out.npz"
 # The published "recipe-genres" is the baseline, by name. This one ranks genres better on 600 and on 10,500
 # real posters, its scores are calibrated, and it needs seconds and no TensorFlow. On a few hundred posters it
 # has no evidence for many genres and withholds them, which costs macro F1 there.
@@ -47,10 +44,6 @@ class TrainingCancelled(RuntimeError):
     """The run was cancelled, or its claim taken over, while training went on."""
 
 
-class CannotPromote(ValueError):
-    """A genre model cannot be put to use, or its promotion not undone; the message says why."""
-
-
 def train_item(items: Sequence[RunItem]) -> None:
     """Train the model that the item's run asks for, and finish or fail the item."""
     [item] = items
@@ -60,7 +53,7 @@ def train_item(items: Sequence[RunItem]) -> None:
         return  # the item is no longer ours, or is cancelled when it is given back
     except SoftTimeLimitExceeded:
         _fail(item, "Training took longer than a task may: use fewer epochs or a smaller hidden layer.")
-    except (TrainingFailed, TrainingConfigError, TrainingDataError) as error:
+    except (TrainingFailed, TrainingConfigError, TrainingDataError, HeldOutError) as error:
         _fail(item, str(error))
     else:
         _say(item, f"Made {model}. {_what_becomes_of(model)}")
@@ -68,14 +61,15 @@ def train_item(items: Sequence[RunItem]) -> None:
 
 
 def _what_becomes_of(model: GenreModel) -> str:
-    active = GenreModel.objects.filter(state=State.ACTIVE).first()
-    unproven = f" Never {', '.join(model.no_evidence)}: nothing shows that it tells them." * bool(
-        model.no_evidence
-    )
+    active = promoting.active_model()
+    if active is not None and active != model and active.shipped:
+        return f"The shipped genre model {active.version} goes on suggesting: {against_shipped.why(model)}"
     if len(model.no_evidence) == len(model.genres):
         return "It suggests nothing, for nothing shows that it tells any genre: label more movies first."
     if active is None or active == model:
-        return f"It suggests genres from now on.{unproven}"
+        why = against_shipped.why(model)
+        unproven = f" Never {', '.join(model.no_evidence)}: nothing shows that it tells them."
+        return f"It suggests genres from now on{why and f': {why}'}.{unproven if model.no_evidence else ''}"
     return f"Genre model {active.version} goes on suggesting until a person promotes this one in the admin."
 
 
@@ -91,9 +85,12 @@ def _say(item: RunItem, message: str) -> None:
 def train(run: Run, still_wanted: Callable[[], bool]) -> GenreModel:
     """Train, in a process of its own, what the run's params say: `recipe`, `extractor` (spec), `config`.
 
-    The first model of a site is put to use at once; later ones wait as candidates for a person. Asked twice
-    for one run, the model made the first time is returned. Raises TrainingFailed, TrainingConfigError,
-    TrainingDataError, and TrainingCancelled when `still_wanted` answers no.
+    It is put to use at once if there is no other, or if only the shipped one is in use and this one is better
+    beyond chance on the same posters (see `against_shipped`); otherwise it waits as a candidate for a person.
+    Asked twice for one run, the model made the first time is returned.
+
+    Raises TrainingFailed, TrainingConfigError, TrainingDataError, HeldOutError, and TrainingCancelled when
+    `still_wanted` answers no.
     """
     made = GenreModel.objects.filter(run=run).first()
     if made is not None:
@@ -108,46 +105,6 @@ def train(run: Run, still_wanted: Callable[[], bool]) -> GenreModel:
         (Path(folder) / CONFIG).write_text(json.dumps(config_values(config)))
         _run_apart(Path(folder), still_wanted, _beginning())
         return _store(Path(folder) / OUT, run, extractor, data, config_values(config))
-
-
-def promote(model: GenreModel) -> None:
-    """Put the model to use; the one in use until now retires. Raises CannotPromote if its file is damaged."""
-    try:
-        load_head(Path(settings.MODELS_DIR) / model.weights_file, sha256=model.weights_sha256)
-    except ModelFileError as error:
-        raise CannotPromote(f"{model} cannot be used: {error}") from error
-    with transaction.atomic():
-        _lock_models()
-        GenreModel.objects.filter(state=State.ACTIVE).exclude(pk=model.pk).update(state=State.RETIRED)
-        GenreModel.objects.filter(pk=model.pk).exclude(state=State.ACTIVE).update(
-            state=State.ACTIVE, promoted_at=timezone.now()
-        )
-    model.refresh_from_db()
-
-
-def undo_promotion(model: GenreModel) -> GenreModel | None:
-    """Take the active model out of use again; the one before it returns, if there was one.
-
-    Raises CannotPromote when `model` is not the active one, or its predecessor's file is damaged.
-    """
-    with transaction.atomic():
-        _lock_models()
-        if not GenreModel.objects.filter(pk=model.pk, state=State.ACTIVE).update(state=State.CANDIDATE):
-            raise CannotPromote(f"{model} is not in use, so there is nothing to undo.")
-        before = GenreModel.objects.filter(state=State.RETIRED, promoted_at__isnull=False).order_by(
-            "-promoted_at"
-        )
-        previous = before.first()
-        if previous is not None:
-            promote(previous)
-    model.refresh_from_db()
-    return previous
-
-
-def _lock_models() -> None:
-    # Of two who promote or number a model at the same moment the second waits, instead of breaking "one is
-    # active" or taking the same version.
-    list(GenreModel.objects.select_for_update().order_by("pk").values_list("pk"))
 
 
 def _wishes(params: dict[str, Any]) -> dict[str, Any]:
@@ -182,8 +139,8 @@ def _made_by(spec: str) -> Extractor | None:
 
 def _beginning() -> Path | None:
     """Where the active model's head lies: decisions since change it little, so a training may begin there."""
-    active = GenreModel.objects.filter(state=State.ACTIVE).first()
-    return None if active is None else Path(settings.MODELS_DIR) / active.weights_file
+    active = promoting.active_model()
+    return None if active is None else promoting.weights_path(active)
 
 
 def _run_apart(folder: Path, still_wanted: Callable[[], bool], start: Path | None) -> None:
@@ -239,27 +196,27 @@ def _store(
     out: Path, run: Run, extractor: Extractor, data: LabelledPosters, config: dict[str, Any]
 ) -> GenreModel:
     metrics = json.loads((out / "metrics.json").read_text())
-    head = load_head(out / "head.npz", sha256=metrics["weights_sha256"])
     sha256 = metrics["weights_sha256"]
-    models = Path(settings.MODELS_DIR)
-    models.mkdir(parents=True, exist_ok=True)
-    manifest = json.loads((out / "head.json").read_text())
-    _place(out / "head.npz", models / f"{sha256}.npz")
-    (out / "head.json").write_text(json.dumps({**manifest, "weights_file": f"{sha256}.npz"}, indent=1))
-    _place(out / "head.json", models / f"{sha256}.json")
+    head = load_head(out / "head.npz", sha256=sha256)
+    # Beside a model of the site's own it waits for a person; beside the shipped one figures decide.
+    rival = promoting.active_model()
+    if rival is not None and rival.shipped:
+        metrics["against_shipped"] = against_shipped.compared(
+            rival, head.genres, data, HeldOut.read(out / HELD_OUT)
+        )
     drawn = out / "curves.png"
     curves = (
         default_storage.save(f"learning_curves/{sha256}.png", ContentFile(drawn.read_bytes()))
         if drawn.exists()
         else ""
     )
+    weights_file = promoting.keep_files(out / "head.npz", sha256)
     with transaction.atomic():
-        _lock_models()
-        latest = GenreModel.objects.aggregate(latest=Max("version"))["latest"] or 0
+        promoting.lock_models()
         model, _ = GenreModel.objects.get_or_create(
             run=run,
             defaults={
-                "version": latest + 1,
+                "version": promoting.next_version(),
                 "recipe": config["name"],
                 "extractor": extractor,
                 "genres": list(head.genres),
@@ -270,18 +227,12 @@ def _store(
                 "metrics": metrics,
                 "config": config,
                 "dataset_fingerprint": data.fingerprint,
-                "weights_file": f"{sha256}.npz",
+                "weights_file": weights_file,
                 "weights_sha256": sha256,
                 "learning_curves": curves,
             },
         )
-        if not GenreModel.objects.filter(state=State.ACTIVE).exists():
-            promote(model)
+        active = promoting.active_model()
+        if active is None or (active == rival and against_shipped.is_better(model)):
+            promoting.promote(model)
     return model
-
-
-def _place(source: Path, target: Path) -> None:
-    """Copy into the models folder so that the name appears with all its bytes or not at all."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copyfile(source, draft)
-    os.replace(draft, target)

@@ -18,10 +18,11 @@ from ml.evaluation.kinship import Kinship, numbered
 class LabelledPosters:
     """n posters of movies with trusted genres.
 
-    features (n, dims) float32; labels (n, g) uint8; groups (n,) int64, equal for posters of one franchise and
-    for near-duplicates; genres: g names, most frequent first.
+    posters (n,) int64: their keys; features (n, dims) float32; labels (n, g) uint8; groups (n,) int64, equal
+    for posters of one franchise and for near-duplicates; genres: g names, most frequent first.
     """
 
+    posters: np.ndarray
     features: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
@@ -42,22 +43,27 @@ def labelled_posters(extractor: Extractor, only: Collection[int] | None = None) 
     rows = (
         Embedding.objects.filter(Exists(tagged), extractor=extractor, poster__is_primary=True)
         .order_by("poster__movie_id")
-        .values_list("poster__movie_id", "poster__movie__franchise", "poster__perceptual_hash", "vector")
+        .values_list(
+            "poster", "poster__movie_id", "poster__movie__franchise", "poster__perceptual_hash", "vector"
+        )
     )
     chosen = None if only is None else set(only)
+    posters: list[int] = []
     movies: list[int] = []
     vectors: list[np.ndarray] = []
     franchises: list[str] = []
     hashes: list[int] = []
-    for movie_id, franchise, perceptual_hash, vector in rows.iterator(chunk_size=500):
+    for poster_id, movie_id, franchise, perceptual_hash, vector in rows.iterator(chunk_size=500):
         if chosen is not None and movie_id not in chosen:
             continue
+        posters.append(poster_id)
         movies.append(movie_id)
         vectors.append(np.frombuffer(vector, dtype="<f2"))
         franchises.append(franchise)
         hashes.append(int(perceptual_hash, 16))
     genres, labels = _labels(movies)
     return LabelledPosters(
+        posters=np.array(posters, dtype=np.int64),
         features=np.array(vectors, dtype=np.float32).reshape(len(vectors), extractor.dims),
         labels=labels,
         groups=groups(franchises, np.array(hashes, dtype=np.uint64)),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ml.genres.fitting import Epoch, History, TrainingDiverged, TrainingStopped, fit
 from ml.genres.head import GenreHead
+from ml.genres.held_out import HeldOut
 from ml.genres.recipes import (
     RECIPES,
     AnyConfig,
@@ -25,7 +26,6 @@ from ml.genres.training_set import TrainingDataError, TrainingSet, training_set
 __all__ = [
     "RECIPES",
     "Epoch",
-    "HeldOut",
     "TrainedHead",
     "TrainingConfig",
     "TrainingConfigError",
@@ -38,18 +38,6 @@ __all__ = [
 ]
 
 FEW = "too few examples"
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What was suggested for posters that had no part in it, to set another head beside it.
-
-    rows (m,) int64: which rows of the training set these were. taken (m, genres) bool: what the head, or that
-    of the row's fold, suggested there, genres in the head's order.
-    """
-
-    rows: npt.NDArray[np.int64]
-    taken: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

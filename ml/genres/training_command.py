@@ -14,8 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
-
 from ml.genres.atomic_files import write_json
 from ml.genres.fitting import Epoch, TrainingDiverged, TrainingStopped
 from ml.genres.head import GenreHead, ModelFileError, load_head
@@ -31,7 +29,7 @@ PROGRESS, LOG = "progress.jsonl", "training.log"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as told by the command line and write head.npz, head.json, history.json, metrics.json,
-    held_out.npz (the arrays of `training.HeldOut`) and, for a recipe with epochs, curves.png.
+    held_out.npz (see `held_out.HeldOut`) and, for a recipe with epochs, curves.png.
 
     `progress.jsonl` gets one line an epoch, at once. SIGTERM ends training after the current batch; then only
     the history so far is written.
@@ -110,7 +108,7 @@ def _train(data: TrainingSet, config: AnyConfig, out: Path, start: GenreHead | N
         signal.signal(signal.SIGTERM, before)
     sha256 = trained.head.save(out / HEAD)
     write_json(out / HISTORY, trained.history)
-    np.savez(out / HELD_OUT, allow_pickle=False, rows=trained.held_out.rows, taken=trained.held_out.taken)
+    trained.held_out.save(out / HELD_OUT)
     if trained.history:
         # matplotlib is wanted for the picture alone
         from ml.genres.curves import learning_curves

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import Genre, Movie, MovieGenre
-from catalog.services.genre_names import genre_rows, slug_of
+from catalog.services.genre_names import genre_rows, keys_of, slug_of
 from catalog.services.importing import import_titles
 from catalog.sources.records import TitleRecord
 from tests.factories import GenreFactory, MovieFactory
@@ -97,3 +97,14 @@ def test_a_genre_with_a_slug_of_a_persons_own_is_found_by_its_name() -> None:
     own = Genre.objects.create(name="Film-Noir", slug="noir")
     assert genre_rows(["Film-Noir", "Drama"])[0] == own
     assert Genre.objects.count() == 2
+
+
+def test_a_genre_made_by_hand_in_another_spelling_is_the_one_that_models_and_sources_mean() -> None:
+    by_hand = GenreFactory(name="Science Fiction", slug="science-fiction")
+    drama = GenreFactory(name="Drama")
+    assert genre_rows(["Sci-Fi", "Drama"]) == [by_hand, drama]
+    assert keys_of(["Sci-Fi", "Drama", "War"]) == ["science-fiction", "drama", "war"]
+    assert not Genre.objects.filter(slug="war").exists()
+    # Where both are there, each name means its own.
+    own = GenreFactory(name="Sci-Fi", slug="sci-fi")
+    assert genre_rows(["Sci-Fi", "Science Fiction"]) == [own, by_hand]

@@ -14,7 +14,6 @@ import pytest
 from catalog.models import Extractor, GenreModel, MovieGenre, Run
 from catalog.services import claims, runs, training
 from ml.genres.head import load_head
-from tests.catalog.services.genre_heads import saved_model
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -188,63 +187,3 @@ def test_a_process_that_fails_is_told_in_a_sentence_without_its_folder(
     told = training._why(code, said.replace("train.npz", str(tmp_path / "train.npz")), tmp_path)
     assert told.startswith(why)
     assert str(tmp_path) not in told
-
-
-def test_a_later_model_waits_for_a_person() -> None:
-    first = saved_model()
-    later = saved_model(state=GenreModel.State.CANDIDATE)
-    training.promote(later)
-    first.refresh_from_db()
-    assert (first.state, later.state) == (GenreModel.State.RETIRED, GenreModel.State.ACTIVE)
-
-
-def test_promoting_the_active_model_again_changes_nothing() -> None:
-    model = saved_model(state=GenreModel.State.CANDIDATE)
-    training.promote(model)
-    when = model.promoted_at
-    training.promote(model)
-    assert (model.state, model.promoted_at) == (GenreModel.State.ACTIVE, when)
-
-
-def test_undoing_brings_the_one_before_back_step_by_step() -> None:
-    models = [saved_model(state=GenreModel.State.CANDIDATE) for _ in range(3)]
-    for model in models:
-        training.promote(model)
-    assert training.undo_promotion(models[2]) == models[1]
-    assert training.undo_promotion(models[1]) == models[0]
-    assert training.undo_promotion(models[0]) is None
-    assert set(GenreModel.objects.values_list("state", flat=True)) == {GenreModel.State.CANDIDATE}
-
-
-def test_a_model_not_in_use_has_no_promotion_to_undo() -> None:
-    model = saved_model(state=GenreModel.State.CANDIDATE)
-    with pytest.raises(training.CannotPromote, match="is not in use"):
-        training.undo_promotion(model)
-
-
-@pytest.mark.parametrize("damage", ["missing", "truncated", "another"])
-def test_a_damaged_file_is_not_put_to_use(damage: str) -> None:
-    active, model = saved_model(), saved_model(state=GenreModel.State.CANDIDATE)
-    path = Path(training.settings.MODELS_DIR) / model.weights_file
-    if damage == "missing":
-        path.unlink()
-    elif damage == "truncated":
-        path.write_bytes(path.read_bytes()[:-10])
-    else:
-        GenreModel.objects.filter(pk=model.pk).update(weights_sha256="0" * 64)
-        model.refresh_from_db()
-    with pytest.raises(training.CannotPromote, match="cannot be used"):
-        training.promote(model)
-    active.refresh_from_db()
-    assert active.state == GenreModel.State.ACTIVE
-
-
-def test_an_undo_to_a_damaged_model_leaves_things_as_they_are() -> None:
-    first, second = (saved_model(state=GenreModel.State.CANDIDATE) for _ in range(2))
-    training.promote(first)
-    training.promote(second)
-    (Path(training.settings.MODELS_DIR) / first.weights_file).unlink()
-    with pytest.raises(training.CannotPromote):
-        training.undo_promotion(second)
-    second.refresh_from_db()
-    assert second.state == GenreModel.State.ACTIVE

@@ -1,0 +1,101 @@
+"""Which genre model the site uses: promote one, undo it, and keep the files behind each."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from catalog.models import GenreModel
+from ml.genres.head import ModelFileError, load_head
+from ml.genres.head_file import manifest_path
+
+State = GenreModel.State
+
+
+class CannotPromote(ValueError):
+    """A genre model cannot be put to use, or its promotion not undone; the message says why."""
+
+
+def active_model() -> GenreModel | None:
+    """The genre model in use, or None."""
+    return GenreModel.objects.filter(state=State.ACTIVE).first()
+
+
+def promote(model: GenreModel) -> None:
+    """Put the model to use; the one in use until now retires. Raises CannotPromote if its file is damaged."""
+    try:
+        load_head(weights_path(model), sha256=model.weights_sha256)
+    except ModelFileError as error:
+        raise CannotPromote(f"{model} cannot be used: {error}") from error
+    with transaction.atomic():
+        lock_models()
+        GenreModel.objects.filter(state=State.ACTIVE).exclude(pk=model.pk).update(state=State.RETIRED)
+        GenreModel.objects.filter(pk=model.pk).exclude(state=State.ACTIVE).update(
+            state=State.ACTIVE, promoted_at=timezone.now()
+        )
+    model.refresh_from_db()
+
+
+def undo_promotion(model: GenreModel) -> GenreModel | None:
+    """Take the active model out of use again; the one before it returns, if there was one.
+
+    Raises CannotPromote when `model` is not the active one, or its predecessor's file is damaged.
+    """
+    with transaction.atomic():
+        lock_models()
+        if not GenreModel.objects.filter(pk=model.pk, state=State.ACTIVE).update(state=State.CANDIDATE):
+            raise CannotPromote(f"{model} is not in use, so there is nothing to undo.")
+        before = GenreModel.objects.filter(state=State.RETIRED, promoted_at__isnull=False).order_by(
+            "-promoted_at"
+        )
+        previous = before.first()
+        if previous is not None:
+            promote(previous)
+    model.refresh_from_db()
+    return previous
+
+
+def lock_models() -> None:
+    """Within a transaction: of two who promote or number a model at the same moment the second waits, instead
+    of breaking "one is active" or taking the same version."""
+    list(GenreModel.objects.select_for_update().order_by("pk").values_list("pk"))
+
+
+def next_version() -> int:
+    """The number of the model to be made next; under `lock_models`."""
+    return 1 + (GenreModel.objects.aggregate(latest=Max("version"))["latest"] or 0)
+
+
+def weights_path(model: GenreModel) -> Path:
+    """Where the model's weights lie."""
+    return Path(settings.MODELS_DIR) / model.weights_file
+
+
+def keep_files(head: Path, sha256: str) -> str:
+    """Copy a head's weights and manifest into the models folder, named by the weights' sha256.
+
+    Returns the name of the weights file there. Raises OSError.
+    """
+    models = Path(settings.MODELS_DIR)
+    models.mkdir(parents=True, exist_ok=True)
+    name = f"{sha256}.npz"
+    manifest = json.loads(manifest_path(head).read_text())
+    draft = _draft(models / name)
+    shutil.copyfile(head, draft)
+    os.replace(draft, models / name)
+    draft = _draft(manifest_path(models / name))
+    draft.write_text(json.dumps({**manifest, "weights_file": name}, indent=1))
+    os.replace(draft, manifest_path(models / name))
+    return name
+
+
+def _draft(target: Path) -> Path:
+    # The name appears with all its bytes or not at all.
+    return target.with_name(f".{target.name}.{os.getpid()}")
