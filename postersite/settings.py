@@ -201,6 +201,7 @@ WEIGHTS_DIR = folder("POSTERSITE_WEIGHTS", VAR_DIR / "weights")
 EXPORTS_DIR = VAR_DIR / "extractors"
 MODELS_DIR = VAR_DIR / "models"
 INDEX_DIR = VAR_DIR / "index"
+HEAT_MAPS_DIR = VAR_DIR / "heat_maps"
 SAMPLE_DIR = VAR_DIR / "sample"
 # An empty catalogue is filled with invented films, so that a newcomer sees the whole path.
 SAMPLE = flag("POSTERSITE_SAMPLE", True)

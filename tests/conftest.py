@@ -52,6 +52,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
         "EXPORTS_DIR": "extractors",
         "MODELS_DIR": "models",
         "INDEX_DIR": "index",
+        "HEAT_MAPS_DIR": "heat_maps",
         "SAMPLE_DIR": "sample",
         "LOGS_DIR": "logs",
     }.items():

@@ -1,0 +1,72 @@
+"""A suggestion about a real picture by a model that reads the `postersite` extractor: it has a heat map."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from PIL import Image
+
+from catalog.models import Extractor, GenreModel, Movie, Suggestion
+from catalog.services import embedding, posters
+from ml.genres.head import GenreHead, LinearWeights
+from tests.factories import ExtractorFactory, GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory
+
+GENRES = ("Comedy", "Drama", "Horror")
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (200, 300)) -> bytes:
+    """A JPEG of coarse coloured noise: every place of it looks different."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 4, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(file, "JPEG")
+    return file.getvalue()
+
+
+def seeing_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **fields: Any) -> GenreModel:
+    """A linear model of GENRES over the vectors of `postersite`, with its weights in the models folder."""
+    extractor = fields.pop("extractor", None) or ours()
+    random = np.random.default_rng(seed)
+    dims = extractor.dims
+    weights = LinearWeights(
+        random.normal(size=(dims, len(GENRES))).astype(np.float32),
+        np.zeros(len(GENRES), dtype=np.float32),
+        random.normal(size=dims).astype(np.float32),
+        np.ones(dims, dtype=np.float32),
+    )
+    head = GenreHead.with_threshold(weights, GENRES, extractor=extractor.fingerprint)
+    folder = Path(settings.MODELS_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"seeing-{seed}.npz"
+    return GenreModelFactory(
+        extractor=extractor,
+        genres=list(GENRES),
+        weights_file=name,
+        weights_sha256=head.save(folder / name),
+        state=state,
+        **fields,
+    )
+
+
+def ours() -> Extractor:
+    dims = embedding.load("postersite").dims
+    return ExtractorFactory(spec="postersite", fingerprint=embedding.fingerprint("postersite"), dims=dims)
+
+
+def seen(
+    model: GenreModel | None = None, *, genres: Sequence[str] = ("Horror",), seed: int = 0, **movie: Any
+) -> list[Suggestion]:
+    """One pending suggestion a genre, about a film whose poster is `picture(seed)`."""
+    model = model or GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first() or seeing_model()
+    film: Movie = MovieFactory(**movie)
+    poster = posters.store_poster(film, picture(seed), source="upload")
+    return [
+        SuggestionFactory(
+            movie=film, genre=GenreFactory(name=genre), model=model, poster=poster, score=0.9 - place / 10
+        )
+        for place, genre in enumerate(genres)
+    ]
