@@ -21,7 +21,10 @@ from . import claims
 
 log = logging.getLogger(__name__)
 
-WITHOUT_WEIGHTS = ("histograms", "pixels")
+# What every site looks at posters with unless POSTERSITE_EXTRACTORS says otherwise, the default first.
+USUAL = ("postersite", "pixels")
+# These see colour and shape and know nothing of what is pictured, the better one first.
+WITHOUT_A_NETWORK = ("histograms", "pixels")
 POSTERS_PER_WRITE = 32
 LARGEST_FLOAT16 = 65504.0
 UNUSABLE = (WeightsUnavailable, backbones.UnknownExtractor)
@@ -34,14 +37,10 @@ class UnusableVector(ValueError):
 def wanted_specs() -> list[str]:
     """Extractor specs the site embeds with, the default first.
 
-    What POSTERSITE_EXTRACTORS says; else every ConvNet whose weights are at hand, with raw pixels beside it;
-    else, without any weights, colour and gradient histograms with raw pixels beside them.
+    What POSTERSITE_EXTRACTORS says; else our own ConvNet, which comes with its weights, and raw pixels beside
+    it, as what is being improved upon. The published recipes' ConvNets are used where a site names them.
     """
-    if settings.EXTRACTORS:
-        return list(settings.EXTRACTORS)
-    available = runtime.available_extractors(settings.WEIGHTS_DIR)
-    convnets = [spec for spec in available if needs_weights(spec)]
-    return [*convnets, "pixels"] if convnets else list(WITHOUT_WEIGHTS)
+    return list(settings.EXTRACTORS or USUAL)
 
 
 def specs_to_embed_with() -> list[str]:
@@ -60,28 +59,22 @@ def specs_to_embed_with() -> list[str]:
 def why_no_convnet() -> Literal["", "weights", "embedding"]:
     """Why look-alikes come from colour and shape only; empty when a ConvNet sees, or none is wanted.
 
-    "weights": no pretrained weights are at hand. "embedding": they are, and most posters have not been
-    looked at with them yet.
+    "weights": those of the ConvNets that POSTERSITE_EXTRACTORS names are not at hand. "embedding": they are,
+    and most posters have not been looked at with them yet.
     """
-    convnets = [spec for spec in wanted_specs() if needs_weights(spec)]
-    if not convnets:
-        return "" if settings.EXTRACTORS else "weights"
-    default = default_extractor()
-    if default is None or default.fingerprint not in _fingerprints(WITHOUT_WEIGHTS):
+    convnets = [spec for spec in wanted_specs() if is_convnet(spec)]
+    default = default_extractor() if convnets else None
+    if default is None or is_convnet(default.spec):
         return ""
     return "embedding" if usable(convnets)[0] else "weights"
 
 
+def is_convnet(spec: str) -> bool:
+    return spec.partition(":")[0] not in WITHOUT_A_NETWORK
+
+
 def _fingerprints(specs: Sequence[str]) -> set[str]:
-    found = set()
-    for spec in specs:
-        with suppress(*UNUSABLE):
-            found.add(fingerprint(spec))
-    return found
-
-
-def needs_weights(spec: str) -> bool:
-    return backbones.parse_spec(spec).backbone not in WITHOUT_WEIGHTS
+    return {found for found in map(_fingerprint_or_none, specs) if found is not None}
 
 
 def usable(specs: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -104,27 +97,34 @@ def fingerprint(spec: str) -> str:
 
 
 def default_extractor() -> Extractor | None:
-    """The first wanted extractor that has embedded most of what any has; None before anything is embedded.
+    """The best extractor that has embedded most of what any has; None before anything is embedded.
 
-    One that has only begun, on a catalogue that others have looked at wholly, does not yet answer for them.
+    Best are those that POSTERSITE_EXTRACTORS names, in its order, else our own ConvNet; then other ConvNets,
+    histograms, pixels. One that has only begun, on a catalogue that others have looked at wholly, does not
+    answer for them yet: its forerunner does.
     """
     made = _embeddings_made()
     if not made:
         return None
     enough = max(made.values()) / 2
-    # Until a ConvNet that came later has done its share, its forerunner answers, and not raw pixels.
-    for spec in settings.EXTRACTORS or _best_first():
-        try:
-            found = Extractor.objects.filter(fingerprint=fingerprint(spec)).first()
-        except UNUSABLE:
-            continue
-        if found is not None and made.get(found.pk, 0) >= enough:
-            return found
-    return Extractor.objects.get(pk=max(made, key=lambda pk: (made[pk], -pk)))
+    named = [_fingerprint_or_none(spec) for spec in settings.EXTRACTORS or USUAL[:1]]
+
+    def rank(extractor: Extractor) -> tuple[int, int, int, int]:
+        place = named.index(extractor.fingerprint) if extractor.fingerprint in named else len(named)
+        return place, _plainness(extractor.spec), -made[extractor.pk], extractor.pk
+
+    known = [pk for pk, count in made.items() if count >= enough]
+    return min(Extractor.objects.filter(pk__in=known), key=rank, default=None)
 
 
-def _best_first() -> list[str]:
-    return [*filter(needs_weights, wanted_specs()), *WITHOUT_WEIGHTS]
+def _plainness(spec: str) -> int:
+    return 0 if is_convnet(spec) else 1 + WITHOUT_A_NETWORK.index(spec.partition(":")[0])
+
+
+def _fingerprint_or_none(spec: str) -> str | None:
+    with suppress(*UNUSABLE):
+        return fingerprint(spec)
+    return None
 
 
 def _embeddings_made() -> dict[int, int]:
@@ -166,7 +166,10 @@ def embed_items(items: Sequence[RunItem]) -> None:
 @contextmanager
 def _said_while_exporting(run: Run, spec: str) -> Iterator[None]:
     """The first batch of a ConvNet stands still for a minute: its run says why."""
-    if not needs_weights(spec) or (Path(settings.EXPORTS_DIR) / f"{fingerprint(spec)}.tflite").exists():
+    if (
+        not backbones.parse_spec(spec).needs_weights
+        or (Path(settings.EXPORTS_DIR) / f"{fingerprint(spec)}.tflite").exists()
+    ):
         yield
         return
     said = f"Getting {spec} ready: a ConvNet is converted once, which takes a minute or two."

@@ -1,4 +1,4 @@
-"""Makes a folder of code into a site: tables, static files, the first account, and whether the sample."""
+"""Makes a folder of code into a site: tables, static files, what is shipped, an account, the sample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ FIRST_SAMPLE_TMDB_ID = 90_000_001
 
 
 def prepare(say: Callable[[str], None], sign_in_at: str) -> None:
-    """Migrates the database, collects static files, and creates the admin account when there is none.
+    """Migrates the database, collects static files, takes up what comes trained with this version, and
+    creates the admin account when there is none.
 
     Its random password is given to ``say`` once and kept nowhere; with DJANGO_SUPERUSER_PASSWORD set, that
     one is taken and not shown. Raises StartError when the database or a folder does not allow it.
@@ -28,6 +29,7 @@ def prepare(say: Callable[[str], None], sign_in_at: str) -> None:
     try:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
+        take_up_shipped(say)
         create_admin(say, sign_in_at)
     except DatabaseError as error:
         where = database.get("HOST") or database["NAME"]
@@ -38,6 +40,34 @@ def prepare(say: Callable[[str], None], sign_in_at: str) -> None:
         ) from error
     except OSError as error:
         raise StartError(f"Cannot write to {error.filename}: {error.strerror}.") from error
+
+
+def take_up_shipped(say: Callable[[str], None]) -> None:
+    """Takes up the shipped genre model, and our own eyes on a catalogue that knows only others.
+
+    A shipped file that cannot be used is said, and the site does without it.
+    """
+    from catalog.services import shipped
+
+    try:
+        model, fresh = shipped.take_up_genre_model()
+    except shipped.ShippedUnusable as error:
+        say(f"The genre model that comes with Postersite is left out: {error}")
+    else:
+        if fresh and model.state == model.State.ACTIVE:
+            say(f"Genre model {model.version} came with Postersite and suggests genres from the start.")
+        elif fresh:
+            say(
+                f"Genre model {model.version} came with this version of Postersite. It waits as a candidate; "
+                "compare its figures and promote it in the admin if you like."
+            )
+    run = shipped.look_with_new_eyes()
+    if run is not None and run.is_live:
+        posters = "1 poster is" if run.total == 1 else f"{run.total} posters are"
+        say(
+            f"{posters} looked at with Postersite's own eyes now, in the background ({run}). "
+            "Until half of them are, look-alikes come from the earlier ones."
+        )
 
 
 def create_admin(say: Callable[[str], None], sign_in_at: str) -> None:

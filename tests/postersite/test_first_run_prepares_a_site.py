@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.db import OperationalError
 
+from catalog.models import GenreModel
+from catalog.services import shipped
 from postersite.embedded import first_run
 from postersite.embedded.errors import StartError
-from tests.factories import MovieFactory, UserFactory
+from tests.catalog.services.shipped_files import shipped_genres
+from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +85,37 @@ def test_the_sample_run_is_over_once_it_came_to_its_end() -> None:
 def test_an_emptied_catalogue_is_filled_again() -> None:
     first_run.sample_is_complete()
     assert first_run.sample_unfinished()
+
+
+def test_a_shipped_model_is_taken_up_once_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    weights = shipped_genres(tmp_path)
+    said: list[str] = []
+    take_up = shipped.take_up_genre_model
+    monkeypatch.setattr(shipped, "take_up_genre_model", lambda: take_up(weights))
+    first_run.take_up_shipped(said.append)
+    first_run.take_up_shipped(said.append)
+    assert said == ["Genre model 1 came with Postersite and suggests genres from the start."]
+
+
+def test_a_shipped_model_that_is_damaged_is_told_and_done_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    weights = shipped_genres(tmp_path)
+    weights.write_bytes(b"damaged")
+    said: list[str] = []
+    take_up = shipped.take_up_genre_model
+    monkeypatch.setattr(shipped, "take_up_genre_model", lambda: take_up(weights))
+    first_run.prepare(said.append, "http://localhost:8000/admin/")
+    assert said[0].startswith("The genre model that comes with Postersite is left out: ")
+    assert not GenreModel.objects.exists()
+    assert get_user_model().objects.get().is_superuser
+
+
+def test_a_catalogue_of_an_earlier_version_is_told_that_it_is_looked_at_anew() -> None:
+    EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
+    said: list[str] = []
+    first_run.take_up_shipped(said.append)
+    assert "1 poster is looked at with Postersite's own eyes now" in said[-1]
 
 
 def test_a_broken_database_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,10 +40,10 @@ def arguments(shoes: Path, query: object = "0.png") -> list[object]:
 
 def test_a_figure_with_five_neighbours_by_each_extractor(shoes: Path) -> None:
     out = said(*arguments(shoes))
-    [pixels, histograms, last] = out.splitlines()
+    [pixels, ours, last] = out.splitlines()
     names = [part.split()[0] for part in pixels.removeprefix("pixels: ").split(", ")]
     assert names == ["1.png", "2.png", "3.png", "4.png", "5.png"]
-    assert histograms.startswith("histograms: ")
+    assert ours.startswith("postersite: ")
     assert "9 images compared" in last
     with Image.open(shoes.parent / "figure.png") as figure:
         assert figure.width > 300

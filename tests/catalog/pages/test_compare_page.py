@@ -32,8 +32,8 @@ def test_a_row_of_five_for_every_extractor_raw_pixels_first(client: Client, shel
     page = soup(client.get(f"/compare/{shelf[0].pk}/"))
     assert texts(page, ".rows h2") == [
         "Raw pixels 4 numbers, Euclidean distance",
-        "Colour and shape 4 numbers, cosine distance",
         "MobileNetV2 4 numbers, cosine distance",
+        "Colour and shape 4 numbers, cosine distance",
     ]
     for row in page.select(".rows section"):
         assert len(row.select(".tile")) == 5

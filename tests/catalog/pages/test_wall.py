@@ -154,24 +154,29 @@ def test_the_wall_fills_by_itself_only_while_posters_are_on_their_way(client: Cl
     assert "hx-get" not in one(soup(client.get("/")), "#wall").attrs
 
 
-def test_without_convnet_weights_the_page_says_so_and_how_to_get_them(
-    client: Client, settings: Settings
-) -> None:
-    MovieFactory()
-    assert "fetch_weights mobilenet_v2" in one(soup(client.get("/")), ".note").get_text()
-    # An operator who named extractors knows what they see with.
-    for named in (["histograms", "pixels"], ["mobilenet_v2", "pixels"]):
-        settings.EXTRACTORS = named
-        assert soup(client.get("/")).select(".note") == []
+def test_a_site_that_sees_with_our_own_convnet_has_no_note(client: Client) -> None:
+    embedding.embed([PosterFactory()], "postersite")
+    assert soup(client.get("/")).select(".note") == []
 
 
-def test_with_weights_that_wait_staff_are_told_where_to_start(
+def test_staff_are_told_that_a_named_convnet_has_no_weights_and_how_to_get_them(
     client: Client, admin_client: Client, settings: Settings
 ) -> None:
     embedding.embed([PosterFactory()], "histograms")
-    settings.WEIGHTS_DIR.mkdir(parents=True)
-    (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
+    # An operator who named no ConvNet knows what the site sees with.
+    settings.EXTRACTORS = ["histograms", "pixels"]
+    assert soup(client.get("/")).select(".note") == []
+    settings.EXTRACTORS = ["mobilenet_v2", "pixels"]
+    assert "fetch_weights" in one(soup(admin_client.get("/")), ".note").get_text()
+    said = one(soup(client.get("/")), ".note").get_text()
+    assert "colour and shape only" in said and "fetch_weights" not in said
+
+
+def test_while_posters_wait_to_be_looked_at_staff_are_told_where_to_start(
+    client: Client, admin_client: Client
+) -> None:
+    embedding.embed([PosterFactory()], "histograms")
     note = one(soup(admin_client.get("/")), ".note")
-    assert "until the posters are looked at" in note.get_text()
+    assert "until most posters have been looked at" in note.get_text()
     assert one(note, "a")["href"] == "/runs/"
     assert one(soup(client.get("/")), ".note").select("a") == []

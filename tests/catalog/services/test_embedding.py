@@ -38,7 +38,7 @@ def test_every_poster_gets_a_vector_of_each_extractor() -> None:
     run = worked_off(runs.start("embed", queue=False))
     assert (run.state, run.done, run.failed) == (Run.State.DONE, 3, 0)
     assert {(e.poster_id, e.extractor.spec) for e in Embedding.objects.select_related("extractor")} == {
-        (poster.pk, spec) for poster in made for spec in ("pixels", "histograms")
+        (poster.pk, spec) for poster in made for spec in ("postersite", "pixels")
     }
 
 
@@ -59,7 +59,7 @@ def test_embedding_again_changes_nothing() -> None:
     before = list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at"))
     again = runs.start("embed", queue=False)
     assert again.message == "Nothing to do: every poster is embedded."
-    for spec in ("pixels", "histograms"):
+    for spec in ("pixels", "postersite"):
         assert embedding.embed(list(Poster.objects.all()), spec) == {}
     assert list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at")) == before
 
@@ -109,32 +109,62 @@ def test_posters_of_other_fingerprints_are_embedded_anew() -> None:
     assert embedding.lacking(Poster.objects.all(), ["pixels"]).get() == poster
 
 
-def test_without_weights_the_site_says_that_it_sees_without_a_convnet() -> None:
-    assert embedding.wanted_specs() == ["histograms", "pixels"]
-    assert embedding.why_no_convnet() == "weights"
-
-
-def test_weights_at_hand_come_first_with_pixels_beside_them(settings: Any) -> None:
+def weights_of_mobilenet(settings: Any) -> None:
     settings.WEIGHTS_DIR.mkdir(parents=True)
     (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
-    assert embedding.wanted_specs() == ["mobilenet_v2", "pixels"]
+
+
+def test_a_site_sees_with_our_own_convnet_and_pixels_beside_it_whatever_weights_are_at_hand(
+    settings: Any,
+) -> None:
+    assert embedding.wanted_specs() == ["postersite", "pixels"]
+    weights_of_mobilenet(settings)
+    assert embedding.wanted_specs() == ["postersite", "pixels"]
+    assert embedding.usable(embedding.wanted_specs()) == (["postersite", "pixels"], [])
     assert embedding.why_no_convnet() == ""
 
 
-def test_weights_that_came_later_wait_for_the_posters_to_be_looked_at(settings: Any) -> None:
+def test_a_named_convnet_without_weights_or_embeddings_leaves_colour_and_shape(settings: Any) -> None:
+    settings.EXTRACTORS = ["mobilenet_v2", "histograms"]
+    assert embedding.why_no_convnet() == ""  # nothing is seen at all yet
     embedding.embed(posters(2), "histograms")
-    settings.WEIGHTS_DIR.mkdir(parents=True)
-    (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
+    assert embedding.why_no_convnet() == "weights"
+    weights_of_mobilenet(settings)
     assert embedding.why_no_convnet() == "embedding"
-    embedding.embed(list(Poster.objects.all()), "pixels")
-    assert str(embedding.default_extractor()) == "histograms"
-    seen = Extractor.objects.create(
-        spec="mobilenet_v2", fingerprint=embedding.fingerprint("mobilenet_v2"), dims=1280
-    )
-    for poster in Poster.objects.all():
-        Embedding.objects.create(poster=poster, extractor=seen, vector=b"\0" * 2560)
+    seen_by(settings.EXTRACTORS[0])
     assert embedding.why_no_convnet() == ""
-    assert embedding.default_extractor() == seen
+
+
+def seen_by(spec: str) -> Extractor:
+    extractor = Extractor.objects.create(spec=spec, fingerprint=embedding.fingerprint(spec), dims=1)
+    for poster in Poster.objects.all():
+        Embedding.objects.create(poster=poster, extractor=extractor, vector=b"\0\0")
+    return extractor
+
+
+def test_after_an_upgrade_the_forerunner_answers_until_our_own_has_done_its_share(settings: Any) -> None:
+    made = posters(4)
+    embedding.embed(made, "histograms")
+    embedding.embed(made, "pixels")
+    assert (str(embedding.default_extractor()), embedding.why_no_convnet()) == ("histograms", "embedding")
+    weights_of_mobilenet(settings)
+    seen_by("mobilenet_v2")
+    assert (str(embedding.default_extractor()), embedding.why_no_convnet()) == ("mobilenet_v2", "")
+    embedding.embed(made[:1], "postersite")
+    assert str(embedding.default_extractor()) == "mobilenet_v2"
+    embedding.embed(made[:2], "postersite")
+    assert str(embedding.default_extractor()) == "postersite"
+
+
+def test_of_two_of_one_name_the_one_that_can_be_made_here_answers() -> None:
+    made = posters(2)
+    earlier = Extractor.objects.create(spec="postersite", fingerprint="of earlier weights", dims=1)
+    for poster in made:
+        Embedding.objects.create(poster=poster, extractor=earlier, vector=b"\0\0")
+    assert embedding.default_extractor() == earlier
+    embedding.embed(made[:1], "postersite")
+    now = embedding.default_extractor()
+    assert now is not None and now.fingerprint == embedding.fingerprint("postersite")
 
 
 def test_what_the_operator_named_is_what_is_wanted(settings: Any) -> None:
@@ -173,16 +203,6 @@ def test_the_default_is_the_first_wanted_extractor_that_has_embedded_something(s
     assert found is not None and found.spec == "histograms"
 
 
-def test_a_new_extractor_takes_over_once_it_has_looked_at_half_of_the_posters() -> None:
-    made = posters(4)
-    embedding.embed(made, "pixels")
-    embedding.embed(made[:1], "histograms")
-    assert embedding.wanted_specs()[0] == "histograms"
-    assert str(embedding.default_extractor()) == "pixels"
-    embedding.embed(made[:2], "histograms")
-    assert str(embedding.default_extractor()) == "histograms"
-
-
 def test_without_a_wanted_one_the_extractor_that_knows_most_answers(settings: Any) -> None:
     made = posters(2)
     embedding.embed(made[:1], "pixels:16x24")
@@ -212,8 +232,7 @@ def test_the_claim_is_renewed_before_each_extractor(settings: Any) -> None:
 
 
 def test_a_run_that_stands_still_for_an_export_says_so(settings: Any) -> None:
-    settings.WEIGHTS_DIR.mkdir(parents=True)
-    (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
+    weights_of_mobilenet(settings)
     run = RunFactory(kind="embed", message="One extractor was left out.")
     with embedding._said_while_exporting(run, "mobilenet_v2"):
         run.refresh_from_db()

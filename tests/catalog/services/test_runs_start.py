@@ -62,14 +62,14 @@ def test_an_embedding_run_takes_primary_posters_that_lack_an_extractor() -> None
     PosterFactory(movie=complete, is_primary=False)
     extractors = [
         ExtractorFactory(spec=spec, fingerprint=embedding.fingerprint(spec))
-        for spec in ("pixels", "histograms")
+        for spec in ("pixels", "postersite")
     ]
     EmbeddingFactory(poster=posters[partly], extractor=extractors[0])
     for extractor in extractors:
         EmbeddingFactory(poster=posters[complete], extractor=extractor)
     run = runs.start("embed")
     assert {item.poster_id for item in run.items.all()} == {posters[lacking].pk, posters[partly].pk}
-    assert run.params["extractors"] == ["histograms", "pixels"]
+    assert run.params["extractors"] == ["postersite", "pixels"]
 
 
 def test_an_embedding_run_can_be_limited_to_movies_and_extractors() -> None:
