@@ -108,7 +108,8 @@ def weights_folder_exists(app_configs: Sequence[AppConfig] | None, **_: Any) -> 
         return []
     return [
         Warning(
-            f"POSTERSITE_WEIGHTS names {folder}, which is no folder: there are no ConvNet weights.",
+            f"POSTERSITE_WEIGHTS names {folder}, which is no folder: there are no weights for other ConvNets "
+            "than our own.",
             hint="Correct the path, or fill it with `manage.py fetch_weights mobilenet_v2`.",
             id="catalog.W003",
         )

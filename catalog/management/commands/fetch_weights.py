@@ -36,4 +36,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name} is at {path}.")
         if failed:
             raise CommandError("\n".join(failed))
-        self.stdout.write("Posters are embedded with it by the next run: `manage.py embed_posters`.")
+        self.stdout.write(
+            "Posters are looked at with it once it is named in POSTERSITE_EXTRACTORS, or by "
+            f"`manage.py embed_posters --extractor {options['names'][0]}`."
+        )
