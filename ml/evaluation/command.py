@@ -53,9 +53,11 @@ def run(
     options: argparse.Namespace,
     places: Places,
     command: Sequence[str],
-    active: Callable[[], Teller] | None = None,
+    active: Callable[[], Teller | None] | None = None,
 ) -> str:
     """Evaluate as the options say and write the report; gives the summary line.
+
+    active finds the genre model a site has in use, or None if it has none.
 
     Raises EvaluationError if it can't be made.
     """

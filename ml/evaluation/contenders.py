@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ml.backbones import BACKBONES, UnknownExtractor, parse_spec
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.heads import Teller, find_head, read_teller
+from ml.evaluation.heads import Teller, find_head, newest_head, read_shipped, read_teller
 from ml.evaluation.ranking import Search
 from ml.evaluation.vectors import Places, Precision
 from ml.genres.recipes import RECIPES
@@ -22,6 +22,8 @@ LOOKALIKE_RECIPES = {
 flattened, in a Euclidean ball tree."""
 
 RECIPE_EXTRACTOR = "mobilenet_v2"
+POSTERSITE = "postersite"
+_COMES_ALONG = "It comes with Postersite; ml/shipped/model-card.md tells which posters it learned from."
 _AT = "@"
 
 
@@ -48,14 +50,15 @@ def contender(
     name: str,
     places: Places,
     *,
-    active: Callable[[], Teller] | None = None,
+    active: Callable[[], Teller | None] | None = None,
     extractor: str | None = None,
     fitting: bool = False,
 ) -> Contender:
     """The contender called `name`.
 
     - `active`: the genre model in use and its extractor. `active()` finds it where there is a site; without,
-      it is the newest in `places.models`.
+      it is the newest in `places.models`; where there is none, what comes with Postersite.
+    - `postersite`: the extractor that comes with Postersite, and its genre model.
     - `recipe-lookalike`, `recipe-lookalike-flattened`: the published look-alikes.
     - a genre recipe (`recipe-genres`), perhaps with `@EXTRACTOR`: trained on a part of the set (`fitting`).
     - the path of a genre model, a .npz with its manifest or a folder of such.
@@ -66,7 +69,7 @@ def contender(
     Raises EvaluationError if there is no such contender, or it can't be had here.
     """
     if name == ACTIVE:
-        return _telling(name, _active(places, active, extractor))
+        return _active(places, active, extractor)
     if name in LOOKALIKE_RECIPES:
         spec = LOOKALIKE_RECIPES[name]
         reason = f"{name} has no genre model: it is the published way to look-alikes."
@@ -84,6 +87,8 @@ def contender(
     if _is_path(name):
         return _telling(name, read_teller(find_head(Path(name)), places.weights, extractor=extractor))
     spec = _known(name)
+    if spec == POSTERSITE:
+        return _shipped(name, places, _COMES_ALONG)
     reason = f"{name} is an extractor without a genre model: evaluate a genre recipe with --fit, or a model."
     return Contender(name, spec, search_of(spec), no_genres=reason)
 
@@ -104,13 +109,29 @@ def _telling(name: str, teller: Teller) -> Contender:
     return Contender(name, teller.extractor, search_of(teller.extractor), teller=teller, note=note)
 
 
-def _active(places: Places, active: Callable[[], Teller] | None, extractor: str | None) -> Teller:
+def _active(places: Places, active: Callable[[], Teller | None] | None, extractor: str | None) -> Contender:
     if active is not None:
-        return active()
-    path = find_head(places.models)
-    found = read_teller(path, places.weights, extractor=extractor)
-    note = f"Without the site's database the newest genre model in {places.models} stands for the active one."
-    return replace(found, facts={**found.facts, "note": note})
+        in_use = active()
+        if in_use is not None:
+            return _telling(ACTIVE, in_use)
+        why = "The site has no genre model in use"
+    else:
+        newest = newest_head(places.models)
+        if newest is not None:
+            found = read_teller(newest, places.weights, extractor=extractor)
+            stands = f"the newest genre model in {places.models} stands for the active one."
+            return replace(_telling(ACTIVE, found), note=f"Without the site's database {stands}")
+        why = f"There is no genre model in {places.models}"
+    return _shipped(ACTIVE, places, f"{why}, so what comes with Postersite stands for the active one.")
+
+
+def _shipped(name: str, places: Places, note: str) -> Contender:
+    """What comes with Postersite; without genres, and the reason, if its genre model can't be used."""
+    try:
+        teller = read_shipped(POSTERSITE, places.weights)
+    except EvaluationError as error:
+        return Contender(name, POSTERSITE, search_of(POSTERSITE), no_genres=str(error), note=note)
+    return replace(_telling(name, teller), note=note)
 
 
 def _is_path(name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.backbones import BACKBONES, parse_spec
 from ml.evaluation.answer import Measured, ask
 from ml.evaluation.contenders import Contender, with_teller
 from ml.evaluation.errors import EvaluationError
@@ -33,6 +34,9 @@ FEWEST_POSTERS = 2
 # What a site keeps of every vector, so what its genre model reads.
 GENRE_PRECISION: Precision = "float16"
 _MAY_HAVE_SEEN = "Trained elsewhere: nothing here says that it did not learn from these posters."
+_EXTRACTOR_MAY_HAVE_SEEN = (
+    "Its extractor was trained on posters elsewhere: nothing here says that it did not learn from these."
+)
 
 Rows = npt.NDArray[np.int64]
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
@@ -145,12 +149,19 @@ def _fit(
             with bar(f"training {each.name} on {len(training):,} posters", 0):
                 vectors = seen.vectors[_reads(each), GENRE_PRECISION]
                 teller = fit_recipe(each.recipe, vectors, training, labels, genres, groups, seed)
-            ready.append(with_teller(each, teller))
+            ready.append(_warned(with_teller(each, teller), teller.extractor, _EXTRACTOR_MAY_HAVE_SEEN))
         elif each.teller is not None:
             ready.append(replace(each, note=f"{each.note} {_MAY_HAVE_SEEN}".strip()))
         else:
-            ready.append(each)
+            ready.append(_warned(each, each.extractor, _EXTRACTOR_MAY_HAVE_SEEN))
     return ready, training, rest
+
+
+def _warned(of: Contender, extractor: str, warning: str) -> Contender:
+    """The contender, with the warning in its note if the extractor learned from posters."""
+    if not BACKBONES[parse_spec(extractor).backbone].trained:
+        return of
+    return replace(of, note=f"{of.note} {warning}".strip())
 
 
 def _measured(seen: _Seen, rest: Rows, question: Question) -> Measured:

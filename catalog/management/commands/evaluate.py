@@ -20,7 +20,7 @@ from ml.evaluation.vectors import Places
 class Command(BaseCommand):
     help = (
         "Measures a model or a baseline by name on any CSV of labelled posters, and writes report.json and a "
-        "page of figures. `active` is the genre model this site has in use."
+        "page of figures. `active` is the genre model this site has in use, or what comes with Postersite."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,13 +44,10 @@ class Command(BaseCommand):
             ) from interrupted
 
 
-def _active(places: Places) -> Teller:
+def _active(places: Places) -> Teller | None:
     model = GenreModel.objects.select_related("extractor").filter(state=GenreModel.State.ACTIVE).first()
     if model is None:
-        raise EvaluationError(
-            "No genre model is in use yet: train one with `manage.py train_genres`, or name an extractor, a "
-            "recipe or a model's file with --model."
-        )
+        return None
     teller = read_teller(
         Path(places.models) / model.weights_file,
         places.weights,

@@ -62,9 +62,18 @@ def test_a_baseline_by_name_needs_no_model(tmp_path: Path) -> None:
     assert (Path(settings.VAR_DIR) / "evaluation").is_dir()
 
 
-def test_without_a_model_in_use_it_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="No genre model is in use yet") as error:
-        said(tmp_path)
+def test_without_a_model_in_use_what_comes_along_is_measured(tmp_path: Path) -> None:
+    # A file that nobody promoted is not in use, however new it is.
+    save_head(Path(settings.MODELS_DIR))
+    assert said(tmp_path).startswith("active on 24 posters: macro F1 ")
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["model"]["extractor"] == "postersite"
+    assert report["model"]["note"].startswith("The site has no genre model in use, so what comes with")
+
+
+def test_what_cannot_be_measured_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="--fit") as error:
+        said(tmp_path, "--model", "recipe-genres")
     assert error.value.returncode == 2
 
 

@@ -190,7 +190,7 @@ def test_the_same_seed_gives_the_same_report(arguments, tmp_path):
     [
         (["--model=recipe-genres"], "--fit"),
         (["--model=nobody"], "There is no extractor 'nobody'"),
-        (["--model=active"], "There is no genre model"),
+        (["--model=models"], "There is no extractor 'models'"),
         (["--model=pixels", "--posters=none.csv"], "none.csv can't be read"),
         (["--model=pixels", "--images=none"], "There is no folder none"),
         (["--model=pixels", "--output=/dev/null/report"], "can't be written"),
