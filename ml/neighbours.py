@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ml.hubness import HubCorrection
+
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Indexes = npt.NDArray[np.int64]
@@ -18,6 +20,8 @@ _SPARE = 32
 # Beyond these a float32 product would overflow or lose its digits.
 _LONGEST = 1e15
 _SHORTEST = 1e-30
+# Nearer to the centre than this share of its length, a vector is rounding only.
+_NO_DIRECTION = 1e-6
 _UNIT_ROUNDOFF = 2.0**-24
 
 
@@ -51,12 +55,20 @@ class ExactIndex:
         vectors: (n, dims) float16 or float32; an array or a memory map, which is read and never copied whole.
         metric: "cosine" (1 - cosine of the angle, 0 to 2; a zero vector is at distance 1 from everything,
             as in scikit-learn) or "euclidean".
+        correction: of hubs, with cosine only: the centre is then taken from rows and queries, and what comes
+            back are corrected distances, the cosine distance from there plus the row's penalty.
 
     Raises:
-        ValueError: not a matrix, not float16 or float32, or numbers that are not finite.
+        ValueError: not a matrix, not float16 or float32, numbers that are not finite, or a correction of
+            other vectors or for another metric.
     """
 
-    def __init__(self, vectors: npt.NDArray[Any], metric: Metric = "cosine") -> None:
+    def __init__(
+        self,
+        vectors: npt.NDArray[Any],
+        metric: Metric = "cosine",
+        correction: HubCorrection | None = None,
+    ) -> None:
         if metric not in ("cosine", "euclidean"):
             raise ValueError(f"Unknown metric {metric!r}: use 'cosine' or 'euclidean'.")
         if vectors.ndim != 2:
@@ -65,16 +77,26 @@ class ExactIndex:
             raise ValueError(f"An index holds float16 or float32, not {vectors.dtype}.")
         self._vectors = vectors
         self._metric = metric
-        self._lengths = np.empty(len(vectors))
+        self._centre, self._penalties = np.zeros(vectors.shape[1]), np.zeros(len(vectors))
+        if correction is not None:
+            if metric != "cosine":
+                raise ValueError("Hubs are corrected in cosine distances only.")
+            if not correction.fits(vectors):
+                raise ValueError("This hub correction was made for other vectors: make it anew.")
+            self._centre = correction.centre.astype(np.float64)
+            self._penalties = correction.penalties.astype(np.float64)
+        # A float32 product rounds with the length as stored, which may be far above that from the centre.
+        self._stored_lengths, self._lengths = np.empty(len(vectors)), np.empty(len(vectors))
         for start in range(0, len(vectors), _ROWS):
-            block = vectors[start : start + _ROWS]
-            self._lengths[start : start + _ROWS] = np.sqrt(
-                np.einsum("ij,ij->i", block, block, dtype=np.float64)
-            )
-        bad = np.flatnonzero(~(self._lengths < _LONGEST))
-        if len(bad):
-            raise ValueError(f"Row {bad[0]} of the index holds numbers that are not finite or too large.")
-        self._lengths[self._lengths < _SHORTEST] = 0.0
+            block = slice(start, start + _ROWS)
+            stored = _lengths(vectors[block])
+            bad = np.flatnonzero(~(stored < _LONGEST))
+            if len(bad):
+                raise ValueError(
+                    f"Row {start + bad[0]} of the index holds numbers that are not finite or too large."
+                )
+            self._stored_lengths[block] = stored
+            self._lengths[block] = self._from_centre(vectors[block], stored)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -91,39 +113,58 @@ class ExactIndex:
         return distances, indexes
 
     def _query(self, queries: Doubles, k: int) -> tuple[Floats, Indexes]:
-        lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries))
-        lengths[lengths < _SHORTEST] = 0.0
+        lengths = self._from_centre(queries, _lengths(queries))
+        queries = queries - self._centre
         candidates, beyond = self._candidates(queries, lengths, min(len(self), k + _SPARE))
         distances = np.empty((len(queries), k), dtype=np.float32)
         indexes = np.empty((len(queries), k), dtype=np.int64)
         for row, query in enumerate(queries):
             chosen = candidates[row]
-            squared = self._squared(query, lengths[row], chosen)
-            if np.partition(squared, k - 1)[k - 1] >= beyond[row]:
+            far = self._distances(query, lengths[row], chosen)
+            if np.partition(far, k - 1)[k - 1] >= beyond[row]:
                 chosen = np.arange(len(self))
-                squared = self._squared(query, lengths[row], chosen)
-            found = (squared / 2 if self._metric == "cosine" else np.sqrt(squared)).astype(np.float32)
+                far = self._distances(query, lengths[row], chosen)
+            found = (far if self._metric == "cosine" else np.sqrt(far)).astype(np.float32)
             order = np.lexsort((chosen, found))[:k]
             distances[row], indexes[row] = found[order], chosen[order]
         return distances, indexes
 
+    def _from_centre(self, vectors: npt.NDArray[Any], stored: Doubles) -> Doubles:
+        """Lengths of rows from the centre; 0 for those too close to it to have a direction."""
+        if not self._centre.any():
+            return np.where(stored < _SHORTEST, 0.0, stored)
+        lengths = _lengths(vectors - self._centre)
+        return np.where((lengths < _SHORTEST) | (lengths < _NO_DIRECTION * stored), 0.0, lengths)
+
     def _candidates(self, queries: Doubles, lengths: Doubles, wanted: int) -> tuple[Indexes, Doubles]:
-        """The `wanted` rows that look nearest, and a squared distance that no other row can be below."""
-        dims = self._vectors.shape[1]
+        """The `wanted` rows that may be nearest, and a distance (as `_distances`) no other row can be below.
+
+        queries are taken from the centre already. Rows are ranked by the least distance that rounding allows.
+        """
+        # N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a float32 dot
+        # product is off by at most about dims roundings of the product of the lengths.
+        rounding = (self._vectors.shape[1] + 4) * _UNIT_ROUNDOFF
         cosine = self._metric == "cosine"
-        ours = (queries / _divisors(lengths)[:, None] if cosine else queries).astype(np.float32)
+        if cosine:
+            queries = np.where(lengths[:, None] > 0, queries / _divisors(lengths)[:, None], 0.0)
+        ours = queries.astype(np.float32)
+        offset = (ours.astype(np.float64) @ self._centre)[:, None]
         best = np.empty((len(queries), 0))
         where = np.empty((len(queries), 0), dtype=np.int64)
         for start in range(0, len(self), _ROWS):
             stop = min(start + _ROWS, len(self))
             product = (ours @ self._vectors[start:stop].astype(np.float32, copy=False).T).astype(np.float64)
-            theirs = self._lengths[start:stop]
+            stored = self._stored_lengths[start:stop]
             if cosine:
-                # Twice the cosine distance, so that one bound and one formula serve both metrics.
-                squared = 2 - 2 * product / _divisors(theirs)
+                theirs = self._lengths[start:stop]
+                most = (product - offset + rounding * stored) / _divisors(theirs)
+                most[:, theirs == 0] = 0.0
+                least = 1 - most + self._penalties[start:stop]
             else:
-                squared = lengths[:, None] ** 2 + theirs**2 - 2 * product
-            best = np.concatenate([best, squared], axis=1)
+                least = (
+                    lengths[:, None] ** 2 + stored**2 - 2 * (product + rounding * lengths[:, None] * stored)
+                )
+            best = np.concatenate([best, least], axis=1)
             where = np.concatenate([where, np.tile(np.arange(start, stop), (len(queries), 1))], axis=1)
             if best.shape[1] > wanted:
                 kept = np.argpartition(best, wanted - 1, axis=1)[:, :wanted]
@@ -131,29 +172,27 @@ class ExactIndex:
                 where = np.take_along_axis(where, kept, axis=1)
         if wanted == len(self):
             return where, np.full(len(queries), np.inf)
-        # N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a float32 dot
-        # product is off by at most about dims roundings of the product of the lengths.
-        scale = np.ones(len(queries)) if cosine else lengths * self._lengths.max()
-        return where, best.max(axis=1) - 2 * (dims + 4) * _UNIT_ROUNDOFF * scale - 1e-9
+        return where, best.max(axis=1) - 1e-9
 
-    def _squared(self, query: Doubles, length: float, rows: Indexes) -> Doubles:
-        """Squared distances in float64, of unit vectors for cosine; equal rows give equal numbers."""
-        squared = np.empty(len(rows))
+    def _distances(self, query: Doubles, length: float, rows: Indexes) -> Doubles:
+        """Distances in float64: corrected cosine ones or squared Euclidean ones; of equal rows, equal numbers
+        but for their penalties. The query is taken from the centre already."""
+        found = np.empty(len(rows))
         step = _ROWS // 4
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
             chosen = rows[part]
-            block = self._vectors[chosen].astype(np.float64)
+            gap = self._vectors[chosen].astype(np.float64) - self._centre
             if self._metric == "cosine":
                 lengths = self._lengths[chosen]
-                gap = block / _divisors(lengths)[:, None] - query / (length or 1.0)
-                found = np.einsum("ij,ij->i", gap, gap)
-                found[lengths == 0] = 2.0
-                squared[part] = found if length else 2.0
+                gap = gap / _divisors(lengths)[:, None] - query / (length or 1.0)
+                cosine = np.einsum("ij,ij->i", gap, gap) / 2
+                cosine[lengths == 0] = 1.0
+                found[part] = (cosine if length else 1.0) + self._penalties[chosen]
             else:
-                gap = block - query
-                squared[part] = np.einsum("ij,ij->i", gap, gap)
-        return squared
+                gap -= query
+                found[part] = np.einsum("ij,ij->i", gap, gap)
+        return found
 
 
 class BallTreeIndex:
@@ -200,6 +239,10 @@ class BallTreeIndex:
             order = np.lexsort((chosen, found))[:k]
             distances[number], indexes[number] = found[order], chosen[order]
         return distances, indexes
+
+
+def _lengths(vectors: npt.NDArray[Any]) -> Doubles:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)))
 
 
 def _divisors(lengths: Doubles) -> Doubles:
