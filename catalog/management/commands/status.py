@@ -14,8 +14,10 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
-from catalog.services import runs
+from catalog.models import Poster
+from catalog.services import embedding, promoting, runs
 from catalog.services.overview import catalogue_counts
+from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
 from postersite.embedded import first_run
 from postersite.embedded.place import ROOM_NEEDED
@@ -80,6 +82,41 @@ def catalogue() -> Iterator[Fact]:
     yield True, ", ".join(f"{number} {name}" for name, number in counts.items())
 
 
+def eyes() -> Iterator[Fact]:
+    """What posters are looked at with, how many have been, and what answers for look-alikes now."""
+    wanted, problems = embedding.usable(embedding.wanted_specs())
+    posters = Poster.objects.filter(is_primary=True)
+    total = posters.count()
+    for spec in wanted:
+        seen = total - embedding.lacking(posters, [spec]).count()
+        yield True, f"{spec} has looked at {seen} of {total} posters ({embedding.fingerprint(spec)})"
+    yield from ((False, problem) for problem in problems)
+    answering = embedding.default_extractor()
+    if wanted and answering is not None and answering.fingerprint != embedding.fingerprint(wanted[0]):
+        yield True, f"look-alikes come from {answering} until {wanted[0]} has looked at most posters"
+
+
+def genre_model() -> Iterator[Fact]:
+    """Which genre model suggests, whether its file is whole, and whether new posters can be read for it."""
+    model = promoting.active_model()
+    if model is None:
+        yield True, "none in use: train one, or promote one in the admin"
+        return
+    try:
+        load_head(promoting.weights_path(model), sha256=model.weights_sha256)
+    except ModelFileError as error:
+        yield False, str(error)
+        return
+    yield True, f"{model} suggests genres from what {model.extractor} sees"
+    had, _ = embedding.usable(embedding.specs_to_embed_with())
+    if model.extractor.fingerprint not in map(embedding.fingerprint, had):
+        yield (
+            False,
+            f"{model.extractor.fingerprint} can be had here no more, so new posters get no suggestions: "
+            "promote another genre model in the admin",
+        )
+
+
 def live_runs() -> Iterator[Fact]:
     """What is being done now."""
     live = list(runs.live_runs())
@@ -112,6 +149,8 @@ SECTIONS: dict[str, Callable[[], Iterator[Fact]]] = {
     "broker": broker,
     "workers": workers,
     "catalogue": catalogue,
+    "eyes": eyes,
+    "genres": genre_model,
     "live runs": live_runs,
     "disk": disk,
     "checks": system_checks,

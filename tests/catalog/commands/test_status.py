@@ -10,8 +10,11 @@ import pytest
 from django.core.management import call_command
 
 from catalog.management.commands import status
+from catalog.models import Extractor
+from catalog.services import embedding, promoting, shipped
 from postersite.embedded.broker import running_broker
-from tests.factories import MovieFactory, RunFactory
+from tests.catalog.services.shipped_files import shipped_genres
+from tests.factories import MovieFactory, PosterFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +52,33 @@ def test_passwords_are_not_shown(settings: Any) -> None:
 def test_live_runs_are_listed() -> None:
     run = RunFactory(kind="scrape", state="running", total=10, done=4, failed=1)
     assert list(status.live_runs()) == [(True, f"{run}: 5 of 10, 1 failed")]
+
+
+def test_the_eyes_say_how_far_they_are_and_who_answers_until_then() -> None:
+    made = [PosterFactory(), PosterFactory(), PosterFactory()]
+    embedding.embed(made, "histograms")
+    embedding.embed(made[:1], "postersite")
+    ours, pixels, answering = status.eyes()
+    assert ours == (True, f"postersite has looked at 1 of 3 posters ({embedding.fingerprint('postersite')})")
+    assert pixels[1].startswith("pixels has looked at 0 of 3 posters")
+    assert answering == (True, "look-alikes come from histograms until postersite has looked at most posters")
+
+
+def test_a_named_extractor_without_weights_is_wrong(settings: Any) -> None:
+    settings.EXTRACTORS = ["mobilenet_v2", "pixels"]
+    assert [well for well, fact in status.eyes() if "fetch_weights mobilenet_v2" in fact] == [False]
+
+
+def test_the_genre_model_in_use_is_told_and_whether_it_came_with_the_site(tmp_path: Path) -> None:
+    assert next(fact for _, fact in status.genre_model()).startswith("none in use")
+    model, _ = shipped.take_up_genre_model(shipped_genres(tmp_path))
+    said = "genre model 1 (logistic, shipped, active) suggests genres from what postersite sees"
+    assert list(status.genre_model()) == [(True, said)]
+    Extractor.objects.update(fingerprint="postersite-of-yore")
+    assert [well for well, _ in status.genre_model()] == [True, False]
+    promoting.weights_path(model).unlink()
+    ((well, fact),) = status.genre_model()
+    assert not well and "is missing" in fact
 
 
 def test_a_full_disk_is_wrong(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
