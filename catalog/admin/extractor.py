@@ -7,14 +7,15 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from catalog.models import Embedding, Extractor
+from catalog.services import embedding, promoting
 
 from .read_only import ReadOnlyAdmin
 
 
 @admin.register(Extractor)
 class ExtractorAdmin(ReadOnlyAdmin):
-    list_display = ("spec", "fingerprint", "dims", "vectors", "created_at")
-    fields = ("spec", "fingerprint", "dims", "vectors", "created_at")
+    list_display = ("spec", "fingerprint", "dims", "vectors", "used_for", "created_at")
+    fields = ("spec", "fingerprint", "dims", "vectors", "used_for", "created_at")
     search_fields = ("spec", "fingerprint")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Extractor]:
@@ -29,3 +30,16 @@ class ExtractorAdmin(ReadOnlyAdmin):
     @admin.display(description="posters embedded", ordering="vector_count")
     def vectors(self, extractor: Extractor) -> int:
         return extractor.vector_count or 0  # type: ignore[attr-defined]
+
+    @admin.display(description="used for")
+    def used_for(self, extractor: Extractor) -> str:
+        model = promoting.active_model()
+        uses = []
+        if extractor == embedding.default_extractor():
+            uses.append("look-alikes")
+        if model is not None and model.extractor_id == extractor.pk:
+            uses.append(f"genre model {model.version}")
+        wanted, _ = embedding.usable(embedding.wanted_specs())
+        if not uses and extractor.fingerprint in map(embedding.fingerprint, wanted):
+            uses.append("comparison")
+        return " and ".join(uses) or "nothing any more; manage.py forget_extractor deletes what it made"

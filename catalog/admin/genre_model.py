@@ -13,13 +13,14 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from catalog.models import GenreModel, Suggestion
-from catalog.services import promoting
+from catalog.services import against_shipped, promoting
 
 from . import operating_points, scorecard
 from .read_only import ReadOnlyAdmin
 
 PERMISSION = "catalog.change_genremodel"
 ACTIVE = GenreModel.State.ACTIVE
+SHIPPED = "shipped with Postersite"
 
 
 @admin.register(GenreModel)
@@ -27,6 +28,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
     list_display = (
         "version",
         "state",
+        "origin",
         "recipe",
         "extractor",
         "macro_f1",
@@ -35,11 +37,23 @@ class GenreModelAdmin(ReadOnlyAdmin):
         "created_at",
         "promoted_at",
     )
-    list_filter = ("state", "recipe", "extractor")
+    list_filter = ("state", "shipped", "recipe", "extractor")
     list_select_related = ("extractor",)
     actions = ("promote_selected", "undo_selected")
     fieldsets = (
-        ("Where it comes from", {"fields": ("recipe", "extractor", "run", ("created_at", "promoted_at"))}),
+        (
+            "Where it comes from",
+            {
+                "fields": (
+                    "origin",
+                    "beside_the_shipped",
+                    "recipe",
+                    "extractor",
+                    "run",
+                    ("created_at", "promoted_at"),
+                )
+            },
+        ),
         (
             "Files and settings",
             {
@@ -51,6 +65,17 @@ class GenreModelAdmin(ReadOnlyAdmin):
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
+
+    @admin.display(description="origin", ordering="shipped")
+    def origin(self, model: GenreModel) -> str:
+        return SHIPPED if model.shipped else "trained here"
+
+    @admin.display(description="beside the shipped model")
+    def beside_the_shipped(self, model: GenreModel) -> str:
+        why = against_shipped.why(model)
+        if model.shipped or not why:
+            return "it is a shipped one itself" if model.shipped else "was not set beside it"
+        return f"{why[:1].upper()}{why[1:].rstrip('.')}."
 
     @admin.display(description="macro F1 (95% interval)")
     def macro_f1(self, model: GenreModel) -> str:

@@ -10,7 +10,7 @@ from catalog.models import GenreModel
 from tests.catalog.admin.cards import told
 from tests.conftest import signed_in
 from tests.factories import GenreModelFactory, UserFactory
-from tests.ml.genres.heads import make_head
+from tests.ml.genres.heads import make_head, make_weights
 
 pytestmark = pytest.mark.django_db
 State = GenreModel.State
@@ -24,7 +24,7 @@ def trained(settings):
         folder = Path(settings.MODELS_DIR)
         folder.mkdir(parents=True, exist_ok=True)
         name = f"head-{GenreModel.objects.count()}.npz"
-        digest = make_head().save(folder / name)
+        digest = make_head(make_weights(seed=GenreModel.objects.count())).save(folder / name)
         return GenreModelFactory(state=state, weights_file=name, weights_sha256=digest, **fields)
 
     return make
@@ -108,3 +108,16 @@ def test_it_needs_the_permission_to_change_models(trained, name):
     assert looker.post(page(name, model)).status_code == 403
     assert states() == before
     assert page("promote", model) not in looker.get(page("change", model)).text
+
+
+def test_what_came_with_the_site_is_told_from_what_was_trained_here(admin_client, trained):
+    shipped = trained(State.ACTIVE, shipped=True)
+    why = "on the same 60 held-out posters its macro F1 is 0.31"
+    own = trained(State.CANDIDATE, metrics={"against_shipped": {"better": False, "why": why}})
+    listed = admin_client.get(reverse("admin:catalog_genremodel_changelist")).text
+    assert listed.count("shipped with Postersite</td>") == listed.count("trained here</td>") == 1
+    assert (
+        "On the same 60 held-out posters its macro F1 is 0.31." in admin_client.get(page("change", own)).text
+    )
+    assert "shipped with Postersite" in admin_client.get(page("change", shipped)).text
+    assert "shipped with Postersite" in admin_client.get(page("promote", own)).text

@@ -3,9 +3,10 @@
 import pytest
 from django.urls import reverse
 
+from catalog.services import embedding
 from tests.catalog.admin.cards import press, waiting
 from tests.conftest import signed_in
-from tests.factories import EmbeddingFactory, RunFactory, UserFactory
+from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, RunFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 READ_ONLY = ["extractor", "genremodel", "reviewdecision", "run", "suggestion"]
@@ -63,3 +64,19 @@ def test_the_genre_list_links_to_its_movies_and_its_queue(admin_client, rows):
     page = admin_client.get(reverse("admin:catalog_genre_changelist")).text
     assert f"{reverse('admin:catalog_movie_changelist')}?genre={genre.slug}" in page
     assert f"{reverse('admin:catalog_reviewqueue_changelist')}?genre={genre.pk}" in page
+
+
+def test_an_extractor_says_what_it_is_used_for(admin_client):
+    ours = ExtractorFactory(spec="postersite", fingerprint=embedding.fingerprint("postersite"))
+    beside = ExtractorFactory(spec="pixels", fingerprint=embedding.fingerprint("pixels"))
+    earlier = ExtractorFactory(spec="histograms")
+    for extractor in (ours, beside, earlier):
+        EmbeddingFactory(extractor=extractor)
+    GenreModelFactory(version=4, extractor=ours, state="active")
+    pages = {
+        each: admin_client.get(reverse("admin:catalog_extractor_change", args=[each.pk])).text
+        for each in (ours, beside, earlier)
+    }
+    assert "look-alikes and genre model 4" in pages[ours]
+    assert ">comparison<" in pages[beside]
+    assert "nothing any more" in pages[earlier]
