@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import compare, home, media, movie, runs, status
+from .views import compare, heat_map, home, media, movie, runs, status
 
 app_name = "catalog"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("compare/", compare.pick, name="compare_pick"),
     path("compare/random/", compare.surprise, name="surprise"),
     path("compare/<int:pk>/", compare.compare, name="compare"),
+    path("heat-map/<int:pk>/", heat_map.page, name="heat_map"),
+    path("heat-map/<int:pk>.json", heat_map.told, name="heat_map_told"),
+    path("heat-map/<int:pk>.png", heat_map.picture, name="heat_map_picture"),
     path("runs/", runs.run_list, name="runs"),
     path("runs/live/", runs.live, name="live_runs"),
     path("runs/start/", runs.start, name="start_run"),

@@ -24,7 +24,9 @@ class SuggestionAdmin(ReadOnlyAdmin):
         "by_model",
         "created_at",
         "decided_at",
+        "where_seen",
     )
+    readonly_fields = ("where_seen",)
     list_filter = ("state", "sure", "genre", "model")
     list_select_related = ("movie", "genre", "model")
     search_fields = ("movie__title", "=movie__imdb_id")
@@ -46,6 +48,10 @@ class SuggestionAdmin(ReadOnlyAdmin):
     @admin.display(description="model", ordering="model__version")
     def by_model(self, suggestion: Suggestion) -> str:
         return f"{suggestion.model.version}"
+
+    @admin.display(description="where it is seen")
+    def where_seen(self, suggestion: Suggestion) -> SafeString:
+        return format_html('<a href="{}">Heat map</a>', reverse("catalog:heat_map", args=[suggestion.pk]))
 
 
 @admin.register(ReviewDecision)

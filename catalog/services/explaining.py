@@ -69,6 +69,11 @@ class Explanation:
             return f"No place in this poster speaks for {genre} more than in an average one."
         return f"Where the model sees {genre}: {self.words}."
 
+    @property
+    def caption(self) -> str:
+        """The same in few words."""
+        return f"{self.suggestion.genre.name}: {self.words or 'no place speaks for it'}"
+
     def picture(self) -> bytes:
         """The heat map as a PNG with transparency, to lay over the poster in any size."""
         return heat_maps.encoded(heat_maps.overlay(self.places, (self.poster.width, self.poster.height)))
@@ -87,8 +92,9 @@ def explain(suggestion: Suggestion) -> Explanation:
     if suggestion.genre_id not in genres:
         raise CannotExplain(f"The genre model does not know {suggestion.genre.name} by this name any more.")
     name = _name(poster, model)
-    places = _evidence(poster, model, name)[:, :, genres.index(suggestion.genre_id)]
-    return Explanation(suggestion, poster, places, explanations.where(places), name[:16])
+    index = genres.index(suggestion.genre_id)
+    places = _evidence(poster, model, name)[:, :, index]
+    return Explanation(suggestion, poster, places, explanations.where(places), f"{name[:16]}-{index}")
 
 
 def _name(poster: Poster, model: GenreModel) -> str:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
 from catalog.services import embedding, similarity
 
 from .seeing import METHODS, Sight, chosen_method, sight
+
+PENDING, ACCEPTED = Suggestion.State.PENDING, Suggestion.State.ACCEPTED
+SHOWN = (PENDING, ACCEPTED)
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,17 @@ class Strip:
 
 @vary_on_headers("HX-Request", "HX-Target")
 def movie(request: HttpRequest, pk: int) -> HttpResponse:
+    merged = Movie.everything.filter(pk=pk, merged_into__isnull=False).select_related("merged_into").first()
+    if merged is not None:
+        return redirect(merged.merged_into, permanent=True)
     film = get_object_or_404(
         Movie.objects.prefetch_related(
             "posters",
             Prefetch("movie_genres", MovieGenre.objects.select_related("genre")),
             Prefetch(
                 "suggestions",
-                Suggestion.objects.filter(state=Suggestion.State.PENDING).select_related("genre"),
-                to_attr="pending_suggestions",
+                Suggestion.objects.filter(state__in=SHOWN).select_related("genre"),
+                to_attr="shown_suggestions",
             ),
         ),
         pk=pk,
@@ -44,12 +50,19 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
     strip = lookalike_strip(request, film)
     if request.htmx.target == "lookalikes":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/lookalikes.html", {"strip": strip})
+    # Should a genre have been accepted twice, what the later model saw counts.
+    by_age = sorted(film.shown_suggestions, key=lambda each: each.pk)
+    accepted = {each.genre_id: each for each in by_age if each.state == ACCEPTED}
     return render(
         request,
         "catalog/movie.html",
         {
             "movie": film,
             "poster": film.primary_poster,
+            # Beside each genre the suggestion that a person accepted, if that is where it came from.
+            "genres": [(each, accepted.get(each.genre_id)) for each in film.movie_genres.all()],
+            "suggested": [each for each in film.shown_suggestions if each.state == PENDING],
+            "heat_maps": bool(film.shown_suggestions),
             "strip": strip,
             "may_review": request.user.has_perm("catalog.review_suggestion"),
             "no_convnet": embedding.why_no_convnet(),

@@ -31,6 +31,7 @@ def robots(request: HttpRequest) -> HttpResponse:
         reverse("api:api-root"),
         reverse("catalog:runs"),
         reverse("catalog:surprise"),
+        reverse("catalog:heat_map", args=[0]).removesuffix("0/"),
     ]
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")

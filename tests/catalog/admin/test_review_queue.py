@@ -20,7 +20,7 @@ def test_a_card_shows_poster_title_year_and_every_suggestion(reviewer_client):
 
 def test_the_bar_and_the_threshold_are_drawn_to_scale(reviewer_client):
     waiting("Ember", Drama=0.8)
-    [svg] = queue(reviewer_client).select("article.card svg")
+    [svg] = queue(reviewer_client).select("article.card .score svg")
     assert svg["aria-label"] == "score 0.80, threshold 0.60"
     assert only(svg, ".score-value")["width"] == "80"
     assert only(svg, ".score-mark")["x"] == "60"

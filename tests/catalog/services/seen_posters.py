@@ -28,16 +28,14 @@ def picture(seed: int = 0, size: tuple[int, int] = (200, 300)) -> bytes:
 
 
 def seeing_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **fields: Any) -> GenreModel:
-    """A linear model of GENRES over the vectors of `postersite`, with its weights in the models folder."""
+    """A linear model of GENRES over the vectors of `postersite`, with its weights in the models folder.
+
+    To it `picture(0)` is the average poster: some of its places speak for each genre, others against.
+    """
+    average = embedding.load("postersite").embed_image(picture(0))
     extractor = fields.pop("extractor", None) or ours()
-    random = np.random.default_rng(seed)
-    dims = extractor.dims
-    weights = LinearWeights(
-        random.normal(size=(dims, len(GENRES))).astype(np.float32),
-        np.zeros(len(GENRES), dtype=np.float32),
-        random.normal(size=dims).astype(np.float32),
-        np.ones(dims, dtype=np.float32),
-    )
+    kernel = np.random.default_rng(seed).normal(size=(len(average), len(GENRES))).astype(np.float32)
+    weights = LinearWeights(kernel, np.zeros_like(kernel[0]), average, np.ones_like(average))
     head = GenreHead.with_threshold(weights, GENRES, extractor=extractor.fingerprint)
     folder = Path(settings.MODELS_DIR)
     folder.mkdir(parents=True, exist_ok=True)

@@ -98,6 +98,8 @@
       const box = open.querySelector("input[name=movie]");
       box.checked = !box.checked;
       countTicks();
+    } else if (event.key === "h") {
+      open.dispatchEvent(new CustomEvent("heat:next", { bubbles: true }));
     } else if (/^[1-9]$/.test(event.key)) toggle(open, Number(event.key));
     else return;
     event.preventDefault();

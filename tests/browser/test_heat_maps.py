@@ -1,0 +1,105 @@
+"""Heat maps in a browser: by key on the review desk, by pointer and keyboard elsewhere, said in words too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from catalog.models import Suggestion
+from catalog.services import posters
+from tests.catalog.services.seen_posters import picture, seen
+from tests.factories import UserFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def suggestions() -> list[Suggestion]:
+    return seen(genres=["Horror", "Drama"], title="Ember")
+
+
+@pytest.fixture
+def desk(page: Any, live_server: Any, sign_in: Any, suggestions: list[Suggestion]) -> Any:
+    sign_in(page, UserFactory(reviewer=True))
+    page.goto(f"{live_server.url}/admin/catalog/reviewqueue/")
+    page.wait_for_load_state("load")
+    return page
+
+
+@pytest.fixture
+def film(page: Any, live_server: Any, suggestions: list[Suggestion]) -> Any:
+    page.goto(live_server.url + suggestions[0].movie.get_absolute_url())
+    page.wait_for_load_state("load")
+    return page
+
+
+def overlay(page: Any, genre: str) -> Any:
+    return page.locator(f".heat-layer img[alt^='Where the model sees {genre}: ']")
+
+
+def eye(page: Any, genre: str) -> Any:
+    return page.get_by_role("button", name=f"Where the model sees {genre} in Ember")
+
+
+def test_h_goes_through_the_genres_of_the_card(desk: Any) -> None:
+    desk.keyboard.press("h")
+    overlay(desk, "Horror").wait_for()
+    poster, layer = (
+        desk.locator(".card-poster a img").bounding_box(),
+        desk.locator(".heat-layer").bounding_box(),
+    )
+    assert {side: round(poster[side]) for side in ("x", "y", "width", "height")} == {
+        side: round(layer[side]) for side in ("x", "y", "width", "height")
+    }
+    assert eye(desk, "Horror").get_attribute("aria-pressed") == "true"
+    desk.get_by_role("status").filter(has_text="Where the model sees Horror: ").wait_for()
+    desk.keyboard.press("h")
+    overlay(desk, "Drama").wait_for()
+    assert overlay(desk, "Horror").count() == 0
+    desk.keyboard.press("h")
+    assert desk.locator(".heat-layer, [aria-pressed=true]").count() == 0
+
+
+def test_pointing_shows_and_pressing_keeps(film: Any) -> None:
+    eye(film, "Horror").hover()
+    overlay(film, "Horror").wait_for()
+    film.mouse.move(0, 0)
+    overlay(film, "Horror").wait_for(state="detached")
+    eye(film, "Horror").click()
+    eye(film, "Drama").hover()
+    overlay(film, "Drama").wait_for()
+    film.mouse.move(0, 0)
+    overlay(film, "Horror").wait_for()
+    film.keyboard.press("Escape")
+    assert film.locator(".heat-layer, [aria-pressed=true]").count() == 0
+    assert film.url.endswith(f"/movie/{Suggestion.objects.first().movie_id}/")
+
+
+def test_the_keyboard_alone_suffices(film: Any) -> None:
+    film.keyboard.press("Tab")
+    while film.evaluate("!document.activeElement.matches('[data-heat]')"):
+        film.keyboard.press("Tab")
+    overlay(film, "Horror").wait_for()
+    film.keyboard.press("Space")
+    film.keyboard.press("Tab")
+    overlay(film, "Drama").wait_for()
+    film.keyboard.press("Tab")
+    overlay(film, "Horror").wait_for()
+
+
+def test_a_map_of_an_earlier_poster_brings_that_poster(desk: Any, suggestions: list[Suggestion]) -> None:
+    posters.store_poster(suggestions[0].movie, picture(9), source="upload")
+    desk.reload()
+    desk.keyboard.press("h")
+    overlay(desk, "Horror").wait_for()
+    beneath = desk.locator(".heat-layer img").first
+    assert suggestions[0].poster_sha256 in beneath.get_attribute("src")
+    assert "on an earlier poster" in desk.locator(".heat-words").inner_text()
+
+
+def test_without_a_map_the_reason_is_shown(desk: Any, suggestions: list[Suggestion]) -> None:
+    suggestions[0].poster.delete()
+    desk.reload()
+    eye(desk, "Horror").or_(desk.get_by_role("link", name="Where the model sees Horror in Ember")).click()
+    desk.get_by_text("The poster that this was suggested from is gone.").wait_for()
