@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from celery import Task, shared_task
 
-from catalog.services import claims, embedding, labelling, runs, scraping, sweeping, training
+from catalog.services import claims, duplicates, embedding, labelling, runs, scraping, sweeping, training
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
 
@@ -40,6 +40,19 @@ def train_genre_model(run_id: int) -> None:
 def label_movies(run_id: int) -> None:
     """Score the next batch of movies and store suggestions."""
     _continue(label_movies, run_id, claims.work(run_id, labelling.label_items))
+
+
+@shared_task
+def find_duplicates(run_id: int) -> None:
+    """Compare the next batch of posters with all others."""
+    _continue(find_duplicates, run_id, claims.work(run_id, duplicates.find_items))
+
+
+@shared_task
+def start_finding_duplicates() -> None:
+    """Start a run when posters were embedded that nothing has compared yet."""
+    if duplicates.is_due():
+        runs.start("duplicates")
 
 
 @shared_task

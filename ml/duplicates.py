@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -161,7 +161,7 @@ def nearest(
     return rows, cosines
 
 
-def reciprocal(rows: Rows, neighbours: dict[int, Sequence[int]]) -> Iterator[tuple[int, int]]:
+def reciprocal(rows: Rows, neighbours: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, int]]:
     """Pairs of one of `rows` with a neighbour of which it is a neighbour in turn."""
     for row in rows.tolist():
         for other in neighbours.get(row, ()):
@@ -203,4 +203,4 @@ class _Group:
 
 def _unit(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)

@@ -180,6 +180,8 @@ CELERY_TASK_ROUTES = {
     "catalog.tasks.sweep": {"queue": "io"},
     "catalog.tasks.embed_posters": {"queue": "ml"},
     "catalog.tasks.label_movies": {"queue": "ml"},
+    "catalog.tasks.find_duplicates": {"queue": "ml"},
+    "catalog.tasks.start_finding_duplicates": {"queue": "io"},
     "catalog.tasks.train_genre_model": {"queue": "ml"},
 }
 CELERY_TASK_TIME_LIMIT = 600
@@ -187,11 +189,18 @@ CELERY_TASK_SOFT_TIME_LIMIT = 570
 SWEEP_EVERY_S = whole_number("POSTERSITE_SWEEP_EVERY", 15, 1, 3_600)
 # A claim older than this belongs to a worker that died: far above the slowest item (a fetch may take 60 s).
 CLAIM_LEASE_S = whole_number("POSTERSITE_CLAIM_LEASE", 120, 2, 3_600)
+# How often to look whether newly embedded posters are to be compared with the others.
+DUPLICATES_EVERY_S = 60
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "catalog.tasks.sweep",
         "schedule": SWEEP_EVERY_S,
         "options": {"expires": SWEEP_EVERY_S},
+    },
+    "duplicates": {
+        "task": "catalog.tasks.start_finding_duplicates",
+        "schedule": DUPLICATES_EVERY_S,
+        "options": {"expires": DUPLICATES_EVERY_S},
     },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
@@ -216,6 +225,7 @@ REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")
 REQUESTS_PER_SECOND = decimal("POSTERSITE_REQUESTS_PER_SECOND", 1.0, 0.01, 1000.0)
 LOOKALIKES = whole_number("POSTERSITE_LOOKALIKES", 5, 1, 50)
+LOOKALIKES_DIVERSITY = decimal("POSTERSITE_LOOKALIKES_DIVERSITY", 0.0, 0.0, 1.0)
 POSTERS_PER_PAGE = whole_number("POSTERSITE_POSTERS_PER_PAGE", 48, 1, 500)
 
 LOGGING = {

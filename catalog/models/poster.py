@@ -28,6 +28,10 @@ class Poster(models.Model):
     fetched_at = models.DateTimeField()
     is_primary = models.BooleanField(default=False)
     locked = models.BooleanField(default=False, help_text="Chosen by a person: never replaced by a fetch.")
+    # With whose vectors it was compared with all others for duplicates; those of another find other pairs.
+    compared_with = models.ForeignKey(
+        "Extractor", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         ordering = ["-is_primary", "-fetched_at", "-pk"]

@@ -47,6 +47,8 @@ LANES = {
     Run.Kind.EMBED: Lane(tasks=2, batch=32),
     Run.Kind.TRAIN: Lane(tasks=1, batch=1),
     Run.Kind.LABEL: Lane(tasks=1, batch=200),
+    # One at a time: two would propose the same groups. Each batch reads all vectors once or twice.
+    Run.Kind.DUPLICATES: Lane(tasks=1, batch=500),
 }
 
 

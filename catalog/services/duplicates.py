@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 
-from catalog.models import DuplicateGroup, DuplicateMember
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Poster, Run, RunItem
+
+from . import claims, embedding
+from .duplicate_search import find
 
 IDS_PER_QUERY = 1000
+# After a search that failed or was cancelled: what stopped it will most likely do so again.
+PAUSE = timedelta(hours=1)
 JOINED = (DuplicateGroup.State.OPEN, DuplicateGroup.State.MERGED)
 
 
@@ -26,3 +35,52 @@ def groups_of(poster_ids: Collection[int]) -> dict[int, int]:
         rows = members.order_by("is_open", "group_id").values_list("poster_id", "group_id")
         found.update((poster, group) for poster, group in rows if poster is not None)
     return found
+
+
+def open_groups() -> QuerySet[DuplicateGroup]:
+    """Groups that wait for a person: at least two of their movies still show what they were found by."""
+    still = Q(members__poster__is_primary=True)
+    return (
+        DuplicateGroup.objects.filter(state=DuplicateGroup.State.OPEN)
+        .annotate(size=Count("members", filter=still))
+        .filter(size__gt=1)
+        .order_by("pk")
+    )
+
+
+def uncompared(extractor: Extractor) -> QuerySet[Poster]:
+    """Shown posters with a vector of `extractor` that were not yet compared with all others by it."""
+    seen = Embedding.objects.filter(poster=OuterRef("pk"), extractor=extractor)
+    return Poster.objects.filter(Exists(seen), is_primary=True).exclude(compared_with=extractor)
+
+
+def is_due() -> bool:
+    """Whether a search would find something to compare, and nothing speaks against starting one now."""
+    extractor = embedding.default_extractor()
+    if extractor is None or not uncompared(extractor).exists():
+        return False
+    # What is being fetched and embedded is best compared all at once, afterwards.
+    if Run.objects.filter(
+        kind__in=(Run.Kind.EMBED, Run.Kind.DUPLICATES), state__in=(Run.State.QUEUED, Run.State.RUNNING)
+    ).exists():
+        return False
+    last = Run.objects.filter(kind=Run.Kind.DUPLICATES).first()
+    stopped = last is not None and last.state in (Run.State.FAILED, Run.State.CANCELLED)
+    return not (stopped and last and last.created_at > timezone.now() - PAUSE)
+
+
+def find_items(items: Sequence[RunItem]) -> None:
+    """Compare each item's poster with all others, propose groups, and finish the item."""
+    extractor = Extractor.objects.filter(pk=items[0].run.params["extractor"]).first()
+    if extractor is None:
+        for item in items:
+            claims.fail(item, "The extractor this was started with is gone: look for duplicates anew.")
+        return
+    posters = [item.poster for item in items if item.poster is not None]
+    found = find(posters, extractor, still_wanted=lambda: bool(claims.keep(items)))
+    if found is None:
+        return  # cancelled, or taken over
+    for item in items:
+        number = found.get(item.poster_id or 0, 0)
+        movies = "another movie" if number == 1 else f"{number} other movies"
+        claims.finish(item, f"the same picture as {movies}" if number else "")

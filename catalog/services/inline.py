@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.models import Run, RunItem
 
-from . import claims, embedding, labelling, runs, scraping, training
+from . import claims, duplicates, embedding, labelling, runs, scraping, training
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -16,6 +16,7 @@ _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
     Run.Kind.EMBED: embedding.embed_items,
     Run.Kind.TRAIN: training.train_item,
     Run.Kind.LABEL: labelling.label_items,
+    Run.Kind.DUPLICATES: duplicates.find_items,
 }
 
 

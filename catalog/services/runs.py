@@ -12,9 +12,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from catalog.models import GenreModel, Movie, Poster, Run, RunItem
+from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 
-from . import embedding
+from . import duplicates, embedding
 from .claims import LANES, WORKED_OFF_BY
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,11 @@ OPEN = (RunItem.State.PENDING, RunItem.State.RUNNING)
 NOTHING_TO_DO = {
     Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
     Run.Kind.EMBED: "Nothing to do: every poster is embedded.",
+    Run.Kind.DUPLICATES: "Nothing to do: every embedded poster has been compared with all others.",
 }
+
+
+KINDS = ", ".join(kind for kind in Run.Kind.values if kind != Run.Kind.IMPORT)
 
 
 class RunError(ValueError):
@@ -53,7 +57,7 @@ def start(
     """
     for wanted in (kind, *followed_by):
         if wanted not in Run.Kind.values or wanted == Run.Kind.IMPORT:
-            raise RunError(f"There is no run of kind {wanted!r}; choose one of scrape, embed, train, label.")
+            raise RunError(f"There is no run of kind {wanted!r}; choose one of {KINDS}.")
     if len(followed_by) > MOST_FOLLOWERS:
         raise RunError(f"A run can be followed by at most {MOST_FOLLOWERS} others.")
     params, message = dict(params or {}), ""
@@ -61,6 +65,8 @@ def start(
         params["extractors"], message = _extractors(params.get("extractors"))
     elif kind == Run.Kind.LABEL:
         params["model"] = _active_model().pk
+    elif kind == Run.Kind.DUPLICATES:
+        params["extractor"] = _extractor_in_use().pk
     with transaction.atomic():
         run = Run.objects.create(
             kind=kind,
@@ -128,10 +134,12 @@ def outstanding() -> dict[Run.Kind, int]:
     """How many items a run over everything would take now, by kind; training always takes one."""
     usable, _ = embedding.usable(embedding.specs_to_embed_with())
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    extractor = embedding.default_extractor()
     return {
         Run.Kind.SCRAPE: _to_look_up().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
         Run.Kind.LABEL: _readable(Movie.objects.untagged(), model.pk).count() if model else 0,
+        Run.Kind.DUPLICATES: duplicates.uncompared(extractor).count() if extractor else 0,
     }
 
 
@@ -166,6 +174,7 @@ def enqueue(run: Run, expires_s: float | None = None) -> int:
         Run.Kind.EMBED: tasks.embed_posters,
         Run.Kind.TRAIN: tasks.train_genre_model,
         Run.Kind.LABEL: tasks.label_movies,
+        Run.Kind.DUPLICATES: tasks.find_duplicates,
     }[Run.Kind(run.kind)]
     wanted = LANES[Run.Kind(run.kind)].tasks
     try:
@@ -265,10 +274,28 @@ def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
     if run.kind == Run.Kind.LABEL:
         candidates = Movie.objects.untagged() if movies is None else movies
         return (RunItem(movie_id=pk) for pk in _keys(_readable(candidates, run.params["model"])))
+    if run.kind == Run.Kind.DUPLICATES:
+        extractor = Extractor.objects.get(pk=run.params["extractor"])
+        return (RunItem(poster_id=pk) for pk in _keys(_to_compare(extractor, movies)))
     if movies is not None:
         run.params["movies"] = list(_keys(movies))
         run.save(update_fields=["params"])
     return [RunItem()]
+
+
+def _extractor_in_use() -> Extractor:
+    extractor = embedding.default_extractor()
+    if extractor is None:
+        raise RunError("No poster is embedded yet: embed posters first, then look for duplicates.")
+    return extractor
+
+
+def _to_compare(extractor: Extractor, movies: QuerySet[Movie] | None) -> QuerySet[Poster]:
+    """Posters to look for duplicates of: those not compared yet, or those of chosen movies anew."""
+    if movies is None:
+        return duplicates.uncompared(extractor)
+    shown = Poster.objects.filter(is_primary=True, embeddings__extractor=extractor)
+    return shown.filter(movie__in=movies.order_by().values("pk"))
 
 
 def _readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:

@@ -39,6 +39,7 @@ STARTABLE = {
     Run.Kind.EMBED: "that an extractor in use has not seen",
     Run.Kind.TRAIN: "on the genres known so far",
     Run.Kind.LABEL: "for every untagged film",
+    Run.Kind.DUPLICATES: "among posters not compared yet",
 }
 
 
@@ -133,7 +134,9 @@ def announcement(request: HttpRequest, run: Run) -> dict[str, object]:
 def start(request: AuthenticatedRequest) -> HttpResponse:
     kind = request.POST.get("kind", "")
     if kind not in STARTABLE:
-        messages.error(request, "Choose what to start: fetch posters, embed, train or suggest genres.")
+        messages.error(
+            request, "Choose what to start: fetch posters, embed, train, suggest genres or find duplicates."
+        )
         return redirect("catalog:runs")
     if kind == Run.Kind.SCRAPE and (why := scraping.why_not()):
         messages.error(request, why)

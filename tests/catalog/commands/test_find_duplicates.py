@@ -1,0 +1,29 @@
+"""`manage.py find_duplicates`: says what was compared and how many groups wait."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.catalog.services.pictures import showing
+
+pytestmark = pytest.mark.django_db
+
+
+def said(*arguments: str) -> str:
+    out = StringIO()
+    call_command("find_duplicates", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_new_posters_are_compared_once_and_all_of_them_on_demand():
+    showing(0, 1), showing(0, 2), showing(1, 3)
+    first = said()
+    assert "3 done, 0 failed." in first and "1 group waits in the admin." in first
+    assert "Nothing to do" in said()
+    assert "3 done, 0 failed." in said("--all")
+
+
+def test_without_vectors_it_says_what_to_do():
+    with pytest.raises(CommandError, match="embed posters first"):
+        said()
