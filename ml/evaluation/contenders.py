@@ -94,9 +94,12 @@ def contender(
 
 
 def search_of(spec: str) -> Search:
-    """How the site measures look-alikes by this extractor: raw pixels by Euclidean distance, all else by
-    cosine."""
-    return Search("exact", "euclidean" if parse_spec(spec).backbone == "pixels" else "cosine")
+    """How look-alikes are measured by this extractor: raw pixels by Euclidean distance, all else by cosine,
+    and by the extractor of our own with hubs corrected, as on a site. The others stay plain, as baselines."""
+    backbone = parse_spec(spec).backbone
+    if backbone == "pixels":
+        return Search("exact", "euclidean")
+    return Search("exact", "cosine", corrected=BACKBONES[backbone].trained)
 
 
 def with_teller(of: Contender, teller: Teller) -> Contender:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.kinship import Kinship
+from ml.hubness import hub_correction
 from ml.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 
 NOBODY = -1
@@ -21,16 +22,21 @@ Progress = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Search:
-    """How neighbours are measured: exactly by a metric, or by the recipe's ball tree (Euclidean)."""
+    """How neighbours are measured: exactly by a metric, or by the recipe's ball tree (Euclidean); by cosine
+    perhaps with the site's hub correction, made from the posters of the set."""
 
     method: Literal["exact", "ball_tree"] = "exact"
     metric: Metric = "cosine"
+    corrected: bool = False
 
     def index(self, vectors: npt.NDArray[np.float32]) -> NeighbourIndex:
-        return BallTreeIndex(vectors) if self.method == "ball_tree" else ExactIndex(vectors, self.metric)
+        if self.method == "ball_tree":
+            return BallTreeIndex(vectors)
+        return ExactIndex(vectors, self.metric, hub_correction(vectors) if self.corrected else None)
 
     def __str__(self) -> str:
-        return f"{self.metric}, {'ball tree' if self.method == 'ball_tree' else 'exact'}"
+        told = f"{self.metric}, {'ball tree' if self.method == 'ball_tree' else 'exact'}"
+        return f"{told}, hubs corrected" if self.corrected else told
 
 
 def lookalikes(

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from ml.backbones import parse_spec
-from ml.evaluation.contenders import contender
+from ml.evaluation.contenders import contender, search_of
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import matching_extractor, read_teller
 from ml.genres.thresholds import NEVER
@@ -28,6 +28,12 @@ def test_extractors_look_by_the_metric_the_site_uses(tmp_path):
         assert (found.extractor, str(found.search), found.precision) == (name, search, "float16")
         assert found.teller is None
         assert "without a genre model" in found.no_genres
+
+
+@pytest.mark.parametrize("spec", ["postersite", "postersite:models/mine.tflite"])
+def test_our_own_extractor_is_searched_as_a_site_does_and_baselines_are_not(spec):
+    assert str(search_of(spec)) == "cosine, exact, hubs corrected"
+    assert not search_of("mobilenet_v2").corrected
 
 
 def test_the_recipe_of_look_alikes_is_a_ball_tree_over_inception(tmp_path):

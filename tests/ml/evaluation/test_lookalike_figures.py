@@ -168,6 +168,18 @@ def test_the_worst_hub_is_the_one_most_others_show():
     assert similarity.counts(near, terms, [f"{row}.jpg" for row in range(61)])["worst_hub_file"] == "0.jpg"
 
 
+def test_corrected_search_shows_hubs_less_and_is_a_search_like_any_other():
+    random = np.random.default_rng(7)
+    spread = random.gamma(2.0, 0.5, size=(300, 1))
+    vectors = (1 + spread * random.normal(size=(300, 30))).astype(np.float32)
+    kin, labels = strangers(300), np.ones((300, 1))
+    plain, _, _ = measure(vectors, labels, kin, Search("exact", "cosine"))
+    corrected, near, _ = measure(vectors, labels, kin, Search("exact", "cosine", corrected=True))
+    assert corrected["worst_hub"]["value"] < plain["worst_hub"]["value"] / 2
+    assert corrected["never_recommended"]["value"] < plain["never_recommended"]["value"] / 2
+    assert (near != np.arange(300)[:, None]).all() and (near != NOBODY).all()
+
+
 def test_differences_of_a_contender_with_itself_are_zero():
     random = np.random.default_rng(4)
     _, _, terms = measure(
