@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django import template
@@ -18,6 +19,7 @@ BACKBONE_NAMES = {
     "tfhub": "TF-Hub model",
     "postersite": "Postersite",
 }
+FINGERPRINT_END = 6
 SOURCE_NAMES = {
     "tmdb_page": "The Movie Database",
     "tmdb_api": "The Movie Database",
@@ -36,16 +38,24 @@ DOING = {
 
 @register.filter
 def extractor_name(extractor: Extractor) -> str:
-    """ "inception_v3:mixed8:avg" -> "Inception-v3 · mixed8 · averaged"; of a TF-Hub handle, the end."""
+    """ "inception_v3:mixed8:avg" -> "Inception-v3 · mixed8 · averaged"; of a handle or path, the end."""
     backbone, _, rest = extractor.spec.partition(":")
     name = BACKBONE_NAMES.get(backbone, backbone)
-    if backbone == "tfhub":
+    if backbone in ("tfhub", "postersite"):
         return f"{name} · {rest.rstrip('/').rpartition('/')[2]}" if rest else name
     words = {"avg": "averaged", "flatten": "flattened", "nearest": "nearest-neighbour resize"}
     return " · ".join([name, *(words.get(part, part) for part in rest.split(":") if part)])
 
 
 @register.filter
+@register.filter
+def extractor_name_among(extractor: Extractor, others: Iterable[Extractor]) -> str:
+    """The extractor's name, with the end of its fingerprint where another of `others` has the same one."""
+    name = extractor_name(extractor)
+    alike = any(other.pk != extractor.pk and extractor_name(other) == name for other in others)
+    return f"{name} · {extractor.fingerprint[-FINGERPRINT_END:]}" if alike else name
+
+
 def source_name(source: str) -> str:
     return SOURCE_NAMES.get(source, source.replace("_", " "))
 

@@ -14,9 +14,10 @@ from ml.genres.recipes import RECIPES
 
 class Command(BaseCommand):
     help = (
-        "Trains a genre model on the movies whose genres are known. The first one is put to use at once; "
-        "later ones wait in the admin for a person to promote them. The default recipe takes seconds and "
-        "begins where the model in use ended, so that it may be run whenever decisions have been taken."
+        "Trains a genre model on the movies whose genres are known. It replaces the shipped one at once if "
+        "it is better on the same held-out posters; later ones wait in the admin for a person to promote "
+        "them. The default recipe takes seconds and begins where the model in use ended, so that it may be "
+        "run whenever decisions have been taken."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

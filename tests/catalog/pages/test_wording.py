@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.models import Extractor
-from catalog.templatetags.wording import duration, extractor_name, rate, source_name, web_address
+from catalog.templatetags.wording import (
+    duration,
+    extractor_name,
+    extractor_name_among,
+    rate,
+    source_name,
+    web_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,8 @@ def test_rates(per_second: float | None, said: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
+        ("postersite", "Postersite"),
+        ("postersite:/srv/eyes/mine.tflite", "Postersite · mine.tflite"),
         ("pixels", "Raw pixels"),
         ("pixels:64x96", "Raw pixels · 64x96"),
         ("mobilenet_v2", "MobileNetV2"),
@@ -61,3 +70,13 @@ def test_other_addresses_do_not(address: str) -> None:
 
 def test_an_unknown_source_is_still_named() -> None:
     assert source_name("tmdb_page") == "The Movie Database" and source_name("my_source") == "my source"
+
+
+def test_extractors_of_one_name_are_told_apart_by_the_end_of_their_fingerprint() -> None:
+    now = Extractor(pk=1, spec="postersite", fingerprint="postersite-224-gap-aaaaaa111111")
+    earlier = Extractor(pk=2, spec="postersite", fingerprint="postersite-224-gap-bbbbbb222222")
+    pixels = Extractor(pk=3, spec="pixels", fingerprint="pixels-32x48-cccccc333333")
+    every = [now, earlier, pixels]
+    names = [extractor_name_among(each, every) for each in every]
+    assert names == ["Postersite · 111111", "Postersite · 222222", "Raw pixels"]
+    assert extractor_name_among(now, [now, pixels]) == "Postersite"
