@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from ml.evaluation.heads import Teller
 from ml.evaluation.kinship import Kinship
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.ranking import Progress, lookalikes
-from ml.evaluation.slices import slices_of
+from ml.evaluation.slices import Part, slices_of
 from ml.evaluation.vectors import Vectors
 from ml.genres.head import FeatureMismatch
 
@@ -27,15 +27,15 @@ from ml.genres.head import FeatureMismatch
 class Measured:
     """The n posters that every contender is measured on, with what is known of them.
 
-    labels (n, genres) uint8; genres: those that at least one of the posters has; grey (n,) bool; resamples
-    and seed: of every bootstrap.
+    labels (n, genres) uint8; genres: those that at least one of the posters has; parts: the slices by
+    name; resamples and seed: of every bootstrap.
     """
 
     posters: Sequence[LabelledPoster]
     labels: npt.NDArray[np.uint8]
     genres: tuple[str, ...]
     kin: Kinship
-    grey: npt.NDArray[np.bool_]
+    parts: Mapping[str, Part]
     ground: similarity.Ground
     resamples: int
     seed: int
@@ -67,7 +67,7 @@ class Answer:
             "genres_reason": None if told else self.of.no_genres,
             "genre_curves": genre_curves(labels, told, genres) if told else None,
             "lookalikes": {**near, "counts": similarity.counts(self.neighbours, self.terms, files)},
-            "slices": slices_of(measured.posters, measured.grey, labels, genres, told, self.terms, **again),
+            "slices": slices_of(measured.parts, labels, genres, told, self.terms, **again),
         }
 
     def minus(self, other: Answer, measured: Measured) -> dict[str, Any]:

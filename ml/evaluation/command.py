@@ -43,6 +43,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--extractor", metavar="SPEC", help="of a model whose manifest can't tell, or a recipe"
     )
     parser.add_argument("--keep-duplicates", action="store_true", help="near-duplicates may be look-alikes")
+    parser.add_argument(
+        "--duplicates", type=_count, default=0, metavar="N", help="look for altered copies of N posters too"
+    )
     parser.add_argument("--models", type=Path, metavar="DIR", help="genre models")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="weight files of extractors")
     parser.add_argument("--exports", type=Path, metavar="DIR", help="exported extractors")
@@ -75,6 +78,7 @@ def run(
         fit=options.fit,
         keep_duplicates=options.keep_duplicates,
         resamples=options.resamples,
+        duplicates=options.duplicates,
     )
     report = evaluate(question, contenders, places, bar)
     report |= {"command": shlex.join(command), "versions": versions()}

@@ -12,8 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.backbones import BACKBONES, parse_spec
-from ml.evaluation.answer import Measured, ask
+from ml.evaluation.answer import Answer, Measured, ask
 from ml.evaluation.contenders import Contender, with_teller
+from ml.evaluation.duplicates import (
+    copies,
+    duplicate_differences,
+    duplicate_figures,
+    traced,
+    vectors_of_copies,
+)
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.fitted import fit_recipe, held_out
 from ml.evaluation.kinship import Kinship, numbered
@@ -27,6 +34,7 @@ from ml.evaluation.labelled_set import (
 )
 from ml.evaluation.pictures import Pictures, look_at
 from ml.evaluation.similarity import ground
+from ml.evaluation.slices import parts_of
 from ml.evaluation.vectors import Places, Precision, Vectors, vectors_of
 from ml.images import DUPLICATE_BITS
 
@@ -46,7 +54,8 @@ Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 @dataclass(frozen=True)
 class Question:
     """What is asked: a CSV and the folder of its images; at most `limit` posters drawn at random; `fit`, the
-    share to train recipes on (None: no training); whether near-duplicates may be look-alikes."""
+    share to train recipes on (None: no training); whether near-duplicates may be look-alikes; of how many
+    posters altered copies are looked for (0: of none)."""
 
     listing: Path
     images: Path
@@ -55,6 +64,7 @@ class Question:
     fit: float | None = None
     keep_duplicates: bool = False
     resamples: int = 1000
+    duplicates: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,13 +107,15 @@ def evaluate(question: Question, contenders: Sequence[Contender], places: Places
         looks, reads = _vectors(each, seen, rest)
         with bar(f"neighbours by {each.extractor}", len(rest)) as done:
             answers.append(ask(each, looks, reads, measured, done))
+    found, apart = _duplicates(answers, measured, question, places, bar)
     first, *others = answers
     with bar("measuring", 0):
         return {
             "n": len(rest),
             **first.report(measured),
-            "against": others[0].report(measured) if others else None,
-            "differences": first.minus(others[0], measured) if others else None,
+            "duplicates": found[0],
+            "against": {**others[0].report(measured), "duplicates": found[1]} if others else None,
+            "differences": {**first.minus(others[0], measured), "duplicates": apart} if others else None,
             "posters": _told(listed, drawn, seen.unseen, measured, question),
             "split": split,
             "seed": question.seed,
@@ -173,7 +185,7 @@ def _measured(seen: _Seen, rest: Rows, question: Question) -> Measured:
         labels=labels,
         genres=genres,
         kin=kin,
-        grey=pictures.grey,
+        parts=parts_of(posters, pictures),
         ground=ground(labels, kin),
         resamples=question.resamples,
         seed=question.seed,
@@ -200,6 +212,24 @@ def _vectors(of: Contender, seen: _Seen, rest: Rows) -> tuple[Vectors, Vectors |
         return looks, None
     key = (_reads(of), GENRE_PRECISION)
     return looks, looks if key == (of.extractor, of.precision) else seen.vectors[key].some(rest)
+
+
+def _duplicates(
+    answers: Sequence[Answer], measured: Measured, question: Question, places: Places, bar: Bar
+) -> tuple[list[dict[str, Any] | None], dict[str, Any] | None]:
+    """For each contender how well altered copies are traced, and the first's differences from the second."""
+    if not question.duplicates:
+        return [None] * len(answers), None
+    altered = copies(measured.posters, measured.kin, question.duplicates, question.seed, places, bar)
+    hits = []
+    for each in answers:
+        copied = vectors_of_copies(altered, measured.posters, each.vectors, places, bar)
+        hits.append(traced(altered, measured.kin, each.vectors, each.of.search.metric, copied))
+    again = {"resamples": question.resamples, "seed": question.seed}
+    return (
+        [duplicate_figures(each, len(measured.posters), **again) for each in hits],
+        duplicate_differences(*hits, **again) if len(hits) > 1 else None,
+    )
 
 
 def _told(

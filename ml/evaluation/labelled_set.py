@@ -16,20 +16,25 @@ import numpy.typing as npt
 from ml.evaluation.errors import EvaluationError
 
 REQUIRED = ("file", "genres")
-OPTIONAL = ("series", "imdb_id", "tmdb_id", "title", "year")
+OPTIONAL = ("series", "imdb_id", "tmdb_id", "title", "year", "language", "text_only")
 NO_GENRES = "(no genres listed)"
 
 MAX_CSV_BYTES = 500_000_000
 MAX_GENRES = 200
 MAX_GENRE_LENGTH = 60
 MAX_GENRES_A_POSTER = 50
+MAX_TITLE_LENGTH = 500
 FIRST_YEAR, LAST_YEAR = 1870, 2100
+_YES, _NO = frozenset(("1", "true", "yes", "y")), frozenset(("0", "false", "no", "n"))
 _UNDECODABLE = "�"
 
 
 @dataclass(frozen=True)
 class LabelledPoster:
-    """One usable row. `movie` tells posters of one movie ("" if unknown), `series` those of one franchise."""
+    """One usable row. `movie` tells posters of one movie ("" if unknown), `series` those of one franchise.
+
+    title and language are as written ("" if unknown), text_only what the CSV says of the poster, if anything.
+    """
 
     line: int
     file: str
@@ -38,6 +43,9 @@ class LabelledPoster:
     series: str = ""
     movie: str = ""
     year: int | None = None
+    title: str = ""
+    language: str = ""
+    text_only: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -72,9 +80,10 @@ def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
     """Read the CSV `listing`, whose `file` column names pictures inside the folder `images`.
 
     Columns: `file` and `genres` (separated by pipes, or else by commas inside the cell), and where there are
-    any `series`, `imdb_id`, `tmdb_id`, `title`, `year`; others are named in `ignored_columns`. A row without
-    a genre, without its picture, with a file name that leaves the folder, or that repeats a file, is left out
-    with its line and the reason. Genres that differ only in case are one, spelt as most rows spell it.
+    any `series`, `imdb_id`, `tmdb_id`, `title`, `year`, `language` (ISO 639-1 or the English name) and
+    `text_only` (yes or no); others are named in `ignored_columns`. A row without a genre, without its
+    picture, with a file name that leaves the folder, or that repeats a file, is left out with its line and
+    the reason. Genres that differ only in case are one, spelt as most rows spell it.
 
     Raises EvaluationError if the CSV can't be read, lacks a column or holds no usable row, or if its genres
     are so many that they can't be genres.
@@ -184,7 +193,8 @@ def _poster(line: int, cells: dict[str, str], images: Path) -> tuple[LabelledPos
     if any(_UNDECODABLE in cells.get(name, "") for name in ("file", "genres", "series")):
         raise _BadRow("the row is not valid UTF-8")
     ids = [(name, cells.get(name, "").strip()) for name in ("imdb_id", "tmdb_id")]
-    year, doubt = _year(cells.get("year", "").strip())
+    year, undated = _year(cells.get("year", "").strip())
+    text_only, unclear = _yes_or_no(cells.get("text_only", "").strip())
     poster = LabelledPoster(
         line=line,
         file=cells["file"].strip(),
@@ -193,8 +203,11 @@ def _poster(line: int, cells: dict[str, str], images: Path) -> tuple[LabelledPos
         series=" ".join(cells.get("series", "").split()).casefold(),
         movie=next((f"{name} {value}" for name, value in ids if value), ""),
         year=year,
+        title=" ".join(cells.get("title", "").split())[:MAX_TITLE_LENGTH],
+        language=" ".join(cells.get("language", "").split())[:MAX_GENRE_LENGTH],
+        text_only=text_only,
     )
-    return poster, doubt
+    return poster, "; ".join(filter(None, (undated, unclear)))
 
 
 def _genres(cell: str) -> tuple[str, ...]:
@@ -239,6 +252,13 @@ def _year(cell: str) -> tuple[int | None, str]:
     if not (cell.isascii() and cell.isdigit() and len(cell) == 4 and FIRST_YEAR <= int(cell) <= LAST_YEAR):
         return None, f"{cell[:20]!r} is no year; the poster counts as undated"
     return int(cell), ""
+
+
+def _yes_or_no(cell: str) -> tuple[bool | None, str]:
+    told = cell.casefold()
+    if not told or told in _YES or told in _NO:
+        return (told in _YES if told else None), ""
+    return None, f"{cell[:20]!r} in text_only is neither yes nor no; the picture decides"
 
 
 def _spelt_alike(posters: Sequence[LabelledPoster], listing: Path) -> tuple[LabelledPoster, ...]:

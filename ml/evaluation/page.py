@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from ml.evaluation import drawing
 from ml.evaluation.drawing import Mark
+from ml.evaluation.duplicates_part import duplicates_part
+from ml.evaluation.tables import escaped, interval, number, signed, table
 
 Report = Mapping[str, Any]
 
@@ -38,7 +39,12 @@ _LOOKALIKE_ROWS = (
     ("worst_hub", "Worst hub", ""),
     ("bytes_per_poster", "Bytes a poster", ""),
 )
-_COUNTS = ("worst_hub", "bytes_per_poster")
+SLICE_NAMES = {
+    "greyscale": "Greyscale",
+    "old": "Old",
+    "text_only": "Text only",
+    "non_english": "Not English",
+}
 
 
 def figures_of(report: Report) -> dict[str, str]:
@@ -97,15 +103,16 @@ def page(report: Report, figures: Mapping[str, str]) -> str:
     against = report["against"]
     title = f"{model['name']} on {report['n']:,} posters"
     parts = [
-        f"<h1>{_text(model['name'])}</h1>",
-        f'<p class="lead">{report["n"]:,} posters of {_text(posters["csv"])}, {len(posters["genres"])} genres'
-        f"{_against(against)}. Brackets hold 95% intervals.</p>",
-        f'<p class="quiet">{_text(model["note"])}</p>' if model["note"] else "",
+        f"<h1>{escaped(model['name'])}</h1>",
+        f'<p class="lead">{report["n"]:,} posters of {escaped(posters["csv"])}, '
+        f"{len(posters['genres'])} genres{_against(against)}. Brackets hold 95% intervals.</p>",
+        f'<p class="quiet">{escaped(model["note"])}</p>' if model["note"] else "",
         "<h2>Genres</h2>",
         *_genres(report, figures),
         "<h2>Look-alikes</h2>",
         *_lookalikes(report),
         *_differences(report),
+        *duplicates_part(report),
         "<h2>Slices</h2>",
         *_slices(report["slices"]),
         "<h2>What was measured</h2>",
@@ -115,53 +122,26 @@ def page(report: Report, figures: Mapping[str, str]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{_text(title)}</title><style>{_STYLE}{drawing.STYLE}</style></head>"
+        f"<title>{escaped(title)}</title><style>{_STYLE}{drawing.STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>\n"
     )
-
-
-def number(name: str, figure: Mapping[str, Any] | None) -> str:
-    """A figure as text: percent for shares of posters, whole numbers for counts, else three decimals."""
-    if figure is None or figure["value"] is None:
-        return "–"
-    return _shown(name, figure["value"])
-
-
-def _shown(name: str, value: float) -> str:
-    if name in _COUNTS:
-        return f"{value:,.0f}"
-    if name == "never_recommended":
-        return f"{100 * value:.1f}%"
-    return f"{value:.3f}"
-
-
-def _interval(name: str, figure: Mapping[str, Any] | None) -> str:
-    text = number(name, figure)
-    if figure is None or figure["low"] is None or figure["low"] == figure["high"]:
-        return text
-    return f"{text} <span>[{_shown(name, figure['low'])}, {_shown(name, figure['high'])}]</span>"
-
-
-def _signed(name: str, figure: Mapping[str, Any]) -> str:
-    text = _interval(name, figure)
-    return f"+{text}" if (figure["value"] or 0) > 0 else text
 
 
 def _genres(report: Report, figures: Mapping[str, str]) -> Iterable[str]:
     genres = report["genres"]
     if genres is None:
-        yield f"<p>{_text(report['genres_reason'])}</p>"
+        yield f"<p>{escaped(report['genres_reason'])}</p>"
         return
-    yield _table(
+    yield table(
         ("figure", "value", "predicting everything"),
         [
-            (label, _interval(name, genres[name]), _interval(name, genres.get(beside)) if beside else "")
+            (label, interval(name, genres[name]), interval(name, genres.get(beside)) if beside else "")
             for name, label, beside in _GENRE_ROWS
         ],
     )
     reason = genres["sure_precision"].get("reason")
     if reason:
-        yield f'<p class="quiet">Sure: {_text(reason)}</p>'
+        yield f'<p class="quiet">Sure: {escaped(reason)}</p>'
     yield (
         f'<p class="quiet">{genres["genres_a_poster"]:.2f} genres suggested a poster; '
         f"{genres['true_genres_a_poster']:.2f} true.</p>"
@@ -171,11 +151,11 @@ def _genres(report: Report, figures: Mapping[str, str]) -> Iterable[str]:
         ("The set does not have, so left out", genres["absent_from_the_set"]),
     ):
         if names:
-            yield f'<p class="quiet">{what}: {_text(", ".join(names))}.</p>'
+            yield f'<p class="quiet">{what}: {escaped(", ".join(names))}.</p>'
     yield _figure(
         figures, "genre-f1", "Bars: F1 with its interval. Ticks: predicting the genre for every poster."
     )
-    yield _table(
+    yield table(
         ("genre", "frequency", "F1", "everybody", "precision", "recall", "AP", "AUC", "evidence"),
         [_genre_row(row) for row in genres["per_genre"]],
         "Evidence: the interval of the gain over predicting the genre for everybody lies clearly above zero.",
@@ -196,9 +176,9 @@ def _genre_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     evidence = '<span class="good">yes</span>' if row["evidence"] else '<span class="bad">no</span>'
     rest = [row["precision"], row["recall"], row["average_precision"], row["auc"]["value"]]
     return (
-        _text(row["genre"]),
+        escaped(row["genre"]),
         f"{row['prevalence']:.3f}",
-        _interval("f1", row["f1"]),
+        interval("f1", row["f1"]),
         f"{row['f1_predict_everything']:.3f}",
         *("–" if value is None else f"{value:.3f}" for value in rest),
         evidence if row["known"] else "unknown",
@@ -207,17 +187,17 @@ def _genre_row(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _lookalikes(report: Report) -> Iterable[str]:
     found = report["lookalikes"]
-    yield _table(
+    yield table(
         ("figure", "value", "at random"),
         [
-            (label, _interval(name, found[name]), _interval(name, found.get(beside)) if beside else "")
+            (label, interval(name, found[name]), interval(name, found.get(beside)) if beside else "")
             for name, label, beside in _LOOKALIKE_ROWS
         ],
     )
     counts, near = found["counts"], report["posters"]["near_duplicates"]
     yield (
         f'<p class="quiet">Franchise recall asks {counts["franchise_queries"]:,} posters of '
-        f"{counts['franchise_series']:,} series. The worst hub is {_text(counts['worst_hub_file'])}. "
+        f"{counts['franchise_series']:,} series. The worst hub is {escaped(counts['worst_hub_file'])}. "
         f"Posters with a near-duplicate ({near['bits']} bits): {near['posters']:,}, "
         f"{near['as_lookalikes']} as look-alikes.</p>"
     )
@@ -227,7 +207,7 @@ def _differences(report: Report) -> Iterable[str]:
     apart, against = report["differences"], report["against"]
     if apart is None:
         return
-    yield f"<h2>Compared with {_text(apart['minus'])}</h2>"
+    yield f"<h2>Compared with {escaped(apart['minus'])}</h2>"
     rows = []
     for part, listed in (("genres", _GENRE_ROWS), ("lookalikes", _LOOKALIKE_ROWS)):
         if apart[part] is None:
@@ -237,35 +217,35 @@ def _differences(report: Report) -> Iterable[str]:
                 label,
                 number(name, report[part][name]),
                 number(name, against[part][name]),
-                _signed(name, apart[part][name]),
+                signed(name, apart[part][name]),
             )
             for name, label, _ in listed
             if name in apart[part]
         ]
-    yield _table(
-        ("figure", _text(report["model"]["name"]), _text(apart["minus"]), "difference"),
+    yield table(
+        ("figure", escaped(report["model"]["name"]), escaped(apart["minus"]), "difference"),
         rows,
         "Paired: both on the same posters and the same resamples.",
     )
     if apart["genres"] is None:
-        yield f'<p class="quiet">No genre figures to compare: {_text(apart["genres_reason"])}</p>'
+        yield f'<p class="quiet">No genre figures to compare: {escaped(apart["genres_reason"])}</p>'
 
 
 def _slices(slices: Mapping[str, Any]) -> Iterable[str]:
     for name, part in slices.items():
-        yield f"<h3>{_text(name.capitalize())}: {part['n']:,} posters</h3>"
-        yield f'<p class="quiet">{_text(part["what"])}.</p>'
+        yield f"<h3>{escaped(SLICE_NAMES.get(name, name))}: {part['n']:,} posters</h3>"
+        yield f'<p class="quiet">{escaped(part["what"])}.</p>'
         if "reason" in part:
-            yield f"<p>{_text(part['reason'])}</p>"
+            yield f"<p>{escaped(part['reason'])}</p>"
             continue
         rows = [
-            (label, _interval(key, part[side][key]))
+            (label, interval(key, part[side][key]))
             for side, listed in (("genres", _GENRE_ROWS), ("lookalikes", _LOOKALIKE_ROWS))
             if side in part
             for key, label, _ in listed
             if key in part[side]
         ]
-        yield _table(("figure", "value"), rows)
+        yield table(("figure", "value"), rows)
 
 
 def _provenance(report: Report) -> Iterable[str]:
@@ -288,30 +268,25 @@ def _provenance(report: Report) -> Iterable[str]:
             f"{len(split['train_lines']):,} to train on, {len(split['test_lines']):,} measured; grouped by "
         )
         rows.append(("split", told + split["grouped_by"]))
-    yield _table(
-        ("what", "value"), [(_text(what), f"<code>{_text(value)}</code>") for what, value in rows], text=True
+    yield table(
+        ("what", "value"),
+        [(escaped(what), f"<code>{escaped(value)}</code>") for what, value in rows],
+        text=True,
     )
     for what, notes in (("Rows left out", posters["left_out"]), ("Remarks", posters["remarks"])):
         if not notes:
             continue
         shown = [
-            (str(note["line"]), _text(note["file"]), _text(note["reason"])) for note in notes[:NOTES_SHOWN]
+            (str(note["line"]), escaped(note["file"]), escaped(note["reason"]))
+            for note in notes[:NOTES_SHOWN]
         ]
         more = (
             f"<p>… and {len(notes) - NOTES_SHOWN:,} more in report.json.</p>"
             if len(notes) > NOTES_SHOWN
             else ""
         )
-        table = _table(("line", "file", "reason"), shown, text=True)
-        yield f"<details><summary>{what}: {len(notes):,}</summary>{table}{more}</details>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "", text: bool = False) -> str:
-    kind = ' class="text"' if text else ""
-    top = "".join(f'<th scope="col"{kind}>{cell}</th>' for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    told = f"<caption>{caption}</caption>" if caption else ""
-    return f'<div class="wide"><table>{told}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+        listed = table(("line", "file", "reason"), shown, text=True)
+        yield f"<details><summary>{what}: {len(notes):,}</summary>{listed}{more}</details>"
 
 
 def _figure(figures: Mapping[str, str], name: str, caption: str) -> str:
@@ -319,12 +294,8 @@ def _figure(figures: Mapping[str, str], name: str, caption: str) -> str:
 
 
 def _against(against: Report | None) -> str:
-    return f", compared with {_text(against['model']['name'])}" if against else ""
+    return f", compared with {escaped(against['model']['name'])}" if against else ""
 
 
 def _pairs(xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:
     return list(zip(xs, ys, strict=True))
-
-
-def _text(value: object) -> str:
-    return escape(str(value))

@@ -1,4 +1,5 @@
-"""What the pictures themselves tell: whether they open, their hashes for near-duplicates, which are grey."""
+"""What the pictures themselves tell: whether they open, their hashes for near-duplicates, which are grey or
+mostly lettering."""
 
 from __future__ import annotations
 
@@ -14,13 +15,14 @@ from PIL import Image
 
 from ml.evaluation import kept_arrays
 from ml.evaluation.labelled_set import LabelledPoster
+from ml.evaluation.lettering import is_mostly_lettering
 from ml.images import MAX_BYTES, ImageRejected, open_safely, perceptual_hash
 
 GREY_SPREAD = 12.0
 """A poster is greyscale when the spread of its channels stays below this (of 255) on 99% of its surface."""
 
 _SMALL = (48, 72)
-_REVISION = "pictures-1"
+_REVISION = "pictures-2"
 
 Progress = Callable[[int], object]
 
@@ -30,12 +32,13 @@ class Pictures:
     """Facts of n posters.
 
     hashes (n,) uint64: perceptual hashes. spread (n,) float32: the 99th percentile over the picture of the
-    difference between a pixel's largest and smallest channel, 0 to 255. unreadable: by row, why a picture
-    could not be opened; its hash and spread mean nothing.
+    difference between a pixel's largest and smallest channel, 0 to 255. lettering (n,) bool: which look like
+    mostly lettering. unreadable: by row, why a picture could not be opened; the rest of it means nothing.
     """
 
     hashes: npt.NDArray[np.uint64]
     spread: npt.NDArray[np.float32]
+    lettering: npt.NDArray[np.bool_]
     unreadable: dict[int, str]
 
     @property
@@ -46,7 +49,7 @@ class Pictures:
     def some(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Pictures:
         """The same for some of the posters, all of them readable."""
         chosen = np.asarray(rows, dtype=np.int64)
-        return Pictures(self.hashes[chosen], self.spread[chosen], {})
+        return Pictures(self.hashes[chosen], self.spread[chosen], self.lettering[chosen], {})
 
 
 def look_at(posters: Sequence[LabelledPoster], cache: Path, progress: Progress) -> Pictures:
@@ -55,18 +58,19 @@ def look_at(posters: Sequence[LabelledPoster], cache: Path, progress: Progress) 
     progress is told how many are done. Raises EvaluationError if the cache can't be written.
     """
     kept = cache / f"{kept_arrays.listing_digest(posters, _REVISION)}.npz"
-    names = ("hashes", "spread", "bad", "reasons")
+    names = ("hashes", "spread", "lettering", "bad", "reasons")
     arrays = kept_arrays.load(kept, len(posters), names)
     if arrays is None:
         arrays = _measured(posters, progress)
         kept_arrays.save(kept, arrays)
     reasons = dict(zip(arrays["bad"].tolist(), arrays["reasons"].tolist(), strict=True))
-    return Pictures(arrays["hashes"], arrays["spread"], reasons)
+    return Pictures(arrays["hashes"], arrays["spread"], arrays["lettering"], reasons)
 
 
 def _measured(posters: Sequence[LabelledPoster], progress: Progress) -> kept_arrays.Arrays:
     hashes = np.zeros(len(posters), dtype=np.uint64)
     spread = np.zeros(len(posters), dtype=np.float32)
+    lettering = np.zeros(len(posters), dtype=np.bool_)
     bad: list[int] = []
     reasons: list[str] = []
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -75,17 +79,18 @@ def _measured(posters: Sequence[LabelledPoster], progress: Progress) -> kept_arr
                 bad.append(row)
                 reasons.append(found)
             else:
-                hashes[row], spread[row] = found
+                hashes[row], spread[row], lettering[row] = found
             progress(row + 1)
     return {
         "hashes": hashes,
         "spread": spread,
+        "lettering": lettering,
         "bad": np.array(bad, dtype=np.int64),
         "reasons": np.array(reasons, dtype=np.str_),
     }
 
 
-def _look(path: Path) -> tuple[int, float] | str:
+def _look(path: Path) -> tuple[int, float, bool] | str:
     try:
         with path.open("rb") as file:
             image = open_safely(file.read(MAX_BYTES + 1))
@@ -95,4 +100,4 @@ def _look(path: Path) -> tuple[int, float] | str:
         return f"It can't be read: {error.strerror or error}."
     small = np.asarray(image.resize(_SMALL, Image.Resampling.BILINEAR), dtype=np.float32)
     spread = small.max(axis=2) - small.min(axis=2)
-    return int(perceptual_hash(image), 16), float(np.percentile(spread, 99))
+    return int(perceptual_hash(image), 16), float(np.percentile(spread, 99)), is_mostly_lettering(image)

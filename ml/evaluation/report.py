@@ -10,7 +10,8 @@ from typing import Any
 
 from ml.evaluation import drawing
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.page import figures_of, number, page
+from ml.evaluation.page import figures_of, page
+from ml.evaluation.tables import number
 from ml.genres.atomic_files import write_bytes, write_json
 
 JSON, PAGE, FIGURES = "report.json", "index.html", "figures"
@@ -66,6 +67,12 @@ def summary(report: Mapping[str, Any], out: Path) -> str:
         f"{number('never_recommended', near['never_recommended'])}, worst hub "
         f"{number('worst_hub', near['worst_hub'])}"
     )
+    if report["duplicates"]:
+        traced = report["duplicates"]
+        told.append(
+            f"; duplicates recall@1 {number('', traced['everyday']['both'])}, crop 10% "
+            f"{number('', traced['alterations']['crop_10']['both'])}"
+        )
     if report["differences"]:
         apart = report["differences"]
         told.append(f"(share@5 {apart['lookalikes']['share_at_5']['value']:+.3f} against {apart['minus']})")

@@ -1,8 +1,9 @@
-"""The same figures on parts of the set that are known to be hard: greyscale posters, and old ones."""
+"""The same figures on parts of the set that are known to be hard: greyscale, old, text-only, not English."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,40 @@ from ml.evaluation import similarity
 from ml.evaluation.figures import figure
 from ml.evaluation.genres import Telling, genre_figures
 from ml.evaluation.labelled_set import LabelledPoster
-from ml.evaluation.pictures import GREY_SPREAD
+from ml.evaluation.languages import has_other_language, is_english
+from ml.evaluation.pictures import GREY_SPREAD, Pictures
 from ml.genres.metrics import bootstrap_interval
 
 OLD_BEFORE = 1970
-FEWEST = 20
+FEWEST = 10
 """Posters a slice needs to be measured at all."""
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of n posters: what it is, which are in it (n,), and why nobody could know, if so."""
+
+    what: str
+    member: Bools
+    unknown: str = ""
+
+
+def parts_of(posters: Sequence[LabelledPoster], pictures: Pictures) -> dict[str, Part]:
+    """The slices by name, as `slices` of the report has them."""
+    return {
+        "greyscale": Part(
+            f"channels differ by less than {GREY_SPREAD:g} of 255 on 99% of the poster", pictures.grey
+        ),
+        "old": _old(posters),
+        "text_only": _text_only(posters, pictures.lettering),
+        "non_english": _non_english(posters),
+    }
 
 
 def slices_of(
-    posters: Sequence[LabelledPoster],
-    grey: npt.NDArray[np.bool_],
+    parts: Mapping[str, Part],
     labels: npt.NDArray[np.uint8],
     genres: Sequence[str],
     told: Telling | None,
@@ -36,27 +60,12 @@ def slices_of(
     Look-alikes are those found in the whole set, asked for by the posters of the slice. A slice of fewer than
     FEWEST posters has `reason` instead.
     """
-    years = [poster.year for poster in posters]
-    dated = np.array([year is not None for year in years])
-    old = np.array([year is not None and year < OLD_BEFORE for year in years])
-    parts = {
-        "greyscale": (
-            f"channels differ by less than {GREY_SPREAD:g} of 255 on 99% of the poster",
-            grey,
-            "",
-        ),
-        "old": (
-            f"year before {OLD_BEFORE}",
-            old,
-            "" if dated.any() else "The CSV has no column `year` with a year in it.",
-        ),
-    }
     found: dict[str, Any] = {}
-    for name, (what, member, reason) in parts.items():
-        rows = np.flatnonzero(member)
-        found[name] = {"what": what, "n": len(rows)}
+    for name, part in parts.items():
+        rows = np.flatnonzero(part.member)
+        found[name] = {"what": part.what, "n": len(rows)}
         if len(rows) < FEWEST:
-            found[name]["reason"] = reason or f"Fewer than {FEWEST} such posters: too few to measure."
+            found[name]["reason"] = part.unknown or f"Fewer than {FEWEST} such posters: too few to measure."
             continue
         if told is not None:
             columns = np.flatnonzero(labels[rows].any(axis=0))
@@ -69,6 +78,53 @@ def slices_of(
             )
         found[name]["lookalikes"] = _share(terms.columns[rows], resamples, seed)
     return found
+
+
+def _old(posters: Sequence[LabelledPoster]) -> Part:
+    years = [poster.year for poster in posters]
+    member = np.array([year is not None and year < OLD_BEFORE for year in years])
+    dated = any(year is not None for year in years)
+    return Part(
+        f"year before {OLD_BEFORE}",
+        member,
+        "" if dated else "The CSV has no column `year` with a year in it.",
+    )
+
+
+def _text_only(posters: Sequence[LabelledPoster], lettering: Bools) -> Part:
+    given = [poster.text_only for poster in posters]
+    member = np.array(
+        [bool(seen) if said is None else said for said, seen in zip(given, lettering, strict=True)]
+    )
+    seen = "thin, crisp strokes on a plain ground, told from the picture (about two in three such are right)"
+    return Part(_by_column("mostly lettering on a plain ground", "text_only", given, seen), member)
+
+
+def _non_english(posters: Sequence[LabelledPoster]) -> Part:
+    given = [poster.language or None for poster in posters]
+    member = np.array(
+        [
+            has_other_language(poster.title) if language is None else not is_english(language)
+            for poster, language in zip(posters, given, strict=True)
+        ]
+    )
+    told = any(given) or any(poster.title for poster in posters)
+    seen = "a title in another language, or an original title in parentheses (an approximation)"
+    return Part(
+        _by_column("not English", "language", given, seen),
+        member,
+        "" if told else "The CSV has neither a column `language` nor a column `title` that tells.",
+    )
+
+
+def _by_column(what: str, column: str, given: Sequence[object | None], otherwise: str) -> str:
+    """What decided: the CSV's column where it says something, else something that was measured."""
+    said = sum(each is not None for each in given)
+    if said == len(given):
+        return f"{what}, as the column `{column}` says"
+    if not said:
+        return f"{what}: {otherwise}"
+    return f"{what}, as the column `{column}` says for {said:,} posters; for the others {otherwise}"
 
 
 def _share(columns: npt.NDArray[np.float64], resamples: int, seed: int) -> dict[str, Any]:

@@ -89,6 +89,18 @@ def test_a_doubtful_year_is_a_remark_and_the_row_stays(images):
     assert "'19xx' is no year" in found.remarks[0].reason
 
 
+def test_title_language_and_text_only_are_taken_as_written(images):
+    rows = 'a.jpg,Drama," Heat  (a film)",FR,yes\nb.jpg,Drama,,,NO\nc.jpg,Drama,,,perhaps\n'
+    found = read(images, "file,genres,title,language,text_only\n" + rows)
+    first, second, third = found.posters
+    assert (first.title, first.language, first.text_only) == ("Heat (a film)", "FR", True)
+    assert (second.title, second.language, second.text_only) == ("", "", False)
+    assert third.text_only is None
+    [doubt] = found.remarks
+    assert (doubt.line, doubt.reason[:9]) == (4, "'perhaps'")
+    assert not found.ignored_columns
+
+
 def test_rows_that_are_not_utf8_are_left_out_and_the_rest_go_on(images):
     found = read(images, b"file,genres\na.jpg,Com\xe9die\nb.jpg,Drama\n")
     assert [poster.file for poster in found.posters] == ["b.jpg"]

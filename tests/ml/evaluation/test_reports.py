@@ -115,8 +115,10 @@ def test_slices_are_measured_where_there_are_enough_posters(arguments, tmp_path)
     assert slices["old"]["n"] == 20
     assert slices["old"]["genres"]["macro_f1_suggest"]["value"] is not None
     assert slices["old"]["lookalikes"]["share_at_5"]["value"] is not None
-    assert slices["greyscale"]["n"] < 20
+    assert slices["greyscale"]["n"] < 10
     assert "too few" in slices["greyscale"]["reason"]
+    assert slices["text_only"]["n"] == 0
+    assert "neither a column `language`" in slices["non_english"]["reason"]
 
 
 def test_bad_rows_are_reported_with_line_and_reason_and_the_rest_go_on(arguments, tmp_path):

@@ -1,0 +1,183 @@
+"""Altered copies traced to their poster: by hash, by features, by both, beside a slow reference."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml.evaluation.alterations import ALTERATIONS, EVERYDAY, copies_of
+from ml.evaluation.command import main
+from ml.evaluation.duplicates import (
+    Copies,
+    copies,
+    duplicate_differences,
+    duplicate_figures,
+    traced,
+    vectors_of_copies,
+)
+from ml.evaluation.errors import EvaluationError
+from ml.evaluation.kinship import Kinship, numbered
+from ml.evaluation.labelled_set import LabelledPoster
+from ml.evaluation.pictures import look_at
+from ml.evaluation.vectors import Vectors, vectors_of
+from ml.images import ImageRejected, perceptual_hash
+from tests.ml.drawings import drawing, encoded
+from tests.ml.evaluation.labelled import labelled_posters, no_bar, places
+
+WAYS = ("hash", "features", "both")
+
+
+def drawn(folder, count: int = 6) -> tuple[list[LabelledPoster], Kinship]:
+    posters = []
+    for number in range(count):
+        path = folder / f"{number}.png"
+        path.write_bytes(encoded(drawing(number, (80, 120)), "PNG"))
+        posters.append(LabelledPoster(number + 2, path.name, path, ("Drama",)))
+    hashes = look_at(posters, folder / "cache", lambda done: None).hashes
+    nobody = numbered([""] * count)
+    return posters, Kinship(hashes, nobody, nobody)
+
+
+def vectors(values, fingerprint="made") -> Vectors:
+    return Vectors("pixels", fingerprint, "float32", np.asarray(values, np.float32), {})
+
+
+def test_copies_are_what_they_say():
+    original = drawing(3, (200, 300))
+    found = [Image.open(io.BytesIO(each)) for each in copies_of(encoded(original, "PNG"))]
+    by_name = dict(zip(ALTERATIONS, found, strict=True))
+    assert by_name["resize"].size == (120, 180)
+    assert by_name["crop_5"].size == (180, 270)
+    assert by_name["crop_10"].size == (160, 240)
+    assert by_name["border"].size == (220, 320)
+    grey = np.asarray(by_name["grey"]).astype(int)
+    assert np.ptp(grey, axis=2).max() <= 2
+    mirrored = np.asarray(by_name["mirror"]).astype(float)[:, ::-1]
+    assert np.abs(mirrored - np.asarray(original)).mean() < 6
+    sizes = [len(each) for each in copies_of(encoded(original, "PNG"))]
+    assert sizes[list(ALTERATIONS).index("jpeg")] < sizes[list(ALTERATIONS).index("mirror")]
+    assert set(EVERYDAY) < set(ALTERATIONS)
+    with pytest.raises(ImageRejected):
+        copies_of(b"nothing")
+
+
+def test_only_posters_without_a_near_duplicate_are_asked_about(tmp_path):
+    posters, kin = drawn(tmp_path)
+    (tmp_path / "0.png").write_bytes(encoded(drawing(1, (80, 120)), "PNG"))
+    twins = Kinship(kin.hashes.copy(), kin.movie, kin.series)
+    twins.hashes[0] = twins.hashes[1]
+    found = copies(posters, twins, 10, 0, places(tmp_path), no_bar)
+    assert found.rows.tolist() == [2, 3, 4, 5]
+    some = copies(posters, kin, 3, 5, places(tmp_path), no_bar)
+    assert some.rows.tolist() == copies(posters, kin, 3, 5, places(tmp_path), no_bar).rows.tolist()
+    assert len(some.rows) == 3
+
+
+def test_hashes_are_those_of_the_copy_and_of_its_mirror_image(tmp_path):
+    posters, kin = drawn(tmp_path, 2)
+    found = copies(posters, kin, 2, 0, places(tmp_path), no_bar)
+    for number, row in enumerate(found.rows):
+        for way, data in enumerate(copies_of(posters[row].path.read_bytes())):
+            picture = Image.open(io.BytesIO(data)).convert("RGB")
+            mirror = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            assert found.hashes[number, way] == int(perceptual_hash(picture), 16)
+            assert found.mirrored[number, way] == int(perceptual_hash(mirror), 16)
+
+
+def test_a_poster_too_small_to_be_altered_is_left_out_and_none_left_is_one_sentence(tmp_path):
+    posters, kin = drawn(tmp_path, 3)
+    posters[1].path.write_bytes(encoded(drawing(1, (17, 20)), "PNG"))
+    found = copies(posters, kin, 3, 0, places(tmp_path), no_bar)
+    assert found.rows.tolist() == [0, 2]
+    with pytest.raises(EvaluationError, match="--duplicates"):
+        copies(
+            posters[1:2],
+            Kinship(kin.hashes[1:2], kin.movie[:1], kin.series[:1]),
+            3,
+            0,
+            places(tmp_path),
+            no_bar,
+        )
+
+
+def test_agrees_with_a_slow_reference_on_random_hashes_and_vectors():
+    random = np.random.default_rng(1)
+    count, asked, ways = 40, 12, len(ALTERATIONS)
+    # Few bits differ, so that hashes tie and fall on both sides of six bits.
+    hashes = random.integers(0, 2**63, count, dtype=np.uint64) & np.uint64(0x3FFF)
+    values = random.normal(size=(count, 5)).astype(np.float32)
+    rows = np.sort(random.permutation(count)[:asked])
+    noise = random.integers(0, 2**14, (2, asked, ways), dtype=np.uint64)
+    of = Copies(rows, hashes[rows][:, None] ^ noise[0], hashes[rows][:, None] ^ noise[1])
+    copied = values[rows][:, None] + random.normal(0, 1.2, (asked, ways, 5)).astype(np.float32)
+    copied[0, 0] = np.nan
+    nobody = np.full(count, -1)
+    found = traced(of, Kinship(hashes, nobody, nobody), vectors(values), "cosine", copied)
+
+    for number, row in enumerate(rows):
+        for way in range(ways):
+            bits = [int(of.hashes[number, way] ^ each).bit_count() for each in hashes]
+            mirror = [int(of.mirrored[number, way] ^ each).bit_count() for each in hashes]
+            either = [min(pair) for pair in zip(bits, mirror, strict=True)]
+            vector = copied[number, way].astype(float)
+            lengths = np.linalg.norm(values.astype(float), axis=1) * np.linalg.norm(vector)
+            far = 1 - values.astype(float) @ vector / lengths
+            unseen = bool(np.isnan(vector).any())
+            by_features = -1 if unseen else int(np.argmin(far))
+            near = [other for other in range(count) if either[other] == min(either)]
+            if min(either) > 6:
+                by_both = by_features
+            else:
+                by_both = near[0] if unseen else min(near, key=lambda other: far[other])
+            wanted = [int(np.argmin(bits)) == row, by_features == row, by_both == row]
+            assert found[number, way].tolist() == wanted
+    assert 0 < found.mean() < 1
+
+
+def test_both_ways_find_what_either_alone_misses(tmp_path):
+    posters, kin = drawn(tmp_path)
+    looks = vectors_of("pixels", posters, "float16", places(tmp_path), lambda done: None)
+    of = copies(posters, kin, 6, 0, places(tmp_path), no_bar)
+    copied = vectors_of_copies(of, posters, looks, places(tmp_path), no_bar)
+    assert copied.shape == (6, len(ALTERATIONS), looks.values.shape[1])
+    found = duplicate_figures(traced(of, kin, looks, "euclidean", copied), 6, resamples=20, seed=0)
+    for name in ("resize", "jpeg", "grey", "mirror"):
+        assert found["alterations"][name]["both"]["value"] == 1, name
+    assert found["alterations"]["mirror"]["hash"]["value"] < 1
+    again = vectors_of_copies(of, posters, looks, places(tmp_path), no_bar)
+    assert (again == copied).all()
+
+
+def test_figures_are_means_and_differences_are_paired():
+    hits = np.zeros((4, len(ALTERATIONS), 3), bool)
+    everyday = [list(ALTERATIONS).index(name) for name in EVERYDAY]
+    hits[:, everyday[0], 2] = [True, True, True, False]
+    found = duplicate_figures(hits, 9, resamples=30, seed=0)
+    assert found["alterations"][EVERYDAY[0]]["both"]["value"] == 0.75
+    assert found["everyday"]["both"]["value"] == pytest.approx(0.75 / 5)
+    assert found["everyday"]["hash"] == {"value": 0, "low": 0, "high": 0}
+    assert (found["n"], found["among"]) == (4, 9)
+    apart = duplicate_differences(hits, hits, resamples=30, seed=0)
+    assert apart["alterations"][EVERYDAY[0]]["both"] == {"value": 0, "low": 0, "high": 0}
+    assert set(apart["everyday"]) == {"features", "both"}
+
+
+def test_the_report_has_them_when_asked_for(tmp_path):
+    listing, images = labelled_posters(tmp_path / "set", count=12)
+    told = [f"--{name}={tmp_path / name}" for name in ("models", "weights", "exports", "cache")]
+    told += [f"--posters={listing}", f"--images={images}", f"-o{tmp_path / 'report'}", "--resamples=20"]
+    assert main([*told, "--model=pixels", "--against=histograms", "--duplicates=5"]) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (report["duplicates"]["n"], report["duplicates"]["among"]) == (5, 12)
+    assert report["against"]["duplicates"]["alterations"].keys() == ALTERATIONS.keys()
+    assert report["differences"]["duplicates"]["everyday"]["both"]["value"] is not None
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "<h2>Duplicates</h2>" in page
+    assert "10% cut off at every edge" in page
+    assert main([*told, "--model=pixels"]) == 0
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["duplicates"] is None
+    assert "<h2>Duplicates</h2>" not in (tmp_path / "report" / "index.html").read_text()
