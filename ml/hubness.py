@@ -86,6 +86,15 @@ def hub_correction(
     )
 
 
+def cosines(one: npt.NDArray[Any], other: npt.NDArray[Any], centre: Floats | None = None) -> Floats:
+    """Cosines (p, q) float32 of rows (p, dims) to rows (q, dims), seen from `centre` or else from the origin.
+
+    A row that lies there has none with anything: 0.
+    """
+    shift = np.zeros(one.shape[1], np.float32) if centre is None else centre
+    return np.asarray(_units(one, shift) @ _units(other, shift).T)
+
+
 def write_correction(correction: HubCorrection, path: Path) -> None:
     """Keep it in an .npz file, which is written whole or not at all. Raises OSError."""
     held = io.BytesIO()
