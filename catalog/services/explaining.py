@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from django.conf import settings
+from django.db.models import Q
 
 from catalog.models import GenreModel, Poster, Suggestion
 from ml import explanations, heat_maps
@@ -85,7 +86,8 @@ def explain(suggestion: Suggestion) -> Explanation:
     A movie is scored by all its posters together; this is about the one that the suggestion names.
     """
     model = suggestion.model
-    poster = Poster.objects.filter(movie=suggestion.movie_id, sha256=suggestion.poster_sha256).first()
+    same = Q(pk=suggestion.poster_id) | Q(movie=suggestion.movie_id)
+    poster = Poster.objects.filter(same, sha256=suggestion.poster_sha256).first()
     if poster is None:
         raise CannotExplain("The poster that this was suggested from is gone.")
     genres = [genre.pk for genre in genre_rows(model.genres)]

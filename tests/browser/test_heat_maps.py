@@ -61,7 +61,7 @@ def test_h_goes_through_the_genres_of_the_card(desk: Any) -> None:
     assert desk.locator(".heat-layer, [aria-pressed=true]").count() == 0
 
 
-def test_pointing_shows_and_pressing_keeps(film: Any) -> None:
+def test_pointing_shows_and_pressing_keeps(film: Any, suggestions: list[Suggestion]) -> None:
     eye(film, "Horror").hover()
     overlay(film, "Horror").wait_for()
     film.mouse.move(0, 0)
@@ -73,7 +73,7 @@ def test_pointing_shows_and_pressing_keeps(film: Any) -> None:
     overlay(film, "Horror").wait_for()
     film.keyboard.press("Escape")
     assert film.locator(".heat-layer, [aria-pressed=true]").count() == 0
-    assert film.url.endswith(f"/movie/{Suggestion.objects.first().movie_id}/")
+    assert film.url.endswith(suggestions[0].movie.get_absolute_url())
 
 
 def test_the_keyboard_alone_suffices(film: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_map_of_an_earlier_poster_brings_that_poster(desk: Any, suggestions: l
 
 
 def test_without_a_map_the_reason_is_shown(desk: Any, suggestions: list[Suggestion]) -> None:
-    suggestions[0].poster.delete()
+    suggestions[0].movie.posters.get().delete()
     desk.reload()
     eye(desk, "Horror").or_(desk.get_by_role("link", name="Where the model sees Horror in Ember")).click()
     desk.get_by_text("The poster that this was suggested from is gone.").wait_for()
