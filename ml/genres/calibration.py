@@ -13,6 +13,9 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.uint8]
 
 NEWTON_STEPS = 30
+BISECTIONS = 60
+# A change of slope or offset that no score shows.
+NEAR_ENOUGH = 1e-6
 # A slope outside says that the logits are not worth scaling; it keeps hopeless genres finite.
 LOWEST, HIGHEST = 0.05, 20.0
 # The standard error of what was not measured at all.
@@ -47,13 +50,14 @@ def platt(truth: Labels, logits: npt.NDArray[np.floating]) -> Calibration:
     trials", 1986).
     Offsets follow their slopes, so that a genre's mean score is its frequency.
     """
-    values = np.asarray(logits, dtype=np.float64)
-    labels = truth.astype(np.float64)
+    # a genre a row: sums run over neighbours in memory
+    values = np.ascontiguousarray(logits.T, dtype=np.float64)
+    labels = np.ascontiguousarray(truth.T, dtype=np.float64)
     own, error = _slopes(labels, values)
     # a genre that all or none have says nothing about slopes
-    told = (labels.min(axis=0) == 0) & (labels.max(axis=0) == 1)
+    told = (labels.min(axis=1) == 0) & (labels.max(axis=1) == 1)
     slope = np.exp(shrink(np.where(told, np.log(own), 0.0), np.where(told, error / own, UNTOLD)))
-    return Calibration(slope, _offsets(labels, values * slope))
+    return Calibration(slope, _offsets(labels, values * slope[:, None]))
 
 
 def shrink(values: Floats, errors: Floats) -> Floats:
@@ -80,43 +84,61 @@ def mean_log_loss(truth: Labels, logits: npt.NDArray[np.floating]) -> float:
 
 
 def _slopes(truth: Floats, logits: Floats) -> tuple[Floats, Floats]:
-    """Each genre's own slope and its standard error, by Newton's method over (slope, offset).
+    """Each genre's own slope and its standard error, by Newton's method over (slope, offset); (genres, n).
 
     Labels are Platt's targets, (n + 1) / (n + 2) and 1 / (n + 2) instead of 1 and 0: without them the slope
     of a genre that is told perfectly would be infinite.
     """
-    share = truth.mean(axis=0).clip(1e-6, 1 - 1e-6)
-    positives = truth.sum(axis=0)
-    high, low = (positives + 1) / (positives + 2), 1 / (len(truth) - positives + 2)
-    truth = np.where(truth == 1, high, low)
-    slope, offset = np.ones(truth.shape[1]), np.zeros(truth.shape[1])
+    rows = truth.shape[1]
+    share = truth.mean(axis=1).clip(1e-6, 1 - 1e-6)
+    positives = truth.sum(axis=1)
+    high, low = (positives + 1) / (positives + 2), 1 / (rows - positives + 2)
+    truth = low[:, None] + truth * (high - low)[:, None]
+    # from the genre's share, not from even odds, Newton's steps are short from the first
+    slope, offset = np.ones(len(truth)), np.log(share / (1 - share)) - logits.mean(axis=1)
     for _ in range(NEWTON_STEPS):
-        score = _sigmoid(logits * slope + offset)
-        residual, spread = score - truth, score * (1 - score)
-        first = (residual * logits).sum(axis=0) + PRIOR * (slope - 1)
-        second = residual.sum(axis=0) + PRIOR * (_sigmoid(offset) - share)
-        aa = (spread * logits**2).sum(axis=0) + PRIOR
-        ab, bb = (spread * logits).sum(axis=0), spread.sum(axis=0) + PRIOR
+        score = _sigmoid(logits * slope[:, None] + offset[:, None])
+        residual = score - truth
+        spread = score * (1 - score)
+        leaning = spread * logits
+        first = _dot(residual, logits) + PRIOR * (slope - 1)
+        second = residual.sum(axis=1) + PRIOR * (_sigmoid(offset) - share)
+        aa = _dot(leaning, logits) + PRIOR
+        ab, bb = leaning.sum(axis=1), spread.sum(axis=1) + PRIOR
         size = np.maximum(aa * bb - ab**2, 1e-12)
         step_a, step_b = (bb * first - ab * second) / size, (aa * second - ab * first) / size
         # short steps: far from the optimum a full one may overshoot for ever
         slope = (slope - step_a.clip(-1, 1)).clip(-HIGHEST, HIGHEST)
         offset = offset - step_b.clip(-2, 2)
-        if max(np.abs(step_a).max(), np.abs(step_b).max()) < 1e-8:
+        if max(np.abs(step_a).max(), np.abs(step_b).max()) < NEAR_ENOUGH:
             break
     return slope.clip(LOWEST, HIGHEST), np.sqrt(bb / size)
 
 
 def _offsets(truth: Floats, logits: Floats) -> Floats:
-    """The offset of each genre that makes its mean score its frequency, by bisection."""
-    share = ((truth.sum(axis=0) + PRIOR / 2) / (len(truth) + PRIOR)).clip(1e-6, 1 - 1e-6)
-    low = np.log(share / (1 - share)) - logits.max(axis=0)
-    high = np.log(share / (1 - share)) - logits.min(axis=0)
-    for _ in range(50):
-        middle = (low + high) / 2
-        above = _sigmoid(logits + middle).mean(axis=0) > share
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return (low + high) / 2
+    """The offset of each genre that makes its mean score its frequency; (genres, n).
+
+    Newton's steps, kept between bounds that every step tightens, and halving them where one would leave.
+    """
+    share = ((truth.sum(axis=1) + PRIOR / 2) / (truth.shape[1] + PRIOR)).clip(1e-6, 1 - 1e-6)
+    odds = np.log(share / (1 - share))
+    low, high = odds - logits.max(axis=1), odds - logits.min(axis=1)
+    offset = (odds - logits.mean(axis=1)).clip(low, high)
+    for _ in range(BISECTIONS):
+        score = _sigmoid(logits + offset[:, None])
+        gap = score.mean(axis=1) - share
+        low, high = np.where(gap > 0, low, offset), np.where(gap > 0, offset, high)
+        wanted = offset - gap / np.maximum((score * (1 - score)).mean(axis=1), 1e-12)
+        inside = (low < wanted) & (wanted < high)
+        moved = np.where(inside, wanted, (low + high) / 2)
+        if np.abs(moved - offset).max() < NEAR_ENOUGH:
+            return moved
+        offset = moved
+    return offset
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    return np.einsum("gn,gn->g", one, other)
 
 
 def _sigmoid(values: Floats) -> Floats:

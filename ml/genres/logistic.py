@@ -72,7 +72,8 @@ def project(features: Float32, components: int, seed: int = 0) -> Projection:
     """Standardise (n, d) features and find their first principal components, at most `components`.
 
     A randomised range finder (Halko, Martinsson & Tropp, "Finding structure with randomness", 2011), so that
-    neither a (d, d) nor an (n, n) table is ever made. A number that never varies is left at zero.
+    neither a (d, d) nor an (n, n) table is ever made; where hardly more numbers than components are given
+    there is nothing to find, and the components are exact. A number that never varies is left at zero.
     """
     mean = features.mean(axis=0, dtype=np.float64)
     scale = features.std(axis=0, dtype=np.float64)
@@ -81,22 +82,39 @@ def project(features: Float32, components: int, seed: int = 0) -> Projection:
     standard = (features - low) / high
     rows, width = standard.shape
     wanted = min(components, rows, width)
-    random = np.random.default_rng(seed)
-    basis = random.normal(size=(width, min(wanted + OVERSAMPLING, rows, width))).astype(np.float32)
-    for _ in range(POWER_ITERATIONS):
-        basis = np.linalg.qr(standard.T @ (standard @ basis))[0]
-    seen = standard @ basis
+    basis = None if width <= wanted + OVERSAMPLING else _range(standard, wanted + OVERSAMPLING, seed)
+    seen = standard if basis is None else standard @ basis
     variances, turn = np.linalg.eigh((seen.T @ seen).astype(np.float64) / rows)
     order = np.argsort(-variances)[:wanted]
-    return Projection(
-        low, high, np.ascontiguousarray(basis @ turn[:, order].astype(np.float32)), variances[order].clip(0)
-    )
+    chosen = turn[:, order].astype(np.float32)
+    found = np.ascontiguousarray(chosen if basis is None else basis @ chosen)
+    return Projection(low, high, found, variances[order].clip(0))
+
+
+def _range(standard: Float32, width: int, seed: int) -> Float32:
+    random = np.random.default_rng(seed)
+    basis = random.normal(size=(standard.shape[1], min(width, *standard.shape))).astype(np.float32)
+    for _ in range(POWER_ITERATIONS):
+        basis = np.linalg.qr(standard.T @ (standard @ basis))[0]
+    return basis
+
+
+def strengths(labels: Labels, common: float) -> Floats:
+    """The regularisation of each genre of labels (n, genres), (genres,), from a common one for all.
+
+    It falls with a genre's standard deviation sqrt(p(1 - p)), in units of that of an even genre. The log-loss
+    of a rare genre curves by p(1 - p) only: under one strength for all it would learn next to nothing, and
+    under strengths in proportion to p(1 - p) as much as the frequent ones, from far fewer posters. The root
+    between the two is measured in docs/measurements.md.
+    """
+    share = labels.mean(axis=0, dtype=np.float64).clip(RAREST, 1 - RAREST)
+    return np.asarray(common * 2 * np.sqrt(share * (1 - share)), dtype=np.float64)
 
 
 def fit_logistic(
     rows: Float32,
     labels: Labels,
-    strength: float,
+    strength: float | Floats,
     variances: Floats,
     *,
     start: Floats | None = None,
@@ -104,9 +122,10 @@ def fit_logistic(
 ) -> Floats:
     """Minimise the mean log-loss of each genre plus strength / 2 times its squared coefficients.
 
-    rows: (n, k) components. labels: (n, genres) of 0 and 1. variances: (k,), those of the components, for the
-    preconditioner. start: (k + 1, genres) coefficients to begin with; the problem is convex, so they change
-    the time and not the result. Returns (k + 1, genres) float64, the intercepts (not regularised) last.
+    rows: (n, k) components. labels: (n, genres) of 0 and 1. strength: one for all genres, or (genres,).
+    variances: (k,), those of the components, for the preconditioner. start: (k + 1, genres) coefficients to
+    begin with; the problem is convex, so they change the time and not the result. Returns (k + 1, genres)
+    float64, the intercepts (not regularised) last.
 
     Raises Interrupted if should_stop, asked at every evaluation, says so.
     """
@@ -125,7 +144,7 @@ def fit_logistic(
             raise Interrupted
         table = flat.reshape(unit.shape) * unit
         logits = rows @ table[:-1].astype(np.float32) + table[-1].astype(np.float32)
-        value = log_loss(truth, logits).sum() + strength / 2 * float((table[:-1] ** 2).sum())
+        value = log_loss(truth, logits).sum() + float((strength / 2 * table[:-1] ** 2).sum())
         residual = np.float32(0.5) * (np.tanh(np.float32(0.5) * logits) + np.float32(1)) - truth
         gradient = np.vstack(
             [rows.T @ residual / count + strength * table[:-1], residual.mean(axis=0, dtype=np.float64)]

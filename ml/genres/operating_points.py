@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ Labels = npt.NDArray[np.uint8]
 
 # A precision read off fewer (poster, genre) pairs than this is luck.
 LEAST_SURE_PAIRS = 30
+# A genre that was right less often than this above the sure cut has not shown that it can be.
+LEAST_SURE_HITS = 5
 ABSTENTION_CUTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -59,28 +62,96 @@ def best_f1(truth: Labels, scores: npt.NDArray[np.floating]) -> Floats:
     return result
 
 
+@dataclass(frozen=True)
+class Aim:
+    """What *sure* shall be: right with `precision`, which is given up, down to `least`, until `recall` of the
+    true (poster, genre) pairs are found."""
+
+    precision: float
+    least: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class SurePoint:
+    """The common cut above which a suggestion is sure, the precision aimed at there, and which genres
+    (genres,) may be sure at all."""
+
+    cut: float
+    target: float
+    genres: Bools
+
+
+def sure_point(truth: Labels, scores: npt.NDArray[np.floating], allowed: Bools, aim: Aim) -> SurePoint:
+    """Choose the highest precision between aim.least and aim.precision that leaves aim.recall.
+
+    truth, scores, allowed: (n, genres), scores calibrated and out of fold; allowed says which pairs are
+    suggested at all. Where not even aim.least leaves that recall, aim.least stands: a *sure* that is wrong
+    more often is not worth its name, and little of it is better than none.
+
+    One cut for all genres, not one a genre: of calibrated scores, each added pair is right with the
+    probability it says, so the pairs of a given number that hold the most right ones are those that score
+    highest, whatever their genre (Neyman & Pearson's lemma). Precision and recall are read off all pairs at
+    once, thousands of them, and no genre's few posters choose a cut. What pooling cannot see is a genre whose
+    scores mislead just up there: a genre with fewer than LEAST_SURE_HITS right pairs above the cut is never
+    sure.
+    """
+    best = _precision_at(truth, scores, allowed, aim.recall)
+    target = min(max(best, min(aim.least, aim.precision)), aim.precision)
+    cut = sure_cut(truth, scores, allowed, target)
+    hits = (allowed & (scores > cut) & (truth == 1)).sum(axis=0)
+    return SurePoint(cut, target, np.asarray(hits >= LEAST_SURE_HITS))
+
+
 def sure_cut(truth: Labels, scores: npt.NDArray[np.floating], allowed: Bools, target: float) -> float:
     """The lowest score above which the allowed (poster, genre) pairs are right with precision `target`.
 
     truth, scores, allowed: (n, genres); allowed says which pairs are suggested at all. Lowest, so that as
     many as possible are sure. NEVER if no cut with enough pairs above it is that precise.
     """
-    found, right = scores[allowed], truth[allowed]
-    order = np.argsort(-found, kind="stable")
-    falling = found[order]
-    precision = np.cumsum(right[order], dtype=np.float64) / np.arange(1, len(order) + 1)
-    possible = np.append(falling[1:] < falling[:-1], True) if len(order) else np.zeros(0, dtype=bool)
-    enough = possible & (np.arange(1, len(order) + 1) >= LEAST_SURE_PAIRS) & (precision >= target)
+    curve = _falling(truth, scores, allowed)
+    enough = curve.possible & (curve.precision >= target)
     if not enough.any():
         return NEVER
-    last = int(np.flatnonzero(enough)[-1])
+    last, falling = int(np.flatnonzero(enough)[-1]), curve.scores
     # the middle of the gap to the next score, so that rounding to float32 moves nobody over it
     return float((falling[last] + (falling[last + 1] if last + 1 < len(falling) else 0.0)) / 2)
 
 
-def sure_thresholds(suggest: Sequence[float] | Floats, cut: float) -> tuple[float, ...]:
-    """The sure threshold of each genre: the common cut, never below its own suggest threshold."""
-    return tuple(float(max(cut, threshold)) for threshold in suggest)
+def _precision_at(truth: Labels, scores: npt.NDArray[np.floating], allowed: Bools, recall: float) -> float:
+    """The best precision of a cut that leaves at least `recall` of all true pairs; 0 if none does."""
+    curve = _falling(truth, scores, allowed)
+    found = curve.precision[curve.possible & (curve.hits >= recall * truth.sum())]
+    return float(found.max()) if found.size else 0.0
+
+
+@dataclass(frozen=True)
+class _Falling:
+    """The allowed pairs from the highest score down: hits and precision (pairs,) down to each of them, and
+    whether a cut is possible below it, between different scores and with enough pairs above."""
+
+    scores: npt.NDArray[np.floating]
+    hits: Floats
+    precision: Floats
+    possible: Bools
+
+
+def _falling(truth: Labels, scores: npt.NDArray[np.floating], allowed: Bools) -> _Falling:
+    found, right = scores[allowed], truth[allowed]
+    order = np.argsort(-found, kind="stable")
+    falling, count = found[order], np.arange(1, len(order) + 1)
+    hits = np.cumsum(right[order], dtype=np.float64)
+    apart = np.append(falling[1:] < falling[:-1], True) if len(order) else np.zeros(0, dtype=bool)
+    return _Falling(falling, hits, hits / count, apart & (count >= LEAST_SURE_PAIRS))
+
+
+def sure_thresholds(suggest: Sequence[float] | Floats, point: SurePoint) -> tuple[float, ...]:
+    """The sure threshold of each genre: the common cut, never below its own suggest threshold; NEVER for a
+    genre that may not be sure."""
+    return tuple(
+        float(max(point.cut, threshold)) if may else NEVER
+        for threshold, may in zip(suggest, point.genres.tolist(), strict=True)
+    )
 
 
 def abstention_curve(

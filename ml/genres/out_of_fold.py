@@ -10,23 +10,22 @@ import numpy.typing as npt
 
 from ml.genres.calibration import Calibration, mean_log_loss, platt
 from ml.genres.logistic import Projection, fit_logistic, logits_of
+from ml.genres.logistic import strengths as by_genre
 
 Float32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
-# Strengths are tried from strong to weak until so many in a row have made it worse.
-WORSE_IN_A_ROW = 2
-
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What models that never saw a poster's group say about it.
+    """What models that never saw a poster's group say about it, for the n posters of a fold.
 
     fold (n,); logits (n, genres) as fitted, and calibrated (n, genres) each by a Platt scaling fitted to the
-    other folds; strength: the regularisation chosen; tried: (strength, log-loss) pairs; coefficients: those
-    of the last fold at that strength, as a start for the fit on all rows.
+    other folds; strength: the common regularisation chosen (`logistic.strengths` makes those of the genres of
+    it); tried: (strength, log-loss) pairs, strongest first; coefficients: those of the last fold at that
+    strength, as a start for the fit on all rows.
     """
 
     fold: Indices
@@ -37,6 +36,15 @@ class OutOfFold:
     coefficients: Floats
 
 
+@dataclass(frozen=True)
+class _Try:
+    """All folds at one strength: logits (n, genres), log-loss, and the coefficients of each fold."""
+
+    logits: Float32
+    loss: float
+    coefficients: list[Floats]
+
+
 def out_of_fold(
     rows: Float32,
     labels: Labels,
@@ -45,44 +53,62 @@ def out_of_fold(
     strengths: Sequence[float],
     should_stop: Callable[[], bool] | None = None,
 ) -> OutOfFold:
-    """Fit each fold's complement at falling strengths; keep the strength of the lowest calibrated log-loss.
+    """Fit each fold's complement, and keep the strength of the lowest calibrated log-loss.
 
-    rows: (n, k) components; labels (n, genres); fold (n,). The criterion is the mean log-loss over genres
-    after out-of-fold Platt scaling: strong regularisation shrinks scores as well as ranking noise, and the
-    former is mended afterwards. Within a fold, a strength starts where the one before it ended.
+    rows: (n, k) components; labels (n, genres); fold (n,), negative for a poster that is never held out: all
+    models see it, and none is measured on it. The criterion is the mean log-loss over genres after Platt
+    scaling of the out-of-fold logits: strong regularisation shrinks scores as well as ranking noise, and the
+    former is mended afterwards. (Two numbers a genre are fitted to what is judged, the same two at every
+    strength; what is reported is calibrated out of fold.)
+
+    The search begins in the middle and walks downhill: the loss has one valley, so three or four strengths
+    tell what all would. Within a fold, a strength starts where its neighbour ended.
 
     Raises ml.genres.logistic.Interrupted.
     """
-    starts: dict[int, Floats] = {}
-    best: OutOfFold | None = None
-    lowest, worse = np.inf, 0
-    tried: list[tuple[float, float]] = []
-    for strength in sorted(strengths, reverse=True):
-        logits = np.empty(labels.shape, dtype=np.float32)
-        for number in np.unique(fold).tolist():
-            held = fold == number
-            starts[number] = fit_logistic(
+    falling = sorted(set(strengths), reverse=True)
+    measured = fold >= 0
+    truth, fold_of = labels[measured], fold[measured]
+    parts = [fold == number for number in np.unique(fold_of).tolist()]
+    tried: dict[int, _Try] = {}
+
+    def attempt(place: int, start: list[Floats] | None) -> None:
+        logits = np.empty(truth.shape, dtype=np.float32)
+        found = []
+        for number, held in enumerate(parts):
+            learned = labels[~held]
+            coefficients = fit_logistic(
                 rows[~held],
-                labels[~held],
-                strength,
+                learned,
+                by_genre(learned, falling[place]),
                 projection.variances,
-                start=starts.get(number),
+                start=None if start is None else start[number],
                 should_stop=should_stop,
             )
-            logits[held] = logits_of(rows[held], starts[number])
-        calibrated = cross_calibrated(labels, logits, fold)
-        loss = mean_log_loss(labels, calibrated)
-        tried.append((strength, loss))
-        if loss < lowest:
-            last = starts[int(fold.max())]
-            best = OutOfFold(fold, logits, calibrated, strength, (), last)
-            lowest, worse = loss, 0
-        else:
-            worse += 1
-            if worse == WORSE_IN_A_ROW:
-                break
-    assert best is not None  # noqa: S101  a finite loss is below infinity, and there is a strength
-    return OutOfFold(best.fold, best.logits, best.calibrated, best.strength, tuple(tried), best.coefficients)
+            logits[held[measured]] = logits_of(rows[held], coefficients)
+            found.append(coefficients)
+        loss = mean_log_loss(truth, platt(truth, logits).apply(logits))
+        tried[place] = _Try(logits, loss, found)
+
+    best = (len(falling) - 1) // 2
+    attempt(best, None)
+    while True:
+        here = best
+        for place in (here + 1, here - 1):
+            if 0 <= place < len(falling) and place not in tried:
+                attempt(place, tried[here].coefficients)
+        best = min(tried, key=lambda place: tried[place].loss)
+        if best == here:
+            break
+    kept = tried[best]
+    return OutOfFold(
+        fold_of,
+        kept.logits,
+        cross_calibrated(truth, kept.logits, fold_of),
+        falling[best],
+        tuple((falling[place], tried[place].loss) for place in sorted(tried)),
+        kept.coefficients[-1],
+    )
 
 
 def cross_calibrated(labels: Labels, logits: npt.NDArray[np.floating], fold: Indices) -> Floats:

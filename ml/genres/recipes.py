@@ -98,11 +98,12 @@ class LogisticConfig(_Checked):
     """Settings of the recipe `logistic`: one L2-regularised logistic regression a genre, without TensorFlow.
 
     components: principal components that the features are cut down to. folds: parts that take turns at being
-    held out. strengths: regularisation strengths to choose from. shrinkage: positives at which a genre's own
-    suggest threshold weighs as much as the pooled one (50: between 30 and 100 gave the best macro F1 on
-    held-out parts of the training rows, for 600 to 5,000 posters). sure_precision: the share of *sure*
-    suggestions that shall be right. min_positives: posters a genre needs to be learned at all. resamples:
-    bootstrap resamples behind the reported intervals.
+    held out. strengths: regularisation strengths to choose from; `logistic.strengths` makes each genre's of
+    the one chosen. shrinkage: positives at which a genre's own suggest threshold weighs as much as the pooled
+    one (50: between 30 and 100 gave the best macro F1 on held-out parts of the training rows, for 600 to
+    5,000 posters). sure_precision: the share of *sure* suggestions that shall be right; lowered, down to
+    sure_least, until sure_recall of the true genres are among them. min_positives: posters a genre needs to
+    be learned at all. resamples: bootstrap resamples behind the reported intervals.
 
     Raises TrainingConfigError naming the setting.
     """
@@ -110,9 +111,11 @@ class LogisticConfig(_Checked):
     name: str = "logistic"
     components: int = 256
     folds: int = 5
-    strengths: tuple[float, ...] = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
+    strengths: tuple[float, ...] = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
     shrinkage: float = 50.0
-    sure_precision: float = 0.75
+    sure_precision: float = 0.8
+    sure_least: float = 0.7
+    sure_recall: float = 0.27
     seed: int = 0
     min_positives: int = 5
     resamples: int = 1000
@@ -134,6 +137,8 @@ class LogisticConfig(_Checked):
         self._whole("resamples", 1, 100_000)
         self._between("shrinkage", 0, 1e9, ends=True)
         self._between("sure_precision", 0, 1, ends=False)
+        self._between("sure_least", 0, 1, ends=False)
+        self._between("sure_recall", 0, 1, ends=True)
 
 
 AnyConfig = TrainingConfig | LogisticConfig

@@ -97,17 +97,15 @@ def draws(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.array(drawn, dtype=np.float64)
 
 
-def least_f1_gain(
-    truth: npt.NDArray[np.uint8], taken: npt.NDArray[np.bool_], resamples: int, seed: int
-) -> Floats:
-    """Lower end of the 95% interval of each genre's F1 minus that of predicting it always, (genres,)."""
-    columns = np.hstack([truth, taken, truth & taken]).astype(np.float32)
-    parts = []
-    for weights in draws(len(truth), resamples, seed):
-        right, chosen, hits = np.split(weights.astype(np.float32) @ columns, 3, axis=1)
-        f1 = 2 * hits / np.maximum(right + chosen, 1)
-        parts.append(f1 - 2 * right / (right + len(truth)))
-    return np.asarray(np.percentile(np.vstack(parts), 2.5, axis=0), dtype=np.float64)
+def calibration_error(
+    truth: npt.NDArray[np.uint8], scores: npt.NDArray[np.floating], resamples: int, seed: int
+) -> dict[str, float]:
+    """The expected calibration error with its 95% interval over posters: {"value", "low", "high"}."""
+    gaps = calibration_gaps(truth, scores, CALIBRATION_BINS)
+    value = np.abs(gaps.sum(axis=0)).sum() / truth.size
+    drawn = [np.abs(weights @ gaps).sum(axis=1) / truth.size for weights in draws(len(gaps), resamples, seed)]
+    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
+    return {"value": float(value), "low": float(low), "high": float(high)}
 
 
 class _Ranking:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from ml.genres.logistic import Interrupted, fit_logistic, log_loss, logits_of, project
+from ml.genres.logistic import Interrupted, fit_logistic, log_loss, logits_of, project, strengths
 from tests.ml.genres.catalogues import informative
 
 
@@ -47,6 +47,31 @@ def test_a_genre_that_all_or_none_have_stays_finite():
     labels = data.labels.copy()
     labels[:, 0], labels[:, 1] = 0, 1
     assert np.isfinite(fit_logistic(rows, labels, 0.1, projection.variances)).all()
+
+
+def test_each_genre_may_have_a_strength_of_its_own():
+    data, projection, rows = projected()
+    own = np.geomspace(0.03, 3.0, len(data.genres))
+    found = fit_logistic(rows, data.labels, own, projection.variances)
+    for genre, strength in enumerate(own.tolist()):
+        alone = fit_logistic(rows, data.labels[:, genre : genre + 1], strength, projection.variances)
+        assert found[:, genre] == pytest.approx(alone[:, 0], abs=2e-3)
+
+
+def test_a_rare_genre_is_held_back_less():
+    labels = np.zeros((1000, 4), dtype=np.uint8)
+    labels[:500, 0], labels[:100, 1], labels[:900, 2] = 1, 1, 1
+    found = strengths(labels, 2.0)
+    assert found[:3] == pytest.approx([2.0, 1.2, 1.2])
+    assert 0 < found[3] < 0.05
+
+
+def test_hardly_more_numbers_than_components_are_turned_exactly():
+    data, projection, rows = projected(components=40)
+    standard = (data.features - data.features.mean(axis=0)) / data.features.std(axis=0)
+    values = np.linalg.svd(standard, compute_uv=False)
+    assert projection.variances == pytest.approx(values**2 / len(standard), rel=1e-4)
+    assert rows @ rows.T == pytest.approx(standard @ standard.T, abs=1e-2)
 
 
 def test_components_are_those_of_the_singular_value_decomposition():

@@ -36,6 +36,9 @@ def test_shuffled_labels_are_no_better_than_predict_everything_and_nearly_all_ar
     assert all(row["f1"]["value"] < row["f1_predict_everything"] + 0.05 for row in card["per_genre"])
     # at 2.5% a genre one of eight may slip through by chance, hardly more
     assert len(trained.metrics["no_evidence"]) >= 7
+    assert [row["genre"] for row in card["per_genre"] if not row["evidence"]] == trained.metrics[
+        "no_evidence"
+    ]
     assert trained.metrics["sure"]["coverage"]["value"] < 0.02
 
 
@@ -65,7 +68,7 @@ def test_what_it_promises_out_of_fold_it_keeps_on_posters_never_seen():
     assert metrics.macro_f1(truth, scores, head.thresholds) == pytest.approx(macro_f1, abs=0.05)
     assert metrics.expected_calibration_error(truth, scores) < 0.03
     sure = head.sure(scores)
-    assert truth[sure].mean() == pytest.approx(QUICK.sure_precision, abs=0.06)
+    assert truth[sure].mean() == pytest.approx(promised["sure"]["target"], abs=0.06)
     recall = truth[sure].sum() / truth.sum()
     assert recall == pytest.approx(promised["sure"]["recall"]["value"], abs=0.06)
 
@@ -83,11 +86,40 @@ def test_sure_is_a_part_of_suggested():
 def test_a_higher_target_makes_fewer_sure():
     data = informative(rows=600, signal=0.4)
     recalls = [
-        train_on(data, replace(QUICK, sure_precision=target, resamples=20)).metrics["sure"]["recall"]["value"]
+        train_on(data, replace(QUICK, sure_precision=target, sure_recall=0.0, resamples=20)).metrics["sure"][
+            "recall"
+        ]["value"]
         for target in (0.5, 0.7, 0.9)
     ]
     assert recalls == sorted(recalls, reverse=True)
     assert recalls[0] > recalls[-1]
+
+
+def test_precision_is_lowered_for_recall_down_to_what_is_still_sure():
+    data = informative(rows=600, signal=0.25)
+    wanted, given_up, kept = (
+        train_on(
+            data, replace(QUICK, sure_precision=0.95, sure_least=least, sure_recall=recall, resamples=50)
+        )
+        for least, recall in ((0.5, 0.0), (0.5, 0.6), (0.9, 0.6))
+    )
+    targets = [one.metrics["sure"]["target"] for one in (wanted, given_up, kept)]
+    assert targets[0] == 0.95
+    assert 0.5 <= targets[1] < targets[2] < 0.95
+    figures = given_up.metrics["sure"]
+    assert figures["aim"] == 0.95
+    assert figures["precision"]["low"] < targets[1] < figures["precision"]["high"]
+    assert figures["recall"]["value"] > wanted.metrics["sure"]["recall"]["value"]
+
+
+def test_a_rare_genre_that_a_few_hundred_posters_tell_is_suggested():
+    # F1 of a genre of one poster in twenty hardly beats suggesting it always beyond doubt; its ranking does
+    data = informative(rows=300, genres=3, signal=0.35, seed=2)
+    random = np.random.default_rng(2)
+    rare = (random.random(300) < 0.05).astype(np.uint8)
+    features = data.features + 0.5 * rare[:, None] * random.normal(size=data.features.shape[1])
+    trained = train(features, np.hstack([data.labels, rare[:, None]]), names(4), QUICK)
+    assert names(4)[3] not in trained.head.no_evidence
 
 
 def test_metrics_are_strict_json_of_the_scorecards_shape(trained):

@@ -7,12 +7,16 @@ from hypothesis import strategies as st
 
 from ml.genres import metrics
 from ml.genres.operating_points import (
+    LEAST_SURE_HITS,
     LEAST_SURE_PAIRS,
+    Aim,
+    SurePoint,
     abstention_curve,
     best_f1,
     suggest_thresholds,
     sure_cut,
     sure_figures,
+    sure_point,
     sure_thresholds,
 )
 from ml.genres.thresholds import NEVER
@@ -87,8 +91,77 @@ def test_nothing_is_sure_without_enough_pairs_or_precision():
     assert sure_cut(wrong, np.ones((200, 1)), np.zeros((200, 1), dtype=bool), 0.1) == NEVER
 
 
-def test_nothing_is_sure_that_is_not_suggested():
-    assert sure_thresholds([0.2, 0.8, NEVER], 0.6) == (0.6, 0.8, NEVER)
+def test_nothing_is_sure_that_is_not_suggested_or_has_not_shown_it():
+    point = SurePoint(0.6, 0.8, np.array([True, True, True, False]))
+    assert sure_thresholds([0.2, 0.8, NEVER, 0.2], point) == (0.6, 0.8, NEVER, NEVER)
+
+
+def told(rows=2000, genres=3, sharpness=1.0, seed=3):
+    """Calibrated scores, the further from their mean the sharper, and labels drawn from them."""
+    random = np.random.default_rng(seed)
+    scores = 1 / (1 + np.exp(1.0 - sharpness * random.normal(size=(rows, genres))))
+    return (random.random(scores.shape) < scores).astype(np.uint8), scores
+
+
+def reached(truth, scores, cut):
+    sure = scores > cut
+    return truth[sure].mean(), truth[sure].sum() / truth.sum()
+
+
+def test_precision_is_given_up_for_recall_and_no_more_than_it_takes():
+    truth, scores = told()
+    everything = np.ones(truth.shape, dtype=bool)
+    aim = Aim(precision=0.95, least=0.3, recall=0.5)
+    point = sure_point(truth, scores, everything, aim)
+    precision, recall = reached(truth, scores, point.cut)
+    assert aim.least < point.target < aim.precision
+    assert precision >= point.target - 1e-9
+    assert recall >= aim.recall
+    # slow reference: no cut that leaves as much is more precise
+    others = [reached(truth, scores, cut) for cut in np.unique(scores)[::7]]
+    assert max(other for other, left in others if left >= aim.recall) <= point.target + 0.005
+
+
+def test_what_can_be_had_in_full_is_aimed_at_in_full():
+    truth, scores = told(sharpness=4.0)
+    aim = Aim(precision=0.8, least=0.7, recall=0.27)
+    point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), aim)
+    assert point.target == 0.8
+    assert reached(truth, scores, point.cut)[1] > 0.5
+
+
+def test_the_least_precision_stands_where_recall_cannot_be_had():
+    truth, scores = told(sharpness=0.7)
+    aim = Aim(precision=0.8, least=0.7, recall=0.27)
+    point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), aim)
+    precision, recall = reached(truth, scores, point.cut)
+    assert point.target == 0.7
+    assert precision >= 0.7
+    assert recall < 0.27
+
+
+@given(st.integers(0, 1000), st.floats(0.05, 0.95), st.floats(0.05, 0.95), st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_the_target_never_leaves_its_bounds_and_is_kept(seed, precision, least, recall):
+    truth, scores = random_scores(80, 3, seed)
+    point = sure_point(truth, scores, scores > 0.1, Aim(precision, least, recall))
+    assert min(least, precision) <= point.target <= precision
+    if point.cut < NEVER:
+        sure = (scores > 0.1) & (scores > point.cut)
+        assert truth[sure].mean() >= point.target - 1e-9
+
+
+def test_a_genre_that_was_hardly_ever_right_above_the_cut_is_not_sure():
+    truth, scores = told(rows=600, sharpness=3.0)
+    truth, scores = np.hstack([truth, truth[:, :1]]), np.hstack([scores, scores[:, :1] * 0.2])
+    high = np.argsort(-scores[:, 0])[:LEAST_SURE_HITS]
+    scores[high, 3] = 0.97
+    truth[high, 3] = 1
+    everything = np.ones(truth.shape, dtype=bool)
+    aim = Aim(precision=0.8, least=0.7, recall=0.27)
+    assert sure_point(truth, scores, everything, aim).genres.tolist() == [True] * 4
+    truth[high[0], 3] = 0
+    assert sure_point(truth, scores, everything, aim).genres.tolist() == [True] * 3 + [False]
 
 
 def test_abstention_by_hand():

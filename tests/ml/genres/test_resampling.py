@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.genres import metrics
-from ml.genres.resampling import Resampled, draws, least_f1_gain
+from ml.genres.resampling import Resampled, calibration_error, draws
 from ml.genres.thresholds import decide
 from tests.ml.genres.catalogues import random_scores
 
@@ -60,8 +60,9 @@ def test_every_resample_draws_as_many_rows_as_there_are():
     assert all((table.sum(axis=1) == 30).all() for table in tables)
 
 
-def test_the_least_gain_is_the_lower_end_of_the_scorecards_interval(case):
+def test_the_calibration_error_has_the_interval_of_drawing_rows(case):
     truth, scores = case
-    taken = decide(scores, CUT)
-    low, _ = Resampled(truth, scores, taken, SHOWN).interval(200, seed=1)
-    assert least_f1_gain(truth, taken, 200, 1) == pytest.approx(low[-4:], abs=1e-6)
+    found = calibration_error(truth, scores, 150, 2)
+    assert found["value"] == pytest.approx(metrics.expected_calibration_error(truth, scores))
+    slow = metrics.bootstrap_interval(metrics.expected_calibration_error, truth, scores, n=150, seed=2)
+    assert (found["low"], found["high"]) == pytest.approx(slow, abs=1e-9)
