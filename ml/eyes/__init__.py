@@ -1,0 +1,1 @@
+"""How the `postersite` extractor is trained: one MobileNetV2 for look-alikes and genres, in one pass."""
