@@ -1,0 +1,165 @@
+"""Parts share no kin, stay where they are, and refuse posters that would move."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.evaluation.labelled_set import LabelledPoster, label_table, read_labelled_set
+from ml.eyes import parts as parts_module
+from ml.eyes.errors import EyesError
+from ml.eyes.parts import divide, families, files_digest, kept_parts
+
+GENRES = ("Comedy", "Drama", "Horror")
+
+
+def posters(count: int = 60, seed: int = 0) -> list[LabelledPoster]:
+    """Posters of which the first ten are of a series, and two more have sequels' titles."""
+    random = np.random.default_rng(seed)
+    titles = {20: "The Night Watch", 21: "Night Watch 2"}
+    return [
+        LabelledPoster(
+            line=number + 2,
+            file=f"{number}.jpg",
+            path=Path(f"{number}.jpg"),
+            genres=tuple(genre for genre in GENRES if random.random() < 0.5) or ("Drama",),
+            series=f"saga {number // 5}" if number < 10 else "",
+            movie=f"imdb_id tt{number}",
+            year=1950 + number,
+            title=titles.get(number, f"{number} ways"),
+        )
+        for number in range(count)
+    ]
+
+
+def hashes(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 2**63, count, dtype=np.uint64)
+
+
+def kept(folder: Path, some: list[LabelledPoster], seen: np.ndarray | None = None):
+    seen = hashes(len(some)) if seen is None else seen
+    return kept_parts(folder, some, families(some, seen).groups, label_table(some)[1])
+
+
+def test_kin_by_movie_series_title_and_picture_are_grouped():
+    some = posters()
+    some[30] = replace(some[30], movie=some[31].movie)
+    seen = hashes(60)
+    seen[40] = seen[41] ^ np.uint64(0b111)
+    found = families(some, seen)
+    assert len(set(found.groups[:5])) == 1 != len(set(found.groups[:10]))
+    for one, other in ((20, 21), (30, 31), (40, 41)):
+        assert found.groups[one] == found.groups[other]
+    assert len(set(found.groups.tolist())) == 60 - 8 - 3
+    # copies of one picture are kin, and no franchise
+    assert found.franchise[20] == found.franchise[21] >= 0
+    assert found.franchise[40] == found.franchise[30] == -1
+    assert found.franchise[0] == found.franchise[4] != found.franchise[5]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 15), min_size=30, max_size=80), st.integers(0, 99))
+def test_parts_share_no_group_and_lose_no_row(groups, seed):
+    labels = (np.random.default_rng(seed).random((len(groups), 3)) < 0.4).astype(np.uint8)
+    if len(set(groups)) < 4:
+        return
+    numbers = np.array(groups, dtype=np.int64)
+    parts = divide(numbers, labels)
+    together = np.concatenate([parts.train, parts.validation, parts.test])
+    assert sorted(together.tolist()) == list(range(len(groups)))
+    each = [set(numbers[rows].tolist()) for rows in (parts.train, parts.validation, parts.test)]
+    assert all(each) and not (each[0] & each[1] or each[0] & each[2] or each[1] & each[2])
+    again = divide(numbers, labels)
+    assert all(
+        np.array_equal(getattr(parts, name), getattr(again, name)) for name in ("train", "validation", "test")
+    )
+
+
+def test_a_fifth_is_tested_and_a_tenth_of_the_rest_validates():
+    labels = (np.random.default_rng(1).random((1000, 5)) < 0.3).astype(np.uint8)
+    parts = divide(np.arange(1000), labels)
+    assert len(parts.test) == pytest.approx(200, abs=15)
+    assert len(parts.validation) == pytest.approx(80, abs=10)
+    np.testing.assert_allclose(labels[parts.test].mean(axis=0), labels.mean(axis=0), atol=0.02)
+
+
+def test_stored_parts_are_read_back_whatever_a_new_draw_would_give(tmp_path, monkeypatch):
+    first = kept(tmp_path, posters())
+    monkeypatch.setattr(parts_module, "TEST_SEED", 5)
+    again = kept(tmp_path, posters())
+    np.testing.assert_array_equal(first.test, again.test)
+    np.testing.assert_array_equal(first.validation, again.validation)
+    facts = json.loads((tmp_path / "parts.json").read_text())
+    assert facts["test_sha256"] == files_digest(f"{row}.jpg" for row in first.test)
+    assert facts["counts"]["test"] == len(first.test)
+
+
+def test_the_test_part_is_written_as_a_labelled_set_of_its_own(tmp_path):
+    parts = kept(tmp_path, posters())
+    for row in parts.test:
+        (tmp_path / f"{row}.jpg").write_bytes(b"x")
+    listed = read_labelled_set(tmp_path / "test.csv", tmp_path)
+    assert [poster.file for poster in listed.posters] == [f"{row}.jpg" for row in parts.test]
+    for mine, theirs in zip(listed.posters, (posters()[row] for row in parts.test), strict=True):
+        assert replace(mine, line=theirs.line, path=theirs.path) == theirs
+    assert not listed.left_out and not listed.ignored_columns
+
+
+def test_corrected_labels_move_nobody(tmp_path):
+    first = kept(tmp_path, posters(seed=0))
+    again = kept(tmp_path, posters(seed=9))
+    np.testing.assert_array_equal(first.test, again.test)
+
+
+def test_a_training_poster_may_go(tmp_path):
+    first = kept(tmp_path, posters())
+    some = posters()
+    del some[int(first.train[-1])]
+    again = kept(tmp_path, some, np.delete(hashes(60), first.train[-1]))
+    assert [some[row].file for row in again.test] == [f"{row}.jpg" for row in first.test]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("a poster more", "60.jpg.*was not among the posters"),
+        ("a test poster less", "no longer among the usable"),
+        ("kin across", "have become kin"),
+        ("edited", "changed by hand"),
+        ("another part", "changed by hand"),
+        ("damaged", "can't be read"),
+    ],
+)
+def test_what_would_move_a_test_row_is_refused(tmp_path, change, words):
+    first = kept(tmp_path, posters())
+    some, seen, table = posters(), None, tmp_path / "parts.csv"
+    if change == "a poster more":
+        some = posters(61)
+    elif change == "a test poster less":
+        del some[int(first.test[0])]
+    elif change == "kin across":
+        seen = hashes(60)
+        seen[first.test[0]] = seen[first.train[0]]
+    elif change == "edited":
+        table.write_text(table.read_text().replace(",train", ",test", 1))
+    elif change == "another part":
+        table.write_text(table.read_text().replace(",train", ",teach", 1))
+    else:
+        (tmp_path / "parts.json").write_text("{")
+    with pytest.raises(EyesError, match=words):
+        kept(tmp_path, some, seen)
+
+
+def test_every_poster_is_listed_with_its_part(tmp_path):
+    parts = kept(tmp_path, posters())
+    with (tmp_path / "parts.csv").open(newline="") as file:
+        told = {row["file"]: row["part"] for row in csv.DictReader(file)}
+    assert len(told) == 60
+    assert {file for file, part in told.items() if part == "test"} == {f"{row}.jpg" for row in parts.test}
