@@ -1,0 +1,141 @@
+"""The settings of one training of the extractor, checked; the defaults are those of the shipped one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from ml.eyes.errors import EyesError
+
+Rows = Literal["train", "all"]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that decides what a training makes of given posters and first weights.
+
+    rows: `train` learns from the training part and measures itself on the validation part after each epoch;
+    `all` learns from both, once the other settings are chosen. epochs: passes over the posters, may be a
+    fraction. side: pixels of the views learned from; smaller than the 224 that posters are seen with later,
+    because random crops show things larger than they will be (Touvron et al., "Fixing the train-test
+    resolution discrepancy", 2019), and quicker.
+
+    Steps: pairs: posters a step, two views of each (or, where there is one, of two posters of its franchise:
+    mate_share of the time). learning_rate, head_rate: peaks for the backbone and for the new layers, after
+    warm_up steps and before a cosine decay (Loshchilov & Hutter, "SGDR", 2017). early_share, middle_share:
+    of the former, what blocks below 7 and below 13 learn with. weight_decay: AdamW's, of the new layers.
+    anchor: how strongly the backbone is drawn back to its first weights instead (Li, Grandvalet & Davoine,
+    "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", 2018).
+    clip: largest norm of all gradients together. average: momentum of the running mean of weights, which is
+    what is measured and shipped (Polyak & Juditsky, "Acceleration of stochastic approximation by averaging",
+    1992). dropout, smoothing: of the genre head's inputs, and of its labels.
+
+    Loss: genres' cross-entropy, plus contrastive times the supervised contrastive loss at temperature with
+    the last `memory` vectors as further examples, plus agreement times the same with shared genres as soft
+    targets (see objective.py).
+
+    genre_pull: how far finished vectors are stretched towards genres, 0 (not at all) and up; see metric.py.
+    min_positives: training posters a genre needs to be taught. save_every: steps between checkpoints; it
+    changes no result. seed: of views, order, dropout.
+
+    Raises EyesError naming the setting that is out of range.
+    """
+
+    rows: Rows = "train"
+    epochs: float = 5.0
+    side: int = 192
+    pairs: int = 24
+    mate_share: float = 0.6
+    learning_rate: float = 1.5e-4
+    head_rate: float = 1e-3
+    warm_up: int = 150
+    early_share: float = 0.35
+    middle_share: float = 0.7
+    weight_decay: float = 0.02
+    anchor: float = 2.0
+    clip: float = 5.0
+    average: float = 0.998
+    dropout: float = 0.2
+    smoothing: float = 0.0
+    contrastive: float = 0.3
+    agreement: float = 0.0
+    temperature: float = 0.1
+    memory: int = 3072
+    genre_pull: float = 0.5
+    min_positives: int = 5
+    save_every: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rows not in ("train", "all"):
+            raise EyesError(f"rows must be train or all; got {self.rows!r}.")
+        for name, low, high in _WHOLE:
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise EyesError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
+        for name, least, most in _NUMBERS:
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not math.isfinite(value) or not least <= value <= most:
+                raise EyesError(f"{name} must be a number from {least:g} to {most:g}; got {value!r}.")
+
+        if self.side % 32:
+            raise EyesError(f"side must be a multiple of 32; got {self.side}.")
+        if 0 < self.memory < 2 * self.pairs:
+            raise EyesError(f"memory must be 0, or hold at least the {2 * self.pairs} views of one step.")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all settings that change the result, hexadecimal."""
+        told = asdict(self)
+        del told["save_every"]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    def steps(self, posters: int) -> tuple[int, int]:
+        """Steps an epoch, and steps in all, for so many posters to learn from; at least one each."""
+        an_epoch = max(1, posters // self.pairs_of(posters))
+        return an_epoch, max(1, int(self.epochs * an_epoch))
+
+    def pairs_of(self, posters: int) -> int:
+        """Pairs a step: as planned, or fewer where there are fewer posters."""
+        return min(self.pairs, posters)
+
+    def share(self, depth: int) -> float:
+        """The share of the backbone's learning rate for its block number `depth`."""
+        return self.early_share if depth < 7 else self.middle_share if depth < 13 else 1.0
+
+    def rate(self, step: int, total: int) -> float:
+        """The share of the peak learning rates at `step` (from 0) of `total`."""
+        warm = min(1.0, (step + 1) / max(1, self.warm_up))
+        return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / total)))
+
+
+_WHOLE = (
+    ("side", 96, 320),
+    ("pairs", 2, 4096),
+    ("warm_up", 0, 1_000_000),
+    ("memory", 0, 1_000_000),
+    ("min_positives", 1, 1_000_000),
+    ("save_every", 1, 1_000_000),
+    ("seed", 0, 2**31 - 1),
+)
+_NUMBERS = (
+    ("epochs", 0.001, 10_000.0),
+    ("mate_share", 0.0, 1.0),
+    ("learning_rate", 1e-9, 1.0),
+    ("head_rate", 1e-9, 1.0),
+    ("early_share", 0.0, 1.0),
+    ("middle_share", 0.0, 1.0),
+    ("weight_decay", 0.0, 1.0),
+    ("anchor", 0.0, 1000.0),
+    ("clip", 1e-6, 1e6),
+    ("average", 0.0, 0.999999),
+    ("dropout", 0.0, 0.95),
+    ("smoothing", 0.0, 0.9),
+    ("contrastive", 0.0, 100.0),
+    ("agreement", 0.0, 100.0),
+    ("temperature", 0.005, 10.0),
+    ("genre_pull", 0.0, 100.0),
+)

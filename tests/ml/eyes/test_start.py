@@ -1,0 +1,71 @@
+"""New layers begin as principal components and logistic regression, and weights are found or asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ml.eyes.errors import EyesError
+from ml.eyes.start import first_head, first_projection, imagenet_weights
+
+
+def depths(rows: int = 300, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    hidden = random.normal(size=(rows, 5)) * [9, 5, 3, 2, 1]
+    return (np.abs(hidden @ random.normal(size=(5, 30))) + 1).astype(np.float32)
+
+
+def test_components_are_uncorrelated_half_whitened_and_of_unit_spread():
+    seen = depths()
+    vectors = seen @ first_projection(seen, 4)
+    covariance = np.cov(vectors.T)
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-3 * covariance.max()
+    assert vectors.std() == pytest.approx(1, rel=1e-3)
+    standard = (seen - seen.mean(axis=0)) / (seen.std(axis=0) + 0.02)
+    plain = np.sort(np.linalg.eigvalsh(np.cov(standard.T)))[::-1][:4]
+    found = np.diag(covariance)
+    # half whitened: variances become their square roots
+    np.testing.assert_allclose(found / found[0], np.sqrt(plain / plain[0]), rtol=1e-3)
+
+
+def test_fewer_posters_than_numbers_still_give_finite_ones():
+    seen = depths(rows=12)
+    vectors = seen @ first_projection(seen, 30)
+    assert vectors.shape == (12, 30) and np.isfinite(vectors).all()
+
+
+def test_posters_that_all_look_the_same_are_no_beginning():
+    with pytest.raises(EyesError, match="all look the same"):
+        first_projection(np.zeros((20, 6), dtype=np.float32), 3)
+
+
+def test_the_first_head_already_tells_what_can_be_told():
+    random = np.random.default_rng(3)
+    labels = (random.random((400, 2)) < 0.3).astype(np.uint8)
+    vectors = (labels @ random.normal(size=(2, 6)) * 2 + random.normal(size=(400, 6))).astype(np.float32)
+    kernel, bias = first_head(vectors, labels)
+    logits = vectors @ kernel + bias
+    assert kernel.shape == (6, 2) and bias.shape == (2,)
+    for genre in range(2):
+        has = labels[:, genre] == 1
+        assert logits[has, genre].mean() > logits[~has, genre].mean() + 1
+    # calibrated on the whole: mean scores are the genres' frequencies
+    np.testing.assert_allclose((1 / (1 + np.exp(-logits))).mean(axis=0), labels.mean(axis=0), atol=0.01)
+
+
+def test_weights_are_found_by_folder_or_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    file = tmp_path / "mobilenet_v2_1.0_224_imagenet.weights.h5"
+    file.write_bytes(b"x")
+    assert imagenet_weights(tmp_path).path == imagenet_weights(file).path == file
+    assert imagenet_weights(file).kind == "with_top"
+    other = tmp_path / "my_no_top.h5"
+    other.write_bytes(b"x")
+    assert imagenet_weights(other).kind == "no_top"
+
+
+@pytest.mark.parametrize("named", [None, "weights", "weights/absent.h5"])
+def test_missing_weights_are_asked_for(tmp_path, monkeypatch, named):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    with pytest.raises(EyesError, match=r"manage\.py fetch_weights mobilenet_v2"):
+        imagenet_weights(None if named is None else tmp_path / named)
