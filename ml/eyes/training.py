@@ -1,0 +1,287 @@
+"""Train the extractor on labelled posters, from first to last; `python -m ml.eyes.training` from a shell."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.kinship import numbered
+from ml.evaluation.labelled_set import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
+from ml.evaluation.pictures import look_at
+from ml.eyes import checkpoint, measuring
+from ml.eyes.arrays import TRAINED, load_arrays, save_arrays
+from ml.eyes.errors import EyesError
+from ml.eyes.learner import Learner, run
+from ml.eyes.loop import Lesson, Watch, learn
+from ml.eyes.metric import finish, touch
+from ml.eyes.network import DIMS, build_network, start_from_imagenet
+from ml.eyes.order import Order
+from ml.eyes.parts import FACTS, Families, Parts, families, kept_parts
+from ml.eyes.pixels import decode
+from ml.eyes.plan import TrainingPlan
+from ml.eyes.shipping import Cargo, ship
+from ml.eyes.start import first_head, first_projection, imagenet_weights
+from ml.genres.atomic_files import write_json
+from ml.genres.training_set import TrainingDataError
+from ml.weights import WeightsFile
+
+LEAST_POSTERS = 30
+SHIPPED, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to train on. listing: the CSV; images: its folder; work: where everything is kept; weights: an
+    ImageNet file or a folder with one, None for Keras' own; scratch: begin with random weights instead;
+    trained: a finished network's arrays, to be shipped without any training. limit: posters to use, drawn by
+    the plan's seed; resume: go on with what `work` holds."""
+
+    listing: Path
+    images: Path
+    work: Path
+    weights: Path | None
+    plan: TrainingPlan
+    scratch: bool = False
+    trained: Path | None = None
+    limit: int | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class _Material:
+    """Everything read from disk, before the network is made. posters: the usable ones; labels (n, genres)
+    uint8 of all genres; hashes (n,) uint64; left_out: rows of the CSV that are not used, and why."""
+
+    listing: LabelledSet
+    posters: tuple[LabelledPoster, ...]
+    left_out: list[dict[str, Any]]
+    genres: tuple[str, ...]
+    labels: npt.NDArray[np.uint8]
+    hashes: npt.NDArray[np.uint64]
+    families: Families
+    parts: Parts
+
+
+def train_extractor(request: Request, watch: Watch) -> dict[str, Any]:
+    """Train, and write postersite.tflite, genres.npz, genres.json and card.json into `work`/shipped.
+
+    Gives the card. `work` also holds parts.csv, test.csv, history.json, decoded posters and the checkpoint,
+    by which a training that was killed goes on. Raises EyesError and EvaluationError with a sentence on what
+    is wrong with what was asked, EyesStopped when asked to stop.
+    """
+    _prepare(request)
+    with _alone(request.work):
+        plan = request.plan
+        # Before an hour of decoding, not after it.
+        first = None if request.scratch or request.trained else imagenet_weights(request.weights)
+        material = _read(request, watch)
+        taught = _taught(material, plan)
+        rest = material.parts.rest
+        # Test posters are not even decoded: rows of all that follows count the rest only.
+        with watch.bar("Decoding posters", len(rest)) as show:
+            pixels = decode([material.posters[row] for row in rest], request.work, show)
+        lesson, learned, held = _lesson(material, taught, pixels, plan)
+        facts = _facts(request, material, taught)
+        if request.trained is None:
+            network, history = _learned(request, lesson, learned, first, watch)
+            facts |= {"start": _named(first), "plan": asdict(plan), "history": history}
+        else:
+            network = build_network()
+            load_arrays(request.trained, network)
+            facts |= {"trained": {"file": request.trained.name, "sha256": _digest(request.trained)}}
+        genres = tuple(material.genres[column] for column in taught)
+        cargo = Cargo(pixels, lesson.labels, lesson.groups, genres, learned, held, facts)
+        return ship(network, cargo, request.work / SHIPPED, watch)
+
+
+def _learned(
+    request: Request,
+    lesson: Lesson,
+    rows: npt.NDArray[np.int64],
+    first: WeightsFile | None,
+    watch: Watch,
+) -> tuple[Any, list[dict[str, Any]]]:
+    """The finished network, also left in `work` as arrays, and the training's history."""
+    plan = request.plan
+    learner, history = learn(
+        lesson, plan, request.work, lambda fresh: _begin(fresh, lesson, rows, first, watch), watch
+    )
+    with learner.averaged():
+        network = build_network()
+        network.set_weights(learner.network.get_weights())
+        kernel, bias = learner.head.get_weights()
+    by = touch(run(network, lesson.images, rows, "vector"), kernel, plan.genre_pull)
+    finish(network, by)
+    save_arrays(request.work / TRAINED, network, *by.head(kernel, bias))
+    return network, history
+
+
+def stored_plan(work: Path) -> TrainingPlan | None:
+    """The plan that the training in `work` was begun with; None if there is none. Raises EyesError."""
+    try:
+        return TrainingPlan(**json.loads((work / REQUEST).read_bytes())["plan"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EyesError(f"{work / REQUEST} can't be read ({error}): name another folder with -o.") from error
+
+
+def _prepare(request: Request) -> None:
+    work = request.work
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        begun = (work / checkpoint.CHECKPOINT).exists()
+        if begun and not (request.resume or request.trained):
+            raise EyesError(
+                f"{work} holds a training already: go on with it by --resume, or name another folder with -o."
+            )
+        if request.trained is None:
+            write_json(work / REQUEST, {"plan": asdict(request.plan), "limit": request.limit})
+    except OSError as error:
+        raise EyesError(f"The folder {work} can't be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    with (work / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EyesError(f"Another training is running in {work}.") from error
+        yield
+
+
+def _read(request: Request, watch: Watch) -> _Material:
+    listing = read_labelled_set(request.listing, request.images)
+    drawn = sample(listing.posters, request.limit, request.plan.seed)
+    with watch.bar("Looking at posters", len(drawn)) as show:
+        pictures = look_at(drawn, request.work, show)
+    left_out = [asdict(note) for note in listing.left_out]
+    left_out += [
+        {"line": drawn[row].line, "file": drawn[row].file, "reason": why}
+        for row, why in sorted(pictures.unreadable.items())
+    ]
+    write_json(request.work / LEFT_OUT, left_out)
+    if left_out:
+        watch.say(
+            f"{len(left_out)} rows are left out, the first for: {left_out[0]['reason']}. All are told in "
+            f"{request.work / LEFT_OUT}."
+        )
+    kept = [row for row in range(len(drawn)) if row not in pictures.unreadable]
+    if len(kept) < LEAST_POSTERS:
+        raise EyesError(
+            f"Only {len(kept)} labelled posters are usable, and a training needs {LEAST_POSTERS} at the very "
+            "least (thousands, to be of any use): give it a larger CSV."
+        )
+    posters = tuple(drawn[row] for row in kept)
+    hashes = pictures.some(kept).hashes
+    genres, labels = label_table(posters)
+    kin = families(posters, hashes)
+    try:
+        parts = kept_parts(request.work, posters, kin.groups, labels)
+    except TrainingDataError as error:
+        raise EyesError(str(error)) from error
+    watch.say(
+        f"{len(posters)} posters: {len(parts.train)} to train on, {len(parts.validation)} to validate, "
+        f"{len(parts.test)} never touched (listed in test.csv)."
+    )
+    return _Material(listing, posters, left_out, genres, labels, hashes, kin, parts)
+
+
+def _taught(material: _Material, plan: TrainingPlan) -> list[int]:
+    counts = material.labels[material.parts.train].sum(axis=0, dtype=np.int64)
+    taught = np.flatnonzero(counts >= plan.min_positives).tolist()
+    if not taught:
+        raise EyesError(
+            f"No genre has {plan.min_positives} posters in the training part: give it a larger CSV, or lower "
+            "min_positives."
+        )
+    return taught
+
+
+def _lesson(
+    material: _Material, taught: list[int], pixels: npt.NDArray[np.uint8], plan: TrainingPlan
+) -> tuple[Lesson, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The lesson over decoded posters, and which of them are learned from and which are held out."""
+    rest, parts = material.parts.rest, material.parts
+    train, validation = np.searchsorted(rest, parts.train), np.searchsorted(rest, parts.validation)
+    learned, held = (np.arange(len(rest)), rest[:0]) if plan.rows == "all" else (train, validation)
+    posters = [material.posters[row] for row in rest]
+    labels, kin = material.labels[rest], material.families
+    franchise = kin.franchise[rest]
+    asked = None
+    if len(held):
+        movie = numbered([poster.movie for poster in posters])
+        asked = measuring.asked(held, labels, taught, material.hashes[rest], movie, franchise)
+    groups = np.unique(kin.groups[rest], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    key = hashlib.sha256(plan.digest.encode())
+    key.update("\n".join(poster.file for poster in posters).encode())
+    for array in (labels, groups, franchise, learned):
+        key.update(np.ascontiguousarray(array).tobytes())
+    order = Order(plan, learned, franchise)
+    lesson = Lesson(pixels, labels[:, taught], groups, order, asked, key.hexdigest())
+    return lesson, learned, held
+
+
+def _begin(
+    learner: Learner, lesson: Lesson, rows: npt.NDArray[np.int64], weights: WeightsFile | None, watch: Watch
+) -> None:
+    import keras
+
+    if weights is not None:
+        start_from_imagenet(learner.network, weights.path, with_top=weights.kind == "with_top")
+    watch.say("Finding a first projection and genre head ...")
+    eyes = learner.opened()
+    pooled = keras.layers.GlobalAveragePooling2D()(eyes.get_layer("depths").output)
+    depths = run(keras.Model(eyes.input, pooled), lesson.images, rows)
+    projection = first_projection(depths, DIMS)
+    learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
+    learner.head.set_weights(list(first_head(depths @ projection, lesson.labels[rows])))
+
+
+def _facts(
+    request: Request,
+    material: _Material,
+    taught: list[int],
+) -> dict[str, Any]:
+    counts = material.labels.sum(axis=0, dtype=np.int64).tolist()
+    return {
+        "posters": {
+            "csv_sha256": material.listing.sha256,
+            "rows": material.listing.rows,
+            "used": len(material.posters),
+            "left_out": len(material.left_out),
+            "genres": dict(zip(material.genres, counts, strict=True)),
+            "not_taught": [name for i, name in enumerate(material.genres) if i not in set(taught)],
+            "franchise_posters": int((material.families.franchise >= 0).sum()),
+        },
+        "parts": json.loads((request.work / FACTS).read_bytes()),
+        "machine": {"system": platform.platform(), "processor": platform.machine()},
+    }
+
+
+def _named(first: WeightsFile | None) -> Any:
+    return "random weights" if first is None else {"file": first.path.name, "sha256": first.digest}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    import sys
+
+    from ml.eyes.command import main
+
+    sys.exit(main())
