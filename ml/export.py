@@ -207,9 +207,12 @@ def export_extractor(spec_string: str, weights_dir: Path | None, out: Path) -> d
 
     Raises:
         WeightsUnavailable, UnknownExtractor: as `build_keras_model` and `build_hub_model`.
-        ExportFailed: the LiteRT file disagrees with the original by more than `AGREEMENT`.
+        ExportFailed: the extractor needs no export, or the LiteRT file disagrees with the original by more
+            than `AGREEMENT`.
     """
     wanted = parse_spec(spec_string)
+    if not wanted.needs_weights:
+        raise ExportFailed(f"{wanted.name} runs as it is: there is nothing to export.")
     weights = require_weights(wanted, weights_dir)
     import tensorflow as tf
 

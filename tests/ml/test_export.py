@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from ml.export import ExportFailed, export_extractor
 from ml.runtime import load_extractor
 
 from .made_models import LAYER
@@ -70,3 +71,10 @@ def test_an_unfit_file_is_refused_and_leaves_nothing(case, error, words, refusal
     for word in words:
         assert word in refusals[case]
     assert refusals[f"{case} left"] == ""
+
+
+@pytest.mark.parametrize("spec", ["pixels", "postersite", "postersite:mine.tflite"])
+def test_what_runs_as_it_is_has_nothing_to_export(spec, tmp_path):
+    with pytest.raises(ExportFailed, match=f"{spec} runs as it is"):
+        export_extractor(spec, None, tmp_path / "out.tflite")
+    assert not (tmp_path / "out.tflite").exists()

@@ -152,7 +152,7 @@ def test_a_fresh_clone_without_database_weights_or_internet_measures_active(tmp_
     shutil.copytree(ROOT / "ml", clone / "ml", ignore=shutil.ignore_patterns("__pycache__"))
     home.mkdir()
     (home / "sitecustomize.py").write_text(NO_INTERNET)
-    films = [film for film in sample_films() if film.is_tagged][:30]
+    films = [film for film in sample_films() if film.is_tagged][:20]
     (tmp_path / "posters").mkdir()
     for film in films:
         (tmp_path / "posters" / f"{film.tmdb_id}.jpg").write_bytes(draw_poster(film))
