@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -156,6 +156,7 @@ def test_of_two_places_apart_a_much_weaker_one_is_not_named() -> None:
 
 
 @given(arrays(np.float32, (7, 7), elements=st.floats(-8, 8, width=32)))
+@settings(max_examples=60, deadline=None)
 def test_turning_the_poster_over_turns_the_words_over(places: npt.NDArray[np.float32]) -> None:
     left, right = (where(table).replace("lower ", "") for table in (places, places[:, ::-1]))
     if " and " not in left and " and " not in right and not _tied(places):
