@@ -62,7 +62,9 @@ class MoviePage(Schema):
 
 class LookAlikeOut(Schema):
     movie: MovieOut
-    distance: float
+    distance: float = Field(
+        description="by `metric`. By cosine the order corrects hubs, so distances may fall and rise"
+    )
 
 
 class LookAlikesOut(Schema):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import threading
@@ -18,10 +19,21 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from catalog.models import Embedding, Extractor, Movie, Poster
+from ml.diversity import diverse_order
+from ml.hubness import (
+    CorrectionUnreadable,
+    HubCorrection,
+    cosines,
+    hub_correction,
+    read_correction,
+    write_correction,
+)
 from ml.images import DUPLICATE_BITS, hash_distance
 from ml.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 
-from . import embedding
+from . import duplicates, embedding
+
+log = logging.getLogger(__name__)
 
 Method = Literal["exact", "ball_tree"]
 METHODS: tuple[Method, ...] = ("exact", "ball_tree")
@@ -31,6 +43,10 @@ IDS_PER_QUERY = 1000
 # A large index that took long to build is not built again at once while posters are being embedded.
 QUICK_S = 0.5
 PAUSE_PER_SECOND = 20.0
+# Where diversity is asked for, it chooses among so many times the look-alikes shown.
+CHOICE = 4
+# Another name makes corrections of an earlier version's arithmetic anew.
+CORRECTION = "hubs-1.npz"
 KEPT_S = 300.0  # seconds that files of an earlier state are kept for processes about to open them
 
 
@@ -40,11 +56,24 @@ class TooLargeForBallTree(ValueError):
 
 @dataclass(frozen=True)
 class LookAlike:
-    """A neighbour: its movie, the poster that looks alike, and how far it is (see `metric_name`)."""
+    """A neighbour: its movie, the poster that looks alike, and how far it is (see `metric_name`).
+
+    The order of a list is that of corrected distances where hubs are corrected, so `distance` may fall and
+    rise within it.
+    """
 
     movie: Movie
     poster: Poster
     distance: float
+
+
+class _Candidate(NamedTuple):
+    """A poster that may be shown: its row in the index, how far by its search, its group of duplicates."""
+
+    poster: Poster
+    row: int
+    far: float
+    group: int | None
 
 
 class _Stamp(NamedTuple):
@@ -65,6 +94,7 @@ class _Loaded:
     poster_ids: np.ndarray  # (n,) int64, ascending
     vectors: np.ndarray  # (n, dims) float32, memory-mapped: all processes share it
     index: NeighbourIndex
+    correction: HubCorrection | None
     # Until then (monotonic) it serves although the catalogue has changed.
     good_until: float
 
@@ -95,8 +125,10 @@ def lookalikes(
 ) -> list[LookAlike]:
     """The k movies whose posters are nearest to this movie's, nearest first.
 
-    Leaves out the movie itself and posters that are near-duplicates of it or of one already listed. Empty
-    while the movie has no embedded poster. Raises TooLargeForBallTree, and ValueError for an unknown method.
+    By cosine, hubs are corrected, and LOOKALIKES_DIVERSITY may choose among what is near. Leaves out the
+    movie itself and posters that are the same picture as it or as one already listed: by their hashes, or
+    in one group of duplicates. Empty while the movie has no embedded poster. Raises TooLargeForBallTree, and
+    ValueError for an unknown method.
     """
     if method not in METHODS:
         raise ValueError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
@@ -111,28 +143,53 @@ def lookalikes(
     row = int(np.searchsorted(loaded.poster_ids, poster.pk))
     if row == len(loaded.poster_ids) or loaded.poster_ids[row] != poster.pk:
         return []
+    diversity = settings.LOOKALIKES_DIVERSITY if loaded.correction is not None else 0.0
+    found = _different(poster, row, loaded, CHOICE * k if diversity else k)
+    if diversity:
+        found = _diverse(found, loaded, k, diversity)
+    far = [each.far for each in found]
+    if loaded.correction is not None:
+        # What a reader can make sense of; corrected distances only say who comes first.
+        rows = [each.row for each in found]
+        far = (1 - cosines(loaded.vectors[[row]], loaded.vectors[rows])[0]).clip(0, 2).tolist()
+    return [
+        LookAlike(each.poster.movie, each.poster, distance) for each, distance in zip(found, far, strict=True)
+    ]
+
+
+def _different(poster: Poster, row: int, loaded: _Loaded, wanted: int) -> list[_Candidate]:
+    """The `wanted` nearest that show other pictures than `poster` and each other, nearest first."""
     query = np.asarray(loaded.vectors[row : row + 1], dtype=np.float32)
-    shown, found = [poster], list[LookAlike]()
-    seen, reach = 0, min(len(loaded.poster_ids), 4 * k + 16)
+    shown, found = [_Candidate(poster, row, 0.0, None)], list[_Candidate]()
+    seen, reach = 0, min(len(loaded.poster_ids), 4 * wanted + 16)
     while seen < reach:
         distances, rows = loaded.index.query(query, reach)
-        for candidate, distance in _candidates(
-            poster, loaded.poster_ids[rows[0, seen:]], distances[0, seen:]
-        ):
-            if any(_is_duplicate(candidate, other) for other in shown):
+        for candidate in _candidates(poster, loaded, rows[0, seen:], distances[0, seen:]):
+            if any(_is_same_picture(candidate, other) for other in shown):
                 continue
             shown.append(candidate)
-            found.append(LookAlike(candidate.movie, candidate, distance))
-            if len(found) == k:
+            found.append(candidate)
+            if len(found) == wanted:
                 return found
         seen, reach = reach, min(len(loaded.poster_ids), reach * 4)
     return found
 
 
-def _candidates(poster: Poster, ids: np.ndarray, distances: np.ndarray) -> Iterator[tuple[Poster, float]]:
-    """Posters shown for other movies, with their distances, in the order of `ids`."""
+def _diverse(found: list[_Candidate], loaded: _Loaded, k: int, diversity: float) -> list[_Candidate]:
+    assert loaded.correction is not None  # noqa: S101  the caller asked
+    vectors = loaded.vectors[[each.row for each in found]]
+    likeness = cosines(vectors, vectors, loaded.correction.centre)
+    relevance = [1 - each.far for each in found]
+    return [found[number] for number in diverse_order(relevance, likeness, k, diversity)]
+
+
+def _candidates(
+    poster: Poster, loaded: _Loaded, rows: np.ndarray, distances: np.ndarray
+) -> Iterator[_Candidate]:
+    """Posters shown for other movies and not known to be duplicates of this one, in the order of `rows`."""
+    ids = loaded.poster_ids[rows]
     others = (
-        Poster.objects.filter(is_primary=True)
+        Poster.objects.filter(is_primary=True, movie__merged_into__isnull=True)
         .exclude(movie=poster.movie_id)
         .select_related("movie")
         .prefetch_related("movie__genres")
@@ -140,13 +197,21 @@ def _candidates(poster: Poster, ids: np.ndarray, distances: np.ndarray) -> Itera
     for start in range(0, len(ids), IDS_PER_QUERY):
         part = slice(start, start + IDS_PER_QUERY)
         by_id = others.in_bulk(ids[part].tolist())
-        for poster_id, distance in zip(ids[part].tolist(), distances[part].tolist(), strict=True):
-            if poster_id in by_id:
-                yield by_id[poster_id], distance
+        groups = duplicates.groups_of([poster.pk, *by_id])
+        own = groups.get(poster.pk)
+        for poster_id, row, far in zip(
+            ids[part].tolist(), rows[part].tolist(), distances[part].tolist(), strict=True
+        ):
+            group = groups.get(poster_id)
+            if poster_id in by_id and (own is None or group != own):
+                yield _Candidate(by_id[poster_id], row, far, group)
 
 
-def _is_duplicate(one: Poster, other: Poster) -> bool:
-    return hash_distance(one.perceptual_hash, other.perceptual_hash) <= DUPLICATE_BITS
+def _is_same_picture(one: _Candidate, other: _Candidate) -> bool:
+    if one.group is not None and one.group == other.group:
+        return True
+    apart = hash_distance(one.poster.perceptual_hash, other.poster.perceptual_hash)
+    return apart <= DUPLICATE_BITS
 
 
 def _index(extractor: Extractor, method: str) -> _Loaded | None:
@@ -167,25 +232,47 @@ def _index(extractor: Extractor, method: str) -> _Loaded | None:
                 f"{stamp.rows} posters × {extractor.dims} numbers are too many for a ball tree; "
                 "use the exact index."
             )
-        poster_ids, vectors = _matrix(extractor, stamp, folder)
+        home = folder / stamp.name
+        poster_ids, vectors = _matrix(extractor, stamp, home)
         index: NeighbourIndex
+        correction = None
         if method == "ball_tree":
             index = BallTreeIndex(vectors)
         else:
-            index = ExactIndex(vectors, metric=metric_name(extractor, method))
+            metric = metric_of(extractor.spec)
+            if metric == "cosine":
+                correction = _correction(home, vectors)
+            index = ExactIndex(vectors, metric, correction)
         took = time.monotonic() - started
         good_until = time.monotonic() + (PAUSE_PER_SECOND * took if took > QUICK_S else 0.0)
-        _loaded[folder, method] = _Loaded(stamp, poster_ids, vectors, index, good_until)
+        _loaded[folder, method] = _Loaded(stamp, poster_ids, vectors, index, correction, good_until)
         return _loaded[folder, method]
 
 
-def _matrix(extractor: Extractor, stamp: _Stamp, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def _matrix(extractor: Extractor, stamp: _Stamp, home: Path) -> tuple[np.ndarray, np.ndarray]:
     """Poster ids (n,) and vectors (n, dims) of an extractor, from the files that all processes share."""
-    home = folder / stamp.name
     if not home.is_dir():
         _write_matrix(extractor, stamp, home)
     # What another process takes away after it is open stays readable: only its name disappears.
     return np.load(home / "ids.npy"), np.load(home / "vectors.npy", mmap_mode="r")
+
+
+def _correction(home: Path, vectors: np.ndarray) -> HubCorrection:
+    """The hub correction of the vectors, from the file beside them; made where it is missing or damaged."""
+    path = home / CORRECTION
+    try:
+        found = read_correction(path)
+        if found.fits(vectors):
+            return found
+        log.warning("%s is of other vectors; it is made again.", path)
+    except FileNotFoundError:
+        pass
+    except (OSError, CorrectionUnreadable) as error:
+        log.warning("%s It is made again.", error)
+    made = hub_correction(vectors)
+    with suppress(OSError):  # another process took the folder away: the next one that needs it will write
+        write_correction(made, path)
+    return made
 
 
 def _write_matrix(extractor: Extractor, stamp: _Stamp, home: Path) -> None:

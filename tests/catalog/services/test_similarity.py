@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog.models import Embedding, Extractor, Movie, Poster
+from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Movie, Poster
 from catalog.services import embedding, similarity
 from catalog.services.posters import make_primary
 from catalog.services.similarity import LookAlike, lookalikes, metric_name
+from ml.hubness import hub_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -39,19 +40,25 @@ def titles(found: list[LookAlike]) -> list[str]:
 
 
 def by_hand(movie: Movie, extractor: Extractor, k: int, metric: str) -> list[tuple[int, float]]:
-    """Slow, plain and in double precision."""
-    vectors = {
-        row.poster.movie_id: row.as_array().astype(float)
-        for row in Embedding.objects.filter(extractor=extractor).select_related("poster")
-    }
-    query = vectors.pop(movie.pk)
-    far = {
-        pk: float(np.linalg.norm(vector - query))
-        if metric == "euclidean"
-        else 1 - float(vector @ query / np.linalg.norm(vector) / np.linalg.norm(query))
-        for pk, vector in vectors.items()
-    }
-    return sorted(far.items(), key=lambda pair: pair[1])[:k]
+    """Slow, plain and in double precision; by cosine in the order of corrected distances."""
+    rows = Embedding.objects.filter(extractor=extractor).select_related("poster").order_by("poster_id")
+    vectors = {row.poster.movie_id: row.as_array().astype(float) for row in rows}
+    query = vectors[movie.pk]
+    if metric == "euclidean":
+        far = order = {pk: float(np.linalg.norm(vector - query)) for pk, vector in vectors.items()}
+    else:
+        correction = hub_correction(np.array(list(vectors.values()), dtype=np.float32))
+        centre, penalties = correction.centre, dict(zip(vectors, correction.penalties, strict=True))
+        far = {pk: 1 - cosine(vector, query) for pk, vector in vectors.items()}
+        order = {
+            pk: 1 - cosine(vector - centre, query - centre) + penalties[pk] for pk, vector in vectors.items()
+        }
+    nearest = sorted((pk for pk in vectors if pk != movie.pk), key=lambda pk: order[pk])
+    return [(pk, far[pk]) for pk in nearest[:k]]
+
+
+def cosine(one: Any, other: Any) -> float:
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
 @pytest.mark.parametrize("method", similarity.METHODS)
@@ -110,13 +117,72 @@ def test_near_duplicates_of_the_query_and_of_each_other_are_left_out(extractor: 
     assert titles(lookalikes(movie)) == [different.title]
 
 
+def grouped(*movies: Movie, state: str = DuplicateGroup.State.OPEN) -> None:
+    group = DuplicateGroup.objects.create(state=state)
+    for movie in movies:
+        poster = movie.primary_poster
+        assert poster is not None
+        DuplicateMember.objects.create(
+            group=group,
+            movie=movie,
+            poster=poster,
+            poster_sha256=poster.sha256,
+            reason=DuplicateMember.Reason.MIRRORED,
+            is_open=state == DuplicateGroup.State.OPEN,
+        )
+
+
+@pytest.mark.parametrize("state", [DuplicateGroup.State.OPEN, DuplicateGroup.State.MERGED])
+def test_of_a_group_of_duplicates_one_is_listed_and_none_beside_its_own(
+    extractor: Extractor, state: str
+) -> None:
+    movie = embedded(extractor, [1.0] * DIMS)
+    same = embedded(extractor, [1.0] * 7 + [0.99])
+    first = embedded(extractor, [1.0] * 7 + [0.9])
+    second = embedded(extractor, [1.0] * 7 + [0.8])
+    other = embedded(extractor, [1.0] * 7 + [0.7])
+    grouped(movie, same, state=state)
+    grouped(first, second, state=state)
+    assert titles(lookalikes(movie)) == [first.title, other.title]
+    assert titles(lookalikes(same)) == [first.title, other.title]
+
+
+def test_posters_kept_apart_may_be_listed(extractor: Extractor) -> None:
+    movie = embedded(extractor, [1.0] * DIMS)
+    other = embedded(extractor, [1.0] * 7 + [0.9])
+    grouped(movie, other, state=DuplicateGroup.State.APART)
+    assert titles(lookalikes(movie)) == [other.title]
+
+
+def test_what_was_merged_into_another_movie_is_not_listed(extractor: Extractor) -> None:
+    movie = embedded(extractor, [1.0] * DIMS)
+    gone = embedded(extractor, [1.0] * 7 + [0.9])
+    kept = embedded(extractor, [1.0] * 7 + [0.8])
+    Movie.objects.filter(pk=gone.pk).update(merged_into=kept)
+    assert titles(lookalikes(movie)) == [kept.title]
+
+
+def test_diversity_shows_one_of_those_that_look_the_same(extractor: Extractor, settings: Any) -> None:
+    movie = embedded(extractor, [1, 0, 0] + [0] * 5)
+    near = [embedded(extractor, [1, 0.5, 0.01 * n] + [0] * 5) for n in range(3)]
+    other = embedded(extractor, [1, 0, 0.7] + [0] * 5)
+    nearest = {each.title for each in near}
+    assert set(titles(lookalikes(movie, k=2))) < nearest
+    settings.LOOKALIKES_DIVERSITY = 0.5
+    first, second = titles(lookalikes(movie, k=2))
+    assert first in nearest and second == other.title
+    assert len(lookalikes(movie, extractor, 2, "ball_tree")) == 2
+    assert other.title not in titles(lookalikes(movie, extractor, 2, "ball_tree"))
+
+
 def test_the_list_is_filled_when_many_are_left_out(extractor: Extractor) -> None:
     movie = embedded(extractor, [1.0] + [0.0] * 7, perceptual_hash="0" * 16)
     for number in range(90):
         embedded(extractor, [1.0, number * 1e-3] + [0.0] * 6, perceptual_hash="0" * 16)
     others = [embedded(extractor, [1.0, 1.0, n] + [0.0] * 5) for n in range(7)]
-    assert titles(lookalikes(movie, extractor, 7)) == [other.title for other in others]
-    assert titles(lookalikes(movie, extractor, 50)) == [other.title for other in others]
+    for k in (7, 50):
+        assert sorted(titles(lookalikes(movie, extractor, k))) == sorted(other.title for other in others)
+    assert set(titles(lookalikes(movie, extractor, 3))) < {other.title for other in others}
 
 
 def test_new_embeddings_are_found_at_once(extractor: Extractor) -> None:

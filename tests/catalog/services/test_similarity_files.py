@@ -15,6 +15,7 @@ import pytest
 from catalog.models import Embedding, Extractor, Movie
 from catalog.services import similarity
 from catalog.services.similarity import lookalikes
+from ml.hubness import hub_correction, read_correction, write_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,42 @@ def test_nothing_but_the_finished_files_is_left(
     lookalikes(movies[0], extractor)
     [home] = homes(settings)
     assert sorted(path.name for path in home.iterdir()) == ["ids.npy", "vectors.npy"]
+
+
+def hubs(home: Path) -> Path:
+    return home / similarity.CORRECTION
+
+
+def test_a_hub_correction_lies_beside_vectors_compared_by_cosine(settings: Any) -> None:
+    seen = ExtractorFactory(spec="postersite", dims=4)
+    movies = [EmbeddingFactory(extractor=seen, values=[1, n, 0, 0]).poster.movie for n in range(5)]
+    # The ball tree needs none, and may have made the other files first.
+    lookalikes(movies[0], seen, method="ball_tree")
+    [home] = homes(settings)
+    assert not hubs(home).exists()
+    before = lookalikes(movies[0], seen)
+    held = hubs(home).read_bytes()
+    assert sorted(path.name for path in home.iterdir()) == [similarity.CORRECTION, "ids.npy", "vectors.npy"]
+    made = hubs(home).stat()
+    forget()
+    assert lookalikes(movies[0], seen) == before
+    assert hubs(home).stat() == made
+    for damaged in (held[:100], b""):
+        hubs(home).write_bytes(damaged)
+        forget()
+        assert lookalikes(movies[0], seen) == before
+        assert read_correction(hubs(home)).fits(np.empty((5, 4)))
+
+
+def test_a_hub_correction_of_other_vectors_is_made_again(settings: Any) -> None:
+    seen = ExtractorFactory(spec="postersite", dims=4)
+    movies = [EmbeddingFactory(extractor=seen, values=[1, n, 0, 0]).poster.movie for n in range(5)]
+    before = lookalikes(movies[0], seen)
+    [home] = homes(settings)
+    write_correction(hub_correction(np.ones((6, 4), np.float32)), hubs(home))
+    forget()
+    assert lookalikes(movies[0], seen) == before
+    assert read_correction(hubs(home)).fits(np.empty((5, 4)))
 
 
 def test_files_of_earlier_states_go_once_nobody_can_be_about_to_open_them(
