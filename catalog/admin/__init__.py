@@ -1,5 +1,15 @@
 """Django admin: the catalogue behind the scenes, and where suggestions are reviewed."""
 
-from . import extractor, genre, genre_model, movie, poster, review_queue, run, suggestion
+from . import duplicate, extractor, genre, genre_model, movie, poster, review_queue, run, suggestion
 
-__all__ = ["extractor", "genre", "genre_model", "movie", "poster", "review_queue", "run", "suggestion"]
+__all__ = [
+    "duplicate",
+    "extractor",
+    "genre",
+    "genre_model",
+    "movie",
+    "poster",
+    "review_queue",
+    "run",
+    "suggestion",
+]

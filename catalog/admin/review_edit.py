@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -85,7 +86,10 @@ def edit_view(
             Choice(genre, genre.pk in ticked, held.get(genre.pk), suggested.get(genre.pk))
             for genre in Genre.objects.all()
         ],
-        "decisions": ReviewDecision.objects.filter(movie=movie).select_related("genre", "reviewer")[:20],
+        # Those on a row that was merged into this one are about the same film.
+        "decisions": ReviewDecision.objects.filter(
+            Q(movie=movie) | Q(movie__merged_into=movie)
+        ).select_related("genre", "reviewer")[:20],
         "back": request.POST.get("back", request.GET.get("back", "")),
         "queue_address": queue_address,
     }

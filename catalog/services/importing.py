@@ -18,6 +18,7 @@ from catalog.models.movie import EXTERNAL_IDS
 from catalog.sources.records import RejectedRow, TitleRecord
 from ml.images import ImageRejected, sha256_hex
 
+from .duplicate_decisions import is_wrong
 from .genre_names import genre_rows
 from .posters import store_poster
 
@@ -138,8 +139,16 @@ def _known_movies(records: list[TitleRecord]) -> dict[tuple[str, object], Movie]
     for name in EXTERNAL_IDS:
         values = [getattr(record, name) for record in records if getattr(record, name) is not None]
         wanted |= Q(**{f"{name}__in": values})
-    found = Movie.objects.select_for_update().filter(wanted).prefetch_related("movie_genres")
-    return {(name, value): movie for movie in found for name, value in _ids(movie)}
+    found = list(Movie.everything.select_for_update().filter(wanted).prefetch_related("movie_genres"))
+    # An id that stayed with a row merged away means the movie it was merged into.
+    merged = {movie.merged_into_id for movie in found} - {None} - {movie.pk for movie in found}
+    others = Movie.objects.select_for_update().filter(pk__in=merged).prefetch_related("movie_genres")
+    by_pk = {movie.pk: movie for movie in (*found, *others)}
+    return {
+        (name, value): by_pk[movie.merged_into_id or movie.pk]
+        for movie in by_pk.values()
+        for name, value in _ids(movie)
+    }
 
 
 def _ids(holder: Movie | TitleRecord) -> list[tuple[str, object]]:
@@ -155,14 +164,16 @@ def _import_record(
     """The movie that the record made, changed or found as it is; None when it was rejected."""
     matches = {known[key].pk: known[key] for key in _ids(record) if key in known}
     movie = next(iter(matches.values()), None) or Movie()
-    if why := _objection(record, list(matches.values())):
+    if why := _objection(record, list(matches.values()), known):
         report.reject(_rejected(record, why))
         return None
     is_new = movie.pk is None
     changed = [
         name
         for name in FACTS
-        if getattr(record, name) not in (None, "") and getattr(record, name) != getattr(movie, name)
+        if getattr(record, name) not in (None, "")
+        and getattr(record, name) != getattr(movie, name)
+        and (is_new or known.get((name, getattr(record, name))) is not movie)
     ]
     for name in changed:
         setattr(movie, name, getattr(record, name))
@@ -184,7 +195,7 @@ def _import_record(
     return movie
 
 
-def _objection(record: TitleRecord, matches: list[Movie]) -> str:
+def _objection(record: TitleRecord, matches: list[Movie], known: dict[tuple[str, object], Movie]) -> str:
     """Why the ids of the record do not fit the catalogue, or an empty text."""
     if not _ids(record):
         return "it has no id, so a second import would double it"
@@ -194,7 +205,7 @@ def _objection(record: TitleRecord, matches: list[Movie]) -> str:
     for movie in matches:
         for name, value in _ids(record):
             held = getattr(movie, name)
-            if held not in (None, value):
+            if held not in (None, value) and known.get((name, value)) is not movie:
                 return f"its {name} is {value}, but {movie} (no. {movie.pk}) has the {name} {held} already"
     return ""
 
@@ -232,7 +243,7 @@ def _import_genres(movie: Movie, genres: list[Genre], *, is_new: bool) -> bool:
 def _import_poster(record: TitleRecord, path: Path, movie: Movie, report: ImportReport) -> None:
     try:
         data = path.read_bytes()
-        if Poster.objects.filter(movie=movie, sha256=sha256_hex(data)).exists():
+        if Poster.objects.filter(movie=movie, sha256=sha256_hex(data)).exists() or is_wrong(movie, data):
             return
         store_poster(movie, data, source="folder")
     except (ImageRejected, OSError) as error:

@@ -18,6 +18,7 @@ from catalog.sources.poster_sources import POSTER_SOURCES, NoPosterFound, Poster
 from ml.images import ImageRejected
 
 from . import claims
+from .duplicate_decisions import is_wrong
 from .posters import store_poster
 
 LARGEST_PAGE = 3 * 1024 * 1024  # bytes
@@ -116,6 +117,8 @@ def _from_source(movie: Movie, name: str) -> Poster:
     for url in (link.url, *link.alternatives):
         try:
             picture = images.get(url, accept="image/*")
+            if is_wrong(movie, picture.body):
+                raise NoPoster("it shows the picture that a person took away from this movie")
             return store_poster(
                 movie,
                 picture.body,

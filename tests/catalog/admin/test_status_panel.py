@@ -27,6 +27,7 @@ def test_counts(admin_client):
         "posters embedded": "0",
         "untagged movies": "1",
         "suggestions waiting": "2",
+        "duplicates waiting": "0",
         "decisions taken": "0",
     }
 

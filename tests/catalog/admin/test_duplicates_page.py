@@ -1,0 +1,192 @@
+"""The duplicates page: groups side by side; merge asks first, keep apart, wrong poster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.test import Client
+from django.urls import reverse
+
+from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie
+from tests.catalog.admin.cards import only, text_of, told
+from tests.conftest import signed_in
+from tests.factories import MovieFactory, PosterFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "admin:catalog_duplicategroup_changelist"
+NO_IDS = {"imdb_id": None, "tmdb_id": None}
+
+
+@pytest.fixture
+def decider() -> Client:
+    return signed_in(
+        UserFactory(is_staff=True, permissions=["catalog.decide_duplicate", "catalog.view_movie"])
+    )
+
+
+def proposed(*movies: Movie) -> DuplicateGroup:
+    group = DuplicateGroup.objects.create()
+    for number, movie in enumerate(movies):
+        poster = movie.primary_poster or PosterFactory(movie=movie)
+        DuplicateMember.objects.create(
+            group=group,
+            movie=movie,
+            poster=poster,
+            poster_sha256=poster.sha256,
+            reason="hash" if number else "first",
+            bits=2 if number else None,
+        )
+    return group
+
+
+def twins(number: int = 2, **facts: Any) -> list[Movie]:
+    return [MovieFactory(title=f"Ember {each}", **{**NO_IDS, **facts}) for each in range(number)]
+
+
+def page(client: Client, **query: Any) -> BeautifulSoup:
+    response = client.get(reverse(PAGE), query)
+    assert response.status_code == 200
+    return BeautifulSoup(response.content, "lxml")
+
+
+def press(client: Client, group: DuplicateGroup, decide: str, **changed: Any) -> Any:
+    """Send the group's form as it is on the page."""
+    form = only(page(client), f"#group-{group.pk} form")
+    data: dict[str, Any] = {"decide": decide}
+    for field in form.select("input[name]"):
+        if field["type"] == "hidden" or field.has_attr("checked"):
+            data.setdefault(str(field["name"]), []).append(field["value"])
+    return client.post(str(form["action"]), {**data, **changed})
+
+
+def test_a_group_shows_its_movies_side_by_side_with_reasons(decider):
+    group = proposed(*twins(year=1999, local_id=None, genres=["Drama"]))
+    card = only(page(decider), f"#group-{group.pk}")
+    assert [text_of(item.h3) for item in card.select(".member")] == ["Ember 0 1999", "Ember 1 1999"]
+    assert [text_of(why) for why in card.select(".member-why")] == ["the first of them", "hash 2 bits apart"]
+    assert "Drama" in text_of(card) and len(card.select("img[alt]")) == 2
+    assert "1 group" in text_of(page(decider))
+
+
+def test_the_movie_that_knows_most_is_suggested_to_be_kept(decider):
+    one, other = twins()
+    Movie.objects.filter(pk=other.pk).update(imdb_id="tt1", tmdb_id=1)
+    proposed(one, other)
+    assert only(page(decider), "input[name=keep][checked]")["value"] == str(other.pk)
+
+
+def test_a_merge_asks_first_and_says_what_becomes_of_everything(decider):
+    one, other = twins(genres=["Drama"])
+    Movie.objects.filter(pk=other.pk).update(imdb_id="tt1")
+    group = proposed(one, other)
+    response = press(decider, group, "merge", keep=one.pk)
+    asked = BeautifulSoup(response.content, "lxml")
+    assert Movie.objects.count() == 2
+    said = text_of(only(asked, ".merge-preview"))
+    assert "IMDb id tt1 is taken over" in said and "genres afterwards: Drama" in said
+    sure = only(asked, "#content form")
+    data: dict[str, Any] = {"decide": "merge-now"}
+    for field in sure.select("input[name]"):
+        data.setdefault(str(field["name"]), []).append(field["value"])
+    response = decider.post(str(sure["action"]), data)
+    assert f"Merged Ember 1 ({other.year}) (no. {other.pk}) into Ember 0" in told(response)
+    assert list(Movie.objects.all()) == [one]
+    assert "No duplicates wait" in text_of(page(decider))
+
+
+def test_different_films_cannot_be_merged_and_the_card_says_why(decider):
+    group = proposed(*twins(imdb_id=None, tmdb_id=None))
+    for number, member in enumerate(group.members.all()):
+        Movie.objects.filter(pk=member.movie_id).update(imdb_id=f"tt{number}")
+    card = only(page(decider), f"#group-{group.pk}")
+    assert "different IMDb ids" in text_of(only(card, ".outcome.late"))
+    assert only(card, ".card-buttons button[value=merge]").has_attr("disabled")
+    response = press(decider, group, "merge-now")
+    assert "different films" in told(response) and Movie.objects.count() == 2
+
+
+@pytest.mark.parametrize("changed", [{"keep": ""}, {"movie": []}, {"keep": "x"}, {"keep": "999999"}])
+def test_a_merge_without_a_choice_is_refused(decider, changed):
+    group = proposed(*twins())
+    assert "Tick at least two" in told(press(decider, group, "merge-now", **changed))
+    assert Movie.objects.count() == 2
+
+
+def test_keep_apart(decider):
+    group = proposed(*twins())
+    assert "Kept apart: Ember 0" in told(press(decider, group, "apart"))
+    group.refresh_from_db()
+    assert group.state == DuplicateGroup.State.APART
+
+
+def test_wrong_poster(decider):
+    one, other = twins()
+    group = proposed(one, other)
+    member = group.members.get(movie=other)
+    assert "away from Ember 1" in told(press(decider, group, f"wrong-{member.pk}"))
+    assert not other.posters.exists() and one.posters.exists()
+
+
+def test_a_picture_of_many_movies_can_be_taken_from_all(decider):
+    group = proposed(*twins(3))
+    assert "from 3 movies" in told(press(decider, group, "wrong-all"))
+    assert not Movie.objects.filter(posters__isnull=False).exists()
+
+
+def test_a_member_of_another_group_is_out_of_reach(decider):
+    group, other = proposed(*twins()), proposed(*twins())
+    member = other.members.first()
+    assert "no longer in the group" in told(press(decider, group, f"wrong-{member.pk}"))
+    assert not DuplicateDecision.objects.exists()
+
+
+def test_what_changed_since_the_page_was_made_is_not_decided(decider):
+    group = proposed(*twins())
+    for decide in ("apart", "merge", "merge-now"):
+        assert "Nothing was changed" in told(press(decider, group, decide, seen="1:abc"))
+    assert not DuplicateDecision.objects.exists()
+
+
+@pytest.mark.parametrize("decide", ["", "perhaps", "wrong-", "wrong-x", "merge-later"])
+def test_a_form_that_no_page_sends_is_refused(decider, decide):
+    assert press(decider, proposed(*twins()), decide).status_code == 400
+    assert not DuplicateDecision.objects.exists()
+
+
+def test_only_who_may_decide_sees_the_page():
+    group = proposed(*twins())
+    address = reverse("admin:catalog_duplicategroup_decide", args=[group.pk])
+    staff = signed_in(UserFactory(is_staff=True, permissions=["catalog.change_movie"]))
+    assert staff.get(reverse(PAGE)).status_code == 403
+    assert staff.post(address, {"decide": "apart"}).status_code == 403
+    assert Client().get(reverse(PAGE)).url.startswith(reverse("admin:login"))
+    assert Client().post(address, {"decide": "apart"}).url.startswith(reverse("admin:login"))
+    assert not DuplicateDecision.objects.exists()
+
+
+def test_neither_a_link_nor_a_form_from_elsewhere_decides(decider):
+    group = proposed(*twins())
+    address = reverse("admin:catalog_duplicategroup_decide", args=[group.pk])
+    assert decider.get(address).status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(decider.user)  # type: ignore[attr-defined]
+    assert strict.post(address, {"decide": "apart"}).status_code == 403
+
+
+def test_the_index_says_how_many_wait(decider):
+    proposed(*twins())
+    index = BeautifulSoup(decider.get(reverse("admin:index")).content, "lxml")
+    [row] = [row for row in index.select(".status-counts div") if "duplicates" in text_of(row.dt)]
+    assert text_of(row.dd) == "1" and row.a["href"] == reverse(PAGE)
+
+
+def test_decisions_can_be_looked_up(admin_client):
+    press(admin_client, proposed(*twins()), "apart")
+    listed = admin_client.get(reverse("admin:catalog_duplicatedecision_changelist"))
+    assert "Kept apart: Ember 0" in listed.text
+    decision = DuplicateDecision.objects.get()
+    shown = admin_client.get(reverse("admin:catalog_duplicatedecision_change", args=[decision.pk]))
+    assert shown.status_code == 200
