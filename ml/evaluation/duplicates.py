@@ -96,7 +96,7 @@ def traced(of: Copies, kin: Kinship, looks: Vectors, metric: Metric, copied: Flo
     """
     count, ways = copied.shape[:2]
     found = np.full((count, ways, len(WAYS)), NOBODY, dtype=np.int64)
-    seen = np.isfinite(copied).all(axis=2)
+    seen: Bools = np.asarray(np.isfinite(copied).all(axis=2))
     nearest = np.full((count, ways), NOBODY, dtype=np.int64)
     if seen.any():
         nearest[seen] = ExactIndex(looks.values, metric).query(copied[seen], 1)[1][:, 0]

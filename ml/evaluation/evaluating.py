@@ -228,7 +228,7 @@ def _duplicates(
     again = {"resamples": question.resamples, "seed": question.seed}
     return (
         [duplicate_figures(each, len(measured.posters), **again) for each in hits],
-        duplicate_differences(*hits, **again) if len(hits) > 1 else None,
+        duplicate_differences(hits[0], hits[1], **again) if len(hits) > 1 else None,
     )
 
 

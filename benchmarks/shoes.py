@@ -1,0 +1,236 @@
+"""The shoe check: same-category precision@5 of raw pixels, Inception-v3, MobileNetV2 and our own extractor.
+
+    python -m benchmarks.shoes --data FOLDER --weights FOLDER -o OUT [--limit N] [--seed S]
+
+FOLDER of --data holds shoes/ and shoes.csv (file, category, subcategory). OUT gets shoes.json and the
+article's figure for a high heel and a sneaker. Pictures are compared with all others and, because two shops
+photograph differently, within each shop too. Near-duplicates (perceptual hashes at most 6 bits apart) are
+barred; beside each figure stands the one without barring. Inception's weights reach `mixed8`: whatever stands
+under its name here is that layer, averaged, and not the top that the article used.
+
+Vectors are kept in --cache, 200 pictures at a time, so an interrupted run goes on where it stopped. The
+figures show retailers' photographs: keep OUT out of the repository.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.categories import AT, precision_figure, precision_terms, random_terms
+from ml.evaluation.command import bar
+from ml.evaluation.contenders import search_of
+from ml.evaluation.kinship import Kinship, numbered
+from ml.evaluation.labelled_set import LabelledPoster, sample
+from ml.evaluation.pictures import look_at
+from ml.evaluation.ranking import Search, lookalikes
+from ml.evaluation.vectors import Places, vectors_of
+from ml.figures import lookalike_figure
+
+TOGETHER = 200
+LAYER = "Inception-v3's weights reach mixed8; nothing above it is included."
+FIGURES = {"high-heel": "Heels", "sneaker": "Sports Shoes"}
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    extractor: str
+    search: Search
+
+
+CONTENDERS = (
+    Contender("raw pixels", "pixels", Search("exact", "euclidean")),
+    Contender(
+        "Inception-v3 mixed8, as published", "inception_v3:mixed8:avg", Search("ball_tree", "euclidean")
+    ),
+    Contender("Inception-v3 mixed8, cosine", "inception_v3:mixed8:avg", Search("exact", "cosine")),
+    Contender("MobileNetV2", "mobilenet_v2", Search("exact", "cosine")),
+    Contender("postersite", "postersite", search_of("postersite")),
+)
+PUBLISHED = CONTENDERS[1].name
+
+
+@dataclass(frozen=True)
+class Shoe:
+    picture: LabelledPoster
+    shop: str
+    category: str
+    subcategory: str
+
+
+def main() -> None:
+    options = _options()
+    options.output.mkdir(parents=True, exist_ok=True)
+    cache = options.cache or options.output / "cache"
+    places = Places(options.weights, options.exports or cache / "extractors", cache, cache)
+    shoes = read_shoes(options.data, options.limit, options.seed)
+    with bar("looking at shoes", len(shoes)) as done:
+        pictures = look_at([shoe.picture for shoe in shoes], cache, done)
+    vectors, failed = embedded(shoes, places)
+    rows = [row for row in range(len(shoes)) if row not in failed and row not in pictures.unreadable]
+    left_out = [shoes[row].picture.file for row in range(len(shoes)) if row not in set(rows)]
+    shoes = [shoes[row] for row in rows]
+    hashes = pictures.hashes[rows]
+    vectors = {spec: values[rows] for spec, values in vectors.items()}
+
+    again = {"resamples": options.resamples, "seed": options.seed}
+    report: dict[str, Any] = {
+        "n": len(shoes), "left_out": left_out, "at": AT, "note": LAYER, **again, "questions": {},
+    }  # fmt: skip
+    for question, chosen, labels in questions(shoes):
+        report["questions"][question] = ask(
+            hashes[chosen], {spec: each[chosen] for spec, each in vectors.items()}, labels, again
+        )
+    for name, subcategory in FIGURES.items():
+        draw(name, subcategory, shoes, hashes, vectors, options.output / f"{name}.png")
+    (options.output / "shoes.json").write_text(json.dumps(report, indent=1))
+    print(table(report))
+
+
+def read_shoes(data: Path, limit: int | None, seed: int) -> list[Shoe]:
+    """The shoes of shoes.csv whose picture is there, or `limit` of them drawn at random."""
+    with (data / "shoes.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    shoes = {}
+    for line, row in enumerate(rows, start=2):
+        path = data / "shoes" / row["file"]
+        if path.is_file() and row["category"]:
+            picture = LabelledPoster(line, row["file"], path, (row["category"],))
+            shoes[picture] = Shoe(picture, row["file"].split("_")[0], row["category"], row["subcategory"])
+    if not shoes:
+        raise SystemExit(f"{data} holds no shoes.csv whose pictures are in shoes/.")
+    return [shoes[picture] for picture in sample(list(shoes), limit, seed)]
+
+
+def embedded(shoes: Sequence[Shoe], places: Places) -> tuple[dict[str, Floats], set[int]]:
+    """Vectors by extractor, each (n, dims), and the rows that some extractor could not see."""
+    found, failed = {}, set()
+    for spec in dict.fromkeys(contender.extractor for contender in CONTENDERS):
+        parts = []
+        with bar(f"embedding by {spec}", len(shoes)) as done:
+            for start in range(0, len(shoes), TOGETHER):
+                chunk = [shoe.picture for shoe in shoes[start : start + TOGETHER]]
+                vectors = vectors_of(spec, chunk, "float16", places, lambda _: None)
+                parts.append(vectors.values)
+                failed |= {start + row for row in vectors.failed}
+                done(start + len(chunk))
+        found[spec] = np.concatenate(parts)
+    return found, failed
+
+
+def questions(shoes: Sequence[Shoe]) -> list[tuple[str, list[int], list[str]]]:
+    """What is asked: a name, the shoes it is asked of, and their labels."""
+    asked = [("all, category", list(range(len(shoes))), [shoe.category for shoe in shoes])]
+    for shop in sorted({shoe.shop for shoe in shoes}):
+        rows = [row for row, shoe in enumerate(shoes) if shoe.shop == shop]
+        asked.append((f"{shop}, category", rows, [shoes[row].category for row in rows]))
+        rows = [row for row in rows if shoes[row].subcategory]
+        if rows:
+            asked.append((f"{shop}, subcategory", rows, [shoes[row].subcategory for row in rows]))
+    return [each for each in asked if len(each[1]) > AT]
+
+
+def ask(
+    hashes: npt.NDArray[np.uint64], vectors: dict[str, Floats], labels: list[str], again: dict[str, int]
+) -> dict[str, Any]:
+    """Precision@5 of every contender with near-duplicates barred and without, and of chance."""
+    category, nobody = numbered(labels), np.full(len(labels), -1, dtype=np.int64)
+    counts = {name: labels.count(name) for name in sorted(set(labels))}
+    found: dict[str, Any] = {"n": len(labels), "labels": counts}
+    for name, keep in (("barred", False), ("kept", True)):
+        kin = Kinship(hashes, nobody, nobody, keep_duplicates=keep)
+        terms = {"random": random_terms(kin, category)}
+        for each in CONTENDERS:
+            near = lookalikes(vectors[each.extractor], each.search, kin, AT, lambda _: None)
+            terms[each.name] = precision_terms(near, category)
+        found[name] = {
+            who: {
+                "precision": precision_figure(mine, **again),
+                "minus_published": precision_figure(mine - terms[PUBLISHED], **again),
+            }
+            for who, mine in terms.items()
+        }
+    return found
+
+
+def draw(
+    name: str,
+    subcategory: str,
+    shoes: Sequence[Shoe],
+    hashes: npt.NDArray[np.uint64],
+    vectors: dict[str, Floats],
+    out: Path,
+) -> None:
+    """The article's figure for the first shoe, by file name, of a subcategory."""
+    of_kind = [row for row, shoe in enumerate(shoes) if shoe.subcategory == subcategory]
+    if not of_kind:
+        print(f"No shoe is of the kind {subcategory}: no figure of a {name}.")
+        return
+    query = min(of_kind, key=lambda row: shoes[row].picture.file)
+    nobody = np.full(len(shoes), -1, dtype=np.int64)
+    kin = Kinship(hashes, nobody, nobody)
+    lines = {}
+    for each in CONTENDERS:
+        values = vectors[each.extractor]
+        near = lookalikes(values, each.search, kin, AT, lambda _: None)[query]
+        lines[each.name] = [
+            (
+                shoes[row].picture.path,
+                _distance(values[query], values[row], each.search),
+                shoes[row].subcategory or shoes[row].category,
+            )
+            for row in near
+            if row >= 0
+        ]
+    lookalike_figure(
+        shoes[query].picture.path, lines, out, title=f"A {name.replace('-', ' ')}", query_caption=subcategory
+    )
+
+
+def table(report: dict[str, Any]) -> str:
+    """Precision@5 as Markdown: barred, then in parentheses with near-duplicates kept."""
+    asked = report["questions"]
+    lines = [f"Precision@5, {report['n']} shoes. {LAYER}", ""]
+    lines.append("| | " + " | ".join(f"{name} ({part['n']})" for name, part in asked.items()) + " |")
+    lines.append("|---" * (1 + len(asked)) + "|")
+    for who in ("random", *(each.name for each in CONTENDERS)):
+        cells = []
+        for part in asked.values():
+            barred, kept = (part[kind][who]["precision"] for kind in ("barred", "kept"))
+            interval = f"[{barred['low']:.3f}, {barred['high']:.3f}]"
+            cells.append(f"{barred['value']:.3f} {interval} ({kept['value']:.3f})")
+        lines.append(f"| {who} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _distance(one: Floats, other: Floats, search: Search) -> float:
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    if search.metric == "cosine":
+        return float(1 - a @ b / (np.linalg.norm(a) * np.linalg.norm(b) or 1.0))
+    return float(np.linalg.norm(a - b))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Same-category precision@5 on photographs of shoes.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with shoes/ and shoes.csv")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of ConvNet weights")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--limit", type=int, help="shoes to use, drawn at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--cache", type=Path, help="vectors kept between runs; default: OUT/cache")
+    parser.add_argument("--exports", type=Path, help="exported extractors; default: in the cache")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

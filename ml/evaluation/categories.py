@@ -1,0 +1,50 @@
+"""Same-category precision@5: of a picture's five nearest, the share of its own category."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.figures import figure
+from ml.evaluation.kinship import Kinship
+from ml.evaluation.ranking import NOBODY
+from ml.genres.metrics import bootstrap_interval
+
+AT = 5
+
+Floats = npt.NDArray[np.float64]
+Indexes = npt.NDArray[np.int64]
+
+
+def precision_terms(neighbours: Indexes, category: Indexes) -> Floats:
+    """Each picture's precision@5, (n,); NaN for one without a neighbour.
+
+    neighbours: (n, k), nearest first, NOBODY where there are fewer. category: (n,).
+    """
+    nearest = neighbours[:, :AT]
+    present = nearest != NOBODY
+    same = present & (category[nearest] == category[:, None])
+    count = present.sum(axis=1)
+    return np.divide(same.sum(axis=1), count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def random_terms(kin: Kinship, category: Indexes) -> Floats:
+    """What neighbours drawn at random from those allowed would have, exactly, (n,); NaN where nobody is."""
+    terms = np.full(len(kin), np.nan)
+    for row in range(len(kin)):
+        allowed = ~kin.barred(row)
+        if allowed.any():
+            terms[row] = (category[allowed] == category[row]).mean()
+    return terms
+
+
+def precision_figure(terms: Floats, *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """The mean of the terms and its 95% interval over pictures. Differences of terms give paired ones."""
+
+    def mean(drawn: Floats) -> float:
+        return float(np.nanmean(drawn)) if not np.isnan(drawn).all() else float("nan")
+
+    low, high = bootstrap_interval(mean, terms, n=resamples, seed=seed)
+    return figure(mean(terms), low, high)
