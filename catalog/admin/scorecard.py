@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class GenreRow:
-    """One genre's line: `evidence` says whether its F1 beats predicting it always, beyond chance;
+    """One genre's line: `evidence` says whether it is told beyond chance, by the rule of the model's recipe;
     `withheld` whether it is therefore never suggested."""
 
     genre: str

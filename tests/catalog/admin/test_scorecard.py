@@ -48,7 +48,7 @@ def test_figures_stand_beside_predicting_everything(admin_client):
 def test_a_genre_without_evidence_is_named(admin_client):
     table = model_page(admin_client, metrics=METRICS).select("table.figures")[1]
     found = {text_of(row.th): text_of(row.select("td")[-1]) for row in table.select("tbody tr")}
-    assert found["Drama"] == "beats always"
+    assert found["Drama"] == "yes"
     assert found["Horror"] == "no evidence"
     assert "too few examples" in found["War"]
 

@@ -81,7 +81,7 @@ def test_the_default_recipe_stores_both_operating_points_and_begins_where_the_mo
     assert model.no_evidence == model.metrics["no_evidence"] == []
     assert model.calibration == model.metrics["calibration"]
     assert model.metrics["validation"]["posters"] == training.labelled_posters(extractor).labels.shape[0]
-    assert model.config["sure_precision"] == 0.75
+    assert model.config["sure_precision"] == 0.8
 
 
 def test_a_model_in_use_whose_file_is_gone_does_not_stop_the_next_training() -> None:
