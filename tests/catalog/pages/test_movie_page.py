@@ -169,5 +169,5 @@ def test_the_number_of_queries_does_not_grow_with_the_neighbours(
             poster=MovieFactory(genres=["Drama"], poster=True).primary_poster, extractor=extractor
         )
     client.get(film.get_absolute_url())
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         assert len(texts(soup(client.get(film.get_absolute_url())), "#lookalikes .title")) == 5
