@@ -46,8 +46,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trained",
         type=Path,
+        nargs="+",
+        default=[],
         metavar="NPZ",
-        help="only ship this finished network, a training's trained.npz",
+        help="only ship this trained network (a training's trained.npz), or the mean of several",
     )
     parser.add_argument("--epochs", type=float, metavar="N", help=f"default: {usual.epochs:g}")
     parser.add_argument(
@@ -60,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        dest="settings",
+        dest="planned",
         metavar="NAME=VALUE",
         help=f"another setting: {', '.join(name for name in _PLANNED if name not in _OWN_OPTION)}",
     )
@@ -74,12 +76,12 @@ def told_again(options: dict[str, Any], weights: Path | None) -> list[str]:
         f"--output={options['output']}",
     ]
     told += [f"--weights={weights}"] * bool(weights)
-    told += [f"--trained={options['trained']}"] * bool(options["trained"])
+    told += ["--trained", *map(str, options["trained"])] if options["trained"] else []
     told += ["--from-scratch"] * options["from_scratch"] + ["--resume"] * options["resume"]
     for name in ("epochs", "rows", "seed", "limit"):
         if options[name] is not None:
             told.append(f"--{name}={options[name]}")
-    return told + [f"--set={setting}" for setting in options["settings"]]
+    return told + [f"--set={setting}" for setting in options["planned"]]
 
 
 def plan_from(options: argparse.Namespace, stored: TrainingPlan | None) -> TrainingPlan:
@@ -89,7 +91,7 @@ def plan_from(options: argparse.Namespace, stored: TrainingPlan | None) -> Train
     """
     asked: dict[str, Any] = {name: getattr(options, name) for name in _OWN_OPTION}
     asked = {name: value for name, value in asked.items() if value is not None}
-    for setting in options.settings:
+    for setting in options.planned:
         name, _, value = setting.partition("=")
         if name not in _PLANNED:
             raise EyesError(f"There is no setting {name!r}; there are {', '.join(_PLANNED)}.")
@@ -156,7 +158,7 @@ def _train(options: argparse.Namespace) -> None:
                 weights=weights,
                 plan=plan,
                 scratch=options.from_scratch,
-                trained=options.trained,
+                trained=tuple(options.trained),
                 limit=options.limit,
                 resume=options.resume,
             ),

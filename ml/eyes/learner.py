@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from ml.eyes.network import DIMS, SIDE, build_network, depth_of
 from ml.eyes.objective import NO_KIN, genre_loss, kinship_losses
 from ml.eyes.plan import TrainingPlan
-from ml.eyes.views import random_views
+from ml.eyes.views import mixed, random_views
 
 _TOGETHER = 64
 
@@ -24,6 +25,17 @@ Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Indexes = npt.NDArray[np.int64]
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n posters of a step. images (n, 224, 224, 3) uint8; labels (n, genres) float32 of 0 and 1; targets: the
+    same, softened; kin (n,) int32 from 0, equal for kin."""
+
+    images: Bytes
+    labels: Floats
+    targets: Floats
+    kin: npt.NDArray[np.int32]
 
 
 class Learner:
@@ -75,14 +87,11 @@ class Learner:
         for first, variable in zip(self._first, self._old, strict=True):
             first.assign(variable.value)
 
-    def step(
-        self, images: Bytes, labels: Floats, kin: npt.NDArray[np.int32], number: int, rate: float
-    ) -> Floats:
+    def step(self, batch: Batch, number: int, rate: float) -> Floats:
         """Learn from one batch; gives its losses (genres, contrast, agreement), (3,) float32.
 
-        images (n, 224, 224, 3) uint8; labels (n, genres) float32 of 0 and 1; kin (n,) int32 from 0. number:
-        the step's, from 0, which with the plan's seed decides views and dropout. rate: share of the peak
-        learning rates.
+        number: the step's, from 0, which with the plan's seed decides views and dropout. rate: share of the
+        peak learning rates.
         """
         import tensorflow as tf
 
@@ -91,19 +100,22 @@ class Learner:
             optimiser.learning_rate.assign(peak * rate)
         seed = tf.constant([self.plan.seed, number], dtype=tf.int32)
         pull = tf.constant(peaks[0] * rate * self.plan.anchor, dtype=tf.float32)
-        losses = self._graph(tf.constant(images), tf.constant(labels), tf.constant(kin), seed, pull)
+        given = (batch.images, batch.labels, batch.targets, batch.kin)
+        losses = self._graph(*(tf.constant(array) for array in given), seed, pull)
         return np.asarray(losses, dtype=np.float32)
 
-    def _one_step(self, images: Any, labels: Any, kin: Any, seed: Any, pull: Any) -> Any:
+    def _one_step(self, images: Any, labels: Any, targets: Any, kin: Any, seed: Any, pull: Any) -> Any:
         import tensorflow as tf
 
         plan = self.plan
-        for_views, for_dropout = tf.unstack(tf.random.split(seed, num=2))
+        for_views, for_mixing, for_dropout = tf.unstack(tf.random.split(seed, num=3))
         views = random_views(tf.cast(images, tf.float32), plan.side, for_views)
+        if plan.mixing:
+            views, targets = mixed(views, targets, plan.mixing, for_mixing)
         with tf.GradientTape() as tape:
             vectors = self.network(views, training=True)["vector"]
             seen = tf.nn.experimental.stateless_dropout(vectors, plan.dropout, for_dropout)
-            genres = genre_loss(self.head(seen), labels, plan.smoothing)
+            genres = genre_loss(self.head(seen), targets, plan.smoothing)
             directions = tf.math.l2_normalize(vectors, axis=1)
             contrast, agreement = kinship_losses(directions, kin, labels, self._memory, plan.temperature)
             loss = genres + plan.contrastive * contrast + plan.agreement * agreement

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ml.eyes import checkpoint, measuring
 from ml.eyes.errors import EyesError, EyesStopped
-from ml.eyes.learner import Learner
+from ml.eyes.learner import Batch, Learner
 from ml.eyes.measuring import Asked
 from ml.eyes.order import Order
 from ml.eyes.plan import TrainingPlan
@@ -26,14 +26,13 @@ LOSSES = ("genres", "contrast", "agreement")
 TRAINING = "Training"
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
-Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
 class Lesson:
     """What is learned from. images (n, 224, 224, 3) uint8; labels (n, genres) uint8 of the genres taught;
     groups (n,) int64 from 0, equal for kin; order: which rows when; asked: whom to measure on, None for
-    nobody; key: digest of plan and data."""
+    nobody; key: digest of plan and data. taught (n, genres) float32: a teacher's scores, None without one."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
@@ -41,11 +40,16 @@ class Lesson:
     order: Order
     asked: Asked | None
     key: str
+    taught: npt.NDArray[np.float32] | None = None
 
     def batch(self, step: int) -> Batch:
-        """Images, labels and kin of a step's batch."""
+        """The posters of a step, with labels mixed with the teacher's scores as far as the plan says."""
         rows = self.order.batch(step)
-        return self.images[rows], self.labels[rows].astype(np.float32), self.groups[rows].astype(np.int32)
+        labels = self.labels[rows].astype(np.float32)
+        targets = labels
+        if self.taught is not None:
+            targets = labels + np.float32(self.order.plan.distil) * (self.taught[rows] - labels)
+        return Batch(self.images[rows], labels, targets, self.groups[rows].astype(np.int32))
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,10 @@ def learn(
         show(found.steps)
         waiting: Future[Batch] = ahead.submit(lesson.batch, found.steps)
         for step in range(found.steps, total):
-            images, labels, kin = waiting.result()
+            batch = waiting.result()
             if step + 1 < total:
                 waiting = ahead.submit(lesson.batch, step + 1)
-            losses.append(learner.step(images, labels, kin, step, plan.rate(step, total)))
+            losses.append(learner.step(batch, step, plan.rate(step, total)))
             if not np.isfinite(losses[-1]).all():
                 raise EyesError(
                     f"The loss is no longer a number at step {step + 1}: the learning rates "

@@ -31,7 +31,9 @@ class TrainingPlan:
     "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", 2018).
     clip: largest norm of all gradients together. average: momentum of the running mean of weights, which is
     what is measured and shipped (Polyak & Juditsky, "Acceleration of stochastic approximation by averaging",
-    1992). dropout, smoothing: of the genre head's inputs, and of its labels.
+    1992). dropout, smoothing: of the genre head's inputs, and of its labels. mixing: the largest share of
+    another poster that shines through half of the views, 0 for none. distil: share of a teacher's scores in
+    the labels, 0 for none (see teacher.py).
 
     Loss: genres' cross-entropy, plus contrastive times the supervised contrastive loss at temperature with
     the last `memory` vectors as further examples, plus agreement times the same with shared genres as soft
@@ -60,6 +62,8 @@ class TrainingPlan:
     average: float = 0.998
     dropout: float = 0.2
     smoothing: float = 0.0
+    mixing: float = 0.0
+    distil: float = 0.0
     contrastive: float = 0.3
     agreement: float = 0.0
     temperature: float = 0.1
@@ -134,6 +138,8 @@ _NUMBERS = (
     ("average", 0.0, 0.999999),
     ("dropout", 0.0, 0.95),
     ("smoothing", 0.0, 0.9),
+    ("mixing", 0.0, 0.5),
+    ("distil", 0.0, 1.0),
     ("contrastive", 0.0, 100.0),
     ("agreement", 0.0, 100.0),
     ("temperature", 0.005, 10.0),

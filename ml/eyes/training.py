@@ -19,18 +19,19 @@ from ml.evaluation.kinship import numbered
 from ml.evaluation.labelled_set import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
 from ml.evaluation.pictures import look_at
 from ml.eyes import checkpoint, measuring
-from ml.eyes.arrays import TRAINED, load_arrays, save_arrays
+from ml.eyes.arrays import load_arrays
 from ml.eyes.errors import EyesError
-from ml.eyes.learner import Learner, run
-from ml.eyes.loop import Lesson, Watch, learn
+from ml.eyes.learner import run
+from ml.eyes.learning import learned_network
+from ml.eyes.loop import Lesson, Watch
 from ml.eyes.metric import finish, touch
-from ml.eyes.network import DIMS, build_network, start_from_imagenet
+from ml.eyes.network import build_network
 from ml.eyes.order import Order
 from ml.eyes.parts import FACTS, Families, Parts, families, kept_parts
 from ml.eyes.pixels import decode
 from ml.eyes.plan import TrainingPlan
 from ml.eyes.shipping import Cargo, ship
-from ml.eyes.start import first_head, first_projection, imagenet_weights
+from ml.eyes.start import imagenet_weights
 from ml.genres.atomic_files import write_json
 from ml.genres.training_set import TrainingDataError
 from ml.weights import WeightsFile
@@ -43,8 +44,8 @@ SHIPPED, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"
 class Request:
     """What to train on. listing: the CSV; images: its folder; work: where everything is kept; weights: an
     ImageNet file or a folder with one, None for Keras' own; scratch: begin with random weights instead;
-    trained: a finished network's arrays, to be shipped without any training. limit: posters to use, drawn by
-    the plan's seed; resume: go on with what `work` holds."""
+    trained: arrays of trained networks, whose mean is shipped without a training. limit: posters to use,
+    drawn by the plan's seed; resume: go on with what `work` holds."""
 
     listing: Path
     images: Path
@@ -52,7 +53,7 @@ class Request:
     weights: Path | None
     plan: TrainingPlan
     scratch: bool = False
-    trained: Path | None = None
+    trained: tuple[Path, ...] = ()
     limit: int | None = None
     resume: bool = False
 
@@ -92,38 +93,19 @@ def train_extractor(request: Request, watch: Watch) -> dict[str, Any]:
             pixels = decode([material.posters[row] for row in rest], request.work, show)
         lesson, learned, held = _lesson(material, taught, pixels, plan)
         facts = _facts(request, material, taught)
-        if request.trained is None:
-            network, history = _learned(request, lesson, learned, first, watch)
-            facts |= {"start": _named(first), "plan": asdict(plan), "history": history}
+        network = build_network()
+        if request.trained:
+            head = load_arrays(request.trained, network)
+            facts["trained"] = [{"file": path.name, "sha256": _digest(path)} for path in request.trained]
         else:
-            network = build_network()
-            load_arrays(request.trained, network)
-            facts |= {"trained": {"file": request.trained.name, "sha256": _digest(request.trained)}}
+            head, history = learned_network(network, lesson, learned, first, request.work, watch)
+            facts |= {"start": _named(first), "plan": asdict(plan), "history": history}
+        if head.untouched:
+            watch.say("Giving the vectors their last touch ...")
+            finish(network, touch(run(network, pixels, learned, "vector"), head.kernel, plan.genre_pull))
         genres = tuple(material.genres[column] for column in taught)
         cargo = Cargo(pixels, lesson.labels, lesson.groups, genres, learned, held, facts)
         return ship(network, cargo, request.work / SHIPPED, watch)
-
-
-def _learned(
-    request: Request,
-    lesson: Lesson,
-    rows: npt.NDArray[np.int64],
-    first: WeightsFile | None,
-    watch: Watch,
-) -> tuple[Any, list[dict[str, Any]]]:
-    """The finished network, also left in `work` as arrays, and the training's history."""
-    plan = request.plan
-    learner, history = learn(
-        lesson, plan, request.work, lambda fresh: _begin(fresh, lesson, rows, first, watch), watch
-    )
-    with learner.averaged():
-        network = build_network()
-        network.set_weights(learner.network.get_weights())
-        kernel, bias = learner.head.get_weights()
-    by = touch(run(network, lesson.images, rows, "vector"), kernel, plan.genre_pull)
-    finish(network, by)
-    save_arrays(request.work / TRAINED, network, *by.head(kernel, bias))
-    return network, history
 
 
 def stored_plan(work: Path) -> TrainingPlan | None:
@@ -145,7 +127,7 @@ def _prepare(request: Request) -> None:
             raise EyesError(
                 f"{work} holds a training already: go on with it by --resume, or name another folder with -o."
             )
-        if request.trained is None:
+        if not request.trained:
             write_json(work / REQUEST, {"plan": asdict(request.plan), "limit": request.limit})
     except OSError as error:
         raise EyesError(f"The folder {work} can't be written: {error.strerror or error}.") from error
@@ -231,22 +213,6 @@ def _lesson(
     order = Order(plan, learned, franchise)
     lesson = Lesson(pixels, labels[:, taught], groups, order, asked, key.hexdigest())
     return lesson, learned, held
-
-
-def _begin(
-    learner: Learner, lesson: Lesson, rows: npt.NDArray[np.int64], weights: WeightsFile | None, watch: Watch
-) -> None:
-    import keras
-
-    if weights is not None:
-        start_from_imagenet(learner.network, weights.path, with_top=weights.kind == "with_top")
-    watch.say("Finding a first projection and genre head ...")
-    eyes = learner.opened()
-    pooled = keras.layers.GlobalAveragePooling2D()(eyes.get_layer("depths").output)
-    depths = run(keras.Model(eyes.input, pooled), lesson.images, rows)
-    projection = first_projection(depths, DIMS)
-    learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
-    learner.head.set_weights(list(first_head(depths @ projection, lesson.labels[rows])))
 
 
 def _facts(

@@ -6,6 +6,7 @@ from typing import Any
 
 SMALLEST_CROP = 0.65
 FRAMED_SHARE = 0.1
+MIXED_SHARE = 0.5
 GREY_SHARE = 0.12
 
 
@@ -39,3 +40,23 @@ def random_views(images: Any, side: int, seed: Any) -> Any:
     middle = tf.reduce_mean(views, axis=(1, 2), keepdims=True)
     views = middle + (views - middle) * uniform(0.75, 1.25, 1, 1, 1) + uniform(-22, 22, 1, 1, 3)
     return tf.clip_by_value(views, 0.0, 255.0)
+
+
+def mixed(views: Any, targets: Any, most: float, seed: Any) -> tuple[Any, Any]:
+    """Half of the views (n, side, side, 3) with another shining through, and their targets (n, genres) alike.
+
+    most: the largest share of the other, drawn evenly from 0; seed: (2,) int32. Mixup (Zhang et al., "mixup:
+    Beyond Empirical Risk Minimization", 2018), with the first picture always the stronger one.
+    """
+    import tensorflow as tf
+
+    seeds = tf.unstack(tf.random.split(seed, num=3))
+    count = tf.shape(views)[0]
+    chosen = tf.random.stateless_uniform((count,), seeds[0]) < MIXED_SHARE
+    other = tf.random.stateless_uniform((count,), seeds[1], 0.0, most) * tf.cast(chosen, tf.float32)
+    order = tf.random.experimental.stateless_shuffle(tf.range(count), seeds[2])
+    share = other[:, None, None, None]
+    return (
+        views + share * (tf.gather(views, order) - views),
+        targets + other[:, None] * (tf.gather(targets, order) - targets),
+    )

@@ -1,0 +1,112 @@
+"""A network from its first weights to its last: beginning, teacher, training."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.eyes.arrays import TRAINED, Head, save_arrays
+from ml.eyes.learner import Learner, run
+from ml.eyes.loop import Lesson, Watch, learn
+from ml.eyes.network import DIMS, build_network, start_from_imagenet
+from ml.eyes.plan import TrainingPlan
+from ml.eyes.start import first_head, first_projection
+from ml.eyes.teacher import teacher_scores
+from ml.genres.atomic_files import write_bytes
+from ml.genres.training_set import UNREADABLE
+from ml.weights import WeightsFile
+
+TEACHER = "teacher.npz"
+
+Floats = npt.NDArray[np.float32]
+Indexes = npt.NDArray[np.int64]
+
+
+def learned_network(
+    network: Any, lesson: Lesson, rows: Indexes, first: WeightsFile | None, work: Path, watch: Watch
+) -> tuple[Head, list[dict[str, Any]]]:
+    """Fill `network` by a training on the `rows` of a lesson; the genre head beside it, and the history.
+
+    first: ImageNet weights to begin with, None for random ones. The result is also left in the folder `work`
+    as arrays (trained.npz), still without the last touch. Raises as `ml.eyes.loop.learn`, and EyesError for
+    unfit weights.
+    """
+    plan = lesson.order.plan
+    seen: list[Floats] = []
+
+    def depths() -> Floats:
+        if not seen:
+            watch.say("Looking at the posters with the first weights ...")
+            seen.append(_depths(plan, first, lesson.images, rows))
+        return seen[0]
+
+    if plan.distil:
+        lesson = replace(lesson, taught=_taught_by(work / TEACHER, lesson, rows, depths))
+    learner, history = learn(
+        lesson, plan, work, lambda fresh: _begin(fresh, lesson, rows, first, depths()), watch
+    )
+    with learner.averaged():
+        network.set_weights(learner.network.get_weights())
+        kernel, bias = learner.head.get_weights()
+    head = Head(kernel, bias, untouched=True)
+    save_arrays(work / TRAINED, network, head)
+    return head, history
+
+
+def _depths(
+    plan: TrainingPlan,
+    first: WeightsFile | None,
+    images: npt.NDArray[np.uint8],
+    rows: Indexes,
+) -> Floats:
+    import keras
+
+    # The random weights that a learner of the same seed begins with, unless there are better ones.
+    keras.utils.set_random_seed(plan.seed)
+    network = build_network()
+    if first is not None:
+        start_from_imagenet(network, first.path, with_top=first.kind == "with_top")
+    pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
+    return run(keras.Model(network.input, pooled), images, rows)
+
+
+def _taught_by(
+    kept: Path,
+    lesson: Lesson,
+    rows: Indexes,
+    depths: Callable[[], Floats],
+) -> Floats:
+    """The teacher's scores for all posters (those not learned from keep zeros), kept between resumptions."""
+    digest = np.frombuffer(bytes.fromhex(lesson.key), dtype=np.uint8)
+    try:
+        with np.load(kept, allow_pickle=False) as archive:
+            if np.array_equal(archive["key"], digest):
+                return np.asarray(archive["scores"], dtype=np.float32)
+    except (OSError, *UNREADABLE):
+        pass  # none yet, or one that a kill cut short
+    scores = np.zeros(lesson.labels.shape, dtype=np.float32)
+    scores[rows] = teacher_scores(depths(), lesson.labels[rows], lesson.groups[rows])
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, key=digest, scores=scores)
+    write_bytes(kept, content.getvalue())
+    return scores
+
+
+def _begin(
+    learner: Learner,
+    lesson: Lesson,
+    rows: Indexes,
+    first: WeightsFile | None,
+    depths: Floats,
+) -> None:
+    if first is not None:
+        start_from_imagenet(learner.network, first.path, with_top=first.kind == "with_top")
+    projection = first_projection(depths, DIMS)
+    learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
+    learner.head.set_weights(list(first_head(depths @ projection, lesson.labels[rows])))

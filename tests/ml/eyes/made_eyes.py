@@ -1,0 +1,236 @@
+"""Trains tiny extractors and tries their parts: `python -m tests.ml.eyes.made_eyes FOLDER`.
+
+Keras and TensorFlow stay out of the test process. What it leaves in FOLDER: arrays of each part beside what
+they were made from (`*.npz`), a small training's states run through and interrupted, and `set/` and `work/`,
+a training of drawn posters from first to last by the command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.eyes.plan import TrainingPlan
+from tests.ml.evaluation.labelled import labelled_posters, no_bar
+from tests.ml.made_models import pictures
+
+PLAN = TrainingPlan(
+    epochs=3,
+    side=96,
+    pairs=4,
+    memory=24,
+    warm_up=2,
+    save_every=2,
+    agreement=0.1,
+    smoothing=0.1,
+    mixing=0.3,
+    distil=0.4,
+    min_positives=2,
+)
+SETTINGS = (
+    "side=96",
+    "pairs=8",
+    "memory=32",
+    "warm_up=1",
+    "save_every=2",
+    "min_positives=2",
+    "distil=0.4",
+)
+
+
+def make(folder: Path) -> None:
+    network(folder)
+    views(folder)
+    objective(folder)
+    resumption(folder)
+    whole(folder)
+
+
+def network(folder: Path) -> None:
+    """The folded network beside the one it was folded from, at two sizes; and refusals of unfit weights."""
+    import keras
+
+    from ml.eyes.errors import EyesError
+    from ml.eyes.network import build_network, start_from_imagenet
+
+    keras.utils.set_random_seed(5)
+    images = pictures(count=3)
+    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3))
+    for layer in source.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+            layer.gamma.assign(np.random.default_rng(len(layer.name)).uniform(0.5, 1.5, layer.gamma.shape))
+            layer.beta.assign(np.random.default_rng(len(layer.name)).normal(0, 0.2, layer.beta.shape))
+    source(images / 127.5 - 1, training=True)
+    file = folder / "no_top.weights.h5"
+    source.save_weights(file)
+    eyes = build_network()
+    start_from_imagenet(eyes, file, with_top=False)
+    names = ("block_6_expand_relu", "block_13_expand_relu", "out_relu")
+    deep = keras.Model(source.input, [source.get_layer(name).output for name in names])
+    expected = [np.asarray(found).mean(axis=(1, 2)) for found in deep(images / 127.5 - 1)]
+    depths = keras.Model(eyes.input, eyes.get_layer("depths").output)
+    seen = {name: np.asarray(value) for name, value in eyes(images).items()}
+    small = build_network(side=96)
+    small.set_weights(eyes.get_weights())
+    seen_small = {f"small_{name}": np.asarray(value) for name, value in small(images[:, :96, :96]).items()}
+    np.savez(
+        folder / "network.npz",
+        allow_pickle=False,
+        expected=np.concatenate(expected, axis=1),
+        depths=np.asarray(depths(images)).mean(axis=(1, 2)),
+        **(seen | seen_small),
+    )
+    refusals = {}
+    spoilt = [array.copy() for array in source.get_weights()]
+    spoilt[0][:] = np.nan
+    source.set_weights(spoilt)
+    source.save_weights(folder / "nan.weights.h5")
+    (folder / "text.weights.h5").write_text("<html>sign in</html>")
+    for name in ("nan", "text", "absent"):
+        try:
+            start_from_imagenet(small, folder / f"{name}.weights.h5", with_top=False)
+        except EyesError as error:
+            refusals[name] = str(error)
+    (folder / "refusals.json").write_text(json.dumps(refusals))
+
+
+def views(folder: Path) -> None:
+    import tensorflow as tf
+
+    from ml.eyes.views import mixed, random_views
+
+    images = tf.constant(np.repeat(pictures(count=2), 40, axis=0))
+    shown = tf.function(random_views)
+    first, again = (shown(images, 96, tf.constant([3, 7])) for _ in range(2))
+    other = shown(images, 96, tf.constant([3, 8]))
+    targets = np.eye(80, dtype=np.float32)
+    mixture, shares = tf.function(mixed)(first, targets, 0.4, tf.constant([1, 2]))
+    shown_views = {"first": first, "again": again, "other": other, "mixture": mixture, "shares": shares}
+    np.savez(folder / "views.npz", allow_pickle=False, images=images, **shown_views)
+
+
+def objective(folder: Path) -> None:
+    import tensorflow as tf
+
+    from ml.eyes.objective import genre_loss, kinship_losses
+
+    random = np.random.default_rng(2)
+    vectors = random.normal(size=(9, 5)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    given = {
+        "vectors": vectors[:4],
+        "kin": np.array([0, 1, 0, 2], dtype=np.int32),
+        "labels": (random.random((9, 3)) < 0.5).astype(np.float32),
+        "old_vectors": vectors[4:],
+        "old_kin": np.array([1, 0, 5, -1, 1], dtype=np.int32),
+        "logits": random.normal(size=(4, 3)).astype(np.float32) * 3,
+    }
+    memory = (
+        tf.constant(given["old_vectors"]),
+        tf.constant(given["old_kin"]),
+        tf.constant(given["labels"][4:]),
+    )
+    contrast, agreement = kinship_losses(
+        tf.constant(given["vectors"]),
+        tf.constant(given["kin"]),
+        tf.constant(given["labels"][:4]),
+        memory,
+        0.2,
+    )
+    empty = (tf.zeros((2, 5)), tf.constant([-1, -1]), tf.zeros((2, 3)))
+    alone = kinship_losses(
+        tf.constant(given["vectors"][:1]), tf.constant([4]), tf.constant(given["labels"][:1]), empty, 0.2
+    )
+    genres = genre_loss(tf.constant(given["logits"]), tf.constant(given["labels"][:4]), 0.1)
+    np.savez(
+        folder / "objective.npz", contrast=contrast, agreement=agreement, alone=alone, genres=genres, **given
+    )
+
+
+class Killed(Exception):
+    """What a SIGKILL looks like from inside: nothing more is done."""
+
+
+def resumption(folder: Path) -> None:
+    """One small training run through, and one that is stopped, then killed, and taken up each time."""
+    from ml.eyes import checkpoint
+    from ml.eyes.errors import EyesStopped
+    from ml.eyes.loop import Lesson, Watch, learn
+    from ml.eyes.order import Order
+
+    random = np.random.default_rng(0)
+    labels = (random.random((12, 3)) < 0.5).astype(np.uint8)
+    franchise = np.array([0, 0, 0] + [-1] * 9, dtype=np.int64)
+    images = pictures(count=12).astype(np.uint8)
+    groups = np.array([0, 0, 0, *range(1, 10)], dtype=np.int64)
+    taught = random.random((12, 3)).astype(np.float32)
+    lesson = Lesson(images, labels, groups, Order(PLAN, np.arange(12), franchise), None, "key", taught)
+
+    def train(name: str, should_stop: Callable[[], bool]) -> dict[str, Any]:
+        (folder / name).mkdir(exist_ok=True)
+        watch = Watch(no_bar, lambda line: None, should_stop)
+        learn(lesson, PLAN, folder / name, lambda learner: None, watch)
+        found = checkpoint.load(folder / name, "key")
+        assert found is not None
+        return {**found.state, "steps": np.array(found.steps)}
+
+    def after(steps: int, error: type[Exception] | None = None) -> Callable[[], bool]:
+        count = iter(range(1, 100))
+
+        def stop() -> bool:
+            if next(count) < steps:
+                return False
+            if error:
+                raise error
+            return True
+
+        return stop
+
+    through = train("through", lambda: False)
+    told = []
+    for should_stop, expected in ((after(1), EyesStopped), (after(4, Killed), Killed)):
+        try:
+            train("interrupted", should_stop)
+        except expected as error:
+            told.append(str(error))
+        left = checkpoint.load(folder / "interrupted", "key")
+        assert left is not None
+        told.append(f"{left.steps}")
+    resumed = train("interrupted", lambda: False)
+    np.savez(folder / "through.npz", **through)
+    np.savez(folder / "resumed.npz", **resumed)
+    (folder / "told.json").write_text(json.dumps(told))
+
+
+def whole(folder: Path) -> None:
+    """A training of drawn posters by the command; then what it says when asked again."""
+    from ml.eyes.command import main
+
+    listing, images = labelled_posters(folder / "set", count=60, series=4)
+    with listing.open("a") as file:
+        file.write("gone.jpg,Drama,,1990\n")
+    said = []
+
+    def run(*more: str) -> None:
+        out, errors = io.StringIO(), io.StringIO()
+        told = [f"--posters={listing}", f"--images={images}", f"--output={folder / 'work'}", *more]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            code = main(told)
+        said.append({"code": code, "out": out.getvalue(), "errors": errors.getvalue()})
+
+    run("--from-scratch", "--epochs=2", *(f"--set={setting}" for setting in SETTINGS))
+    run("--from-scratch")
+    run("--from-scratch", "--resume", "--epochs=3")
+    (folder / "said.json").write_text(json.dumps(said))
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))
