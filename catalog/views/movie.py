@@ -33,7 +33,7 @@ class Strip:
 @vary_on_headers("HX-Request", "HX-Target")
 def movie(request: HttpRequest, pk: int) -> HttpResponse:
     merged = Movie.everything.filter(pk=pk, merged_into__isnull=False).select_related("merged_into").first()
-    if merged is not None:
+    if merged is not None and merged.merged_into is not None:
         return redirect(merged.merged_into, permanent=True)
     film = get_object_or_404(
         Movie.objects.prefetch_related(

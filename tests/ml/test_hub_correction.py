@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -156,7 +158,8 @@ def test_a_file_that_is_no_correction_is_refused(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(CorrectionUnreadable):
         read_correction(path)
-    for wrong in (np.full(3, np.nan, np.float32), np.ones(3), np.ones((3, 1), np.float32)):
+    wrong_ones: list[Any] = [np.full(3, np.nan, np.float32), np.ones(3), np.ones((3, 1), np.float32)]
+    for wrong in wrong_ones:
         write_correction(HubCorrection(np.ones(2, np.float32), wrong), path)
         with pytest.raises(CorrectionUnreadable, match="penalties"):
             read_correction(path)
