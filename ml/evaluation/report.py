@@ -69,8 +69,9 @@ def summary(report: Mapping[str, Any], out: Path) -> str:
     )
     if report["duplicates"]:
         traced = report["duplicates"]
+        told[-1] += ";"
         told.append(
-            f"; duplicates recall@1 {number('', traced['everyday']['both'])}, crop 10% "
+            f"duplicates recall@1 {number('', traced['everyday']['both'])}, crop 10% "
             f"{number('', traced['alterations']['crop_10']['both'])}"
         )
     if report["differences"]:
