@@ -79,9 +79,9 @@ def _search(outer: Grey, inner: Grey, widths: range, mirrors: tuple[bool, ...]) 
     """How `inner`, shrunk to one of `widths`, lies best on a part of `outer`; one for each of `mirrors`."""
     field = _detail(outer).astype(np.float64)
     rows, columns = field.shape
-    # What a picture's edge lies next to differs between the two: a frame, or what was cut off.
-    margin = min(columns, rows) // 10
     sizes = [(min(_height(inner, width), rows), width) for width in widths]
+    # What a picture's edge lies next to differs between the two: a frame, or what was cut off.
+    margin = min(columns, *map(min, sizes)) // 10
     templates = np.zeros((len(mirrors), len(sizes), rows, columns))
     for number, (height, width) in enumerate(sizes):
         template = _detail(_resized(inner, width, height))[margin : height - margin, margin : width - margin]

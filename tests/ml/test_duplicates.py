@@ -69,8 +69,8 @@ def test_near_pairs_agree_with_looking_at_every_pair(hashes: list[int], data: st
                 assert (one, other) in found
     for one, other in found:
         assert one < other
-        near = min((hashes[one] ^ hashes[other] ^ mask).bit_count() for mask in (0, 0x5555555555555555))
-        assert near <= duplicates.PROPOSED_BITS
+        away = min((hashes[one] ^ hashes[other] ^ mask).bit_count() for mask in (0, 0x5555555555555555))
+        assert away <= duplicates.PROPOSED_BITS
 
 
 def test_a_thousand_copies_make_a_thousand_pairs() -> None:
@@ -92,7 +92,8 @@ def test_nearest_agrees_with_sorting_everything() -> None:
 
 
 def test_fewer_rows_than_asked_for_are_filled_up() -> None:
-    rows, cosines = duplicates.nearest(np.ones((1, 2), np.float32), [(np.array([5]), np.ones((1, 2)))], 3)
+    one = np.ones((1, 2), dtype=np.float32)
+    rows, cosines = duplicates.nearest(one, [(np.array([5]), one)], 3)
     assert rows.tolist() == [[5, -1, -1]] and cosines[0, 1] == -np.inf
 
 

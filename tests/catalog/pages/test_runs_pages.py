@@ -173,6 +173,7 @@ def test_each_button_says_how_much_waits_for_it(admin_client: Client) -> None:
         "that an extractor in use has not seen: 2",
         "on the genres known so far",
         "for every untagged film: 0",
+        "among posters not compared yet: 0",
     ]
 
 
