@@ -33,6 +33,7 @@ DOING = {
     Run.Kind.EMBED: "Looking at posters",
     Run.Kind.TRAIN: "Training the genre model",
     Run.Kind.LABEL: "Suggesting genres",
+    Run.Kind.DUPLICATES: "Looking for duplicates",
 }
 
 
@@ -48,7 +49,6 @@ def extractor_name(extractor: Extractor) -> str:
 
 
 @register.filter
-@register.filter
 def extractor_name_among(extractor: Extractor, others: Iterable[Extractor]) -> str:
     """The extractor's name, with the end of its fingerprint where another of `others` has the same one."""
     name = extractor_name(extractor)
@@ -56,6 +56,7 @@ def extractor_name_among(extractor: Extractor, others: Iterable[Extractor]) -> s
     return f"{name} · {extractor.fingerprint[-FINGERPRINT_END:]}" if alike else name
 
 
+@register.filter
 def source_name(source: str) -> str:
     return SOURCE_NAMES.get(source, source.replace("_", " "))
 
