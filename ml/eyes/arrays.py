@@ -59,7 +59,7 @@ def load_arrays(paths: Sequence[Path], network: Any) -> Head:
         raise EyesError("These networks were taught different numbers of genres: they can't be averaged.")
 
     def mean(name: str) -> npt.NDArray[np.float32]:
-        return np.mean([file[name] for file in files], axis=0, dtype=np.float64).astype(np.float32)
+        return np.asarray(np.mean([file[name] for file in files], axis=0, dtype=np.float64), dtype=np.float32)
 
     network.set_weights([mean(f"a{number}") for number in range(len(wanted))])
     return Head(mean(KERNEL), mean(BIAS), kinds.pop())
