@@ -98,7 +98,7 @@ def test_the_page_can_be_worked_through_without_a_mouse(desk, films):
 def test_e_opens_the_edit_page_and_escape_comes_back(desk):
     desk.keyboard.press("e")
     desk.get_by_role("group", name="Genres of Ember").wait_for()
-    assert desk.get_by_label("Drama").is_checked()
+    assert desk.get_by_role("checkbox", name="Drama").is_checked()
     # The form is there before the deferred script that listens for keys.
     desk.wait_for_load_state("load")
     desk.keyboard.press("Escape")
