@@ -26,8 +26,8 @@ RECIPROCAL = 3
 """Posters are proposed by their features when each is among the other's nearest so many."""
 
 CONFIRMED = 0.7
-"""Correlation from which two pictures are one. Among proposals from 8,391 posters without duplicates the most
-alike reached .60; copies cropped by up to 20%, mirrored or framed reach .9."""
+"""Correlation from which two pictures are one. Among the proposals from 8,391 posters without duplicates the
+most alike reached .58; of 25 posters every copy cropped by up to 20%, mirrored or framed reached .83."""
 
 # Inside by less than this a copy is not called cropped: so much comes from rounding to whole pixels.
 _WHOLE = 0.985
