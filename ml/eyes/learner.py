@@ -78,7 +78,7 @@ class Learner:
             tf.Variable(tf.zeros((plan.memory, genres)), trainable=False),
         )
         self._place = tf.Variable(0, trainable=False)
-        self._graph = tf.function(self._one_step, reduce_retracing=True)
+        self._graph = tf.function(self._one_step, autograph=False, reduce_retracing=True)
 
     def begin(self) -> None:
         """Take the present weights, set from outside, as those that the training begins with."""
@@ -202,7 +202,7 @@ def run(model: Any, images: Bytes, rows: Indexes, output: str = "") -> Floats:
     """Outputs of a Keras model, or the one called `output`, for the rows (m,) of images (n, ...) uint8."""
     import tensorflow as tf
 
-    shown = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    shown = tf.function(lambda batch: model(batch, training=False), autograph=False, reduce_retracing=True)
     parts = []
     for start in range(0, len(rows), _TOGETHER):
         found = shown(tf.constant(images[rows[start : start + _TOGETHER]].astype(np.float32)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from ml.eyes.arrays import TRAINED, Head, save_arrays
 from ml.eyes.learner import Learner, run
 from ml.eyes.loop import Lesson, Watch, learn
-from ml.eyes.network import DIMS, build_network, start_from_imagenet
+from ml.eyes.network import DIMS, build_network, start_at_random, start_from_imagenet
 from ml.eyes.plan import TrainingPlan
 from ml.eyes.start import first_head, first_projection
 from ml.eyes.teacher import teacher_scores
@@ -23,9 +24,19 @@ from ml.genres.training_set import UNREADABLE
 from ml.weights import WeightsFile
 
 TEACHER = "teacher.npz"
+# Posters by which random weights are scaled.
+_FOR_STATISTICS = 32
 
 Floats = npt.NDArray[np.float32]
 Indexes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """A network's first weights, and what its depths see of the posters learned from, pooled (n, 2048)."""
+
+    weights: list[Floats]
+    depths: Floats
 
 
 def learned_network(
@@ -38,18 +49,16 @@ def learned_network(
     unfit weights.
     """
     plan = lesson.order.plan
-    seen: list[Floats] = []
 
-    def depths() -> Floats:
-        if not seen:
-            watch.say("Looking at the posters with the first weights ...")
-            seen.append(_depths(plan, first, lesson.images, rows))
-        return seen[0]
+    @cache
+    def beginning() -> _Beginning:
+        watch.say("Looking at the posters with the first weights ...")
+        return _beginning(plan, first, lesson.images, rows)
 
     if plan.distil:
-        lesson = replace(lesson, taught=_taught_by(work / TEACHER, lesson, rows, depths))
+        lesson = replace(lesson, taught=_taught_by(work / TEACHER, lesson, rows, lambda: beginning().depths))
     learner, history = learn(
-        lesson, plan, work, lambda fresh: _begin(fresh, lesson, rows, first, depths()), watch
+        lesson, plan, work, lambda fresh: _begin(fresh, lesson, rows, beginning()), watch
     )
     with learner.averaged():
         network.set_weights(learner.network.get_weights())
@@ -59,21 +68,18 @@ def learned_network(
     return head, history
 
 
-def _depths(
-    plan: TrainingPlan,
-    first: WeightsFile | None,
-    images: npt.NDArray[np.uint8],
-    rows: Indexes,
-) -> Floats:
+def _beginning(
+    plan: TrainingPlan, first: WeightsFile | None, images: npt.NDArray[np.uint8], rows: Indexes
+) -> _Beginning:
     import keras
 
-    # The random weights that a learner of the same seed begins with, unless there are better ones.
-    keras.utils.set_random_seed(plan.seed)
     network = build_network()
-    if first is not None:
+    if first is None:
+        start_at_random(network, images[rows[:_FOR_STATISTICS]].astype(np.float32), plan.seed)
+    else:
         start_from_imagenet(network, first.path, with_top=first.kind == "with_top")
     pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
-    return run(keras.Model(network.input, pooled), images, rows)
+    return _Beginning(network.get_weights(), run(keras.Model(network.input, pooled), images, rows))
 
 
 def _taught_by(
@@ -98,15 +104,8 @@ def _taught_by(
     return scores
 
 
-def _begin(
-    learner: Learner,
-    lesson: Lesson,
-    rows: Indexes,
-    first: WeightsFile | None,
-    depths: Floats,
-) -> None:
-    if first is not None:
-        start_from_imagenet(learner.network, first.path, with_top=first.kind == "with_top")
-    projection = first_projection(depths, DIMS)
+def _begin(learner: Learner, lesson: Lesson, rows: Indexes, beginning: _Beginning) -> None:
+    learner.network.set_weights(beginning.weights)
+    projection = first_projection(beginning.depths, DIMS)
     learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
-    learner.head.set_weights(list(first_head(depths @ projection, lesson.labels[rows])))
+    learner.head.set_weights(list(first_head(beginning.depths @ projection, lesson.labels[rows])))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ml.eyes.errors import EyesError
 
@@ -123,6 +124,24 @@ def start_from_imagenet(network: Any, weights: Path, *, with_top: bool = True) -
         ) from error
     if not whole:
         raise EyesError(f"{weights} lacks some weights, or holds some that are not finite. {_FETCH}")
+    fold_into(network, source)
+
+
+def start_at_random(network: Any, pictures: npt.NDArray[np.float32], seed: int) -> None:
+    """Fill the backbone with random weights whose activations, on pictures (n, 224, 224, 3) in [0, 255], have
+    mean 0 and deviation 1 in every layer: without that a network of fifty layers says the same of everything.
+
+    The weights are those of a random network with batch normalisation, whose statistics of these pictures are
+    folded in.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
+    for layer in source.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    source(pictures / np.float32(127.5) - 1, training=True)
     fold_into(network, source)
 
 

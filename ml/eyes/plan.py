@@ -1,4 +1,4 @@
-"""The settings of one training of the extractor, checked; the defaults are those of the shipped one."""
+"""The settings of one training of the extractor, checked."""
 
 from __future__ import annotations
 

@@ -51,14 +51,16 @@ def first_projection(depths: Floats, dims: int) -> Floats:
 
     Depths are standardised first, so that each layer has its say; components are divided by the square root
     of their deviations (half way between none, where a few say everything, and all alike); at the end, all
-    numbers together have deviation 1. Where n is small the last components are arbitrary, and small.
+    numbers together have deviation 1. Where n is small the last components are zero.
     """
     deviation = depths.std(axis=0, dtype=np.float64) + _LEAST_DEVIATION
     standard = (depths - depths.mean(axis=0, dtype=np.float64)) / deviation
     variances, directions = np.linalg.eigh(standard.T @ standard / len(standard))
     order = np.argsort(-variances)[:dims]
-    kept = np.maximum(variances[order], max(variances[order[0]] * _LEAST_VARIANCE, 1e-12))
-    projection = directions[:, order] / deviation[:, None] / kept**0.25
+    found = variances[order]
+    # What posters do not vary in would only be rounding, blown up.
+    gain = np.where(found > found[0] * _LEAST_VARIANCE, np.maximum(found, 1e-12) ** -0.25, 0.0)
+    projection = directions[:, order] / deviation[:, None] * gain
     spread = float((depths @ projection).std())
     if not np.isfinite(spread) or spread <= 0:
         raise EyesError("The posters all look the same to the first weights: are they posters?")

@@ -1,0 +1,107 @@
+"""A training by the command, from a CSV to files that a site can use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.evaluation.labelled_set import read_labelled_set
+from ml.eyes.parts import files_digest
+from ml.genres.head import load_head
+from ml.runtime import load_extractor
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def work(made_eyes) -> Path:
+    return made_eyes / "work"
+
+
+@pytest.fixture(scope="module")
+def said(work):
+    return json.loads((work.parent / "said.json").read_text())[1:]
+
+
+@pytest.fixture(scope="module")
+def card(said, work):
+    assert said[0]["code"] == 0, said[0]
+    return json.loads((work / "shipped" / "card.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def extractor(card, work):
+    return load_extractor(
+        f"postersite:{work / 'shipped' / 'postersite.tflite'}", weights_dir=None, cache_dir=work
+    )
+
+
+def test_the_extractor_is_a_file_a_site_can_load(extractor, card, work):
+    assert extractor.fingerprint == card["extractor"]["fingerprint"]
+    assert extractor.dims == card["extractor"]["dims"] == 256
+    assert card["extractor"]["bytes"] < 6_000_000
+    listing = read_labelled_set(work.parent / "set" / "posters.csv", work.parent / "set" / "images")
+    found = dict(extractor.embed_files(poster.path for poster in listing.posters[:6]))
+    vectors = np.stack([found[row] for row in range(6)])
+    assert np.isfinite(vectors).all() and vectors.std(axis=0).mean() > 1e-4
+    assert card["extractor"]["agreement"]["least_cosine"] > 0.99
+    assert card["extractor"]["agreement"]["map_mean_difference"] < 1e-3
+
+
+def test_the_genre_model_reads_its_vectors_and_was_judged_by_posters_it_never_saw(extractor, card, work):
+    head = load_head(work / "shipped" / "genres.npz", sha256=card["genres"]["sha256"])
+    assert head.extractor == extractor.fingerprint and head.recipe == "logistic"
+    scores = head.scores(extractor.embed(np.full((2, 224, 224, 3), 90.0)))
+    assert scores.shape == (2, len(head.genres)) and np.isfinite(scores).all()
+    counts, rows = card["parts"]["counts"], card["genres"]["metrics"]["rows"]
+    assert rows == {"train": counts["train"] + counts["validation"], "validation": counts["validation"]}
+    assert "never saw" in card["genres"]["metrics"]["measured_on"]
+
+
+def test_the_card_says_what_was_done_with_what(card, work):
+    assert card["posters"]["rows"] == 61 and card["posters"]["used"] == 60
+    assert card["posters"]["left_out"] == 1
+    assert sum(card["parts"]["counts"].values()) == 60
+    assert card["start"] == "random weights"
+    assert card["plan"]["side"] == 96 and card["plan"]["epochs"] == 2
+    assert card["versions"]["tensorflow"]
+    (left_out,) = json.loads((work / "left-out.json").read_text())
+    assert left_out["file"] == "gone.jpg" and "no such file" in left_out["reason"]
+
+
+def test_the_test_part_is_listed_and_none_of_it_was_even_decoded(card, work):
+    tested = read_labelled_set(work / "test.csv", work.parent / "set" / "images")
+    assert not tested.left_out
+    assert files_digest(poster.file for poster in tested.posters) == card["parts"]["test_sha256"]
+    (pixels,) = work.glob("pixels-*.npy")
+    counts = card["parts"]["counts"]
+    assert (
+        len(np.load(pixels, mmap_mode="r")) == counts["train"] + counts["validation"] == 60 - counts["test"]
+    )
+
+
+def test_the_learning_curves_end_with_the_training(card, work):
+    history = json.loads((work / "history.json").read_text())
+    assert history == card["history"]
+    assert [entry["epoch"] for entry in history] == [1, 2]
+    assert all(np.isfinite(list(entry["losses"].values())).all() for entry in history)
+    assert 0 < history[-1]["validation"]["map"] <= 1
+
+
+def test_it_says_how_it_goes_in_sentences(said, work):
+    lines = said[0]["out"].splitlines()
+    assert any(line.startswith("60 posters: ") for line in lines)
+    assert any(line.startswith("1 rows are left out, the first for: there is no such file") for line in lines)
+    assert any(line.startswith("Epoch 1: losses genres ") and "mAP" in line for line in lines)
+    assert lines[-1].startswith("Made postersite-224") and lines[-1].endswith(f"It is in {work / 'shipped'}.")
+    assert said[0]["errors"] == ""
+
+
+def test_a_folder_in_use_and_another_plan_are_refused(said):
+    assert said[1]["code"] == said[2]["code"] == 2
+    assert "holds a training already: go on with it by --resume" in said[1]["errors"]
+    assert "was begun with epochs 2, and 3" in said[2]["errors"]
+    assert all(told["errors"].count("\n") == 1 for told in said[1:])
