@@ -22,7 +22,7 @@ from tests.ml.evaluation.labelled import labelled_posters, no_bar
 from tests.ml.made_models import pictures
 
 PLAN = TrainingPlan(
-    epochs=2,
+    epochs=2.0,
     side=96,
     pairs=8,
     memory=32,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,40 +40,46 @@ def test_learning_curves_are_those_of_one_go(made_eyes):
         assert {key: resumed[1][name][key] for key in defined} == pytest.approx(defined, rel=1e-3)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
 SOME = Checkpoint(3, "key", [{"step": 3}], {"network-0": np.arange(4.0), "place-0": np.array(7)})
 
 
-def test_a_checkpoint_is_read_back_as_it_was_written(tmp_path):
-    checkpoint.save(tmp_path, SOME)
-    found = checkpoint.load(tmp_path, "key")
+def test_a_checkpoint_is_read_back_as_it_was_written(folder):
+    checkpoint.save(folder, SOME)
+    found = checkpoint.load(folder, "key")
     assert found is not None
     assert (found.steps, found.history) == (3, [{"step": 3}])
     np.testing.assert_array_equal(found.state["network-0"], np.arange(4.0))
     assert found.state["place-0"] == 7
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["checkpoint.npz"]
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["checkpoint.npz"]
 
 
-def test_without_one_there_is_none_and_leftovers_of_a_kill_are_cleared(tmp_path):
-    (tmp_path / ".checkpoint.npz.abc.part").write_bytes(b"half")
-    assert checkpoint.load(tmp_path, "key") is None
-    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+def test_without_one_there_is_none_and_leftovers_of_a_kill_are_cleared(folder):
+    (folder / ".checkpoint.npz.abc.part").write_bytes(b"half")
+    assert checkpoint.load(folder, "key") is None
+    assert not [path for path in folder.iterdir() if path.is_file()]
 
 
-def test_one_of_other_posters_or_settings_is_refused(tmp_path):
-    checkpoint.save(tmp_path, replace(SOME, key="other"))
+def test_one_of_other_posters_or_settings_is_refused(folder):
+    checkpoint.save(folder, replace(SOME, key="other"))
     with pytest.raises(EyesError, match="other posters, labels or settings"):
-        checkpoint.load(tmp_path, "key")
+        checkpoint.load(folder, "key")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"\x93NUMPY"])
-def test_a_damaged_one_is_refused_with_what_to_do(tmp_path, content):
-    (tmp_path / "checkpoint.npz").write_bytes(content)
+def test_a_damaged_one_is_refused_with_what_to_do(folder, content):
+    (folder / "checkpoint.npz").write_bytes(content)
     with pytest.raises(EyesError, match=r"is damaged .*: remove it to begin anew"):
-        checkpoint.load(tmp_path, "key")
+        checkpoint.load(folder, "key")
 
 
-def test_one_that_cannot_be_written_leaves_the_one_before(tmp_path):
-    checkpoint.save(tmp_path, SOME)
+def test_one_that_cannot_be_written_leaves_the_one_before(folder):
+    checkpoint.save(folder, SOME)
     with pytest.raises(ValueError, match="JSON"):
-        checkpoint.save(tmp_path, replace(SOME, history=[{"loss": float("nan")}]))
-    assert checkpoint.load(tmp_path, "key") is not None
+        checkpoint.save(folder, replace(SOME, history=[{"loss": float("nan")}]))
+    assert checkpoint.load(folder, "key") is not None
