@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from hypothesis import settings as property_settings
 
 from tests.factories import UserFactory
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+# The same examples on every run, on machines of any speed: a change is judged by what it changed. To look for
+# examples that nobody has seen yet: pytest --hypothesis-profile explore.
+property_settings.register_profile("repeatable", derandomize=True, deadline=None)
+property_settings.register_profile("explore", deadline=None, max_examples=1000)
+property_settings.load_profile("repeatable")
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

@@ -75,8 +75,18 @@ def canonical_genre(text: str) -> str | None:
     if known:
         return known
     if name == name.lower() or (name == name.upper() and len(name) > 3):
-        return re.sub(r"(?<![^\s/&-])\w", lambda first: first[0].upper(), name.lower())
+        return re.sub(r"(?<![^\s/&-])\w", _capital, "".join(map(_small, name)))
     return name
+
+
+def _small(letter: str) -> str:
+    return letter.lower() if len(letter.lower()) == 1 else letter
+
+
+def _capital(first: re.Match[str]) -> str:
+    # "ß" would become the two letters "SS", a name that is read as another one the next time.
+    capital = first[0].upper()
+    return capital if len(capital) == 1 else first[0]
 
 
 def _folded(name: str) -> str:

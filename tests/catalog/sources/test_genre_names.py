@@ -1,7 +1,7 @@
 """One spelling for each genre."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.sources.cells import BadCell, genres_in
@@ -47,6 +47,10 @@ def test_an_impossible_name_is_refused(text: str) -> None:
 
 
 @given(st.text(max_size=80))
+@example("0 ß")
+@example("ŉŉŉŉ")
+@example("İ" * 50)
+@example("ΣΑΣΣ ΑΣ")
 def test_a_canonical_name_is_its_own_canonical_name(text: str) -> None:
     try:
         name = canonical_genre(text)
