@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 import tempfile
 import zipfile
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from ml.apart import report_failure
 from ml.backbones import BACKBONES, ExtractorSpec, UnknownExtractor, parse_spec
+from ml.files import write_bytes, write_json
 from ml.weights import WeightsFile, WeightsUnavailable, require_weights, resolve_spec
 
 AGREEMENT = 1e-4
@@ -248,8 +248,8 @@ def export_extractor(spec_string: str, weights_dir: Path | None, out: Path) -> d
         "tensorflow": tf.__version__,
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    _replace(out, content)
-    _replace(manifest_path(out), json.dumps(manifest, indent=2).encode() + b"\n")
+    write_bytes(out, content)
+    write_json(manifest_path(out), manifest)
     return manifest
 
 
@@ -278,18 +278,6 @@ def _disagreement(content: bytes, probe: Floats, expected: Floats) -> tuple[floa
         file.write_bytes(content)
         found = LiteRTModel(file, threads=1, batch_size=len(probe))(probe)
     return float(np.abs(found - expected).max()), float(max(1.0, np.abs(expected).max()))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 from ml.apart import ApartFailed, run_apart
 from ml.backbones import ExtractorSpec
 from ml.export import manifest_path
+from ml.files import file_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +65,7 @@ def _sound_manifest(file: Path, fingerprint: str) -> dict[str, Any] | None:
     """The manifest beside `file` if it is for this fingerprint and the file's SHA-256 is the one it tells."""
     try:
         manifest = json.loads(manifest_path(file).read_bytes())
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        digest = file_sha256(file)
         sound = manifest["sha256"] == digest and manifest["fingerprint"] == fingerprint
         sound = sound and isinstance(manifest["dims"], int)
     except FileNotFoundError:

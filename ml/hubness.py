@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.genres.atomic_files import write_bytes
-from ml.genres.training_set import UNREADABLE
+from ml.files import UNREADABLE_ARRAYS, write_bytes
 
 Floats = npt.NDArray[np.float32]
 
@@ -107,7 +106,7 @@ def read_correction(path: Path) -> HubCorrection:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = HubCorrection(arrays["centre"], arrays["penalties"])
-    except UNREADABLE as error:
+    except UNREADABLE_ARRAYS as error:
         raise CorrectionUnreadable(f"{path} is damaged ({error}): delete it.") from error
     for name, array in vars(found).items():
         if array.ndim != 1 or array.dtype != np.float32 or not np.isfinite(array).all():

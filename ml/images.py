@@ -32,7 +32,6 @@ DUPLICATE_BITS = 6
 # A progressive JPEG may ask for a full pass over the picture per scan; real encoders write about ten.
 _MAX_JPEG_SCANS = 128
 _MAX_PROFILE_BYTES = 1024 * 1024
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _ORIENTATION_TAG = 0x0112
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -20,6 +20,7 @@ from typing import Literal
 from ml import shipped
 from ml.apart import ApartFailed, report_failure, run_apart
 from ml.backbones import BACKBONES, ExtractorSpec, parse_spec
+from ml.files import file_sha256
 
 Kind = Literal["with_top", "no_top", "arrays", "saved_model", "litert"]
 
@@ -76,8 +77,7 @@ def _file_digest(path: Path) -> str:
         facts = path.stat()
         key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
         if key not in _digests:
-            with path.open("rb") as file:
-                _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            _digests[key] = file_sha256(path)
     except OSError as error:
         raise WeightsUnavailable(
             f"The weights {path} cannot be read: {error.strerror or error}. "

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from django.conf import settings
 
 from catalog.sources import folder
 from catalog.sources.records import TitleRecord
+from ml.files import replacing
 from ml.images import load_pixels
 from ml.neighbours import ExactIndex
 
@@ -98,10 +97,8 @@ def _vectors(
             progress(row + 1)
     vectors = vectors[: len(rows)]
     kept.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=kept.parent, suffix=".npz")
-    with os.fdopen(descriptor, "wb") as file:
+    with replacing(kept) as file:
         np.savez(file, rows=np.array(rows, dtype=np.int64), vectors=vectors)
-    os.replace(draft, kept)
     return rows, vectors
 
 

@@ -25,7 +25,7 @@ from catalog.models import GenreModel, Poster, Suggestion
 from ml import explanations, heat_maps
 from ml.backbones import BACKBONES, UnknownExtractor, parse_spec
 from ml.export_cache import ExtractorFailed
-from ml.genres.atomic_files import write_bytes
+from ml.files import write_bytes
 from ml.genres.head import FeatureMismatch, ModelFileError
 from ml.images import ImageRejected, load_pixels
 from ml.weights import WeightsUnavailable

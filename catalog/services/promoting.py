@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 from django.conf import settings
@@ -13,6 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from catalog.models import GenreModel
+from ml.files import write_bytes, write_json
 from ml.genres.head import ModelFileError, load_head
 from ml.genres.head_file import manifest_path
 
@@ -87,15 +86,6 @@ def keep_files(head: Path, sha256: str) -> str:
     models.mkdir(parents=True, exist_ok=True)
     name = f"{sha256}.npz"
     manifest = json.loads(manifest_path(head).read_text())
-    draft = _draft(models / name)
-    shutil.copyfile(head, draft)
-    os.replace(draft, models / name)
-    draft = _draft(manifest_path(models / name))
-    draft.write_text(json.dumps({**manifest, "weights_file": name}, indent=1))
-    os.replace(draft, manifest_path(models / name))
+    write_bytes(models / name, head.read_bytes())
+    write_json(manifest_path(models / name), {**manifest, "weights_file": name})
     return name
-
-
-def _draft(target: Path) -> Path:
-    # The name appears with all its bytes or not at all.
-    return target.with_name(f".{target.name}.{os.getpid()}")

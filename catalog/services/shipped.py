@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from catalog.models import Embedding, Extractor, GenreModel, Run
 from ml import shipped
+from ml.files import file_sha256
 from ml.genres.head import GenreHead, ModelFileError, load_head
 
 from . import embedding, promoting, runs
@@ -52,7 +53,7 @@ def take_up_genre_model(weights: Path = shipped.GENRES) -> TakenUp:
 
 def _read(weights: Path) -> tuple[GenreHead, str]:
     try:
-        sha256 = shipped.sha256(weights)
+        sha256 = file_sha256(weights)
         head = load_head(weights, sha256=sha256)
         sees = embedding.fingerprint(EYES)
     except OSError as error:

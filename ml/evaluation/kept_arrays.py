@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.labelled_set import LabelledPoster
-from ml.genres.training_set import UNREADABLE
+from ml.files import UNREADABLE_ARRAYS, replacing
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -45,7 +44,7 @@ def load(path: Path, rows: int, names: Sequence[str]) -> Arrays | None:
             arrays = {name: archive[name] for name in names}
     except FileNotFoundError:
         return None
-    except (OSError, *UNREADABLE) as error:
+    except (OSError, *UNREADABLE_ARRAYS) as error:
         logger.warning("%s cannot be used (%s); it will be made again", path, error)
         return None
     return arrays if len(arrays[names[0]]) == rows else None
@@ -55,14 +54,8 @@ def save(path: Path, arrays: Arrays) -> None:
     """Put the arrays at `path`, whole or not at all. Raises EvaluationError if it can't be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            os.replace(draft, path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            np.savez(file, allow_pickle=False, **arrays)
     except OSError as error:
         raise EvaluationError(
             f"The cache folder {path.parent} can't be written: {error.strerror}. Name another with --cache."

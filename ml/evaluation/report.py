@@ -12,7 +12,7 @@ from ml.evaluation import drawing
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.page import figures_of, page
 from ml.evaluation.tables import number
-from ml.genres.atomic_files import write_bytes, write_json
+from ml.files import write_bytes, write_json
 
 JSON, PAGE, FIGURES = "report.json", "index.html", "figures"
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow", "ai-edge-litert", "keras", "tensorflow")

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.eyes.errors import EyesError
-from ml.genres.atomic_files import write_bytes
-from ml.genres.training_set import UNREADABLE
+from ml.files import UNREADABLE_ARRAYS, write_bytes
 
 TRAINED = "trained.npz"
 KERNEL, BIAS, UNTOUCHED = "hw", "hb", "untouched"
@@ -69,7 +68,7 @@ def _read(path: Path, wanted: Sequence[tuple[int, ...]]) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, TypeError, AttributeError, *UNREADABLE) as error:
+    except (OSError, TypeError, AttributeError, *UNREADABLE_ARRAYS) as error:
         raise EyesError(f"{path} can't be read as a trained network: {error}.") from error
     shapes = {f"a{number}": shape for number, shape in enumerate(wanted)}
     if set(arrays) - {UNTOUCHED} != {*shapes, KERNEL, BIAS}:

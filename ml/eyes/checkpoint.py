@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.eyes.errors import EyesError
-from ml.genres.training_set import UNREADABLE
+from ml.files import UNREADABLE_ARRAYS, replacing
 
 CHECKPOINT = "checkpoint.npz"
 _FACTS = "facts"
@@ -37,16 +35,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     facts = {"steps": checkpoint.steps, "key": checkpoint.key, "history": checkpoint.history}
     told = np.frombuffer(json.dumps(facts, allow_nan=False).encode(), dtype=np.uint8)
     try:
-        handle, draft = tempfile.mkstemp(prefix=f".{CHECKPOINT}.", suffix=".part", dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, allow_pickle=False, **{_FACTS: told}, **checkpoint.state)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, folder / CHECKPOINT)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        with replacing(folder / CHECKPOINT) as file:
+            np.savez(file, allow_pickle=False, **{_FACTS: told}, **checkpoint.state)
     except OSError as error:
         raise EyesError(
             f"The checkpoint can't be written to {folder}: {error.strerror or error}. The one before is "
@@ -70,7 +60,7 @@ def load(folder: Path, key: str) -> Checkpoint | None:
         found = Checkpoint(int(facts["steps"]), str(facts["key"]), list(facts["history"]), state)
     except FileNotFoundError:
         return None
-    except (OSError, TypeError, *UNREADABLE) as error:
+    except (OSError, TypeError, *UNREADABLE_ARRAYS) as error:
         raise EyesError(f"{path} is damaged ({error}): remove it to begin anew.") from error
     if found.key != key:
         raise EyesError(

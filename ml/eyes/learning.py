@@ -19,8 +19,7 @@ from ml.eyes.network import DIMS, build_network, start_at_random, start_from_ima
 from ml.eyes.plan import TrainingPlan
 from ml.eyes.start import first_head, first_projection
 from ml.eyes.teacher import teacher_scores
-from ml.genres.atomic_files import write_bytes
-from ml.genres.training_set import UNREADABLE
+from ml.files import UNREADABLE_ARRAYS, write_bytes
 from ml.weights import WeightsFile
 
 TEACHER = "teacher.npz"
@@ -94,7 +93,7 @@ def _taught_by(
         with np.load(kept, allow_pickle=False) as archive:
             if np.array_equal(archive["key"], digest):
                 return np.asarray(archive["scores"], dtype=np.float32)
-    except (OSError, *UNREADABLE):
+    except (OSError, *UNREADABLE_ARRAYS):
         pass  # none yet, or one that a kill cut short
     scores = np.zeros(lesson.labels.shape, dtype=np.float32)
     scores[rows] = teacher_scores(depths(), lesson.labels[rows], lesson.groups[rows])

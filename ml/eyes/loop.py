@@ -19,7 +19,7 @@ from ml.eyes.learner import Batch, Learner
 from ml.eyes.measuring import Asked
 from ml.eyes.order import Order
 from ml.eyes.plan import TrainingPlan
-from ml.genres.atomic_files import write_json
+from ml.files import write_json
 
 HISTORY = "history.json"
 LOSSES = ("genres", "contrast", "agreement")

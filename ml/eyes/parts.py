@@ -21,7 +21,7 @@ from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.eyes.errors import EyesError
 from ml.eyes.titles import title_series
-from ml.genres.atomic_files import write_bytes, write_json
+from ml.files import write_bytes, write_json
 from ml.genres.splitting import split
 
 TEST_SHARE, TEST_SEED = 0.2, 20261121

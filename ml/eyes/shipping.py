@@ -16,7 +16,7 @@ from ml.eyes.errors import EyesError
 from ml.eyes.export import agreement, lite_bytes, probes
 from ml.eyes.genre_model import Told, fit_genres
 from ml.eyes.loop import Watch
-from ml.genres.atomic_files import write_bytes, write_json
+from ml.files import write_bytes, write_json
 from ml.genres.head_file import manifest_path
 from ml.runtime import Extractor, load_extractor
 

@@ -32,7 +32,7 @@ from ml.eyes.pixels import decode
 from ml.eyes.plan import TrainingPlan
 from ml.eyes.shipping import Cargo, ship
 from ml.eyes.start import imagenet_weights
-from ml.genres.atomic_files import write_json
+from ml.files import file_sha256, write_json
 from ml.genres.training_set import TrainingDataError
 from ml.weights import WeightsFile
 
@@ -96,7 +96,7 @@ def train_extractor(request: Request, watch: Watch) -> dict[str, Any]:
         network = build_network()
         if request.trained:
             head = load_arrays(request.trained, network)
-            facts["trained"] = [{"file": path.name, "sha256": _digest(path)} for path in request.trained]
+            facts["trained"] = [{"file": path.name, "sha256": file_sha256(path)} for path in request.trained]
         else:
             head, history = learned_network(network, lesson, learned, first, request.work, watch)
             facts |= {"start": _named(first), "plan": asdict(plan), "history": history}
@@ -238,11 +238,6 @@ def _facts(
 
 def _named(first: WeightsFile | None) -> Any:
     return "random weights" if first is None else {"file": first.path.name, "sha256": first.digest}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ml.genres.atomic_files import write_bytes
+from ml.files import write_bytes
 
 TRAIN, VALIDATION, QUIET, INK = "#8a94a6", "#c2410c", "#d9dde4", "#1f2430"
 

@@ -5,14 +5,13 @@ import io
 import json
 import math
 import zipfile
-import zlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ml.genres.atomic_files import write_bytes, write_json
+from ml.files import UNREADABLE_ARRAYS, write_bytes, write_json
 from ml.genres.head import GenreHead, ModelFileError
 from ml.genres.head_weights import ARCHITECTURES, AnyWeights
 from ml.genres.thresholds import NEVER
@@ -24,12 +23,6 @@ MAX_DIM = 1_000_000
 MAX_WEIGHTS = 1_000_000_000
 # Room for the .npy header of each array and the zip directory.
 OVERHEAD_BYTES = 100_000
-
-# What numpy and zipfile raise on a damaged or hostile archive; MemoryError is a header that claims too much.
-UNREADABLE = (
-    ValueError, OSError, EOFError, KeyError, OverflowError, MemoryError, SyntaxError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 AGAIN = "Train the genres again, or restore the file from a backup."
 
@@ -206,7 +199,7 @@ def _read_arrays(path: Path, content: bytes, shapes: dict[str, tuple[int, ...]])
                 arrays[name] = archive[name]
     except ModelFileError:
         raise
-    except UNREADABLE as error:
+    except (OSError, *UNREADABLE_ARRAYS) as error:
         raise ModelFileError(
             f"The genre model in {path} can't be read as arrays: {error}. {AGAIN}"
         ) from error

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ml.files import UNREADABLE_ARRAYS
 from ml.genres.resampling import draws
-from ml.genres.training_set import UNREADABLE
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ class HeldOut:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(arrays["rows"], arrays["taken"])
-        except (OSError, *UNREADABLE) as error:
+        except (OSError, *UNREADABLE_ARRAYS) as error:
             raise HeldOutError(f"The held-out decisions in {path} cannot be read: {error}") from error
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from ml.genres.atomic_files import write_json
+from ml.files import write_json
 from ml.genres.fitting import Epoch, TrainingDiverged, TrainingStopped
 from ml.genres.head import GenreHead, ModelFileError, load_head
 from ml.genres.recipes import AnyConfig, TrainingConfigError, read_config

@@ -1,6 +1,5 @@
 """What a head is trained on: features, labels, groups and genre names, checked, and their file."""
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-MIN_ROWS = 10
+from ml.files import UNREADABLE_ARRAYS
 
-# What numpy and zipfile raise on a damaged archive; OSError is told apart before.
-UNREADABLE = (
-    ValueError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    SyntaxError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-)
+MIN_ROWS = 10
 
 
 class TrainingDataError(ValueError):
@@ -132,7 +122,7 @@ def read_training_set(path: Path) -> TrainingSet:
         raise
     except OSError as error:
         raise TrainingDataError(f"{path} can't be read: {error.strerror or error}.") from error
-    except UNREADABLE as error:
+    except UNREADABLE_ARRAYS as error:
         raise TrainingDataError(f"{path} is damaged or holds more than plain arrays: {error}.") from error
     missing = [name for name in ("features", "labels", "genres") if name not in arrays]
     if missing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 _FOLDER = Path(__file__).resolve().parent
@@ -15,9 +14,3 @@ GENRES = _FOLDER / "genres.npz"
 
 CARD = _FOLDER / "model-card.md"
 """What they were trained on, how, how well they do, and where they do not."""
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of one of these files, hexadecimal. Raises OSError if it is missing or cannot be read."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ml import shipped
 from ml.apart import run_apart
 from ml.backbones import parse_spec
+from ml.files import file_sha256
 from ml.images import load_pixels
 from ml.runtime import Extractor, ExtractorFailed, NoMap, load_extractor, resolve_fingerprint
 from ml.weights import WeightsUnavailable, find_weights
@@ -98,7 +99,7 @@ def test_an_extractor_without_a_map_says_so():
 def test_ours_is_small_and_needs_nothing_beside_it():
     found = find_weights("postersite", None)
     assert found is not None and found.path == shipped.EXTRACTOR
-    assert found.digest == shipped.sha256(shipped.EXTRACTOR)
+    assert found.digest == file_sha256(shipped.EXTRACTOR)
     assert shipped.EXTRACTOR.stat().st_size < 6_000_000
     assert load("postersite").dims <= 256
     assert not parse_spec("postersite").needs_weights

@@ -1,11 +1,10 @@
 """Draws the sample films' posters: the same film gives the same bytes."""
 
 import io
-import os
-import tempfile
 from pathlib import Path
 
 from catalog.sample.films import SampleFilm, sample_films
+from ml.files import write_bytes
 
 
 def draw_poster(film: SampleFilm) -> bytes:
@@ -30,12 +29,5 @@ def kept_poster(film: SampleFilm, folder: Path) -> bytes:
         pass
     data = draw_poster(film)
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{film.tmdb_id}-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.replace(name, path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_bytes(path, data)
     return data
