@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from .append_only import AppendOnly
 from .movie import Movie
 from .poster import Poster
-from .suggestion import AppendOnlyError
 
 
 class DuplicateGroup(models.Model):
@@ -92,15 +90,7 @@ class DuplicateMember(models.Model):
         return label if self.likeness is None else f"{label}, correlation {self.likeness:.2f}"
 
 
-class DuplicateDecisionQuerySet(models.QuerySet["DuplicateDecision"]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("Decisions about duplicates are never changed; record a new one.")
-
-    def delete(self) -> NoReturn:
-        raise AppendOnlyError("Decisions about duplicates are never deleted.")
-
-
-class DuplicateDecision(models.Model):
+class DuplicateDecision(AppendOnly):
     """Who decided what about duplicates, with all that a merge moved or set aside. Append-only."""
 
     class Verdict(models.TextChoices):
@@ -120,9 +110,7 @@ class DuplicateDecision(models.Model):
     poster_sha256 = models.CharField(max_length=64, blank=True)
     details = models.JSONField(default=dict, blank=True, help_text="what was moved, set aside or told apart")
 
-    objects = DuplicateDecisionQuerySet.as_manager()
-
-    class Meta:
+    class Meta(AppendOnly.Meta):
         ordering = ["-created_at", "-pk"]
         default_permissions = ("view",)
         indexes = [models.Index(fields=["movie", "poster_sha256"])]
@@ -134,11 +122,3 @@ class DuplicateDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.decided_by}: {self.get_verdict_display()} #{self.pk}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None and not self._state.adding:
-            raise AppendOnlyError("Decisions about duplicates are never changed; record a new one.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("Decisions about duplicates are never deleted.")

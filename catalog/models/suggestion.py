@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from .append_only import AppendOnly
 from .genre_model import GenreModel
 from .movie import Genre, Movie
 from .poster import Poster
@@ -60,19 +59,7 @@ class Suggestion(models.Model):
         return f"{self.genre} for {self.movie}: {self.score:.2f}"
 
 
-class AppendOnlyError(TypeError):
-    """Raised when code tries to change or delete a review decision."""
-
-
-class DecisionQuerySet(models.QuerySet["ReviewDecision"]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("Review decisions are never changed; record a new one.")
-
-    def delete(self) -> NoReturn:
-        raise AppendOnlyError("Review decisions are never deleted.")
-
-
-class ReviewDecision(models.Model):
+class ReviewDecision(AppendOnly):
     """Who decided what, and the score and threshold they saw. Append-only, also in the database."""
 
     class Verdict(models.TextChoices):
@@ -93,9 +80,7 @@ class ReviewDecision(models.Model):
     threshold = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = DecisionQuerySet.as_manager()
-
-    class Meta:
+    class Meta(AppendOnly.Meta):
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
@@ -110,11 +95,3 @@ class ReviewDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reviewer} {self.verdict} {self.genre} for {self.movie}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None and not self._state.adding:
-            raise AppendOnlyError("Review decisions are never changed; record a new one.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("Review decisions are never deleted.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import DuplicateDecision, DuplicateGroup, Movie, Poster
-from catalog.models.suggestion import AppendOnlyError
+from catalog.models.append_only import AppendOnlyError
 from catalog.services import duplicate_decisions, duplicate_search, duplicates
 from catalog.services.duplicate_decisions import AlreadyDecided
 from catalog.services.merging import CannotMerge

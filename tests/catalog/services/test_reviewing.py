@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Genre, Movie, ReviewDecision, Suggestion
-from catalog.models.suggestion import AppendOnlyError
+from catalog.models.append_only import AppendOnlyError
 from catalog.services import reviewing
 from tests.factories import GenreFactory, MovieFactory, SuggestionFactory, UserFactory
 
