@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from catalog.models import DuplicateDecision, Movie
-from catalog.models.movie import EXTERNAL_IDS
-from catalog.services.merging import FACTS, label_of
+from catalog.services.merging import facts_plan, genres_plan, label_of
 
 Verdict = DuplicateDecision.Verdict
 
 
 def merge_preview(kept: Movie, other: Movie) -> list[str]:
     """What would become of what `other` has, if it were merged into `kept`."""
-    said = []
-    for name in (*EXTERNAL_IDS, *FACTS):
-        mine, theirs = getattr(kept, name), getattr(other, name)
-        label = label_of(name)
-        if theirs in (None, "") or mine == theirs:
-            continue
-        if mine in (None, ""):
-            said.append(f"{label} {theirs} is taken over")
-        elif name in EXTERNAL_IDS:
-            said.append(f"{label} {theirs} goes on naming this film for imports; shown is {mine}")
-        else:
-            said.append(f"{label} “{theirs}” gives way to “{mine}”")
-    if kept.title != other.title:
-        said.append(f"title “{other.title}” gives way to “{kept.title}”")
+    plan = facts_plan(kept, other)
+    said = [f"{label_of(name)} {value} is taken over" for name, value in plan.taken.items()]
+    said += [
+        f"{label_of(name)} {value} goes on naming this film for imports; shown is {getattr(kept, name)}"
+        for name, value in plan.told.items()
+    ]
+    said += [
+        f"{label_of(name)} “{value}” gives way to “{getattr(kept, name)}”"
+        for name, value in plan.lost.items()
+    ]
     said.append(_genres(kept, other))
     number = other.posters.count()
     if number:
@@ -33,15 +28,10 @@ def merge_preview(kept: Movie, other: Movie) -> list[str]:
 
 
 def _genres(kept: Movie, other: Movie) -> str:
-    mine = {row.genre.name for row in kept.movie_genres.select_related("genre")}
-    theirs = {row.genre.name for row in other.movie_genres.select_related("genre")}
-    if kept.genres_locked and not other.genres_locked:
-        after, why = mine, ", as a person set them"
-    elif other.genres_locked and not kept.genres_locked:
-        after, why = theirs, ", as a person set them for the other"
-    else:
-        after, why = mine | theirs, ""
-    return f"genres afterwards: {', '.join(sorted(after)) or 'none'}{why}"
+    after = ", ".join(sorted(genre.name for genre in genres_plan(kept, other))) or "none"
+    if kept.genres_locked == other.genres_locked:
+        return f"genres afterwards: {after}"
+    return f"genres afterwards: {after}, as a person set them{'' if kept.genres_locked else ' for the other'}"
 
 
 def decision_sentence(decision: DuplicateDecision) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from catalog.models import Movie, MovieGenre, Poster, RunItem, Suggestion
+from catalog.models import Genre, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.models.movie import EXTERNAL_IDS
 
 # Sites that give a film one id. MovieLens and a site's own list may name a film twice.
@@ -91,58 +92,80 @@ def _absorb(kept: Movie, other: Movie) -> dict[str, Any]:
     return {**was, "set_aside": aside}
 
 
-def _ids_and_facts(kept: Movie, other: Movie) -> list[str]:
-    aside = []
-    taken = {}
-    for name in (*EXTERNAL_IDS, *FACTS):
+@dataclass(frozen=True)
+class FactsPlan:
+    """What a merge does with ids and facts of the movie that goes, each a value by its field's name.
+
+    taken: those that the kept movie lacks; told: ids that differ, by which imports go on finding the kept
+    movie; lost: facts that give way, the title among them.
+    """
+
+    taken: dict[str, Any]
+    told: dict[str, Any]
+    lost: dict[str, Any]
+
+
+def facts_plan(kept: Movie, other: Movie) -> FactsPlan:
+    """What merging `other` into `kept` would do with its ids and facts; changes nothing."""
+    plan = FactsPlan({}, {}, {})
+    for name in (*EXTERNAL_IDS, *FACTS, "title"):
         mine, theirs = getattr(kept, name), getattr(other, name)
         if theirs in (None, "") or theirs == mine:
             continue
-        if mine in (None, ""):
-            taken[name] = theirs
-            setattr(other, name, None if name in EXTERNAL_IDS else theirs)
-        elif name in EXTERNAL_IDS:
-            aside.append(f"{label_of(name)} {theirs} (imports still find the movie by it)")
-        else:
-            aside.append(f"{label_of(name)}: {theirs}")
-    if other.title != kept.title:
-        aside.append(f"title: {other.title}")
+        group = plan.taken if mine in (None, "") else plan.told if name in EXTERNAL_IDS else plan.lost
+        group[name] = theirs
+    return plan
+
+
+def genres_plan(kept: Movie, other: Movie) -> dict[Genre, str]:
+    """The genres, with their origins, that `kept` would have with `other` merged into it; changes nothing."""
+    mine, theirs = ({row.genre: row.origin for row in _genre_rows(movie)} for movie in (kept, other))
+    if kept.genres_locked != other.genres_locked:
+        return mine if kept.genres_locked else theirs
+    return {
+        genre: min(
+            (origins[genre] for origins in (mine, theirs) if genre in origins),
+            key=lambda origin: _RANK.index(MovieGenre.Origin(origin)),
+        )
+        for genre in mine.keys() | theirs.keys()
+    }
+
+
+def _genre_rows(movie: Movie) -> QuerySet[MovieGenre]:
+    return movie.movie_genres.select_related("genre")
+
+
+def _ids_and_facts(kept: Movie, other: Movie) -> list[str]:
+    plan = facts_plan(kept, other)
+    for name in plan.taken.keys() & set(EXTERNAL_IDS):
+        setattr(other, name, None)
     other.merged_into = kept
     # First the one that gives an id away: two rows may not have it for a moment.
     other.save()
-    for name, value in taken.items():
+    for name, value in plan.taken.items():
         setattr(kept, name, value)
     kept.save()
-    return aside
+    told = [
+        f"{label_of(name)} {value} (imports still find the movie by it)" for name, value in plan.told.items()
+    ]
+    return told + [f"{label_of(name)}: {value}" for name, value in plan.lost.items()]
 
 
 def _genres(kept: Movie, other: Movie) -> list[str]:
-    mine = {row.genre_id: row for row in kept.movie_genres.select_related("genre")}
-    theirs = {row.genre_id: row for row in other.movie_genres.select_related("genre")}
-    if kept.genres_locked and not other.genres_locked:
-        wanted = {key: row.origin for key, row in mine.items()}
-    elif other.genres_locked and not kept.genres_locked:
-        wanted = {key: row.origin for key, row in theirs.items()}
-    else:
-        wanted = {
-            key: min(
-                (rows[key].origin for rows in (mine, theirs) if key in rows),
-                key=lambda origin: _RANK.index(MovieGenre.Origin(origin)),
-            )
-            for key in mine.keys() | theirs.keys()
-        }
+    wanted = genres_plan(kept, other)
+    had = {row.genre for movie in (kept, other) for row in _genre_rows(movie)}
     kept.movie_genres.exclude(genre__in=wanted).delete()
     other.movie_genres.all().delete()
     MovieGenre.objects.bulk_create(
-        [MovieGenre(movie=kept, genre_id=key, origin=origin) for key, origin in wanted.items()],
+        [MovieGenre(movie=kept, genre=genre, origin=origin) for genre, origin in wanted.items()],
         update_conflicts=True,
         unique_fields=["movie", "genre"],
         update_fields=["origin"],
     )
     kept.genres_locked = kept.genres_locked or other.genres_locked
     kept.save(update_fields=["genres_locked"])
-    gone = {row.genre.name for rows in (mine, theirs) for key, row in rows.items() if key not in wanted}
-    return [f"genre {name}: a person set the genres of the other without it" for name in sorted(gone)]
+    gone = sorted(genre.name for genre in had - wanted.keys())
+    return [f"genre {name}: a person set the genres of the other without it" for name in gone]
 
 
 def _posters(kept: Movie, other: Movie) -> list[str]:
