@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -18,6 +16,7 @@ from django.views.decorators.http import require_POST
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
 from catalog.services import duplicate_decisions, duplicates, merging
 
+from .desk import DeskAdmin
 from .duplicate_wording import decision_sentence, merge_preview
 from .person import person
 from .read_only import ReadOnlyAdmin
@@ -26,7 +25,6 @@ from .review_decision import numbers
 PAGE_SIZE = 20
 # A picture that hundreds of movies show is no poster of theirs: these are enough to see it.
 MEMBERS_SHOWN = 24
-PERMISSION = "catalog.decide_duplicate"
 
 
 @dataclass(frozen=True)
@@ -45,38 +43,17 @@ class Card:
 
 
 @admin.register(DuplicateGroup)
-class DuplicateGroupAdmin(admin.ModelAdmin):
+class DuplicateGroupAdmin(DeskAdmin):
     """One page with all open groups, and one that asks before a merge; both need `decide_duplicate`."""
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(PERMISSION)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(PERMISSION)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    permission = "catalog.decide_duplicate"
 
     def get_urls(self) -> list[URLPattern]:
-        def guarded(view: Any) -> Any:
-            def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-                if not self.has_view_permission(request):
-                    raise PermissionDenied(f"Deciding about duplicates needs the permission {PERMISSION}.")
-                return view(request, *args, **kwargs)
-
-            return self.admin_site.admin_view(checked)
-
         return [
-            path("", guarded(self.page_view), name="catalog_duplicategroup_changelist"),
+            path("", self.guarded(self.page_view), name="catalog_duplicategroup_changelist"),
             path(
                 "<int:pk>/decide/",
-                guarded(require_POST(self.decide_view)),
+                self.guarded(require_POST(self.decide_view)),
                 name="catalog_duplicategroup_decide",
             ),
         ]

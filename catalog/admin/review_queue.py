@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_POST
 from catalog.models import Movie, ReviewQueue, Suggestion
 from catalog.services import reviewing
 
+from .desk import DeskAdmin
 from .person import person
 from .review_decision import Outcome, UnclearRequest, decide, numbers, wanted
 from .review_edit import edit_view
@@ -23,45 +23,27 @@ from .review_filter import QueueFilter
 from .review_sure import sure_view
 
 PAGE_SIZE = 25
-PERMISSION = "catalog.review_suggestion"
 
 
 @admin.register(ReviewQueue)
-class ReviewQueueAdmin(admin.ModelAdmin):
+class ReviewQueueAdmin(DeskAdmin):
     """Two pages, the queue and a movie's genres; both need `catalog.review_suggestion` and nothing else."""
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(PERMISSION)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(PERMISSION)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    permission = "catalog.review_suggestion"
 
     def get_urls(self) -> list[URLPattern]:
-        def guarded(view: Any) -> Any:
-            def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-                if not self.has_view_permission(request):
-                    raise PermissionDenied("Reviewing needs the permission catalog.review_suggestion.")
-                return view(request, *args, **kwargs)
-
-            return self.admin_site.admin_view(checked)
-
         return [
-            path("", guarded(self.queue_view), name="catalog_reviewqueue_changelist"),
-            path("bulk/", guarded(require_POST(self.bulk_view)), name="catalog_reviewqueue_bulk"),
+            path("", self.guarded(self.queue_view), name="catalog_reviewqueue_changelist"),
+            path("bulk/", self.guarded(require_POST(self.bulk_view)), name="catalog_reviewqueue_bulk"),
             path(
-                "<int:pk>/decide/", guarded(require_POST(self.decide_view)), name="catalog_reviewqueue_decide"
+                "<int:pk>/decide/",
+                self.guarded(require_POST(self.decide_view)),
+                name="catalog_reviewqueue_decide",
             ),
-            path("sure/", guarded(self.sure_view), name="catalog_reviewqueue_sure"),
-            path("<int:pk>/change/", guarded(self.change_genres_view), name="catalog_reviewqueue_change"),
+            path("sure/", self.guarded(self.sure_view), name="catalog_reviewqueue_sure"),
+            path(
+                "<int:pk>/change/", self.guarded(self.change_genres_view), name="catalog_reviewqueue_change"
+            ),
         ]
 
     def queue_view(self, request: HttpRequest) -> HttpResponse:
