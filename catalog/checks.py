@@ -53,6 +53,22 @@ def poster_sources_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) 
     ]
 
 
+@register(TAG)
+def poster_sources_have_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E004: a poster source that answers nobody without a key, and none is set."""
+    from catalog.services.asking import missing_key
+    from catalog.sources.poster_sources import POSTER_SOURCES
+
+    missing = [
+        missing_key(POSTER_SOURCES[name]) for name in settings.POSTER_SOURCES if name in POSTER_SOURCES
+    ]
+    return [
+        Error(f"{sentence}.", hint="Or take it out of POSTERSITE_POSTER_SOURCES.", id="catalog.E004")
+        for sentence in missing
+        if sentence
+    ]
+
+
 # For a site that is started or looked over; before every command of a shell it would only be noise.
 @register(TAG, deploy=True)
 def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:

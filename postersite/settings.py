@@ -220,6 +220,10 @@ EXTRACTORS = listed("POSTERSITE_EXTRACTORS")
 INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None
 # Sites differ in what they permit, so no page is scraped until the operator has switched its source on.
 POSTER_SOURCES = listed("POSTERSITE_POSTER_SOURCES")
+# Keys that sites gave the operator, by the name of the setting; never shown, and sent to that site alone.
+SOURCE_KEYS = {"POSTERSITE_TMDB_KEY": env.str("POSTERSITE_TMDB_KEY", default="").strip()}
+# Codes such as de or pt-BR, the most wanted first; empty: whatever poster a site itself shows.
+POSTER_LANGUAGES = listed("POSTERSITE_POSTER_LANGUAGES")
 # Base URL of a replica site on loopback (sample catalogue, tests): every poster source is then read there.
 REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")

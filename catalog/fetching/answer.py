@@ -21,7 +21,6 @@ _ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 class Answer:
     """What a server answered; `location` is set for a redirect, whose body is not read."""
 
-    url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -33,6 +32,7 @@ def ask(
     request: requests.PreparedRequest,
     policy: FetchPolicy,
     *,
+    url: str,
     remaining_s: float,
     now: float,
     body_limit: int,
@@ -40,10 +40,10 @@ def ask(
 ) -> Answer:
     """Send `request` and read its answer within `remaining_s` seconds and `body_limit` bytes.
 
-    `now` (seconds since 1970) is for a Retry-After that is a date. With `cut_body` a longer body is cut
-    at the limit instead of refused. Raises FetchErrors, and nothing else for what a network can do.
+    `url` is the address in messages: the request's may hold a key. `now` (seconds since 1970) is for a
+    Retry-After that is a date. With `cut_body` a longer body is cut at the limit instead of refused. Raises
+    FetchErrors, and nothing else for what a network can do.
     """
-    url = request.url or ""
     timeout = (min(policy.connect_timeout_s, remaining_s), remaining_s)
     with cut_off_after(remaining_s) as cut_off:
         try:
@@ -61,9 +61,9 @@ def ask(
             headers = {name.lower(): value for name, value in response.headers.items()}
             status = response.status_code
             if status in _REDIRECTS and headers.get("location"):
-                return Answer(url, status, headers, b"", headers["location"])
+                return Answer(status, headers, b"", headers["location"])
             if status == 304 and {"If-None-Match", "If-Modified-Since"} & set(request.headers):
-                return Answer(url, status, headers, b"")
+                return Answer(status, headers, b"")
             _judge(url, status, headers, now, policy)
             body = _body(response, url, headers, body_limit, cut_body)
         except urllib3.exceptions.ReadTimeoutError as error:
@@ -74,7 +74,7 @@ def ask(
         finally:
             response.close()
         _raise_if_over(cut_off, url, policy)  # a body without a length ends as quietly when it is cut
-        return Answer(url, status, headers, body)
+        return Answer(status, headers, body)
 
 
 def _judge(url: str, status: int, headers: Mapping[str, str], now: float, policy: FetchPolicy) -> None:

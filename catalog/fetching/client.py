@@ -12,6 +12,7 @@ from redis import Redis
 
 from .answer import Answer, ask
 from .clock import Clock
+from .credential import Credential
 from .errors import (
     Deadline,
     Denied,
@@ -92,9 +93,17 @@ class PoliteClient:
             adapter.close()
 
     def get(
-        self, url: str, *, accept: str = "*/*", etag: str | None = None, last_modified: str | None = None
+        self,
+        url: str,
+        *,
+        accept: str = "*/*",
+        etag: str | None = None,
+        last_modified: str | None = None,
+        credential: Credential | None = None,
     ) -> Fetched:
         """Fetch `url`; with `etag` or `last_modified` of an earlier answer the status may be 304.
+
+        `credential` is shown to the host of `url` alone, and is in no address or message that comes back.
 
         Raises a FetchError, whose `retryable` says whether the same call may succeed later: NotFound (404,
         410), Refused (no allowed address, or a redirect to one), RobotsDisallow, Denied (other 4xx),
@@ -107,10 +116,16 @@ class PoliteClient:
         if last_modified and last_modified.isprintable() and last_modified.isascii():
             headers["If-Modified-Since"] = last_modified
         with _shared_memory_of(url):
-            return self._follow(url, headers, self._clock.monotonic() + self.policy.deadline_s)
+            deadline = self._clock.monotonic() + self.policy.deadline_s
+            return self._follow(url, headers, deadline, credential=credential)
 
     def _follow(
-        self, url: str, headers: Mapping[str, str], deadline: float, for_robots: bool = False
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        for_robots: bool = False,
+        credential: Credential | None = None,
     ) -> Fetched:
         hop = url
         seen: set[str] = set()
@@ -119,9 +134,10 @@ class PoliteClient:
             seen.add(hop)
             if self.policy.robots and not for_robots:
                 self._obey_robots(hop, deadline)
-            answer = self._ask_until_answered(hop, headers, deadline, for_robots)
+            known = credential if _origin(hop) == _origin(url) else None
+            answer = self._ask_until_answered(hop, headers, deadline, for_robots, known)
             if answer.location is None:
-                return _fetched(url, answer)
+                return _fetched(url, hop, answer)
             hop = _next_hop(hop, answer.location)
             if hop in seen:
                 raise ServerTrouble(url, "it redirects in a circle", retryable=False, status=answer.status)
@@ -130,13 +146,18 @@ class PoliteClient:
         )
 
     def _ask_until_answered(
-        self, url: str, headers: Mapping[str, str], deadline: float, for_robots: bool
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        for_robots: bool,
+        credential: Credential | None,
     ) -> Answer:
         attempt = 1
         while True:
             self._take_turn(url, deadline)
             try:
-                return self._ask_once(url, headers, deadline, for_robots)
+                return self._ask_once(url, headers, deadline, for_robots, credential)
             except TryLater as error:
                 # Everyone waits: the site has told one of us for all. The wait is in the next turn.
                 self._pacer.slow_down(host_key(url), error.retry_after_s)
@@ -150,18 +171,28 @@ class PoliteClient:
                 self._clock.sleep(pause)
             attempt += 1
 
-    def _ask_once(self, url: str, headers: Mapping[str, str], deadline: float, for_robots: bool) -> Answer:
+    def _ask_once(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        for_robots: bool,
+        credential: Credential | None,
+    ) -> Answer:
         remaining = deadline - self._clock.monotonic()
         if remaining <= 0:
             raise self._too_late(url)
         try:
-            request = requests.Request("GET", url, headers=dict(headers)).prepare()
+            told = credential or Credential()
+            sent = {**headers, **told.headers}
+            request = requests.Request("GET", url, headers=sent, params=dict(told.query)).prepare()
         except requests.RequestException as error:
             raise Refused(url, f"it is not a valid address: {error}") from error
         return ask(
             self._adapters[urlsplit(url).scheme],
             request,
             self.policy,
+            url=url,
             remaining_s=remaining,
             now=self._clock.wall(),
             body_limit=LARGEST_BYTES if for_robots else self.policy.max_bytes,
@@ -255,11 +286,11 @@ def _origin(url: str) -> str:
     return f"{urlsplit(url).scheme}://{host_key(url)}"
 
 
-def _fetched(url: str, answer: Answer) -> Fetched:
+def _fetched(url: str, final_url: str, answer: Answer) -> Fetched:
     headers = answer.headers
     return Fetched(
         url=url,
-        final_url=answer.url,
+        final_url=final_url,
         status=answer.status,
         headers=headers,
         body=answer.body,

@@ -84,7 +84,8 @@ class GuardedAdapter(IPFilterAdapter):
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:
-        url = request.url or ""
+        # A key may be in the query, and no message may show it.
+        url = (request.url or "").partition("?")[0]
         check_url(url, self._policy)
         try:
             host_params, pool_kwargs = super().build_connection_pool_key_attributes(request, verify, cert)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from catalog.sample import site_api
 from catalog.sample.site_csv import MoviesFileError, read_movies
 from catalog.sample.site_images import PictureCache, PictureSize, content_type, imdb_size, tmdb_size
 from catalog.sample.site_pages import (
@@ -39,6 +40,9 @@ _TMDB_IMAGE = re.compile(r"/t/p/([a-z0-9_]+)/([a-z0-9]+)\.jpg")
 _IMDB_IMAGE = re.compile(r"/images/M/([a-z0-9]+)\._V1_([A-Za-z0-9_,]*)\.jpg")
 # Drawn and in-memory posters have no file date; one fixed date keeps Last-Modified true over restarts.
 _UNDATED = 1_700_000_000.0
+_JSON = {"Content-Type": "application/json;charset=utf-8"}
+# Requests a second to the API from all clients together: about what TMDB allows one.
+API_PER_SECOND = 40
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,13 @@ class ReplicaSite:
     Raises ValueError for a film that has neither id, or an id another film has; OSError for a taken port.
     """
 
-    def __init__(self, movies: Iterable[ReplicaMovie], port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        movies: Iterable[ReplicaMovie],
+        port: int = 0,
+        host: str = "127.0.0.1",
+        api_per_second: int = API_PER_SECOND,
+    ) -> None:
         self.movies: list[ReplicaMovie] = []
         self.log: deque[tuple[float, str, int]] = deque(maxlen=100_000)
         self.verbose = False
@@ -75,6 +85,7 @@ class ReplicaSite:
         self._by_imdb: dict[str, ReplicaMovie] = {}
         self._by_image: dict[str, ReplicaMovie] = {}
         self._pictures = PictureCache()
+        self._api_limit = site_api.RateLimit(api_per_second)
         self._thread: threading.Thread | None = None
         self._serving = False
         for movie in movies:
@@ -103,9 +114,25 @@ class ReplicaSite:
         """
         return None
 
+    def refuse(self, path: str, headers: Mapping[str, str]) -> Response | None:
+        """The answer to a request of the API without a key, or beyond its rate; None for any other."""
+        if not path.startswith(site_api.PREFIX):
+            return None
+        if not site_api.has_key(path, headers):
+            return Response(
+                401, _JSON, site_api.error(7, "Invalid API key: You must be granted a valid key.")
+            )
+        if self._api_limit.exceeded():
+            body = site_api.error(25, "Your request count is over the allowed limit.")
+            return Response(429, {**_JSON, "Retry-After": "1"}, body)
+        return None
+
     def answer(self, path: str) -> Response:
         """The true answer to a GET of ``path``."""
+        query = urlsplit(path).query
         path = unquote(urlsplit(path).path)
+        if path.startswith(site_api.PREFIX):
+            return self._api(path, query)
         if path == "/robots.txt":
             return _cacheable(ROBOTS_TXT.encode(), "text/plain; charset=utf-8")
         if path == "/":
@@ -123,6 +150,18 @@ class ReplicaSite:
         if match := _IMDB_IMAGE.fullmatch(path):
             return self._picture(match[1], imdb_size(match[2]))
         return _error(404)
+
+    def _api(self, path: str, query: str) -> Response:
+        if path == site_api.CONFIGURATION:
+            return _json(site_api.configuration(self.url))
+        if match := site_api.FIND.fullmatch(path):
+            return _json(site_api.found(self._by_imdb.get(match[1])))
+        match = site_api.MOVIE.fullmatch(path)
+        movie = self._by_tmdb.get(int(match[1])) if match else None
+        if movie is None:
+            body = site_api.error(34, "The resource you requested could not be found.")
+            return Response(404, _JSON, body)
+        return _json(site_api.movie(movie, query))
 
     def _picture(self, name: str, size: PictureSize | None) -> Response:
         movie = self._by_image.get(name)
@@ -223,7 +262,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, with_body: bool) -> None:
         site = self.server.site
         try:
-            response = site.respond(self.path) or site.answer(self.path)
+            response = (
+                site.respond(self.path)
+                or site.refuse(self.path, dict(self.headers))
+                or site.answer(self.path)
+            )
         except Exception as error:  # noqa: BLE001 - a poster function or a test's hook may raise anything
             self.log_error("%s: %s", self.path, error)
             response = _error(500)
@@ -286,6 +329,10 @@ def _cacheable(body: bytes, media_type: str, modified: float = _UNDATED) -> Resp
 
 def _html(text: str) -> Response:
     return _cacheable(text.encode(), "text/html; charset=utf-8")
+
+
+def _json(value: dict[str, Any]) -> Response:
+    return _cacheable(site_api.encoded(value), _JSON["Content-Type"])
 
 
 def _error(status: int) -> Response:

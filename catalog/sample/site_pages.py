@@ -36,6 +36,7 @@ class ReplicaMovie:
     year: int | None
     overview: str
     poster: Path | bytes | Callable[[], bytes] | None
+    franchise: str = ""
 
     @property
     def image_name(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import redis
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 import postersite
 from catalog.fetching.client import PoliteClient, polite_client
@@ -14,10 +16,12 @@ from catalog.fetching.errors import Denied, FetchError, NotFound, RobotsDisallow
 from catalog.fetching.policy import FetchPolicy
 from catalog.fetching.robots import CLOSED_S
 from catalog.models import Movie, Poster, RunItem
+from catalog.sources.poster_questions import Found
 from catalog.sources.poster_sources import POSTER_SOURCES, NoPosterFound, PosterSource
 from ml.images import ImageRejected
 
 from . import claims
+from .asking import look_up
 from .duplicate_decisions import is_wrong
 from .posters import store_poster
 
@@ -94,6 +98,16 @@ def scrape_movie(movie: Movie) -> Poster:
     raise NoPoster(f"No poster for {movie}. " + " ".join(said))
 
 
+def learn(movie: Movie, told: Found) -> None:
+    """Fill in what the movie lacks and its source told; what it has already is left alone."""
+    if told.franchise:
+        Movie.objects.filter(pk=movie.pk, franchise="").update(franchise=told.franchise)
+    if told.tmdb_id is not None and movie.tmdb_id is None:
+        # Another row may be the same film, which is for a person to say.
+        with suppress(IntegrityError), transaction.atomic():
+            Movie.objects.filter(pk=movie.pk, tmdb_id=None).update(tmdb_id=told.tmdb_id)
+
+
 def _wait_s(error: FetchError) -> float | None:
     """When to come back after an error that is the whole site's, or our own; None for the movie's own."""
     if isinstance(error, TryLater):
@@ -107,11 +121,10 @@ def _from_source(movie: Movie, name: str) -> Poster:
     source = POSTER_SOURCES.get(name)
     if source is None:
         raise NoPoster(f"there is no such source; there are {', '.join(sorted(POSTER_SOURCES))}")
-    page_url = source.page_url(movie, settings.REPLICA_URL or source.base_url)
-    if page_url is None:
-        raise NoPoster(f"this movie has no id that it knows, it needs {source.needs}")
-    page = _client(_policy(source, LARGEST_PAGE), settings.REDIS_URL).get(page_url, accept="text/html")
-    link = source.parse(page.body, page.final_url)
+    told = look_up(
+        source, movie, _client(_policy(source, LARGEST_PAGE, robots=source.obeys_robots), settings.REDIS_URL)
+    )
+    link = told.link
     images = _client(_policy(source, LARGEST_IMAGE), settings.REDIS_URL)
     last: NotFound | Denied | TooLarge | NoPoster | None = None
     for url in (link.url, *link.alternatives):
@@ -119,16 +132,18 @@ def _from_source(movie: Movie, name: str) -> Poster:
             picture = images.get(url, accept="image/*")
             if is_wrong(movie, picture.body):
                 raise NoPoster("it shows the picture that a person took away from this movie")
-            return store_poster(
+            poster = store_poster(
                 movie,
                 picture.body,
                 source=source.name,
                 source_url=url,
-                page_url=page_url,
+                page_url=told.page_url,
                 attribution=attribution(source),
                 etag=picture.etag or "",
                 last_modified=picture.last_modified or "",
             )
+            learn(movie, told)
+            return poster
         except (NotFound, Denied, TooLarge) as error:
             # All three are about this one size: stores of pictures say 403 of what they do not have.
             last = error
@@ -137,7 +152,7 @@ def _from_source(movie: Movie, name: str) -> Poster:
     raise last or NoPoster("its page links no picture")
 
 
-def _policy(source: PosterSource, max_bytes: int) -> FetchPolicy:
+def _policy(source: PosterSource, max_bytes: int, *, robots: bool = True) -> FetchPolicy:
     at_replica = bool(settings.REPLICA_URL)
     return FetchPolicy(
         name=source.name,
@@ -148,6 +163,7 @@ def _policy(source: PosterSource, max_bytes: int) -> FetchPolicy:
         min_interval_s=1.0 / settings.REQUESTS_PER_SECOND,
         max_bytes=max_bytes,
         deadline_s=DEADLINE_S,
+        robots=robots,
     )
 
 

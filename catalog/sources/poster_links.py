@@ -130,6 +130,11 @@ def _image_urls(image: Any, depth: int) -> Iterator[str]:
         yield from _image_urls(image.get("url"), depth - 1)
 
 
+def web_address(value: object) -> str:
+    """`value` as an absolute http(s) address without a fragment, or "" when it is none."""
+    return _joined("", value.strip()) if isinstance(value, str) else ""
+
+
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 

@@ -1,30 +1,24 @@
-"""The sites that posters can come from: their addresses, hosts, terms, and how each one's page is read."""
+"""The sites that posters can come from: their addresses, hosts, terms, and how each one is asked."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 
-from . import imdb_page, tmdb_page
+from . import imdb_page, tmdb_api, tmdb_page
 from .cells import is_imdb_id
 from .poster_links import NoPosterFound, PosterLink
+from .poster_questions import Answer, ExternalIds, Found, Question, ask_page
 
-__all__ = ["POSTER_SOURCES", "ExternalIds", "NoPosterFound", "PosterLink", "PosterSource"]
-
-
-class ExternalIds(Protocol):
-    """Anything with a film's public ids: a Movie, a TitleRecord."""
-
-    @property
-    def imdb_id(self) -> str | None: ...
-
-    @property
-    def tmdb_id(self) -> int | None: ...
+__all__ = ["POSTER_SOURCES", "NoPosterFound", "PageSource", "PosterLink", "PosterSource"]
 
 
 @dataclass(frozen=True)
-class PosterSource:
-    """One site. `parse(page, page_url)` raises NoPosterFound, and nothing else, for any bytes."""
+class PosterSource(ABC):
+    """One site. `accept` is what it is asked for; `key` names the setting with the key it wants, if any.
+
+    `attribution` stands at each of its posters; `notice` on every page, where its terms want that.
+    """
 
     name: str
     label: str
@@ -35,6 +29,32 @@ class PosterSource:
     attribution: str
     terms_url: str
     needs: str
+    accept: str = "text/html"
+    key: str = ""
+    notice: str = ""
+
+    @abstractmethod
+    def questions(
+        self, ids: ExternalIds, languages: Sequence[str] = ()
+    ) -> Generator[Question, Answer, Found]:
+        """What to ask for the film's poster; raises NoPosterFound, and nothing else, for any answers."""
+
+    @property
+    def obeys_robots(self) -> bool:
+        """Whether robots.txt speaks for what is asked here: not about an API that we have a key to."""
+        return not self.key
+
+    def hosts(self, base_url: str | None = None) -> frozenset[str]:
+        """Every host this source may be fetched from: the site's own, or only `base_url`'s `host:port`."""
+        if not base_url or base_url.rstrip("/") == self.base_url:
+            return self.page_hosts | self.image_hosts
+        return frozenset({urlsplit(base_url).netloc.lower()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageSource(PosterSource):
+    """A site that is read page by page. `parse(page, page_url)` raises NoPosterFound, and nothing else."""
+
     page_path: Callable[[ExternalIds], str | None]
     parse: Callable[[bytes, str], PosterLink]
 
@@ -43,11 +63,20 @@ class PosterSource:
         path = self.page_path(ids)
         return None if path is None else (base_url or self.base_url).rstrip("/") + path
 
-    def hosts(self, base_url: str | None = None) -> frozenset[str]:
-        """Every host this source may be fetched from: the site's own, or only `base_url`'s `host:port`."""
-        if not base_url or base_url.rstrip("/") == self.base_url:
-            return self.page_hosts | self.image_hosts
-        return frozenset({urlsplit(base_url).netloc.lower()})
+    def questions(
+        self, ids: ExternalIds, languages: Sequence[str] = ()
+    ) -> Generator[Question, Answer, Found]:
+        return ask_page(self.page_path(ids), self.needs, self.parse)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TmdbApi(PosterSource):
+    """The API of The Movie Database."""
+
+    def questions(
+        self, ids: ExternalIds, languages: Sequence[str] = ()
+    ) -> Generator[Question, Answer, Found]:
+        return tmdb_api.questions(ids, languages)
 
 
 def _tmdb_path(ids: ExternalIds) -> str | None:
@@ -58,34 +87,48 @@ def _imdb_path(ids: ExternalIds) -> str | None:
     return f"/title/{ids.imdb_id}/" if ids.imdb_id and is_imdb_id(ids.imdb_id) else None
 
 
-POSTER_SOURCES: dict[str, PosterSource] = {
-    source.name: source
-    for source in (
-        PosterSource(
-            name="tmdb_page",
-            label="The Movie Database (page)",
-            base_url="https://www.themoviedb.org",
-            image_base_url="https://image.tmdb.org",
-            page_hosts=frozenset({"www.themoviedb.org"}),
-            image_hosts=frozenset({"image.tmdb.org", "media.themoviedb.org", "www.themoviedb.org"}),
-            attribution="Poster from The Movie Database (TMDB); not endorsed or certified by TMDB.",
-            terms_url="https://www.themoviedb.org/terms-of-use",
-            needs="a TMDB id",
-            page_path=_tmdb_path,
-            parse=tmdb_page.parse,
-        ),
-        PosterSource(
-            name="imdb_page",
-            label="IMDb (page)",
-            base_url="https://www.imdb.com",
-            image_base_url="https://m.media-amazon.com",
-            page_hosts=frozenset({"www.imdb.com"}),
-            image_hosts=frozenset({"m.media-amazon.com", "ia.media-imdb.com"}),
-            attribution="Poster from IMDb.",
-            terms_url="https://www.imdb.com/conditions",
-            needs="an IMDb id",
-            page_path=_imdb_path,
-            parse=imdb_page.parse,
-        ),
-    )
-}
+# The sentence of TMDB's API terms, word for word.
+_TMDB_NOTICE = "This product uses the TMDB API but is not endorsed or certified by TMDB."
+_ALL: tuple[PosterSource, ...] = (
+    TmdbApi(
+        name="tmdb_api",
+        label="The Movie Database (API)",
+        base_url="https://api.themoviedb.org",
+        image_base_url="https://image.tmdb.org",
+        page_hosts=frozenset({"api.themoviedb.org"}),
+        image_hosts=frozenset({"image.tmdb.org"}),
+        attribution=f"Poster from The Movie Database. {_TMDB_NOTICE}",
+        notice=_TMDB_NOTICE,
+        terms_url="https://www.themoviedb.org/api-terms-of-use",
+        needs="a TMDB or an IMDb id",
+        accept="application/json",
+        key="POSTERSITE_TMDB_KEY",
+    ),
+    PageSource(
+        name="tmdb_page",
+        label="The Movie Database (page)",
+        base_url="https://www.themoviedb.org",
+        image_base_url="https://image.tmdb.org",
+        page_hosts=frozenset({"www.themoviedb.org"}),
+        image_hosts=frozenset({"image.tmdb.org", "media.themoviedb.org", "www.themoviedb.org"}),
+        attribution="Poster from The Movie Database (TMDB); not endorsed or certified by TMDB.",
+        terms_url="https://www.themoviedb.org/terms-of-use",
+        needs="a TMDB id",
+        page_path=_tmdb_path,
+        parse=tmdb_page.parse,
+    ),
+    PageSource(
+        name="imdb_page",
+        label="IMDb (page)",
+        base_url="https://www.imdb.com",
+        image_base_url="https://m.media-amazon.com",
+        page_hosts=frozenset({"www.imdb.com"}),
+        image_hosts=frozenset({"m.media-amazon.com", "ia.media-imdb.com"}),
+        attribution="Poster from IMDb.",
+        terms_url="https://www.imdb.com/conditions",
+        needs="an IMDb id",
+        page_path=_imdb_path,
+        parse=imdb_page.parse,
+    ),
+)
+POSTER_SOURCES: dict[str, PosterSource] = {source.name: source for source in _ALL}

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django import template
+from django.conf import settings
 
 from catalog.models import Extractor, Run
+from catalog.sources.poster_sources import POSTER_SOURCES
 
 register = template.Library()
 
@@ -54,6 +56,13 @@ def extractor_name_among(extractor: Extractor, others: Iterable[Extractor]) -> s
     name = extractor_name(extractor)
     alike = any(other.pk != extractor.pk and extractor_name(other) == name for other in others)
     return f"{name} · {extractor.fingerprint[-FINGERPRINT_END:]}" if alike else name
+
+
+@register.simple_tag
+def source_notices() -> list[str]:
+    """What the terms of the switched-on poster sources want to be read on every page."""
+    known = [POSTER_SOURCES[name].notice for name in settings.POSTER_SOURCES if name in POSTER_SOURCES]
+    return [notice for notice in known if notice]
 
 
 @register.filter

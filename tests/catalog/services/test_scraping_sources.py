@@ -83,7 +83,9 @@ def test_without_a_source_switched_on_the_sentence_says_what_to_set(settings: An
 
 def test_a_misspelt_source_is_named(settings: Any) -> None:
     settings.POSTER_SOURCES = ["tmbd_page"]
-    with pytest.raises(NoPoster, match="tmbd_page: there is no such source; there are imdb_page, tmdb_page"):
+    with pytest.raises(
+        NoPoster, match="tmbd_page: there is no such source; there are imdb_page, tmdb_api, tmdb_page"
+    ):
         scrape_movie(MovieFactory())
 
 

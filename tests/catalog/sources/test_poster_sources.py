@@ -2,10 +2,11 @@
 
 import pytest
 
-from catalog.sources.poster_sources import POSTER_SOURCES, PosterSource
+from catalog.sources.poster_sources import POSTER_SOURCES, PageSource, PosterSource
 from catalog.sources.records import TitleRecord
 
-TMDB, IMDB = POSTER_SOURCES["tmdb_page"], POSTER_SOURCES["imdb_page"]
+PAGES = {name: source for name, source in POSTER_SOURCES.items() if isinstance(source, PageSource)}
+TMDB, IMDB = PAGES["tmdb_page"], PAGES["imdb_page"]
 FILM = TitleRecord("The Lighthouse Choir", imdb_id="tt0000007", tmdb_id=7)
 
 
@@ -20,7 +21,7 @@ def test_a_replica_takes_the_place_of_the_site() -> None:
 
 
 @pytest.mark.parametrize("source", [TMDB, IMDB])
-def test_without_its_id_a_film_has_no_page(source: PosterSource) -> None:
+def test_without_its_id_a_film_has_no_page(source: PageSource) -> None:
     assert source.page_url(TitleRecord("Untitled")) is None
 
 

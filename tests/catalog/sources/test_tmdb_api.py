@@ -1,0 +1,226 @@
+"""What is asked of TMDB's API, and what is read from its answers, whatever they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.sources.poster_links import NoPosterFound
+from catalog.sources.poster_questions import Answer, Found
+from catalog.sources.records import TitleRecord
+from catalog.sources.tmdb_api import LARGEST_ANSWER, MOST_POSTERS, collection, posters, questions, sizes
+
+ALIEN = TitleRecord("Alien", imdb_id="tt0078748", tmdb_id=348)
+CONFIGURATION = {
+    "images": {
+        "secure_base_url": "https://image.tmdb.org/t/p/",
+        "poster_sizes": ["w92", "w154", "w342", "w500", "w780", "original"],
+    }
+}
+FILM = {
+    "id": 348,
+    "poster_path": "/own.jpg",
+    "belongs_to_collection": {"id": 8091, "name": "Alien Collection"},
+    "images": {
+        "posters": [
+            {"file_path": "/fr.jpg", "iso_639_1": "fr", "vote_average": 9.0, "width": 2000},
+            {"file_path": "/own.jpg", "iso_639_1": "en", "vote_average": 5.0, "width": 1000},
+            {"file_path": "/de.jpg", "iso_639_1": "de", "vote_average": 4.0, "width": 2000},
+            {"file_path": "/bare.jpg", "iso_639_1": None, "vote_average": 8.0, "width": 2000},
+        ]
+    },
+}
+FOUND = {"movie_results": [{"id": 348, "poster_path": "/own.jpg"}]}
+
+
+def asked(
+    answers: Sequence[Any], film: TitleRecord = ALIEN, languages: Sequence[str] = ()
+) -> tuple[Found, list[str]]:
+    """What was found, and the paths asked for, when the API gives these answers in turn."""
+    given = iter(answers)
+    paths = []
+    talk = questions(film, languages)
+    question = next(talk)
+    try:
+        while True:
+            paths.append(question.path)
+            answer = next(given)
+            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            question = talk.send(Answer(f"https://api.themoviedb.org{question.path}", body))
+    except StopIteration as end:
+        return end.value, paths
+
+
+def test_a_film_with_a_tmdb_id_takes_two_questions() -> None:
+    found, paths = asked([FILM, CONFIGURATION])
+    assert paths == ["/3/movie/348?append_to_response=images", "/3/configuration"]
+    assert found.link.url == "https://image.tmdb.org/t/p/w780/own.jpg"
+    assert found.link.alternatives[0] == "https://image.tmdb.org/t/p/w500/own.jpg"
+    assert found.link.alternatives[1].endswith("/bare.jpg")
+    assert (found.page_url, found.tmdb_id) == ("https://www.themoviedb.org/movie/348", 348)
+    assert found.franchise == "Alien Collection"
+
+
+def test_a_film_with_an_imdb_id_alone_is_looked_for_first() -> None:
+    found, paths = asked([FOUND, FILM, CONFIGURATION], TitleRecord("Alien", imdb_id="tt0078748"))
+    assert paths[0] == "/3/find/tt0078748?external_source=imdb_id"
+    assert paths[1].startswith("/3/movie/348?")
+    assert found.tmdb_id == 348
+
+
+def test_only_what_is_the_same_for_every_film_may_be_kept() -> None:
+    talk = questions(ALIEN)
+    held = [next(talk).holds_s, talk.send(Answer("", json.dumps(FILM).encode())).holds_s]
+    assert held[0] == 0 and held[1] > 3600
+
+
+def test_wanted_languages_are_asked_for_and_come_first() -> None:
+    found, paths = asked([FILM, CONFIGURATION], languages=["de", "pt-BR", "../x"])
+    assert paths[0].endswith("&language=de&include_image_language=de,pt,null")
+    assert found.link.url.endswith("/de.jpg")
+
+
+@pytest.mark.parametrize(
+    ("languages", "order"),
+    [
+        ([], ["/own.jpg", "/bare.jpg", "/fr.jpg", "/de.jpg"]),
+        (["de"], ["/de.jpg", "/own.jpg", "/bare.jpg", "/fr.jpg"]),
+        (["fr", "de"], ["/fr.jpg", "/de.jpg", "/own.jpg", "/bare.jpg"]),
+        (["en"], ["/own.jpg", "/bare.jpg", "/fr.jpg", "/de.jpg"]),
+    ],
+)
+def test_posters_are_ordered_by_language_then_by_tmdbs_choice_then_without_words(
+    languages: list[str], order: list[str]
+) -> None:
+    assert posters(FILM, languages) == order
+
+
+def test_a_poster_that_only_the_film_itself_names_is_taken() -> None:
+    assert posters({"poster_path": "/own.jpg", "images": {"posters": []}}, ["de"]) == ["/own.jpg"]
+    assert posters({"poster_path": "/own.jpg"}) == ["/own.jpg"]
+
+
+def test_more_posters_than_are_worth_trying_are_left_out() -> None:
+    listed = [{"file_path": f"/{number}.jpg", "iso_639_1": "en"} for number in range(40)]
+    assert len(posters({"images": {"posters": listed}})) == MOST_POSTERS
+
+
+@pytest.mark.parametrize(
+    "path", ["/../etc.jpg", "own.jpg", "/a/b.jpg", "/own.svg", "//h/x.jpg", 7, None, "/\u0660.jpg"]
+)
+def test_a_path_that_is_no_picture_is_no_poster(path: object) -> None:
+    with pytest.raises(NoPosterFound, match="names no poster"):
+        asked([{"poster_path": path}, CONFIGURATION])
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (["w92", "w342"], ("w342", "w92")),
+        (["w1280", "w780"], ("w780",)),
+        (["original"], ("original",)),
+        (["h632", "wide", 5, "w780/../x"], ()),
+    ],
+)
+def test_widths_are_those_of_the_configuration(told: list[Any], expected: tuple[str, ...]) -> None:
+    value = {"images": {"secure_base_url": "https://image.tmdb.org/t/p/", "poster_sizes": told}}
+    assert sizes(value, "/x.jpg") == tuple(f"https://image.tmdb.org/t/p/{size}/x.jpg" for size in expected)
+
+
+@pytest.mark.parametrize("film", [TitleRecord("Untitled"), TitleRecord("Evil", imdb_id="tt1/../../admin")])
+def test_without_an_id_nothing_is_asked(film: TitleRecord) -> None:
+    with pytest.raises(NoPosterFound, match="needs a TMDB or an IMDb id"):
+        next(questions(film))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        b'{"id":' * 50_000,
+        b"<html>Sign in</html>",
+        b"9" * 5000,
+        b"{}" + b" " * LARGEST_ANSWER,
+        b'{"poster_path": "/x.jpg", "images": {"posters": {"0": 1}}, "belongs_to_collection": 5',
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_answer_that_is_none_is_said_to_be_none(body: bytes, place: int) -> None:
+    answers: list[Any] = [FOUND, FILM, CONFIGURATION]
+    answers[place] = body
+    with pytest.raises(NoPosterFound):
+        asked(answers, TitleRecord("Alien", imdb_id="tt0078748"))
+
+
+@pytest.mark.parametrize("number", [0, -5, 2**40, "348", True, None, 3.5])
+def test_an_id_that_is_none_is_not_asked_for(number: object) -> None:
+    with pytest.raises(NoPosterFound, match="knows no movie with the IMDb id tt0078748"):
+        asked(
+            [{"movie_results": [{"id": number}, 5]}, FILM, CONFIGURATION],
+            TitleRecord("A", imdb_id="tt0078748"),
+        )
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"name": "  Alien\u00a0 Collection "}, "Alien Collection"),
+        ({"name": "x" * 201}, ""),
+        ({"name": "Al\x00ien"}, ""),
+        ({"name": 5}, ""),
+        (None, ""),
+        ("Alien", ""),
+    ],
+)
+def test_a_collection_is_taken_when_it_has_a_name(told: object, name: str) -> None:
+    assert collection({"belongs_to_collection": told}) == name
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+film_like = st.fixed_dictionaries(
+    {},
+    optional={
+        "poster_path": json_values | st.just("/x.jpg"),
+        "images": json_values
+        | st.fixed_dictionaries(
+            {
+                "posters": st.lists(
+                    st.fixed_dictionaries(
+                        {},
+                        optional={
+                            "file_path": json_values | st.sampled_from(["/a.jpg", "/b.png"]),
+                            "iso_639_1": json_values,
+                            "vote_average": json_values,
+                            "width": json_values,
+                        },
+                    ),
+                    max_size=5,
+                )
+            }
+        ),
+        "belongs_to_collection": json_values,
+    },
+)
+
+
+@given(json_values | film_like, json_values | film_like)
+def test_any_answers_give_a_poster_or_the_sentence_that_there_is_none(film: Any, places: Any) -> None:
+    try:
+        found, _ = asked([film, places if places else CONFIGURATION])
+    except NoPosterFound as error:
+        assert str(error)
+    else:
+        assert found.link.url.startswith("https://image.tmdb.org/t/p/w")
