@@ -68,6 +68,18 @@ def store_poster(
     return poster
 
 
+def write_smaller(poster: Poster) -> int:
+    """Make the stored smaller pictures anew from the stored original; returns how many.
+
+    Raises OSError and ml.images.ImageRejected where the original can't be read.
+    """
+    with default_storage.open(str(poster.file.name)) as file:
+        full = images.open_safely(file.read())
+    for field, width in ((poster.medium, MEDIUM_WIDTH), (poster.thumbnail, THUMBNAIL_WIDTH)):
+        default_storage.save(str(field.name), _jpeg(images.fit_width(full, width)))
+    return 2
+
+
 def make_primary(poster: Poster, *, locked: bool = True) -> None:
     """Show this poster for its movie. Locked, as by a person, no later fetch replaces it."""
     with transaction.atomic():
@@ -98,4 +110,8 @@ def _show(poster: Poster, *, locked: bool) -> None:
 def _written(image: Image, sha256: str, size: str) -> str:
     """Name of the stored JPEG. Named by content: writing it again is harmless and two movies may share it."""
     name = f"posters/{sha256[:2]}/{sha256}-{size}.jpg"
-    return default_storage.save(name, ContentFile(images.encode_jpeg(image)))
+    return default_storage.save(name, _jpeg(image))
+
+
+def _jpeg(image: Image) -> ContentFile:
+    return ContentFile(images.encode_jpeg(image))

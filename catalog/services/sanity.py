@@ -1,0 +1,175 @@
+"""Compare what the database says with what is on disk, tell what does not fit, and mend what can be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import F
+from django.db.models.functions import Length
+
+from catalog.models import Embedding, Poster
+from catalog.sources.poster_sources import POSTER_SOURCES
+from ml import images
+
+from . import embedding, posters
+
+TOGETHER = 500
+BYTES_A_NUMBER = 2  # float16
+# A poster's files are there before its row: what is younger may be one that is being stored.
+YOUNG_S = 3600.0
+FOLDER = "posters"
+
+
+class Kind(StrEnum):
+    """What may be wrong; the value is how it is counted in a sentence."""
+
+    ORIGINAL = "posters without a sound picture"
+    SMALLER = "posters without a sound smaller picture"
+    OTHER = "posters whose file shows another picture"
+    VECTOR = "vectors of the wrong length"
+    UNEMBEDDED = "posters that are not embedded"
+    ORPHAN = "files that no poster uses"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not fit. what: a sentence. pk: the poster's or embedding's; path: the file's."""
+
+    kind: Kind
+    what: str
+    pk: int = 0
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What was done. fetch: movies whose poster must be fetched again; left: what a person must see to."""
+
+    rewritten: int
+    removed_files: int
+    removed_vectors: int
+    fetch: list[int]
+    left: list[Finding]
+
+
+def look(*, deep: bool = False, progress: Callable[[int], object] = lambda done: None) -> Iterator[Finding]:
+    """Everything that does not fit, poster by poster; memory does not grow with their number.
+
+    deep: open every picture and compare it with its poster's perceptual hash, instead of only asking whether
+    the file is there. progress is told how many posters are done.
+    """
+    rows = Poster.objects.select_related("movie").order_by("pk").iterator(chunk_size=TOGETHER)
+    for done, poster in enumerate(rows, start=1):
+        yield from _pictures(poster, deep)
+        progress(done)
+    yield from _vectors()
+    yield from _unembedded()
+    yield from _orphans()
+
+
+def mend(findings: Iterable[Finding]) -> Mended:
+    """Make smaller pictures anew, delete orphans and unfit vectors; say which posters must be fetched again.
+
+    Embedding and fetching are runs of their own, for the caller to start.
+    """
+    rewritten = files = vectors = 0
+    fetch: list[int] = []
+    left: list[Finding] = []
+    for finding in findings:
+        match finding.kind:
+            case Kind.SMALLER:
+                rewritten += posters.write_smaller(Poster.objects.get(pk=finding.pk))
+            case Kind.ORPHAN if finding.path is not None:
+                files += _delete_if_old(finding.path)
+            case Kind.VECTOR:
+                vectors += Embedding.objects.filter(pk=finding.pk).delete()[0]
+            case Kind.ORIGINAL | Kind.OTHER:
+                poster = Poster.objects.get(pk=finding.pk)
+                if poster.source in POSTER_SOURCES:
+                    fetch.append(poster.movie_id)
+                else:
+                    left.append(finding)
+            case _:
+                pass
+    return Mended(rewritten, files, vectors, sorted(set(fetch)), left)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return path.stat().st_mtime < time.time() - YOUNG_S
+    except FileNotFoundError:
+        return False
+
+
+def _delete_if_old(path: Path) -> int:
+    # Somebody may have fetched the very same picture since it was found.
+    if not _is_old(path):
+        return 0
+    path.unlink(missing_ok=True)
+    return 1
+
+
+def _pictures(poster: Poster, deep: bool) -> Iterator[Finding]:
+    why = _unsound(str(poster.file.name), deep)
+    if why:
+        yield Finding(Kind.ORIGINAL, f"{poster} (no. {poster.pk}): {why}", poster.pk)
+        return
+    if deep and _hash_of(str(poster.file.name), poster.perceptual_hash) > images.DUPLICATE_BITS:
+        yield Finding(Kind.OTHER, f"{poster} (no. {poster.pk}): {poster.file.name} is not it", poster.pk)
+        return
+    for smaller in (poster.medium, poster.thumbnail):
+        if why := _unsound(str(smaller.name), deep):
+            yield Finding(Kind.SMALLER, f"{poster} (no. {poster.pk}): {why}", poster.pk)
+            return
+
+
+def _unsound(name: str, deep: bool) -> str:
+    """Why a stored picture cannot be shown, in a sentence; empty when it can."""
+    try:
+        if not default_storage.size(name):
+            return f"{name} is empty"
+        if deep:
+            with default_storage.open(name) as file:
+                images.open_safely(file.read())
+    except images.ImageRejected as error:
+        return f"{name} is damaged: {error}"
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        return f"{name} cannot be read: {why or error}"
+    return ""
+
+
+def _hash_of(name: str, expected: str) -> int:
+    with default_storage.open(name) as file:
+        return images.hash_distance(images.perceptual_hash(images.open_safely(file.read())), expected)
+
+
+def _vectors() -> Iterator[Finding]:
+    sized = Embedding.objects.annotate(bytes=Length("vector")).select_related("poster__movie", "extractor")
+    for row in sized.exclude(bytes=F("extractor__dims") * BYTES_A_NUMBER).order_by("pk").iterator():
+        told = f"{row.poster}: its vector by {row.extractor.fingerprint} has {len(row.vector)} bytes"
+        yield Finding(Kind.VECTOR, told, row.pk)
+
+
+def _unembedded() -> Iterator[Finding]:
+    shown = Poster.objects.filter(is_primary=True).select_related("movie")
+    for poster in embedding.lacking(shown, embedding.specs_to_embed_with()).order_by("pk").iterator():
+        yield Finding(Kind.UNEMBEDDED, f"{poster} (no. {poster.pk}) is not embedded", poster.pk)
+
+
+def _orphans() -> Iterator[Finding]:
+    """Folder by folder, each named by the beginning of its files' names: never all names in memory."""
+    root = Path(settings.MEDIA_ROOT)
+    for folder in sorted(path for path in (root / FOLDER).glob("*") if path.is_dir()):
+        rows = Poster.objects.filter(file__startswith=f"{FOLDER}/{folder.name}/")
+        used = {name for names in rows.values_list("file", "medium", "thumbnail") for name in names}
+        for path in sorted(folder.iterdir()):
+            name = path.relative_to(root).as_posix()
+            if path.is_file() and name not in used and _is_old(path):
+                yield Finding(Kind.ORPHAN, f"{name} belongs to no poster", path=path)

@@ -1,0 +1,146 @@
+"""What does not fit between database and disk is found, and mended where it can be."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+from PIL import Image
+
+from catalog.models import Embedding, Poster
+from catalog.services import sanity
+from catalog.services.posters import store_poster
+from catalog.services.sanity import Kind
+from tests.factories import EmbeddingFactory, MovieFactory, tiny_jpeg
+
+pytestmark = pytest.mark.django_db
+
+SIZE = (600, 900)
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_embed(settings: Any) -> None:
+    settings.EXTRACTORS = ["pixels"]
+
+
+@pytest.fixture
+def poster() -> Poster:
+    return stored(1)
+
+
+def stored(seed: int, source: str = "upload") -> Poster:
+    return store_poster(MovieFactory(), tiny_jpeg(seed, SIZE), source=source)
+
+
+def kinds(**options: Any) -> list[Kind]:
+    return [finding.kind for finding in sanity.look(**options) if finding.kind != Kind.UNEMBEDDED]
+
+
+def path(name: Any) -> Path:
+    return Path(default_storage.path(str(name)))
+
+
+def aged(file: Path) -> Path:
+    old = time.time() - 2 * sanity.YOUNG_S
+    os.utime(file, (old, old))
+    return file
+
+
+def test_a_catalogue_in_order_has_no_findings(poster: Poster) -> None:
+    told: list[int] = []
+    assert kinds(deep=True, progress=told.append) == []
+    assert told == [1]
+
+
+def test_a_lost_original_is_found_and_is_fetched_again_where_it_came_from_a_site() -> None:
+    scraped, uploaded = stored(1, "tmdb_page"), stored(2)
+    path(scraped.file.name).unlink()
+    path(uploaded.file.name).write_bytes(b"")
+    findings = [finding for finding in sanity.look() if finding.kind != Kind.UNEMBEDDED]
+    assert [finding.kind for finding in findings] == [Kind.ORIGINAL, Kind.ORIGINAL]
+    assert "cannot be read" in findings[0].what and "is empty" in findings[1].what
+    done = sanity.mend(findings)
+    assert done.fetch == [scraped.movie_id]
+    assert [finding.pk for finding in done.left] == [uploaded.pk]
+    assert Poster.objects.count() == 2
+
+
+def test_smaller_pictures_are_made_anew_from_the_original(poster: Poster) -> None:
+    before = path(poster.thumbnail.name).read_bytes()
+    path(poster.thumbnail.name).unlink()
+    path(poster.medium.name).unlink()
+    findings = list(sanity.look())
+    assert kinds() == [Kind.SMALLER]
+    assert sanity.mend(findings).rewritten == 2
+    assert kinds(deep=True) == []
+    assert abs(len(path(poster.thumbnail.name).read_bytes()) - len(before)) < len(before) / 4
+
+
+def test_damage_and_another_picture_are_seen_by_a_deep_look_alone(poster: Poster) -> None:
+    other = stored(2)
+    path(poster.file.name).write_bytes(path(poster.file.name).read_bytes()[:200])
+    Image.radial_gradient("L").resize(SIZE).save(path(other.file.name), "JPEG")
+    assert kinds() == []
+    found = {finding.kind: finding for finding in sanity.look(deep=True)}
+    assert found[Kind.ORIGINAL].pk == poster.pk and "is damaged" in found[Kind.ORIGINAL].what
+    assert found[Kind.OTHER].pk == other.pk
+
+
+def test_a_file_that_no_poster_uses_is_deleted_once_it_is_old(poster: Poster) -> None:
+    folder = path(poster.file.name).parent
+    young, old = folder / "young.jpg", folder / ".draft-old"
+    for file in (young, old):
+        file.write_bytes(b"x")
+    aged(old)
+    findings = list(sanity.look())
+    assert kinds() == [Kind.ORPHAN]
+    assert sanity.mend(findings).removed_files == 1
+    assert young.exists() and not old.exists()
+    assert all(path(name).exists() for name in (poster.file.name, poster.medium.name, poster.thumbnail.name))
+
+
+def test_a_file_that_was_fetched_anew_since_stays(poster: Poster) -> None:
+    file = aged_copy(poster)
+    findings = list(sanity.look())
+    os.utime(file)
+    assert sanity.mend(findings).removed_files == 0 and file.exists()
+
+
+def aged_copy(poster: Poster) -> Path:
+    file = path(poster.file.name).with_name("fetched-again.jpg")
+    file.write_bytes(b"x")
+    return aged(file)
+
+
+def test_a_vector_of_the_wrong_length_is_deleted(poster: Poster) -> None:
+    fit, short = EmbeddingFactory(), EmbeddingFactory()
+    Embedding.objects.filter(pk=short.pk).update(vector=bytes(short.vector)[:-2])
+    findings = [finding for finding in sanity.look() if finding.kind == Kind.VECTOR]
+    assert [finding.pk for finding in findings] == [short.pk]
+    assert sanity.mend(findings).removed_vectors == 1
+    assert list(Embedding.objects.values_list("pk", flat=True)) == [fit.pk]
+
+
+def test_the_command_tells_and_mends(poster: Poster, capsys: pytest.CaptureFixture[str]) -> None:
+    path(poster.thumbnail.name).unlink()
+    with pytest.raises(CommandError, match="--mend"):
+        call_command("check_catalogue")
+    told = capsys.readouterr().out
+    assert "1 posters without a sound smaller picture" in told and "1 posters that are not embedded" in told
+    call_command("check_catalogue", mend=True)
+    assert path(poster.thumbnail.name).exists()
+    assert Embedding.objects.filter(poster=poster).count() == 1
+    call_command("check_catalogue", deep=True)
+    assert capsys.readouterr().out.endswith("Everything fits.\n")
+
+
+def test_what_cannot_be_fetched_is_left_to_a_person(poster: Poster) -> None:
+    call_command("check_catalogue", mend=True)
+    path(poster.file.name).unlink()
+    with pytest.raises(CommandError, match="import or upload"):
+        call_command("check_catalogue", mend=True)
