@@ -18,6 +18,7 @@ def sample_movies(posters: Path) -> list[ReplicaMovie]:
             film.year,
             film.overview,
             partial(kept_poster, film, posters),
+            film.franchise,
         )
         for film in sample_films()
     ]

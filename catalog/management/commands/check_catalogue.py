@@ -66,10 +66,13 @@ class Command(BaseCommand):
             f"{done.rewritten} smaller pictures made anew, {done.removed_files} files and "
             f"{done.removed_vectors} vectors deleted."
         )
+        unseen = any(finding.kind in (Kind.UNEMBEDDED, Kind.VECTOR) for finding in findings)
         if done.fetch:
             movies = Movie.objects.filter(pk__in=done.fetch)
-            start_and_work(Run.Kind.SCRAPE, self.stdout.write, queue=queue, movies=movies)
-        if done.fetch or any(finding.kind in (Kind.UNEMBEDDED, Kind.VECTOR) for finding in findings):
+            # Embedded only once it is back: side by side, the one would come upon what the other still lacks.
+            after = [Run.Kind.EMBED.value] if queue else []
+            start_and_work(Run.Kind.SCRAPE, self.stdout.write, queue=queue, movies=movies, followed_by=after)
+        if (done.fetch and not queue) or (unseen and not done.fetch):
             start_and_work(Run.Kind.EMBED, self.stdout.write, queue=queue)
         if done.left:
             raise CommandError(
