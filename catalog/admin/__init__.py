@@ -1,6 +1,17 @@
 """Django admin: the catalogue behind the scenes, and where suggestions are reviewed."""
 
-from . import duplicate, extractor, genre, genre_model, movie, poster, review_queue, run, suggestion
+from . import (
+    duplicate,
+    extractor,
+    genre,
+    genre_model,
+    movie,
+    placeholder,
+    poster,
+    review_queue,
+    run,
+    suggestion,
+)
 
 __all__ = [
     "duplicate",
@@ -8,6 +19,7 @@ __all__ = [
     "genre",
     "genre_model",
     "movie",
+    "placeholder",
     "poster",
     "review_queue",
     "run",

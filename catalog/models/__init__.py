@@ -4,6 +4,7 @@ from .duplicate import DuplicateDecision, DuplicateGroup, DuplicateMember
 from .embedding import Embedding, Extractor
 from .genre_model import GenreModel
 from .movie import Genre, Movie, MovieGenre
+from .placeholder import Placeholder
 from .poster import Poster
 from .review_queue import ReviewQueue
 from .run import Run, RunItem
@@ -19,6 +20,7 @@ __all__ = [
     "GenreModel",
     "Movie",
     "MovieGenre",
+    "Placeholder",
     "Poster",
     "ReviewDecision",
     "ReviewQueue",

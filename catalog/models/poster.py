@@ -35,6 +35,7 @@ class Poster(models.Model):
 
     class Meta:
         ordering = ["-is_primary", "-fetched_at", "-pk"]
+        indexes = [models.Index(fields=["sha256"])]
         constraints = [
             models.UniqueConstraint(fields=["movie", "sha256"], name="one_poster_per_movie_and_content"),
             models.UniqueConstraint(

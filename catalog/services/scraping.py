@@ -20,7 +20,7 @@ from catalog.sources.poster_questions import Found
 from catalog.sources.poster_sources import POSTER_SOURCES, NoPosterFound, PosterSource
 from ml.images import ImageRejected
 
-from . import claims
+from . import claims, placeholders
 from .asking import look_up
 from .duplicate_decisions import is_wrong
 from .posters import store_poster
@@ -132,6 +132,8 @@ def _from_source(movie: Movie, name: str) -> Poster:
             picture = images.get(url, accept="image/*")
             if is_wrong(movie, picture.body):
                 raise NoPoster("it shows the picture that a person took away from this movie")
+            if why := placeholders.refuse(movie, picture.body, source=source.name, source_url=url):
+                raise NoPoster(why)
             poster = store_poster(
                 movie,
                 picture.body,
