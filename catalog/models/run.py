@@ -64,6 +64,11 @@ class Run(models.Model):
                 condition=Q(state__in=["queued", "running", "done", "failed", "cancelled"]),
                 name="run_state_known",
             ),
+            models.UniqueConstraint(
+                fields=["retry_of"],
+                condition=Q(state__in=["queued", "running"]),
+                name="one_live_retry_per_run",
+            ),
             models.CheckConstraint(condition=Q(total__gte=F("done") + F("failed")), name="run_counts_add_up"),
         ]
 

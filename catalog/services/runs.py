@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -84,8 +84,18 @@ def start(
 def retry_failed(run: Run, *, asked_by: AbstractBaseUser | None = None) -> Run:
     """A new run over the failed items of a finished one, which goes on with what was to follow a failed run.
 
-    Raises RunError if the run is live or had none, and as `start`.
+    Raises RunError if the run is live, had none or is being retried already, and as `start`.
     """
+    try:
+        return _retry(run, asked_by)
+    except IntegrityError as error:
+        live = live_runs().filter(retry_of=run).first()
+        if live is None:
+            raise
+        raise RunError(f"{run} is being retried already: see {live}.") from error
+
+
+def _retry(run: Run, asked_by: AbstractBaseUser | None) -> Run:
     if run.kind == Run.Kind.IMPORT:
         raise RunError(f"{run} cannot be retried: correct the rows it lists and import the file again.")
     if run.is_live:

@@ -28,6 +28,22 @@ def test_a_retry_takes_the_failed_items_only() -> None:
     assert run.items.filter(state=RunItem.State.FAILED).count() == 2
 
 
+def test_a_second_press_makes_no_second_run() -> None:
+    run = finished()
+    RunItemFactory(run=run, state=RunItem.State.FAILED)
+    again = runs.retry_failed(run)
+    with pytest.raises(runs.RunError, match="is being retried already: see Fetch posters"):
+        runs.retry_failed(run)
+    assert list(Run.objects.filter(retry_of=run)) == [again]
+
+
+def test_what_failed_again_can_be_retried_again() -> None:
+    run = finished()
+    RunItemFactory(run=run, state=RunItem.State.FAILED)
+    runs.cancel(runs.retry_failed(run))
+    assert runs.retry_failed(run).retry_of == run
+
+
 def test_a_retry_of_posters_keeps_the_extractors() -> None:
     run = finished("embed", params={"extractors": ["pixels:16x24"]})
     RunItemFactory(run=run, movie=None, poster=PosterFactory(), state=RunItem.State.FAILED)
