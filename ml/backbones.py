@@ -62,7 +62,7 @@ BACKBONES: dict[str, Backbone] = {
         ),
         Backbone(
             "postersite",
-            (224, 224),
+            (288, 192),
             "none",
             "avg",
             False,

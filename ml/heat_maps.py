@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# px: a map of 7 × 7 places holds no finer detail, and the browser enlarges it smoothly.
+# px: a map of 9 × 6 places holds no finer detail, and the browser enlarges it smoothly.
 WIDTH = 240
 TALLEST = 960
 # Steps that an eye takes for a smooth change; fewer compress better.

@@ -18,9 +18,9 @@ class LiteRTModel:
     the vector is the mean of; the two are told apart by their rank.
 
     Attributes:
-        picture: shape the file declares of one picture, such as (224, 224, 3).
+        picture: shape the file declares of one picture, such as (288, 192, 3).
         vector: shape it declares of one vector, such as (256,); -1 where the file leaves it open.
-        map: shape it declares of one map, such as (7, 7, 256), or None without one.
+        map: shape it declares of one map, such as (9, 6, 256), or None without one.
 
     Args:
         path: the .tflite file; kept mapped, so processes share its pages.

@@ -51,6 +51,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NPZ",
         help="only ship this trained network (a training's trained.npz), or the mean of several",
     )
+    parser.add_argument(
+        "--begin-with",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="NPZ",
+        help="go on from this trained network, or the mean of several, instead of from ImageNet's",
+    )
     parser.add_argument("--epochs", type=float, metavar="N", help=f"default: {usual.epochs:g}")
     parser.add_argument(
         "--rows", choices=("train", "all"), help=f"all: the validation part too; default: {usual.rows}"
@@ -77,6 +85,7 @@ def told_again(options: dict[str, Any], weights: Path | None) -> list[str]:
     ]
     told += [f"--weights={weights}"] * bool(weights)
     told += ["--trained", *map(str, options["trained"])] if options["trained"] else []
+    told += ["--begin-with", *map(str, options["begin_with"])] if options["begin_with"] else []
     told += ["--from-scratch"] * options["from_scratch"] + ["--resume"] * options["resume"]
     for name in ("epochs", "rows", "seed", "limit"):
         if options[name] is not None:
@@ -159,6 +168,7 @@ def _train(options: argparse.Namespace) -> None:
                 plan=plan,
                 scratch=options.from_scratch,
                 trained=tuple(options.trained),
+                earlier=tuple(options.begin_with),
                 limit=options.limit,
                 resume=options.resume,
             ),

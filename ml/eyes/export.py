@@ -35,7 +35,7 @@ def lite_bytes(network: Any) -> bytes:
 
 
 def agreement(content: bytes, network: Any, pictures: Floats) -> dict[str, float]:
-    """How near the file comes to the network on pictures (n, 224, 224, 3) in [0, 255]; facts for the card.
+    """How near the file comes to the network on pictures (n, 288, 192, 3) in [0, 255]; facts for the card.
 
     least_cosine: of the vectors of one picture by both; max_abs_difference, beside largest_number: of all
     numbers of the vectors; map_mean_difference: the largest between a vector of the file and its map's mean.
@@ -64,6 +64,6 @@ def agreement(content: bytes, network: Any, pictures: Floats) -> dict[str, float
 
 
 def probes(images: npt.NDArray[np.uint8], count: int = 8) -> Floats:
-    """Some of the pictures (n, 224, 224, 3), evenly drawn, to try a network with."""
+    """Some of the pictures (n, 288, 192, 3), evenly drawn, to try a network with."""
     rows = np.unique(np.linspace(0, len(images) - 1, count).astype(np.int64))
     return images[rows].astype(np.float32)

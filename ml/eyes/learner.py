@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes.network import DIMS, SIDE, build_network, depth_of
+from ml.eyes.network import DIMS, SIZE, build_network, depth_of
 from ml.eyes.objective import NO_KIN, genre_loss, kinship_losses
 from ml.eyes.plan import TrainingPlan
 from ml.eyes.views import mixed, random_views
@@ -29,7 +29,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Batch:
-    """n posters of a step. images (n, 224, 224, 3) uint8; labels (n, genres) float32 of 0 and 1; targets: the
+    """n posters of a step. images (n, 288, 192, 3) uint8; labels (n, genres) float32 of 0 and 1; targets: the
     same, softened; kin (n,) int32 from 0, equal for kin."""
 
     images: Bytes
@@ -47,9 +47,9 @@ class Learner:
 
         keras.utils.set_random_seed(plan.seed)
         self.plan = plan
-        self.network = build_network(side=plan.side)
+        self.network = build_network(size=plan.size)
         # What others see by: the same weights, at the extractor's own size.
-        self.eyes = self.network if plan.side == SIDE else build_network()
+        self.eyes = self.network if plan.size == SIZE else build_network()
         self.head = keras.layers.Dense(genres, name="genres")
         self.head.build((None, DIMS))
         projection = self.network.get_layer("projection")
@@ -109,7 +109,7 @@ class Learner:
 
         plan = self.plan
         for_views, for_mixing, for_dropout = tf.unstack(tf.random.split(seed, num=3))
-        views = random_views(tf.cast(images, tf.float32), plan.side, for_views)
+        views = random_views(tf.cast(images, tf.float32), plan.size, for_views)
         if plan.mixing:
             views, targets = mixed(views, targets, plan.mixing, for_mixing)
         with tf.GradientTape() as tape:
@@ -156,7 +156,7 @@ class Learner:
                 variable.assign(value)
 
     def vectors(self, images: Bytes, rows: Indexes) -> Floats:
-        """Vectors (m, 256) of the rows (m,) of images (n, 224, 224, 3) uint8, by the weights as they are."""
+        """Vectors (m, 256) of the rows (m,) of images (n, 288, 192, 3) uint8, by the weights as they are."""
         return run(self.opened(), images, rows, "vector")
 
     def opened(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes.arrays import TRAINED, Head, save_arrays
+from ml.eyes.arrays import TRAINED, Head, load_arrays, save_arrays
+from ml.eyes.errors import EyesError
 from ml.eyes.learner import Learner, run
 from ml.eyes.loop import Lesson, Watch, learn
 from ml.eyes.network import DIMS, build_network, start_at_random, start_from_imagenet
@@ -39,11 +40,18 @@ class _Beginning:
 
 
 def learned_network(
-    network: Any, lesson: Lesson, rows: Indexes, first: WeightsFile | None, work: Path, watch: Watch
+    network: Any,
+    lesson: Lesson,
+    rows: Indexes,
+    first: WeightsFile | None,
+    work: Path,
+    watch: Watch,
+    earlier: Sequence[Path] = (),
 ) -> tuple[Head, list[dict[str, Any]]]:
     """Fill `network` by a training on the `rows` of a lesson; the genre head beside it, and the history.
 
-    first: ImageNet weights to begin with, None for random ones. The result is also left in the folder `work`
+    first: ImageNet weights to begin with, None for random ones; what a teacher tells rests on them. earlier:
+    trained networks whose mean the training begins with instead. The result is also left in the folder `work`
     as arrays (trained.npz), still without the last touch. Raises as `ml.eyes.loop.learn`, and EyesError for
     unfit weights.
     """
@@ -57,7 +65,7 @@ def learned_network(
     if plan.distil:
         lesson = replace(lesson, taught=_taught_by(work / TEACHER, lesson, rows, lambda: beginning().depths))
     learner, history = learn(
-        lesson, plan, work, lambda fresh: _begin(fresh, lesson, rows, beginning()), watch
+        lesson, plan, work, lambda fresh: _begin(fresh, lesson, rows, beginning, earlier), watch
     )
     with learner.averaged():
         network.set_weights(learner.network.get_weights())
@@ -103,8 +111,24 @@ def _taught_by(
     return scores
 
 
-def _begin(learner: Learner, lesson: Lesson, rows: Indexes, beginning: _Beginning) -> None:
-    learner.network.set_weights(beginning.weights)
-    projection = first_projection(beginning.depths, DIMS)
+def _begin(
+    learner: Learner,
+    lesson: Lesson,
+    rows: Indexes,
+    beginning: Callable[[], _Beginning],
+    earlier: Sequence[Path],
+) -> None:
+    if earlier:
+        head = load_arrays(earlier, learner.network)
+        if not head.untouched or head.kernel.shape[1] != lesson.labels.shape[1]:
+            raise EyesError(
+                "Only networks as a training leaves them (trained.npz), taught as many genres as this one, "
+                "can be gone on from."
+            )
+        learner.head.set_weights([head.kernel, head.bias])
+        return
+    start = beginning()
+    learner.network.set_weights(start.weights)
+    projection = first_projection(start.depths, DIMS)
     learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
-    learner.head.set_weights(list(first_head(beginning.depths @ projection, lesson.labels[rows])))
+    learner.head.set_weights(list(first_head(start.depths @ projection, lesson.labels[rows])))

@@ -30,7 +30,7 @@ Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learned from. images (n, 224, 224, 3) uint8; labels (n, genres) uint8 of the genres taught;
+    """What is learned from. images (n, 288, 192, 3) uint8; labels (n, genres) uint8 of the genres taught;
     groups (n,) int64 from 0, equal for kin; order: which rows when; asked: whom to measure on, None for
     nobody; key: digest of plan and data. taught (n, genres) float32: a teacher's scores, None without one."""
 

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from ml.eyes.errors import EyesError
 
-SIDE = 224
+SIZE = (288, 192)
+"""Height and width that posters are seen with: their own shape, and about their size as thumbnails."""
+
 DIMS = 256
 
 # Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (2018), table 2:
@@ -39,21 +41,21 @@ FROZEN_BLOCKS = 3
 _FETCH = "Replace it, or run `manage.py fetch_weights mobilenet_v2`."
 
 
-def build_network(dims: int = DIMS, side: int = SIDE) -> Any:
-    """A Keras model from RGB [0, 255] float32 (n, side, side, 3) to its vectors and where they come from.
+def build_network(dims: int = DIMS, size: tuple[int, int] = SIZE) -> Any:
+    """A Keras model from RGB [0, 255] float32 (n, height, width, 3) to its vectors and where they come from.
 
-    Outputs: `vector` (n, dims), to be compared by cosine; and `map` (n, 7, 7, dims; smaller for a
-    smaller side), whose mean over its places is the vector: a linear genre score thereby has an exact class
+    Outputs: `vector` (n, dims), to be compared by cosine; and `map` (n, 9, 6, dims; smaller for a
+    smaller size), whose mean over its places is the vector: a linear genre score thereby has an exact class
     activation map (Zhou et al., "Learning Deep Features for Discriminative Localization", 2016).
 
     Batch normalisation is folded into the convolutions, which makes a training step on a CPU several times
-    quicker. Weights are random until `start_from_imagenet` or a checkpoint fills them; those of one side fit
-    all others.
+    quicker. Weights are random until `start_from_imagenet` or a checkpoint fills them; those of one size fit
+    all others. size: height and width, multiples of 32.
     """
     import keras
     from keras import layers
 
-    pixels = keras.Input((side, side, 3), name="pixels")
+    pixels = keras.Input((*size, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, -1.0)(pixels)
     x = _convolution(x, 32, 3, "Conv1", stride=2, trainable=False)
     seen: dict[str, Any] = {}
@@ -111,7 +113,7 @@ def start_from_imagenet(network: Any, weights: Path, *, with_top: bool = True) -
     """
     import keras
 
-    source = keras.applications.MobileNetV2(weights=None, include_top=with_top, input_shape=(SIDE, SIDE, 3))
+    source = keras.applications.MobileNetV2(weights=None, include_top=with_top, input_shape=(*SIZE, 3))
     # What a file leaves out would keep its first values without an error: mark them.
     source.set_weights([np.full(array.shape, np.nan, dtype=np.float32) for array in source.get_weights()])
     try:
@@ -128,7 +130,7 @@ def start_from_imagenet(network: Any, weights: Path, *, with_top: bool = True) -
 
 
 def start_at_random(network: Any, pictures: npt.NDArray[np.float32], seed: int) -> None:
-    """Fill the backbone with random weights whose activations, on pictures (n, 224, 224, 3) in [0, 255], have
+    """Fill the backbone with random weights whose activations, on pictures (n, 288, 192, 3) in [0, 255], have
     mean 0 and deviation 1 in every layer: without that a network of fifty layers says the same of everything.
 
     The weights are those of a random network with batch normalisation, whose statistics of these pictures are
@@ -137,7 +139,7 @@ def start_at_random(network: Any, pictures: npt.NDArray[np.float32], seed: int) 
     import keras
 
     keras.utils.set_random_seed(seed)
-    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
+    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(*SIZE, 3))
     for layer in source.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0

@@ -15,7 +15,7 @@ from numpy.lib.format import open_memmap
 from ml.evaluation.kept_arrays import listing_digest
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.eyes.errors import EyesError
-from ml.eyes.network import SIDE
+from ml.eyes.network import SIZE
 from ml.images import DECODER, ImageRejected, load_pixels
 
 # Room left on the disk for checkpoints and the results.
@@ -26,19 +26,19 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def decode(posters: Sequence[LabelledPoster], folder: Path, progress: Callable[[int], object]) -> Bytes:
-    """Decode every poster as the extractor will see it: (n, 224, 224, 3) uint8 RGB, mapped from a file.
+    """Decode every poster as the extractor will see it: (n, 288, 192, 3) uint8 RGB, mapped from a file.
 
     The file lies in `folder`, named by the list of posters: the same files decoded before are only mapped,
     and those of other lists are removed. progress is told how many are done. Raises EyesError if a poster
     can't be decoded, or if the disk is too small or can't be written.
     """
-    table = folder / f"pixels-{listing_digest(posters, 'eyes', DECODER, str(SIDE))[:16]}.npy"
+    table = folder / f"pixels-{listing_digest(posters, 'eyes', DECODER, 'x'.join(map(str, SIZE)))[:16]}.npy"
     kept = _kept(table, len(posters))
     if kept is not None:
         return kept
     for old in folder.glob("pixels-*.npy"):
         old.unlink()
-    needed = len(posters) * SIDE * SIDE * 3 + _SPARE_BYTES
+    needed = len(posters) * SIZE[0] * SIZE[1] * 3 + _SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise EyesError(
@@ -61,12 +61,12 @@ def _kept(table: Path, count: int) -> Bytes | None:
         values = np.load(table, mmap_mode="r")
     except (OSError, ValueError):
         return None
-    fits = values.shape == (count, SIDE, SIDE, 3) and values.dtype == np.uint8
+    fits = values.shape == (count, *SIZE, 3) and values.dtype == np.uint8
     return np.asarray(values) if fits else None
 
 
 def _decode_into(draft: Path, posters: Sequence[LabelledPoster], progress: Callable[[int], object]) -> None:
-    values = open_memmap(draft, mode="w+", dtype=np.uint8, shape=(len(posters), SIDE, SIDE, 3))
+    values = open_memmap(draft, mode="w+", dtype=np.uint8, shape=(len(posters), *SIZE, 3))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         # In portions, or a slow disk would let decoded posters pile up in memory.
         for start in range(0, len(posters), _TOGETHER):
@@ -79,7 +79,7 @@ def _decode_into(draft: Path, posters: Sequence[LabelledPoster], progress: Calla
 
 def _pixels(poster: LabelledPoster) -> Bytes:
     try:
-        return load_pixels(poster.path, (SIDE, SIDE)).astype(np.uint8)
+        return load_pixels(poster.path, SIZE).astype(np.uint8)
     except (ImageRejected, OSError) as error:
         why = error.strerror or error if isinstance(error, OSError) else error
         raise EyesError(

@@ -19,9 +19,9 @@ class TrainingPlan:
 
     rows: `train` learns from the training part and measures itself on the validation part after each epoch;
     `all` learns from both, once the other settings are chosen. epochs: passes over the posters, may be a
-    fraction. side: pixels of the views learned from; smaller than the 224 that posters are seen with later,
-    because random crops show things larger than they will be (Touvron et al., "Fixing the train-test
-    resolution discrepancy", 2019), and quicker.
+    fraction. height, width: pixels of the views learned from; fewer than the 288 x 192 that posters are seen
+    with later, because random crops show things larger than they will be (Touvron et al., "Fixing the
+    train-test resolution discrepancy", 2019), and quicker.
 
     Steps: pairs: posters a step, two views of each (or, where there is one, of two posters of its franchise:
     mate_share of the time). learning_rate, head_rate: peaks for the backbone and for the new layers, after
@@ -48,7 +48,8 @@ class TrainingPlan:
 
     rows: Rows = "train"
     epochs: float = 5.0
-    side: int = 192
+    height: int = 224
+    width: int = 160
     pairs: int = 24
     mate_share: float = 0.6
     learning_rate: float = 1.5e-4
@@ -85,8 +86,9 @@ class TrainingPlan:
             if not isinstance(value, int | float) or not math.isfinite(value) or not least <= value <= most:
                 raise EyesError(f"{name} must be a number from {least:g} to {most:g}; got {value!r}.")
 
-        if self.side % 32:
-            raise EyesError(f"side must be a multiple of 32; got {self.side}.")
+        for name in ("height", "width"):
+            if getattr(self, name) % 32:
+                raise EyesError(f"{name} must be a multiple of 32; got {getattr(self, name)}.")
         if 0 < self.memory < 2 * self.pairs:
             raise EyesError(f"memory must be 0, or hold at least the {2 * self.pairs} views of one step.")
 
@@ -96,6 +98,11 @@ class TrainingPlan:
         told = asdict(self)
         del told["save_every"]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the views learned from."""
+        return self.height, self.width
 
     def steps(self, posters: int) -> tuple[int, int]:
         """Steps an epoch, and steps in all, for so many posters to learn from; at least one each."""
@@ -117,7 +124,8 @@ class TrainingPlan:
 
 
 _WHOLE = (
-    ("side", 96, 320),
+    ("height", 96, 480),
+    ("width", 64, 480),
     ("pairs", 2, 4096),
     ("warm_up", 0, 1_000_000),
     ("memory", 0, 1_000_000),

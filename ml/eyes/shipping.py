@@ -28,7 +28,7 @@ Indexes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Cargo:
-    """What is shipped beside the network. images (n, 224, 224, 3) uint8; labels (n, genres) uint8; groups
+    """What is shipped beside the network. images (n, 288, 192, 3) uint8; labels (n, genres) uint8; groups
     (n,) int64; genres: names of the labels. seen (m,) int64: rows that the network learned from; unseen: rows
     that it did not, for calibration, none of the test part among them. facts: further ones for the card."""
 

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,7 +44,8 @@ SHIPPED, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"
 class Request:
     """What to train on. listing: the CSV; images: its folder; work: where everything is kept; weights: an
     ImageNet file or a folder with one, None for Keras' own; scratch: begin with random weights instead;
-    trained: arrays of trained networks, whose mean is shipped without a training. limit: posters to use,
+    trained: arrays of trained networks, whose mean is shipped without a training; earlier: such arrays that a
+    training begins with. limit: posters to use,
     drawn by the plan's seed; resume: go on with what `work` holds."""
 
     listing: Path
@@ -54,6 +55,7 @@ class Request:
     plan: TrainingPlan
     scratch: bool = False
     trained: tuple[Path, ...] = ()
+    earlier: tuple[Path, ...] = ()
     limit: int | None = None
     resume: bool = False
 
@@ -96,10 +98,13 @@ def train_extractor(request: Request, watch: Watch) -> dict[str, Any]:
         network = build_network()
         if request.trained:
             head = load_arrays(request.trained, network)
-            facts["trained"] = [{"file": path.name, "sha256": file_sha256(path)} for path in request.trained]
+            facts["trained"] = _files(request.trained)
         else:
-            head, history = learned_network(network, lesson, learned, first, request.work, watch)
-            facts |= {"start": _named(first), "plan": asdict(plan), "history": history}
+            head, history = learned_network(
+                network, lesson, learned, first, request.work, watch, request.earlier
+            )
+            start = _files(request.earlier) if request.earlier else _named(first)
+            facts |= {"start": start, "plan": asdict(plan), "history": history}
         if head.untouched:
             watch.say("Giving the vectors their last touch ...")
             finish(network, touch(run(network, pixels, learned, "vector"), head.kernel, plan.genre_pull))
@@ -234,6 +239,10 @@ def _facts(
         "parts": json.loads((request.work / FACTS).read_bytes()),
         "machine": {"system": platform.platform(), "processor": platform.machine()},
     }
+
+
+def _files(paths: Sequence[Path]) -> list[dict[str, str]]:
+    return [{"file": path.name, "sha256": file_sha256(path)} for path in paths]
 
 
 def _named(first: WeightsFile | None) -> Any:

@@ -10,8 +10,8 @@ MIXED_SHARE = 0.5
 GREY_SHARE = 0.12
 
 
-def random_views(images: Any, side: int, seed: Any) -> Any:
-    """Altered copies (n, side, side, 3) float32 in [0, 255] of square images (n, ..., 3) of the same range.
+def random_views(images: Any, size: tuple[int, int], seed: Any) -> Any:
+    """Altered copies (n, height, width, 3) float32 in [0, 255] of images (n, ..., 3) of the same range.
 
     Each is mirrored, cropped or framed, and recoloured by itself. seed: (2,) int32; the same images and seed
     give the same views, so that a training that was stopped goes on as it would have. Runs inside a
@@ -27,13 +27,13 @@ def random_views(images: Any, side: int, seed: Any) -> Any:
 
     # A size above 1 looks beyond the edge: the poster in a black frame.
     framed = uniform(0, 1, 1) < FRAMED_SHARE
-    size = tf.where(framed, uniform(1.0, 1.12, 1), uniform(SMALLEST_CROP, 1.0, 1))
-    size = size * uniform(0.94, 1.06, 2)
-    corner = uniform(0, 1, 2) * (1 - size)
-    boxes = tf.concat([corner, corner + size], axis=1)
+    extent = tf.where(framed, uniform(1.0, 1.12, 1), uniform(SMALLEST_CROP, 1.0, 1))
+    extent = extent * uniform(0.94, 1.06, 2)
+    corner = uniform(0, 1, 2) * (1 - extent)
+    boxes = tf.concat([corner, corner + extent], axis=1)
     mirrored = tf.stack([boxes[:, 0], boxes[:, 3], boxes[:, 2], boxes[:, 1]], axis=1)
     boxes = tf.where(uniform(0, 1, 1) < 0.5, mirrored, boxes)
-    views = tf.image.crop_and_resize(images, boxes, tf.range(count), (side, side), extrapolation_value=0.0)
+    views = tf.image.crop_and_resize(images, boxes, tf.range(count), size, extrapolation_value=0.0)
     grey = tf.reduce_mean(views, axis=3, keepdims=True)
     saturation = tf.where(uniform(0, 1, 1, 1, 1) < GREY_SHARE, 0.0, uniform(0.7, 1.3, 1, 1, 1))
     views = grey + (views - grey) * saturation
@@ -43,7 +43,7 @@ def random_views(images: Any, side: int, seed: Any) -> Any:
 
 
 def mixed(views: Any, targets: Any, most: float, seed: Any) -> tuple[Any, Any]:
-    """Half of the views (n, side, side, 3) with another shining through, and their targets (n, genres) alike.
+    """Half of the views (n, height, width, 3) with another shining through, and targets (n, genres) alike.
 
     most: the largest share of the other, drawn evenly from 0; seed: (2,) int32. Mixup (Zhang et al., "mixup:
     Beyond Empirical Risk Minimization", 2018), with the first picture always the stronger one.

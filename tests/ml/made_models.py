@@ -21,10 +21,10 @@ INCEPTION_FILE = "inception_v3_20151205_to_mixed8_fp16.npz"
 LAYER = "block_4_add"
 
 
-def pictures(seed: int = 11, count: int = 11, size: int = 224) -> Any:
+def pictures(seed: int = 11, count: int = 11, height: int = 224, width: int = 224) -> Any:
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0, 255, (count, 7, 7, 3))
-    fine = coarse.repeat(-(-size // 7), axis=1).repeat(-(-size // 7), axis=2)[:, :size, :size]
+    fine = coarse.repeat(-(-height // 7), axis=1).repeat(-(-width // 7), axis=2)[:, :height, :width]
     return np.clip(fine + rng.normal(0, 20, fine.shape), 0, 255).astype(np.float32)
 
 

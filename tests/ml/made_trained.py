@@ -1,6 +1,6 @@
 """Makes small trained extractors, fit and unfit: `python -m tests.ml.made_trained FOLDER`.
 
-TensorFlow stays out of the test process. Each is one convolution over 7 x 7 places of the picture, written as
+TensorFlow stays out of the test process. Each is one convolution over 9 x 6 places of the picture, written as
 the real network is: a LiteRT file with float16 weights and two outputs.
 """
 
@@ -29,7 +29,7 @@ def make(folder: Path) -> None:
         "two_vectors": network(given="vector more"),
         "three_outputs": network(given="vector map more"),
         "not_the_mean": network(given="vector biased"),
-        "small_pictures": network(size=112),
+        "small_pictures": network(cell=16),
         "too_wide": network(dims=1025),
     }.items():
         (folder / f"{name}.tflite").write_bytes(lite(model))
@@ -39,17 +39,17 @@ def make(folder: Path) -> None:
     (folder / "not_finite.tflite").write_bytes(lite(spoilt))
 
     fixed = network()
-    two = tf.function(fixed).get_concrete_function(tf.TensorSpec([2, 224, 224, 3], tf.float32))
+    two = tf.function(fixed).get_concrete_function(tf.TensorSpec([2, 288, 192, 3], tf.float32))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([two], fixed)
     (folder / "two_at_once.tflite").write_bytes(converter.convert())
 
 
-def network(size: int = 224, dims: int = DIMS, given: str = "vector map") -> Any:
+def network(cell: int = 32, dims: int = DIMS, given: str = "vector map") -> Any:
     import keras
     from keras import layers
 
-    pixels = keras.Input((size, size, 3))
-    places = layers.Conv2D(dims, size // 7, strides=size // 7, use_bias=False)(pixels / 255.0)
+    pixels = keras.Input((9 * cell, 6 * cell, 3))
+    places = layers.Conv2D(dims, cell, strides=cell, use_bias=False)(pixels / 255.0)
     vector = layers.GlobalAveragePooling2D()(places)
     outputs = {"vector": vector, "map": places, "more": vector + 1.0, "biased": places + 0.5}
     return keras.Model(pixels, {name: layers.Identity(name=name)(outputs[name]) for name in given.split()})

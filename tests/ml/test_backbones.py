@@ -29,8 +29,8 @@ DIGEST = "ab" * 32
         ("inception_v3:mixed8", "mixed8", "avg", (299, 299)),
         ("inception_v3:mixed5:flatten", "mixed5", "flatten", (299, 299)),
         ("tfhub:https://tfhub.dev/google/x/5", "", "avg", (224, 224)),
-        ("postersite", "", "avg", (224, 224)),
-        ("postersite:models/mine.tflite", "", "avg", (224, 224)),
+        ("postersite", "", "avg", (288, 192)),
+        ("postersite:models/mine.tflite", "", "avg", (288, 192)),
     ],
 )
 def test_a_spec_is_read(text, layer, pooling, size):
@@ -110,7 +110,7 @@ def test_fingerprints_are_readable_and_end_in_twelve_hexadecimal_characters():
         ("mobilenet_v2", "mobilenet_v2-224-gap-bilinear-f32-"),
         ("inception_v3:mixed5:flatten", "inception_v3-299-mixed5-flat-bilinear-f32-"),
         ("pixels:64x96:nearest", "pixels-64x96-flat-nearest-f32-"),
-        ("postersite", "postersite-224-gap-bilinear-f16-"),
+        ("postersite", "postersite-192x288-gap-bilinear-f16-"),
     ]:
         spec = parse_spec(text)
         found = spec.fingerprint(DIGEST if BACKBONES[spec.backbone].has_weights else "")

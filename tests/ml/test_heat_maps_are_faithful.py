@@ -15,7 +15,7 @@ from ml.images import load_pixels
 from ml.runtime import load_extractor
 
 POSTERS = 24
-CELL = 32  # px of a picture of 224 behind each of the 7 places
+CELL = 32  # px of a picture of 288 x 192 behind each of the 9 x 6 places
 PATCH = 3  # places: what a place sees reaches beyond its own cell
 
 

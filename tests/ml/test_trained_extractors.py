@@ -36,8 +36,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def posters() -> np.ndarray:
-    """Pictures (6, 224, 224, 3) of six drawings, as the runtime decodes them."""
-    return np.stack([load_pixels(encoded(drawing(seed)), (224, 224)) for seed in range(6)])
+    """Pictures (6, 288, 192, 3) of six drawings, as the runtime decodes them."""
+    return np.stack([load_pixels(encoded(drawing(seed)), (288, 192)) for seed in range(6)])
 
 
 def load(spec: str, weights: Path | None = None) -> Extractor:
@@ -56,7 +56,7 @@ def extractor(request: pytest.FixtureRequest) -> Extractor:
 def test_a_map_comes_with_the_vector_and_averages_to_it(extractor, posters):
     vectors, maps = extractor.embed_with_map(posters)
     assert extractor.has_map
-    assert vectors.shape == (6, extractor.dims) and maps.shape == (6, 7, 7, extractor.dims)
+    assert vectors.shape == (6, extractor.dims) and maps.shape == (6, 9, 6, extractor.dims)
     assert vectors.dtype == maps.dtype == np.float32
     assert np.array_equal(vectors, extractor.embed(posters))
     assert np.abs(maps.mean(axis=(1, 2)) - vectors).max() <= 1e-4 * max(1.0, np.abs(vectors).max())
@@ -83,10 +83,10 @@ def test_a_file_is_embedded_as_any_extractor_does(extractor, posters):
 
 
 def test_pictures_of_another_shape_or_none_are_refused(extractor):
-    with pytest.raises(ValueError, match=r"takes pictures of shape \(224, 224, 3\)"):
+    with pytest.raises(ValueError, match=r"takes pictures of shape \(288, 192, 3\)"):
         extractor.embed_with_map(np.zeros((1, 32, 32, 3)))
     with pytest.raises(ValueError, match="no picture"):
-        extractor.embed_with_map(np.zeros((0, 224, 224, 3)))
+        extractor.embed_with_map(np.zeros((0, 288, 192, 3)))
 
 
 def test_an_extractor_without_a_map_says_so():
@@ -140,7 +140,7 @@ def test_a_lost_file_of_ours_says_how_to_restore_it(monkeypatch, tmp_path):
         ("two_vectors", "not a vector and a map"),
         ("three_outputs", "not a model of one picture in"),
         ("not_the_mean", "differ by 0.5 from the mean of its maps"),
-        ("small_pictures", r"takes pictures of shape \(112, 112, 3\)"),
+        ("small_pictures", r"takes pictures of shape \(144, 96, 3\)"),
         ("too_wide", r"vectors of shape \(1025,\)"),
         ("two_at_once", "fixed number of pictures"),
         ("not_finite", "not finite"),

@@ -91,7 +91,7 @@ def test_it_is_about_the_poster_that_the_model_saw() -> None:
 
 def test_a_retired_model_can_still_be_asked() -> None:
     [horror] = seen(seeing_model(state=GenreModel.State.RETIRED))
-    assert explaining.explain(fresh(horror)).places.shape == (7, 7)
+    assert explaining.explain(fresh(horror)).places.shape == (9, 6)
 
 
 def test_a_deleted_poster_is_told() -> None:
@@ -157,7 +157,7 @@ def test_what_was_kept_and_is_damaged_is_made_anew(content: Any) -> None:
     else:
         np.save(path, content)
     assert np.array_equal(explaining.explain(fresh(horror)).places, first)
-    assert np.load(path).shape == (7, 7, 3)
+    assert np.load(path).shape == (9, 6, 3)
 
 
 def test_what_was_not_asked_for_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,4 +186,4 @@ def test_being_asked_for_keeps_it() -> None:
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time() -> None:
     [horror] = seen()
     Path(settings.HEAT_MAPS_DIR).write_text("in the way")
-    assert explaining.explain(fresh(horror)).places.shape == (7, 7)
+    assert explaining.explain(fresh(horror)).places.shape == (9, 6)

@@ -42,7 +42,7 @@ def test_the_shipped_genre_model_reads_what_the_shipped_extractor_makes():
     assert head.extractor == extractor.fingerprint
     assert head.weights.dims[0] == extractor.dims
     assert head.sure_thresholds is not None
-    scores = head.scores(extractor.embed(np.random.default_rng(1).uniform(0, 255, (3, 224, 224, 3))))
+    scores = head.scores(extractor.embed(np.random.default_rng(1).uniform(0, 255, (3, 288, 192, 3))))
     assert scores.shape == (3, len(head.genres)) and np.isfinite(scores).all()
 
 

@@ -12,6 +12,7 @@ import io
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from tests.ml.made_models import pictures
 
 PLAN = TrainingPlan(
     epochs=2.0,
-    side=96,
+    height=96,
+    width=64,
     pairs=8,
     memory=32,
     warm_up=1,
@@ -52,8 +54,8 @@ def network(folder: Path) -> None:
     from ml.eyes.network import build_network, start_from_imagenet
 
     keras.utils.set_random_seed(5)
-    images = pictures(count=2)
-    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3))
+    images = pictures(count=2, height=288, width=192)
+    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(288, 192, 3))
     for layer in source.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
@@ -69,9 +71,9 @@ def network(folder: Path) -> None:
     expected = [np.asarray(found).mean(axis=(1, 2)) for found in deep(images / 127.5 - 1)]
     depths = keras.Model(eyes.input, eyes.get_layer("depths").output)
     seen = {name: np.asarray(value) for name, value in eyes(images).items()}
-    small = build_network(side=96)
+    small = build_network(size=(96, 64))
     small.set_weights(eyes.get_weights())
-    seen_small = {f"small_{name}": np.asarray(value) for name, value in small(images[:, :96, :96]).items()}
+    seen_small = {f"small_{name}": np.asarray(value) for name, value in small(images[:, :96, :64]).items()}
     np.savez(
         folder / "network.npz",
         allow_pickle=False,
@@ -98,10 +100,10 @@ def views(folder: Path) -> None:
 
     from ml.eyes.views import mixed, random_views
 
-    images = tf.constant(np.repeat(pictures(count=2), 40, axis=0))
+    images = tf.constant(np.repeat(pictures(count=2, height=288, width=192), 40, axis=0))
     shown = tf.function(random_views)
-    first, again = (shown(images, 96, tf.constant([3, 7])) for _ in range(2))
-    other = shown(images, 96, tf.constant([3, 8]))
+    first, again = (shown(images, (96, 64), tf.constant([3, 7])) for _ in range(2))
+    other = shown(images, (96, 64), tf.constant([3, 8]))
     targets = np.eye(80, dtype=np.float32)
     mixture, shares = tf.function(mixed)(first, targets, 0.4, tf.constant([1, 2]))
     shown_views = {"first": first, "again": again, "other": other, "mixture": mixture, "shares": shares}
@@ -177,6 +179,25 @@ def whole(folder: Path) -> None:
     run()
     run("--resume", "--epochs=3")
     (folder / "said.json").write_text(json.dumps(said))
+    begun_with(killed / "trained.npz", Request(listing, images, folder / "later", None, PLAN, scratch=True))
+
+
+def begun_with(trained: Path, request: Any) -> None:
+    """A first step, too small to move anything, of a training that goes on from another's result; and what is
+    said to a result that had its last touch."""
+    from ml.eyes.errors import EyesError, EyesStopped
+    from ml.eyes.loop import Watch
+    from ml.eyes.training import train_extractor
+
+    still = replace(PLAN, distil=0.0, learning_rate=1e-9, head_rate=1e-9)
+    finished = trained.with_name("finished.npz")
+    np.savez(finished, **{**np.load(trained), "untouched": np.array(False)})
+    for file in (finished, trained):
+        asked = replace(request, plan=still, earlier=(file,))
+        try:
+            train_extractor(asked, Watch(no_bar, lambda line: None, lambda: True))
+        except (EyesError, EyesStopped) as error:
+            (request.work / f"{file.stem}.txt").write_text(str(error))
 
 
 if __name__ == "__main__":

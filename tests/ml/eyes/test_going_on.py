@@ -40,6 +40,25 @@ def test_learning_curves_are_those_of_one_go(made_eyes):
         assert {key: resumed[1][name][key] for key in defined} == pytest.approx(defined, rel=1e-3)
 
 
+def test_a_training_can_begin_with_anothers_result(made_eyes):
+    later = made_eyes / "later"
+    assert (later / "trained.txt").read_text().startswith("Stopped after step 1 of ")
+    state = np.load(later / "checkpoint.npz")
+    trained = np.load(made_eyes / "work" / "trained.npz")
+    weights = [name for name in trained.files if name.startswith("a")]
+    for name in weights:
+        np.testing.assert_allclose(state[f"network-{name[1:]}"], trained[name], atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(state["head-0"], trained["hw"], atol=1e-6)
+    first = np.load(made_eyes / "through" / "checkpoint.npz")
+    assert any(
+        np.abs(state[f"network-{name[1:]}"] - first[f"network-{name[1:]}"]).max() > 0 for name in weights
+    )
+
+
+def test_a_result_with_its_last_touch_is_not_gone_on_from(made_eyes):
+    assert "Only networks as a training leaves them" in (made_eyes / "later" / "finished.txt").read_text()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "work").mkdir()

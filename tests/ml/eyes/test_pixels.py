@@ -25,10 +25,10 @@ def posters(tmp_path):
 def test_what_is_kept_is_what_the_extractor_would_load(posters, tmp_path):
     told: list[int] = []
     values = decode(posters, tmp_path, told.append)
-    assert values.shape == (9, 224, 224, 3) and values.dtype == np.uint8
+    assert values.shape == (9, 288, 192, 3) and values.dtype == np.uint8
     assert told == list(range(1, 10))
     for poster, value in zip(posters, values, strict=True):
-        np.testing.assert_array_equal(value, load_pixels(poster.path, (224, 224)))
+        np.testing.assert_array_equal(value, load_pixels(poster.path, (288, 192)))
 
 
 def test_the_same_list_is_decoded_once_and_another_replaces_it(posters, tmp_path):

@@ -14,8 +14,8 @@ def made(made_eyes):
 
 
 def test_views_have_the_size_asked_for_and_keep_the_range(made):
-    assert made["images"].shape == (80, 224, 224, 3)
-    assert made["first"].shape == (80, 96, 96, 3) and made["first"].dtype == np.float32
+    assert made["images"].shape == (80, 288, 192, 3)
+    assert made["first"].shape == (80, 96, 64, 3) and made["first"].dtype == np.float32
     assert made["first"].min() >= 0 and made["first"].max() <= 255
     assert made["first"].max() > 200
 
@@ -26,7 +26,7 @@ def test_a_seed_decides_them(made):
 
 
 def test_views_of_one_poster_differ_and_are_still_of_that_poster(made):
-    small = made["first"].reshape(80, 8, 12, 8, 12, 3).mean(axis=(2, 4)).reshape(80, -1)
+    small = made["first"].reshape(80, 8, 12, 8, 8, 3).mean(axis=(2, 4)).reshape(80, -1)
     small -= small.mean(axis=1, keepdims=True)
     small /= np.linalg.norm(small, axis=1, keepdims=True)
     alike = small @ small.T

@@ -55,7 +55,7 @@ def test_the_extractor_is_a_file_a_site_can_load(extractor, card, work):
 def test_the_genre_model_reads_its_vectors_and_was_judged_by_posters_it_never_saw(extractor, card, work):
     head = load_head(work / "shipped" / "genres.npz", sha256=card["genres"]["sha256"])
     assert head.extractor == extractor.fingerprint and head.recipe == "logistic"
-    scores = head.scores(extractor.embed(np.full((2, 224, 224, 3), 90.0)))
+    scores = head.scores(extractor.embed(np.full((2, 288, 192, 3), 90.0)))
     assert scores.shape == (2, len(head.genres)) and np.isfinite(scores).all()
     counts, rows = card["parts"]["counts"], card["genres"]["metrics"]["rows"]
     assert rows == {"train": counts["train"] + counts["validation"], "validation": counts["validation"]}
@@ -67,7 +67,7 @@ def test_the_card_says_what_was_done_with_what(card, work):
     assert card["posters"]["left_out"] == 1
     assert sum(card["parts"]["counts"].values()) == 60
     assert card["start"] == "random weights"
-    assert card["plan"]["side"] == 96 and card["plan"]["epochs"] == 2
+    assert card["plan"]["height"] == 96 and card["plan"]["epochs"] == 2
     assert card["versions"]["tensorflow"]
     (left_out,) = json.loads((work / "left-out.json").read_text())
     assert left_out["file"] == "gone.jpg" and "no such file" in left_out["reason"]
@@ -97,7 +97,8 @@ def test_it_says_how_it_goes_in_sentences(said, work):
     assert any(line.startswith("60 posters: ") for line in lines)
     assert any(line.startswith("1 rows are left out, the first for: there is no such file") for line in lines)
     assert any(line.startswith("Epoch 1: losses genres ") and "mAP" in line for line in lines)
-    assert lines[-1].startswith("Made postersite-224") and lines[-1].endswith(f"It is in {work / 'shipped'}.")
+    assert lines[-1].startswith("Made postersite-192x288")
+    assert lines[-1].endswith(f"It is in {work / 'shipped'}.")
     assert said[0]["errors"] == ""
 
 
