@@ -82,22 +82,28 @@ def mend(findings: Iterable[Finding]) -> Mended:
     fetch: list[int] = []
     left: list[Finding] = []
     for finding in findings:
-        match finding.kind:
-            case Kind.SMALLER:
-                rewritten += posters.write_smaller(Poster.objects.get(pk=finding.pk))
-            case Kind.ORPHAN if finding.path is not None:
-                files += _delete_if_old(finding.path)
-            case Kind.VECTOR:
-                vectors += Embedding.objects.filter(pk=finding.pk).delete()[0]
-            case Kind.ORIGINAL | Kind.OTHER:
-                poster = Poster.objects.get(pk=finding.pk)
-                if poster.source in POSTER_SOURCES:
-                    fetch.append(poster.movie_id)
-                else:
-                    left.append(finding)
-            case _:
-                pass
+        if finding.kind == Kind.ORPHAN and finding.path is not None:
+            files += _delete_if_old(finding.path)
+        elif finding.kind == Kind.VECTOR:
+            vectors += Embedding.objects.filter(pk=finding.pk).delete()[0]
+        elif finding.kind in (Kind.ORIGINAL, Kind.OTHER, Kind.SMALLER):
+            poster = Poster.objects.filter(pk=finding.pk).first()
+            made = _smaller_made(poster) if poster and finding.kind == Kind.SMALLER else 0
+            rewritten += made
+            if poster is None or made:
+                continue  # gone in the meantime, or mended
+            if poster.source in POSTER_SOURCES:
+                fetch.append(poster.movie_id)
+            else:
+                left.append(finding)
     return Mended(rewritten, files, vectors, sorted(set(fetch)), left)
+
+
+def _smaller_made(poster: Poster) -> int:
+    try:
+        return posters.write_smaller(poster)
+    except (OSError, images.ImageRejected):
+        return 0  # only a deep look would have seen that the original is no better
 
 
 def _is_old(path: Path) -> bool:

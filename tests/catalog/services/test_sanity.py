@@ -91,6 +91,19 @@ def test_damage_and_another_picture_are_seen_by_a_deep_look_alone(poster: Poster
     assert found[Kind.OTHER].pk == other.pk
 
 
+def test_smaller_pictures_of_a_damaged_original_need_a_fetch_or_a_person() -> None:
+    scraped, uploaded, gone = stored(1, "tmdb_page"), stored(2), stored(3)
+    for each in (scraped, uploaded, gone):
+        path(each.thumbnail.name).unlink()
+    for each in (scraped, uploaded):
+        path(each.file.name).write_bytes(b"no picture")
+    findings = [finding for finding in sanity.look() if finding.kind == Kind.SMALLER]
+    gone.delete()
+    done = sanity.mend(findings)
+    assert (done.rewritten, done.fetch) == (0, [scraped.movie_id])
+    assert [finding.pk for finding in done.left] == [uploaded.pk]
+
+
 def test_a_file_that_no_poster_uses_is_deleted_once_it_is_old(poster: Poster) -> None:
     folder = path(poster.file.name).parent
     young, old = folder / "young.jpg", folder / ".draft-old"
