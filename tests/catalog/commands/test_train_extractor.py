@@ -61,6 +61,7 @@ def test_what_was_asked_is_asked_of_the_other_process_in_the_same_words(tmp_path
         "output": tmp_path / "work",
         "weights": None,
         "trained": [tmp_path / "a.npz", tmp_path / "b.npz"],
+        "begin_with": [tmp_path / "c.npz"],
         "from_scratch": True,
         "resume": True,
         "epochs": 2.5,
@@ -78,7 +79,8 @@ def test_what_was_asked_is_asked_of_the_other_process_in_the_same_words(tmp_path
     ]
     shipped = ["--trained", f"{tmp_path / 'a.npz'}", f"{tmp_path / 'b.npz'}"]
     expected = ["--from-scratch", "--resume", "--epochs=2.5", "--rows=all", "--seed=0", "--limit=90"]
-    assert told[4:] == [*shipped, *expected, "--set=pairs=8"]
+    begun = ["--begin-with", f"{tmp_path / 'c.npz'}"]
+    assert told[4:] == [*shipped, *begun, *expected, "--set=pairs=8"]
 
 
 LOOK = """
