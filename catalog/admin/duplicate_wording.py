@@ -28,7 +28,7 @@ def merge_preview(kept: Movie, other: Movie) -> list[str]:
 
 
 def _genres(kept: Movie, other: Movie) -> str:
-    after = ", ".join(sorted(genre.name for genre in genres_plan(kept, other))) or "none"
+    after = ", ".join(sorted(genre.name for genre in genres_plan(kept, other).after)) or "none"
     if kept.genres_locked == other.genres_locked:
         return f"genres afterwards: {after}"
     return f"genres afterwards: {after}, as a person set them{'' if kept.genres_locked else ' for the other'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from catalog.models import Genre, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.models.movie import EXTERNAL_IDS
@@ -117,22 +117,32 @@ def facts_plan(kept: Movie, other: Movie) -> FactsPlan:
     return plan
 
 
-def genres_plan(kept: Movie, other: Movie) -> dict[Genre, str]:
-    """The genres, with their origins, that `kept` would have with `other` merged into it; changes nothing."""
-    mine, theirs = ({row.genre: row.origin for row in _genre_rows(movie)} for movie in (kept, other))
+@dataclass(frozen=True)
+class GenresPlan:
+    """after: the genres that the kept movie will have, with their origins; lost: those of either that it
+    will not."""
+
+    after: dict[Genre, str]
+    lost: set[Genre]
+
+
+def genres_plan(kept: Movie, other: Movie) -> GenresPlan:
+    """What merging `other` into `kept` would do with their genres; changes nothing."""
+    mine, theirs = (
+        {row.genre: row.origin for row in movie.movie_genres.select_related("genre")}
+        for movie in (kept, other)
+    )
     if kept.genres_locked != other.genres_locked:
-        return mine if kept.genres_locked else theirs
-    return {
-        genre: min(
-            (origins[genre] for origins in (mine, theirs) if genre in origins),
-            key=lambda origin: _RANK.index(MovieGenre.Origin(origin)),
-        )
-        for genre in mine.keys() | theirs.keys()
-    }
-
-
-def _genre_rows(movie: Movie) -> QuerySet[MovieGenre]:
-    return movie.movie_genres.select_related("genre")
+        after = mine if kept.genres_locked else theirs
+    else:
+        after = {
+            genre: min(
+                (origins[genre] for origins in (mine, theirs) if genre in origins),
+                key=lambda origin: _RANK.index(MovieGenre.Origin(origin)),
+            )
+            for genre in mine.keys() | theirs.keys()
+        }
+    return GenresPlan(after, (mine.keys() | theirs.keys()) - after.keys())
 
 
 def _ids_and_facts(kept: Movie, other: Movie) -> list[str]:
@@ -152,20 +162,19 @@ def _ids_and_facts(kept: Movie, other: Movie) -> list[str]:
 
 
 def _genres(kept: Movie, other: Movie) -> list[str]:
-    wanted = genres_plan(kept, other)
-    had = {row.genre for movie in (kept, other) for row in _genre_rows(movie)}
-    kept.movie_genres.exclude(genre__in=wanted).delete()
+    plan = genres_plan(kept, other)
+    kept.movie_genres.exclude(genre__in=plan.after).delete()
     other.movie_genres.all().delete()
     MovieGenre.objects.bulk_create(
-        [MovieGenre(movie=kept, genre=genre, origin=origin) for genre, origin in wanted.items()],
+        [MovieGenre(movie=kept, genre=genre, origin=origin) for genre, origin in plan.after.items()],
         update_conflicts=True,
         unique_fields=["movie", "genre"],
         update_fields=["origin"],
     )
     kept.genres_locked = kept.genres_locked or other.genres_locked
     kept.save(update_fields=["genres_locked"])
-    gone = sorted(genre.name for genre in had - wanted.keys())
-    return [f"genre {name}: a person set the genres of the other without it" for name in gone]
+    lost = sorted(genre.name for genre in plan.lost)
+    return [f"genre {name}: a person set the genres of the other without it" for name in lost]
 
 
 def _posters(kept: Movie, other: Movie) -> list[str]:
