@@ -56,7 +56,7 @@ def poster_sources_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) 
 @register(TAG)
 def poster_sources_have_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """E004: a poster source that answers nobody without a key, and none is set."""
-    from catalog.services.asking import missing_key
+    from catalog.services.source_keys import missing_key
     from catalog.sources.poster_sources import POSTER_SOURCES
 
     missing = [

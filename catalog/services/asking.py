@@ -16,15 +16,10 @@ from catalog.models import Movie
 from catalog.sources.poster_questions import Answer, Found, Question
 from catalog.sources.poster_sources import NoPosterFound, PosterSource
 
+from .source_keys import key_of, missing_key
+
 # TMDB gives two kinds of key: the older one goes into the address, the "read access token" into a header.
 _V3_KEY = re.compile(r"[0-9a-fA-F]{32}")
-
-
-def missing_key(source: PosterSource) -> str:
-    """What to set before the source answers anything, in a sentence; empty when nothing is missing."""
-    if not source.key or settings.REPLICA_URL or _key(source):
-        return ""
-    return f"{source.name} needs a key: set {source.key} to the one the site gave you (docs/data-sources.md)"
 
 
 def look_up(source: PosterSource, movie: Movie, client: PoliteClient) -> Found:
@@ -70,10 +65,5 @@ def _answer(
 def _credential(source: PosterSource) -> Credential | None:
     if not source.key:
         return None
-    key = _key(source)
+    key = key_of(source)
     return Credential(query={"api_key": key}) if _V3_KEY.fullmatch(key) else Credential.bearer(key)
-
-
-def _key(source: PosterSource) -> str:
-    # The replica wants some key, as the site does, and must never be shown the real one.
-    return "replica" if settings.REPLICA_URL else str(settings.SOURCE_KEYS.get(source.key, ""))
