@@ -11,7 +11,9 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import F
+from django.db.models.fields.files import FieldFile
 from django.db.models.functions import Length
+from PIL.Image import Image
 
 from catalog.models import Embedding, Poster
 from catalog.sources.poster_sources import POSTER_SOURCES
@@ -121,39 +123,44 @@ def _delete_if_old(path: Path) -> int:
     return 1
 
 
+class _Unsound(Exception):
+    """A stored picture cannot be shown; the message says why."""
+
+
 def _pictures(poster: Poster, deep: bool) -> Iterator[Finding]:
-    why = _unsound(str(poster.file.name), deep)
-    if why:
-        yield Finding(Kind.ORIGINAL, f"{poster} (no. {poster.pk}): {why}", poster.pk)
+    told = f"{poster} (no. {poster.pk})"
+    try:
+        original = _opened(poster.file, deep)
+    except _Unsound as error:
+        yield Finding(Kind.ORIGINAL, f"{told}: {error}", poster.pk)
         return
-    if deep and _hash_of(str(poster.file.name), poster.perceptual_hash) > images.DUPLICATE_BITS:
-        yield Finding(Kind.OTHER, f"{poster} (no. {poster.pk}): {poster.file.name} is not it", poster.pk)
-        return
-    for smaller in (poster.medium, poster.thumbnail):
-        if why := _unsound(str(smaller.name), deep):
-            yield Finding(Kind.SMALLER, f"{poster} (no. {poster.pk}): {why}", poster.pk)
+    if original is not None:
+        bits = images.hash_distance(images.perceptual_hash(original), poster.perceptual_hash)
+        if bits > images.DUPLICATE_BITS:
+            yield Finding(Kind.OTHER, f"{told}: {poster.file.name} is not it", poster.pk)
             return
+    try:
+        for smaller in (poster.medium, poster.thumbnail):
+            _opened(smaller, deep)
+    except _Unsound as error:
+        yield Finding(Kind.SMALLER, f"{told}: {error}", poster.pk)
 
 
-def _unsound(name: str, deep: bool) -> str:
-    """Why a stored picture cannot be shown, in a sentence; empty when it can."""
+def _opened(stored: FieldFile, deep: bool) -> Image | None:
+    """The stored picture, decoded once, or None where its file's being there is all that was asked."""
+    name = str(stored.name)
     try:
         if not default_storage.size(name):
-            return f"{name} is empty"
-        if deep:
-            with default_storage.open(name) as file:
-                images.open_safely(file.read())
+            raise _Unsound(f"{name} is empty")
+        if not deep:
+            return None
+        with default_storage.open(name) as file:
+            return images.open_safely(file.read())
     except images.ImageRejected as error:
-        return f"{name} is damaged: {error}"
+        raise _Unsound(f"{name} is damaged: {error}") from error
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        return f"{name} cannot be read: {why or error}"
-    return ""
-
-
-def _hash_of(name: str, expected: str) -> int:
-    with default_storage.open(name) as file:
-        return images.hash_distance(images.perceptual_hash(images.open_safely(file.read())), expected)
+        raise _Unsound(f"{name} cannot be read: {why or error}") from error
 
 
 def _vectors() -> Iterator[Finding]:
