@@ -1,7 +1,6 @@
 """A small loopback web site in the shape of TMDB and IMDb, for the sample run and for tests of scrapers."""
 
 import argparse
-import hashlib
 import re
 import signal
 import socket
@@ -10,9 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from email.utils import formatdate, parsedate_to_datetime
-from http import HTTPStatus
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
@@ -21,12 +18,12 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from catalog.sample import site_api
+from catalog.sample.site_answers import JSON, UNDATED, Response, cacheable, encoded_json, error_answer, html
 from catalog.sample.site_csv import MoviesFileError, read_movies
 from catalog.sample.site_images import PictureCache, PictureSize, content_type, imdb_size, tmdb_size
 from catalog.sample.site_pages import (
     ROBOTS_TXT,
     ReplicaMovie,
-    error_page,
     front_page,
     imdb_page,
     tmdb_page,
@@ -38,26 +35,8 @@ _TMDB_PAGE = re.compile(r"/movie/(\d{1,10})(?:-[^/]*)?/?")
 _IMDB_PAGE = re.compile(r"/title/(tt\d{1,10})(/?)")
 _TMDB_IMAGE = re.compile(r"/t/p/([a-z0-9_]+)/([a-z0-9]+)\.jpg")
 _IMDB_IMAGE = re.compile(r"/images/M/([a-z0-9]+)\._V1_([A-Za-z0-9_,]*)\.jpg")
-# Drawn and in-memory posters have no file date; one fixed date keeps Last-Modified true over restarts.
-_UNDATED = 1_700_000_000.0
-_JSON = {"Content-Type": "application/json;charset=utf-8"}
 # Requests a second to the API from all clients together: about what TMDB allows one.
 API_PER_SECOND = 40
-
-
-@dataclass(frozen=True)
-class Response:
-    """One answer of the replica.
-
-    ``delay_s`` seconds pass before it is sent. With ``truncate_to`` only so many bytes of the body follow a
-    Content-Length that promises all of it, and the connection is cut.
-    """
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    delay_s: float = 0.0
-    truncate_to: int | None = None
 
 
 class ReplicaSite:
@@ -101,11 +80,27 @@ class ReplicaSite:
         if movie.tmdb_id in self._by_tmdb or movie.imdb_id in self._by_imdb:
             raise ValueError(f"{movie.title!r} has an id that another film of the replica already has.")
         self.movies.append(movie)
+        self._show(movie)
+
+    def change(self, movie: ReplicaMovie) -> None:
+        """Shows ``movie`` in the place of the film with its ids; pictures of before stay at their addresses.
+
+        Raises ValueError for a film that the replica does not show.
+        """
+        for number, shown in enumerate(self.movies):
+            if (shown.tmdb_id, shown.imdb_id) == (movie.tmdb_id, movie.imdb_id):
+                self.movies[number] = movie
+                self._show(movie)
+                return
+        raise ValueError(f"{movie.title!r} is no film of the replica; add it instead.")
+
+    def _show(self, movie: ReplicaMovie) -> None:
         if movie.tmdb_id is not None:
             self._by_tmdb[movie.tmdb_id] = movie
         if movie.imdb_id is not None:
             self._by_imdb[movie.imdb_id] = movie
         self._by_image[movie.image_name] = movie
+        self._by_image |= {other.image_name: other for _, other in movie.alternatives()}
 
     def respond(self, path: str) -> Response | None:
         """What to answer instead of the page at ``path`` (query included); None for the page itself.
@@ -119,12 +114,10 @@ class ReplicaSite:
         if not path.startswith(site_api.PREFIX):
             return None
         if not site_api.has_key(path, headers):
-            return Response(
-                401, _JSON, site_api.error(7, "Invalid API key: You must be granted a valid key.")
-            )
+            return Response(401, JSON, site_api.error(7, "Invalid API key: You must be granted a valid key."))
         if self._api_limit.exceeded():
             body = site_api.error(25, "Your request count is over the allowed limit.")
-            return Response(429, {**_JSON, "Retry-After": "1"}, body)
+            return Response(429, {**JSON, "Retry-After": "1"}, body)
         return None
 
     def answer(self, path: str) -> Response:
@@ -134,47 +127,47 @@ class ReplicaSite:
         if path.startswith(site_api.PREFIX):
             return self._api(path, query)
         if path == "/robots.txt":
-            return _cacheable(ROBOTS_TXT.encode(), "text/plain; charset=utf-8")
+            return cacheable(ROBOTS_TXT.encode(), "text/plain; charset=utf-8")
         if path == "/":
-            return _html(front_page(islice(self.movies, 100), len(self.movies)))
+            return html(front_page(islice(self.movies, 100), len(self.movies)))
         if match := _TMDB_PAGE.fullmatch(path):
             movie = self._by_tmdb.get(int(match[1]))
-            return _html(tmdb_page(movie, self.url)) if movie else _error(404)
+            return html(tmdb_page(movie, self.url)) if movie else error_answer(404)
         if match := _IMDB_PAGE.fullmatch(path):
             movie = self._by_imdb.get(match[1])
             if movie and not match[2]:
                 return Response(301, {"Location": f"/title/{match[1]}/"})
-            return _html(imdb_page(movie, self.url)) if movie else _error(404)
+            return html(imdb_page(movie, self.url)) if movie else error_answer(404)
         if match := _TMDB_IMAGE.fullmatch(path):
             return self._picture(match[2], tmdb_size(match[1]))
         if match := _IMDB_IMAGE.fullmatch(path):
             return self._picture(match[1], imdb_size(match[2]))
-        return _error(404)
+        return error_answer(404)
 
     def _api(self, path: str, query: str) -> Response:
         if path == site_api.CONFIGURATION:
-            return _json(site_api.configuration(self.url))
+            return encoded_json(site_api.configuration(self.url))
         if match := site_api.FIND.fullmatch(path):
-            return _json(site_api.found(self._by_imdb.get(match[1])))
+            return encoded_json(site_api.found(self._by_imdb.get(match[1])))
         match = site_api.MOVIE.fullmatch(path)
         movie = self._by_tmdb.get(int(match[1])) if match else None
         if movie is None:
             body = site_api.error(34, "The resource you requested could not be found.")
-            return Response(404, _JSON, body)
-        return _json(site_api.movie(movie, query))
+            return Response(404, JSON, body)
+        return encoded_json(site_api.movie(movie, query))
 
     def _picture(self, name: str, size: PictureSize | None) -> Response:
         movie = self._by_image.get(name)
         if movie is None or size is None:
-            return _error(404)
+            return error_answer(404)
         data = self._pictures.picture(movie, size)
         if data is None:
-            return _error(404)
+            return error_answer(404)
         try:
-            modified = movie.poster.stat().st_mtime if isinstance(movie.poster, Path) else _UNDATED
+            modified = movie.poster.stat().st_mtime if isinstance(movie.poster, Path) else UNDATED
         except OSError:
-            modified = _UNDATED
-        return _cacheable(data, content_type(data), modified)
+            modified = UNDATED
+        return cacheable(data, content_type(data), modified)
 
     def serve_forever(self) -> None:
         """Serves in this thread until ``stop`` is called from another."""
@@ -269,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except Exception as error:  # noqa: BLE001 - a poster function or a test's hook may raise anything
             self.log_error("%s: %s", self.path, error)
-            response = _error(500)
+            response = error_answer(500)
         if response.delay_s:
             site.stopping.wait(response.delay_s)
         status = 304 if response.status == 200 and self._is_fresh(response.headers) else response.status
@@ -311,33 +304,6 @@ class _Handler(BaseHTTPRequestHandler):
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
         if self.server.site.verbose:
             super().log_request(code, size)
-
-
-def _cacheable(body: bytes, media_type: str, modified: float = _UNDATED) -> Response:
-    tag = hashlib.sha256(body).hexdigest()[:24]
-    return Response(
-        200,
-        {
-            "Content-Type": media_type,
-            "ETag": f'"{tag}"',
-            "Last-Modified": formatdate(modified, usegmt=True),
-            "Cache-Control": "public, max-age=3600",
-        },
-        body,
-    )
-
-
-def _html(text: str) -> Response:
-    return _cacheable(text.encode(), "text/html; charset=utf-8")
-
-
-def _json(value: dict[str, Any]) -> Response:
-    return _cacheable(site_api.encoded(value), _JSON["Content-Type"])
-
-
-def _error(status: int) -> Response:
-    page = error_page(status, HTTPStatus(status).phrase)
-    return Response(status, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -67,8 +67,14 @@ def movie(film: ReplicaMovie, query: str) -> dict[str, Any]:
         "belongs_to_collection": series,
     }
     if "images" in parse_qs(query).get("append_to_response", [""])[0].split(","):
-        poster = {"file_path": file, "iso_639_1": "en", "width": 600, "height": 900, "vote_average": 5.0}
-        told["images"] = {"posters": [poster] if file else []}
+        listed: list[tuple[str, str | None]] = [(file, "en")] if file else []
+        listed += [(f"/{other.image_name}.jpg", language) for language, other in film.alternatives()]
+        told["images"] = {
+            "posters": [
+                {"file_path": path, "iso_639_1": language, "width": 600, "height": 900, "vote_average": 5.0}
+                for path, language in listed
+            ]
+        }
     return told
 
 

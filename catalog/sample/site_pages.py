@@ -6,7 +6,7 @@ import re
 import unicodedata
 from base64 import b32encode
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -27,7 +27,8 @@ class ReplicaMovie:
     """One film the replica shows.
 
     ``poster`` is a file, the bytes of an image, a function that makes those bytes when they are first asked
-    for, or None for a film whose pages show no poster.
+    for, or None for a film whose pages show no poster. ``others`` are posters that only the API tells of, by
+    language. As on the real sites a picture never changes at its address: another ``revision`` has another.
     """
 
     tmdb_id: int | None
@@ -37,12 +38,21 @@ class ReplicaMovie:
     overview: str
     poster: Path | bytes | Callable[[], bytes] | None
     franchise: str = ""
+    others: tuple[tuple[str | None, Path | bytes], ...] = ()
+    revision: str = ""
 
     @property
     def image_name(self) -> str:
         """The film's picture name: opaque, as on the real sites, and the same in every run."""
-        key = f"{self.tmdb_id}/{self.imdb_id}/{self.title}".encode()
+        key = f"{self.tmdb_id}/{self.imdb_id}/{self.title}{self.revision and '/'}{self.revision}".encode()
         return b32encode(hashlib.sha256(key).digest()[:15]).decode().lower()
+
+    def alternatives(self) -> "list[tuple[str | None, ReplicaMovie]]":
+        """(language, the film as if that were its poster) for each of ``others``."""
+        return [
+            (language, replace(self, poster=poster, others=(), revision=f"{self.revision}+{number}"))
+            for number, (language, poster) in enumerate(self.others, start=1)
+        ]
 
 
 def slug(title: str) -> str:
