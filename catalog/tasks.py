@@ -7,9 +7,22 @@ from __future__ import annotations
 
 from celery import Task, shared_task
 
-from catalog.services import claims, duplicates, embedding, labelling, runs, scraping, sweeping, training
+from catalog.services import (
+    checking,
+    claims,
+    duplicates,
+    embedding,
+    labelling,
+    refreshing,
+    runs,
+    schedules,
+    scraping,
+    sweeping,
+    training,
+)
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
+CHECK_TIME_LIMIT_S = 3 * 3600
 
 
 def _continue(task: Task, run_id: int, owed: bool) -> None:
@@ -22,6 +35,12 @@ def _continue(task: Task, run_id: int, owed: bool) -> None:
 def scrape_posters(run_id: int) -> None:
     """Fetch the next few posters of a run."""
     _continue(scrape_posters, run_id, claims.work(run_id, scraping.scrape_items))
+
+
+@shared_task
+def refresh_posters(run_id: int) -> None:
+    """Ask about the next few movies whether their posters have changed."""
+    _continue(refresh_posters, run_id, claims.work(run_id, refreshing.refresh_items))
 
 
 @shared_task
@@ -46,6 +65,30 @@ def label_movies(run_id: int) -> None:
 def find_duplicates(run_id: int) -> None:
     """Compare the next batch of posters with all others."""
     _continue(find_duplicates, run_id, claims.work(run_id, duplicates.find_items))
+
+
+@shared_task(time_limit=CHECK_TIME_LIMIT_S, soft_time_limit=CHECK_TIME_LIMIT_S - 60)
+def check_catalogue(run_id: int) -> None:
+    """Compare the database with the files."""
+    _continue(check_catalogue, run_id, claims.work(run_id, checking.check_item))
+
+
+@shared_task
+def start_new_arrivals() -> None:
+    """Start a run when movies came in that have no poster."""
+    schedules.start_new_arrivals()
+
+
+@shared_task
+def start_refresh() -> None:
+    """Start a run when posters were not asked about for long."""
+    schedules.start_refresh()
+
+
+@shared_task
+def start_check() -> None:
+    """Start a check of the catalogue."""
+    schedules.start_check()
 
 
 @shared_task

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import ParseException, crontab
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -126,6 +127,38 @@ def decimal(name: str, default: float, low: float, high: float) -> float:
     if not low <= number <= high:
         raise ImproperlyConfigured(f"{name} must be a number from {low} to {high}, not {text!r}.")
     return number
+
+
+def decimals_by_name(name: str, low: float, high: float) -> dict[str, float]:
+    """Numbers within [low, high] by name: "30" is {"": 30.0}, "tmdb_api=14,imdb_page=60" one for each."""
+    numbers: dict[str, float] = {}
+    for part in env.list(name, default=[]):
+        key, separator, text = part.rpartition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high or (separator and not key.strip()) or key.strip() in numbers:
+            raise ImproperlyConfigured(
+                f"{name} must be a number from {low:g} to {high:g}, or one for each name such as "
+                f"tmdb_api={high:g}, not {part!r}."
+            )
+        numbers[key.strip()] = number
+    return numbers
+
+
+def cron(name: str, default: str) -> crontab | None:
+    """A time in the five fields of cron ("15 3 * * *"); None for "off"."""
+    text = env.str(name, default=default).strip()
+    if text.lower() in {"off", "no", "never", "0", ""}:
+        return None
+    try:
+        return crontab.from_string(text)
+    except (ValueError, TypeError, ParseException) as error:
+        raise ImproperlyConfigured(
+            f'{name} must be five fields as of cron, such as "15 3 * * *" for every night at 3:15, or off, '
+            f"not {text!r}."
+        ) from error
 
 
 def flag(name: str, default: bool) -> bool:

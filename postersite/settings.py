@@ -8,8 +8,10 @@ from csp.constants import SELF
 
 from .env import (
     BASE_DIR,
+    cron,
     database,
     decimal,
+    decimals_by_name,
     env,
     flag,
     folder,
@@ -177,6 +179,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "io"
 CELERY_TASK_ROUTES = {
     "catalog.tasks.scrape_posters": {"queue": "io"},
+    "catalog.tasks.refresh_posters": {"queue": "io"},
+    "catalog.tasks.check_catalogue": {"queue": "io"},
+    "catalog.tasks.start_new_arrivals": {"queue": "io"},
+    "catalog.tasks.start_refresh": {"queue": "io"},
+    "catalog.tasks.start_check": {"queue": "io"},
     "catalog.tasks.sweep": {"queue": "io"},
     "catalog.tasks.embed_posters": {"queue": "ml"},
     "catalog.tasks.label_movies": {"queue": "ml"},
@@ -191,7 +198,7 @@ SWEEP_EVERY_S = whole_number("POSTERSITE_SWEEP_EVERY", 15, 1, 3_600)
 CLAIM_LEASE_S = whole_number("POSTERSITE_CLAIM_LEASE", 120, 2, 3_600)
 # How often to look whether newly embedded posters are to be compared with the others.
 DUPLICATES_EVERY_S = 60
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sweep": {
         "task": "catalog.tasks.sweep",
         "schedule": SWEEP_EVERY_S,
@@ -203,6 +210,16 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": DUPLICATES_EVERY_S},
     },
 }
+# When the site does what nobody has to ask for; times are those of TIME_ZONE.
+for _task, _when in (
+    ("start_new_arrivals", cron("POSTERSITE_NEW_ARRIVALS_AT", "*/15 * * * *")),
+    ("start_refresh", cron("POSTERSITE_REFRESH_AT", "15 3 * * *")),
+    ("start_check", cron("POSTERSITE_CHECK_AT", "45 4 * * 0")),
+):
+    if _when is not None:
+        CELERY_BEAT_SCHEDULE[_task] = {"task": f"catalog.tasks.{_task}", "schedule": _when}
+CELERY_TIMEZONE = TIME_ZONE
+CHECK_MENDS = flag("POSTERSITE_CHECK_MENDS", False)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
 # The catalogue ---
@@ -224,6 +241,10 @@ POSTER_SOURCES = listed("POSTERSITE_POSTER_SOURCES")
 SOURCE_KEYS = {"POSTERSITE_TMDB_KEY": env.str("POSTERSITE_TMDB_KEY", default="").strip()}
 # Codes such as de or pt-BR, the most wanted first; empty: whatever poster a site itself shows.
 POSTER_LANGUAGES = listed("POSTERSITE_POSTER_LANGUAGES")
+# How many posters of a movie are fetched; more are alternatives, for a person to choose from.
+POSTERS_PER_MOVIE = whole_number("POSTERSITE_POSTERS_PER_MOVIE", 1, 1, 12)
+# Days until a source is asked again about its posters, for all or for each; else each source's own.
+REFRESH_AFTER_DAYS = decimals_by_name("POSTERSITE_REFRESH_AFTER_DAYS", 0.01, 3650)
 # Base URL of a replica site on loopback (sample catalogue, tests): every poster source is then read there.
 REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")

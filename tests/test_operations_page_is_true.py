@@ -11,7 +11,7 @@ from postersite.env import BASE_DIR
 
 PAGE = (BASE_DIR / "docs" / "operations.md").read_text()
 READERS = ("postersite/settings.py", "postersite/env.py", "postersite/embedded/first_run.py")
-READER = r"env\.\w+|whole_number|decimal|flag|folder|listed|environ\.get"
+READER = r"env\.\w+|whole_number|decimals_by_name|decimal|cron|flag|folder|listed|environ\.get"
 READ = re.compile(rf"""(?:{READER})\(\s*"([A-Z][A-Z_]+)\"""")
 
 

@@ -14,18 +14,19 @@ from django.utils.safestring import SafeString
 
 from catalog.models import Movie, Poster, Suggestion
 from catalog.services import reviewing
-from catalog.services.posters import store_poster
+from catalog.services.posters import make_primary, store_poster, unlock
 
 from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, SuggestionFilter
 from .movie_form import REVIEWED_ONLY, MovieForm
 from .person import person
+from .poster import standing
 from .starting_runs import StartsRuns
 from .thumbnail import movie_thumbnail, thumbnail
 
 
 class PosterInline(admin.TabularInline):
     model = Poster
-    fields = ("picture", "source", "size", "is_primary", "locked", "fetched_at")
+    fields = ("picture", "source", "language", "size", "is_primary", "locked", "standing", "fetched_at")
     readonly_fields = fields
     show_change_link = True
     can_delete = False
@@ -43,6 +44,10 @@ class PosterInline(admin.TabularInline):
     @admin.display(description="size, px")
     def size(self, poster: Poster) -> str:
         return f"{poster.width} × {poster.height}"
+
+    @admin.display(description="at its source")
+    def standing(self, poster: Poster) -> str:
+        return standing(poster)
 
 
 @admin.register(Movie)
@@ -65,7 +70,7 @@ class MovieAdmin(StartsRuns):
     inlines = (PosterInline,)
     save_on_top = True
     fieldsets = (
-        (None, {"fields": (("title", "year"), "genre_choices", "poster_upload")}),
+        (None, {"fields": (("title", "year"), "genre_choices", "shown_poster", "poster_upload")}),
         ("About it", {"fields": ("original_title", "franchise", "overview")}),
         ("Ids", {"fields": (("imdb_id", "tmdb_id"), ("movielens_id", "local_id"))}),
     )
@@ -115,6 +120,9 @@ class MovieAdmin(StartsRuns):
         movie = form.instance
         if (genres := form.changed_genres()) is not None:
             reviewing.set_genres(movie, genres, person(request))
+        if form.poster_bytes is None and "shown_poster" in form.changed_data:
+            chosen = form.cleaned_data["shown_poster"]
+            make_primary(chosen, locked=True) if chosen else unlock(movie)
         if form.poster_bytes is not None:
             poster = store_poster(movie, form.poster_bytes, source="upload", locked=True)
             messages.success(

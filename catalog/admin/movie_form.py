@@ -6,9 +6,14 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from catalog.models import Genre, Movie
+from catalog.models import Genre, Movie, Poster
+from catalog.models.poster import NO_WORDS
 from ml import images
+
+from .thumbnail import thumbnail
 
 REVIEWED_ONLY = "Changing genres needs the permission to review suggestions."
 GENRES_HELP = (
@@ -17,8 +22,17 @@ GENRES_HELP = (
 )
 
 
+class PosterChoice(forms.ModelChoiceField):
+    """A movie's posters, each with its picture."""
+
+    def label_from_instance(self, poster: Poster) -> SafeString:
+        words = {NO_WORDS: "without words", "": ""}.get(poster.language, poster.language)
+        facts = [poster.source, words, f"{poster.width} × {poster.height}"]
+        return format_html("{} {}", thumbnail(poster), ", ".join(filter(None, facts)))
+
+
 class MovieForm(forms.ModelForm):
-    """`genre_choices` and `poster_upload` are written by services once the movie is saved."""
+    """`genre_choices`, `shown_poster` and `poster_upload` are written by services once the movie is saved."""
 
     genre_choices = forms.ModelMultipleChoiceField(
         Genre.objects.all(),
@@ -32,6 +46,16 @@ class MovieForm(forms.ModelForm):
         required=False,
         help_text="JPEG, PNG, WebP or GIF, up to 20 MB. It is shown at once and never replaced by a fetch.",
         widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
+    )
+    shown_poster = PosterChoice(
+        Poster.objects.none(),
+        label="Poster to show",
+        required=False,
+        blank=True,
+        empty_label="by rule: language, then resolution, then the order of sources",
+        widget=forms.RadioSelect,
+        help_text="A poster chosen here stays, whatever is fetched later. More to choose from: tick the "
+        "movie in the list of movies and fetch alternative posters.",
     )
     # The name the browser gave is shown to nobody and stored nowhere, so it may be as long as it likes.
     poster_bytes: bytes | None = None
@@ -57,6 +81,11 @@ class MovieForm(forms.ModelForm):
         )
         if "genre_choices" in self.fields:
             self.initial.setdefault("genre_choices", sorted(self.held))
+        if "shown_poster" in self.fields:
+            mine = Poster.objects.filter(movie=self.instance.pk)
+            self.fields["shown_poster"].queryset = mine  # type: ignore[attr-defined]
+            locked = mine.filter(locked=True, is_primary=True).first()
+            self.initial.setdefault("shown_poster", locked.pk if locked else None)
 
     def clean_poster_upload(self) -> UploadedFile | None:
         upload: UploadedFile | None = self.cleaned_data.get("poster_upload")

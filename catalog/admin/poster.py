@@ -17,9 +17,9 @@ from .thumbnail import PREVIEW_HEIGHT, thumbnail
 
 @admin.register(Poster)
 class PosterAdmin(admin.ModelAdmin):
-    list_display = ("picture", "of_movie", "source", "size", "is_primary", "locked", "fetched_at")
+    list_display = ("picture", "of_movie", "source", "language", "size", "is_primary", "locked", "fetched_at")
     list_display_links = ("picture", "of_movie")
-    list_filter = ("is_primary", "locked", "source", "fetched_at")
+    list_filter = ("is_primary", "locked", "source", "language", "superseded", "fetched_at")
     list_select_related = ("movie",)
     list_per_page = 50
     search_fields = ("movie__title", "=movie__imdb_id", "^sha256", "source_url")
@@ -36,7 +36,10 @@ class PosterAdmin(admin.ModelAdmin):
         "page_link",
         "source_link",
         "attribution",
+        "language",
         "fetched_at",
+        "checked_at",
+        "at_its_source",
         "embedded_by",
         "sha256",
         "perceptual_hash",
@@ -95,10 +98,23 @@ class PosterAdmin(admin.ModelAdmin):
     def source_link(self, poster: Poster) -> SafeString | str:
         return _link(poster.source_url)
 
+    @admin.display(description="at its source")
+    def at_its_source(self, poster: Poster) -> str:
+        return standing(poster)
+
     @admin.display(description="embedded by")
     def embedded_by(self, poster: Poster) -> str:
         specs = poster.embeddings.values_list("extractor__spec", flat=True).order_by("extractor")
         return ", ".join(specs) or "no extractor yet"
+
+
+def standing(poster: Poster) -> str:
+    """What became of a poster at the source it came from, in words."""
+    if poster.gone_at is not None:
+        return f"gone since {poster.gone_at:%Y-%m-%d}; this copy is kept"
+    if poster.superseded:
+        return "replaced by another"
+    return f"seen there {poster.checked_at:%Y-%m-%d}" if poster.checked_at else "–"
 
 
 def _link(address: str) -> SafeString | str:

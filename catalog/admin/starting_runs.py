@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from catalog.models import Movie, Run
-from catalog.services import runs, scraping
+from catalog.services import runs, schedules, scraping
 
 from .person import person
 
@@ -22,19 +22,22 @@ PERMISSION = "catalog.start_run"
 # What the buttons above the list of movies say: (kind, label, what it covers).
 BUTTONS = (
     (Run.Kind.SCRAPE, "Fetch posters", "for every movie without one"),
+    (Run.Kind.REFRESH, "Refresh posters", "that no source was asked about for long"),
     (Run.Kind.EMBED, "Embed posters", "every poster that lacks a vector"),
     (Run.Kind.LABEL, "Suggest genres", "for every untagged movie"),
     (Run.Kind.TRAIN, "Train genre model", "on all movies with trusted genres"),
 )
 
 
-def start_and_tell(request: HttpRequest, kind: str, movies: QuerySet[Movie] | None = None) -> Run | None:
+def start_and_tell(
+    request: HttpRequest, kind: str, movies: QuerySet[Movie] | None = None, **options: Any
+) -> Run | None:
     """Start a run and leave a message that links to it; a refusal becomes an error message and None."""
-    if kind == Run.Kind.SCRAPE and (why := scraping.why_not()):
+    if kind in scraping.FETCHING and (why := scraping.why_not()):
         messages.error(request, why)
         return None
     try:
-        run = runs.start(kind, movies=movies, asked_by=person(request))
+        run = runs.start(kind, movies=movies, asked_by=person(request), **options)
     except runs.RunError as error:
         messages.error(request, str(error))
         return None
@@ -57,7 +60,14 @@ def tell(request: HttpRequest, run: Run) -> None:
 class StartsRuns(admin.ModelAdmin):
     """Adds the actions and the buttons to the movies' admin; both need `catalog.start_run`."""
 
-    actions = ["fetch_posters", "embed_posters", "suggest_genres", "train_genre_model"]
+    actions = [
+        "fetch_posters",
+        "fetch_alternatives",
+        "refresh_posters",
+        "embed_posters",
+        "suggest_genres",
+        "train_genre_model",
+    ]
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
@@ -65,6 +75,14 @@ class StartsRuns(admin.ModelAdmin):
     @admin.action(description="Fetch posters of the selected movies", permissions=["start_run"])
     def fetch_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
         start_and_tell(request, Run.Kind.SCRAPE, queryset)
+
+    @admin.action(description="Fetch alternative posters of the selected movies", permissions=["start_run"])
+    def fetch_alternatives(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        start_and_tell(request, Run.Kind.SCRAPE, queryset, params={scraping.WANTED: scraping.ALTERNATIVES})
+
+    @admin.action(description="Refresh posters of the selected movies", permissions=["start_run"])
+    def refresh_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        start_and_tell(request, Run.Kind.REFRESH, queryset, followed_by=schedules.AFTER_FETCHING)
 
     @admin.action(description="Embed posters of the selected movies", permissions=["start_run"])
     def embed_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:

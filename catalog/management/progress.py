@@ -78,7 +78,7 @@ def tell(run: Run, say: Callable[[str], object]) -> None:
 
 def start_and_work(kind: str, say: Callable[[str], object], *, queue: bool, **options: object) -> None:
     """Start a run and leave it to the workers (`queue`) or do it here. Raises CommandError if it can't be."""
-    if kind == Run.Kind.SCRAPE and not queue and (why := scraping.why_not()):
+    if kind in scraping.FETCHING and not queue and (why := scraping.why_not()):
         raise CommandError(why)  # once, instead of once a movie
     try:
         run = runs.start(kind, queue=queue, **options)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from .placeholder import Placeholder
 from .poster import Poster
 from .review_queue import ReviewQueue
 from .run import Run, RunItem
+from .source_lookup import SourceLookup
 from .suggestion import ReviewDecision, Suggestion
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "ReviewQueue",
     "Run",
     "RunItem",
+    "SourceLookup",
     "Suggestion",
 ]

@@ -7,6 +7,9 @@ from django.db.models import Q
 
 from .movie import Movie
 
+# ISO 639-2: no linguistic content. What a poster without words has for a language.
+NO_WORDS = "zxx"
+
 
 class Poster(models.Model):
     """One picture of one movie. The same bytes are stored once per movie, whatever page they came from."""
@@ -26,6 +29,17 @@ class Poster(models.Model):
     etag = models.CharField(max_length=200, blank=True)
     last_modified = models.CharField(max_length=60, blank=True)
     fetched_at = models.DateTimeField()
+    # When its source last showed it; empty where nothing was ever asked (uploads, folders, older rows).
+    checked_at = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="since when its source has it no more")
+    superseded = models.BooleanField(
+        default=False, help_text="Its source shows another picture in its place."
+    )
+    language = models.CharField(
+        max_length=8, blank=True, help_text="of the words on it; zxx for none, empty where nobody said"
+    )
+    # The source's own order, 0 first.
+    rank = models.PositiveSmallIntegerField(default=0)
     is_primary = models.BooleanField(default=False)
     locked = models.BooleanField(default=False, help_text="Chosen by a person: never replaced by a fetch.")
     # With whose vectors it was compared with all others for duplicates; those of another find other pairs.

@@ -18,10 +18,12 @@ class Run(models.Model):
     class Kind(models.TextChoices):
         IMPORT = "import", "Import titles"
         SCRAPE = "scrape", "Fetch posters"
+        REFRESH = "refresh", "Refresh posters"
         EMBED = "embed", "Embed posters"
         TRAIN = "train", "Train genre model"
         LABEL = "label", "Suggest genres"
         DUPLICATES = "duplicates", "Find duplicates"
+        CHECK = "check", "Check catalogue"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from django.conf import settings
@@ -12,8 +12,8 @@ from django.core.cache import cache
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.credential import Credential
 from catalog.fetching.errors import Denied
-from catalog.models import Movie
-from catalog.sources.poster_questions import Answer, Found, Question
+from catalog.models import Movie, SourceLookup
+from catalog.sources.poster_questions import Answer, Found
 from catalog.sources.poster_sources import NoPosterFound, PosterSource
 
 from .source_keys import key_of, missing_key
@@ -22,43 +22,83 @@ from .source_keys import key_of, missing_key
 _V3_KEY = re.compile(r"[0-9a-fA-F]{32}")
 
 
-def look_up(source: PosterSource, movie: Movie, client: PoliteClient) -> Found:
-    """The movie's poster by the source, with the page a person may look at.
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What a source said. found: None when it is what it said before. url: the address that decides, with the
+    validators (RFC 9110, 8.8) to ask it by the next time; empty where it gave none."""
 
-    Raises NoPosterFound where the source has none, or was given no key; FetchError.
+    found: Found | None
+    url: str
+    etag: str = ""
+    last_modified: str = ""
+
+
+class NotAsked(NoPosterFound):
+    """The source was not asked, or not with the right key: that it has no poster is not its word."""
+
+
+def look_up(
+    source: PosterSource, movie: Movie, client: PoliteClient, before: SourceLookup | None = None
+) -> LookedUp:
+    """The movie's posters by the source, with the page a person may look at.
+
+    With what was said `before` the source is only asked whether that changed, as far as it can tell. Raises
+    NoPosterFound where the source has none, and NotAsked, which is one, without a key or an id that it knows;
+    FetchError.
     """
     if missing := missing_key(source):
-        raise NoPosterFound(missing)
+        raise NotAsked(missing)
     base = (settings.REPLICA_URL or source.base_url).rstrip("/")
     credential = _credential(source)
     asking = source.questions(movie, settings.POSTER_LANGUAGES)
     asked = ""
+    said = LookedUp(None, "")
     try:
         question = next(asking)
         while True:
-            asked = asked or base + question.path
-            question = asking.send(_answer(client, base, question, source.accept, credential))
+            url = base + question.path
+            asked = asked or url
+            if question.decides:
+                known = before if before is not None and before.url == url else None
+                fetched = client.get(
+                    url,
+                    accept=source.accept,
+                    etag=known.etag if known else None,
+                    last_modified=known.last_modified if known else None,
+                    credential=credential,
+                )
+                said = LookedUp(None, url, fetched.etag or "", fetched.last_modified or "")
+                if fetched.status == 304:
+                    asking.close()
+                    return said
+                answer = Answer(fetched.final_url, fetched.body)
+            else:
+                answer = _answer(client, url, question.holds_s, source.accept, credential)
+            question = asking.send(answer)
     except Denied as error:
         if source.key and error.status == 401:
-            raise NoPosterFound(f"{source.name} does not accept the key in {source.key}: {error}") from error
+            raise NotAsked(f"{source.name} does not accept the key in {source.key}: {error}") from error
+        raise
+    except NoPosterFound as error:
+        if not asked:
+            raise NotAsked(str(error)) from error
         raise
     except StopIteration as end:
         found: Found = end.value
-        return found if found.page_url else replace(found, page_url=asked)
+        return replace(said, found=found if found.page_url else replace(found, page_url=asked))
 
 
 def _answer(
-    client: PoliteClient, base: str, question: Question, accept: str, credential: Credential | None
+    client: PoliteClient, url: str, holds_s: int, accept: str, credential: Credential | None
 ) -> Answer:
-    url = base + question.path
     name = f"poster-source-{sha256(url.encode()).hexdigest()}"
-    kept = cache.get(name) if question.holds_s else None
+    kept = cache.get(name) if holds_s else None
     if isinstance(kept, Answer):
         return kept
     fetched = client.get(url, accept=accept, credential=credential)
     answer = Answer(fetched.final_url, fetched.body)
-    if question.holds_s:
-        cache.set(name, answer, question.holds_s)
+    if holds_s:
+        cache.set(name, answer, holds_s)
     return answer
 
 

@@ -44,6 +44,8 @@ class Lane:
 
 LANES = {
     Run.Kind.SCRAPE: Lane(tasks=4, batch=4),
+    Run.Kind.REFRESH: Lane(tasks=4, batch=8),
+    Run.Kind.CHECK: Lane(tasks=1, batch=1),
     Run.Kind.EMBED: Lane(tasks=2, batch=32),
     Run.Kind.TRAIN: Lane(tasks=1, batch=1),
     Run.Kind.LABEL: Lane(tasks=1, batch=200),

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 from catalog.models import Run, RunItem
 
-from . import claims, duplicates, embedding, labelling, runs, scraping, training
+from . import checking, claims, duplicates, embedding, labelling, refreshing, runs, scraping, training
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
 _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
     Run.Kind.SCRAPE: scraping.scrape_items,
+    Run.Kind.REFRESH: refreshing.refresh_items,
+    Run.Kind.CHECK: checking.check_item,
     Run.Kind.EMBED: embedding.embed_items,
     Run.Kind.TRAIN: training.train_item,
     Run.Kind.LABEL: labelling.label_items,

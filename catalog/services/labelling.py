@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from catalog.models import Embedding, Genre, GenreModel, Movie, Poster, RunItem, Suggestion
+from catalog.models import Embedding, Genre, GenreModel, Movie, MovieGenre, Poster, RunItem, Suggestion
 from ml.genres.head import GenreHead, ModelFileError, load_head
 from ml.genres.thresholds import NEVER, decide
 
@@ -44,15 +45,32 @@ def _fail(items: Sequence[RunItem], why: str) -> None:
         claims.fail(item, why)
 
 
+def candidates() -> QuerySet[Movie]:
+    """Movies to suggest genres for unasked: untagged ones, and those whose suggestions are about a poster
+    that they do not show any more."""
+    mine = Suggestion.objects.filter(movie=OuterRef("pk"))
+    about_what_is_shown = mine.filter(
+        movie__posters__is_primary=True, movie__posters__sha256=F("poster_sha256")
+    )
+    outdated = Q(Exists(mine), ~Exists(about_what_is_shown), genres_locked=False)
+    tagged = MovieGenre.objects.filter(movie=OuterRef("pk"))
+    return Movie.objects.filter(~Exists(tagged) | outdated)
+
+
 def suggest(movies: Sequence[Movie], model: GenreModel, head: GenreHead) -> dict[int, int]:
     """Store the model's suggestions for `movies`; returns how many each got, for those with an embedding.
 
-    A movie is scored by all its embedded posters together; those whose primary poster is not embedded yet are
-    left out. Pending suggestions of earlier models give way. A pair that a person rejected stays rejected
-    unless the poster changed since; a genre the movie already has is not suggested.
+    A movie is scored by all its embedded posters together, but those that their source replaced or gave up;
+    movies whose primary poster is not embedded yet are left out. Pending suggestions of earlier models give
+    way. A pair that a person rejected stays rejected unless the poster changed since; a genre the movie
+    already has is not suggested.
     """
     embedded = list(
-        Embedding.objects.filter(extractor=model.extractor_id, poster__movie__in=movies)
+        Embedding.objects.filter(
+            Q(poster__is_primary=True) | Q(poster__superseded=False, poster__gone_at=None),
+            extractor=model.extractor_id,
+            poster__movie__in=movies,
+        )
         .select_related("poster")
         .order_by("poster__movie_id", "pk")
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -11,6 +13,7 @@ from django.utils import timezone
 from PIL.Image import Image
 
 from catalog.models import Movie, Poster
+from catalog.models.poster import NO_WORDS
 from ml import images
 
 MEDIUM_WIDTH = 500  # px: the movie page
@@ -28,16 +31,20 @@ def store_poster(
     attribution: str = "",
     etag: str = "",
     last_modified: str = "",
+    language: str = "",
+    rank: int = 0,
     locked: bool = False,
 ) -> Poster:
     """Check, re-encode and store `data` as a poster of `movie`; the same bytes again change only dates.
 
-    The movie shows the newest poster, unless a person locked another. `locked=True` is that person's choice.
-    Raises ml.images.ImageRejected, with a sentence, for bytes that are no acceptable picture.
+    The movie then shows the one that `preference` puts first, unless a person locked another. `locked=True`
+    is that person's choice. Raises ml.images.ImageRejected, with a sentence, for bytes that are
+    no acceptable picture.
     """
     image = images.open_safely(data)
     sha256 = images.sha256_hex(data)
     full = images.fit_width(image, LARGEST_WIDTH)
+    now = timezone.now()
     fields = {
         "source": source,
         "source_url": source_url[:1000],
@@ -45,7 +52,12 @@ def store_poster(
         "attribution": attribution[:300],
         "etag": etag[:200],
         "last_modified": last_modified[:60],
-        "fetched_at": timezone.now(),
+        "language": language[:8],
+        "rank": rank,
+        "fetched_at": now,
+        "checked_at": now,
+        "gone_at": None,
+        "superseded": False,
     }
     created = {
         "perceptual_hash": images.perceptual_hash(image),
@@ -58,12 +70,17 @@ def store_poster(
     with transaction.atomic():
         # The movie's row is the lock: two workers storing posters of one movie take turns.
         Movie.objects.select_for_update().get(pk=movie.pk)
+        same = Poster.objects.filter(movie=movie, sha256=sha256).first()
         poster, _ = Poster.objects.update_or_create(
-            movie=movie, sha256=sha256, defaults=fields, create_defaults=fields | created
+            movie=movie,
+            sha256=sha256,
+            defaults={} if same and _speaks_first(same, source) else fields,
+            create_defaults=fields | created,
         )
-        chosen = Poster.objects.filter(movie=movie, is_primary=True).first()
-        if locked or chosen is None or not chosen.locked:
-            _show(poster, locked=locked or poster.locked)
+        if locked:
+            _show(poster, locked=True)
+        else:
+            _choose(movie.pk)
     poster.refresh_from_db()
     return poster
 
@@ -88,15 +105,69 @@ def make_primary(poster: Poster, *, locked: bool = True) -> None:
     poster.refresh_from_db()
 
 
+def choose(movie: Movie) -> None:
+    """Show the poster that `preference` puts first, unless a person locked one."""
+    with transaction.atomic():
+        Movie.objects.select_for_update().get(pk=movie.pk)
+        _choose(movie.pk)
+
+
+def unlock(movie: Movie) -> None:
+    """Take a person's choice back: from now on the movie shows what `preference` puts first."""
+    with transaction.atomic():
+        Movie.objects.select_for_update().get(pk=movie.pk)
+        Poster.objects.filter(movie=movie, locked=True).update(locked=False)
+        _choose(movie.pk)
+
+
 def remove(posters: Iterable[Poster]) -> None:
-    """Delete posters. A movie that showed one of them shows the newest that it still has."""
+    """Delete posters. A movie that showed one of them shows the best that it still has."""
     for poster in posters:
         with transaction.atomic():
             Movie.objects.select_for_update().get(pk=poster.movie_id)
             poster.delete()
-            newest = Poster.objects.filter(movie=poster.movie_id).first()
-            if newest is not None and not newest.is_primary:
-                _show(newest, locked=newest.locked)
+            _choose(poster.movie_id)
+
+
+def preference(poster: Poster) -> tuple[bool, int, int, int, int, datetime, int]:
+    """What a movie's posters are sorted by, the one to show last: the rule where no person chose.
+
+    One that its source replaced comes behind all others; then it goes by language as the operator wants them,
+    by resolution up to what the pages show, by the operator's order of sources, by the source's own order,
+    and by the latest fetch.
+    """
+    wanted = [code[:2] for code in settings.POSTER_LANGUAGES]
+    spoken = poster.language[:2] if poster.language != NO_WORDS else ""
+    place = wanted.index(spoken) if spoken in wanted else len(wanted)
+    # Without words, or nobody knows: better than words in a language that nobody wants.
+    foreign = bool(wanted and spoken) and place == len(wanted)
+    sources = [*settings.POSTER_SOURCES]
+    source = sources.index(poster.source) if poster.source in sources else -1
+    return (
+        not poster.superseded,
+        -place - foreign,
+        min(poster.width, MEDIUM_WIDTH),
+        -source,
+        -poster.rank,
+        poster.fetched_at,
+        poster.pk,
+    )
+
+
+def _speaks_first(poster: Poster, source: str) -> bool:
+    """Whether the poster's own source still shows it, and comes before `source` in the operator's order."""
+    order = [*settings.POSTER_SOURCES]
+    if poster.gone_at is not None or poster.superseded or not {poster.source, source} <= set(order):
+        return False
+    return order.index(poster.source) < order.index(source)
+
+
+def _choose(movie_id: int) -> None:
+    mine = list(Poster.objects.filter(movie=movie_id))
+    if mine and not any(poster.is_primary and poster.locked for poster in mine):
+        best = max(mine, key=preference)
+        if not best.is_primary:
+            _show(best, locked=best.locked)
 
 
 def _show(poster: Poster, *, locked: bool) -> None:

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 
-from . import duplicates, embedding
+from . import duplicates, embedding, labelling, refreshing
 from .claims import LANES, WORKED_OFF_BY
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 OPEN = (RunItem.State.PENDING, RunItem.State.RUNNING)
 NOTHING_TO_DO = {
     Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
+    Run.Kind.REFRESH: "Nothing to do: every poster that a switched-on source showed was asked about of late.",
     Run.Kind.EMBED: "Nothing to do: every poster is embedded.",
     Run.Kind.DUPLICATES: "Nothing to do: every embedded poster has been compared with all others.",
 }
@@ -67,6 +68,9 @@ def start(
         params["model"] = _active_model().pk
     elif kind == Run.Kind.DUPLICATES:
         params["extractor"] = _extractor_in_use().pk
+    elif kind == Run.Kind.REFRESH and movies is not None:
+        # Somebody asks about these: sources that were asked of late are asked again.
+        params[refreshing.EVERYTHING] = True
     with transaction.atomic():
         run = Run.objects.create(
             kind=kind,
@@ -146,9 +150,10 @@ def outstanding() -> dict[Run.Kind, int]:
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     extractor = embedding.default_extractor()
     return {
-        Run.Kind.SCRAPE: _to_look_up().count(),
+        Run.Kind.SCRAPE: to_look_up().count(),
+        Run.Kind.REFRESH: refreshing.stale().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
-        Run.Kind.LABEL: _readable(Movie.objects.untagged(), model.pk).count() if model else 0,
+        Run.Kind.LABEL: _readable(labelling.candidates(), model.pk).count() if model else 0,
         Run.Kind.DUPLICATES: duplicates.uncompared(extractor).count() if extractor else 0,
     }
 
@@ -181,6 +186,8 @@ def enqueue(run: Run, expires_s: float | None = None) -> int:
 
     task = {
         Run.Kind.SCRAPE: tasks.scrape_posters,
+        Run.Kind.REFRESH: tasks.refresh_posters,
+        Run.Kind.CHECK: tasks.check_catalogue,
         Run.Kind.EMBED: tasks.embed_posters,
         Run.Kind.TRAIN: tasks.train_genre_model,
         Run.Kind.LABEL: tasks.label_movies,
@@ -253,7 +260,7 @@ def _extractors(asked: Sequence[str] | None) -> tuple[list[str], str]:
 def _nothing_to_do(run: Run, movies: QuerySet[Movie] | None) -> str:
     if run.kind != Run.Kind.LABEL or run.total:
         return NOTHING_TO_DO.get(Run.Kind(run.kind), "Nothing to do.")
-    candidates = Movie.objects.untagged() if movies is None else movies
+    candidates = labelling.candidates() if movies is None else movies
     unseen = candidates.filter(posters__is_primary=True).distinct().count()
     if not unseen:
         return f"Nothing to do: no {'untagged' if movies is None else 'chosen'} movie has a poster."
@@ -274,7 +281,9 @@ def _active_model() -> GenreModel:
 
 def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
     if run.kind == Run.Kind.SCRAPE:
-        return (RunItem(movie_id=pk) for pk in _keys(_to_look_up() if movies is None else movies))
+        return (RunItem(movie_id=pk) for pk in _keys(to_look_up() if movies is None else movies))
+    if run.kind == Run.Kind.REFRESH:
+        return (RunItem(movie_id=pk) for pk in _keys(refreshing.stale() if movies is None else movies))
     if run.kind == Run.Kind.EMBED:
         posters = Poster.objects.filter(is_primary=True)
         if movies is not None:
@@ -282,7 +291,7 @@ def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
         lacking = embedding.lacking(posters, run.params["extractors"])
         return (RunItem(poster_id=pk) for pk in _keys(lacking))
     if run.kind == Run.Kind.LABEL:
-        candidates = Movie.objects.untagged() if movies is None else movies
+        candidates = labelling.candidates() if movies is None else movies
         return (RunItem(movie_id=pk) for pk in _keys(_readable(candidates, run.params["model"])))
     if run.kind == Run.Kind.DUPLICATES:
         extractor = Extractor.objects.get(pk=run.params["extractor"])
@@ -316,7 +325,7 @@ def _readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
     return movies.filter(Exists(seen))
 
 
-def _to_look_up() -> QuerySet[Movie]:
+def to_look_up() -> QuerySet[Movie]:
     """Movies without a poster that a source may know, and that no other run is about to look up."""
     owed = RunItem.objects.filter(
         movie=OuterRef("pk"),

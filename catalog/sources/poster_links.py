@@ -28,11 +28,18 @@ class PosterLink:
 
     `url` is the size to ask for first, `alternatives` other sizes in order of preference (the one the page
     itself shows is last) for a server that lacks the first; `found_in` names the place on the page.
+    `language` is that of the words on it, "zxx" for a poster without words, "" where the source does not say.
     """
 
     url: str
     alternatives: tuple[str, ...]
     found_in: str
+    language: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All sizes, the one to ask for first at the front."""
+        return (self.url, *self.alternatives)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,15 @@ class ExternalIds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An address of the source, as a path with its query. holds_s: for how many seconds its answer may be
-    given again, 0 for never; it must then be the same for every film."""
+    """An address of the source, as a path with its query.
+
+    holds_s: for how many seconds its answer may be given again, 0 for never; it must then be the same for
+    every film. decides: while this answer stays the same, so do the film's posters.
+    """
 
     path: str
     holds_s: int = 0
+    decides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A poster, the page a person may look at, and what else the source told of the film, if it did."""
+    """A film's posters, the one to show first; the page a person may look at; and what else was told."""
 
-    link: PosterLink
+    links: tuple[PosterLink, ...]
     page_url: str
     tmdb_id: int | None = None
     franchise: str = ""
@@ -54,5 +58,5 @@ def ask_page(
     """One page that shows the poster. path: None for a film without the id that the site `needs`."""
     if path is None:
         raise NoPosterFound(f"this movie has no id that it knows, it needs {needs}")
-    answer = yield Question(path)
-    return Found(parse(answer.body, answer.url), page_url="")
+    answer = yield Question(path, decides=True)
+    return Found((parse(answer.body, answer.url),), page_url="")

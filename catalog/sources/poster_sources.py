@@ -17,7 +17,8 @@ __all__ = ["POSTER_SOURCES", "NoPosterFound", "PageSource", "PosterLink", "Poste
 class PosterSource(ABC):
     """One site. `accept` is what it is asked for; `key` names the setting with the key it wants, if any.
 
-    `attribution` stands at each of its posters; `notice` on every page, where its terms want that.
+    `attribution` stands at each of its posters; `notice` on every page, where its terms want that. After
+    `refresh_after_days` it is asked again whether a poster has changed.
     """
 
     name: str
@@ -32,6 +33,7 @@ class PosterSource(ABC):
     accept: str = "text/html"
     key: str = ""
     notice: str = ""
+    refresh_after_days: int = 90
 
     @abstractmethod
     def questions(
@@ -103,6 +105,7 @@ _ALL: tuple[PosterSource, ...] = (
         needs="a TMDB or an IMDb id",
         accept="application/json",
         key="POSTERSITE_TMDB_KEY",
+        refresh_after_days=30,
     ),
     PageSource(
         name="tmdb_page",

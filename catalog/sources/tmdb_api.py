@@ -15,8 +15,8 @@ from .poster_links import NoPosterFound, PosterLink, web_address
 from .poster_questions import Answer, ExternalIds, Found, Question
 
 LARGEST_ANSWER = 2_000_000
-# Pictures tried before a film is said to have no poster: the first may be gone from the picture store.
-MOST_POSTERS = 4
+# Posters of a film that are told: more than anyone looks through to choose another.
+MOST_POSTERS = 12
 MOST_LISTED = 500
 # Seconds: the places and widths of pictures change once in years, and TMDB asks not to be asked each time.
 CONFIGURATION_HOLDS = 86_400
@@ -49,16 +49,20 @@ def questions(ids: ExternalIds, languages: Sequence[str] = ()) -> Generator[Ques
     if wanted:
         shown = ",".join(dict.fromkeys(code[:2] for code in wanted))
         path += f"&language={quote(wanted[0])}&include_image_language={shown},null"
-    film = read(answer := (yield Question(path)))
+    film = read(answer := (yield Question(path, decides=True)))
     files = posters(film, [code[:2] for code in wanted])
     if not files:
         raise NoPosterFound(f"{answer.url} names no poster")
     places = read((yield Question("/3/configuration", CONFIGURATION_HOLDS)))
-    addresses = [url for file in files for url in sizes(places, file)]
-    if not addresses:
+    links = [
+        PosterLink(addresses[0], addresses[1:], "TMDB API", language)
+        for file, language in files.items()
+        if (addresses := sizes(places, file))
+    ]
+    if not links:
         raise NoPosterFound("TMDB's configuration does not say where pictures are")
     return Found(
-        PosterLink(addresses[0], tuple(dict.fromkeys(addresses[1:])), "TMDB API"),
+        tuple(links),
         page_url=f"https://www.themoviedb.org/movie/{number}",
         tmdb_id=number,
         franchise=collection(film),
@@ -88,8 +92,8 @@ def found_id(body: bytes, imdb_id: str) -> int:
     raise NoPosterFound(f"TMDB knows no movie with the IMDb id {imdb_id}")
 
 
-def posters(film: dict[str, Any], languages: Sequence[str] = ()) -> list[str]:
-    """File names of a film's posters, the one to show first; at most `MOST_POSTERS`.
+def posters(film: dict[str, Any], languages: Sequence[str] = ()) -> dict[str, str]:
+    """File names of a film's posters, each with its language, the one to show first; at most `MOST_POSTERS`.
 
     By language as wanted; then TMDB's own choice; then by votes and width, those without words before those
     in other languages.
@@ -99,6 +103,7 @@ def posters(film: dict[str, Any], languages: Sequence[str] = ()) -> list[str]:
     own = _file(film.get("poster_path"))
     rank = {code: place for place, code in enumerate(languages)}
     ranked: dict[str, tuple[float, ...]] = {}
+    spoken: dict[str, str] = {}
     for entry in listed:
         file, language = _file(entry.get("file_path")), entry.get("iso_639_1")
         if not file or file in ranked:
@@ -106,10 +111,12 @@ def posters(film: dict[str, Any], languages: Sequence[str] = ()) -> list[str]:
         place = rank.get(language, len(rank)) if isinstance(language, str) else len(rank)
         other = language is not None and place == len(rank)
         ranked[file] = (place, file != own, other, -_number(entry, "vote_average"), -_number(entry, "width"))
+        spoken[file] = _language(entry)
     if own and own not in ranked:
         # The film's own poster is named without its language: it is the one that TMDB shows for the first.
         ranked[own] = (0 if not languages or not listed else len(rank), False, False, 0.0, 0.0)
-    return sorted(ranked, key=lambda file: (ranked[file], file))[:MOST_POSTERS]
+    best = sorted(ranked, key=lambda file: (ranked[file], file))[:MOST_POSTERS]
+    return {file: spoken.get(file, "") for file in best}
 
 
 def sizes(configuration: dict[str, Any], file: str) -> tuple[str, ...]:
@@ -139,6 +146,14 @@ def collection(film: dict[str, Any]) -> str:
 
 def _file(value: object) -> str:
     return value if isinstance(value, str) and _FILE.fullmatch(value) else ""
+
+
+def _language(entry: dict[str, Any]) -> str:
+    """Such as "de"; "zxx" for a poster without words, "" where the entry says nothing that makes sense."""
+    told = entry.get("iso_639_1", "")
+    if told is None:
+        return "zxx"
+    return told if isinstance(told, str) and _LANGUAGE.fullmatch(told) else ""
 
 
 def _objects(value: object) -> Iterator[dict[str, Any]]:

@@ -32,10 +32,12 @@ SOURCE_NAMES = {
 DOING = {
     Run.Kind.IMPORT: "Importing titles",
     Run.Kind.SCRAPE: "Fetching posters",
+    Run.Kind.REFRESH: "Asking whether posters have changed",
     Run.Kind.EMBED: "Looking at posters",
     Run.Kind.TRAIN: "Training the genre model",
     Run.Kind.LABEL: "Suggesting genres",
     Run.Kind.DUPLICATES: "Looking for duplicates",
+    Run.Kind.CHECK: "Checking the catalogue",
 }
 
 

@@ -36,10 +36,12 @@ class AuthenticatedRequest(HttpRequest):
 
 STARTABLE = {
     Run.Kind.SCRAPE: "for every film without one",
+    Run.Kind.REFRESH: "that no source was asked about for long",
     Run.Kind.EMBED: "that an extractor in use has not seen",
     Run.Kind.TRAIN: "on the genres known so far",
     Run.Kind.LABEL: "for every untagged film",
     Run.Kind.DUPLICATES: "among posters not compared yet",
+    Run.Kind.CHECK: "for lost pictures and files",
 }
 
 
@@ -135,10 +137,12 @@ def start(request: AuthenticatedRequest) -> HttpResponse:
     kind = request.POST.get("kind", "")
     if kind not in STARTABLE:
         messages.error(
-            request, "Choose what to start: fetch posters, embed, train, suggest genres or find duplicates."
+            request,
+            "Choose what to start: fetch or refresh posters, embed, train, suggest genres, find duplicates "
+            "or check the catalogue.",
         )
         return redirect("catalog:runs")
-    if kind == Run.Kind.SCRAPE and (why := scraping.why_not()):
+    if kind in scraping.FETCHING and (why := scraping.why_not()):
         messages.error(request, why)
         return redirect("catalog:runs")
     try:

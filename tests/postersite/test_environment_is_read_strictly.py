@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from postersite import env
@@ -108,3 +109,34 @@ def test_spaces_in_a_list_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.listed(NAME, ["other"]) == ["tmdb_page", "imdb_page"]
     monkeypatch.delenv(NAME)
     assert env.listed(NAME, ["localhost", "[::1]"]) == ["localhost", "[::1]"]
+
+
+def test_numbers_may_be_given_for_all_or_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NAME, raising=False)
+    assert env.decimals_by_name(NAME, 0.1, 10) == {}
+    monkeypatch.setenv(NAME, "2.5")
+    assert env.decimals_by_name(NAME, 0.1, 10) == {"": 2.5}
+    monkeypatch.setenv(NAME, "1, one=3,two=0.5")
+    assert env.decimals_by_name(NAME, 0.1, 10) == {"": 1.0, "one": 3.0, "two": 0.5}
+
+
+@pytest.mark.parametrize("text", ["0", "one=11", "=3", "one=1,one=2", "1,2", "one", "one=nan"])
+def test_numbers_by_name_stay_within_their_range(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(NAME, text)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be a number from 0.1 to 10"):
+        env.decimals_by_name(NAME, 0.1, 10)
+
+
+def test_times_are_those_of_cron_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NAME, raising=False)
+    assert env.cron(NAME, "15 3 * * *") == crontab(minute="15", hour="3")
+    for text in ("off", "", "Never"):
+        monkeypatch.setenv(NAME, text)
+        assert env.cron(NAME, "15 3 * * *") is None
+
+
+@pytest.mark.parametrize("text", ["3:15", "* * *", "61 * * * *", "a b c d e", "@daily", "*/0 * * * *"])
+def test_a_time_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(NAME, text)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be five fields"):
+        env.cron(NAME, "15 3 * * *")

@@ -1,10 +1,13 @@
 """Posters in admin: what is known of one, and choosing which one a movie shows."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.urls import reverse
 
 from catalog.models import Poster
 from tests.catalog.admin.cards import told
+from tests.catalog.admin.movie_forms import save_movie
 from tests.conftest import signed_in
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
 
@@ -90,3 +93,39 @@ def test_deleting_another_poster_changes_nothing_about_the_shown_one(admin_clien
     admin_client.post(reverse("admin:catalog_poster_delete", args=[other.pk]), {"post": "yes"})
     shown.refresh_from_db()
     assert (shown.is_primary, shown.locked) == (True, True)
+
+
+def test_a_movies_page_offers_its_posters_and_the_chosen_one_stays(admin_client):
+    movie = MovieFactory()
+    old, new = PosterFactory(movie=movie, language="de"), PosterFactory(movie=movie, language="zxx")
+    page = admin_client.get(reverse("admin:catalog_movie_change", args=[movie.pk])).text
+    assert "by rule: language, then resolution" in page and "without words" in page
+    save_movie(admin_client, movie, shown_poster=new.pk)
+    old.refresh_from_db(), new.refresh_from_db()
+    assert (new.is_primary, new.locked, old.is_primary) == (True, True, False)
+    save_movie(admin_client, movie, shown_poster=new.pk, title="Renamed")
+    new.refresh_from_db()
+    assert new.locked
+
+
+def test_a_choice_is_given_back_to_the_rule(admin_client):
+    movie = MovieFactory()
+    chosen = PosterFactory(movie=movie, is_primary=True, locked=True, width=40)
+    wider = PosterFactory(movie=movie, is_primary=False, width=400)
+    save_movie(admin_client, movie, shown_poster="")
+    chosen.refresh_from_db(), wider.refresh_from_db()
+    assert (chosen.locked, chosen.is_primary, wider.is_primary) == (False, False, True)
+
+
+def test_a_poster_of_another_movie_cannot_be_chosen(admin_client):
+    movie, other = MovieFactory(), PosterFactory()
+    answer = save_movie(admin_client, movie, shown_poster=other.pk)
+    assert "not one of the available choices" in answer.text
+    assert not Poster.objects.filter(locked=True).exists()
+
+
+def test_what_became_of_it_at_its_source_is_told(admin_client):
+    when = datetime(2026, 2, 3, tzinfo=UTC)
+    gone = PosterFactory(gone_at=when)
+    page = admin_client.get(reverse("admin:catalog_poster_change", args=[gone.pk])).text
+    assert "gone since 2026-02-03; this copy is kept" in page

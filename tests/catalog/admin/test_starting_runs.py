@@ -122,3 +122,14 @@ def test_the_buttons_are_above_the_list(operator_client):
     page = operator_client.get(reverse(LIST)).text
     for kind in ("scrape", "embed", "label", "train"):
         assert f'action="{reverse("admin:catalog_movie_start", args=[kind])}"' in page
+
+
+def test_alternatives_and_a_refresh_are_started_for_ticked_movies(operator_client):
+    movie, _ = MovieFactory(poster=True), MovieFactory(poster=True)
+    act(operator_client, "fetch_alternatives", movie)
+    alternatives = Run.objects.get(kind="scrape")
+    assert subjects(alternatives) == {movie.pk} and alternatives.params["posters"] > 1
+    act(operator_client, "refresh_posters", movie)
+    refresh = Run.objects.get(kind="refresh")
+    assert subjects(refresh) == {movie.pk}
+    assert refresh.params["everything"] and refresh.followed_by == ["embed", "label"]

@@ -170,10 +170,12 @@ def test_each_button_says_how_much_waits_for_it(admin_client: Client) -> None:
     notes = texts(soup(admin_client.get("/runs/")), ".starters small")
     assert notes == [
         "for every film without one: 1",
+        "that no source was asked about for long: 0",
         "that an extractor in use has not seen: 2",
         "on the genres known so far",
         "for every untagged film: 0",
         "among posters not compared yet: 0",
+        "for lost pictures and files",
     ]
 
 

@@ -270,3 +270,29 @@ def test_a_model_that_is_gone_fails_the_items_with_a_sentence() -> None:
 
 def test_models_are_told_apart_by_what_their_files_hold() -> None:
     assert labelling.load(saved_model()).genres == GENRES
+
+
+def test_movies_are_asked_about_unasked_while_untagged_or_when_they_show_another_poster() -> None:
+    model = saved_model()
+    untagged, reviewed = (seen(model, 0.9, 0.9, 0.1) for _ in range(2))
+    seen(model, 0.9, 0.9, 0.1, genres=["Western"])
+    ask(model, untagged, reviewed)
+    reviewing.accept(reviewed.suggestions.filter(genre__name="Drama"), UserFactory())
+    assert set(labelling.candidates()) == {untagged}
+    poster = PosterFactory(movie=reviewed, is_primary=False)
+    look(model, poster, 0.9, 0.1, 0.1)
+    make_primary(poster)
+    assert set(labelling.candidates()) == {untagged, reviewed}
+    ask(model, *labelling.candidates())
+    assert set(labelling.candidates()) == {untagged}
+
+
+def test_a_poster_that_its_source_replaced_has_no_say_any_more() -> None:
+    model = saved_model()
+    movie = seen(model, 0.9, 0.9, 0.1)
+    Poster.objects.filter(movie=movie).update(superseded=True)
+    poster = PosterFactory(movie=movie, is_primary=False)
+    look(model, poster, 0.1, 0.9, 0.1)
+    make_primary(poster)
+    ask(model, movie)
+    assert pending(movie) == pytest.approx({"Drama": 0.9}, abs=0.011)

@@ -12,7 +12,8 @@ from redis import Redis
 from catalog.models import Movie, Placeholder, Poster
 from catalog.services.placeholders import MOVIES, refuse
 from catalog.services.posters import store_poster
-from catalog.services.scraping import NoPoster, scrape_movie
+from catalog.services.scraping import scrape_movie
+from catalog.services.visiting import NoPoster
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import FaultySite

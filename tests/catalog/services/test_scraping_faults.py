@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from catalog.models import Movie, Poster, RunItem
-from catalog.services import claims, runs, scraping
+from catalog.services import claims, clients, runs, scraping
 from tests.catalog.services.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import (
@@ -74,7 +74,7 @@ def test_a_page_and_its_picture_make_a_poster(site: FaultySite, movie: Movie) ->
         (IMAGE, html_instead(), "This is a web page, not an image"),
         (IMAGE, body(b"GIF89a nonsense", "image/gif"), "begins like a GIF but is not one"),
         (IMAGE, body(b"BM not one of ours", "image/bmp"), "BMP files are not accepted"),
-        (IMAGE, giant(scraping.LARGEST_IMAGE + 1), "bytes"),
+        (IMAGE, giant(clients.LARGEST_IMAGE + 1), "bytes"),
         (PAGE, redirect("http://169.254.169.254/latest/meta-data"), "not one of the hosts of tmdb_page"),
         (IMAGE, redirect("http://example.org{path}"), "example.org is not one of the hosts of tmdb_page"),
         (IMAGE, redirect("{path}"), "redirects in a circle"),
@@ -105,7 +105,7 @@ def test_a_passing_fault_is_ridden_out(site: FaultySite, movie: Movie, part: str
 def test_a_slow_site_is_given_up_at_the_deadline(
     site: FaultySite, movie: Movie, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scraping, "DEADLINE_S", 0.4)
+    monkeypatch.setattr(clients, "DEADLINE_S", 0.4)
     site.spoil(IMAGE, slow(5))
     item = scraped()
     assert item.state == "failed"

@@ -9,8 +9,10 @@ import pytest
 from redis import Redis
 
 from catalog.models import Movie
+from catalog.services.clients import user_agent
 from catalog.services.posters import make_primary, store_poster
-from catalog.services.scraping import NoPoster, NotNow, attribution, scrape_movie, user_agent
+from catalog.services.scraping import NotNow, scrape_movie
+from catalog.services.visiting import NoPoster, attribution
 from catalog.sources.poster_sources import POSTER_SOURCES
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg

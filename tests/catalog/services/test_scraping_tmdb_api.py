@@ -12,8 +12,9 @@ from redis import Redis
 
 from catalog.checks import poster_sources_have_keys
 from catalog.models import Movie
-from catalog.services.scraping import NoPoster, NotNow, scrape_movie
+from catalog.services.scraping import NotNow, scrape_movie
 from catalog.services.source_keys import missing_key
+from catalog.services.visiting import NoPoster
 from catalog.sources.poster_sources import POSTER_SOURCES
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory

@@ -59,9 +59,10 @@ def asked(
 def test_a_film_with_a_tmdb_id_takes_two_questions() -> None:
     found, paths = asked([FILM, CONFIGURATION])
     assert paths == ["/3/movie/348?append_to_response=images", "/3/configuration"]
-    assert found.link.url == "https://image.tmdb.org/t/p/w780/own.jpg"
-    assert found.link.alternatives[0] == "https://image.tmdb.org/t/p/w500/own.jpg"
-    assert found.link.alternatives[1].endswith("/bare.jpg")
+    assert found.links[0].url == "https://image.tmdb.org/t/p/w780/own.jpg"
+    assert found.links[0].alternatives[0] == "https://image.tmdb.org/t/p/w500/own.jpg"
+    shown = [(link.url.rpartition("/")[2], link.language) for link in found.links]
+    assert shown == [("own.jpg", "en"), ("bare.jpg", "zxx"), ("fr.jpg", "fr"), ("de.jpg", "de")]
     assert (found.page_url, found.tmdb_id) == ("https://www.themoviedb.org/movie/348", 348)
     assert found.franchise == "Alien Collection"
 
@@ -82,7 +83,7 @@ def test_only_what_is_the_same_for_every_film_may_be_kept() -> None:
 def test_wanted_languages_are_asked_for_and_come_first() -> None:
     found, paths = asked([FILM, CONFIGURATION], languages=["de", "pt-BR", "../x"])
     assert paths[0].endswith("&language=de&include_image_language=de,pt,null")
-    assert found.link.url.endswith("/de.jpg")
+    assert found.links[0].url.endswith("/de.jpg")
 
 
 @pytest.mark.parametrize(
@@ -97,12 +98,12 @@ def test_wanted_languages_are_asked_for_and_come_first() -> None:
 def test_posters_are_ordered_by_language_then_by_tmdbs_choice_then_without_words(
     languages: list[str], order: list[str]
 ) -> None:
-    assert posters(FILM, languages) == order
+    assert list(posters(FILM, languages)) == order
 
 
 def test_a_poster_that_only_the_film_itself_names_is_taken() -> None:
-    assert posters({"poster_path": "/own.jpg", "images": {"posters": []}}, ["de"]) == ["/own.jpg"]
-    assert posters({"poster_path": "/own.jpg"}) == ["/own.jpg"]
+    assert posters({"poster_path": "/own.jpg", "images": {"posters": []}}, ["de"]) == {"/own.jpg": ""}
+    assert posters({"poster_path": "/own.jpg"}) == {"/own.jpg": ""}
 
 
 def test_more_posters_than_are_worth_trying_are_left_out() -> None:
@@ -223,4 +224,4 @@ def test_any_answers_give_a_poster_or_the_sentence_that_there_is_none(film: Any,
     except NoPosterFound as error:
         assert str(error)
     else:
-        assert found.link.url.startswith("https://image.tmdb.org/t/p/w")
+        assert found.links[0].url.startswith("https://image.tmdb.org/t/p/w")

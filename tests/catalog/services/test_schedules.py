@@ -1,0 +1,115 @@
+"""What the site starts by itself, when there is something to do, and only then."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery.schedules import crontab
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from catalog import tasks
+from catalog.models import Poster, Run, RunItem, SourceLookup
+from catalog.services import checking, claims, runs, schedules
+from catalog.services.posters import store_poster
+from postersite.celery import app
+from tests.factories import MovieFactory, RunFactory, RunItemFactory, tiny_jpeg
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def sources(settings: Any) -> None:
+    settings.POSTER_SOURCES = ["tmdb_page"]
+    settings.EXTRACTORS = ["pixels"]
+
+
+def test_new_arrivals_are_fetched_embedded_and_labelled() -> None:
+    movie = MovieFactory()
+    run = schedules.start_new_arrivals()
+    assert run is not None
+    assert [item.movie for item in run.items.all()] == [movie]
+    assert run.followed_by == ["embed", "label"]
+
+
+def test_nothing_is_started_while_such_a_run_goes_on_or_without_a_source(settings: Any) -> None:
+    MovieFactory()
+    assert schedules.start_new_arrivals() is not None
+    MovieFactory()
+    assert schedules.start_new_arrivals() is None
+    Run.objects.update(state=Run.State.DONE)
+    settings.POSTER_SOURCES = []
+    assert schedules.start_new_arrivals() is None
+
+
+def test_a_movie_asked_about_in_vain_waits_a_week() -> None:
+    movie = MovieFactory()
+    before = RunFactory(kind=Run.Kind.SCRAPE, state=Run.State.FAILED)
+    now = timezone.now()
+    RunItemFactory(run=before, movie=movie, state=RunItem.State.FAILED, finished_at=now)
+    assert schedules.start_new_arrivals() is None
+    RunItem.objects.update(finished_at=now - timedelta(days=8))
+    assert schedules.start_new_arrivals() is not None
+
+
+def test_a_refresh_starts_for_what_is_stale_only() -> None:
+    movie = MovieFactory()
+    store_poster(movie, tiny_jpeg(1), source="tmdb_page")
+    assert schedules.start_refresh() is None
+    Poster.objects.update(fetched_at=timezone.now() - timedelta(days=400))
+    run = schedules.start_refresh()
+    assert run is not None and [item.movie for item in run.items.all()] == [movie]
+    assert schedules.start_refresh() is None
+    SourceLookup.objects.create(movie=movie, source="tmdb_page", found=True, checked_at=timezone.now())
+    Run.objects.update(state=Run.State.DONE)
+    assert schedules.start_refresh() is None
+
+
+def test_every_scheduled_task_is_there_and_has_a_queue() -> None:
+    for name, entry in app.conf.beat_schedule.items():
+        task = entry["task"].rpartition(".")[2]
+        assert callable(getattr(tasks, task)), name
+        assert entry["task"] in app.conf.task_routes, name
+    times = {name: entry["schedule"] for name, entry in app.conf.beat_schedule.items()}
+    assert isinstance(times["start_refresh"], crontab)
+    assert {"start_new_arrivals", "start_refresh", "start_check"} <= set(times)
+
+
+def test_a_check_finds_what_is_lost_and_tells_it_on_its_run() -> None:
+    poster = store_poster(MovieFactory(), tiny_jpeg(1, (600, 900)), source="upload")
+    default_storage.delete(str(poster.thumbnail))
+    run = schedules.start_check()
+    assert run is not None
+    claims.work(run.pk, checking.check_item)
+    runs.settle(run.pk)
+    run.refresh_from_db()
+    assert run.state == Run.State.DONE
+    assert "1 posters without a sound smaller picture" in run.message
+    assert "Nothing was changed" in run.message
+    assert run.params["findings"][0].endswith(".jpg cannot be read: No such file or directory")
+
+
+def test_a_check_mends_where_the_operator_wants_it(settings: Any) -> None:
+    settings.CHECK_MENDS = True
+    poster = store_poster(MovieFactory(), tiny_jpeg(1, (600, 900)), source="upload")
+    lost = store_poster(MovieFactory(), tiny_jpeg(2, (600, 900)), source="tmdb_page")
+    default_storage.delete(str(poster.thumbnail))
+    default_storage.delete(str(lost.file))
+    run = schedules.start_check()
+    assert run is not None
+    claims.work(run.pk, checking.check_item)
+    run.refresh_from_db()
+    assert "2 smaller pictures made anew" in run.message
+    assert default_storage.exists(str(poster.thumbnail))
+    again = Run.objects.get(kind=Run.Kind.SCRAPE)
+    assert [item.movie for item in again.items.all()] == [lost.movie]
+
+
+def test_a_catalogue_in_order_says_so() -> None:
+    run = schedules.start_check()
+    assert run is not None
+    claims.work(run.pk, checking.check_item)
+    run.refresh_from_db()
+    assert run.message == "Everything fits."
