@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -42,7 +43,7 @@ def refresh_items(items: Sequence[RunItem]) -> None:
         if item.pk not in claims.keep(items[index:], begin=True):
             continue
         try:
-            done = refresh_movie(item.movie, everything=everything)
+            done = refresh_movie(item.movie, everything=everything, alive=partial(claims.keep, items[index:]))
         except NotNow as error:
             claims.postpone(item, error.seconds, str(error))
         except CannotRefresh as error:
@@ -51,7 +52,9 @@ def refresh_items(items: Sequence[RunItem]) -> None:
             claims.finish(item, done.note)
 
 
-def refresh_movie(movie: Movie, *, everything: bool = True) -> Refreshed:
+def refresh_movie(
+    movie: Movie, *, everything: bool = True, alive: Callable[[], object] = lambda: None
+) -> Refreshed:
     """Ask the switched-on sources that the movie's posters came from; `everything`: also those asked of late.
 
     A poster that is gone keeps its last good copy, and one that a person locked stays the one that is shown.
@@ -63,7 +66,7 @@ def refresh_movie(movie: Movie, *, everything: bool = True) -> Refreshed:
     for source in _sources(movie, timezone.now(), everything=everything):
         held = movie.posters.filter(source=source.name, superseded=False).count()
         try:
-            seen = visit(movie, source, wanted=max(held, 1), refresh=True)
+            seen = visit(movie, source, wanted=max(held, 1), refresh=True, alive=alive)
         except FetchError as error:
             seconds = wait_s(error)
             if seconds is not None:

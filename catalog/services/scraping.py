@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from django.conf import settings
 
@@ -49,7 +50,7 @@ def scrape_items(items: Sequence[RunItem]) -> None:
         if item.pk not in claims.keep(items[index:], begin=True):
             continue
         try:
-            posters = scrape_posters(item.movie, wanted)
+            posters = scrape_posters(item.movie, wanted, partial(claims.keep, items[index:]))
         except NotNow as error:
             claims.postpone(item, error.seconds, str(error))
         except NoPoster as error:
@@ -68,9 +69,10 @@ def scrape_movie(movie: Movie) -> Poster:
     return scrape_posters(movie, 1)[0]
 
 
-def scrape_posters(movie: Movie, wanted: int) -> list[Poster]:
+def scrape_posters(movie: Movie, wanted: int, alive: Callable[[], object] = lambda: None) -> list[Poster]:
     """Fetch and store up to `wanted` posters, source by source in the operator's order; one at least.
 
+    `alive` is called before each picture.
     Raises NoPoster when no source has any, NotNow when a site asks us to wait and no other source helped.
     """
     if not settings.POSTER_SOURCES:
@@ -80,7 +82,7 @@ def scrape_posters(movie: Movie, wanted: int) -> list[Poster]:
     wait: NotNow | None = None
     for name in settings.POSTER_SOURCES:
         try:
-            got |= {poster.pk: poster for poster in _from_source(movie, name, wanted - len(got))}
+            got |= {poster.pk: poster for poster in _from_source(movie, name, wanted - len(got), alive)}
         except FetchError as error:
             seconds = wait_s(error)
             if seconds is not None:
@@ -110,8 +112,8 @@ def wait_s(error: FetchError) -> float | None:
     return RETRY_PACING_S if type(error) is FetchError and error.retryable else None
 
 
-def _from_source(movie: Movie, name: str, wanted: int) -> Sequence[Poster]:
+def _from_source(movie: Movie, name: str, wanted: int, alive: Callable[[], object]) -> Sequence[Poster]:
     source = POSTER_SOURCES.get(name)
     if source is None:
         raise NoPoster(f"there is no such source; there are {', '.join(sorted(POSTER_SOURCES))}")
-    return visit(movie, source, wanted=wanted).posters
+    return visit(movie, source, wanted=wanted, alive=alive).posters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -41,11 +41,19 @@ class Visit:
     unchanged: bool
 
 
-def visit(movie: Movie, source: PosterSource, *, wanted: int = 1, refresh: bool = False) -> Visit:
+def visit(
+    movie: Movie,
+    source: PosterSource,
+    *,
+    wanted: int = 1,
+    refresh: bool = False,
+    alive: Callable[[], object] = lambda: None,
+) -> Visit:
     """Fetch and store up to `wanted` of the movie's posters from one source.
 
-    With `refresh` it is only asked what has changed since the last visit. A poster that the source shows no
-    more in this place is marked as superseded. Raises NoPoster when it has none (the copies that there are
+    `alive` is called before each picture, any of which may take a while. With `refresh` the source is only
+    asked what has changed since the last visit. A poster that it shows no more in this place is marked as
+    superseded. Raises NoPoster when it has none (the copies that there are
     stay, and are marked as gone where that is what it says), and FetchErrors, after which all is as it was.
     """
     before = SourceLookup.objects.filter(movie=movie, source=source.name).first() if refresh else None
@@ -53,7 +61,7 @@ def visit(movie: Movie, source: PosterSource, *, wanted: int = 1, refresh: bool 
         said = look_up(source, movie, page_client(source), before)
         if said.found is None:
             return _as_before(movie, source)
-        posters, unchanged = _pictures(movie, source, said.found, wanted, refresh)
+        posters, unchanged = _pictures(movie, source, said.found, wanted, refresh, alive)
     except NotAsked as error:
         raise NoPoster(str(error)) from error
     except (NoPosterFound, NotFound, NoPoster) as error:
@@ -82,7 +90,12 @@ def learn(movie: Movie, told: Found) -> None:
 
 
 def _pictures(
-    movie: Movie, source: PosterSource, told: Found, wanted: int, refresh: bool
+    movie: Movie,
+    source: PosterSource,
+    told: Found,
+    wanted: int,
+    refresh: bool,
+    alive: Callable[[], object],
 ) -> tuple[list[Poster], bool]:
     client = picture_client(source)
     good: list[Poster] = []
@@ -91,6 +104,7 @@ def _pictures(
     for rank, link in enumerate(told.links):
         if len(good) >= wanted or len(failures) > MOST_FAILURES:
             break
+        alive()
         try:
             poster, same = _picture(movie, source, client, link, told.page_url, rank, refresh)
         except (NotFound, Denied, TooLarge, NoPoster) as error:
