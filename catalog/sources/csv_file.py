@@ -5,15 +5,16 @@ from pathlib import Path
 
 from . import title_rows
 from .cells import BadCell
-from .csv_rows import read_rows
+from .csv_rows import Row, read_rows
 from .records import RejectedRow, TitleRecord
-from .repeats import Repeats
+from .repeats import unrepeated
+from .source_file import SourceFile
 
-DELIMITERS = ",;\t|"
+IDS = tuple(sorted({*title_rows.ID, *title_rows.IMDB_ID, *title_rows.TMDB_ID, *title_rows.MOVIELENS_ID}))
 
 
-def read(path: Path) -> Iterator[TitleRecord | RejectedRow]:
-    """Stream the titles of the CSV at `path`.
+def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
+    """Stream the titles of the CSV at `place`.
 
     The header needs `title` and one of `id`, `imdb_id`, `tmdb_id`, `movielens_id`; `genres`, `year`,
     `original_title`, `overview` and `franchise` (or `series`) are used when there. Genres are separated by
@@ -22,18 +23,11 @@ def read(path: Path) -> Iterator[TitleRecord | RejectedRow]:
 
     Raises SourceError when the file is missing, undecodable or lacks a column.
     """
-    ids = {*title_rows.ID, *title_rows.IMDB_ID, *title_rows.TMDB_ID, *title_rows.MOVIELENS_ID}
-    repeats = Repeats()
-    for row in read_rows(path, [title_rows.TITLE, sorted(ids)], DELIMITERS, title_rows.KNOWN):
-        if isinstance(row, RejectedRow):
-            yield row
-            continue
-        try:
-            record = title_rows.title_record(row)
-            if not (record.local_id or record.imdb_id or record.tmdb_id or record.movielens_id):
-                raise BadCell("the row has no id, so importing it again would double it")
-            repeats.refuse_any(row.line, record)
-        except BadCell as error:
-            yield row.rejected(error)
-        else:
-            yield record
+    return unrepeated(read_rows(place, [title_rows.TITLE, IDS], known=title_rows.KNOWN), _record)
+
+
+def _record(row: Row) -> TitleRecord:
+    record = title_rows.title_record(row)
+    if not (record.local_id or record.imdb_id or record.tmdb_id or record.movielens_id):
+        raise BadCell("the row has no id, so importing it again would double it")
+    return record

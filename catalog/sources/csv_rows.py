@@ -4,13 +4,16 @@ import csv
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from .records import RejectedRow, SourceError, shortened
-from .text_encoding import encoding_of
+from .source_file import SourceFile
+from .text_encoding import UTF16, encoding_of, is_undecodable
 
 LONGEST_ROW = 1 << 20
+DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,12 @@ class Row:
 
 
 def read_rows(
-    path: Path, needs: Sequence[Collection[str]], delimiters: str = ",", known: Collection[str] = ()
+    place: Path | SourceFile,
+    needs: Sequence[Collection[str]],
+    delimiters: str = DELIMITERS,
+    known: Collection[str] = (),
 ) -> Iterator[Row | RejectedRow]:
-    """Stream the rows of the CSV at `path`, in constant memory.
+    """Stream the rows of the CSV at `place`, gzipped or not, in constant memory.
 
     `needs` lists what the header must have: one of each collection of (folded, see `folded`) column names.
     With several `delimiters` the one is taken whose header has most of the needed and `known` columns.
@@ -42,20 +48,40 @@ def read_rows(
     closed costs its own line only.
 
     Raises SourceError, when first asked for a row, if the file is missing, empty, undecodable or lacks a
-    column.
+    column; later, after the rows before it, where a packed file breaks off.
     """
-    with _opened(path) as file:
+    source = SourceFile.of(place)
+    encoding = encoding_of(source)
+    # Bytes that are no text cost their row; UTF-16 has lost its step after them, and no row to name.
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    with TextIOWrapper(source.open(), encoding=encoding, errors=errors, newline="") as file:
         lines = _Lines(file)
-        header_text = _header_text(lines, path)
+        header_text = _header_text(lines, source)
         wanted = {*known, *(column for alternatives in needs for column in alternatives)}
-        header, delimiter = _header(header_text, delimiters, wanted, path)
+        header, delimiter = _header(header_text, delimiters, wanted, source)
         for alternatives in needs:
             if not set(alternatives) & set(header):
                 raise SourceError(
-                    f"{path} has no column {' or '.join(repr(a) for a in alternatives)}; "
+                    f"{source} has no column {' or '.join(repr(a) for a in alternatives)}; "
                     f"its first line is: {shortened(header_text)}"
                 )
-        yield from _rows(lines, header, delimiter, path.name)
+        yield from _rows(lines, header, delimiter, source.name, encoding)
+
+
+def first_line(source: SourceFile) -> str:
+    """The first line that is not blank. Raises SourceError when there is none, or the file cannot be read."""
+    with source.open() as file:
+        encoding = "utf-16" if file.peek(2)[:2] in UTF16 else "utf-8-sig"
+        with TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
+            return _header_text(_Lines(text), source)
+
+
+def columns_in(line: str, wanted: Collection[str], source: SourceFile) -> list[str]:
+    """The folded names of columns in a header, by the delimiter that gives the most `wanted` ones.
+
+    Raises SourceError when `line` cannot be a header.
+    """
+    return _header(line, DELIMITERS, wanted, source)[0]
 
 
 def folded(column: str) -> str:
@@ -63,39 +89,41 @@ def folded(column: str) -> str:
     return "_".join(column.replace("\ufeff", "").replace("-", " ").casefold().split())
 
 
-def _opened(path: Path) -> TextIO:
-    encoding = encoding_of(path)
-    errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
-    return path.open(encoding=encoding, errors=errors, newline="")
-
-
-def _header_text(lines: "_Lines", path: Path) -> str:
+def _header_text(lines: "_Lines", source: SourceFile) -> str:
     try:
         for line in lines:
             if line.strip():
                 return line
             lines.start_row()
     except _TooLong:
-        raise SourceError(f"{path}: its first line is too long for a CSV header; is it a CSV file?") from None
-    raise SourceError(f"{path} is empty; a CSV file starts with a line of column names")
+        raise SourceError(
+            f"{source}: its first line is too long to name columns; is it a CSV file?"
+        ) from None
+    raise SourceError(f"{source} is empty; a CSV file starts with a line of column names")
 
 
-def _header(text: str, delimiters: str, wanted: Collection[str], path: Path) -> tuple[list[str], str]:
+def _header(text: str, delimiters: str, wanted: Collection[str], source: SourceFile) -> tuple[list[str], str]:
     if "\0" in text:
-        raise SourceError(f"{path} starts with binary data; a CSV file was expected")
+        raise SourceError(f"{source} starts with binary data; a CSV file was expected")
     best: list[str] = []
     best_delimiter = delimiters[0]
+    wrong: csv.Error | None = None
     for delimiter in delimiters:
         try:
             columns = [folded(cell) for cell in next(csv.reader([text], delimiter=delimiter, strict=True))]
-        except csv.Error as error:
-            raise SourceError(f"{path}: the line of column names cannot be read: {error}") from None
+        except csv.Error as error:  # names in quotes are split by one delimiter only
+            wrong = wrong or error
+            continue
         if not best or len(set(wanted) & set(columns)) > len(set(wanted) & set(best)):
             best, best_delimiter = columns, delimiter
+    if not best:
+        raise SourceError(f"{source}: the line of column names cannot be read: {wrong}") from wrong
     return best, best_delimiter
 
 
-def _rows(lines: "_Lines", header: list[str], delimiter: str, file: str) -> Iterator[Row | RejectedRow]:
+def _rows(
+    lines: "_Lines", header: list[str], delimiter: str, file: str, encoding: str
+) -> Iterator[Row | RejectedRow]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.start_row()
@@ -116,7 +144,7 @@ def _rows(lines: "_Lines", header: list[str], delimiter: str, file: str) -> Iter
             continue
         while len(cells) > len(header) and not cells[-1].strip():
             cells.pop()  # spreadsheets pad rows with empty cells
-        reason = reason or _fault(cells, header, text)
+        reason = reason or _fault(cells, header, text, encoding)
         if reason:
             yield RejectedRow(file, line, reason, shortened(text))
         else:
@@ -126,11 +154,11 @@ def _rows(lines: "_Lines", header: list[str], delimiter: str, file: str) -> Iter
             yield Row(file, line, text, named)
 
 
-def _fault(cells: list[str], header: list[str], text: str) -> str:
+def _fault(cells: list[str], header: list[str], text: str, encoding: str) -> str:
     if "\0" in text:
         return "the row holds NUL bytes"
-    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
-        return "the row holds bytes that are not UTF-8"
+    if is_undecodable(text):
+        return f"the row holds bytes that are not {'Windows-1252' if encoding == 'cp1252' else 'UTF-8'}"
     if len(cells) != len(header):
         hint = "; put a cell that holds the delimiter in quotes" if len(cells) > len(header) else ""
         return f"the row has {len(cells)} cells where the header has {len(header)}{hint}"

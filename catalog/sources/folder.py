@@ -6,15 +6,15 @@ from pathlib import Path, PurePosixPath
 
 from . import title_rows
 from .cells import BadCell, local_id_in
-from .csv_file import DELIMITERS
 from .csv_rows import read_rows
 from .records import RejectedRow, SourceError, TitleRecord
 from .repeats import Repeats
+from .source_file import SourceFile
 
 FILE = ("file", "filename", "file_name", "image", "path", "poster")
 
 
-def read(directory: Path, labels_csv: Path) -> Iterator[TitleRecord | RejectedRow]:
+def read(directory: Path, labels_csv: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
     """Stream one title for each row of `labels_csv` whose image exists inside `directory`.
 
     The column `file` (or `filename`, `image`, `path`) is relative to `directory`. Everything else is as in
@@ -28,7 +28,7 @@ def read(directory: Path, labels_csv: Path) -> Iterator[TitleRecord | RejectedRo
         raise SourceError(f"{directory} is not a folder; give the folder that holds the images")
     root = directory.resolve()
     repeats = Repeats()
-    for row in read_rows(labels_csv, [FILE], DELIMITERS, title_rows.KNOWN):
+    for row in read_rows(labels_csv, [FILE], known=title_rows.KNOWN):
         if isinstance(row, RejectedRow):
             yield row
             continue

@@ -8,16 +8,17 @@ from .cells import BadCell, genres_in, imdb_id_in, title_in, year_in
 from .csv_rows import Row, read_rows
 from .records import RejectedRow, TitleRecord
 from .repeats import unrepeated
+from .source_file import SourceFile
 
 _LINK = re.compile(r"/title/(tt[0-9]{7,10})(?![0-9])", re.ASCII)
 
 
-def read(path: Path) -> Iterator[TitleRecord | RejectedRow]:
+def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
     """Stream the titles of a movie_metadata.csv; a film's second row is rejected as a repeat.
 
     Raises SourceError when the file is missing or lacks movie_imdb_link, movie_title or genres.
     """
-    rows = read_rows(path, needs=[{"movie_imdb_link"}, {"movie_title"}, {"genres"}])
+    rows = read_rows(place, needs=[{"movie_imdb_link"}, {"movie_title"}, {"genres"}])
     return unrepeated(rows, _record)
 
 

@@ -1,4 +1,4 @@
-"""Titles from a MovieLens folder: movies.csv, joined with links.csv for the IMDb and TMDB ids.
+"""Titles from a MovieLens folder or archive: movies.csv, joined with links.csv for the IMDb and TMDB ids.
 
 The format is described in the README.txt of each archive (https://grouplens.org/datasets/movielens/).
 """
@@ -12,6 +12,9 @@ from .cells import BadCell, checked_year, genres_in, imdb_id_in, number_in, titl
 from .csv_rows import Row, read_rows
 from .records import RejectedRow, SourceError, TitleRecord
 from .repeats import unrepeated
+from .source_file import SourceFile, files_in_zip, is_zip
+
+MOVIES = "movies.csv"
 
 _YEAR = re.compile(r"\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\s*\)$")
 _ARTICLES = "The|An?|Le|La|Les|L'|L’|Une?|Der|Die|Das|Eine?|El|Los|Las|Una|Il|Gli|Lo|I|De|Het|Den|Det"
@@ -20,25 +23,40 @@ _ARTICLE_LAST = re.compile(rf"(?P<name>[^()]+?), (?P<article>{_ARTICLES})(?P<aft
 _AKA = re.compile(r"(?P<lead>\s*)(?P<aka>a\.?k\.?a\.?:? +)?(?P<name>.*)", re.IGNORECASE | re.DOTALL)
 
 
-def read(directory: Path) -> Iterator[TitleRecord | RejectedRow]:
-    """Stream the titles of a MovieLens folder; `genres` is () for "(no genres listed)".
+def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
+    """Stream the titles of MovieLens: a folder, an archive such as ml-25m.zip (read in place), or movies.csv.
 
-    A year in the title goes to `year` and articles come back to the front ("American President, The" is
-    "The American President"). What stands in parentheses, an original title or another name, stays there.
-    links.csv may be missing. A bad or repeated id in it is reported, and the title is kept without it.
+    `genres` is () for "(no genres listed)". A year in the title goes to `year` and articles come back to the
+    front ("American President, The" is "The American President"). What stands in parentheses, an original
+    title or another name, stays there. links.csv is looked for beside movies.csv and may be missing. A bad or
+    repeated id in it is reported, and the title is kept without it.
 
     Raises SourceError when movies.csv is missing or is no MovieLens file.
     """
-    movies = directory / "movies.csv"
-    if not movies.is_file():
-        raise SourceError(
-            f"{directory} holds no movies.csv; give the folder that an archive of MovieLens unpacks to"
-        )
+    movies = place if isinstance(place, SourceFile) else _movies_in(place)
     links = _Links()
-    if (directory / "links.csv").is_file():
-        yield from _read_links(directory / "links.csv", links)
+    if links_file := movies.beside("links.csv"):
+        yield from _read_links(links_file, links)
     rows = read_rows(movies, needs=[{"movieid"}, {"title"}, {"genres"}])
     yield from unrepeated(rows, lambda row: _record(row, links))
+
+
+def _movies_in(place: Path) -> SourceFile:
+    if is_zip(place):
+        found = [file for file in files_in_zip(place) if file.name == MOVIES]
+        if len(found) > 1:
+            names = " and ".join(str(file) for file in found[:2])
+            raise SourceError(f"There is more than one {MOVIES}: {names}; unpack the zip and give the folder")
+        movies = found[0] if found else None
+    elif place.is_dir():
+        movies = SourceFile(place / MOVIES).beside(MOVIES)
+    else:
+        movies = SourceFile(place) if place.is_file() else None
+    if movies is None:
+        raise SourceError(
+            f"{place} holds no {MOVIES}; give an archive of MovieLens, or the folder that it unpacks to"
+        )
+    return movies
 
 
 def split_title(text: str) -> tuple[str, int | None]:
@@ -83,10 +101,10 @@ def _record(row: Row, links: _Links) -> TitleRecord:
     )
 
 
-def _read_links(path: Path, links: _Links) -> Iterator[RejectedRow]:
+def _read_links(file: SourceFile, links: _Links) -> Iterator[RejectedRow]:
     imdb_owners: dict[str, int] = {}
     tmdb_owners: dict[int, int] = {}
-    for row in read_rows(path, needs=[{"movieid"}, {"imdbid"}, {"tmdbid"}]):
+    for row in read_rows(file, needs=[{"movieid"}, {"imdbid"}, {"tmdbid"}]):
         if isinstance(row, RejectedRow):
             yield row
             continue

@@ -1,20 +1,30 @@
 """Ids that one file gives twice."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
 from .cells import BadCell
 from .csv_rows import Row
-from .records import RejectedRow, TitleRecord
+from .records import RejectedRow, SourceError, TitleRecord
+
+MOST_IN_MEMORY = 100_000
 
 
 class Repeats:
-    """Remembers on which line of one file each id was first taken."""
+    """Remembers on which line of one file each id was first taken, in memory that does not grow without end.
+
+    From the MOST_IN_MEMORY-th id on it lies in a temporary SQLite database, which is gone with this object.
+    """
 
     def __init__(self) -> None:
         self._lines: dict[tuple[str, str | int], int] = {}
+        self._table: sqlite3.Connection | None = None
 
     def refuse_any(self, line: int, record: TitleRecord, file: str | None = None) -> None:
-        """Remember the ids of a title; raises BadCell, and remembers none, when an earlier line has one."""
+        """Remember the ids of a title; raises BadCell, and remembers none, when an earlier line has one.
+
+        Raises SourceError when the disk has no room to remember more.
+        """
         ids: dict[str, str | int | None] = {
             "file": file,
             "MovieLens id": record.movielens_id,
@@ -23,16 +33,54 @@ class Repeats:
             "TMDB id": record.tmdb_id,
         }
         given = [(kind, external_id) for kind, external_id in ids.items() if external_id is not None]
-        for kind, external_id in given:
-            if first := self._lines.get((kind, external_id)):
-                raise BadCell(f"the {kind} {external_id} was already on line {first}")
-        self._lines.update(dict.fromkeys(given, line))
+        try:
+            for kind, external_id in given:
+                if first := self._first_line(kind, external_id):
+                    raise BadCell(f"the {kind} {external_id} was already on line {first}")
+            self._remember(given, line)
+        except sqlite3.Error as error:
+            raise SourceError(
+                f"{record.file}: no room to note its ids down ({error}); make room for temporary files"
+            ) from error
+
+    def _first_line(self, kind: str, external_id: str | int) -> int:
+        if self._table is None:
+            return self._lines.get((kind, external_id), 0)
+        found = self._table.execute("SELECT line FROM seen WHERE id = ? AND kind = ?", (external_id, kind))
+        return int((found.fetchone() or (0,))[0])
+
+    def _remember(self, given: list[tuple[str, str | int]], line: int) -> None:
+        if self._table is None:
+            self._lines.update(dict.fromkeys(given, line))
+            if len(self._lines) < MOST_IN_MEMORY:
+                return
+            self._table = _empty_table()
+            rows = [(external_id, kind, first) for (kind, external_id), first in self._lines.items()]
+            self._lines.clear()
+        else:
+            rows = [(external_id, kind, line) for kind, external_id in given]
+        self._table.executemany("INSERT INTO seen VALUES (?, ?, ?)", rows)
+
+
+def _empty_table() -> sqlite3.Connection:
+    # A nameless database lies in an unlinked temporary file. An abandoned generator may be closed by another
+    # thread than the one that read from it; two never use it at once.
+    table = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    table.execute("PRAGMA journal_mode = OFF")
+    table.execute("PRAGMA cache_size = -8000")  # KiB
+    # No affinity: a text id "7" and a number 7 are two.
+    table.execute("CREATE TABLE seen (id, kind, line, PRIMARY KEY (id, kind)) WITHOUT ROWID")
+    table.execute("BEGIN")
+    return table
 
 
 def unrepeated(
-    rows: Iterable[Row | RejectedRow], record: Callable[[Row], TitleRecord]
+    rows: Iterable[Row | RejectedRow], record: Callable[[Row], TitleRecord | None]
 ) -> Iterator[TitleRecord | RejectedRow]:
-    """The title that `record` makes of each row; a row it refuses, or whose id came before, is rejected."""
+    """The title that `record` makes of each row, unless it is None.
+
+    A row that `record` refuses, or whose id came before, is rejected.
+    """
     repeats = Repeats()
     for row in rows:
         if isinstance(row, RejectedRow):
@@ -40,6 +88,8 @@ def unrepeated(
             continue
         try:
             title = record(row)
+            if title is None:
+                continue
             repeats.refuse_any(row.line, title)
         except BadCell as error:
             yield row.rejected(error)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from catalog.sources import movielens
 from catalog.sources.cells import BadCell
 from catalog.sources.records import SourceError, TitleRecord
+from catalog.sources.source_file import SourceFile
 from tests.catalog.sources.csv_files import sorted_out, written
+from tests.catalog.sources.packed_files import gzipped, zipped
 
 MOVIES = """\
 movieId,title,genres
@@ -72,6 +74,51 @@ def test_bad_links_cost_the_link_and_not_the_title(folder: Path) -> None:
     titles, rejected = sorted_out(movielens.read(folder))
     assert [(t.imdb_id, t.tmdb_id) for t in titles[:3]] == [(None, 11), ("tt0000002", None), (None, None)]
     assert [line for line, _ in rejected[:4]] == [2, 3, 4, 5]
+
+
+def test_an_archive_is_read_in_place_as_its_folder_is(folder: Path, tmp_path: Path) -> None:
+    files = {
+        "ml-25m/": "",
+        "ml-25m/README.txt": "Summary",
+        "ml-25m/links.csv": LINKS,
+        "ml-25m/movies.csv": MOVIES,
+    }
+    expected = list(movielens.read(folder))
+    assert list(movielens.read(zipped(tmp_path / "ml-25m.zip", files))) == expected
+    without_folder = {"movies.csv": MOVIES, "links.csv": LINKS}
+    assert list(movielens.read(zipped(tmp_path / "flat.zip", without_folder))) == expected
+
+
+def test_links_of_another_folder_of_an_archive_are_not_taken(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a/movies.csv": MOVIES, "b/links.csv": LINKS})
+    titles, _ = sorted_out(movielens.read(path))
+    assert [title.imdb_id for title in titles] == [None] * 4
+
+
+def test_an_archive_with_two_movielens_in_it_says_so(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a/movies.csv": MOVIES, "b/movies.csv": MOVIES})
+    with pytest.raises(SourceError, match=r"more than one movies\.csv: .*a/movies\.csv and .*b/movies\.csv"):
+        list(movielens.read(path))
+
+
+def test_an_archive_of_something_else_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"a\.zip holds no movies\.csv"):
+        list(movielens.read(zipped(tmp_path / "a.zip", {"ratings.csv": "userId"})))
+
+
+def test_both_files_may_be_gzipped(folder: Path, tmp_path: Path) -> None:
+    expected = list(movielens.read(folder))
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    gzipped(packed / "movies.csv.gz", MOVIES)
+    gzipped(packed / "links.csv.gz", LINKS)
+    assert [str(row).replace(".csv.gz", ".csv") for row in movielens.read(packed)] == list(map(str, expected))
+
+
+def test_movies_csv_itself_may_be_given(folder: Path) -> None:
+    expected = list(movielens.read(folder))
+    assert list(movielens.read(folder / "movies.csv")) == expected
+    assert list(movielens.read(SourceFile(folder / "movies.csv"))) == expected
 
 
 def test_a_folder_without_movies_says_so(tmp_path: Path) -> None:
