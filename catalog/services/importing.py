@@ -173,6 +173,7 @@ def _import_record(
         for name in FACTS
         if getattr(record, name) not in (None, "")
         and getattr(record, name) != getattr(movie, name)
+        and not (name == "title" and record.tentative_title and not is_new)
         and (is_new or known.get((name, getattr(record, name))) is not movie)
     ]
     for name in changed:

@@ -31,14 +31,17 @@ def title_in(text: str, column: str = "title") -> str:
         raise BadCell(f"the {column} is empty")
     if len(title) > LONGEST_TITLE:
         raise BadCell(f"the {column} has {len(title)} characters; {LONGEST_TITLE} is the most")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in title):
+    if not title.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") for c in title):
         raise BadCell(f"the {column} holds control characters")
     return title
 
 
 def prose_in(text: str) -> str:
     """A description, tidied; cut at LONGEST_OVERVIEW, since a long one is no reason to lose the title."""
-    return "".join(c for c in tidy(text)[:LONGEST_OVERVIEW] if unicodedata.category(c) not in ("Cc", "Cs"))
+    prose = tidy(text)[:LONGEST_OVERVIEW]
+    if prose.isprintable():
+        return prose
+    return "".join(c for c in prose if unicodedata.category(c) not in ("Cc", "Cs"))
 
 
 def name_in(text: str, column: str) -> str:
@@ -88,6 +91,16 @@ def number_in(text: str, column: str) -> int | None:
     if not found or not 0 < int(found[1]) <= LARGEST_ID:
         raise BadCell(f"the {column} {text[:40]!r} is not a positive whole number")
     return int(found[1])
+
+
+def flag_in(text: str, column: str) -> bool:
+    """Whether the cell says yes; empty is no."""
+    folded = text.strip().casefold()
+    if folded in ("true", "1", "1.0", "yes"):
+        return True
+    if folded in ("", "false", "0", "0.0", "no"):
+        return False
+    raise BadCell(f"the {column} {text[:40]!r} is neither true nor false; have the row's cells slipped?")
 
 
 def local_id_in(text: str, column: str = "id") -> str | None:

@@ -16,7 +16,8 @@ class TitleRecord:
 
     `genres == ()` means the source left the title untagged. `local_id` identifies a title of a catalogue
     that has no public id, and is unique within one file. `poster_path` is an existing image, set only when
-    the source is a folder. `file` and `line` say where it was read; they are no part of the title.
+    the source is a folder. With `tentative_title` the source knows the original title only: a movie of the
+    catalogue keeps the one it has. `file` and `line` say where it was read; they are no part of the title.
     """
 
     title: str
@@ -30,6 +31,7 @@ class TitleRecord:
     overview: str = ""
     franchise: str = ""
     poster_path: Path | None = None
+    tentative_title: bool = False
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from collections.abc import Iterator
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +10,42 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from catalog.services.importing import import_titles
-from catalog.sources import csv_file, folder, imdb5000, movielens, tmdb5000
-from catalog.sources.records import RejectedRow, SourceError, TitleRecord
+from catalog.sources import folder, recognising
+from catalog.sources.records import SourceError
+from catalog.sources.selection import FILMS, Selection
+from catalog.sources.source_file import SourceFile, is_zip
+from catalog.sources.title_sources import TITLE_SOURCES, Rows, TitleSource, named
 
 REJECTIONS_SHOWN = 20
+AUTO = "auto"
 
 
 class Command(BaseCommand):
     help = (
-        "Imports titles: `movielens DIR` (movies.csv, links.csv), `tmdb5000 FILE`, `imdb5000 FILE`, "
-        "`csv FILE` (id,title,genres), `folder DIR --labels CSV` (images). Running it again is harmless."
+        "Imports titles. `import_titles PATH` finds out what a file, folder or zip is from its columns;\n"
+        "`import_titles SOURCE PATH` says it. Files may be gzipped. Running it again is harmless."
     )
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        sources = "\n".join(f"  {source.name:12} {source.holds}" for source in TITLE_SOURCES)
+        kwargs |= {"epilog": f"sources:\n{sources}", "formatter_class": RawDescriptionHelpFormatter}
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
-        sources = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
-        for name, what in (
-            ("movielens", "folder with movies.csv and links.csv"),
-            ("tmdb5000", "tmdb_5000_movies.csv"),
-            ("imdb5000", "movie_metadata.csv"),
-            ("csv", "CSV with the columns id, title, genres"),
-            ("folder", "folder of images"),
-        ):
-            source = sources.add_parser(name, help=what)
-            source.add_argument("path", type=Path, help=what)
-            if name == "folder":
-                source.add_argument("--labels", type=Path, required=True, help="CSV with a column `file`")
+        parser.add_argument("source", nargs="?", default=AUTO, help="one of the list below, or auto")
+        parser.add_argument("path", type=Path, help="a file, a folder or a zip")
+        parser.add_argument("--labels", type=Path, help="for a folder of images: CSV with a column `file`")
+        parser.add_argument(
+            "--types", help="of imdb_basics: types between commas, such as movie,tvMovie (the default),short"
+        )
+        parser.add_argument("--adult", action="store_true", help="take what IMDb or TMDB marks as adult")
+        parser.add_argument("--video", action="store_true", help="take what TMDB marks as video only")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source, path = options["source"], options["path"]
+        types = frozenset(name.strip().lower() for name in (options["types"] or "").split(",")) - {""}
+        selection = Selection(types or FILMS, adult=options["adult"], video=options["video"])
         try:
-            rows = self._rows(source, path, options.get("labels"))
+            source, rows = self._opened(options["source"], options["path"], options["labels"], selection)
             with tqdm(rows, desc=f"Import {source}", unit=" titles", disable=None) as shown:
                 run, report = import_titles(shown, source)
         except SourceError as error:
@@ -53,16 +58,30 @@ class Command(BaseCommand):
             self.stderr.write(f"  {row}")
         if report.rejections > REJECTIONS_SHOWN:
             self.stderr.write(f"  … and {report.rejections - REJECTIONS_SHOWN} more")
+        if selection.left_out:
+            self.stdout.write(str(selection))
         self.stdout.write(f"{run}: {report}")
 
-    def _rows(self, source: str, path: Path, labels: Path | None) -> Iterator[TitleRecord | RejectedRow]:
-        if source == "folder":
-            assert labels is not None  # noqa: S101  argparse requires it
-            return folder.read(path, labels)
-        readers = {
-            "movielens": movielens.read,
-            "tmdb5000": tmdb5000.read,
-            "imdb5000": imdb5000.read,
-            "csv": csv_file.read,
-        }
-        return readers[source](path)
+    def _opened(self, name: str, path: Path, labels: Path | None, selection: Selection) -> tuple[str, Rows]:
+        """The source's name as asked for, or found out, and its rows."""
+        source = None if name == AUTO else named(name)
+        if name != AUTO and source is None:
+            known = ", ".join(source.name for source in TITLE_SOURCES)
+            raise SourceError(f"There is no source {name!r}; the sources are {known}, and auto")
+        if labels or name == "folder":
+            if labels is None or (source and source.name != "folder"):
+                raise SourceError("--labels and a folder go together: import_titles folder DIR --labels CSV")
+            return "folder", folder.read(path, labels)
+        if source is None:
+            if named(str(path)) and not path.exists():
+                raise SourceError(f"What is to be imported is missing: import_titles {path} PATH")
+            found, file = recognising.recognised(path)
+            self.stdout.write(f"{file} is taken as {found.name}: {found.holds}.")
+            return found.name, found.read(file, selection)
+        return name, source.read(_place(source, path), selection)
+
+
+def _place(source: TitleSource, path: Path) -> Path | SourceFile:
+    if not source.takes_folders and (path.is_dir() or is_zip(path)):
+        return recognising.recognised(path, [source])[1]
+    return path

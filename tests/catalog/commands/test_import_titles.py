@@ -10,6 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Movie, Run
+from catalog.sources.title_sources import TITLE_SOURCES
+from tests.catalog.sources.packed_files import gzipped, zipped
 from tests.factories import tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +41,7 @@ def tmdb5000(folder: Path) -> list[object]:
         '862,Toy Story,"[{""id"": 16, ""name"": ""Animation""}]",1995-10-30,Toys.\n'
         "9087,The American President,[],1995-11-17,\n"
         "11,Untagged,[],1999-01-01,\n"
-        "12,Broken,not json,1999-01-01,\n"
+        "12,Broken,[not json,1999-01-01,\n"
     )
     return ["tmdb5000", folder / "tmdb.csv"]
 
@@ -125,3 +127,86 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"nowhere\.csv"):
         run("csv", tmp_path / "nowhere.csv")
     assert Run.objects.get().state == Run.State.FAILED
+
+
+@pytest.mark.parametrize("source", [movielens, imdb5000, own_csv])
+def test_the_source_is_found_out_and_said(source: Callable[[Path], list[object]], tmp_path: Path) -> None:
+    name, place = source(tmp_path)
+    out, _ = run(place)
+    assert f" is taken as {name}: " in out
+    assert Run.objects.get().params["source"] == name
+    run("auto", place)
+    out, _ = run(name, place)
+    assert "0 created, 0 changed, 3 unchanged" in out
+
+
+def test_a_folder_of_images_is_found_out_with_and_without_labels(tmp_path: Path) -> None:
+    _, folder, _, labels = images(tmp_path)
+    out, _ = run(folder)
+    assert "labels.csv is taken as folder: " in out
+    assert "3 created, 0 changed, 0 unchanged, 3 posters stored" in out
+    out, _ = run(folder, "--labels", labels)
+    assert "0 created, 0 changed, 3 unchanged" in out
+
+
+def test_a_zip_and_a_gzipped_file_are_read_in_place(tmp_path: Path) -> None:
+    movies = "movieId,title,genres\n1,Toy Story (1995),Children\n"
+    links = "movieId,imdbId,tmdbId\n1,0114709,862\n"
+    path = zipped(tmp_path / "ml-25m.zip", {"ml-25m/movies.csv": movies, "ml-25m/links.csv": links})
+    run(path)
+    assert Movie.objects.get().imdb_id == "tt0114709"
+    out, _ = run("movielens", path)
+    assert "1 unchanged" in out
+    out, _ = run("csv", gzipped(tmp_path / "more.csv.gz", "tmdb_id,title\n862,Toy Story\n"))
+    assert "1 unchanged" in out
+    assert {entry.name for entry in tmp_path.iterdir() if entry.is_file()} == {"ml-25m.zip", "more.csv.gz"}
+
+
+def test_what_was_not_asked_for_is_left_out_and_counted(tmp_path: Path) -> None:
+    path = gzipped(
+        tmp_path / "title.basics.tsv.gz",
+        "tconst\ttitleType\tprimaryTitle\toriginalTitle\tisAdult\tstartYear\tendYear\truntimeMinutes\tgenres\n"
+        "tt0000001\tmovie\tA\tA\t0\t1990\t\\N\t\\N\tDrama\n"
+        "tt0000002\ttvEpisode\tB\tB\t0\t1990\t\\N\t\\N\tDrama\n"
+        "tt0000003\ttvEpisode\tC\tC\t0\t1990\t\\N\t\\N\tDrama\n"
+        "tt0000004\tmovie\tD\tD\t1\t1990\t\\N\t\\N\tDrama\n",
+    )
+    out, _ = run(path)
+    assert "3 left out as not asked for: 2 tvEpisode, 1 adult." in out
+    assert "1 created" in out and "0 rejected" in out
+    out, _ = run("imdb_basics", path, "--types", "movie,tvepisode", "--adult")
+    assert "left out" not in out
+    assert Movie.objects.count() == 4
+
+
+def test_a_cut_off_file_keeps_what_came_before(tmp_path: Path) -> None:
+    path = gzipped(tmp_path / "a.csv.gz", "id,title\n" + "".join(f"{n},Film {n}\n" for n in range(900)))
+    path.write_bytes(path.read_bytes()[:-1_500])
+    with pytest.raises(CommandError, match="breaks off"):
+        run("csv", path)
+    assert Movie.objects.count() >= 200
+    assert "Broke off" in Run.objects.get().message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nonsense", "x.csv"], "no source 'nonsense'; the sources are imdb_basics, "),
+        (["movielens"], "import_titles movielens PATH"),
+        (["nowhere.csv"], "nowhere.csv does not exist"),
+        (["folder", "."], "--labels"),
+        (["csv", ".", "--labels", "x.csv"], "--labels"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        run(*arguments)
+    assert sentence in str(caught.value)
+    assert not Run.objects.exists()
+
+
+def test_help_lists_every_source(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call_command("import_titles", "--help")
+    told = capsys.readouterr().out
+    assert [source.name for source in TITLE_SOURCES if source.name not in told] == []
