@@ -76,7 +76,7 @@ class Command(BaseCommand):
             if named(str(path)) and not path.exists():
                 raise SourceError(f"What is to be imported is missing: import_titles {path} PATH")
             found, file = recognising.recognised(path)
-            self.stdout.write(f"{file} is taken as {found.name}: {found.holds}.")
+            self.stdout.write(f"{file} is taken as {found.name}, by its columns.")
             return found.name, found.read(file, selection)
         return name, source.read(_place(source, path), selection)
 

@@ -133,7 +133,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 def test_the_source_is_found_out_and_said(source: Callable[[Path], list[object]], tmp_path: Path) -> None:
     name, place = source(tmp_path)
     out, _ = run(place)
-    assert f" is taken as {name}: " in out
+    assert f" is taken as {name}, by its columns." in out
     assert Run.objects.get().params["source"] == name
     run("auto", place)
     out, _ = run(name, place)
@@ -143,7 +143,7 @@ def test_the_source_is_found_out_and_said(source: Callable[[Path], list[object]]
 def test_a_folder_of_images_is_found_out_with_and_without_labels(tmp_path: Path) -> None:
     _, folder, _, labels = images(tmp_path)
     out, _ = run(folder)
-    assert "labels.csv is taken as folder: " in out
+    assert "labels.csv is taken as folder, by its columns." in out
     assert "3 created, 0 changed, 0 unchanged, 3 posters stored" in out
     out, _ = run(folder, "--labels", labels)
     assert "0 created, 0 changed, 3 unchanged" in out
