@@ -1,6 +1,7 @@
 """One spelling for each genre, however a source writes it."""
 
 import re
+from functools import lru_cache
 
 LONGEST_NAME = 60
 
@@ -71,6 +72,12 @@ def canonical_genre(text: str) -> str | None:
         raise ValueError(f"a genre name has {len(name)} characters; {LONGEST_NAME} is the most")
     if not name.isprintable():
         raise ValueError(f"a genre name holds control characters: {name!r}")
+    return _spelt(name)
+
+
+# A file of a million titles has some twenty genres.
+@lru_cache(maxsize=1_000)
+def _spelt(name: str) -> str:
     known = _CANONICAL.get(_folded(name))
     if known:
         return known
