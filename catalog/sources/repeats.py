@@ -7,7 +7,7 @@ from .cells import BadCell
 from .csv_rows import Row
 from .records import RejectedRow, SourceError, TitleRecord
 
-MOST_IN_MEMORY = 100_000
+MOST_IN_MEMORY = 30_000
 
 
 class Repeats:
