@@ -3,7 +3,7 @@
 import contextlib
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urljoin, urlsplit
 
 import redis.exceptions
@@ -59,6 +59,22 @@ class Fetched:
     content_type: str
     etag: str | None
     last_modified: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One address to ask, and what goes with it: to be answered before `deadline` on the client's clock."""
+
+    url: str
+    headers: Mapping[str, str]
+    deadline: float
+    credential: Credential | None = field(default=None, repr=False)
+    for_robots: bool = False
+
+    def redirected(self, url: str) -> "_Request":
+        """The same asked at `url`; a key goes to no other site than the one it was meant for."""
+        known = self.credential if _origin(url) == _origin(self.url) else None
+        return replace(self, url=url, credential=known)
 
 
 class PoliteClient:
@@ -117,93 +133,78 @@ class PoliteClient:
             headers["If-Modified-Since"] = last_modified
         with _shared_memory_of(url):
             deadline = self._clock.monotonic() + self.policy.deadline_s
-            return self._follow(url, headers, deadline, credential=credential)
+            return self._follow(_Request(url, headers, deadline, credential))
 
-    def _follow(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        deadline: float,
-        for_robots: bool = False,
-        credential: Credential | None = None,
-    ) -> Fetched:
-        hop = url
+    def _follow(self, first: _Request) -> Fetched:
+        request = first
         seen: set[str] = set()
         while len(seen) <= self.policy.max_redirects:
-            check_url(hop, self.policy)
-            seen.add(hop)
-            if self.policy.robots and not for_robots:
-                self._obey_robots(hop, deadline)
-            known = credential if _origin(hop) == _origin(url) else None
-            answer = self._ask_until_answered(hop, headers, deadline, for_robots, known)
+            check_url(request.url, self.policy)
+            seen.add(request.url)
+            if self.policy.robots and not first.for_robots:
+                self._obey_robots(request)
+            answer = self._ask_until_answered(request)
             if answer.location is None:
-                return _fetched(url, hop, answer)
-            hop = _next_hop(hop, answer.location)
-            if hop in seen:
-                raise ServerTrouble(url, "it redirects in a circle", retryable=False, status=answer.status)
+                return _fetched(first.url, request.url, answer)
+            request = first.redirected(_next_hop(request.url, answer.location))
+            if request.url in seen:
+                raise ServerTrouble(
+                    first.url, "it redirects in a circle", retryable=False, status=answer.status
+                )
         raise ServerTrouble(
-            url, f"it redirects more than {self.policy.max_redirects} times", retryable=False, status=302
+            first.url,
+            f"it redirects more than {self.policy.max_redirects} times",
+            retryable=False,
+            status=302,
         )
 
-    def _ask_until_answered(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        deadline: float,
-        for_robots: bool,
-        credential: Credential | None,
-    ) -> Answer:
+    def _ask_until_answered(self, request: _Request) -> Answer:
         attempt = 1
         while True:
-            self._take_turn(url, deadline)
+            self._take_turn(request)
             try:
-                return self._ask_once(url, headers, deadline, for_robots, credential)
+                return self._ask_once(request)
             except TryLater as error:
                 # Everyone waits: the site has told one of us for all. The wait is in the next turn.
-                self._pacer.slow_down(host_key(url), error.retry_after_s)
+                self._pacer.slow_down(host_key(request.url), error.retry_after_s)
                 if attempt >= self.policy.max_attempts:
                     raise
             except FetchError as error:
                 pause = random.uniform(0, self._backoff_s(attempt))  # noqa: S311 - jitter, no secret
-                out_of_time = self._clock.monotonic() + pause >= deadline
+                out_of_time = self._clock.monotonic() + pause >= request.deadline
                 if not error.retryable or attempt >= self.policy.max_attempts or out_of_time:
                     raise
                 self._clock.sleep(pause)
             attempt += 1
 
-    def _ask_once(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        deadline: float,
-        for_robots: bool,
-        credential: Credential | None,
-    ) -> Answer:
-        remaining = deadline - self._clock.monotonic()
+    def _ask_once(self, request: _Request) -> Answer:
+        remaining = request.deadline - self._clock.monotonic()
         if remaining <= 0:
-            raise self._too_late(url)
+            raise self._too_late(request.url)
         try:
-            told = credential or Credential()
-            sent = {**headers, **told.headers}
-            request = requests.Request("GET", url, headers=sent, params=dict(told.query)).prepare()
+            told = request.credential or Credential()
+            prepared = requests.Request(
+                "GET", request.url, headers={**request.headers, **told.headers}, params=dict(told.query)
+            ).prepare()
         except requests.RequestException as error:
-            raise Refused(url, f"it is not a valid address: {error}") from error
+            raise Refused(request.url, f"it is not a valid address: {error}") from error
         return ask(
-            self._adapters[urlsplit(url).scheme],
-            request,
+            self._adapters[urlsplit(request.url).scheme],
+            prepared,
             self.policy,
-            url=url,
+            url=request.url,
             remaining_s=remaining,
             now=self._clock.wall(),
-            body_limit=LARGEST_BYTES if for_robots else self.policy.max_bytes,
-            cut_body=for_robots,
+            body_limit=LARGEST_BYTES if request.for_robots else self.policy.max_bytes,
+            cut_body=request.for_robots,
         )
 
-    def _take_turn(self, url: str, deadline: float) -> None:
+    def _take_turn(self, request: _Request) -> None:
+        url = request.url
         host = host_key(url)
         interval = self._interval_s(url)
         while True:
-            remaining = deadline - self._clock.monotonic()
+            remaining = request.deadline - self._clock.monotonic()
             if remaining <= 0:
                 raise self._too_late(url)
             wait = self._pacer.reserve(host, interval, longest_s=remaining)
@@ -221,8 +222,9 @@ class PoliteClient:
         asked = known.interval_s(self.policy.robots_name) if known else 0.0
         return max(self.policy.min_interval_s, min(asked, self.policy.max_crawl_delay_s))
 
-    def _obey_robots(self, url: str, deadline: float) -> None:
-        robots = self._robots.get(_origin(url)) or self._fetch_robots(_origin(url), deadline)
+    def _obey_robots(self, request: _Request) -> None:
+        url = request.url
+        robots = self._robots.get(_origin(url)) or self._fetch_robots(_origin(url), request.deadline)
         if robots == CLOSED:
             raise RobotsDisallow(
                 url,
@@ -236,7 +238,7 @@ class PoliteClient:
         # RFC 9309, 2.3.1: 4xx leaves a site free, 5xx closes it, redirects are followed.
         headers = {"User-Agent": self.policy.user_agent, "Accept": "text/plain, */*;q=0.5"}
         try:
-            fetched = self._follow(f"{origin}/robots.txt", headers, deadline, for_robots=True)
+            fetched = self._follow(_Request(f"{origin}/robots.txt", headers, deadline, for_robots=True))
             robots, remembered_s = read_robots(fetched.body), REMEMBERED_S
         except (NotFound, Denied):
             robots, remembered_s = FREE, REMEMBERED_S
