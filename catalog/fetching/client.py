@@ -11,10 +11,10 @@ import requests
 from redis import Redis
 
 from .answer import Answer, ask
+from .breaker import Breaker, InProcessBreaker, breaker_on
 from .clock import Clock
 from .credential import Credential
 from .errors import (
-    Deadline,
     Denied,
     FetchError,
     NotFound,
@@ -24,8 +24,9 @@ from .errors import (
     TryLater,
     shown,
 )
+from .gate import Gate, too_late
 from .guard import GuardedAdapter, check_url, host_key
-from .pacing import Pacer, pacer_on
+from .pacing import InProcessPacer, Pacer, pacer_on
 from .policy import FetchPolicy
 from .robots import (
     CLOSED,
@@ -33,14 +34,15 @@ from .robots import (
     FREE,
     LARGEST_BYTES,
     REMEMBERED_S,
+    InProcessRobots,
     Robots,
     RobotsMemory,
     read_robots,
     robots_on,
 )
+from .slots import InProcessSlots, Slots, slots_on
 
 LONGEST_ETAG, LONGEST_DATE = 200, 60  # characters; a longer one is hardly worth storing
-_HELD = 0.05  # seconds; less of a slow-down left than this is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ class _Request:
 class PoliteClient:
     """Fetches by one policy. Cookies are not kept, proxies and .netrc of the environment not used.
 
-    `pacer` and `robots` are shared with other clients of the same hosts; without them this process has its
-    own (`polite_client` takes both from one Redis). Threads may share a client.
+    `pacer`, `robots`, `slots` and `breaker` are shared with other clients of the same hosts; without them
+    this client has its own (`polite_client` takes all from one Redis). Threads may share a client.
     """
 
     def __init__(
@@ -90,11 +92,19 @@ class PoliteClient:
         pacer: Pacer | None = None,
         robots: RobotsMemory | None = None,
         clock: Clock | None = None,
+        slots: Slots | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self.policy = policy
-        self._pacer = pacer or pacer_on(None)
-        self._robots = robots or robots_on(None)
-        self._clock = clock or Clock()
+        self._clock = clock = clock or Clock()
+        self._robots = robots or InProcessRobots(clock)
+        self._gate = Gate(
+            policy,
+            pacer or InProcessPacer(clock),
+            slots or InProcessSlots(clock),
+            breaker or InProcessBreaker(clock),
+            clock,
+        )
         self._adapters = {scheme: GuardedAdapter(policy, scheme) for scheme in policy.schemes}
 
     def __enter__(self) -> "PoliteClient":
@@ -123,8 +133,8 @@ class PoliteClient:
 
         Raises a FetchError, whose `retryable` says whether the same call may succeed later: NotFound (404,
         410), Refused (no allowed address, or a redirect to one), RobotsDisallow, Denied (other 4xx),
-        TooLarge, Deadline, TryLater (429, 503 with Retry-After, a turn beyond the deadline), ServerTrouble,
-        Truncated.
+        TooLarge, Deadline, TryLater (429, 503 with Retry-After, a turn beyond the deadline, a failing host,
+        which is then not asked), ServerTrouble, Truncated.
         """
         headers = {"User-Agent": self.policy.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"}
         if etag and etag.isprintable() and etag.isascii():
@@ -132,6 +142,8 @@ class PoliteClient:
         if last_modified and last_modified.isprintable() and last_modified.isascii():
             headers["If-Modified-Since"] = last_modified
         with _shared_memory_of(url):
+            for host in sorted(self.policy.leads_to):
+                self._gate.check(url, host)
             deadline = self._clock.monotonic() + self.policy.deadline_s
             return self._follow(_Request(url, headers, deadline, credential))
 
@@ -141,9 +153,10 @@ class PoliteClient:
         while len(seen) <= self.policy.max_redirects:
             check_url(request.url, self.policy)
             seen.add(request.url)
+            interval_s = self.policy.interval_s(host_key(request.url))
             if self.policy.robots and not first.for_robots:
-                self._obey_robots(request)
-            answer = self._ask_until_answered(request)
+                interval_s = max(interval_s, self._obey_robots(request))
+            answer = self._ask_until_answered(request, interval_s)
             if answer.location is None:
                 return _fetched(first.url, request.url, answer)
             request = first.redirected(_next_hop(request.url, answer.location))
@@ -158,21 +171,25 @@ class PoliteClient:
             status=302,
         )
 
-    def _ask_until_answered(self, request: _Request) -> Answer:
+    def _ask_until_answered(self, request: _Request, interval_s: float) -> Answer:
         attempt = 1
         while True:
-            self._take_turn(request)
+            turn = self._gate.take_turn(request.url, interval_s, request.deadline)
             try:
-                return self._ask_once(request)
+                with turn:
+                    return self._ask_once(request)
             except TryLater as error:
                 # Everyone waits: the site has told one of us for all. The wait is in the next turn.
-                self._pacer.slow_down(host_key(request.url), error.retry_after_s)
+                self._gate.slow_down(request.url, error.retry_after_s)
                 if attempt >= self.policy.max_attempts:
                     raise
             except FetchError as error:
                 pause = random.uniform(0, self._backoff_s(attempt))  # noqa: S311 - jitter, no secret
-                out_of_time = self._clock.monotonic() + pause >= request.deadline
+                out_of_time = self._clock.monotonic() + pause >= self._gate.last_call(request.deadline)
                 if not error.retryable or attempt >= self.policy.max_attempts or out_of_time:
+                    raise
+                # One address in trouble for good must not be every probe of its host: this one has failed.
+                if turn.is_probe:
                     raise
                 self._clock.sleep(pause)
             attempt += 1
@@ -180,7 +197,7 @@ class PoliteClient:
     def _ask_once(self, request: _Request) -> Answer:
         remaining = request.deadline - self._clock.monotonic()
         if remaining <= 0:
-            raise self._too_late(request.url)
+            raise too_late(request.url, self.policy)
         try:
             told = request.credential or Credential()
             prepared = requests.Request(
@@ -199,30 +216,8 @@ class PoliteClient:
             cut_body=request.for_robots,
         )
 
-    def _take_turn(self, request: _Request) -> None:
-        url = request.url
-        host = host_key(url)
-        interval = self._interval_s(url)
-        while True:
-            remaining = request.deadline - self._clock.monotonic()
-            if remaining <= 0:
-                raise self._too_late(url)
-            wait = self._pacer.reserve(host, interval, longest_s=remaining)
-            if wait > remaining:
-                raise TryLater(
-                    url, f"its host may be asked again in {wait:.0f} s; come back then", retry_after_s=wait
-                )
-            if wait > 0:
-                self._clock.sleep(wait)
-            if self._pacer.held_s(host) < _HELD:
-                return
-
-    def _interval_s(self, url: str) -> float:
-        known = self._robots.get(_origin(url)) if self.policy.robots else None
-        asked = known.interval_s(self.policy.robots_name) if known else 0.0
-        return max(self.policy.min_interval_s, min(asked, self.policy.max_crawl_delay_s))
-
-    def _obey_robots(self, request: _Request) -> None:
+    def _obey_robots(self, request: _Request) -> float:
+        """The crawl-delay of the site of `request`, in seconds. Raises RobotsDisallow."""
         url = request.url
         robots = self._robots.get(_origin(url)) or self._fetch_robots(_origin(url), request.deadline)
         if robots == CLOSED:
@@ -233,6 +228,7 @@ class PoliteClient:
             )
         if not robots.allows(url, self.policy.robots_name):
             raise RobotsDisallow(url, f"the site's robots.txt forbids it to {self.policy.robots_name}")
+        return min(robots.interval_s(self.policy.robots_name), self.policy.max_crawl_delay_s)
 
     def _fetch_robots(self, origin: str, deadline: float) -> Robots:
         # RFC 9309, 2.3.1: 4xx leaves a site free, 5xx closes it, redirects are followed.
@@ -256,13 +252,19 @@ class PoliteClient:
     def _backoff_s(self, attempt: int) -> float:
         return min(self.policy.backoff_s * 2.0 ** (attempt - 1), self.policy.max_backoff_s)
 
-    def _too_late(self, url: str) -> Deadline:
-        return Deadline(url, f"no answer within {self.policy.deadline_s:g} s; try again later")
-
 
 def polite_client(policy: FetchPolicy, redis_client: Redis | None = None) -> PoliteClient:
-    """A client that shares its pacing and what it knows of robots.txt through `redis_client`, if given."""
-    return PoliteClient(policy, pacer_on(redis_client), robots_on(redis_client))
+    """A client that shares what it knows of hosts (turns, robots.txt, failures) through `redis_client`.
+
+    Without one it shares them with the other threads of this process.
+    """
+    return PoliteClient(
+        policy,
+        pacer_on(redis_client),
+        robots_on(redis_client),
+        slots=slots_on(redis_client),
+        breaker=breaker_on(redis_client),
+    )
 
 
 @contextlib.contextmanager

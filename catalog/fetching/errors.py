@@ -14,6 +14,7 @@ class FetchError(Exception):
     ) -> None:
         super().__init__(f"{shown(url)}: {what}")
         self.url = url
+        self.what = what
         self.status = status
         if retryable is not None:
             self.retryable = retryable

@@ -1,6 +1,10 @@
 """What one source may be fetched from, how fast, and how much."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .breaker import Patience
 
 
 @dataclass(frozen=True)
@@ -11,6 +15,10 @@ class FetchPolicy:
     the scheme http are for the replica site and tests only. `user_agent` names the project and a contact, as
     in "Postersite/0.1 (+https://example.org/contact)"; the part before "/" is the name robots.txt knows.
     `deadline_s` holds for one `get` as a whole: its place in the queue, redirects, retries and the body.
+
+    A host is asked every `min_interval_s` seconds, or as `host_intervals_s` says, each time up to `jitter`
+    (a share) later, and by at most `max_at_once` requests at once, whoever else asks it. While one of the
+    hosts `leads_to`, which answers are good for, is failing beyond `patience`, nothing is asked.
     """
 
     name: str
@@ -19,6 +27,11 @@ class FetchPolicy:
     schemes: tuple[str, ...] = ("https",)
     allow_loopback: bool = False
     min_interval_s: float = 1.0
+    host_intervals_s: Mapping[str, float] = field(default_factory=dict, hash=False)
+    jitter: float = 0.2
+    max_at_once: int = 4
+    patience: Patience = field(default_factory=Patience)
+    leads_to: frozenset[str] = frozenset()
     max_bytes: int = 10_000_000
     deadline_s: float = 30.0
     connect_timeout_s: float = 5.0
@@ -27,7 +40,7 @@ class FetchPolicy:
     backoff_s: float = 0.5
     max_backoff_s: float = 8.0
     max_retry_after_s: float = 3600.0
-    max_crawl_delay_s: float = 30.0
+    max_crawl_delay_s: float = 3600.0
     robots: bool = True
 
     def __post_init__(self) -> None:
@@ -44,9 +57,17 @@ class FetchPolicy:
             raise ValueError(
                 f"the User-Agent of the fetch policy {self.name!r} must be plain text with a name"
             )
-        for number in ("max_bytes", "deadline_s", "connect_timeout_s", "max_attempts"):
+        for number in ("max_bytes", "deadline_s", "connect_timeout_s", "max_attempts", "max_at_once"):
             if getattr(self, number) <= 0:
                 raise ValueError(f"{number} of the fetch policy {self.name!r} must be above 0")
+        if any(not 0 <= s < math.inf for s in (self.min_interval_s, *self.host_intervals_s.values())):
+            raise ValueError(f"the intervals of the fetch policy {self.name!r} must be seconds, 0 or more")
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter of the fetch policy {self.name!r} must be a share from 0 to 1")
+
+    def interval_s(self, host: str) -> float:
+        """Seconds between two requests to `host` (or `host:port`)."""
+        return self.host_intervals_s.get(host, self.min_interval_s)
 
     @property
     def robots_name(self) -> str:

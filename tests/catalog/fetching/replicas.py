@@ -40,6 +40,7 @@ def policy_for(url: str, **changes: Any) -> FetchPolicy:
         schemes=("http",),
         allow_loopback=True,
         min_interval_s=0.0,
+        jitter=0.0,
     )
     return dataclasses.replace(policy, **changes)
 

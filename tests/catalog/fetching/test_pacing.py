@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from catalog.fetching.client import PoliteClient
+from catalog.fetching.errors import TryLater
 from catalog.fetching.pacing import InProcessPacer, pacer_on
 from tests.catalog.fetching.replicas import FakeTime, client_for, policy_for
 from tests.replica.faults import FaultySite
@@ -77,6 +78,32 @@ def test_a_client_keeps_its_policys_interval(site: FaultySite, fake_time: FakeTi
     for _ in range(3):
         client.get(site.url + "/movie/7")
     assert sum(fake_time.slept) == pytest.approx(4.5)  # robots.txt takes the first turn
+
+
+def test_turns_are_not_metronomic_and_never_too_near(site: FaultySite, fake_time: FakeTime) -> None:
+    client = client_for(site.url, fake_time, min_interval_s=1.0, jitter=0.5, robots=False)
+    for _ in range(21):
+        client.get(site.url + "/movie/7")
+    assert all(1.0 <= gap <= 1.5 for gap in fake_time.slept)
+    assert len({round(gap, 6) for gap in fake_time.slept}) == 20
+
+
+def test_hosts_keep_their_own_pace(site: FaultySite, fake_time: FakeTime) -> None:
+    host = site.url.partition("://")[2]
+    client = client_for(site.url, fake_time, robots=False, min_interval_s=9.0, host_intervals_s={host: 0.5})
+    for _ in range(3):
+        client.get(site.url + "/movie/7")
+    assert sum(fake_time.slept) == pytest.approx(1.0)
+
+
+def test_who_waits_for_a_turn_has_time_left_for_the_answer(site: FaultySite, fake_time: FakeTime) -> None:
+    client = client_for(site.url, fake_time, robots=False, min_interval_s=25.0, deadline_s=30.0)
+    client.get(site.url + "/movie/7")
+    with pytest.raises(TryLater) as caught:
+        client.get(site.url + "/movie/7")
+    assert caught.value.retry_after_s == pytest.approx(25)
+    fake_time.now += 6
+    assert client.get(site.url + "/movie/7").status == 200
 
 
 def test_who_had_a_turn_before_a_slow_down_waits_it_out(site: FaultySite, fake_time: FakeTime) -> None:

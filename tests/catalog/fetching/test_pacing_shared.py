@@ -5,12 +5,14 @@ import threading
 import pytest
 from redis import Redis
 
+from catalog.fetching.breaker import Patience, RedisBreaker
 from catalog.fetching.client import polite_client
-from catalog.fetching.errors import FetchError, TryLater
+from catalog.fetching.errors import FetchError, ServerTrouble, TryLater
 from catalog.fetching.pacing import RedisPacer
 from catalog.fetching.robots import CLOSED, RedisRobots, Robots
+from catalog.fetching.slots import RedisSlots
 from tests.catalog.fetching.replicas import policy_for
-from tests.replica.faults import FaultySite, too_many
+from tests.replica.faults import FaultySite, status, too_many
 
 pytestmark = pytest.mark.process
 
@@ -66,8 +68,14 @@ def test_every_key_expires(valkey: Redis) -> None:
     pacer.reserve("films.example", 100)
     pacer.slow_down("films.example", 100)
     RedisRobots(valkey).put("https://films.example", CLOSED, 100)
+    slots, breaker = RedisSlots(valkey), RedisBreaker(valkey)
+    slots.take("films.example", "one", 4, 100)
+    breaker.failed("films.example", "status 503", Patience())
+    for _ in range(2):
+        breaker.failed("img.films.example", "status 503", Patience(failures=1))
+        breaker.enter("img.films.example", 20)
     keys = list(valkey.scan_iter())
-    assert len(keys) == 3
+    assert len(keys) == 6
     assert all(valkey.pttl(key) > 0 for key in keys)
 
 
@@ -103,6 +111,23 @@ def test_two_clients_ask_for_robots_txt_once_and_share_a_429(valkey: Redis, site
             client.get(site.url + path)
         assert caught.value.retry_after_s == pytest.approx(500, abs=5)
     assert len(site.paths("/movie/7")) == 2
+
+
+def test_what_one_client_finds_of_a_failing_host_holds_for_all(
+    valkey: Redis, site: FaultySite, caplog: pytest.LogCaptureFixture
+) -> None:
+    patience = Patience(failures=4, first_s=600)
+    policy = policy_for(site.url, robots=False, max_attempts=2, backoff_s=0.001, patience=patience)
+    site.spoil("/movie/7", status(503))
+    one, other = polite_client(policy, valkey), polite_client(policy, valkey)
+    for client in (one, other):
+        with pytest.raises(ServerTrouble):
+            client.get(site.url + "/movie/7")
+    for client in (one, other, one):
+        with pytest.raises(TryLater, match=r"is failing \(4 times in a row, the last time: status 503\)"):
+            client.get(site.url + "/title/tt0000007/")
+    assert len(site.paths()) == 4
+    assert [record.getMessage().count("is failing") for record in caplog.records] == [1]
 
 
 def test_a_redis_that_is_gone_is_a_fetch_error_worth_another_try(site: FaultySite) -> None:

@@ -17,6 +17,11 @@ def test_robots_txt_knows_us_by_the_product_name() -> None:
     assert FetchPolicy(**GOOD).robots_name == "Postersite"
 
 
+def test_a_host_without_a_pace_of_its_own_has_the_policys() -> None:
+    policy = FetchPolicy(**GOOD, min_interval_s=2.0, host_intervals_s={"img.films.example": 0.1})
+    assert (policy.interval_s("img.films.example"), policy.interval_s("films.example")) == (0.1, 2.0)
+
+
 @pytest.mark.parametrize(
     ("change", "because"),
     [
@@ -29,6 +34,10 @@ def test_robots_txt_knows_us_by_the_product_name() -> None:
         ({"max_bytes": 0}, "max_bytes"),
         ({"deadline_s": 0}, "deadline_s"),
         ({"max_attempts": 0}, "max_attempts"),
+        ({"max_at_once": 0}, "max_at_once"),
+        ({"min_interval_s": -1.0}, "intervals"),
+        ({"host_intervals_s": {"films.example": float("nan")}}, "intervals"),
+        ({"jitter": 1.5}, "jitter"),
     ],
 )
 def test_a_senseless_policy_says_what_is_wrong(change: dict[str, Any], because: str) -> None:
