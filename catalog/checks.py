@@ -69,6 +69,23 @@ def poster_sources_have_keys(app_configs: Sequence[AppConfig] | None, **_: Any) 
     ]
 
 
+@register(TAG)
+def rates_name_what_there_is(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E005: a rate for something that is no source and no host of one, and so for nothing."""
+    from catalog.services.host_pace import unknown_names
+    from catalog.sources.poster_sources import POSTER_SOURCES
+
+    hosts = sorted({host for source in POSTER_SOURCES.values() for host in source.hosts()})
+    return [
+        Error(
+            f"POSTERSITE_REQUESTS_PER_SECOND names {name!r}, neither a poster source nor a host of one.",
+            hint=f"Choose from: {', '.join([*sorted(POSTER_SOURCES), *hosts])}.",
+            id="catalog.E005",
+        )
+        for name in unknown_names()
+    ]
+
+
 # For a site that is started or looked over; before every command of a shell it would only be noise.
 @register(TAG, deploy=True)
 def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:

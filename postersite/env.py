@@ -129,22 +129,31 @@ def decimal(name: str, default: float, low: float, high: float) -> float:
     return number
 
 
-def decimals_by_name(name: str, low: float, high: float) -> dict[str, float]:
-    """Numbers within [low, high] by name: "30" is {"": 30.0}, "tmdb_api=14,imdb_page=60" one for each."""
-    numbers: dict[str, float] = {}
-    for part in env.list(name, default=[]):
-        key, separator, text = part.rpartition("=")
+def decimals_by_name(name: str, low: float, high: float) -> tuple[float | None, dict[str, float]]:
+    """Numbers within [low, high]: one for all, some for what is named, or both, as in "2, imdb_page=0.5".
+
+    Returns the one for all (None without) and the others by name; anything else stops the start.
+    """
+    for_all: list[float] = []
+    named: dict[str, float] = {}
+    for part in listed(name):
+        what, is_named, text = (side.strip() for side in part.rpartition("="))
         try:
             number = float(text)
         except ValueError:
             number = low - 1
-        if not low <= number <= high or (separator and not key.strip()) or key.strip() in numbers:
+        repeated = what.lower() in named if is_named else bool(for_all)
+        if not low <= number <= high or repeated or (is_named and not what):
+            because = "is given twice" if repeated else "is none of these"
             raise ImproperlyConfigured(
-                f"{name} must be a number from {low:g} to {high:g}, or one for each name such as "
-                f"tmdb_api={high:g}, not {part!r}."
+                f"{name} must be a number from {low} to {high}, or such numbers by source or host, as in "
+                f"'tmdb_api=10, www.imdb.com=0.5'; {part!r} {because}."
             )
-        numbers[key.strip()] = number
-    return numbers
+        if is_named:
+            named[what.lower()] = number
+        else:
+            for_all.append(number)
+    return (for_all[0] if for_all else None), named
 
 
 def cron(name: str, default: str) -> crontab | None:

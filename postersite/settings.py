@@ -244,11 +244,15 @@ POSTER_LANGUAGES = listed("POSTERSITE_POSTER_LANGUAGES")
 # How many posters of a movie are fetched; more are alternatives, for a person to choose from.
 POSTERS_PER_MOVIE = whole_number("POSTERSITE_POSTERS_PER_MOVIE", 1, 1, 12)
 # Days until a source is asked again about its posters, for all or for each; else each source's own.
-REFRESH_AFTER_DAYS = decimals_by_name("POSTERSITE_REFRESH_AFTER_DAYS", 0.01, 3650)
+REFRESH_AFTER_DAYS, REFRESH_AFTER_DAYS_OF = decimals_by_name(
+    "POSTERSITE_REFRESH_AFTER_DAYS", 0.01, 3650
+)
 # Base URL of a replica site on loopback (sample catalogue, tests): every poster source is then read there.
 REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")
-REQUESTS_PER_SECOND = decimal("POSTERSITE_REQUESTS_PER_SECOND", 1.0, 0.01, 1000.0)
+# The one for all, if any, and those of single sources and hosts; else each source knows what its site bears.
+REQUESTS_PER_SECOND, REQUESTS_PER_SECOND_OF = decimals_by_name("POSTERSITE_REQUESTS_PER_SECOND", 0.01, 1000.0)
+REQUESTS_AT_ONCE = whole_number("POSTERSITE_REQUESTS_AT_ONCE", 4, 1, 100)
 LOOKALIKES = whole_number("POSTERSITE_LOOKALIKES", 5, 1, 50)
 LOOKALIKES_DIVERSITY = decimal("POSTERSITE_LOOKALIKES_DIVERSITY", 0.0, 0.0, 1.0)
 POSTERS_PER_PAGE = whole_number("POSTERSITE_POSTERS_PER_PAGE", 48, 1, 500)

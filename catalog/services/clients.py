@@ -12,6 +12,8 @@ from catalog.fetching.client import PoliteClient, polite_client
 from catalog.fetching.policy import FetchPolicy
 from catalog.sources.poster_sources import PosterSource
 
+from .host_pace import intervals_s, picture_host
+
 LARGEST_PAGE = 3 * 1024 * 1024  # bytes
 LARGEST_IMAGE = 20 * 1024 * 1024  # bytes
 # For one address, retries included: two sources with a page and a picture each stay within a claim's lease.
@@ -42,7 +44,9 @@ def _policy(source: PosterSource, max_bytes: int, *, robots: bool = True) -> Fet
         schemes=("http",) if at_replica else ("https",),
         allow_loopback=at_replica,
         user_agent=user_agent(),
-        min_interval_s=1.0 / settings.REQUESTS_PER_SECOND,
+        host_intervals_s=intervals_s(source),
+        max_at_once=settings.REQUESTS_AT_ONCE,
+        leads_to=picture_host(source),
         max_bytes=max_bytes,
         deadline_s=DEADLINE_S,
         robots=robots,

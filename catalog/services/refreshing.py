@@ -117,8 +117,8 @@ def _is_due(source: PosterSource, before: datetime) -> Q:
 
 
 def _limit(source: PosterSource) -> timedelta:
-    days = settings.REFRESH_AFTER_DAYS
-    return timedelta(days=days.get(source.name) or days.get("") or source.refresh_after_days)
+    told = settings.REFRESH_AFTER_DAYS_OF.get(source.name, settings.REFRESH_AFTER_DAYS)
+    return timedelta(days=source.refresh_after_days if told is None else told)
 
 
 def _switched_on() -> list[PosterSource]:

@@ -18,7 +18,8 @@ class PosterSource(ABC):
     """One site. `accept` is what it is asked for; `key` names the setting with the key it wants, if any.
 
     `attribution` stands at each of its posters; `notice` on every page, where its terms want that. After
-    `refresh_after_days` it is asked again whether a poster has changed.
+    `refresh_after_days` it is asked again whether a poster has changed. Its `page_hosts` and other `image_hosts`
+    are asked so often a second at the most.
     """
 
     name: str
@@ -34,6 +35,8 @@ class PosterSource(ABC):
     key: str = ""
     notice: str = ""
     refresh_after_days: int = 90
+    requests_per_second: float = 1.0
+    pictures_per_second: float = 5.0
 
     @abstractmethod
     def questions(
@@ -45,6 +48,10 @@ class PosterSource(ABC):
     def obeys_robots(self) -> bool:
         """Whether robots.txt speaks for what is asked here: not about an API that we have a key to."""
         return not self.key
+
+    def rate(self, host: str) -> float:
+        """Requests a second that `host`, one of the source's own, is asked at most unless told otherwise."""
+        return self.requests_per_second if host in self.page_hosts else self.pictures_per_second
 
     def hosts(self, base_url: str | None = None) -> frozenset[str]:
         """Every host this source may be fetched from: the site's own, or only `base_url`'s `host:port`."""
@@ -106,6 +113,10 @@ _ALL: tuple[PosterSource, ...] = (
         accept="application/json",
         key="POSTERSITE_TMDB_KEY",
         refresh_after_days=30,
+        # TMDB answers "somewhere in the 40 requests per second range"
+        # (https://developer.themoviedb.org/docs/rate-limiting); half of that leaves room for others.
+        requests_per_second=20.0,
+        pictures_per_second=20.0,
     ),
     PageSource(
         name="tmdb_page",
@@ -119,6 +130,8 @@ _ALL: tuple[PosterSource, ...] = (
         needs="a TMDB id",
         page_path=_tmdb_path,
         parse=tmdb_page.parse,
+        # image.tmdb.org serves pictures to everybody's programs; the pages, one a second, set the pace.
+        pictures_per_second=20.0,
     ),
     PageSource(
         name="imdb_page",

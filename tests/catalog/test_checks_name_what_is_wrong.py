@@ -46,6 +46,12 @@ def test_an_unknown_poster_source(settings: Any) -> None:
     assert "'tmbd_page'" in message.msg and "imdb_page" in str(message.hint)
 
 
+def test_a_rate_for_what_there_is_not(settings: Any) -> None:
+    settings.REQUESTS_PER_SECOND_OF = {"imdb_page": 0.5, "www.imdb.org": 0.5}
+    message = found()["catalog.E005"]
+    assert "'www.imdb.org'" in message.msg and "www.imdb.com" in str(message.hint)
+
+
 def test_no_poster_source(settings: Any) -> None:
     settings.POSTER_SOURCES = []
     assert "POSTERSITE_POSTER_SOURCES" in str(found()["catalog.W001"].hint)

@@ -45,6 +45,31 @@ def test_decimals_stay_within_their_range(monkeypatch: pytest.MonkeyPatch, text:
     assert env.decimal(NAME, 1.0, 0.01, 10) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("text", "for_all", "named"),
+    [
+        ("", None, {}),
+        (" 2 ", 2.0, {}),
+        ("tmdb_api=10,imdb_page = 0.5", None, {"tmdb_api": 10.0, "imdb_page": 0.5}),
+        ("WWW.imdb.com=1, 3, films.example:8443=5", 3.0, {"www.imdb.com": 1.0, "films.example:8443": 5.0}),
+    ],
+)
+def test_rates(
+    monkeypatch: pytest.MonkeyPatch, text: str, for_all: float | None, named: dict[str, float]
+) -> None:
+    monkeypatch.setenv(NAME, text)
+    assert env.decimals_by_name(NAME, 0.01, 1000) == (for_all, named)
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "1001", "nan", "fast", "1,2", "=5", "tmdb_api=", "tmdb_api=0", "a=1,A=2", "tmdb_api:5"]
+)
+def test_rates_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(NAME, text)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be a number from 0.01 to 1000, or such"):
+        env.decimals_by_name(NAME, 0.01, 1000)
+
+
 def test_the_secret_key_is_made_once_and_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SECRET_KEY", "")
     folder = tmp_path / "site"
@@ -109,22 +134,6 @@ def test_spaces_in_a_list_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.listed(NAME, ["other"]) == ["tmdb_page", "imdb_page"]
     monkeypatch.delenv(NAME)
     assert env.listed(NAME, ["localhost", "[::1]"]) == ["localhost", "[::1]"]
-
-
-def test_numbers_may_be_given_for_all_or_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(NAME, raising=False)
-    assert env.decimals_by_name(NAME, 0.1, 10) == {}
-    monkeypatch.setenv(NAME, "2.5")
-    assert env.decimals_by_name(NAME, 0.1, 10) == {"": 2.5}
-    monkeypatch.setenv(NAME, "1, one=3,two=0.5")
-    assert env.decimals_by_name(NAME, 0.1, 10) == {"": 1.0, "one": 3.0, "two": 0.5}
-
-
-@pytest.mark.parametrize("text", ["0", "one=11", "=3", "one=1,one=2", "1,2", "one", "one=nan"])
-def test_numbers_by_name_stay_within_their_range(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv(NAME, text)
-    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be a number from 0.1 to 10"):
-        env.decimals_by_name(NAME, 0.1, 10)
 
 
 def test_times_are_those_of_cron_or_off(monkeypatch: pytest.MonkeyPatch) -> None:

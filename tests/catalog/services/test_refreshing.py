@@ -137,11 +137,11 @@ def test_posters_from_before_lookups_were_kept_are_asked_about_too(site: FaultyS
 def test_only_what_was_not_asked_about_for_long_is_stale(
     site: FaultySite, movie: Movie, settings: Any
 ) -> None:
-    settings.REFRESH_AFTER_DAYS = {"": 10.0}
+    settings.REFRESH_AFTER_DAYS = 10.0
     assert not stale().exists()
     SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=11))
     assert list(stale()) == [movie]
-    settings.REFRESH_AFTER_DAYS = {settings.POSTER_SOURCES[0]: 12.0}
+    settings.REFRESH_AFTER_DAYS_OF = {settings.POSTER_SOURCES[0]: 12.0}
     assert not stale().exists()
 
 
