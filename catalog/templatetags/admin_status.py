@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 
 from catalog.services import duplicates, overview, runs
+from catalog.services.failing_hosts import failing_hosts
 
 register = template.Library()
 RUNS_SHOWN = 5
@@ -24,6 +25,7 @@ def status_panel(context: template.Context) -> dict[str, Any]:
         "live": live[:RUNS_SHOWN],
         "more_live": len(live) > RUNS_SHOWN,
         "may_see_runs": may_see_runs,
+        "failing": failing_hosts() if may_see_runs else [],
         "may_decide_duplicates": may_decide,
         "duplicates": duplicates.open_groups().count() if may_decide else 0,
         "may_review": user.has_perm("catalog.review_suggestion"),

@@ -15,8 +15,10 @@ from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
 from catalog.models import Poster
-from catalog.services import embedding, promoting, runs
+from catalog.services import embedding, host_pace, promoting, runs
+from catalog.services.failing_hosts import failing_hosts
 from catalog.services.overview import catalogue_counts
+from catalog.sources.poster_sources import POSTER_SOURCES
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
 from postersite.embedded import first_run
@@ -117,6 +119,18 @@ def genre_model() -> Iterator[Fact]:
         )
 
 
+def poster_sources() -> Iterator[Fact]:
+    """How often each switched-on source is asked, and which of their hosts are failing."""
+    for name in settings.POSTER_SOURCES:
+        if name in POSTER_SOURCES:
+            rates = sorted(host_pace.requests_per_second(POSTER_SOURCES[name]).items())
+            said = ", ".join(f"{host} {rate:g} times a second" for host, rate in rates)
+            yield True, f"{name} may ask {said}"
+    if not settings.POSTER_SOURCES:
+        yield True, "none is switched on"
+    yield from ((False, sentence) for sentence in failing_hosts())
+
+
 def live_runs() -> Iterator[Fact]:
     """What is being done now."""
     live = list(runs.live_runs())
@@ -151,6 +165,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Fact]]] = {
     "catalogue": catalogue,
     "eyes": eyes,
     "genres": genre_model,
+    "sources": poster_sources,
     "live runs": live_runs,
     "disk": disk,
     "checks": system_checks,
