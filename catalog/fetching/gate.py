@@ -136,8 +136,16 @@ class Gate:
                 )
             if wait > 0:
                 self._clock.sleep(wait)
-            if self._pacer.held_s(host) < _HELD:
+            if self._pacer.held_s(host) < _HELD and self._departs(host, interval_s, deadline):
                 return
+
+    def _departs(self, host: str, interval_s: float, deadline: float) -> bool:
+        """Whether the turn was used; else another is to be taken."""
+        while wait := self._pacer.depart(host, interval_s):
+            if self._clock.monotonic() + wait > self.last_call(deadline) or self._pacer.held_s(host) >= _HELD:
+                return False
+            self._clock.sleep(wait)
+        return True
 
     def _left(self, deadline: float) -> float:
         return deadline - self._clock.monotonic()

@@ -7,7 +7,7 @@ from redis import Redis
 
 from .clock import Clock
 
-# Every key expires by itself; the hash tag keeps a host's two keys on one node of a cluster.
+# Every key expires by itself; the hash tag keeps a host's keys on one node of a cluster.
 _KEY = "postersite:pace:{{{host}}}:{what}"
 
 # Time is the server's own: workers' clocks may differ.
@@ -32,6 +32,12 @@ if till > tonumber(redis.call('GET', KEYS[1]) or '0') then
 end
 return 0
 """
+# The key lives exactly as long as nobody may follow.
+_DEPART = """
+if redis.call('SET', KEYS[1], 1, 'NX', 'PX', ARGV[1]) then return 0 end
+return math.max(redis.call('PTTL', KEYS[1]), 1)
+"""
+_LEAST = 0.001  # seconds; what Redis counts in
 
 
 class Pacer(Protocol):
@@ -41,6 +47,12 @@ class Pacer(Protocol):
         """Take the host's next turn, `interval_s` after the one before; return how long to wait for it.
 
         When that is over `longest_s`, no turn is taken and the wait is returned.
+        """
+
+    def depart(self, host: str, interval_s: float) -> float:
+        """Use a turn that has come: 0 to go now, else in how many seconds.
+
+        Who woke up too late for a turn must not be followed at once by who woke up in time.
         """
 
     def slow_down(self, host: str, seconds: float) -> None:
@@ -56,12 +68,18 @@ class RedisPacer:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._reserve = client.register_script(_RESERVE)
+        self._depart = client.register_script(_DEPART)
         self._slow_down = client.register_script(_SLOW_DOWN)
 
     def reserve(self, host: str, interval_s: float, longest_s: float | None = None) -> float:
         longest = -1 if longest_s is None else _ms(longest_s)
         wait = self._reserve(keys=[_key(host, "next"), _key(host, "hold")], args=[_ms(interval_s), longest])
         return float(wait) / 1000
+
+    def depart(self, host: str, interval_s: float) -> float:
+        if _ms(interval_s) == 0:
+            return 0.0
+        return float(self._depart(keys=[_key(host, "gone")], args=[_ms(interval_s)])) / 1000
 
     def slow_down(self, host: str, seconds: float) -> None:
         if _ms(seconds) > 0:
@@ -80,6 +98,7 @@ class InProcessPacer:
         self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._next: dict[str, float] = {}
+        self._gone: dict[str, float] = {}
         self._hold: dict[str, float] = {}
 
     def reserve(self, host: str, interval_s: float, longest_s: float | None = None) -> float:
@@ -89,6 +108,15 @@ class InProcessPacer:
             if longest_s is None or slot - now <= longest_s:
                 self._next[host] = slot + interval_s
             return slot - now
+
+    def depart(self, host: str, interval_s: float) -> float:
+        with self._lock:
+            now = self._clock.monotonic()
+            left = self._gone.get(host, now) - now
+            if left >= _LEAST:
+                return left
+            self._gone[host] = now + interval_s
+            return 0.0
 
     def slow_down(self, host: str, seconds: float) -> None:
         with self._lock:

@@ -1,6 +1,6 @@
 """Whatever many workers meet, a host is asked no faster, by no more at once, and left alone when it fails."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -32,9 +32,13 @@ HOST_FAILED = {"in trouble", "no connection", "too slow"}
 
 @dataclass(frozen=True)
 class Errand:
-    """One request of a worker: after a pause, answered after a while; or the worker dies with it."""
+    """One request of a worker: after a pause, answered after a while; or the worker dies with it.
+
+    It sleeps `late_s` longer than it means to.
+    """
 
     pause_s: float
+    late_s: float
     takes_s: float
     end: str
 
@@ -53,6 +57,7 @@ errands = st.lists(
     st.builds(
         Errand,
         pause_s=st.one_of(st.just(0.0), st.floats(0, 12)),
+        late_s=st.sampled_from([0.0, 0.0, 0.3, 2.0]),
         takes_s=st.floats(0, 9),
         end=st.sampled_from([*ANSWERS, "in trouble", "in trouble", "found", "dies"]),
     ),
@@ -80,9 +85,11 @@ def worked(policy: FetchPolicy, plans: list[list[Errand]]) -> list[Event]:
     events: list[Event] = []
 
     def work(plan: list[Errand]) -> None:
-        gate = Gate(policy, *shared, clock)
         for errand in plan:
             time.sleep(errand.pause_s)
+            # This worker wakes up late, as on a busy machine.
+            late = replace(clock, sleep=lambda s, by=errand.late_s: time.sleep(s + by))
+            gate = Gate(policy, *shared, late)
             try:
                 turn = gate.take_turn(URL, policy.min_interval_s, clock.monotonic() + policy.deadline_s)
             except TryLater as error:

@@ -88,6 +88,16 @@ def test_turns_are_not_metronomic_and_never_too_near(site: FaultySite, fake_time
     assert len({round(gap, 6) for gap in fake_time.slept}) == 20
 
 
+def test_who_wakes_up_late_is_not_followed_at_once(fake_time: FakeTime) -> None:
+    pacer = InProcessPacer(fake_time.clock)
+    assert pacer.depart("films.example", 1.0) == 0
+    fake_time.now += 0.6
+    assert pacer.depart("films.example", 1.0) == pytest.approx(0.4)
+    assert pacer.depart("img.films.example", 1.0) == 0
+    fake_time.now += 0.4
+    assert pacer.depart("films.example", 1.0) == 0
+
+
 def test_hosts_keep_their_own_pace(site: FaultySite, fake_time: FakeTime) -> None:
     host = site.url.partition("://")[2]
     client = client_for(site.url, fake_time, robots=False, min_interval_s=9.0, host_intervals_s={host: 0.5})

@@ -130,7 +130,7 @@ def test_slots(valkey: Redis, steps: list[int | tuple[str, str]]) -> None:
         st.one_of(
             STEPS_S,
             st.tuples(st.sampled_from([100.0, 700.0]), st.sampled_from([None, 950.0])),
-            st.sampled_from(["slow down", "look"]),
+            st.sampled_from(["slow down", "look", "depart", "depart"]),
         ),
         max_size=25,
     )
@@ -147,6 +147,9 @@ def test_pacers(valkey: Redis, steps: list[Any]) -> None:
             waits = [pacer.reserve(HOST, *step) for pacer in (shared, own)]
             assert waits[0] == pytest.approx(waits[1], abs=NEAR)
         else:
+            if step == "depart":
+                waits = [pacer.depart(HOST, 700) for pacer in (shared, own)]
+                assert waits[0] == pytest.approx(waits[1], abs=NEAR)
             for pacer in (shared, own):
                 if step == "slow down":
                     pacer.slow_down(HOST, 610)
