@@ -244,9 +244,7 @@ POSTER_LANGUAGES = listed("POSTERSITE_POSTER_LANGUAGES")
 # How many posters of a movie are fetched; more are alternatives, for a person to choose from.
 POSTERS_PER_MOVIE = whole_number("POSTERSITE_POSTERS_PER_MOVIE", 1, 1, 12)
 # Days until a source is asked again about its posters, for all or for each; else each source's own.
-REFRESH_AFTER_DAYS, REFRESH_AFTER_DAYS_OF = decimals_by_name(
-    "POSTERSITE_REFRESH_AFTER_DAYS", 0.01, 3650
-)
+REFRESH_AFTER_DAYS, REFRESH_AFTER_DAYS_OF = decimals_by_name("POSTERSITE_REFRESH_AFTER_DAYS", 0.01, 3650)
 # Base URL of a replica site on loopback (sample catalogue, tests): every poster source is then read there.
 REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")

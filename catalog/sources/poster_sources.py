@@ -18,8 +18,8 @@ class PosterSource(ABC):
     """One site. `accept` is what it is asked for; `key` names the setting with the key it wants, if any.
 
     `attribution` stands at each of its posters; `notice` on every page, where its terms want that. After
-    `refresh_after_days` it is asked again whether a poster has changed. Its `page_hosts` and other `image_hosts`
-    are asked so often a second at the most.
+    `refresh_after_days` it is asked again whether a poster has changed. Its `page_hosts` and other
+    `image_hosts` are asked so often a second at the most.
     """
 
     name: str
