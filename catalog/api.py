@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
 from catalog.services import similarity
+from catalog.services.outlook import outlook
 from catalog.views.browsing import ORDERS, in_genre, matching, ordered
 
 # No browsable docs: they load scripts from elsewhere, which the site's CSP rightly refuses.
@@ -88,7 +89,17 @@ class RunOut(Schema):
     started_at: datetime | None
     finished_at: datetime | None
     seconds: float | None
+    per_second: float | None
     seconds_left: float | None
+    outlook: str
+
+    @staticmethod
+    def resolve_seconds_left(run: Run) -> float | None:
+        return outlook(run).seconds_left
+
+    @staticmethod
+    def resolve_outlook(run: Run) -> str:
+        return outlook(run).words
 
 
 @api.get("/movies", response=MoviePage, summary="Search the catalogue")

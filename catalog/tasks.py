@@ -13,6 +13,7 @@ from catalog.services import (
     duplicates,
     embedding,
     labelling,
+    planning,
     refreshing,
     runs,
     schedules,
@@ -26,8 +27,9 @@ CHECK_TIME_LIMIT_S = 3 * 3600
 
 
 def _continue(task: Task, run_id: int, owed: bool) -> None:
+    planned = planning.plan_ahead(run_id)
     runs.settle(run_id)
-    if owed:
+    if owed or planned:
         task.delay(run_id)
 
 

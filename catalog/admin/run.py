@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from catalog.models import Run, RunItem
 from catalog.services import runs
+from catalog.services.outlook import duration, outlook
 
 from .person import person
 from .read_only import ReadOnlyAdmin
@@ -40,7 +41,7 @@ class RunAdmin(ReadOnlyAdmin):
     search_help_text = "A run's number, words of its message, or who asked for it"
     actions = ("retry_failed", "cancel")
     fields = (
-        ("state", "progress"),
+        ("state", "progress", "goes_on"),
         "message",
         ("asked_by", "created_at"),
         ("started_at", "finished_at", "took"),
@@ -86,6 +87,12 @@ class RunAdmin(ReadOnlyAdmin):
             run.total,
         )
 
+    @admin.display(description="outlook")
+    def goes_on(self, run: Run) -> str:
+        told = outlook(run)
+        said = ". ".join(filter(None, [told.words[:1].upper() + told.words[1:], told.why]))
+        return said or "–"
+
     @admin.display(description="failed", ordering="failed")
     def failures(self, run: Run) -> SafeString | str:
         if not run.failed:
@@ -94,7 +101,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="took")
     def took(self, run: Run) -> str:
-        return "–" if run.seconds is None else _duration(run.seconds)
+        return "–" if run.seconds is None else duration(run.seconds)
 
     @admin.display(description="page")
     def page(self, run: Run) -> SafeString:
@@ -145,11 +152,3 @@ class RunAdmin(ReadOnlyAdmin):
             run.get_absolute_url(),
             f"{more} more on the run's page" if more > 0 else "All items on the run's page",
         )
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from catalog.models import Run, RunItem
 from catalog.services import inline, runs, scraping
+from catalog.services.outlook import outlook, rate
 
 ERRORS_SHOWN = 10
 
@@ -27,7 +28,7 @@ class RunBar:
             unit="",
             file=sys.stderr,
             mininterval=0.3 if sys.stderr.isatty() else 3600,
-            bar_format="{desc} {bar:24} {n_fmt}/{total_fmt} {rate_fmt}{postfix}",
+            bar_format="{desc} {bar:24} {n_fmt}/{total_fmt}{postfix}",
         )
 
     def __enter__(self) -> Self:
@@ -41,8 +42,9 @@ class RunBar:
     def show(self, run: Run) -> None:
         self._bar.total = run.total
         self._bar.n = run.done + run.failed
-        if run.failed:
-            self._bar.set_postfix_str(f", {run.failed} failed", refresh=False)
+        told = outlook(run)
+        said = [rate(told.per_second), told.words, f"{run.failed} failed" if run.failed else ""]
+        self._bar.set_postfix_str(", ".join(filter(None, said)), refresh=False)
         self._bar.refresh() if not run.is_live else self._bar.update(0)
 
 

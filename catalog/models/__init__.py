@@ -7,7 +7,7 @@ from .movie import Genre, Movie, MovieGenre
 from .placeholder import Placeholder
 from .poster import Poster
 from .review_queue import ReviewQueue
-from .run import Run, RunItem
+from .run import Run, RunChunk, RunItem
 from .source_lookup import SourceLookup
 from .suggestion import ReviewDecision, Suggestion
 
@@ -26,6 +26,7 @@ __all__ = [
     "ReviewDecision",
     "ReviewQueue",
     "Run",
+    "RunChunk",
     "RunItem",
     "SourceLookup",
     "Suggestion",

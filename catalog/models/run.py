@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from math import exp
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -10,6 +14,9 @@ from django.utils import timezone
 
 from .movie import Movie
 from .poster import Poster
+
+# What was done this long ago counts for a third in a run's recent rate.
+RECENT_S = 180.0
 
 
 class Run(models.Model):
@@ -56,6 +63,13 @@ class Run(models.Model):
     # When an item was last claimed or finished: a live run that stands still has lost its tasks.
     moved_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # Over what somebody named, whether it lacks anything or not; else over all that lacks what the run makes.
+    chosen = models.BooleanField(default=False)
+    # Items dealt with of late and the seconds that workers spent on them, both fading as `one_more` says.
+    recent_items = models.FloatField(default=0)
+    recent_seconds = models.FloatField(default=0)
+    # Up to when those seconds are counted: while no item is held, none pass.
+    counted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]
@@ -104,14 +118,38 @@ class Run(models.Model):
 
     @property
     def per_second(self) -> float | None:
-        """Items a second so far; None until one is done."""
+        """Items a second: of late while the run is live, on average once it is over; None before any."""
+        if self.is_live and self.recent_seconds:
+            return self.recent_items / self.recent_seconds
         dealt_with = self.done + self.failed
         return dealt_with / self.seconds if dealt_with and self.seconds else None
 
-    @property
-    def seconds_left(self) -> float | None:
-        """Estimate of the seconds still needed at the rate so far; None when unknown or over."""
-        return self.left / self.per_second if self.is_live and self.per_second else None
+    def one_more(self, now: datetime) -> dict[str, Any]:
+        """Values of the three fields of the recent rate when one more item is dealt with at `now`.
+
+        Both sums fade by the same factor as time is counted, so their ratio is a mean over the last minutes
+        whatever the pace, from the first item on and without a jump after a pause.
+        """
+        since = self.counted_at or now
+        faded = exp(-max(0.0, (now - since).total_seconds()) / RECENT_S)
+        return {
+            "recent_items": self.recent_items * faded + 1,
+            "recent_seconds": self.recent_seconds * faded + RECENT_S * (1 - faded),
+            "counted_at": max(now, since),
+        }
+
+
+class RunChunk(models.Model):
+    """Keys of movies or posters, in rising order, that become items of the run when their turn comes."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="chunks")
+    keys = models.JSONField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.run}: {len(self.keys)} to come"
 
 
 class RunItem(models.Model):
@@ -137,6 +175,8 @@ class RunItem(models.Model):
     note = models.CharField(max_length=300, blank=True, help_text="what was done, when it is worth saying")
     # Not before this moment: a site asked us to wait.
     not_before = models.DateTimeField(null=True, blank=True)
+    # When a site first asked that.
+    waiting_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     # Which claim holds the item: a worker whose claim was taken over can no longer finish it.
     claim = models.UUIDField(null=True, blank=True)
@@ -147,7 +187,16 @@ class RunItem(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["run", "state", "id"]), models.Index(fields=["state", "claimed_at"])]
+        indexes = [
+            models.Index(fields=["run", "state", "id"]),
+            models.Index(fields=["state", "claimed_at"]),
+            # The few that wait, among tens of thousands that do not.
+            models.Index(
+                fields=["run", "not_before"],
+                condition=Q(state="pending", not_before__isnull=False),
+                name="run_items_that_wait",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["run", "movie"], condition=Q(poster__isnull=True), name="one_item_per_run_and_movie"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from catalog.models import RunItem
+from catalog.models import Movie, Run, RunItem
 
-from . import claims, sanity
+from . import claims, runs, sanity
 from .sanity import Kind
 
 MEND = "mend"
@@ -61,10 +61,6 @@ def check_item(items: Sequence[RunItem]) -> None:
 
 
 def _fetch_again(movie_ids: Sequence[int]) -> None:
-    from catalog.models import Movie, Run
-
-    from . import runs
-
     runs.start(
         Run.Kind.SCRAPE, movies=Movie.objects.filter(pk__in=movie_ids), followed_by=[Run.Kind.EMBED.value]
     )

@@ -17,13 +17,13 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from catalog.models import Run, RunItem
+from catalog.models import Run, RunChunk, RunItem
 from postersite.embedded.processes import birth
 
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
-# A site that keeps asking us to wait is given up on after a day.
+# A movie whose sites keep asking us to wait is given up on after a day.
 LONGEST_POSTPONEMENT = timedelta(hours=24)
 LOST = "The worker that held this item died."
 # Where a run's params name the process of a command that works it off.
@@ -87,7 +87,8 @@ def claim(run_id: int) -> list[RunItem]:
         if run is None or not run.is_live:
             return []
         lane = LANES[Run.Kind(run.kind)]
-        if run.items.filter(state=RunItem.State.RUNNING).count() > lane.batch * (lane.tasks - 1):
+        held = run.items.filter(state=RunItem.State.RUNNING).count()
+        if held > lane.batch * (lane.tasks - 1):
             return []
         due = _next_batch(run_id, lane.batch)
         if not due:
@@ -100,8 +101,13 @@ def claim(run_id: int) -> list[RunItem]:
             claimed_by=this_process(),
             attempts=F("attempts") + 1,
         )
-        Run.objects.filter(pk=run_id, started_at=None).update(started_at=now)
-        Run.objects.filter(pk=run_id).update(state=Run.State.RUNNING, moved_at=now)
+        changed: dict[str, Any] = {"state": Run.State.RUNNING, "moved_at": now}
+        if run.started_at is None:
+            changed["started_at"] = now
+        if not held:
+            # After a pause or a crash: the time that nobody worked on the run says nothing of its pace.
+            changed["counted_at"] = now
+        Run.objects.filter(pk=run_id).update(**changed)
     return list(
         RunItem.objects.filter(run_id=run_id, claim=token).select_related("run", "movie", "poster__movie")
     )
@@ -120,13 +126,14 @@ def fail(item: RunItem, error: str) -> bool:
 def postpone(item: RunItem, seconds: float, why: str) -> bool:
     """Give a claimed item back, not to be tried before `seconds` from now; does not count as an attempt.
 
-    A run that is over LONGEST_POSTPONEMENT old waits no longer: the item fails. False as for `finish`.
+    An item that has been put off for LONGEST_POSTPONEMENT waits no longer: it fails. False as for `finish`.
     """
     now = timezone.now()
-    if now - item.run.created_at > LONGEST_POSTPONEMENT:
+    since = item.waiting_since or now
+    if now - since > LONGEST_POSTPONEMENT:
         return fail(item, why)
     later = now + timedelta(seconds=seconds)
-    return _return(item, error=why, not_before=later, attempts=F("attempts") - 1)
+    return _return(item, error=why, not_before=later, waiting_since=since, attempts=F("attempts") - 1)
 
 
 def keep(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
@@ -147,8 +154,18 @@ def keep(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
 
 
 def is_owed(run_id: int) -> bool:
-    """Whether an item of the run waits for a worker now."""
-    return _due(run_id).exists()
+    """Whether something of the run waits for a worker now."""
+    return bool(_due(run_id, 1)) or RunChunk.objects.filter(run=run_id).exists()
+
+
+def has_enough_due(run_id: int) -> bool:
+    """Whether the tasks of the run find whole batches now and next, or the run is gone."""
+    kind = Run.objects.filter(pk=run_id).values_list("kind", flat=True).first()
+    if kind is None:
+        return True
+    lane = LANES[Run.Kind(kind)]
+    enough = 2 * lane.tasks * lane.batch
+    return len(_due(run_id, enough)) == enough
 
 
 def release_the_dead(run_id: int) -> int:
@@ -211,7 +228,7 @@ def _return(item: RunItem, *, last: bool = False, **fields: Any) -> bool:
 def _next_batch(run_id: int, size: int) -> list[int]:
     """Ids of the items to take next. One that was tried before is taken alone: should it be what killed its
     worker, its neighbours must not be given up with it."""
-    due = list(_due(run_id).values_list("pk", "attempts")[:size])
+    due = _due(run_id, size)
     if due and due[0][1]:
         return [due[0][0]]
     return [pk for pk, _ in takewhile(lambda item: not item[1], due)]
@@ -223,10 +240,10 @@ def _close(item: RunItem, state: str, **fields: str) -> bool:
     column = "done" if state == RunItem.State.DONE else "failed"
     with transaction.atomic():
         # First the run, then the item: everywhere the same order, or two workers could lock each other out.
-        list(Run.objects.select_for_update().filter(pk=item.run_id).values_list("pk"))
+        run = Run.objects.select_for_update().filter(pk=item.run_id).first()
         closed = _held(item).update(state=state, finished_at=now, seconds=seconds, claim=None, **fields)
-        if closed:
-            Run.objects.filter(pk=item.run_id).update(moved_at=now, **{column: F(column) + 1})
+        if closed and run is not None:
+            Run.objects.filter(pk=run.pk).update(moved_at=now, **run.one_more(now), **{column: F(column) + 1})
     return bool(closed)
 
 
@@ -234,10 +251,14 @@ def _held(item: RunItem) -> QuerySet[RunItem]:
     return RunItem.objects.filter(pk=item.pk, state=RunItem.State.RUNNING, claim=item.claim)
 
 
-def _due(run_id: int) -> QuerySet[RunItem]:
-    return RunItem.objects.filter(
-        Q(not_before=None) | Q(not_before__lte=timezone.now()), run_id=run_id, state=RunItem.State.PENDING
-    ).order_by("pk")
+def _due(run_id: int, most: int) -> list[tuple[int, int]]:
+    """Ids and attempts of at most `most` items that wait for a worker now, in the order they are taken in."""
+    pending = RunItem.objects.filter(run_id=run_id, state=RunItem.State.PENDING).values_list("pk", "attempts")
+    # Apart, since each has its index. What a site asked to come back for has waited longest.
+    due = list(pending.filter(not_before__lte=timezone.now()).order_by("not_before", "pk")[:most])
+    if len(due) < most:
+        due += pending.filter(not_before=None).order_by("pk")[: most - len(due)]
+    return due
 
 
 def _is_gone(holder: str) -> bool:

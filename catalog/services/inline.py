@@ -7,7 +7,18 @@ from collections.abc import Callable, Sequence
 
 from catalog.models import Run, RunItem
 
-from . import checking, claims, duplicates, embedding, labelling, refreshing, runs, scraping, training
+from . import (
+    checking,
+    claims,
+    duplicates,
+    embedding,
+    labelling,
+    planning,
+    refreshing,
+    runs,
+    scraping,
+    training,
+)
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -32,6 +43,7 @@ def work_off(run: Run, on_progress: Callable[[Run], None] | None = None) -> Run:
     while True:
         claims.release_the_dead(run.pk)
         busy = claims.work(run.pk, _WORK[run.kind])
+        planning.plan_ahead(run.pk)
         runs.settle(run.pk)
         run.refresh_from_db()
         if on_progress is not None:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 
-from . import duplicates, embedding, labelling, refreshing
+from . import duplicates, embedding, labelling, planning, refreshing
 from .claims import LANES, WORKED_OFF_BY
+from .planning import LIVE, OPEN
 
 log = logging.getLogger(__name__)
 
-ITEMS_PER_INSERT = 1000
 MOST_FOLLOWERS = 6
-LIVE = (Run.State.QUEUED, Run.State.RUNNING)
-OPEN = (RunItem.State.PENDING, RunItem.State.RUNNING)
 NOTHING_TO_DO = {
     Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
     Run.Kind.REFRESH: "Nothing to do: every poster that a switched-on source showed was asked about of late.",
@@ -79,8 +77,12 @@ def start(
             asked_by_id=asked_by.pk if asked_by else None,
             followed_by=list(followed_by),
             previous=previous,
+            chosen=movies is not None,
         )
-        _add_items(run, _subjects(run, movies))
+        if kind in planning.ONE_JOB:
+            _one_job(run, movies)
+        else:
+            planning.lay_out(run, planning.keys_of(planning.wanted(run, movies)))
         _begin(run, _nothing_to_do(run, movies), queue=queue)
     return run
 
@@ -115,9 +117,9 @@ def _retry(run: Run, asked_by: AbstractBaseUser | None) -> Run:
             asked_by_id=asked_by.pk if asked_by else None,
             retry_of=run,
             followed_by=run.followed_by if stopped_short else [],
+            chosen=True,
         )
-        failed = run.items.filter(state=RunItem.State.FAILED)
-        _add_items(again, (RunItem(movie_id=i.movie_id, poster_id=i.poster_id) for i in failed.iterator()))
+        _lay_out_again(again, run.items.filter(state=RunItem.State.FAILED))
         if not again.total:
             raise RunError(f"{run} has no failed items to retry.")
         _begin(again, "", queue=True)
@@ -136,6 +138,7 @@ def cancel(run: Run) -> None:
         if not stopped:
             run.refresh_from_db()
             raise RunError(f"{run} is over already ({run.get_state_display()}).")
+        run.chunks.all().delete()
         run.items.filter(state=RunItem.State.PENDING).update(state=RunItem.State.CANCELLED)
     run.refresh_from_db()
 
@@ -150,10 +153,10 @@ def outstanding() -> dict[Run.Kind, int]:
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     extractor = embedding.default_extractor()
     return {
-        Run.Kind.SCRAPE: to_look_up().count(),
+        Run.Kind.SCRAPE: planning.to_look_up().count(),
         Run.Kind.REFRESH: refreshing.stale().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
-        Run.Kind.LABEL: _readable(labelling.candidates(), model.pk).count() if model else 0,
+        Run.Kind.LABEL: planning.readable(labelling.candidates(), model.pk).count() if model else 0,
         Run.Kind.DUPLICATES: duplicates.uncompared(extractor).count() if extractor else 0,
     }
 
@@ -165,7 +168,7 @@ def settle(run_id: int) -> None:
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id).exclude(kind=Run.Kind.IMPORT).first()
-        if run is None or not run.is_live or run.items.filter(state__in=OPEN).exists():
+        if run is None or not run.is_live or run.chunks.exists() or run.items.filter(state__in=OPEN).exists():
             return
         # Items go with their movie or poster when a person deletes it, and are owed no more.
         run.total = run.done + run.failed
@@ -235,18 +238,21 @@ def _follow(run: Run) -> None:
         )
 
 
-def _add_items(run: Run, items: Iterable[RunItem]) -> None:
-    batch: list[RunItem] = []
-    total = 0
-    for item in items:
-        item.run = run
-        batch.append(item)
-        if len(batch) == ITEMS_PER_INSERT:
-            total += len(RunItem.objects.bulk_create(batch))
-            batch = []
-    total += len(RunItem.objects.bulk_create(batch))
-    run.total = total
-    run.save(update_fields=["total"])
+def _one_job(run: Run, movies: QuerySet[Movie] | None = None) -> None:
+    if movies is not None:
+        run.params["movies"] = list(planning.keys_of(movies))
+    run.items.create()
+    run.total = 1
+    run.save(update_fields=["params", "total"])
+
+
+def _lay_out_again(run: Run, failed: QuerySet[RunItem]) -> None:
+    if run.kind not in planning.ONE_JOB:
+        subject = "poster_id" if run.kind in planning.OVER_POSTERS else "movie_id"
+        keys = failed.exclude(**{subject: None}).order_by(subject).values_list(subject, flat=True)
+        planning.lay_out(run, keys.iterator())
+    elif failed.exists():
+        _one_job(run)
 
 
 def _extractors(asked: Sequence[str] | None) -> tuple[list[str], str]:
@@ -279,66 +285,8 @@ def _active_model() -> GenreModel:
     return model
 
 
-def _subjects(run: Run, movies: QuerySet[Movie] | None) -> Iterable[RunItem]:
-    if run.kind == Run.Kind.SCRAPE:
-        return (RunItem(movie_id=pk) for pk in _keys(to_look_up() if movies is None else movies))
-    if run.kind == Run.Kind.REFRESH:
-        return (RunItem(movie_id=pk) for pk in _keys(refreshing.stale() if movies is None else movies))
-    if run.kind == Run.Kind.EMBED:
-        posters = Poster.objects.filter(is_primary=True)
-        if movies is not None:
-            posters = posters.filter(movie__in=movies.order_by().values("pk"))
-        lacking = embedding.lacking(posters, run.params["extractors"])
-        return (RunItem(poster_id=pk) for pk in _keys(lacking))
-    if run.kind == Run.Kind.LABEL:
-        candidates = labelling.candidates() if movies is None else movies
-        return (RunItem(movie_id=pk) for pk in _keys(_readable(candidates, run.params["model"])))
-    if run.kind == Run.Kind.DUPLICATES:
-        extractor = Extractor.objects.get(pk=run.params["extractor"])
-        return (RunItem(poster_id=pk) for pk in _keys(_to_compare(extractor, movies)))
-    if movies is not None:
-        run.params["movies"] = list(_keys(movies))
-        run.save(update_fields=["params"])
-    return [RunItem()]
-
-
 def _extractor_in_use() -> Extractor:
     extractor = embedding.default_extractor()
     if extractor is None:
         raise RunError("No poster is embedded yet: embed posters first, then look for duplicates.")
     return extractor
-
-
-def _to_compare(extractor: Extractor, movies: QuerySet[Movie] | None) -> QuerySet[Poster]:
-    """Posters to look for duplicates of: those not compared yet, or those of chosen movies anew."""
-    if movies is None:
-        return duplicates.uncompared(extractor)
-    shown = Poster.objects.filter(is_primary=True, embeddings__extractor=extractor)
-    return shown.filter(movie__in=movies.order_by().values("pk"))
-
-
-def _readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
-    """Those of `movies` whose poster has a vector that the genre model reads."""
-    seen = Poster.objects.filter(
-        movie=OuterRef("pk"), is_primary=True, embeddings__extractor__genre_models=model_id
-    )
-    return movies.filter(Exists(seen))
-
-
-def to_look_up() -> QuerySet[Movie]:
-    """Movies without a poster that a source may know, and that no other run is about to look up."""
-    owed = RunItem.objects.filter(
-        movie=OuterRef("pk"),
-        run__kind=Run.Kind.SCRAPE,
-        run__state__in=LIVE,
-        state__in=OPEN,
-    )
-    return Movie.objects.without_poster().filter(
-        Q(tmdb_id__isnull=False) | Q(imdb_id__isnull=False), ~Exists(owed)
-    )
-
-
-def _keys(queryset: QuerySet[Any]) -> Iterable[int]:
-    return (
-        queryset.order_by("pk").values_list("pk", flat=True).distinct().iterator(chunk_size=ITEMS_PER_INSERT)
-    )

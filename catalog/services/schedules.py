@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.models import Movie, Run, RunItem
 
-from . import checking, refreshing, runs
+from . import checking, planning, refreshing, runs
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def new_arrivals() -> QuerySet[Movie]:
         state=RunItem.State.FAILED,
         finished_at__gt=timezone.now() - ASKED_IN_VAIN,
     )
-    return runs.to_look_up().filter(~Exists(in_vain))
+    return planning.to_look_up().filter(~Exists(in_vain))
 
 
 def start_new_arrivals() -> Run | None:

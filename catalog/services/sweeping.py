@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.models import Run, RunItem
 
-from . import claims, runs
+from . import claims, planning, runs
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ def sweep() -> int:
     """
     queued = 0
     # Cancelled runs too: an item whose worker died would be shown as running for ever.
-    held = Q(items__state=RunItem.State.RUNNING)
-    for run in Run.objects.filter(Q(state__in=runs.LIVE) | held).distinct():
+    held = RunItem.objects.filter(state=RunItem.State.RUNNING).values("run")
+    for run in Run.objects.filter(Q(state__in=runs.LIVE) | Q(pk__in=held)):
         try:
             queued += _mend(run)
         except Exception:
@@ -48,6 +48,7 @@ def _mend(run: Run) -> int:
             )
         return 0
     claims.release_the_dead(run.pk)
+    planning.plan_ahead(run.pk)
     runs.settle(run.pk)
     run.refresh_from_db()
     still = run.moved_at is None or run.moved_at < now - timedelta(seconds=settings.SWEEP_EVERY_S)

@@ -1,4 +1,4 @@
-"""How pages word things: extractors, sources, durations, what a run is doing."""
+"""How pages word things: extractors, sources, what a run is doing and how it goes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django import template
 from django.conf import settings
 
 from catalog.models import Extractor, Run
+from catalog.services.outlook import duration, outlook, rate
 from catalog.sources.poster_sources import POSTER_SOURCES
 
 register = template.Library()
@@ -87,26 +88,6 @@ def doing(run: Run) -> str:
     return DOING.get(Run.Kind(run.kind), run.get_kind_display())
 
 
-@register.filter
-def duration(seconds: float | None) -> str:
-    """0.4 -> "under a second", 65 -> "1 min 5 s", 7300 -> "2 h 1 min"; nothing for None."""
-    if seconds is None:
-        return ""
-    whole = round(seconds)
-    if whole < 1:
-        return "under a second"
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-    said = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(said[:2])
-
-
-@register.filter
-def rate(per_second: float | None) -> str:
-    """12.4 -> "12 a second", 0.25 -> "15 a minute"; nothing for None."""
-    if not per_second:
-        return ""
-    if per_second >= 1:
-        return f"{per_second:.0f} a second"
-    return f"{per_second * 60:.0f} a minute" if per_second * 60 >= 1 else f"{per_second * 3600:.0f} an hour"
+register.filter("duration", duration)
+register.filter("rate", rate)
+register.filter("outlook", outlook)

@@ -11,7 +11,7 @@ from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -90,9 +90,8 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         if not run.is_live:
             response["HX-Trigger"] = "run-over"
         return response
-    tally = run.items.aggregate(
-        all=Count("pk"), **{state: Count("pk", filter=Q(state=state)) for state in RunItem.State.values}
-    )
+    tally = dict(run.items.order_by().values_list("state").annotate(Count("pk")))
+    listed = sum(tally.values())
     shown = request.GET.get("state", "")
     shown = shown if shown in RunItem.State.values else ""
     items = run.items.select_related("movie", "poster__movie").order_by("pk")
@@ -106,8 +105,9 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "page": page,
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
             "shown": shown,
-            "all_items": tally.pop("all"),
-            "tally": [(state.value, state.label, tally[state]) for state in RunItem.State if tally[state]],
+            "all_items": listed,
+            "to_come": 0 if shown or page.has_next() else run.total - listed,
+            "tally": [(state.value, state.label, tally[state]) for state in RunItem.State if state in tally],
             "may_start": request.user.has_perm("catalog.start_run"),
             **announcement(request, run),
         },

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.process
 FILMS = 70
 START = """
 from catalog.models import Movie
-from catalog.services import runs
+from catalog.services import planning, runs
+planning.KEYS_PER_CHUNK = 20  # the blow falls while most of the run is still to be planned
 Movie.objects.bulk_create(
     Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
 )

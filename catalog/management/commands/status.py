@@ -17,6 +17,7 @@ from catalog.checks import of_the_site
 from catalog.models import Poster
 from catalog.services import embedding, host_pace, promoting, runs
 from catalog.services.failing_hosts import failing_hosts
+from catalog.services.outlook import outlook, rate
 from catalog.services.overview import catalogue_counts
 from catalog.sources.poster_sources import POSTER_SOURCES
 from ml.genres.head import ModelFileError, load_head
@@ -135,7 +136,9 @@ def live_runs() -> Iterator[Fact]:
     """What is being done now."""
     live = list(runs.live_runs())
     for run in live:
-        yield True, f"{run}: {run.done + run.failed} of {run.total}, {run.failed} failed"
+        told = outlook(run)
+        counts = f"{run.done + run.failed} of {run.total}, {run.failed} failed"
+        yield True, f"{run}: {', '.join(filter(None, [counts, rate(told.per_second), told.words]))}"
     if not live:
         yield True, "none"
 

@@ -130,12 +130,34 @@ def test_a_postponed_item_waits_and_has_all_its_attempts_left() -> None:
 
 def test_a_site_that_asks_to_wait_for_ever_is_given_up() -> None:
     run = scrape_of(1)
-    with time_machine.travel(timezone.now() + claims.LONGEST_POSTPONEMENT + timedelta(minutes=1)):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for _ in range(24):
+            [item] = claims.claim(run.pk)
+            claims.postpone(item, 3600, "The site asks to come back in an hour.")
+            assert run.items.get().state == "pending"
+            clock.shift(3601)
         [item] = claims.claim(run.pk)
         claims.postpone(item, 3600, "The site asks to come back in an hour.")
     run.refresh_from_db()
     assert run.failed == 1
     assert run.items.get().error == "The site asks to come back in an hour."
+
+
+def test_in_a_run_that_takes_days_an_item_is_not_given_up_the_first_time_it_is_to_wait() -> None:
+    run = scrape_of(1)
+    with time_machine.travel(timezone.now() + 2 * claims.LONGEST_POSTPONEMENT):
+        [item] = claims.claim(run.pk)
+        claims.postpone(item, 60, "The site asks to come back in a minute.")
+    assert run.items.get().state == "pending"
+
+
+def test_what_waited_for_a_site_goes_before_what_was_never_tried() -> None:
+    run = scrape_of(BATCH + 1)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        postponed = claims.claim(run.pk)[1]
+        claims.postpone(postponed, 60, "The site asks to come back in a minute.")
+        clock.shift(61)
+        assert claims.claim(run.pk)[0].pk == postponed.pk
 
 
 def test_a_batch_that_breaks_off_is_tried_three_times_in_all(caplog: pytest.LogCaptureFixture) -> None:

@@ -160,13 +160,6 @@ def test_a_site_whose_extractors_all_lack_weights_says_so(settings: Any) -> None
         runs.start("embed")
 
 
-def test_items_beyond_one_insert_are_all_there() -> None:
-    count = runs.ITEMS_PER_INSERT + 5
-    Movie.objects.bulk_create([Movie(title=f"Film {n}", tmdb_id=n) for n in range(1, count + 1)])
-    run = runs.start("scrape")
-    assert run.total == run.items.count() == count
-
-
 def test_a_started_run_is_queued_only_after_its_transaction(django_capture_on_commit_callbacks: Any) -> None:
     MovieFactory()
     with django_capture_on_commit_callbacks() as waiting:

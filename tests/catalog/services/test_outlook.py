@@ -1,0 +1,189 @@
+"""How a run goes: a rate of late, a time left that reckons with pauses, and words when it does not move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django.fixtures import DjangoAssertNumQueries, Settings
+
+from catalog.models import Run, RunItem
+from catalog.services import claims, runs
+from catalog.services.outlook import clock, outlook
+from tests.factories import MovieFactory, RunFactory, RunItemFactory
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.get_default_timezone())
+
+
+@pytest.fixture
+def now() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+def scrape_of(count: int) -> Run:
+    MovieFactory.create_batch(count)
+    return runs.start("scrape", queue=False)
+
+
+def finish_one(run: Run, now: time_machine.Traveller, seconds: float) -> None:
+    claimed = claims.claim(run.pk)
+    for item in claimed[1:]:
+        RunItem.objects.filter(pk=item.pk).update(state="pending", attempts=0)
+    now.shift(seconds)
+    assert claims.finish(claimed[0])
+    run.refresh_from_db()
+
+
+@given(
+    gaps=st.lists(st.floats(0.01, 500), min_size=1, max_size=60),
+    pause=st.floats(0, 1e6),
+)
+def test_the_rate_lies_between_the_slowest_and_the_fastest_pace_whatever_the_pauses(
+    gaps: list[float], pause: float
+) -> None:
+    run = Run(state=Run.State.RUNNING)
+    moment = NOON
+    for gap in gaps:
+        run.counted_at = moment = moment + timedelta(seconds=pause)  # as a claim does after a pause
+        moment += timedelta(seconds=gap)
+        for name, value in run.one_more(moment).items():
+            setattr(run, name, value)
+    assert run.per_second is not None
+    assert 0.99 / max(gaps) <= run.per_second <= 1.01 * max(1 / gap + 1 / 180 for gap in gaps)
+
+
+@given(pace=st.floats(0.01, 30), count=st.integers(1, 2000))
+def test_a_steady_pace_is_the_rate_from_the_first_item_on(pace: float, count: int) -> None:
+    run = Run(state=Run.State.RUNNING, counted_at=NOON)
+    for number in range(1, count + 1):
+        for name, value in run.one_more(NOON + timedelta(seconds=number * pace)).items():
+            setattr(run, name, value)
+    # An item that took as long as the memory reaches stands for a little more than itself.
+    assert run.per_second is not None
+    assert 1 / pace - 1e-6 <= run.per_second <= 1 / pace + 1 / 180
+
+
+def test_a_clock_that_runs_behind_on_another_host_takes_nothing_back() -> None:
+    run = Run(state=Run.State.RUNNING, counted_at=NOON, recent_items=3, recent_seconds=6)
+    after = run.one_more(NOON - timedelta(seconds=30))
+    assert after == {"recent_items": 4, "recent_seconds": 6, "counted_at": NOON}
+
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_slow_first_minute_is_soon_forgotten(now: time_machine.Traveller) -> None:
+    run = scrape_of(70)
+    finish_one(run, now, 120)
+    assert outlook(run).per_second == pytest.approx(1 / 120, rel=0.5)
+    for _ in range(60):
+        finish_one(run, now, 15)
+    told = outlook(run)
+    assert told.per_second == pytest.approx(1 / 15, rel=0.05)
+    assert told.seconds_left == pytest.approx(9 * 15, rel=0.05)
+    assert told.words.startswith("about 2 min ")
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed", "put off"])
+def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
+    now: time_machine.Traveller, how: str
+) -> None:
+    run = scrape_of(60)
+    for _ in range(20):
+        finish_one(run, now, 2)
+    before = outlook(run).per_second
+    if how == "killed":
+        claims.claim(run.pk)
+        RunItem.objects.filter(state="running").update(claimed_by=f"{claims.this_process()}0")
+    elif how == "put off":
+        for item in claims.claim(run.pk):
+            claims.postpone(item, 3600, "Wait.")
+    now.shift(12 * 3600)
+    claims.release_the_dead(run.pk)
+    finish_one(run, now, 2)
+    assert outlook(run).per_second == pytest.approx(before, rel=0.1)
+
+
+def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
+    run = scrape_of(5)
+    finish_one(run, now, 10)
+    claims.postpone(claims.claim(run.pk)[0], 600, "The site asks to wait.")
+    run.refresh_from_db()
+    told = outlook(run)
+    assert told.seconds_left == pytest.approx(600)
+    assert told.words == "about 10 min left"
+
+
+def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Traveller) -> None:
+    run = scrape_of(3)
+    finish_one(run, now, 10)
+    for number, item in enumerate(claims.claim(run.pk)):
+        claims.postpone(item, 7200 + 600 * number, "https://site.example/1: the server asks to come back.")
+    now.shift(3600)
+    run.refresh_from_db()
+    told = outlook(run)
+    assert told.halt == told.words == f"waits until {clock(NOON + timedelta(seconds=7210))}"
+    assert told.words == "waits until 14:00"
+    assert told.why == "https://site.example/1: the server asks to come back."
+    assert told.seconds_left == pytest.approx(7200 + 600 - 3600, abs=30)
+
+
+def test_a_moment_of_another_day_is_told_with_its_day(now: time_machine.Traveller) -> None:
+    assert clock(NOON + timedelta(hours=2)) == "14:00"
+    assert clock(NOON + timedelta(hours=14)) == "23 November, 02:00"
+
+
+def test_a_run_that_nobody_works_on_stands_still(now: time_machine.Traveller) -> None:
+    run = scrape_of(5)
+    finish_one(run, now, 10)
+    now.shift(59)
+    assert outlook(run).halt == ""
+    now.shift(600)
+    told = outlook(run)
+    assert told.halt == "stands still since 12:00"
+    assert told.seconds_left is None and told.per_second == pytest.approx(0.1, rel=0.1)
+    assert "manage.py status" in told.why
+
+
+def test_a_worker_is_believed_for_the_length_of_its_lease(
+    now: time_machine.Traveller, settings: Settings
+) -> None:
+    run = scrape_of(5)
+    claims.claim(run.pk)
+    run.refresh_from_db()
+    now.shift(settings.CLAIM_LEASE_S - 1)
+    assert outlook(run).halt == ""
+    now.shift(2)
+    told = outlook(run)
+    assert told.halt == "stands still since 12:00" and "A worker holds" in told.why
+
+
+def test_a_queued_run_waits_to_begin_and_then_for_a_worker(now: time_machine.Traveller) -> None:
+    run = scrape_of(5)
+    assert outlook(run).words == "waiting to begin"
+    now.shift(300)
+    assert outlook(run).words == "waits for a worker since 12:00"
+
+
+@pytest.mark.parametrize("kind", ["scrape", "import"])
+def test_nothing_is_promised_of_a_run_that_is_over_or_an_import(kind: str) -> None:
+    state = Run.State.DONE if kind == "scrape" else Run.State.RUNNING
+    run = RunFactory(
+        kind=kind, state=state, total=20, done=10, started_at=timezone.now() - timedelta(seconds=10)
+    )
+    told = outlook(run)
+    assert (told.words, told.why, told.seconds_left) == ("", "", None)
+    assert told.per_second == pytest.approx(1, rel=0.2)
+
+
+def test_a_run_that_moves_costs_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    run = RunFactory(state="running", total=5, moved_at=timezone.now())
+    RunItemFactory(run=run)
+    with django_assert_num_queries(1):
+        outlook(run)

@@ -1,0 +1,82 @@
+"""The broker is killed while a run is still being planned, and comes back empty: the run goes on."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from postersite.embedded.broker import answers, command, find_server
+from postersite.embedded.processes import dies_with_parent
+from tests.catalog.services.films import film
+from tests.faults.sites import Site, wait_until
+from tests.replica.faults import FaultySite, slow
+
+pytestmark = pytest.mark.process
+
+FILMS = 60
+CHUNK = 8
+START = """
+from catalog.models import Movie
+from catalog.services import planning, runs
+planning.KEYS_PER_CHUNK = int(argv[1])
+Movie.objects.bulk_create(
+    Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
+)
+print(runs.start("scrape").pk)
+"""
+
+
+@contextmanager
+def broker(folder: Path, socket_file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A broker that is killed at the end: nothing is written down in time."""
+    folder.mkdir()
+    process = subprocess.Popen(
+        command(find_server(), folder, socket_file),
+        stdout=subprocess.DEVNULL,
+        preexec_fn=dies_with_parent(signal.SIGTERM),
+    )
+    try:
+        wait_until(lambda: answers(socket_file), "the broker")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_run_goes_on_when_the_broker_lost_all_it_had(site: Site) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="postersite-") as private,
+        FaultySite([film(n) for n in range(FILMS)]) as replica,
+    ):
+        replica.spoil("/movie/", slow(0.05))
+        socket_file, folder = Path(private) / "broker.sock", Path(private) / "queue"
+        site.settings |= {
+            "REDIS_URL": f"unix://{socket_file}",
+            "POSTERSITE_REPLICA_URL": replica.url,
+            "POSTERSITE_POSTER_SOURCES": "tmdb_page",
+            "POSTERSITE_REQUESTS_PER_SECOND": "1000",
+        }
+        state, done = "SELECT state FROM catalog_run", "SELECT done FROM catalog_run"
+        to_come = "SELECT count(*) FROM catalog_runchunk"
+        with ExitStack() as stack:
+            with broker(folder, socket_file):
+                run = int(site.said(START, FILMS, CHUNK))
+                assert site.value(to_come) == FILMS // CHUNK
+                stack.enter_context(site.worker("io", 2, beat=True))
+                wait_until(lambda: site.value(done) >= 5, "five posters")
+            assert site.value(done) < FILMS and site.value(to_come) > 0
+            shutil.rmtree(folder)
+            socket_file.unlink(missing_ok=True)
+            with broker(folder, socket_file):
+                wait_until(lambda: site.value(state) == "done", "the end of the run")
+
+    assert site.rows("SELECT id, total, done, failed FROM catalog_run") == [(run, FILMS, FILMS, 0)]
+    assert site.rows("SELECT state, count(*) FROM catalog_runitem GROUP BY state") == [("done", FILMS)]
+    assert site.value("SELECT count(DISTINCT movie_id) FROM catalog_poster WHERE is_primary") == FILMS
