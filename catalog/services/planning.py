@@ -121,7 +121,8 @@ def readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
 
 def keys_of(queryset: QuerySet[Any]) -> Iterator[int]:
     """Primary keys in rising order, each once, never all in memory."""
-    return iter(queryset.order_by("pk").values_list("pk", flat=True).distinct().iterator())
+    keys = queryset.prefetch_related(None).order_by("pk").values_list("pk", flat=True).distinct()
+    return iter(keys.iterator())
 
 
 def _still_wanted(run: Run) -> QuerySet[Any]:
