@@ -1,0 +1,96 @@
+"""Rate, time left and what a run waits for: the same words wherever a run is shown, why for staff only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.test import Client
+
+from catalog.models import Run
+from catalog.services import planning, runs
+from tests.factories import MovieFactory, RunFactory, RunItemFactory
+
+from .reading import one, soup
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+WHY = "https://site.example/secret: the server asks to come back in 2 hours."
+
+
+@pytest.fixture(autouse=True)
+def noon() -> Iterator[None]:
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+def moving() -> Run:
+    return RunFactory(
+        kind="scrape", state="running", total=240, done=120, recent_items=60, recent_seconds=30, moved_at=NOON
+    )
+
+
+def waiting() -> Run:
+    run = RunFactory(kind="scrape", state="running", total=2, done=1, moved_at=NOON)
+    RunItemFactory(run=run, not_before=NOON + timedelta(hours=2), error=WHY)
+    return run
+
+
+def abandoned() -> Run:
+    return RunFactory(kind="scrape", state="running", total=2, done=1, moved_at=NOON - timedelta(hours=3))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (moving, "about 1 min left"),
+        (waiting, "waits until 14:00"),
+        (abandoned, "stands still since 09:00"),
+    ],
+)
+def test_every_place_says_the_same(admin_client: Client, make: object, words: str) -> None:
+    run = make()  # type: ignore[operator]
+    for address in ("/", "/runs/live/", "/runs/", "/admin/"):
+        assert words in " ".join(soup(admin_client.get(address)).get_text().split())
+    assert admin_client.get(f"/api/runs/{run.pk}").json()["outlook"] == words
+    page = soup(admin_client.get(f"/admin/catalog/run/{run.pk}/change/")).get_text().lower()
+    assert words in page
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("status", stdout=out)
+    assert words in out.getvalue()
+
+
+def test_a_runs_page_shows_rate_and_time_left(admin_client: Client) -> None:
+    page = soup(admin_client.get(moving().get_absolute_url()))
+    figures = {dl.dt.get_text(): dl.dd.get_text() for dl in page.select(".figures div")}  # type: ignore[union-attr]
+    assert (figures["Speed"], figures["Left"]) == ("2 a second", "1 min")
+    assert page.select("#run-progress .message") == []
+
+
+def test_only_staff_read_why_a_run_waits(client: Client, admin_client: Client) -> None:
+    run = waiting()
+    message = one(soup(admin_client.get(run.get_absolute_url())), "#run-progress .message").get_text()
+    assert "Waits until 14:00." in message and WHY in message
+    for visitor in ("/", "/runs/live/"):
+        assert "site.example" not in client.get(visitor).text
+
+
+def test_a_runs_page_says_how_many_are_still_to_come(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "KEYS_PER_CHUNK", 3)
+    MovieFactory.create_batch(5)
+    run = runs.start("scrape", queue=False)
+    assert (
+        "2 more are listed here when their turn comes."
+        in soup(admin_client.get(run.get_absolute_url())).get_text()
+    )
+    assert "to come" not in soup(admin_client.get(run.get_absolute_url(), {"state": "pending"})).get_text()
+    runs.cancel(run)
+    assert "2 more were never begun." in soup(admin_client.get(run.get_absolute_url())).get_text()
