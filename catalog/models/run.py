@@ -190,7 +190,12 @@ class RunItem(models.Model):
         indexes = [
             models.Index(fields=["run", "state", "id"]),
             models.Index(fields=["state", "claimed_at"]),
-            # The few that wait, among tens of thousands that do not.
+            # What a claim takes next: at once, however many wait for a site or are done.
+            models.Index(
+                fields=["run", "state", "id"],
+                condition=Q(state="pending", not_before__isnull=True),
+                name="run_items_fresh",
+            ),
             models.Index(
                 fields=["run", "not_before"],
                 condition=Q(state="pending", not_before__isnull=False),
