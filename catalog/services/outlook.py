@@ -40,7 +40,11 @@ class Outlook:
         """ "waits until 14:05", "about 12 min left", or nothing when nothing can be said."""
         if self.halt:
             return self.halt
-        return f"about {duration(self.seconds_left)} left" if self.seconds_left is not None else ""
+        if self.seconds_left is None:
+            return ""
+        if self.seconds_left < 1:
+            return "less than a second left"
+        return f"about {duration(_roughly(self.seconds_left))} left"
 
 
 def outlook(run: Run) -> Outlook:
@@ -76,6 +80,12 @@ def _standing_still(run: Run, held: bool) -> Outlook:
     return Outlook(run.per_second, None, f"{what} since {since}", SILENT if held else NOT_TAKEN_UP)
 
 
+def _roughly(seconds: float) -> float:
+    """An estimate to the minute, from an hour on to five: nobody believes its seconds."""
+    step = 1 if seconds < 60 else 60 if seconds < 3600 else 300
+    return round(seconds / step) * step
+
+
 def _seconds_left(
     run: Run, now: datetime, last: datetime | None, pause: timedelta = timedelta(0)
 ) -> float | None:
@@ -108,9 +118,11 @@ def duration(seconds: float | None) -> str:
 
 
 def rate(per_second: float | None) -> str:
-    """12.4 -> "12 a second", 0.25 -> "15 a minute"; nothing for None."""
+    """12.4 -> "12 a second", 0.25 -> "15 a minute", 0.0001 -> "less than 1 an hour"; nothing for None."""
     if not per_second:
         return ""
     if per_second >= 1:
         return f"{per_second:.0f} a second"
-    return f"{per_second * 60:.0f} a minute" if per_second * 60 >= 1 else f"{per_second * 3600:.0f} an hour"
+    if per_second * 60 >= 1:
+        return f"{per_second * 60:.0f} a minute"
+    return f"{per_second * 3600:.0f} an hour" if per_second * 3600 >= 1 else "less than 1 an hour"

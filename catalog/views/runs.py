@@ -92,6 +92,8 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         return response
     tally = dict(run.items.order_by().values_list("state").annotate(Count("pk")))
     listed = sum(tally.values())
+    # Elsewhere items are fewer than were counted when movies were deleted.
+    is_cut_short = run.state == Run.State.CANCELLED or run.chunks.exists()
     shown = request.GET.get("state", "")
     shown = shown if shown in RunItem.State.values else ""
     items = run.items.select_related("movie", "poster__movie").order_by("pk")
@@ -106,7 +108,7 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
             "shown": shown,
             "all_items": listed,
-            "to_come": 0 if shown or page.has_next() else run.total - listed,
+            "to_come": run.total - listed if is_cut_short and not shown and not page.has_next() else 0,
             "tally": [(state.value, state.label, tally[state]) for state in RunItem.State if state in tally],
             "may_start": request.user.has_perm("catalog.start_run"),
             **announcement(request, run),

@@ -88,9 +88,16 @@ def test_a_runs_page_says_how_many_are_still_to_come(
     MovieFactory.create_batch(5)
     run = runs.start("scrape", queue=False)
     assert (
-        "2 more are listed here when their turn comes."
+        "Listed here when their turn comes: 2 more."
         in soup(admin_client.get(run.get_absolute_url())).get_text()
     )
-    assert "to come" not in soup(admin_client.get(run.get_absolute_url(), {"state": "pending"})).get_text()
+    assert "their turn" not in soup(admin_client.get(run.get_absolute_url(), {"state": "pending"})).get_text()
     runs.cancel(run)
-    assert "2 more were never begun." in soup(admin_client.get(run.get_absolute_url())).get_text()
+    assert "Never begun: 2 more." in soup(admin_client.get(run.get_absolute_url())).get_text()
+
+
+def test_a_run_whose_movies_were_deleted_since_promises_none(admin_client: Client) -> None:
+    run = RunFactory(kind="scrape", state="done", total=3, done=3)
+    RunItemFactory(run=run, state="done")
+    page = soup(admin_client.get(run.get_absolute_url())).get_text()
+    assert "Never begun" not in page and "their turn" not in page

@@ -35,7 +35,14 @@ def test_a_duration_always_says_something(seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("per_second", "said"),
-    [(None, ""), (0, ""), (12.4, "12 a second"), (0.25, "15 a minute"), (0.001, "4 an hour")],
+    [
+        (None, ""),
+        (0, ""),
+        (12.4, "12 a second"),
+        (0.25, "15 a minute"),
+        (0.001, "4 an hour"),
+        (1e-4, "less than 1 an hour"),
+    ],
 )
 def test_rates(per_second: float | None, said: str) -> None:
     assert rate(per_second) == said

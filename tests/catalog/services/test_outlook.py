@@ -14,7 +14,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.models import Run, RunItem
 from catalog.services import claims, runs
-from catalog.services.outlook import clock, outlook
+from catalog.services.outlook import Outlook, clock, outlook
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.get_default_timezone())
@@ -87,7 +87,7 @@ def test_a_slow_first_minute_is_soon_forgotten(now: time_machine.Traveller) -> N
     told = outlook(run)
     assert told.per_second == pytest.approx(1 / 15, rel=0.05)
     assert told.seconds_left == pytest.approx(9 * 15, rel=0.05)
-    assert told.words.startswith("about 2 min ")
+    assert told.words.startswith("about 2 min left")
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed", "put off"])
@@ -132,6 +132,20 @@ def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Trav
     assert told.words == "waits until 14:00"
     assert told.why == "https://site.example/1: the server asks to come back."
     assert told.seconds_left == pytest.approx(7200 + 600 - 3600, abs=30)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "less than a second left"),
+        (47, "about 47 s left"),
+        (159, "about 3 min left"),
+        (7350, "about 2 h left"),
+        (9000, "about 2 h 30 min left"),
+    ],
+)
+def test_an_estimate_is_rounded(seconds: float, words: str) -> None:
+    assert Outlook(seconds_left=seconds).words == words
 
 
 def test_a_moment_of_another_day_is_told_with_its_day(now: time_machine.Traveller) -> None:
