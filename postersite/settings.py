@@ -184,6 +184,7 @@ CELERY_TASK_ROUTES = {
     "catalog.tasks.start_new_arrivals": {"queue": "io"},
     "catalog.tasks.start_refresh": {"queue": "io"},
     "catalog.tasks.start_check": {"queue": "io"},
+    "catalog.tasks.undo_import": {"queue": "io"},
     "catalog.tasks.sweep": {"queue": "io"},
     "catalog.tasks.embed_posters": {"queue": "ml"},
     "catalog.tasks.label_movies": {"queue": "ml"},
@@ -232,6 +233,7 @@ SAMPLE_DIR = VAR_DIR / "sample"
 # An empty catalogue is filled with invented films, so that a newcomer sees the whole path.
 SAMPLE = flag("POSTERSITE_SAMPLE", True)
 LOGS_DIR = VAR_DIR / "logs"
+REPORTS_DIR = VAR_DIR / "reports"
 # Empty means: every ConvNet whose weights are at hand, and raw pixels beside them.
 EXTRACTORS = listed("POSTERSITE_EXTRACTORS")
 INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None

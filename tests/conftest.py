@@ -62,6 +62,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
         "HEAT_MAPS_DIR": "heat_maps",
         "SAMPLE_DIR": "sample",
         "LOGS_DIR": "logs",
+        "REPORTS_DIR": "reports",
     }.items():
         setattr(settings, name, var / folder)
     # whitenoise looks for the folder when the first client of a test is made.

@@ -1,4 +1,4 @@
-"""Duplicates in Django admin: movies with one picture side by side, to be merged or kept apart."""
+"""Duplicates in Django admin: movies that may be one film side by side, to be merged or kept apart."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ MEMBERS_SHOWN = 24
 class Card:
     """One group as it is shown: its members, which movie is best kept, and why it cannot be merged, if so.
 
-    `seen` names what was shown, so that a decision about something else is noticed.
+    `by_picture`: they were found by a picture that all of them show. `seen` names what was shown, so that a
+    decision about something else is noticed.
     """
 
     group: DuplicateGroup
@@ -39,6 +40,7 @@ class Card:
     more: int
     suggested: int
     conflict: str
+    by_picture: bool
     seen: str
 
 
@@ -165,15 +167,16 @@ def _card(group: DuplicateGroup) -> Card:
         more=max(0, len(members) - MEMBERS_SHOWN),
         suggested=best.movie_id,
         conflict=merging.conflict([each.movie for each in members]),
+        by_picture=all(member.poster_id for member in members),
         seen=_state(members),
     )
 
 
 def _live(group: DuplicateGroup) -> list[DuplicateMember]:
-    """Members whose movie still shows the poster it was found by, the first found first."""
+    """Members that are still what they were found as, the first found first."""
     genres = Prefetch("movie__movie_genres", MovieGenre.objects.select_related("genre"))
-    shown = group.members.filter(poster__is_primary=True).select_related("movie", "poster")
-    return list(shown.prefetch_related(genres).order_by("pk"))
+    standing = group.members.filter(duplicates.STANDING).select_related("movie", "poster")
+    return list(standing.prefetch_related(genres, "movie__posters").order_by("pk"))
 
 
 def _state(members: list[DuplicateMember]) -> str:

@@ -41,9 +41,13 @@ def decision_sentence(decision: DuplicateDecision) -> str:
         names = ", ".join(f"{each['title']} (no. {each['movie']})" for each in details["merged"])
         aside = "; ".join(text for each in details["merged"] for text in each["set_aside"])
         told = f"Merged {names} into {details['title']} (no. {details['kept']})."
+        if "import" in details:
+            told = f"{details['said']} names them as one film. {told}"
         return f"{told} Set aside: {aside}." if aside else told
     if decision.verdict == Verdict.APART:
         names = ", ".join(f"{each['title']} (no. {each['movie']})" for each in details["apart"])
+        if details.get("said"):
+            return f"Kept apart: {names}. They are not proposed again, whatever a source says."
         return f"Kept apart: {names}. They are not proposed again while they show these posters."
     return (
         f"Took the poster from {details['source_url'] or details['source']} away from {details['title']} "

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0010_alternatives_and_refresh'),
+        ('catalog', '0011_import_changes'),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 from .duplicate import DuplicateDecision, DuplicateGroup, DuplicateMember
 from .embedding import Embedding, Extractor
 from .genre_model import GenreModel
+from .import_change import ImportChange
 from .movie import Genre, Movie, MovieGenre
 from .placeholder import Placeholder
 from .poster import Poster
@@ -19,6 +20,7 @@ __all__ = [
     "Extractor",
     "Genre",
     "GenreModel",
+    "ImportChange",
     "Movie",
     "MovieGenre",
     "Placeholder",

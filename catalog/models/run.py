@@ -31,6 +31,7 @@ class Run(models.Model):
         LABEL = "label", "Suggest genres"
         DUPLICATES = "duplicates", "Find duplicates"
         CHECK = "check", "Check catalogue"
+        UNDO = "undo", "Undo import"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"

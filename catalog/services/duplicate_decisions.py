@@ -6,12 +6,13 @@ from collections.abc import Collection
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie
 from ml.images import DUPLICATE_BITS, hash_distance, open_safely, perceptual_hash, sha256_hex
 
-from . import posters
+from . import one_film, posters
 from .merging import CannotMerge, merge_movies
 
 Verdict = DuplicateDecision.Verdict
@@ -39,6 +40,7 @@ def merge(
         left = [member for member in members if member.movie_id not in chosen]
         decided = _split(group, members, chosen, kept) if left else group
         _close(decided, DuplicateGroup.State.MERGED)
+        one_film.forget_the_merged([movie.pk for movie in others])
         return DuplicateDecision.objects.create(
             verdict=Verdict.MERGED,
             decided_by_id=by.pk,
@@ -50,17 +52,22 @@ def merge(
 def keep_apart(group: DuplicateGroup, by: AbstractBaseUser) -> DuplicateDecision:
     """Say that the group's movies are different; they are not proposed again with these posters.
 
-    Raises AlreadyDecided.
+    Movies that a source had named as one are not proposed again by any source, nor merged by an import. What
+    else waits about the same movies is decided with it. Raises AlreadyDecided.
     """
     with transaction.atomic():
         members = _members(group)
-        _close(group, DuplicateGroup.State.APART)
+        _remember_posters(members)
+        for same in (group, *_open_within(group, members)):
+            _close(same, DuplicateGroup.State.APART)
         told = [
             {"movie": each.movie_id, "title": str(each.movie), "poster": each.poster_sha256}
             for each in members
         ]
         return DuplicateDecision.objects.create(
-            verdict=Verdict.APART, decided_by_id=by.pk, details={"group": group.pk, "apart": told}
+            verdict=Verdict.APART,
+            decided_by_id=by.pk,
+            details={"group": group.pk, "apart": told, "said": group.said},
         )
 
 
@@ -150,6 +157,26 @@ def _split(
         elif member.movie_id in chosen:
             DuplicateMember.objects.filter(pk=member.pk).update(group=decided, is_open=False)
     return decided
+
+
+def _remember_posters(members: list[DuplicateMember]) -> None:
+    """What movies named by a source show now: the search for posters does not propose that pair either."""
+    for member in members:
+        if member.poster is None and (shown := member.movie.primary_poster) is not None:
+            member.poster_sha256 = shown.sha256
+            member.save(update_fields=["poster_sha256"])
+
+
+def _open_within(group: DuplicateGroup, members: list[DuplicateMember]) -> list[DuplicateGroup]:
+    """Other open groups that hold nothing but movies of this one, found by something else."""
+    movies = [member.movie_id for member in members]
+    beyond = DuplicateMember.objects.filter(group=OuterRef("pk")).exclude(movie__in=movies)
+    others = DuplicateGroup.objects.filter(
+        Exists(DuplicateMember.objects.filter(group=OuterRef("pk"), movie__in=movies)),
+        ~Exists(beyond),
+        state=DuplicateGroup.State.OPEN,
+    )
+    return list(others.exclude(pk=group.pk))
 
 
 def _close(group: DuplicateGroup, state: str) -> None:

@@ -54,8 +54,11 @@ def find(
 
 
 def forget_the_gone() -> None:
-    """Drop members of open groups whose movie shows another poster now, and groups that are none any more."""
-    gone = Q(poster__isnull=True) | Q(poster__is_primary=False) | ~Q(poster__movie=F("movie"))
+    """Drop members of open groups whose movie shows another poster now, or was merged away after a source had
+    named it, and groups that are none any more."""
+    changed = Q(poster__isnull=True) | Q(poster__is_primary=False) | ~Q(poster__movie=F("movie"))
+    named = Q(reason=DuplicateMember.Reason.SOURCE)
+    gone = (changed & ~named) | (named & Q(movie__merged_into__isnull=False))
     DuplicateMember.objects.filter(gone, is_open=True).delete()
     still = DuplicateGroup.objects.filter(state=DuplicateGroup.State.OPEN)
     lonely = still.annotate(size=Count("members")).filter(size__lt=2).values_list("pk", flat=True)

@@ -1,11 +1,11 @@
-"""Duplicates: which movies show one picture, found anew without forgetting what people said."""
+"""Duplicates: which movies may be one film, found anew without forgetting what people said."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Poster, Run, RunItem
@@ -16,6 +16,10 @@ from .duplicate_search import find
 IDS_PER_QUERY = 1000
 # After a search that failed or was cancelled: what stopped it will most likely do so again.
 PAUSE = timedelta(hours=1)
+# Members for whom what they were found by still holds: the poster is shown, or a source named the movie.
+STANDING = Q(poster__is_primary=True) | Q(
+    reason=DuplicateMember.Reason.SOURCE, movie__merged_into__isnull=True
+)
 JOINED = (DuplicateGroup.State.OPEN, DuplicateGroup.State.MERGED)
 
 
@@ -38,11 +42,11 @@ def groups_of(poster_ids: Collection[int]) -> dict[int, int]:
 
 
 def open_groups() -> QuerySet[DuplicateGroup]:
-    """Groups that wait for a person: at least two of their movies still show what they were found by."""
-    still = Q(members__poster__is_primary=True)
+    """Groups that wait for a person: at least two of their movies are still what they were found as."""
+    standing = DuplicateMember.objects.filter(STANDING, group=OuterRef("pk")).order_by().values("group")
     return (
         DuplicateGroup.objects.filter(state=DuplicateGroup.State.OPEN)
-        .annotate(size=Count("members", filter=still))
+        .annotate(size=Subquery(standing.annotate(number=Count("pk")).values("number")))
         .filter(size__gt=1)
         .order_by("pk")
     )

@@ -31,13 +31,15 @@ def genre_rows(names: Sequence[str]) -> list[Genre]:
     return [row for row in rows if row is not None]
 
 
-def keys_of(names: Sequence[str]) -> list[str]:
+def keys_of(names: Sequence[str], planned: Sequence[Genre] = ()) -> list[str]:
     """For each name the slug of the genre it means here, or of the one that would be made for it.
 
-    Equal keys mean one genre, however two models or sources spell it.
+    Equal keys mean one genre, however two models or sources spell it. `planned` are taken for genres that
+    are here already.
     """
     slugs = [slug_of(name) for name in names]
-    return [slug if row is None else row.slug for slug, row in zip(slugs, _known(names, slugs), strict=True)]
+    rows = _known(names, slugs, planned)
+    return [slug if row is None else row.slug for slug, row in zip(slugs, rows, strict=True)]
 
 
 def slug_of(name: str) -> str:
@@ -50,15 +52,15 @@ def slug_of(name: str) -> str:
     return f"{plain[: LONGEST_SLUG - 9]}-{digest}".strip("-")
 
 
-def _known(names: Sequence[str], slugs: Sequence[str]) -> list[Genre | None]:
-    by_slug = {genre.slug: genre for genre in Genre.objects.filter(slug__in=slugs)}
+def _known(names: Sequence[str], slugs: Sequence[str], planned: Sequence[Genre] = ()) -> list[Genre | None]:
+    by_slug = {genre.slug: genre for genre in (*planned, *Genre.objects.filter(slug__in=slugs))}
     # A person may have given a genre another slug than we would.
-    by_name = {genre.name: genre for genre in Genre.objects.filter(name__in=names)}
+    by_name = {genre.name: genre for genre in (*planned, *Genre.objects.filter(name__in=names))}
     rows = [by_slug.get(slug) or by_name.get(name) for slug, name in zip(slugs, names, strict=True)]
     if None not in rows:
         return rows
     # Or have made it by hand in another spelling: "Science Fiction" is the "Sci-Fi" of sources and models.
-    alike = {_canonical(genre.name): genre for genre in Genre.objects.order_by("-pk")}
+    alike = {_canonical(genre.name): genre for genre in (*reversed(planned), *Genre.objects.order_by("-pk"))}
     return [row or alike.get(_canonical(name)) for row, name in zip(rows, names, strict=True)]
 
 

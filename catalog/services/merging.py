@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,6 +17,8 @@ ONE_PER_FILM = ("imdb_id", "tmdb_id")
 FACTS = ("original_title", "year", "overview", "franchise")
 # An origin beats those behind it.
 _RANK = [MovieGenre.Origin.MANUAL, MovieGenre.Origin.IMPORTED, MovieGenre.Origin.ACCEPTED]
+
+AnyGenre = TypeVar("AnyGenre", Genre, str)
 
 
 class CannotMerge(ValueError):
@@ -135,14 +137,19 @@ def genres_plan(kept: Movie, other: Movie) -> GenresPlan:
     if kept.genres_locked != other.genres_locked:
         after = mine if kept.genres_locked else theirs
     else:
-        after = {
-            genre: min(
-                (origins[genre] for origins in (mine, theirs) if genre in origins),
-                key=lambda origin: _RANK.index(MovieGenre.Origin(origin)),
-            )
-            for genre in mine.keys() | theirs.keys()
-        }
+        after = origins_joined(mine, theirs)
     return GenresPlan(after, (mine.keys() | theirs.keys()) - after.keys())
+
+
+def origins_joined(mine: Mapping[AnyGenre, str], theirs: Mapping[AnyGenre, str]) -> dict[AnyGenre, str]:
+    """The genres of both, each with the origin that beats the other."""
+    return {
+        genre: min(
+            (origins[genre] for origins in (mine, theirs) if genre in origins),
+            key=lambda origin: _RANK.index(MovieGenre.Origin(origin)),
+        )
+        for genre in mine.keys() | theirs.keys()
+    }
 
 
 def _ids_and_facts(kept: Movie, other: Movie) -> list[str]:

@@ -39,6 +39,7 @@ DOING = {
     Run.Kind.LABEL: "Suggesting genres",
     Run.Kind.DUPLICATES: "Looking for duplicates",
     Run.Kind.CHECK: "Checking the catalogue",
+    Run.Kind.UNDO: "Undoing an import",
 }
 
 

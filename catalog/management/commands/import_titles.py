@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from catalog.services.importing import import_titles
+from catalog.services.import_reports import ImportReport
+from catalog.services.importing import import_titles, rehearse_import
 from catalog.sources import folder, recognising
 from catalog.sources.records import SourceError
 from catalog.sources.selection import FILMS, Selection
@@ -40,6 +41,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--adult", action="store_true", help="take what IMDb or TMDB marks as adult")
         parser.add_argument("--video", action="store_true", help="take what TMDB marks as video only")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be done, and change nothing"
+        )
+        parser.add_argument(
+            "--merge",
+            action="store_true",
+            help="merge movies that one row names as one film, where no id, title, year and no person "
+            "contradicts (else they are proposed in the admin)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         types = frozenset(name.strip().lower() for name in (options["types"] or "").split(",")) - {""}
@@ -47,20 +57,32 @@ class Command(BaseCommand):
         try:
             source, rows = self._opened(options["source"], options["path"], options["labels"], selection)
             with tqdm(rows, desc=f"Import {source}", unit=" titles", disable=None) as shown:
-                run, report = import_titles(shown, source)
+                if options["dry_run"]:
+                    said, report = (
+                        "Dry run, nothing was changed",
+                        rehearse_import(shown, merge=options["merge"]),
+                    )
+                else:
+                    run, report = import_titles(shown, source, merge=options["merge"])
+                    said = str(run)
         except SourceError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as interrupted:
             raise CommandError(
                 "Interrupted. What was imported stays; run it again for the rest.", returncode=130
             ) from interrupted
-        for row in report.rejected[:REJECTIONS_SHOWN]:
-            self.stderr.write(f"  {row}")
-        if report.rejections > REJECTIONS_SHOWN:
-            self.stderr.write(f"  … and {report.rejections - REJECTIONS_SHOWN} more")
+        self._tell_rows_not_taken(report)
         if selection.left_out:
             self.stdout.write(str(selection))
-        self.stdout.write(f"{run}: {report}")
+        self.stdout.write(f"{said}: {report}")
+
+    def _tell_rows_not_taken(self, report: ImportReport) -> None:
+        for row in [*report.rejected, *report.conflicting][:REJECTIONS_SHOWN]:
+            self.stderr.write(f"  {row}")
+        if report.not_taken > REJECTIONS_SHOWN:
+            self.stderr.write(f"  … and {report.not_taken - REJECTIONS_SHOWN} more")
+        if report.not_taken and report.listing is not None:
+            self.stderr.write(f"  All of them, to be corrected, are listed in {report.listing.path}")
 
     def _opened(self, name: str, path: Path, labels: Path | None, selection: Selection) -> tuple[str, Rows]:
         """The source's name as asked for, or found out, and its rows."""

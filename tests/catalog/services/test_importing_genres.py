@@ -64,9 +64,9 @@ def test_only_a_change_of_genres_counts_as_a_change() -> None:
         str(import_titles([record], "test")[1])
         for record in (row, row, TitleRecord("Film", genres=("War",), tmdb_id=7))
     ] == [
-        "1 created, 0 changed, 0 unchanged, 0 rejected.",
-        "0 created, 0 changed, 1 unchanged, 0 rejected.",
-        "0 created, 1 changed, 0 unchanged, 0 rejected.",
+        "1 created, 0 changed, 0 unchanged, 0 conflicting, 0 rejected.",
+        "0 created, 0 changed, 1 unchanged, 0 conflicting, 0 rejected.",
+        "0 created, 1 changed, 0 unchanged, 0 conflicting, 0 rejected.",
     ]
 
 

@@ -67,7 +67,7 @@ def test_a_refused_row_gives_no_movie_its_picture(pictures: Path) -> None:
     one, other = MovieFactory(imdb_id="tt0000001"), MovieFactory(tmdb_id=5)
     (pictures / "labels.csv").write_text("file,imdb_id,tmdb_id,title\n0.jpg,tt0000001,5,Both\n")
     _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
-    assert (report.rejections, report.posters) == (1, 0)
+    assert (report.conflicts, report.posters) == (1, 0)
     assert not one.posters.exists() and not other.posters.exists()
 
 

@@ -20,11 +20,11 @@ def imported(*rows: TitleRecord | RejectedRow) -> ImportReport:
 
 
 def counts(report: ImportReport) -> tuple[int, int, int, int]:
-    return report.created, report.changed, report.unchanged, report.rejections
+    return report.created, report.changed, report.unchanged, report.not_taken
 
 
 def why(report: ImportReport) -> str:
-    [row] = report.rejected
+    [row] = [*report.conflicting, *report.rejected]
     return str(row)
 
 
@@ -103,8 +103,13 @@ def test_a_row_without_any_id_is_refused() -> None:
     ("record", "says"),
     [
         (TitleRecord("x" * 501, tmdb_id=1), "title: Ensure this value has at most 500"),
-        (TitleRecord("Heat", 1492, tmdb_id=1), "movie_year_plausible"),
+        (TitleRecord("Heat", 1492, tmdb_id=1), "year: 1492 is outside 1870 to 2100"),
         (TitleRecord("Heat", imdb_id="tt" + "1" * 20), "imdb_id: Ensure"),
+        (TitleRecord("Heat", tmdb_id=2**31), "tmdb_id: 2147483648 is outside"),
+        (TitleRecord("He\0at", tmdb_id=1), "title: it holds characters that no database takes"),
+        (TitleRecord("Heat", tmdb_id=1, overview="\ud800"), "overview: it holds characters"),
+        (TitleRecord("", tmdb_id=1), "title: there is none"),
+        (TitleRecord("Heat", tmdb_id=1, genres=("x" * 61,)), "genre: "),
     ],
 )
 def test_what_the_catalogue_cannot_hold_is_refused_and_the_rest_go_on(record: TitleRecord, says: str) -> None:
@@ -128,15 +133,12 @@ def test_an_import_is_a_run_with_its_counts() -> None:
     run, report = import_titles([HEAT, bad], "test", asked_by=user)
     assert (run.kind, run.state, run.asked_by) == ("import", Run.State.DONE, user)
     assert (run.total, run.done, run.failed) == (2, 1, 1)
-    assert run.message == str(report) == "1 created, 0 changed, 0 unchanged, 1 rejected."
-    assert run.params == {"source": "test", "rejected": ["a.csv, line 3: the title is empty"]}
-
-
-def test_rejections_are_all_counted_but_not_all_kept() -> None:
-    count = importing.MOST_REJECTIONS_KEPT + 10
-    run, report = import_titles((RejectedRow("a.csv", n, "bad", "") for n in range(count)), "test")
-    assert report.rejections == run.failed == count
-    assert len(report.rejected) == len(run.params["rejected"]) == importing.MOST_REJECTIONS_KEPT
+    assert run.message == str(report) == "1 created, 0 changed, 0 unchanged, 0 conflicting, 1 rejected."
+    assert run.params == {
+        "source": "test",
+        "conflicting": [],
+        "rejected": ["a.csv, line 3: the title is empty"],
+    }
 
 
 def test_rows_are_taken_in_batches_as_they_come() -> None:
