@@ -20,6 +20,7 @@ from catalog.services import (
     scraping,
     sweeping,
     training,
+    undoing,
 )
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
@@ -91,6 +92,12 @@ def start_refresh() -> None:
 def start_check() -> None:
     """Start a check of the catalogue."""
     schedules.start_check()
+
+
+@shared_task
+def undo_import(run_id: int) -> None:
+    """Take back the next part of an import."""
+    _continue(undo_import, run_id, claims.work(run_id, undoing.undo_item))
 
 
 @shared_task

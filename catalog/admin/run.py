@@ -6,7 +6,8 @@ import json
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,12 +19,13 @@ from catalog.services.outlook import duration, outlook
 from .person import person
 from .read_only import ReadOnlyAdmin
 from .starting_runs import PERMISSION, tell
+from .undoing_imports import UndoesImports
 
 ITEMS_SHOWN = 20
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnlyAdmin):
+class RunAdmin(UndoesImports, ReadOnlyAdmin):
     list_display = (
         "number",
         "kind",
@@ -39,7 +41,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_select_related = ("asked_by",)
     search_fields = ("=id", "message", "asked_by__username")
     search_help_text = "A run's number, words of its message, or who asked for it"
-    actions = ("retry_failed", "cancel")
+    actions = ("undo_selected", "retry_failed", "cancel")
     fields = (
         ("state", "progress", "goes_on"),
         "message",
@@ -52,6 +54,13 @@ class RunAdmin(ReadOnlyAdmin):
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
+
+    @admin.action(description="Undo the import (asks first)", permissions=["start_run"])
+    def undo_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponseRedirect | None:
+        if len(queryset) == 1:
+            return redirect("admin:catalog_run_undo", queryset[0].pk)
+        messages.error(request, "Imports are undone one at a time: tick exactly one. Nothing was changed.")
+        return None
 
     @admin.action(description="Retry what failed", permissions=["start_run"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:

@@ -51,6 +51,7 @@ LANES = {
     Run.Kind.LABEL: Lane(tasks=1, batch=200),
     # One at a time: two would propose the same groups. Each batch reads all vectors once or twice.
     Run.Kind.DUPLICATES: Lane(tasks=1, batch=500),
+    Run.Kind.UNDO: Lane(tasks=1, batch=1),
 }
 
 

@@ -18,6 +18,7 @@ from . import (
     runs,
     scraping,
     training,
+    undoing,
 )
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -30,6 +31,7 @@ _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
     Run.Kind.TRAIN: training.train_item,
     Run.Kind.LABEL: labelling.label_items,
     Run.Kind.DUPLICATES: duplicates.find_items,
+    Run.Kind.UNDO: undoing.undo_item,
 }
 
 

@@ -57,6 +57,8 @@ def start(
     for wanted in (kind, *followed_by):
         if wanted not in Run.Kind.values or wanted == Run.Kind.IMPORT:
             raise RunError(f"There is no run of kind {wanted!r}; choose one of {KINDS}.")
+    if Run.Kind.UNDO in followed_by or (kind == Run.Kind.UNDO and "import" not in (params or {})):
+        raise RunError("Choose the import to undo: its page in the admin asks before it does.")
     if len(followed_by) > MOST_FOLLOWERS:
         raise RunError(f"A run can be followed by at most {MOST_FOLLOWERS} others.")
     params, message = dict(params or {}), ""
@@ -195,6 +197,7 @@ def enqueue(run: Run, expires_s: float | None = None) -> int:
         Run.Kind.TRAIN: tasks.train_genre_model,
         Run.Kind.LABEL: tasks.label_movies,
         Run.Kind.DUPLICATES: tasks.find_duplicates,
+        Run.Kind.UNDO: tasks.undo_import,
     }[Run.Kind(run.kind)]
     wanted = LANES[Run.Kind(run.kind)].tasks
     try:

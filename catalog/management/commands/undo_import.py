@@ -1,0 +1,53 @@
+"""Take an import back."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.management.progress import work_off
+from catalog.models import Run
+from catalog.services import undoing
+
+KEPT_SHOWN = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Takes an import back, by the number of its run: movies it made are deleted, what it changed is "
+        "put back. What people or later imports changed since is kept and listed. It may be interrupted and "
+        "repeated."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("run", type=int, metavar="RUN", help="number of the import's run")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be done, and change nothing"
+        )
+        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        imported = Run.objects.filter(pk=options["run"]).first()
+        if imported is None:
+            raise CommandError(f"There is no run #{options['run']}: the Runs page lists them.")
+        try:
+            report = undoing.preview(imported)
+            if not options["dry_run"]:
+                undo = undoing.start(imported, queue=options["queue"])
+        except undoing.UndoError as error:
+            raise CommandError(str(error)) from error
+        self._tell_kept(report)
+        if options["dry_run"]:
+            self.stdout.write(f"Dry run, nothing was changed. {imported}: {report}")
+        elif options["queue"]:
+            self.stdout.write(f"{undo} is queued. Watch it at {undo.get_absolute_url()}")
+        else:
+            work_off(undo, self.stdout.write)
+
+    def _tell_kept(self, report: undoing.UndoReport) -> None:
+        for pk, name, why in report.kept_movies[:KEPT_SHOWN]:
+            self.stderr.write(f"  {name} (no. {pk}) is kept: {why}")
+        if report.kept > KEPT_SHOWN:
+            self.stderr.write(f"  … and {report.kept - KEPT_SHOWN} more")

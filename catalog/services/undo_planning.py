@@ -1,0 +1,184 @@
+"""Decide what undoing an import does to each movie: read only, so that a preview and the undo agree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from catalog.models import (
+    DuplicateDecision,
+    DuplicateGroup,
+    DuplicateMember,
+    Genre,
+    ImportChange,
+    Movie,
+    MovieGenre,
+    Poster,
+    ReviewDecision,
+    Run,
+)
+
+from .import_planning import ABSENT
+from .import_storing import FOLDER
+from .merging import label_of
+
+UPLOAD = "upload"
+ORIGINS = dict(MovieGenre.Origin.choices)
+
+
+@dataclass
+class Plan:
+    """What an undo does with one movie: deletes it, or puts facts, genres and pictures back.
+
+    facts: value by field. genres: by the genre's id the origin it had, None for none. kept: what stays as it
+    is, each with its reason.
+    """
+
+    change: ImportChange
+    movie: Movie
+    delete: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+    genres: dict[int, str | None] = field(default_factory=dict)
+    pictures: list[Poster] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    @property
+    def puts_back(self) -> bool:
+        return bool(self.facts or self.genres or self.pictures) and not self.delete
+
+    @property
+    def why(self) -> str:
+        return "; ".join(self.kept)
+
+
+def plans(run: Run, changes: Sequence[ImportChange], *, lock: bool = False) -> Iterator[Plan]:
+    """What undoing these changes of the import `run` does, each movie's; `lock` needs a transaction."""
+    now = _Now(run, [change.movie_id for change in changes], lock=lock)
+    for change in changes:
+        if movie := now.movies.get(change.movie_id):
+            yield _plan(change, movie, now)
+
+
+class _Now:
+    """How the movies stand: their rows, and what was said and done about them since the import."""
+
+    def __init__(self, run: Run, pks: list[int], *, lock: bool) -> None:
+        rows = Movie.everything.filter(pk__in=pks).order_by("pk")
+        self.movies = {movie.pk: movie for movie in (rows.select_for_update() if lock else rows)}
+        self.genres: dict[int, dict[int, str]] = defaultdict(dict)
+        for movie, genre, origin in (
+            MovieGenre.objects.filter(movie__in=pks).order_by().values_list("movie", "genre", "origin")
+        ):
+            self.genres[movie][genre] = origin
+        self.names = dict(Genre.objects.values_list("pk", "name"))
+        self.posters: dict[int, list[Poster]] = defaultdict(list)
+        for poster in Poster.objects.filter(movie__in=pks):
+            self.posters[poster.movie_id].append(poster)
+        self.later: dict[int, tuple[int, set[str]]] = {}
+        for change in ImportChange.objects.filter(run__gt=run, undone_at=None, movie__in=pks).order_by(
+            "run_id"
+        ):
+            self.later[change.movie_id] = change.run_id, {*change.facts, *change.genres}
+        self.words = _words(pks)
+
+
+def _words(pks: Collection[int]) -> dict[int, list[str]]:
+    """What people, or merges, have said about movies as a whole, in sentences by movie."""
+    words: dict[int, list[str]] = defaultdict(list)
+    decided = ReviewDecision.objects.filter(movie__in=pks).order_by().values_list("movie", flat=True)
+    for pk in decided.distinct():
+        words[pk].append("people have decided about its genres")
+    merged = Movie.everything.filter(merged_into__in=pks).order_by().values_list("merged_into", flat=True)
+    for into in merged.distinct():
+        words[into or 0].append("another movie has been merged into it")
+    closed = DuplicateMember.objects.filter(movie__in=pks).exclude(group__state=DuplicateGroup.State.OPEN)
+    said = {*closed.values_list("movie", flat=True)}
+    said |= {*DuplicateDecision.objects.filter(movie__in=pks).values_list("movie", flat=True)}
+    for pk in said - set(merged):
+        words[pk].append("a person has decided about it as a duplicate")
+    return words
+
+
+def _plan(change: ImportChange, movie: Movie, now: _Now) -> Plan:
+    plan = Plan(change, movie)
+    if movie.merged_into_id is not None:
+        plan.kept.append(f"it has been merged into no. {movie.merged_into_id}")
+        return plan
+    if change.created:
+        plan.kept = _touched(change, movie, now)
+        plan.delete = not plan.kept
+        return plan
+    _facts(plan, now)
+    _genres(plan, now)
+    for poster in now.posters[movie.pk]:
+        if poster.sha256 in change.posters and poster.source == FOLDER:
+            if poster.locked:
+                plan.kept.append("a person has chosen its poster")
+            else:
+                plan.pictures.append(poster)
+    return plan
+
+
+def _touched(change: ImportChange, movie: Movie, now: _Now) -> list[str]:
+    """Why a movie that the import made is not to be deleted; its posters and vectors are made by the site."""
+    why = list(now.words.get(movie.pk, ()))
+    origins = now.genres[movie.pk]
+    if movie.genres_locked or MovieGenre.Origin.MANUAL in origins.values():
+        why.append("a person has set its genres")
+    elif MovieGenre.Origin.ACCEPTED in origins.values():
+        why.append("a person has accepted genres")
+    if any(poster.locked or poster.source == UPLOAD for poster in now.posters[movie.pk]):
+        why.append("a person has chosen its poster")
+    if movie.pk in now.later:
+        return [*why, f"import #{now.later[movie.pk][0]} has changed it since"]
+    written = {name: pair[1] for name, pair in change.facts.items()}
+    why += [
+        f"its {label_of(name)} has been changed since"
+        for name, value in written.items()
+        if _value(movie, name) != value
+    ]
+    return why
+
+
+def _facts(plan: Plan, now: _Now) -> None:
+    for name, (before, written) in plan.change.facts.items():
+        value = _value(plan.movie, name)
+        if value == written:
+            plan.facts[name] = before if before is not None else _blank(name)
+        elif value != before:
+            plan.kept.append(f"its {label_of(name)} has been changed since{_by_whom(plan, name, now)}")
+
+
+def _genres(plan: Plan, now: _Now) -> None:
+    if not plan.change.genres:
+        return
+    if plan.movie.genres_locked:
+        plan.kept.append("a person has set its genres")
+        return
+    origins = now.genres[plan.movie.pk]
+    for key, (before, written) in plan.change.genres.items():
+        genre = int(key)
+        if genre not in now.names:
+            continue
+        origin = origins.get(genre)
+        if origin == written:
+            plan.genres[genre] = before
+        elif origin != before:
+            became = ORIGINS[origin] if origin else "taken away"
+            plan.kept.append(f"its genre {now.names[genre]} is {became} now{_by_whom(plan, key, now)}")
+
+
+def _by_whom(plan: Plan, changed: str, now: _Now) -> str:
+    run, what = now.later.get(plan.movie.pk, (0, set()))
+    return f" by import #{run}" if changed in what else ""
+
+
+def _value(movie: Movie, name: str) -> Any:
+    value = getattr(movie, name)
+    return None if value in ABSENT else value
+
+
+def _blank(name: str) -> str | None:
+    return None if Movie._meta.get_field(name).null else ""

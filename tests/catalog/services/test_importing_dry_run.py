@@ -1,0 +1,119 @@
+"""A dry run tells just what the import then does, and leaves no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import settings as property_settings
+from hypothesis import strategies as st
+
+from catalog.models import DuplicateMember, Genre, ImportChange, Movie, MovieGenre, Poster, Run
+from catalog.services import importing, merging
+from catalog.services.import_reports import ImportReport
+from catalog.services.importing import import_titles, rehearse_import
+from catalog.services.posters import make_primary, store_poster
+from catalog.sources import folder
+from catalog.sources.records import RejectedRow, TitleRecord
+from tests.factories import MovieFactory, tiny_jpeg
+
+pytestmark = pytest.mark.django_db
+
+TABLES = (Movie, Genre, MovieGenre, Poster, Run, ImportChange, DuplicateMember)
+small = st.none() | st.integers(1, 4)
+records = st.builds(
+    TitleRecord,
+    title=st.sampled_from(["Heat", "HEAT!", "Ran", "x" * 501]),
+    year=st.sampled_from([None, 1995, 1996, 1492]),
+    genres=st.lists(st.sampled_from(["Sci-Fi", "Science Fiction", "Drama"]), max_size=2).map(tuple),
+    imdb_id=small.map(lambda n: n and f"tt000000{n}"),
+    tmdb_id=small,
+    movielens_id=small,
+    local_id=st.none() | st.just("a"),
+    franchise=st.sampled_from(["", "Heat"]),
+    line=st.integers(2, 9),
+)
+files = st.lists(records | st.just(RejectedRow("a.csv", 1, "bad", "")), max_size=8)
+
+
+def everything() -> list[Any]:
+    return [list(table._default_manager.order_by("pk").values()) for table in TABLES]
+
+
+def counts(report: ImportReport) -> dict[str, Any]:
+    """All that a report says but the sentences, which name movies by numbers that a dry run cannot know."""
+    told = {name: value for name, value in vars(report).items() if isinstance(value, int)}
+    rows = {name: [row.line for row in getattr(report, name)] for name in ("conflicting", "rejected")}
+    return told | rows
+
+
+@given(before=files, words=st.sampled_from(["", "locked", "merged"]), rows=files, merge=st.booleans())
+@property_settings(max_examples=25)
+def test_it_reports_what_the_import_then_does(
+    before: Sequence[TitleRecord], words: str, rows: Sequence[TitleRecord], merge: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, transaction.atomic():
+        # So few that what a batch left is met again by the next.
+        patch.setattr(importing, "RECORDS_PER_TRANSACTION", 3)
+        import_titles(before, "test")
+        movies = list(Movie.objects.all())
+        if words == "locked":
+            Movie.objects.filter(pk__in=[movie.pk for movie in movies[:1]]).update(genres_locked=True)
+        elif words == "merged" and len(movies) > 1 and not merging.conflict(movies[:2]):
+            merging.merge_movies(movies[0], movies[1:2])
+        as_it_was = everything()
+        told = rehearse_import(iter(rows), merge=merge)
+        assert everything() == as_it_was
+        _, report = import_titles(iter(rows), "test", merge=merge)
+        assert counts(told) == counts(report)
+        again = import_titles(iter(rows), "test", merge=merge)[1]
+        assert (again.created, again.merged) == (0, 0)
+        transaction.set_rollback(True)
+
+
+def test_pictures_are_checked_and_not_stored(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.jpg").write_bytes(tiny_jpeg(number))
+    (tmp_path / "3.jpg").write_bytes(b"<html>not found</html>")
+    (tmp_path / "labels.csv").write_text("file,category\n0.jpg,Boots\n1.jpg,Boots\n2.jpg,\n3.jpg,\n")
+    store_poster(MovieFactory(local_id="0.jpg", title="0"), tiny_jpeg(0), source="folder")
+    told = rehearse_import(folder.read(tmp_path, tmp_path / "labels.csv"))
+    assert (told.created, told.posters, told.rejections) == (3, 2, 1)
+    assert "3.jpg was not stored" in str(told.rejected[0])
+    assert Poster.objects.count() == 1 and Movie.objects.count() == 1
+    _, report = import_titles(folder.read(tmp_path, tmp_path / "labels.csv"), "folder")
+    assert counts(told) == counts(report)
+
+
+def test_one_picture_twice_is_counted_once(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(tiny_jpeg(1))
+    rows = [
+        TitleRecord("Heat", tmdb_id=949, poster_path=tmp_path / name, file="a.csv", line=2)
+        for name in ("a.jpg", "b.jpg")
+    ]
+    assert rehearse_import(rows).posters == import_titles(rows, "test")[1].posters == 1
+
+
+def test_a_picture_chosen_by_a_person_stands_in_the_way_of_a_merge() -> None:
+    one, other = (MovieFactory(title="Heat", year=1995, imdb_id=None, tmdb_id=None) for _ in range(2))
+    Movie.objects.filter(pk=one.pk).update(imdb_id="tt0113277")
+    Movie.objects.filter(pk=other.pk).update(movielens_id=6)
+    make_primary(store_poster(one, tiny_jpeg(0), source="upload"))
+    row = TitleRecord("Heat", 1995, imdb_id="tt0113277", movielens_id=6)
+    told = rehearse_import([row], merge=True)
+    assert (told.merged, told.conflicts, told.proposed) == (0, 1, 1)
+
+
+def test_it_only_reads_and_locks_nothing() -> None:
+    MovieFactory(imdb_id="tt0113277")
+    with CaptureQueriesContext(connection) as asked:
+        rehearse_import([TitleRecord("Heat", 1995, ("Crime",), imdb_id="tt0113277")])
+    assert asked.captured_queries
+    assert all(query["sql"].startswith("SELECT") for query in asked.captured_queries)
+    assert not any("FOR UPDATE" in query["sql"] for query in asked.captured_queries)
