@@ -27,7 +27,7 @@ LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 OPEN = (RunItem.State.PENDING, RunItem.State.RUNNING)
 OVER_POSTERS = (Run.Kind.EMBED, Run.Kind.DUPLICATES)
 # Runs of a single item, over whatever there is.
-ONE_JOB = (Run.Kind.TRAIN, Run.Kind.CHECK)
+ONE_JOB = (Run.Kind.TRAIN, Run.Kind.CHECK, Run.Kind.UNDO)
 
 
 def lay_out(run: Run, keys: Iterable[int]) -> None:

@@ -20,7 +20,7 @@ from catalog.models import (
     Run,
 )
 
-from .import_planning import ABSENT
+from .import_planning import ABSENT, FACTS
 from .import_storing import FOLDER
 from .merging import label_of
 
@@ -133,12 +133,13 @@ def _touched(change: ImportChange, movie: Movie, now: _Now) -> list[str]:
         why.append("a person has chosen its poster")
     if movie.pk in now.later:
         return [*why, f"import #{now.later[movie.pk][0]} has changed it since"]
-    written = {name: pair[1] for name, pair in change.facts.items()}
     why += [
         f"its {label_of(name)} has been changed since"
-        for name, value in written.items()
-        if _value(movie, name) != value
+        for name in FACTS
+        if _value(movie, name) != change.facts.get(name, (None, None))[1]
     ]
+    if not why and origins != {int(key): pair[1] for key, pair in change.genres.items() if pair[1]}:
+        why.append("its genres have been changed since")
     return why
 
 

@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie
+from catalog.services import one_film
 from tests.catalog.admin.cards import only, text_of, told
 from tests.conftest import signed_in
-from tests.factories import MovieFactory, PosterFactory, UserFactory
+from tests.factories import MovieFactory, PosterFactory, RunFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +97,36 @@ def test_a_merge_asks_first_and_says_what_becomes_of_everything(decider):
     assert f"Merged Ember 1 ({other.year}) (no. {other.pk}) into Ember 0" in told(response)
     assert list(Movie.objects.all()) == [one]
     assert "No duplicates wait" in text_of(page(decider))
+
+
+def test_movies_that_a_source_named_are_shown_with_its_word_posters_or_not(decider):
+    one, other = twins()
+    PosterFactory(movie=one)
+    one_film.propose([((one.pk, other.pk), "“Ember” in a.csv, line 5")])
+    group = DuplicateGroup.objects.get()
+    card = only(page(decider), f"#group-{group.pk}")
+    assert text_of(only(card, ".group-said")) == "“Ember” in a.csv, line 5 names them as one film."
+    assert len(card.select("img[alt]")) == 1 and "no poster yet" in text_of(card)
+    assert not card.select("button[value^=wrong]")
+    assert "Merged Ember 1" in told(press(decider, group, "merge-now", keep=one.pk))
+    assert list(Movie.objects.all()) == [one]
+
+
+def test_movies_that_a_source_named_can_be_kept_apart(decider):
+    one, other = twins()
+    one_film.propose([((one.pk, other.pk), "“Ember” in a.csv, line 5")])
+    assert "whatever a source says" in told(press(decider, DuplicateGroup.objects.get(), "apart"))
+    assert one_film.kept_apart([{one.pk}, {other.pk}])
+
+
+def test_a_merge_by_an_import_is_told_among_the_decisions(admin_client):
+    one, other = twins(year=1999)
+    one_film.merge(RunFactory(kind="import"), one.pk, [other.pk], "“Ember” in a.csv, line 5")
+    listed = admin_client.get(reverse("admin:catalog_duplicatedecision_changelist")).text
+    assert "“Ember” in a.csv, line 5 names them as one film. Merged Ember 1 (1999)" in listed
+    decision = DuplicateDecision.objects.get()
+    shown = admin_client.get(reverse("admin:catalog_duplicatedecision_change", args=[decision.pk]))
+    assert shown.status_code == 200
 
 
 def test_different_films_cannot_be_merged_and_the_card_says_why(decider):

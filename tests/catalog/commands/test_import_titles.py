@@ -210,3 +210,28 @@ def test_help_lists_every_source(capsys: pytest.CaptureFixture[str]) -> None:
         call_command("import_titles", "--help")
     told = capsys.readouterr().out
     assert [source.name for source in TITLE_SOURCES if source.name not in told] == []
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_dry_run_says_the_same_and_leaves_no_trace(
+    source: Callable[[Path], list[object]], tmp_path: Path
+) -> None:
+    arguments = source(tmp_path)
+    told, rows = run(*arguments, "--dry-run")
+    assert not Movie.objects.exists() and not Run.objects.exists()
+    out, again = run(*arguments)
+    assert told.startswith("Dry run, nothing was changed: ")
+    assert told.partition(": ")[2] == out.partition(": ")[2]
+    assert rows.splitlines()[0] == again.splitlines()[0]
+
+
+def test_with_merge_movies_that_one_row_names_become_one(tmp_path: Path) -> None:
+    for name, text in {
+        "one.csv": "imdb_id,title,year\ntt0113277,Heat,1995\n",
+        "other.csv": "tmdb_id,title,year\n949,Heat,1995\n",
+        "both.csv": "imdb_id,tmdb_id,title,year\ntt0113277,949,Heat,1995\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    run("csv", tmp_path / "one.csv")
+    run("csv", tmp_path / "other.csv")
+    out, _ = run("csv", tmp_path / "both.csv", "--merge")
+    assert "1 merged" in out and "0 conflicting" in out
+    assert Movie.objects.count() == 1

@@ -159,6 +159,10 @@ def corrected(movie: Movie) -> None:
     Movie.objects.filter(pk=movie.pk).update(year=1996)
 
 
+def completed(movie: Movie) -> None:
+    Movie.objects.filter(pk=movie.pk).update(overview="Two men.")
+
+
 def imported_again(movie: Movie) -> None:
     imported(TitleRecord("Heat (restored)", imdb_id="tt0113277"))
 
@@ -174,6 +178,7 @@ def imported_again(movie: Movie) -> None:
         (merged_with, "another movie has been merged into it"),
         (merged_away, "it has been merged into no. "),
         (corrected, "its year has been changed since"),
+        (completed, "its overview has been changed since"),
         (imported_again, "has changed it since"),
     ],
 )

@@ -1,0 +1,106 @@
+"""Undoing an import in admin: asked for on its page, previewed, confirmed; and the rows it did not take."""
+
+from __future__ import annotations
+
+import pytest
+from bs4 import BeautifulSoup
+from django.test import Client
+from django.urls import reverse
+
+from catalog.models import Movie, Run
+from catalog.services import inline
+from catalog.services.importing import import_titles
+from catalog.sources.records import RejectedRow, TitleRecord
+from tests.catalog.admin.cards import text_of, told
+from tests.conftest import signed_in
+from tests.factories import MovieFactory, RunFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+BAD = RejectedRow("a.csv", 3, "the title is empty", ",,")
+
+
+def page(client: Client, name: str, run: Run) -> BeautifulSoup:
+    response = client.get(reverse(f"admin:catalog_run_{name}", args=[run.pk]))
+    assert response.status_code == 200
+    return BeautifulSoup(response.content, "lxml")
+
+
+@pytest.fixture
+def run() -> Run:
+    MovieFactory(title="Het", imdb_id="tt0113277")
+    rows = [TitleRecord("Heat", imdb_id="tt0113277"), TitleRecord("Ran", tmdb_id=11645), BAD]
+    return import_titles(rows, "test")[0]
+
+
+def test_the_page_of_an_import_leads_to_its_undo_and_to_the_rows_it_did_not_take(admin_client, run):
+    tools = {
+        text_of(link): link["href"] for link in page(admin_client, "change", run).select(".object-tools a")
+    }
+    assert tools["Undo this import"] == reverse("admin:catalog_run_undo", args=[run.pk])
+    listed = admin_client.get(tools["All rows not taken (CSV)"])
+    assert b"a.csv,3,rejected,the title is empty" in b"".join(listed.streaming_content)
+    assert f"import-{run.pk}.csv" in listed["Content-Disposition"]
+
+
+def test_it_asks_first_and_says_what_would_become_of_everything(admin_client, run):
+    said = text_of(page(admin_client, "undo", run).select_one("#content"))
+    assert "1 movie that the import made is deleted" in said
+    assert "1 movie that it changed gets the earlier title" in said
+    assert Movie.objects.count() == 2 and Run.objects.count() == 1
+
+
+def test_what_stays_is_listed_before_and_after(admin_client, run):
+    Movie.objects.filter(tmdb_id=11645).update(year=1985)
+    assert "its year has been changed since" in text_of(page(admin_client, "undo", run))
+    admin_client.post(reverse("admin:catalog_run_undo", args=[run.pk]))
+    inline.work_off(Run.objects.get(kind="undo"))
+    kept = text_of(page(admin_client, "kept", run).select_one("#content table"))
+    assert "Ran (1985)" in kept and "its year has been changed since" in kept
+    assert "What was kept" in text_of(page(admin_client, "change", run))
+
+
+def test_pressing_starts_a_run_that_undoes_it(admin_client, run):
+    response = admin_client.post(reverse("admin:catalog_run_undo", args=[run.pk]))
+    undo = Run.objects.get(kind="undo")
+    assert response["Location"] == undo.get_absolute_url() and undo.asked_by == admin_client.user
+    inline.work_off(undo)
+    assert [movie.title for movie in Movie.objects.all()] == ["Het"]
+    assert "was undone already" in told(admin_client.get(reverse("admin:catalog_run_undo", args=[run.pk])))
+
+
+def test_the_list_leads_there_too_for_one_run_at_a_time(admin_client, run):
+    def act(*runs: Run):
+        data = {"action": "undo_selected", "_selected_action": [each.pk for each in runs]}
+        return admin_client.post(reverse("admin:catalog_run_changelist"), data)
+
+    assert act(run)["Location"] == reverse("admin:catalog_run_undo", args=[run.pk])
+    assert "tick exactly one" in told(act(run, RunFactory()))
+
+
+def test_what_is_no_import_says_so(admin_client):
+    other = RunFactory(kind="scrape")
+    assert "is no import" in told(admin_client.get(reverse("admin:catalog_run_undo", args=[other.pk])))
+    assert admin_client.get(reverse("admin:catalog_run_rows", args=[other.pk])).status_code == 404
+    assert not page(admin_client, "change", other).select(".object-tools a[href$='/undo/']")
+
+
+def test_an_import_that_took_all_rows_has_no_list(admin_client):
+    run, _ = import_titles([TitleRecord("Ran", tmdb_id=11645)], "test")
+    assert admin_client.get(reverse("admin:catalog_run_rows", args=[run.pk])).status_code == 404
+
+
+@pytest.mark.parametrize("permissions", [["catalog.view_run", "catalog.start_run"], ["catalog.delete_movie"]])
+def test_it_needs_both_permissions(run, permissions):
+    client = signed_in(UserFactory(is_staff=True, permissions=permissions))
+    address = reverse("admin:catalog_run_undo", args=[run.pk])
+    assert client.get(address).status_code == client.post(address).status_code == 403
+    assert not Run.objects.filter(kind="undo").exists()
+
+
+def test_strangers_see_none_of_it(run, stranger_client):
+    staff = signed_in(UserFactory(is_staff=True))
+    for name in ("undo", "kept", "rows"):
+        address = reverse(f"admin:catalog_run_{name}", args=[run.pk])
+        assert staff.get(address).status_code == 403
+        assert stranger_client.get(address)["Location"].startswith(reverse("admin:login"))
