@@ -102,6 +102,18 @@ print(time.process_time() - began)
 """
 
 
+# What the reader alone remembers: the links, and every id so that none is taken twice.
+READER = """
+import sys, tracemalloc
+from pathlib import Path
+from catalog.sources import movielens
+tracemalloc.start()
+for row in movielens.read(Path(sys.argv[1])):
+    pass
+print(round(tracemalloc.get_traced_memory()[1] / 2**20, 1))
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for files and sites; emptied first")
@@ -121,6 +133,7 @@ def main() -> None:
         files = write_files(work / f"files-{rows}", rows, options.seed)
         site = Site(work / f"site-{rows}")
         sizes[rows] = site.manage("import_titles", "movielens", files)
+        sizes[rows]["held_by_reader_mb"] = float(site.python("-c", READER, str(files)))
     report["first import"] = sizes
     report["again"] = site.manage("import_titles", "movielens", files)
     report["dry run"] = site.manage("import_titles", "movielens", files, "--dry-run")
@@ -199,13 +212,14 @@ class Site:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0, said
-        if said.strip():
-            print(f"  {said.strip().splitlines()[-1]}", file=sys.stderr)
-        return {
+        figures = {
             "seconds": round(time.perf_counter() - began, 2),
             "cpu_s": round(used.ru_utime + used.ru_stime, 2),
             "peak_mb": round(used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10), 1),
         }
+        if said.strip():
+            print(f"  {said.strip().splitlines()[-1]} {figures}", file=sys.stderr, flush=True)
+        return figures
 
     def python(self, *arguments: str) -> str:
         done = subprocess.run(
