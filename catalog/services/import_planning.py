@@ -147,6 +147,10 @@ class Planner:
             return Outcome(record, Verdict.REJECTED, why="it has no id, so a second import would double it")
         matches = list({id(found): found for key in ids if (found := self.known.get(key))}.values())
         if len(matches) > 1:
+            # What such a row says about movies is not believed either.
+            given = {name: value for name in FACTS if (value := getattr(record, name)) not in ABSENT}
+            if why := fault(record, given, is_new=False):
+                return Outcome(record, Verdict.REJECTED, why=why)
             return self._several(record, matches)
         movie = matches[0] if matches else KnownMovie()
         if why := self._contradiction(record, movie):

@@ -13,7 +13,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from catalog.models import Movie, Run
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.sources.records import RejectedRow, TitleRecord, shortened
 from ml.images import ImageRejected
 
 from .import_history import forget_old_imports
@@ -118,9 +118,10 @@ def _goes_on(run: Run, report: ImportReport) -> bool:
 def _end(run: Run, state: str, message: str, report: ImportReport) -> None:
     listed: dict[str, Any] = {
         **run.params,
-        "conflicting": [str(row) for row in report.conflicting],
-        "rejected": [str(row) for row in report.rejected],
+        "conflicting": [_printable(str(row)) for row in report.conflicting],
+        "rejected": [_printable(str(row)) for row in report.rejected],
     }
+    message = _printable(message)
     if _goes_on(run, report):
         Run.objects.filter(pk=run.pk).update(
             state=state, message=message, finished_at=timezone.now(), params=listed
@@ -216,9 +217,14 @@ def _import_picture(record: TitleRecord, movie: KnownMovie, store: Store, report
 
 
 def _refused(record: TitleRecord, reason: str) -> RejectedRow:
-    return RejectedRow(record.file, record.line, f"{record.title}: {reason}", record.title)
+    return RejectedRow(record.file, record.line, f"{shortened(record.title)}: {reason}", record.title)
 
 
 def _row(record: TitleRecord) -> str:
     where = f"{record.file or 'a row'}{f', line {record.line}' if record.line else ''}"
-    return f"“{record.title}” in {where}"
+    return _printable(f"“{shortened(record.title)}” in {where}")
+
+
+def _printable(text: str) -> str:
+    """The text without what PostgreSQL refuses: a title's NUL, a file's name that is not UTF-8."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -29,7 +29,11 @@ def page(client: Client, name: str, run: Run) -> BeautifulSoup:
 @pytest.fixture
 def run() -> Run:
     MovieFactory(title="Het", imdb_id="tt0113277")
-    rows = [TitleRecord("Heat", imdb_id="tt0113277"), TitleRecord("Ran", tmdb_id=11645), BAD]
+    rows: list[TitleRecord | RejectedRow] = [
+        TitleRecord("Heat", imdb_id="tt0113277"),
+        TitleRecord("Ran", tmdb_id=11645),
+        BAD,
+    ]
     return import_titles(rows, "test")[0]
 
 

@@ -137,6 +137,13 @@ def test_a_look_for_duplicates_leaves_what_a_source_proposed() -> None:
     assert duplicates.open_groups().count() == 1
 
 
+def test_a_row_that_no_catalogue_could_take_has_no_word_about_movies() -> None:
+    two_rows()
+    report = imported(TitleRecord("He\0at", imdb_id="tt0113277", movielens_id=6), merge=True)
+    assert (report.rejections, report.conflicts, report.merged) == (1, 0, 0)
+    assert not DuplicateGroup.objects.exists()
+
+
 def test_movies_with_different_ids_are_never_proposed() -> None:
     MovieFactory(imdb_id="tt0113277", tmdb_id=1)
     MovieFactory(imdb_id="tt0000001", tmdb_id=None, movielens_id=6)
