@@ -210,6 +210,8 @@ def test_help_lists_every_source(capsys: pytest.CaptureFixture[str]) -> None:
         call_command("import_titles", "--help")
     told = capsys.readouterr().out
     assert [source.name for source in TITLE_SOURCES if source.name not in told] == []
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_dry_run_says_the_same_and_leaves_no_trace(
     source: Callable[[Path], list[object]], tmp_path: Path
