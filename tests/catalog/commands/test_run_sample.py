@@ -31,7 +31,9 @@ def started() -> str:
 
 def test_every_film_is_imported_and_its_poster_asked_for() -> None:
     films = len(sample_films())
-    assert f"Sample catalogue: {films} created, 0 changed, 0 unchanged, 0 rejected." in started()
+    assert (
+        f"Sample catalogue: {films} created, 0 changed, 0 unchanged, 0 conflicting, 0 rejected." in started()
+    )
     run = runs.live_runs().get()
     assert (run.kind, run.total, run.followed_by) == ("scrape", films, ["embed", "train", "label"])
     assert Movie.objects.exclude(franchise="").exists()

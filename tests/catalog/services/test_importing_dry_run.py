@@ -53,7 +53,7 @@ def counts(report: ImportReport) -> dict[str, Any]:
 
 
 @given(before=files, words=st.sampled_from(["", "locked", "merged"]), rows=files, merge=st.booleans())
-@property_settings(max_examples=25)
+@property_settings(max_examples=20)
 def test_it_reports_what_the_import_then_does(
     before: Sequence[TitleRecord], words: str, rows: Sequence[TitleRecord], merge: bool
 ) -> None:
