@@ -125,8 +125,7 @@ def poster_sources() -> Iterator[Fact]:
     for name in settings.POSTER_SOURCES:
         if name in POSTER_SOURCES:
             rates = sorted(host_pace.requests_per_second(POSTER_SOURCES[name]).items())
-            said = ", ".join(f"{host} {rate:g} times a second" for host, rate in rates)
-            yield True, f"{name} may ask {said}"
+            yield True, f"{name} asks at most {', '.join(f'{host} {rate:g}/s' for host, rate in rates)}"
     if not settings.POSTER_SOURCES:
         yield True, "none is switched on"
     yield from ((False, sentence) for sentence in failing_hosts())

@@ -84,12 +84,13 @@ def worked(policy: FetchPolicy, plans: list[list[Errand]]) -> list[Event]:
     shared = InProcessPacer(clock), InProcessSlots(clock), InProcessBreaker(clock)
     events: list[Event] = []
 
+    def oversleep(by_s: float, seconds: float) -> None:
+        time.sleep(seconds + by_s)  # as on a busy machine
+
     def work(plan: list[Errand]) -> None:
         for errand in plan:
             time.sleep(errand.pause_s)
-            # This worker wakes up late, as on a busy machine.
-            late = replace(clock, sleep=lambda s, by=errand.late_s: time.sleep(s + by))
-            gate = Gate(policy, *shared, late)
+            gate = Gate(policy, *shared, replace(clock, sleep=partial(oversleep, errand.late_s)))
             try:
                 turn = gate.take_turn(URL, policy.min_interval_s, clock.monotonic() + policy.deadline_s)
             except TryLater as error:

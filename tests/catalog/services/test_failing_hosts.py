@@ -96,7 +96,7 @@ def test_without_a_broker_nothing_is_known(settings: Any) -> None:
 def test_the_status_tells_how_often_each_source_is_asked(settings: Any, broker: Redis) -> None:
     settings.REQUESTS_PER_SECOND, settings.REQUESTS_PER_SECOND_OF = None, {"image.tmdb.org": 12.5}
     settings.POSTER_SOURCES = ["tmdb_api"]
-    said = "tmdb_api may ask api.themoviedb.org 20 times a second, image.tmdb.org 12.5 times a second"
+    said = "tmdb_api asks at most api.themoviedb.org 20/s, image.tmdb.org 12.5/s"
     assert list(status_command.poster_sources()) == [(True, said)]
     settings.POSTER_SOURCES = []
     assert list(status_command.poster_sources()) == [(True, "none is switched on")]
