@@ -1,22 +1,10 @@
 """The poster on a title's page at IMDb: `/title/<imdb_id>/`."""
 
 import re
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from bs4 import BeautifulSoup
-
-from .poster_links import (
-    Candidate,
-    PosterLink,
-    base_of,
-    first_poster,
-    images_in,
-    json_ld_images,
-    meta_images,
-    soup_of,
-)
+from .poster_links import PosterLink, candidates, first_poster
 
 # `SX` scales down to a width and never up; the plain `._V1_.` would be the original, of any size.
 PREFERRED_DIRECTIVES = "._V1_SX780_"
@@ -26,9 +14,6 @@ _POSTER_PATH = re.compile(
     r"(?P<before>(?:/[^/]+)*?/images/M/)(?P<name>[A-Za-z0-9_@=+%-]{1,300})"
     r"(?P<directives>\._V[0-9][^/]{0,200})?\.(?P<kind>jpe?g|png|webp)",
     re.ASCII | re.IGNORECASE,
-)
-_POSTER_IMAGES = (
-    'div.poster img, [data-testid="hero-media__poster"] img, td#img_primary img, img[itemprop="image"]'
 )
 
 
@@ -40,13 +25,8 @@ def parse(page: bytes, page_url: str) -> PosterLink:
 
     Raises NoPosterFound, and nothing else, for any bytes.
     """
-    soup = soup_of(page, page_url)
-    return first_poster(
-        _candidates(soup, base_of(soup, page_url)),
-        sizes,
-        page_url,
-        "JSON-LD, og:image and div.poster img",
-    )
+    named = candidates(page, page_url, _is_frame, "div.poster img", frame_first=False)
+    return first_poster(named, sizes, page_url, "JSON-LD, og:image and div.poster img")
 
 
 def sizes(url: str) -> tuple[str, ...]:
@@ -59,9 +39,12 @@ def sizes(url: str) -> tuple[str, ...]:
     return (urlunsplit((parts.scheme, parts.netloc, path, "", "")), url)
 
 
-def _candidates(soup: BeautifulSoup, base: str) -> Iterator[Candidate]:
-    return chain(
-        json_ld_images(soup, base),
-        meta_images(soup, base),
-        images_in(soup, _POSTER_IMAGES, base, "div.poster img"),
+def _is_frame(tag: str, attributes: Mapping[str, str]) -> bool:
+    """The pages' own frame of the poster, in the three shapes it has had, or the image itself."""
+    if tag == "div" and "poster" in attributes.get("class", "").split():
+        return True
+    if tag == "img" and attributes.get("itemprop") == "image":
+        return True
+    return attributes.get("data-testid") == "hero-media__poster" or (
+        tag == "td" and attributes.get("id") == "img_primary"
     )

@@ -1,17 +1,16 @@
 """Where a film's page says that its poster is: the places such pages name it in, as absolute addresses."""
 
 import json
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from bs4 import BeautifulSoup, Tag
-from bs4.exceptions import ParserRejectedMarkup
+from .page_reading import IsFrame, Page, read_page
 
 LARGEST_PAGE = 4_000_000
-# BeautifulSoup takes some 70 µs for each: 4 MB of nothing but tags took it a minute and half a gigabyte.
+# Opening and closing ones; the pages of both sites have some ten thousand.
 MOST_TAGS = 50_000
 LONGEST_URL = 900
 MOST_CANDIDATES = 40
@@ -48,68 +47,74 @@ class Candidate:
     found_in: str
 
 
-def soup_of(page: bytes, page_url: str) -> BeautifulSoup:
-    """The parsed page, whatever its bytes; raises NoPosterFound when it is no HTML, or too large a page."""
-    if len(page) > LARGEST_PAGE:
+def candidates(
+    html: bytes, page_url: str, is_frame: IsFrame, frame: str, *, frame_first: bool
+) -> Iterator[Candidate]:
+    """What a page names as its poster: in a frame (called `frame` in `found_in`), in JSON-LD, as meta image.
+
+    The frame comes before or after the other two. Raises NoPosterFound for what is too large or no HTML.
+    """
+    page = _page_of(html, page_url, is_frame)
+    # The address that the page's relative links start from.
+    base = _joined(page_url, page.base.strip()) or page_url
+    told = chain(_json_ld_images(page, base), _meta_images(page, base))
+    framed = _framed_images(page, base, frame)
+    return chain(framed, told) if frame_first else chain(told, framed)
+
+
+def _page_of(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
+    if len(html) > LARGEST_PAGE:
         raise NoPosterFound(
-            f"{page_url} is no film's page: it has {len(page):,} bytes, {LARGEST_PAGE:,} is the most"
+            f"{page_url} is no film's page: it has {len(html):,} bytes, {LARGEST_PAGE:,} is the most"
         )
-    if page.count(b"<") > MOST_TAGS:
+    if html.count(b"<") > MOST_TAGS:
         raise NoPosterFound(f"{page_url} is no film's page: it has more than {MOST_TAGS:,} tags")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "this looks like a URL", "this looks like XML"
-            return BeautifulSoup(page, "lxml")
-    except (ParserRejectedMarkup, AssertionError, ValueError, RecursionError, LookupError) as error:
+        return read_page(html, is_frame)
+    except ValueError as error:
         raise NoPosterFound(f"{page_url} cannot be read as HTML: {error}") from error
 
 
-def base_of(soup: BeautifulSoup, page_url: str) -> str:
-    """The address that the page's relative links start from."""
-    base = soup.find("base", href=True)
-    return _joined(page_url, _text(base.get("href"))) or page_url if isinstance(base, Tag) else page_url
-
-
-def images_in(soup: BeautifulSoup, selector: str, base: str, found_in: str) -> Iterator[Candidate]:
-    """What the `img` elements of a CSS selector show; a lazy `data-src` counts before its `src`."""
-    for image in soup.select(selector, limit=MOST_CANDIDATES):
-        shown = [_text(image.get(name)) for name in ("data-src", "src")]
+def _framed_images(page: Page, base: str, found_in: str) -> Iterator[Candidate]:
+    """What the framed `img` elements show; a lazy `data-src` counts before its `src`."""
+    for image in page.images:
+        shown = [image.get(name, "").strip() for name in ("data-src", "src")]
         for name in ("data-srcset", "srcset"):
-            shown += [part.split()[0] for part in _text(image.get(name)).split(", ") if part.split()]
+            sizes = image.get(name, "").split(", ", MOST_CANDIDATES)[:MOST_CANDIDATES]
+            shown += [size.split(maxsplit=1)[0] for size in sizes if size.strip()]
         for text in shown:
             if url := _joined(base, text):
                 yield Candidate(url, found_in)
 
 
-def json_ld_images(soup: BeautifulSoup, base: str) -> Iterator[Candidate]:
+def _json_ld_images(page: Page, base: str) -> Iterator[Candidate]:
     """The `image` of each schema.org object in the page's JSON-LD: a URL, a list, or an ImageObject."""
-    for script in soup.find_all("script", type="application/ld+json", limit=MOST_CANDIDATES):
+    for script in page.json_ld:
         try:
-            data = json.loads(script.get_text())
+            data = json.loads(script)
         except (ValueError, RecursionError):
             continue
         for text in _ld_images(data, _DEEPEST_JSON):
-            if url := _joined(base, text):
+            if url := _joined(base, text.strip()):
                 yield Candidate(url, "JSON-LD image")
 
 
-def meta_images(soup: BeautifulSoup, base: str) -> Iterator[Candidate]:
+def _meta_images(page: Page, base: str) -> Iterator[Candidate]:
     """The page's `og:image` and `twitter:image`."""
-    for name in ("og:image", "og:image:secure_url", "twitter:image"):
-        for attribute in ("property", "name"):
-            for meta in soup.find_all("meta", attrs={attribute: name}, limit=MOST_CANDIDATES):
-                if url := _joined(base, _text(meta.get("content"))):
-                    yield Candidate(url, name)
+    for wanted in ("og:image", "og:image:secure_url", "twitter:image"):
+        for name, content in page.metas:
+            if name == wanted and (url := _joined(base, content.strip())):
+                yield Candidate(url, name)
 
 
 def first_poster(
-    candidates: Iterator[Candidate], sizes: Callable[[str], tuple[str, ...]], page_url: str, looked_for: str
+    named: Iterator[Candidate], sizes: Callable[[str], tuple[str, ...]], page_url: str, looked_for: str
 ) -> PosterLink:
     """The first candidate that `sizes` knows as a poster (it gives its addresses, best first, else ()).
 
     Raises NoPosterFound with a sentence naming the page.
     """
-    for candidate in candidates:
+    for candidate in named:
         if addresses := tuple(dict.fromkeys(sizes(candidate.url))):
             return PosterLink(addresses[0], addresses[1:], candidate.found_in)
     raise NoPosterFound(f"{page_url} shows no poster; looked for {looked_for}")
@@ -142,10 +147,6 @@ def web_address(value: object) -> str:
     return _joined("", value.strip()) if isinstance(value, str) else ""
 
 
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
-
-
 def _joined(base: str, text: str) -> str:
     """`text` as an absolute http(s) address without a fragment, or "" when it is none."""
     if not text or len(text) > LONGEST_URL or not text.isprintable():
@@ -157,4 +158,4 @@ def _joined(base: str, text: str) -> str:
         _ = parts.port  # raises for a port that is no number
     except ValueError:
         return ""
-    return url if parts.scheme in ("http", "https") and host else ""
+    return url if parts.scheme in ("http", "https") and host and len(url) <= LONGEST_URL else ""

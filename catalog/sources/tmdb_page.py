@@ -1,22 +1,10 @@
 """The poster on a film's page at The Movie Database: `/movie/<tmdb_id>`."""
 
 import re
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from bs4 import BeautifulSoup
-
-from .poster_links import (
-    Candidate,
-    PosterLink,
-    base_of,
-    first_poster,
-    images_in,
-    json_ld_images,
-    meta_images,
-    soup_of,
-)
+from .poster_links import PosterLink, candidates, first_poster
 
 # Of the widths this site serves for posters (w92 w154 w185 w342 w500 w780 original) the widest that is
 # bounded: enough for a page on a dense screen, and a tenth of the bytes of many an original.
@@ -27,7 +15,6 @@ _POSTER_PATH = re.compile(
     r"/(?P<file>[A-Za-z0-9_-]{1,200}\.(?:jpe?g|png|webp))",
     re.ASCII | re.IGNORECASE,
 )
-_POSTER_IMAGES = "div.image_content.backdrop img, div.poster_wrapper img"
 
 
 def parse(page: bytes, page_url: str) -> PosterLink:
@@ -38,13 +25,8 @@ def parse(page: bytes, page_url: str) -> PosterLink:
 
     Raises NoPosterFound, and nothing else, for any bytes.
     """
-    soup = soup_of(page, page_url)
-    return first_poster(
-        _candidates(soup, base_of(soup, page_url)),
-        sizes,
-        page_url,
-        "div.image_content.backdrop img, JSON-LD and og:image",
-    )
+    named = candidates(page, page_url, _is_frame, "div.image_content.backdrop img", frame_first=True)
+    return first_poster(named, sizes, page_url, "div.image_content.backdrop img, JSON-LD and og:image")
 
 
 def sizes(url: str) -> tuple[str, ...]:
@@ -60,9 +42,9 @@ def sizes(url: str) -> tuple[str, ...]:
     return (*lifted, url)
 
 
-def _candidates(soup: BeautifulSoup, base: str) -> Iterator[Candidate]:
-    return chain(
-        images_in(soup, _POSTER_IMAGES, base, "div.image_content.backdrop img"),
-        json_ld_images(soup, base),
-        meta_images(soup, base),
-    )
+def _is_frame(tag: str, attributes: Mapping[str, str]) -> bool:
+    """The pages' own frame of the poster, in the two shapes it has had."""
+    if tag != "div":
+        return False
+    classes = set(attributes.get("class", "").split())
+    return {"image_content", "backdrop"} <= classes or "poster_wrapper" in classes
