@@ -1,9 +1,9 @@
 """Open images that nobody vouches for, bring them to one shape, and tell two of them apart.
 
 Everything from outside passes through here before its pixels are touched: an allow-list of formats found by
-signature (never by file name or Content-Type), caps on bytes, pixels and JPEG scans checked before decoding,
-a verification pass, and only then a decode. Nothing here changes Pillow's global settings, so threads that
-decode side by side cannot loosen each other's limits.
+signature (never by file name or Content-Type), caps on bytes, parts, pixels and JPEG scans checked before
+decoding, a verification pass, and only then a decode. Nothing here changes Pillow's global settings, so threads
+that decode side by side cannot loosen each other's limits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 from scipy.fft import dctn
+
+from .image_parts import too_many_parts
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 40_000_000
@@ -53,6 +55,8 @@ _OTHER_SIGNATURES = {
     b"\xff\x0a": "JPEG XL",
     b"\x00\x00\x00\x0cjP": "JPEG 2000",
 }
+
+_EIGHT_BITS = (np.arange(65536) / 257).round().astype(np.uint8)
 
 Resize = Literal["bilinear", "nearest"]
 
@@ -119,7 +123,8 @@ def open_safely(
 
     Raises:
         ImageRejected: with `reason` one of `too_many_bytes`, `not_an_image`, `format_not_allowed`,
-            `too_many_pixels`, `too_many_scans`, `too_small`, `aspect_ratio`, `animated`, `truncated`.
+            `too_many_parts`, `too_many_pixels`, `too_many_scans`, `too_small`, `aspect_ratio`, `animated`,
+            `too_much_text`, `truncated`.
     """
     image, orientation = _open_checked(data, max_bytes, max_pixels, min_side, max_aspect)
     return _decode(image, orientation)
@@ -148,7 +153,7 @@ def load_pixels(
     if resize not in ("bilinear", "nearest"):
         raise ValueError(f"Unknown resize filter {resize!r}: use 'bilinear' or 'nearest'.")
     height, width = size
-    data = source if isinstance(source, bytes) else _read(Path(source))
+    data = source if isinstance(source, bytes) else read_file(Path(source))
     image, orientation = _open_checked(data, MAX_BYTES, MAX_PIXELS, MIN_SIDE, MAX_ASPECT)
     if resize == "bilinear" and image.format in ("JPEG", "MPO"):
         turned = orientation in (5, 6, 7, 8)
@@ -158,7 +163,8 @@ def load_pixels(
     return np.asarray(upright.resize((width, height), resample), dtype=np.float32)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """A picture's bytes; of a file over MAX_BYTES no more than it takes for `open_safely` to refuse it."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
@@ -172,6 +178,11 @@ def _open_checked(
     name = image_format(data)
     if name == "JPEG" and data.count(b"\xff\xda") > _MAX_JPEG_SCANS:
         raise ImageRejected("too_many_scans", f"This JPEG has more than {_MAX_JPEG_SCANS} scans.")
+    if too_many_parts(data, name):
+        raise ImageRejected(
+            "too_many_parts",
+            f"This {name} file is cut into too many small parts; save it anew and try again.",
+        )
     if Image.MAX_IMAGE_PIXELS is not None:
         max_pixels = min(max_pixels, Image.MAX_IMAGE_PIXELS)
     if name == "WEBP":
@@ -188,11 +199,19 @@ def _open_checked(
     except UnidentifiedImageError as error:
         raise ImageRejected("not_an_image", f"This file begins like a {name} but is not one.") from error
     except Exception as error:
-        raise ImageRejected("truncated", f"This {name} file is damaged or cut short.") from error
+        raise _damaged(name, error) from error
     _check_size(size, max_pixels, min_side, max_aspect)
     if animated:
         raise ImageRejected("animated", "This image is animated; a poster is a single picture.")
     return image, _orientation(image)
+
+
+def _damaged(name: str, error: Exception) -> ImageRejected:
+    # Pillow's caps on what a PNG's texts and profile unpack to (1 MB each, 64 MB together) are a ValueError.
+    if isinstance(error, ValueError) and ("MAX_TEXT" in str(error) or "text chunks" in str(error)):
+        what = "holds a text or colour profile that unpacks to too much; save it without them"
+        return ImageRejected("too_much_text", f"This {name} {what}.")
+    return ImageRejected("truncated", f"This {name} file is damaged or cut short.")
 
 
 def _open(data: bytes, name: str) -> Image.Image:
@@ -238,8 +257,7 @@ def _decode(image: Image.Image, orientation: int) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageRejected("too_many_pixels", "This image has too many pixels.") from error
     except Exception as error:
-        name = image.format or "image"
-        raise ImageRejected("truncated", f"This {name} file is damaged or cut short.") from error
+        raise _damaged(image.format or "image", error) from error
     if orientation in _ORIENTATIONS:
         rgb = rgb.transpose(_ORIENTATIONS[orientation])
     rgb.info = {}
@@ -251,9 +269,10 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         return _from_deep_grey(image).convert("RGB")
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        colour = image.convert("RGBA")
-        ground = Image.new("RGBA", colour.size, "white")
-        flat = Image.alpha_composite(ground, colour).convert("RGB")
+        # Pasting needs half the memory of Image.alpha_composite, and rounds as it does on an opaque ground.
+        colour = image if image.mode == "RGBA" else image.convert("RGBA")
+        flat = Image.new("RGB", colour.size, "white")
+        flat.paste(colour, mask=colour.getchannel("A"))
     elif image.mode in ("RGB", "L", "CMYK"):
         flat = image
     else:
@@ -265,8 +284,10 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
     """16-bit grey to 8-bit by its high byte; Pillow's own conversion clips instead of scaling."""
-    grey = np.asarray(image).astype(np.float64)
-    return Image.fromarray((np.clip(grey, 0, 65535) / 257).round().astype(np.uint8))
+    grey = np.asarray(image)
+    if grey.dtype != np.uint16:
+        grey = np.clip(grey, 0, 65535).astype(np.uint16)
+    return Image.fromarray(_EIGHT_BITS[grey])
 
 
 def _from_profile(image: Image.Image, profile: bytes) -> Image.Image:

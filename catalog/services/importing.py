@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import Movie, Run
 from catalog.sources.records import RejectedRow, TitleRecord, shortened
-from ml.images import ImageRejected
+from ml.images import ImageRejected, read_file
 
 from .import_history import forget_old_imports
 from .import_planning import Key, KnownMovie, Outcome, PeoplesWord, Planner, Verdict, usable_genre
@@ -209,7 +209,7 @@ def _tally(
 def _import_picture(record: TitleRecord, movie: KnownMovie, store: Store, report: ImportReport) -> None:
     path = record.poster_path or Path()
     try:
-        report.posters += store.store_picture(movie.final, path.read_bytes())
+        report.posters += store.store_picture(movie.final, read_file(path))
     except (ImageRejected, OSError) as error:
         report.reject(_refused(record, f"its picture {path.name} was not stored: {error}"))
     except Movie.DoesNotExist:

@@ -12,6 +12,10 @@ LONGEST_LOCAL_ID = 255
 MOST_GENRES = 50
 LARGEST_ID = 2**31 - 1
 
+# Sorting the marks of a letter takes time by their number squared: what is much too long is not normalised.
+_MOST_MARKS = 4
+_STEERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
 _IMDB_ID = re.compile(r"tt[0-9]{7,10}", re.ASCII)
 
 
@@ -20,14 +24,19 @@ class BadCell(ValueError):
 
 
 def tidy(text: str) -> str:
-    """`text` with every run of white space (line breaks, non-breaking spaces) as one space, in NFC."""
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    """`text` with every run of white space (line breaks, non-breaking spaces) as one space, in NFC, and without
+    the invisible characters that turn the direction of what follows."""
+    return unicodedata.normalize("NFC", " ".join(_STEERING.sub("", text).split()))
 
 
 def title_in(text: str, column: str = "title") -> str:
     """A title; raises BadCell when it is empty, over LONGEST_TITLE, or holds control characters."""
+    if len(text) > _MOST_MARKS * LONGEST_TITLE:
+        text = " ".join(text.split())
+        if len(text) > _MOST_MARKS * LONGEST_TITLE:
+            raise BadCell(f"the {column} has {len(text)} characters; {LONGEST_TITLE} is the most")
     title = tidy(text)
-    if not title:
+    if all(unicodedata.category(c) in ("Cf", "Zs") for c in title):
         raise BadCell(f"the {column} is empty")
     if len(title) > LONGEST_TITLE:
         raise BadCell(f"the {column} has {len(title)} characters; {LONGEST_TITLE} is the most")
@@ -38,7 +47,7 @@ def title_in(text: str, column: str = "title") -> str:
 
 def prose_in(text: str) -> str:
     """A description, tidied; cut at LONGEST_OVERVIEW, since a long one is no reason to lose the title."""
-    prose = tidy(text)[:LONGEST_OVERVIEW]
+    prose = tidy(" ".join(text.split())[:LONGEST_OVERVIEW])
     if prose.isprintable():
         return prose
     return "".join(c for c in prose if unicodedata.category(c) not in ("Cc", "Cs"))
@@ -105,7 +114,7 @@ def flag_in(text: str, column: str) -> bool:
 
 def local_id_in(text: str, column: str = "id") -> str | None:
     """An id of somebody's own catalogue, None when empty."""
-    text = tidy(text)
+    text = tidy(text[: LONGEST_TITLE * _MOST_MARKS])
     if len(text) > LONGEST_LOCAL_ID:
         raise BadCell(f"the {column} has {len(text)} characters; {LONGEST_LOCAL_ID} is the most")
     if not text.isprintable():

@@ -14,6 +14,8 @@ from .text_encoding import UTF16, encoding_of, is_undecodable
 
 LONGEST_ROW = 1 << 20
 DELIMITERS = ",;\t|"
+# Lines read again after quotes that were not closed: a file of nothing else would be read a thousand times.
+MOST_READ_AGAIN = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def read_rows(
     closed costs its own line only.
 
     Raises SourceError, when first asked for a row, if the file is missing, empty, undecodable or lacks a
-    column; later, after the rows before it, where a packed file breaks off.
+    column; later, after the rows before it, where a packed file breaks off, or if so many quotes are left open
+    that its rows cannot be told apart.
     """
     source = SourceFile.of(place)
     encoding = encoding_of(source)
@@ -139,6 +142,11 @@ def _rows(
         line = lines.first
         if reason:
             lines.back_to_second()
+            if lines.read_again > MOST_READ_AGAIN:
+                raise SourceError(
+                    f"{file}, line {line}: too many quotes are opened and never closed to tell the rows apart; "
+                    "save the file as CSV again, or close the quotes"
+                )
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
         elif not any(cell.strip() for cell in cells):
             continue
@@ -187,6 +195,7 @@ class _Lines:
         self._again: deque[str] = deque()
         self._number = 0
         self._size = 0
+        self.read_again = 0
         self.row: list[str] = []
 
     @property
@@ -219,6 +228,7 @@ class _Lines:
     def back_to_second(self) -> None:
         """Give every line of the row at hand but the first again."""
         again = self.row[1:]
+        self.read_again += len(again)
         self._again.extendleft(reversed(again))
         self._number -= len(again)
         self.row = self.row[:1]

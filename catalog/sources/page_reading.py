@@ -1,7 +1,7 @@
 """One pass over a page's HTML for what may name a poster: base, meta tags, JSON-LD, and framed images.
 
-No tree is built. A tree of hostile markup (25,000 nested tags, 400,000 attributes on one) takes minutes to build
-or to select from; as a stream of tags the same page takes a fraction of a second.
+No tree is built. A tree of hostile markup (25,000 nested tags, 400,000 attributes on one) takes minutes to
+build or to select from; as a stream of tags the same page takes a fraction of a second.
 """
 
 import codecs
