@@ -1,7 +1,7 @@
 """How many segments, chunks or blocks an image file is cut into, counted before a decoder walks them.
 
-Pillow reads these one by one in Python, up to three times: a file of 20 MB that is cut into parts of a few bytes
-would hold it for minutes and fill hundreds of megabytes. A real file has tens, a hundred thousand at the most.
+Pillow reads these one by one in Python, up to three times: a file of 20 MB that is cut into parts of a few
+bytes would hold it for minutes and fill hundreds of megabytes. A real file has tens, some thousands at most.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NO_SEGMENT = re.compile(rb"[^\xff]*\xff+", re.DOTALL)
 
 
 def too_many_parts(data: bytes, kind: str) -> bool:
-    """Whether a file of `kind` "JPEG", "PNG" or "GIF" is cut finer than any encoder would; False for others."""
+    """Whether a file of `kind` "JPEG", "PNG" or "GIF" is cut finer than encoders do; False for others."""
     if kind == "JPEG":
         return _jpeg(data)
     if kind == "PNG":

@@ -2,8 +2,8 @@
 
 Everything from outside passes through here before its pixels are touched: an allow-list of formats found by
 signature (never by file name or Content-Type), caps on bytes, parts, pixels and JPEG scans checked before
-decoding, a verification pass, and only then a decode. Nothing here changes Pillow's global settings, so threads
-that decode side by side cannot loosen each other's limits.
+decoding, a verification pass, and only then a decode. Nothing here changes Pillow's global settings, so
+threads that decode side by side cannot loosen each other's limits.
 """
 
 from __future__ import annotations

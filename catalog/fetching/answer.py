@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import requests
 import urllib3.exceptions
 
-from .cut_off import CutOff, cut_off_after
+from .cut_off import CutOff, TimeIsOver, cut_off_after
 from .errors import Deadline, Denied, FetchError, NotFound, ServerTrouble, TooLarge, Truncated, TryLater
 from .guard import GuardedAdapter
 from .policy import FetchPolicy
 from .retry_after import retry_after_s
+from .unpacking import ENCODINGS, Damaged, Unpacker
 
 _BLOCK = 64 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
-_ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ def ask(
         except requests.exceptions.SSLError as error:
             _raise_if_over(cut_off, url, policy)
             raise ServerTrouble(url, f"no secure connection: {_cause(error)}", retryable=False) from error
-        except requests.exceptions.ReadTimeout as error:
+        except (requests.exceptions.ReadTimeout, TimeIsOver) as error:
             # The socket waits as long as the deadline leaves; whichever of the two rings first, time is over.
             raise _over(url, policy) from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
             _raise_if_over(cut_off, url, policy)
             raise ServerTrouble(url, f"no answer: {_cause(error)}") from error
         try:
@@ -68,6 +68,9 @@ def ask(
             body = _body(response, url, headers, body_limit, cut_body)
         except urllib3.exceptions.ReadTimeoutError as error:
             raise _over(url, policy) from error
+        except Damaged as error:
+            _raise_if_over(cut_off, url, policy)
+            raise Truncated(url, f"the answer broke off: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             _raise_if_over(cut_off, url, policy)
             raise Truncated(url, f"the answer broke off: {_cause(error)}") from error
@@ -102,22 +105,23 @@ def _judge(url: str, status: int, headers: Mapping[str, str], now: float, policy
 
 def _body(response: requests.Response, url: str, headers: Mapping[str, str], limit: int, cut: bool) -> bytes:
     encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding not in _ENCODINGS:
+    if encoding not in ENCODINGS:
         raise ServerTrouble(url, f"the body is compressed as {encoding[:40]!r}, unasked", retryable=False)
     declared = headers.get("content-length", "")
     if not cut and declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise TooLarge(url, f"it has {int(declared[:20]):,} bytes; {limit:,} is the most")
-    blocks: list[bytes] = []
-    size = 0
-    # read1 waits for no whole block, and never unpacks more than it is asked for.
-    while block := response.raw.read1(_BLOCK, decode_content=True):
-        size += len(block)
-        if size > limit and not cut:
-            raise TooLarge(url, f"it has more than {limit:,} bytes")
-        blocks.append(block)
-        if size > limit:
-            break
-    return b"".join(blocks)[:limit]
+    body = bytearray()  # not a list of blocks: a server may send them by the byte
+    unpacker = Unpacker(encoding)
+    # read1 waits for no whole block.
+    while sent := response.raw.read1(_BLOCK, decode_content=False):
+        for block in unpacker.blocks(sent):
+            body += block
+            if len(body) > limit:
+                if not cut:
+                    raise TooLarge(url, f"it has more than {limit:,} bytes")
+                return bytes(body[:limit])
+    unpacker.finish()
+    return bytes(body)
 
 
 def _raise_if_over(cut_off: CutOff, url: str, policy: FetchPolicy) -> None:

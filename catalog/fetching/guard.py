@@ -15,10 +15,11 @@ import requests
 from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
-from .cut_off import CutOffHTTPPool, CutOffHTTPSPool
+from .cut_off import CutOffHTTPPool, CutOffHTTPSPool, in_time
 from .errors import Refused
 from .policy import FetchPolicy
 
+LONGEST_URL = 8_000  # characters: what RFC 9110, 4.1, wants every server to take
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 # Beyond Python's own idea of "not global".
@@ -28,19 +29,20 @@ _CLOSED_NETWORKS = tuple(
         "100.64.0.0/10",  # carrier-grade NAT
         "192.0.0.0/24",  # protocol assignments
         "192.88.99.0/24",  # 6to4 relays
-        "::/96",  # IPv4-compatible, deprecated
-        "::ffff:0:0:0/96",  # IPv4-translated
-        "64:ff9b::/96",  # NAT64: an IPv4 address inside
-        "64:ff9b:1::/48",  # local NAT64
-        "2001::/32",  # Teredo: an IPv4 address inside
+        "2001::/23",  # protocol assignments: Teredo (an IPv4 address inside), ORCHID, benchmarking
         "2002::/16",  # 6to4: an IPv4 address inside
-        "fec0::/10",  # site-local, deprecated
+        "3fff::/20",  # documentation
     )
 )
+# All that was ever given out. NAT64 (an IPv4 address inside), unique local, link-local, site-local, segment
+# routing and IPv4-compatible addresses lie outside.
+_GIVEN_OUT = ip_network("2000::/3")
 
 
 def check_url(url: str, policy: FetchPolicy) -> None:
     """Raise Refused unless `url` has an allowed scheme, host and port, no user name and no odd character."""
+    if len(url) > LONGEST_URL:
+        raise Refused(url, f"it has {len(url):,} characters; {LONGEST_URL:,} is the most")
     if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
         raise Refused(url, "it holds characters that no address has; it is not fetched")
     try:
@@ -66,6 +68,8 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether `address` is one that the public internet routes to a single host, with no other inside it."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
+    if isinstance(address, IPv6Address) and address not in _GIVEN_OUT:
+        return False
     if any(address in network for network in _CLOSED_NETWORKS if network.version == address.version):
         return False
     return address.is_global and not (
@@ -88,7 +92,9 @@ class GuardedAdapter(IPFilterAdapter):
         url = (request.url or "").partition("?")[0]
         check_url(url, self._policy)
         try:
-            host_params, pool_kwargs = super().build_connection_pool_key_attributes(request, verify, cert)
+            build = super().build_connection_pool_key_attributes
+            # Looks the name up, for as long as the system's resolver takes.
+            host_params, pool_kwargs = in_time(lambda: build(request, verify, cert))
         except InvalidIPAddress as error:
             raise Refused(url, f"its host is at {error}, which is not a public address") from error
         address = ip_address(str(host_params["host"]).strip("[]").partition("%")[0])

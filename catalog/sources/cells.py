@@ -24,8 +24,8 @@ class BadCell(ValueError):
 
 
 def tidy(text: str) -> str:
-    """`text` with every run of white space (line breaks, non-breaking spaces) as one space, in NFC, and without
-    the invisible characters that turn the direction of what follows."""
+    """`text` with every run of white space (line breaks, non-breaking spaces) as one space, in NFC, and
+    without the invisible characters that turn the direction of what follows."""
     return unicodedata.normalize("NFC", " ".join(_STEERING.sub("", text).split()))
 
 

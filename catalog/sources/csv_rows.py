@@ -144,8 +144,8 @@ def _rows(
             lines.back_to_second()
             if lines.read_again > MOST_READ_AGAIN:
                 raise SourceError(
-                    f"{file}, line {line}: too many quotes are opened and never closed to tell the rows apart; "
-                    "save the file as CSV again, or close the quotes"
+                    f"{file}, line {line}: too many quotes are opened and never closed to tell the rows "
+                    "apart; save the file as CSV again, or close the quotes"
                 )
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
         elif not any(cell.strip() for cell in cells):
