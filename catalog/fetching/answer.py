@@ -1,5 +1,6 @@
 """One request and its one answer: the status judged, the body read within caps."""
 
+import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,15 @@ from .unpacking import ENCODINGS, Damaged, Unpacker
 
 _BLOCK = 64 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
+
+# What http.client says of these is for programmers.
+_IN_WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    ((http.client.IncompleteRead, urllib3.exceptions.IncompleteRead), "it ended before it was whole"),
+    (http.client.RemoteDisconnected, "the server hung up without a word"),
+    ((http.client.BadStatusLine, http.client.UnknownProtocol), "what it sent is not HTTP"),
+    (http.client.LineTooLong, "it has a line that is too long for HTTP"),
+    (ValueError, "its parts have no sizes that HTTP knows"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,11 @@ def ask(
             _raise_if_over(cut_off, url, policy)
             raise ServerTrouble(url, f"no secure connection: {_cause(error)}", retryable=False) from error
         except (requests.exceptions.ReadTimeout, TimeIsOver) as error:
+            # So is called, too, when TLS is not agreed on within the time for connecting.
+            if cut_off.left_s > 0.05:
+                raise ServerTrouble(
+                    url, f"no secure connection within {policy.connect_timeout_s:g} s"
+                ) from error
             # The socket waits as long as the deadline leaves; whichever of the two rings first, time is over.
             raise _over(url, policy) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
@@ -140,4 +155,7 @@ def _cause(error: Exception) -> str:
         if not isinstance(inner, BaseException) or isinstance(inner, FetchError):
             break
         cause = inner
+    for kinds, sentence in _IN_WORDS:
+        if isinstance(cause, kinds):
+            return sentence
     return (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__)[:200]

@@ -37,6 +37,10 @@ class CutOff:
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
 
+    @property
+    def left_s(self) -> float:
+        return self.ends_at - time.monotonic()
+
     def hold(self, connection: socket.socket) -> None:
         with self._lock:
             self._sockets.append(connection)
@@ -90,7 +94,7 @@ def in_time(call: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="looking-up", daemon=True).start()
     try:
-        result, error = outcome.get(timeout=max(cut_off.ends_at - time.monotonic(), 0.0))
+        result, error = outcome.get(timeout=max(cut_off.left_s, 0.0))
     except Empty:
         raise TimeIsOver("the name was not looked up in time") from None
     if error is not None:

@@ -61,7 +61,7 @@ class Unpacker:
                 block = self._zlib.decompress(data, _BLOCK)
             except zlib.error as error:
                 if not self._members:
-                    raise Damaged(f"its compression is damaged: {error}") from error
+                    raise Damaged("its compression is damaged") from error
                 self._over = True
                 return
             self._members += self._zlib.eof

@@ -75,8 +75,11 @@ def read(answer: Answer) -> dict[str, Any]:
         raise NoPosterFound(f"{answer.url} has {len(answer.body):,} bytes; {LARGEST_ANSWER:,} is the most")
     try:
         value = json.loads(answer.body)
+    except json.JSONDecodeError as error:
+        raise NoPosterFound(f"{answer.url} is no JSON: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise NoPosterFound(f"{answer.url} is no JSON: {str(error)[:100]}") from error
+        # Python's words for bytes in no encoding, endless nesting and endless numbers help nobody here.
+        raise NoPosterFound(f"{answer.url} is no JSON that can be read") from error
     if not isinstance(value, dict):
         raise NoPosterFound(f"{answer.url} holds no film")
     return value

@@ -1,0 +1,1 @@
+"""Scripts that measure or try the whole; `make bench` lists them."""
