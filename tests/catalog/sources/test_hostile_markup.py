@@ -1,0 +1,51 @@
+"""Markup made to stall a reader is read in one pass: with its poster, or without one."""
+
+import pytest
+
+from catalog.sources import imdb_page, tmdb_page
+from catalog.sources.page_reading import MOST_KEPT, read_page
+from catalog.sources.poster_links import LONGEST_URL, NoPosterFound
+
+URL = "https://films.example/movie/7"
+META = b'<meta property="og:image" content="https://image.tmdb.org/t/p/w500/x.jpg">'
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"<div>" * 25_000,
+        b"<div class='image_content backdrop'>" * 20_000,
+        b"<a " + b" ".join(b"a%d" % number for number in range(100_000)) + b">",
+        b"<div class='" + b"a " * 500_000 + b"'></div>",
+        b"<table><tr><td>" * 10_000,
+        b"<!--" + b"-" * 100_000 + b"-->",
+        b"<meta charset=punycode>" + b"a-" * 100_000,
+        b"<script type='application/ld+json'>{}</script>" * 100,
+    ],
+    ids=["nesting", "frames", "attributes", "classes", "tables", "comment", "punycode", "scripts"],
+)
+def test_a_poster_behind_hostile_markup_is_found(before: bytes) -> None:
+    assert tmdb_page.parse(before + META, URL).url == "https://image.tmdb.org/t/p/w780/x.jpg"
+
+
+def test_no_more_is_kept_than_is_looked_at() -> None:
+    html = (
+        META * 200
+        + b"<div><img src=/x></div>" * 200
+        + b"<script type='application/ld+json'>{}</script>" * 200
+    )
+    page = read_page(html, lambda tag, attributes: tag == "div")
+    assert len(page.metas) == len(page.images) == len(page.json_ld) == MOST_KEPT
+
+
+def test_a_picture_outside_the_frame_is_not_in_it() -> None:
+    html = b"<div class=poster><p><img src=/in.jpg></p></div><img src=/out.jpg><p><img src=/out2.jpg>"
+    page = read_page(html, lambda tag, attributes: attributes.get("class") == "poster")
+    assert [image["src"] for image in page.images] == ["/in.jpg"]
+
+
+def test_an_address_that_grows_too_long_at_its_base_is_none() -> None:
+    base = b'<base href="https://h/' + b"x" * (LONGEST_URL - 100) + b'/">'
+    meta = b'<meta property="og:image" content="' + b"y/" * 100 + b'images/M/x.jpg">'
+    with pytest.raises(NoPosterFound):
+        imdb_page.parse(base + meta, URL)
