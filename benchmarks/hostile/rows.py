@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from catalog.sources import csv_file, folder, imdb5000, movielens, tmdb5000
+from catalog.sources import csv_file, folder, imdb5000, movielens, tmdb_csv
 from catalog.sources.records import RejectedRow, TitleRecord
 
 from .cases import TAKEN, Case, Rejected
@@ -134,7 +134,7 @@ def _others() -> list[Case]:
     def tmdb(what: str, expected: str, genres: str, number: str = "7", date: str = "1999-01-01") -> Case:
         quoted = genres.replace('"', '""')
         text = f'id,title,genres,release_date\n{number},Film,"{quoted}",{date}\n'
-        return Case(what, expected, lambda: _first(tmdb5000.read, text.encode()))
+        return Case(what, expected, lambda: _first(tmdb_csv.read, text.encode()))
 
     def lens(what: str, expected: str, title: str) -> Case:
         text = f'movieId,title,genres\n1,"{title}",Drama\n'
@@ -155,7 +155,7 @@ def _others() -> list[Case]:
         tmdb("TMDB 5000: a genre without a name", "Rejected", "[{}]"),
         tmdb("TMDB 5000: a genre with a lone surrogate", "Rejected", '[{"name": "\\ud800"}]'),
         tmdb("TMDB 5000: a number of 100,000 digits", "Rejected", f"[{'9' * 100_000}]"),
-        tmdb("TMDB 5000: NaN", "Rejected", "NaN"),
+        tmdb("TMDB 5000: NaN", TAKEN, "NaN"),
         tmdb("TMDB 5000: the id 2³¹", "Rejected", "[]", number=str(2**31)),
         tmdb("TMDB 5000: the id -7", "Rejected", "[]", number="-7"),
         tmdb("TMDB 5000: released 99999-01-01", "Rejected", "[]", date="99999-01-01"),

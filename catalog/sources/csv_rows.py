@@ -50,8 +50,8 @@ def read_rows(
     closed costs its own line only.
 
     Raises SourceError, when first asked for a row, if the file is missing, empty, undecodable or lacks a
-    column; later, after the rows before it, where a packed file breaks off, or if so many quotes are left open
-    that its rows cannot be told apart.
+    column; later, after the rows before it, where a packed file breaks off, or if so many quotes are left
+    open that its rows cannot be told apart.
     """
     source = SourceFile.of(place)
     encoding = encoding_of(source)

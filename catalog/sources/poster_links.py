@@ -10,8 +10,6 @@ from urllib.parse import urljoin, urlsplit
 from .page_reading import IsFrame, Page, read_page
 
 LARGEST_PAGE = 4_000_000
-# Opening and closing ones; the pages of both sites have some ten thousand.
-MOST_TAGS = 50_000
 LONGEST_URL = 900
 MOST_CANDIDATES = 40
 _DEEPEST_JSON = 6
@@ -67,12 +65,10 @@ def _page_of(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
         raise NoPosterFound(
             f"{page_url} is no film's page: it has {len(html):,} bytes, {LARGEST_PAGE:,} is the most"
         )
-    if html.count(b"<") > MOST_TAGS:
-        raise NoPosterFound(f"{page_url} is no film's page: it has more than {MOST_TAGS:,} tags")
     try:
         return read_page(html, is_frame)
     except ValueError as error:
-        raise NoPosterFound(f"{page_url} cannot be read as HTML: {error}") from error
+        raise NoPosterFound(f"{page_url} cannot be read as a film's page: {error}") from error
 
 
 def _framed_images(page: Page, base: str, found_in: str) -> Iterator[Candidate]:

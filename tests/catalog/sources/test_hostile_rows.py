@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.sources import csv_file, folder, imdb5000, movielens, tmdb5000
+from catalog.sources import csv_file, folder, imdb5000, movielens, tmdb_csv
 from catalog.sources.cells import LONGEST_OVERVIEW, BadCell, local_id_in, prose_in, title_in
 from catalog.sources.records import RejectedRow, SourceError, TitleRecord
 from tests.catalog.sources.csv_files import sorted_out, written
 
 READERS: dict[str, tuple[str, Callable[[Path], Iterator[TitleRecord | RejectedRow]]]] = {
     "csv_file": ("id,title,genres,year,imdb_id,overview", csv_file.read),
-    "tmdb5000": ("id,title,genres,release_date,original_title,overview", tmdb5000.read),
+    "tmdb": ("id,title,genres,release_date,original_title,overview", tmdb_csv.read),
     "imdb5000": ("movie_imdb_link,movie_title,genres,title_year", imdb5000.read),
     "movielens": ("movieId,title,genres", lambda path: movielens.read(path.parent)),
     "links": ("movieId,imdbId,tmdbId", lambda path: movielens.read(path.parent)),
