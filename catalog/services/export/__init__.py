@@ -1,0 +1,1 @@
+"""The whole catalogue to a folder and back; docs/operations.md describes the format."""
