@@ -89,7 +89,7 @@ def test_a_restored_catalogue_works(exported: Path, tmp_path: Path, client: Any)
     assert similarity.lookalikes(movie, Extractor.objects.get(spec="pixels"))
     waiting = Suggestion.objects.filter(state=Suggestion.State.PENDING).first()
     assert waiting is not None
-    reviewing.accept(waiting, UserFactory())
+    assert reviewing.accept([waiting], UserFactory()) == 1
     assert Genre.objects.filter(movies=waiting.movie, pk=waiting.genre_id).exists()
     promoting.promote(GenreModel.objects.get(state=GenreModel.State.CANDIDATE))
 

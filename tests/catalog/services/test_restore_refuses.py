@@ -52,7 +52,7 @@ def refused(export: Path, **options: Any) -> str:
 
 def changed(export: Path, table: str, change: Callable[[list[dict[str, Any]]], Any]) -> None:
     path = export / f"tables/{table}.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows = [json.loads(line) for line in path.read_bytes().splitlines()]
     change(rows)
     text = "".join(json.dumps(row) + "\n" for row in rows)
     rewritten(export, f"tables/{table}.jsonl", text.encode())

