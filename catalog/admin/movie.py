@@ -16,6 +16,7 @@ from catalog.models import Movie, Poster, Suggestion
 from catalog.services import reviewing
 from catalog.services.posters import make_primary, store_poster, unlock
 
+from .downloading import DownloadsTitles
 from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, SuggestionFilter
 from .movie_form import REVIEWED_ONLY, MovieForm
 from .person import person
@@ -51,7 +52,7 @@ class PosterInline(admin.TabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(StartsRuns):
+class MovieAdmin(DownloadsTitles, StartsRuns):
     form = MovieForm
     list_display = ("picture", "title_and_year", "genre_names", "ids", "has_poster")
     list_display_links = ("picture", "title_and_year")

@@ -18,6 +18,7 @@ def snapshot() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
+    connection.ensure_connection()
     if connection.vendor == "sqlite":
         # A site's own transactions begin by taking the lock for writing: this one only reads.
         usual, connection.transaction_mode = connection.transaction_mode, "DEFERRED"  # type: ignore[attr-defined]
