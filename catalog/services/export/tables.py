@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeAlias
 
 from django.conf import settings
@@ -62,6 +63,7 @@ def file_fields_of(model: type[Model]) -> list[AnyField]:
     return [field for field in fields_of(model) if isinstance(field, FileField)]
 
 
+@cache
 def names_a_person(field: AnyField) -> bool:
     """Whether the column refers to an account: an export knows accounts by their names only."""
     return bool(field.is_relation) and _target(field)._meta.label == settings.AUTH_USER_MODEL

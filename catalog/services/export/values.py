@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -69,12 +70,17 @@ def _check(field: AnyField, value: Any) -> None:
     form = FORMS.get(field.name)
     if form is not None and not form.fullmatch(value):
         raise BadValue(f"is {_shown(value)}, which it cannot be")
-    if field.choices and value not in {choice for choice, _ in field.flatchoices}:
+    if field.choices and value not in _choices(field):
         raise BadValue(f"is {_shown(value)}, which is none of its values")
     try:
         field.run_validators(value)
     except ValidationError as error:
         raise BadValue(f"is {_shown(value)}: {' '.join(error.messages)}") from error
+
+
+@cache
+def _choices(field: AnyField) -> frozenset[Any]:
+    return frozenset(choice for choice, _ in field.flatchoices)
 
 
 def _shown(value: Any) -> str:
@@ -180,6 +186,7 @@ KINDS: tuple[tuple[type[Any], Kind], ...] = (
 )
 
 
+@cache
 def _kind(field: AnyField) -> Kind:
     for known, kind in KINDS:
         if isinstance(field, known):
