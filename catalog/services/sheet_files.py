@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from ml.files import replacing
 
@@ -104,12 +104,8 @@ def write_parquet(sheet: Sheet, path: Path, progress: Progress) -> int:
 
     with replacing(path) as file:
         reader = RecordBatchReader.from_batches(schema, batches())
-        write(reader, _binary(file), compression="zstd(3)", max_row_group_size=ROWS_AT_ONCE)
+        write(reader, file, compression="zstd(3)", max_row_group_size=ROWS_AT_ONCE)
     return done
-
-
-def _binary(file: IO[bytes]) -> Any:
-    return file
 
 
 def _schema(sheet: Sheet) -> Schema:
@@ -143,11 +139,10 @@ def _batch(rows: list[tuple[Any, ...]], sheet: Sheet, schema: Schema) -> RecordB
 
 
 def _array(values: list[Any], kind: Kind, dtype: Any) -> Array:
-    import numpy as np
     from arro3.core import Array, DataType, list_array
 
     if kind == "texts":
-        ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
+        ends = list(accumulate(map(len, values), initial=0))
         items = Array(list(chain.from_iterable(values)), type=DataType.utf8())
         return list_array(Array(ends, type=DataType.int32()), items, type=dtype)
     if kind == "moment":

@@ -40,7 +40,7 @@ def csv_rows(path: Path) -> list[dict[str, str]]:
 def parquet_rows(path: Path) -> list[dict[str, Any]]:
     table = read_parquet(path).read_all()
     names = table.column_names
-    columns = [[value.as_py() for value in table[name]] for name in names]
+    columns = [table[name].to_pylist() for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

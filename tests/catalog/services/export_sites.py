@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -56,7 +57,7 @@ def rich_catalogue() -> None:
     )
     retired = saved_model(three, state=GenreModel.State.RETIRED, shipped=True)
     genres = [GenreFactory(name=name) for name in ("Comedy", "Drama", "Horror", "Sci-Fi")]
-    movies = [MovieFactory(title=f"Film {n}") for n in range(8)]
+    movies: list[Any] = [MovieFactory(title=f"Film {n}") for n in range(8)]
     bare = Movie.objects.create(title="=1+1 «Ünïcode» 映画\u2028🎬")
     kept = MovieFactory(
         title='Amélie\n"quoted"',
@@ -121,7 +122,7 @@ def rich_catalogue() -> None:
     assert bare.year is None
 
 
-def _duplicates(reviewer, movies: list[Movie], kept: Movie) -> None:
+def _duplicates(reviewer: Any, movies: list[Any], kept: Any) -> None:
     reasons = DuplicateMember.Reason.values
     for number, state in enumerate(DuplicateGroup.State.values):
         is_open = state == DuplicateGroup.State.OPEN

@@ -155,8 +155,8 @@ def test_a_picture_that_is_gone_is_listed_and_stays_gone(tmp_path: Path) -> None
     empty_the_catalogue(tmp_path / "new")
     assert restore_catalogue(tmp_path / "export").absent == 1
     restored = Poster.objects.get()
-    assert restored.file.storage.exists(restored.file.name)
-    assert not restored.file.storage.exists(restored.thumbnail.name)
+    assert restored.file.storage.exists(str(restored.file.name))
+    assert not restored.file.storage.exists(str(restored.thumbnail.name))
     export_catalogue(tmp_path / "again")
     assert contents(tmp_path / "again") == contents(tmp_path / "export")
 
