@@ -21,6 +21,7 @@ from catalog.models import (
     Placeholder,
     Poster,
     ReviewDecision,
+    SourceLookup,
     Suggestion,
 )
 
@@ -32,6 +33,7 @@ TABLES: dict[str, type[Model]] = {
     "movie_genres": MovieGenre,
     "extractors": Extractor,
     "posters": Poster,
+    "source_lookups": SourceLookup,
     "embeddings": Embedding,
     "genre_models": GenreModel,
     "suggestions": Suggestion,
@@ -45,6 +47,7 @@ TABLES: dict[str, type[Model]] = {
 LEFT_OUT = {
     "Run": "how a step went on one machine; what it brought is exported",
     "RunItem": "what a run still owes to its workers",
+    "RunChunk": "what a run has not written as items yet",
     "ImportChange": "undoes an import by its run, and runs are left out",
 }
 

@@ -20,6 +20,7 @@ from catalog.models import (
     Placeholder,
     Poster,
     ReviewDecision,
+    SourceLookup,
     Suggestion,
 )
 from catalog.services.export.layout import MANIFEST, SUMS
@@ -86,7 +87,30 @@ def rich_catalogue() -> None:
         EmbeddingFactory(poster=poster, extractor=three, values=vector_for(0.2, 0.7, 0.9))
         if number % 2:
             EmbeddingFactory(poster=poster, extractor=eight)
-    PosterFactory(movie=kept, source_url="", page_url="", attribution="", is_primary=False)
+    PosterFactory(
+        movie=kept,
+        image=tiny_jpeg(501),
+        source_url="",
+        page_url="",
+        attribution="",
+        language="zxx",
+        rank=3,
+        checked_at=LONG_AGO,
+        gone_at=LONG_AGO,
+        superseded=True,
+        is_primary=False,
+    )
+    for found in (True, False):
+        SourceLookup.objects.create(
+            movie=kept,
+            source="tmdb_api" if found else "imdb_page",
+            url="https://api.example/3/movie/7?language=de" * found,
+            etag='W/"x"' * found,
+            last_modified="Sat, 01 Jan 2000 00:00:00 GMT" * found,
+            found=found,
+            note="" if found else "its page is gone",
+            checked_at=LONG_AGO,
+        )
     states = Suggestion.State.values
     suggested = [
         SuggestionFactory(
@@ -143,7 +167,7 @@ def _duplicates(reviewer: Any, movies: list[Any], kept: Any) -> None:
     for verdict, movie in zip(DuplicateDecision.Verdict.values, (kept, None, movies[1]), strict=True):
         DuplicateDecision.objects.create(
             verdict=verdict,
-            decided_by=reviewer,
+            decided_by=None if verdict == "merged" else reviewer,
             movie=movie,
             poster_sha256="e" * 64 if verdict == "wrong" else "",
             details={"title": "Film", "b": [1.5, {"z": 1, "a": 2}]},
