@@ -4,17 +4,19 @@ The format is described in the README.txt of each archive (https://grouplens.org
 """
 
 import re
+import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .cells import BadCell, checked_year, genres_in, imdb_id_in, number_in, title_in
 from .csv_rows import Row, read_rows
 from .records import RejectedRow, SourceError, TitleRecord
-from .repeats import unrepeated
+from .repeats import private_database, unrepeated
 from .source_file import SourceFile, files_in_zip, is_zip
 
 MOVIES = "movies.csv"
+IMDB, TMDB = "imdbId", "tmdbId"
 
 _YEAR = re.compile(r"\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\s*\)$")
 _ARTICLES = "The|An?|Le|La|Les|L'|L’|Une?|Der|Die|Das|Eine?|El|Los|Las|Una|Il|Gli|Lo|I|De|Het|Den|Det"
@@ -34,7 +36,7 @@ def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
     Raises SourceError when movies.csv is missing or is no MovieLens file.
     """
     movies = place if isinstance(place, SourceFile) else _movies_in(place)
-    links = _Links()
+    links = _Links(str(movies))
     if links_file := movies.beside("links.csv"):
         yield from _read_links(links_file, links)
     rows = read_rows(movies, needs=[{"movieid"}, {"title"}, {"genres"}])
@@ -80,21 +82,46 @@ def _article_first(found: re.Match[str]) -> str:
     return f"{parts['lead']}{parts['aka'] or ''}{article}{space}{parts['name']}{found['after']}"
 
 
-@dataclass
 class _Links:
-    imdb: dict[int, str] = field(default_factory=dict)
-    tmdb: dict[int, int] = field(default_factory=dict)
+    """Which movie has which id of another site; in memory that does not grow with the file."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._database = private_database(
+            "CREATE TABLE owner (kind, id, movie, PRIMARY KEY (kind, id)) WITHOUT ROWID",
+            "CREATE TABLE link (movie, kind, id, PRIMARY KEY (movie, kind)) WITHOUT ROWID",
+        )
+
+    def note(self, kind: str, external_id: str | int, movie_id: int) -> None:
+        """The movie has this id from now on; raises BadCell when another has it already."""
+        ids = (kind, external_id)
+        try:
+            self._database.execute("INSERT OR IGNORE INTO owner VALUES (?, ?, ?)", (*ids, movie_id))
+            found = self._database.execute("SELECT movie FROM owner WHERE kind = ? AND id = ?", ids)
+            (owner,) = found.fetchone()
+            if owner != movie_id:
+                raise BadCell(f"the {kind} {external_id} already belongs to movieId {owner}")
+            self._database.execute("INSERT OR REPLACE INTO link VALUES (?, ?, ?)", (movie_id, *ids))
+        except sqlite3.Error as error:
+            raise SourceError(
+                f"{self._file}: no room to note its ids down ({error}); make room for temporary files"
+            ) from error
+
+    def of(self, movie_id: int) -> dict[str, Any]:
+        """The movie's ids by their columns."""
+        return dict(self._database.execute("SELECT kind, id FROM link WHERE movie = ?", (movie_id,)))
 
 
 def _record(row: Row, links: _Links) -> TitleRecord:
     movie_id = _movie_id(row)
     title, year = split_title(row.cell("title"))
+    known = links.of(movie_id)
     return TitleRecord(
         title=title,
         year=year,
         genres=genres_in(row.cell("genres")),
-        imdb_id=links.imdb.get(movie_id),
-        tmdb_id=links.tmdb.get(movie_id),
+        imdb_id=known.get(IMDB),
+        tmdb_id=known.get(TMDB),
         movielens_id=movie_id,
         file=row.file,
         line=row.line,
@@ -102,8 +129,6 @@ def _record(row: Row, links: _Links) -> TitleRecord:
 
 
 def _read_links(file: SourceFile, links: _Links) -> Iterator[RejectedRow]:
-    imdb_owners: dict[str, int] = {}
-    tmdb_owners: dict[int, int] = {}
     for row in read_rows(file, needs=[{"movieid"}, {"imdbid"}, {"tmdbid"}]):
         if isinstance(row, RejectedRow):
             yield row
@@ -113,24 +138,13 @@ def _read_links(file: SourceFile, links: _Links) -> Iterator[RejectedRow]:
         except BadCell as error:
             yield row.rejected(error)
             continue
-        try:
-            imdb_id = imdb_id_in(row.cell("imdbid"), "imdbId")
-            if imdb_id and _is_free(imdb_id, imdb_owners.setdefault(imdb_id, movie_id), movie_id, "imdbId"):
-                links.imdb[movie_id] = imdb_id
-        except BadCell as error:
-            yield row.rejected(f"{error}; the title is kept without it")
-        try:
-            tmdb_id = number_in(row.cell("tmdbid"), "tmdbId")
-            if tmdb_id and _is_free(tmdb_id, tmdb_owners.setdefault(tmdb_id, movie_id), movie_id, "tmdbId"):
-                links.tmdb[movie_id] = tmdb_id
-        except BadCell as error:
-            yield row.rejected(f"{error}; the title is kept without it")
-
-
-def _is_free(external_id: str | int, owner: int, movie_id: int, column: str) -> bool:
-    if owner != movie_id:
-        raise BadCell(f"the {column} {external_id} already belongs to movieId {owner}")
-    return True
+        for kind, read_cell in ((IMDB, imdb_id_in), (TMDB, number_in)):
+            try:
+                external_id = read_cell(row.cell(kind.lower()), kind)
+                if external_id:
+                    links.note(kind, external_id, movie_id)
+            except BadCell as error:
+                yield row.rejected(f"{error}; the title is kept without it")
 
 
 def _movie_id(row: Row) -> int:

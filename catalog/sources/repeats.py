@@ -54,7 +54,10 @@ class Repeats:
             self._lines.update(dict.fromkeys(given, line))
             if len(self._lines) < MOST_IN_MEMORY:
                 return
-            self._table = _empty_table()
+            # No affinity: a text id "7" and a number 7 are two.
+            self._table = private_database(
+                "CREATE TABLE seen (id, kind, line, PRIMARY KEY (id, kind)) WITHOUT ROWID"
+            )
             rows = [(external_id, kind, first) for (kind, external_id), first in self._lines.items()]
             self._lines.clear()
         else:
@@ -62,16 +65,20 @@ class Repeats:
         self._table.executemany("INSERT INTO seen VALUES (?, ?, ?)", rows)
 
 
-def _empty_table() -> sqlite3.Connection:
-    # A nameless database lies in an unlinked temporary file. An abandoned generator may be closed by another
-    # thread than the one that read from it; two never use it at once.
-    table = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    table.execute("PRAGMA journal_mode = OFF")
-    table.execute("PRAGMA cache_size = -8000")  # KiB
-    # No affinity: a text id "7" and a number 7 are two.
-    table.execute("CREATE TABLE seen (id, kind, line, PRIMARY KEY (id, kind)) WITHOUT ROWID")
-    table.execute("BEGIN")
-    return table
+def private_database(*tables: str) -> sqlite3.Connection:
+    """A nameless database made by `CREATE TABLE` statements, in an unlinked temporary file.
+
+    It takes 8 MB of memory, whatever is put into it, and is gone with the connection.
+    """
+    # An abandoned generator may be closed by another thread than the one that read from it; two never use
+    # it at once.
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("PRAGMA cache_size = -8000")  # KiB
+    for table in tables:
+        database.execute(table)
+    database.execute("BEGIN")
+    return database
 
 
 def unrepeated(
