@@ -136,16 +136,19 @@ class Gate:
                 )
             if wait > 0:
                 self._clock.sleep(wait)
-            if self._pacer.held_s(host) < _HELD and self._departs(host, interval_s, deadline):
+            if self._departs(host, interval_s, deadline):
                 return
 
     def _departs(self, host: str, interval_s: float, deadline: float) -> bool:
         """Whether the turn was used; else another is to be taken."""
-        while wait := self._pacer.depart(host, interval_s):
-            if self._clock.monotonic() + wait > self.last_call(deadline) or self._pacer.held_s(host) >= _HELD:
+        while self._pacer.held_s(host) < _HELD:
+            wait = self._pacer.depart(host, interval_s)
+            if not wait:
+                return True
+            if self._clock.monotonic() + wait > self.last_call(deadline):
                 return False
             self._clock.sleep(wait)
-        return True
+        return False
 
     def _left(self, deadline: float) -> float:
         return deadline - self._clock.monotonic()
