@@ -6,11 +6,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from celery import Task
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from redis import Redis, RedisError
 
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 
@@ -181,15 +184,41 @@ def settle(run_id: int) -> None:
             _follow(run)
 
 
-def enqueue(run: Run, expires_s: float | None = None) -> int:
+def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -> int:
     """Put as many tasks for the run on its queue as it may use at once; returns how many.
 
-    Workers leave aside what waited for `expires_s` seconds. An unreachable broker is logged, not raised: the
-    run stays queued and the next sweep tries again.
+    With `lost_only` those that are there already are counted in. Workers leave aside what waited for
+    `expires_s` seconds. An unreachable broker is logged, not raised: the run stays queued and the next sweep
+    tries again.
     """
+    task = _task_of(run)
+    wanted = LANES[Run.Kind(run.kind)].tasks
+    try:
+        if lost_only:
+            wanted = max(0, wanted - _tasks_there(str(task.name)))
+        for _ in range(wanted):
+            task.apply_async((run.pk,), expires=expires_s)
+    except (OperationalError, RedisError) as error:
+        log.warning(
+            "%s waits: the broker cannot be reached (%s). It starts when the broker is back.", run, error
+        )
+        return 0
+    return wanted
+
+
+def _tasks_there(task: str) -> int:
+    """Tasks that wait on the queue of `task`, and those of any queue that a worker holds: a running task is
+    held until its end, and queues its next before. So what other runs have counts too, and the sum may be too
+    high, never too low."""
+    queue = settings.CELERY_TASK_ROUTES[task]["queue"]
+    with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=10) as broker:
+        return int(str(broker.llen(queue))) + int(str(broker.hlen("unacked")))
+
+
+def _task_of(run: Run) -> Task:
     from catalog import tasks
 
-    task = {
+    found: Task = {
         Run.Kind.SCRAPE: tasks.scrape_posters,
         Run.Kind.REFRESH: tasks.refresh_posters,
         Run.Kind.CHECK: tasks.check_catalogue,
@@ -199,16 +228,7 @@ def enqueue(run: Run, expires_s: float | None = None) -> int:
         Run.Kind.DUPLICATES: tasks.find_duplicates,
         Run.Kind.UNDO: tasks.undo_import,
     }[Run.Kind(run.kind)]
-    wanted = LANES[Run.Kind(run.kind)].tasks
-    try:
-        for _ in range(wanted):
-            task.apply_async((run.pk,), expires=expires_s)
-    except OperationalError as error:
-        log.warning(
-            "%s waits: the broker cannot be reached (%s). It starts when the broker is back.", run, error
-        )
-        return 0
-    return wanted
+    return found
 
 
 def _begin(run: Run, nothing_to_do: str, *, queue: bool) -> None:

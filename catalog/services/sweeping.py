@@ -51,7 +51,8 @@ def _mend(run: Run) -> int:
     planning.plan_ahead(run.pk)
     runs.settle(run.pk)
     run.refresh_from_db()
-    still = run.moved_at is None or run.moved_at < now - timedelta(seconds=settings.SWEEP_EVERY_S)
-    if not (run.is_live and still and claims.is_owed(run.pk)) or claims.is_worked_off_elsewhere(run):
+    if not (run.is_live and claims.is_owed(run.pk)) or claims.is_worked_off_elsewhere(run):
         return 0
-    return runs.enqueue(run, expires_s=max(LEAST_EXPIRY_S, 2 * settings.SWEEP_EVERY_S))
+    still = run.moved_at is None or run.moved_at < now - timedelta(seconds=settings.SWEEP_EVERY_S)
+    # One that moves may have lost some of its tasks with the broker, and would go on with the others alone.
+    return runs.enqueue(run, max(LEAST_EXPIRY_S, 2 * settings.SWEEP_EVERY_S), lost_only=not still)

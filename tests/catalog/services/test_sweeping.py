@@ -46,10 +46,24 @@ def test_each_kind_has_its_queue(broker: Redis, kind: str, queue: str) -> None:
 def test_a_run_that_moves_is_left_alone(broker: Redis, settings: Any) -> None:
     MovieFactory.create_batch(9)
     run = runs.start("scrape", queue=False)
+    runs.enqueue(run)
     claims.finish(claims.claim(run.pk)[0])
     assert sweep() == 0
     with time_machine.travel(timezone.now() + timedelta(seconds=settings.SWEEP_EVERY_S + 1)):
         assert sweep() > 0
+
+
+def test_a_run_that_moves_gets_back_the_tasks_that_the_broker_lost(broker: Redis) -> None:
+    MovieFactory.create_batch(9)
+    run = runs.start("scrape", queue=False)
+    runs.enqueue(run)
+    claims.finish(claims.claim(run.pk)[0])
+    broker.lpop("io")
+    # A worker holds this one until it has done it.
+    broker.hset("unacked", "tag", str(broker.lpop("io")))
+    assert sweep() == 1
+    assert broker.llen("io") == claims.LANES[Run.Kind.SCRAPE].tasks - 1
+    assert sweep() == 0
 
 
 def standing_still(run: Run, settings: Any, worked_off_by: str = "") -> Run:
