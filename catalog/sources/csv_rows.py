@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .records import RejectedRow, SourceError, shortened
-from .source_file import SourceFile
+from .source_file import BlankLines, SourceFile
 from .text_encoding import UTF16, encoding_of, is_undecodable
 
 LONGEST_ROW = 1 << 20
@@ -50,8 +50,8 @@ def read_rows(
     closed costs its own line only.
 
     Raises SourceError, when first asked for a row, if the file is missing, empty, undecodable or lacks a
-    column; later, after the rows before it, where a packed file breaks off, or if so many quotes are left
-    open that its rows cannot be told apart.
+    column; later, after the rows before it, where a packed file breaks off, if so many quotes are left
+    open that its rows cannot be told apart, or if most of very many rows are blank.
     """
     source = SourceFile.of(place)
     encoding = encoding_of(source)
@@ -68,7 +68,7 @@ def read_rows(
                     f"{source} has no column {' or '.join(repr(a) for a in alternatives)}; "
                     f"its first line is: {shortened(header_text)}"
                 )
-        yield from _rows(lines, header, delimiter, source.name, encoding)
+        yield from _rows(lines, header, delimiter, source, encoding)
 
 
 def first_line(source: SourceFile) -> str:
@@ -93,10 +93,12 @@ def folded(column: str) -> str:
 
 
 def _header_text(lines: "_Lines", source: SourceFile) -> str:
+    blank_lines = BlankLines(str(source))
     try:
         for line in lines:
             if line.strip():
                 return line
+            blank_lines.count(blank=True)
             lines.start_row()
     except _TooLong:
         raise SourceError(
@@ -125,8 +127,10 @@ def _header(text: str, delimiters: str, wanted: Collection[str], source: SourceF
 
 
 def _rows(
-    lines: "_Lines", header: list[str], delimiter: str, file: str, encoding: str
+    lines: "_Lines", header: list[str], delimiter: str, source: SourceFile, encoding: str
 ) -> Iterator[Row | RejectedRow]:
+    file = source.name
+    blank_lines = BlankLines(str(source))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.start_row()
@@ -148,7 +152,9 @@ def _rows(
                     "apart; save the file as CSV again, or close the quotes"
                 )
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        elif not any(cell.strip() for cell in cells):
+        blank = not reason and not any(cell.strip() for cell in cells)
+        blank_lines.count(blank=blank)
+        if blank:
             continue
         while len(cells) > len(header) and not cells[-1].strip():
             cells.pop()  # spreadsheets pad rows with empty cells

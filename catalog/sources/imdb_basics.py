@@ -47,7 +47,7 @@ def read(place: Path | SourceFile, selection: Selection | None = None) -> Iterat
 def _rows(source: SourceFile, selection: Selection) -> Iterator[Row | RejectedRow]:
     types = {name.lower().encode() for name in selection.types}
     with source.open() as file:
-        numbered = lines(file, LONGEST_ROW)
+        numbered = lines(file, LONGEST_ROW, str(source))
         header = _header(next(numbered, (0, b"", True))[1], source)
         type_at = header.index("titletype")
         for number, line, whole in numbered:

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import re
 import struct
 import zipfile
@@ -14,13 +13,17 @@ from typing import Any, BinaryIO, cast
 
 from .records import SourceError, shortened
 
-# Text packs 5 to 20 times smaller and deflate can do 1,000: what lies beyond is made to fill memory or time.
-MOST_TIMES = 200
-ALWAYS_ALLOWED = 64 << 20
+# Text packs 5 to 20 times smaller, text padded with spaces 50 times, and deflate can do 1,000.
+MOST_TIMES = 100
+ALWAYS_ALLOWED = 1 << 20
 LARGEST_UNPACKED = 64 << 30
+# Empty rows that a spreadsheet leaves below its data: at most the height of a sheet.
+MOST_BLANK_LINES = 1 << 20
 LARGEST_DIRECTORY = 4 << 20
 
 _BUFFER = 1 << 17
+# Packed bytes are read in small steps, so that the ratio is known early.
+_PACKED_STEP = 1 << 14
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _END, _END64 = re.compile(rb"PK\x05\x06"), re.compile(rb"PK\x06\x06")
@@ -56,15 +59,15 @@ class SourceFile:
         """Its bytes, unpacked as they are read, in constant memory.
 
         Raises SourceError, here or while reading (BreaksOff), when it is missing, cannot be read, is cut off
-        or damaged, or unpacks to over MOST_TIMES its size or LARGEST_UNPACKED bytes.
+        or damaged, or unpacks to over LARGEST_UNPACKED bytes or, at any point, to over MOST_TIMES what was
+        read of it.
         """
         if self.member:
             return self._open_member()
         file = _opened(self.path)
         if not file.peek(2).startswith(_GZIP):
             return file
-        packed_size = os.fstat(file.fileno()).st_size
-        unpacked = _Unpacked(gzip.GzipFile(fileobj=file), (file,), str(self), packed_size)
+        unpacked = _Unpacked(gzip.GzipFile(fileobj=cast(BinaryIO, _InSteps(file))), (file,), str(self), file)
         return io.BufferedReader(unpacked, _BUFFER)
 
     def beside(self, name: str) -> "SourceFile | None":
@@ -86,7 +89,6 @@ class SourceFile:
             [info] = found
             if info.flag_bits & 1 or info.compress_type not in _LIMITED_METHODS:
                 raise SourceError(f"{self} is encrypted or packed in a rare way; unpack it yourself")
-            packed_size = min(info.compress_size, os.fstat(file.fileno()).st_size)
             try:
                 member = cast(zipfile.ZipExtFile, archive.open(info))
             except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError) as error:
@@ -94,7 +96,7 @@ class SourceFile:
         except BaseException:
             file.close()
             raise
-        return io.BufferedReader(_Unpacked(member, (archive, file), str(self), packed_size), _BUFFER)
+        return io.BufferedReader(_Unpacked(member, (archive, file), str(self), file), _BUFFER)
 
 
 def is_zip(path: Path) -> bool:
@@ -142,20 +144,31 @@ def _directory_size(file: BinaryIO) -> int:
     return max([0, *large, *(size for size in ends if size != _SEE_END64)])
 
 
+class _InSteps:
+    """A packed file of which a decompressor gets no more than _PACKED_STEP bytes at once."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(min(size, _PACKED_STEP) if size >= 0 else _PACKED_STEP)
+
+
 class _Unpacked(io.RawIOBase):
-    """What a decompressor gives, counted; its many ways to fail said as one."""
+    """What a decompressor gives, counted; its many ways to fail said as one. `packed` is what it reads."""
 
     def __init__(
         self,
         stream: gzip.GzipFile | zipfile.ZipExtFile,
         owners: tuple[BinaryIO | zipfile.ZipFile, ...],
         shown: str,
-        packed: int,
+        packed: BinaryIO,
     ) -> None:
         self._stream = stream
         self._owners = owners
         self._shown = shown
-        self._most = min(LARGEST_UNPACKED, max(ALWAYS_ALLOWED, MOST_TIMES * packed))
+        self._packed = packed
+        self._start = packed.tell()
         self._count = 0
 
     def readable(self) -> bool:
@@ -164,17 +177,18 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             # One step of the decompressor: a larger read would lose, on an error, what its first steps gave.
-            data = self._stream.read1(len(buffer))
+            data = self._stream.read1(min(len(buffer), _PACKED_STEP))
         except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
             raise BreaksOff(
                 f"{self._shown} breaks off or is damaged after {self._count:,} unpacked bytes ({error}); "
                 "what came before it stays. Download it again and repeat the import"
             ) from error
         self._count += len(data)
-        if self._count > self._most:
+        read = self._packed.tell() - self._start
+        if self._count > min(LARGEST_UNPACKED, max(ALWAYS_ALLOWED, MOST_TIMES * read)):
             raise BreaksOff(
-                f"{self._shown} unpacks to over {self._most:,} bytes, far more than titles of its size do: "
-                "it may be made to do harm. If you trust it, unpack it yourself and import the result"
+                f"{self._shown} unpacks to over {self._count:,} bytes from {read:,}, far more than titles "
+                "do: it may be made to do harm. If you trust it, unpack it yourself and import the result"
             )
         buffer[: len(data)] = data
         return len(data)
@@ -186,11 +200,32 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def lines(file: BinaryIO, longest: int) -> Iterator[tuple[int, bytes, bool]]:
-    """(number from 1, line without its ending, whether whole); of one over `longest` bytes the start."""
+class BlankLines:
+    """Counts the blank lines of a file that may hold no more than MOST_BLANK_LINES and one for each other."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._left = MOST_BLANK_LINES
+
+    def count(self, *, blank: bool) -> None:
+        """Raises SourceError when there are too many."""
+        self._left += -1 if blank else 1
+        if self._left < 0:
+            raise SourceError(
+                f"{self._file} has over {MOST_BLANK_LINES:,} rows without content; is it the right file?"
+            )
+
+
+def lines(file: BinaryIO, longest: int, shown: str = "the file") -> Iterator[tuple[int, bytes, bool]]:
+    """(number from 1, line without its ending, whether whole); of one over `longest` bytes the start.
+
+    Raises SourceError, which names the file as `shown`, when most lines of many are blank.
+    """
     number = 0
+    blank_lines = BlankLines(shown)
     while line := file.readline(longest):
         number += 1
+        blank_lines.count(blank=not line.strip())
         whole = len(line) < longest or line.endswith(b"\n")
         if not whole:
             while (rest := file.readline(longest)) and not rest.endswith(b"\n"):

@@ -9,7 +9,8 @@ from .source_file import BreaksOff, SourceFile
 
 logger = logging.getLogger(__name__)
 
-_BLOCK = 1 << 20  # a "line" longer than this is judged in pieces
+_BLOCK = 1 << 16
+_LONGEST_LINE = 1 << 20  # what is longer is judged in pieces
 _STRAY = 20  # of so many lines that are not UTF-8, one may be undefined in Windows-1252
 _ESCAPED = re.compile("[\ud800-\udfff]")
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -30,19 +31,20 @@ def encoding_of(file: SourceFile) -> str:
         with file.open() as stream:
             if stream.peek(2)[:2] in UTF16:
                 return "utf-16"
-            number, starts_line = 0, True
-            while block := stream.readline(_BLOCK):
-                number += starts_line
-                starts_line = block.endswith(b"\n")
-                if block.isascii():
-                    continue
-                if _decodes(block, "utf-8"):
-                    sound += 1
-                    continue
-                broken += 1
-                if not _decodes(block, "cp1252"):
-                    undefined += 1
-                    undefined_at = undefined_at or number
+            before = 0
+            # In blocks of whole lines, since most hold nothing but ASCII.
+            while block := stream.read(_BLOCK) + stream.readline(_LONGEST_LINE):
+                for number, line in enumerate(() if block.isascii() else block.split(b"\n"), before + 1):
+                    if line.isascii():
+                        continue
+                    if _decodes(line, "utf-8"):
+                        sound += 1
+                        continue
+                    broken += 1
+                    if not _decodes(line, "cp1252"):
+                        undefined += 1
+                        undefined_at = undefined_at or number
+                before += block.count(b"\n")
     except BreaksOff:
         pass  # said when the rows before the break have been read
     except OSError as error:

@@ -34,7 +34,7 @@ def read(place: Path | SourceFile, selection: Selection | None = None) -> Iterat
 def _rows(source: SourceFile) -> Iterator[Row | RejectedRow]:
     is_first = True
     with source.open() as file:
-        for number, line, whole in lines(file, LONGEST_LINE):
+        for number, line, whole in lines(file, LONGEST_LINE, str(source)):
             text = line.decode(errors="surrogateescape")
             if not text.strip():
                 continue

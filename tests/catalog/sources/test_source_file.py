@@ -5,14 +5,16 @@ import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.sources import csv_file, source_file
+from catalog.sources import csv_file, recognising, source_file
 from catalog.sources.csv_rows import Row, read_rows
 from catalog.sources.records import SourceError, TitleRecord
+from catalog.sources.selection import Selection
 from catalog.sources.source_file import BreaksOff, SourceFile, files_in_zip, lines
 from tests.catalog.sources.csv_files import written
 from tests.catalog.sources.packed_files import gzipped, zipped
@@ -56,18 +58,74 @@ def test_what_came_before_the_break_is_kept_and_the_break_is_said(tmp_path: Path
     assert all(isinstance(row, TitleRecord) and row.title == f"Été {row.local_id}" for row in rows[:2_000])
 
 
-def test_a_bomb_ends_at_a_bound_that_grows_with_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the blocks that were unpacked, of all files, in all passes over them."""
+    sizes: list[int] = []
+    readinto = source_file._Unpacked.readinto
+
+    def counted(self: Any, buffer: Any) -> int:
+        size = readinto(self, buffer)
+        sizes.append(size)
+        return size
+
+    monkeypatch.setattr(source_file._Unpacked, "readinto", counted)
+    return sizes
+
+
+# Without a row of column names the file is refused by its first line.
+@pytest.mark.parametrize("header", ["", "id,title,genres\n"])
+@pytest.mark.parametrize("unit", ["\n", "\0", " ", "x", ",,,,\n", ",,\n", " \n"])
+@pytest.mark.parametrize("wrap", ["gzip", "zip"])
+def test_a_bomb_is_refused_after_a_small_part_of_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unpacked: list[int],
+    unit: str,
+    header: str,
+    wrap: str,
 ) -> None:
-    monkeypatch.setattr(source_file, "ALWAYS_ALLOWED", 1 << 20)
+    # An eighth of the bounds, so that the test is quick: what is allowed does not depend on the file's size.
+    monkeypatch.setattr(source_file, "ALWAYS_ALLOWED", source_file.ALWAYS_ALLOWED // 8)
+    monkeypatch.setattr(source_file, "_PACKED_STEP", source_file._PACKED_STEP // 8)
+    bomb = header + unit * ((8 << 20) // len(unit))
+    if wrap == "gzip":
+        path = gzipped(tmp_path / "a.csv.gz", bomb)
+    else:
+        path = zipped(tmp_path / "a.zip", {"a.csv": bomb})
+    with pytest.raises(SourceError):
+        source, file = recognising.recognised(path)
+        for _ in source.read(file, Selection()):
+            pass
+    assert sum(unpacked) < 2 << 20
+
+
+def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, unpacked: list[int]) -> None:
     path = gzipped(tmp_path / "a.csv.gz", b"id,title\n1,first\n" + b"\0" * (24 << 20))
-    assert path.stat().st_size * source_file.MOST_TIMES < 24 << 20
     tracemalloc.start()
     with pytest.raises(BreaksOff, match="unpacks to over"):
         list(csv_file.read(path))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    assert sum(unpacked) < 4 << 20
     assert peak < 12 << 20
+
+
+def test_blank_rows_are_bounded_whatever_they_are_packed_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_file, "MOST_BLANK_LINES", 1_000)
+    for blank in ("\n", ",,\n", " , ,\n"):
+        path = written(tmp_path, "a.csv", "id,title,genres\n1,One,\n" + blank * 1_002 + "2,Two,\n")
+        rows = csv_file.read(path)
+        assert isinstance(next(rows), TitleRecord)
+        with pytest.raises(SourceError, match="1,000 rows without content"):
+            next(rows)
+        # What a spreadsheet leaves below its table, and a line left blank after each row, are no harm.
+        path = written(tmp_path, "a.csv", f"id,title,genres\n1,One,\n{blank * 999}" + f"x,Two,\n{blank}" * 9)
+        assert len(list(csv_file.read(path))) == 10
+    with written(tmp_path, "a.txt", "\n" * 1_001).open("rb") as file, pytest.raises(SourceError):
+        list(lines(file, 10))
 
 
 def test_text_that_packs_well_is_no_bomb(tmp_path: Path) -> None:
