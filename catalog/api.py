@@ -13,6 +13,7 @@ from ninja.errors import HttpError
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
 from catalog.services import similarity
 from catalog.services.outlook import outlook
+from catalog.services.similarity_index import IndexNotReady
 from catalog.views.browsing import ORDERS, in_genre, matching, ordered
 
 # No browsable docs: they load scripts from elsewhere, which the site's CSP rightly refuses.
@@ -63,8 +64,10 @@ class MoviePage(Schema):
 
 class LookAlikeOut(Schema):
     movie: MovieOut
-    distance: float = Field(
-        description="by `metric`. By cosine the order corrects hubs, so distances may fall and rise"
+    distance: float = Field(description="by `metric`, without correction")
+    corrected_distance: float = Field(
+        description="what the list is ordered by: by cosine, the distance from the centre, raised "
+        "for posters that resemble many others; else the same as `distance`"
     )
 
 
@@ -73,6 +76,9 @@ class LookAlikesOut(Schema):
     fingerprint: str | None
     metric: str | None
     method: str
+    preparing: bool = Field(
+        description="true while the index is being built and look-alikes cannot be found yet"
+    )
     lookalikes: list[LookAlikeOut]
 
 
@@ -133,26 +139,35 @@ def lookalikes(
     movie_id: int,
     extractor: str = Query("", description="spec or id of an extractor in use; empty means the default"),
     k: int = Query(5, ge=1, le=MOST_LOOKALIKES),
-    method: str = Query("exact", description="exact or ball_tree"),
+    method: str = Query(
+        "exact", description="exact, or ball_tree: Euclidean distance, as the recipe's ball tree"
+    ),
 ) -> LookAlikesOut:
     film = get_object_or_404(Movie.objects.prefetch_related("posters"), pk=movie_id)
     if method not in similarity.METHODS:
         raise HttpError(422, f"There is no method {method!r}; choose one of {', '.join(similarity.METHODS)}.")
     chosen = _extractor(extractor)
     if chosen is None:
-        return LookAlikesOut(extractor=None, fingerprint=None, metric=None, method=method, lookalikes=[])
+        return LookAlikesOut(
+            extractor=None, fingerprint=None, metric=None, method=method, preparing=False, lookalikes=[]
+        )
     try:
-        found = similarity.lookalikes(film, chosen, k, method)
-    except similarity.TooLargeForBallTree as error:
-        raise HttpError(422, str(error)) from error
+        found, preparing = similarity.lookalikes(film, chosen, k, method), False
+    except IndexNotReady:
+        found, preparing = [], True
     by_pk = Movie.objects.prefetch_related(*_shown()).in_bulk([each.movie.pk for each in found])
     return LookAlikesOut(
         extractor=chosen.spec,
         fingerprint=chosen.fingerprint,
         metric=similarity.metric_name(chosen, method),
         method=method,
+        preparing=preparing,
         lookalikes=[
-            LookAlikeOut(movie=_movie(request, by_pk[each.movie.pk]), distance=each.distance)
+            LookAlikeOut(
+                movie=_movie(request, by_pk[each.movie.pk]),
+                distance=each.distance,
+                corrected_distance=each.corrected_distance,
+            )
             for each in found
             if each.movie.pk in by_pk
         ],

@@ -18,6 +18,7 @@ from catalog.services import (
     runs,
     schedules,
     scraping,
+    similarity_index,
     sweeping,
     training,
     undoing,
@@ -105,6 +106,12 @@ def start_finding_duplicates() -> None:
     """Start a run when posters were embedded that nothing has compared yet."""
     if duplicates.is_due():
         runs.start("duplicates")
+
+
+@shared_task
+def build_indexes() -> None:
+    """Build the indexes of look-alikes that are missing or out of date."""
+    similarity_index.build_stale()
 
 
 @shared_task

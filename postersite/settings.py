@@ -189,6 +189,7 @@ CELERY_TASK_ROUTES = {
     "catalog.tasks.embed_posters": {"queue": "ml"},
     "catalog.tasks.label_movies": {"queue": "ml"},
     "catalog.tasks.find_duplicates": {"queue": "ml"},
+    "catalog.tasks.build_indexes": {"queue": "ml"},
     "catalog.tasks.start_finding_duplicates": {"queue": "io"},
     "catalog.tasks.train_genre_model": {"queue": "ml"},
 }
@@ -199,6 +200,8 @@ SWEEP_EVERY_S = whole_number("POSTERSITE_SWEEP_EVERY", 15, 1, 3_600)
 CLAIM_LEASE_S = whole_number("POSTERSITE_CLAIM_LEASE", 120, 2, 3_600)
 # How often to look whether newly embedded posters are to be compared with the others.
 DUPLICATES_EVERY_S = 60
+# How often to look whether an index of look-alikes is missing or out of date.
+INDEXES_EVERY_S = 30
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sweep": {
         "task": "catalog.tasks.sweep",
@@ -209,6 +212,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "catalog.tasks.start_finding_duplicates",
         "schedule": DUPLICATES_EVERY_S,
         "options": {"expires": DUPLICATES_EVERY_S},
+    },
+    "indexes": {
+        "task": "catalog.tasks.build_indexes",
+        "schedule": INDEXES_EVERY_S,
+        "options": {"expires": INDEXES_EVERY_S},
     },
 }
 # When the site does what nobody has to ask for; times are those of TIME_ZONE.
@@ -234,7 +242,7 @@ SAMPLE_DIR = VAR_DIR / "sample"
 SAMPLE = flag("POSTERSITE_SAMPLE", True)
 LOGS_DIR = VAR_DIR / "logs"
 REPORTS_DIR = VAR_DIR / "reports"
-# Empty means: every ConvNet whose weights are at hand, and raw pixels beside them.
+# Empty means `postersite` alone.
 EXTRACTORS = listed("POSTERSITE_EXTRACTORS")
 INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None
 # Sites differ in what they permit, so no page is scraped until the operator has switched its source on.

@@ -42,4 +42,6 @@ class ExtractorAdmin(ReadOnlyAdmin):
         wanted, _ = embedding.usable(embedding.wanted_specs())
         if not uses and extractor.fingerprint in map(embedding.fingerprint, wanted):
             uses.append("comparison")
-        return " and ".join(uses) or "nothing any more; manage.py forget_extractor deletes what it made"
+        return " and ".join(uses) or (
+            "comparison, without new posters; manage.py forget_extractor deletes what it made"
+        )

@@ -9,6 +9,7 @@ from .placeholder import Placeholder
 from .poster import Poster
 from .review_queue import ReviewQueue
 from .run import Run, RunChunk, RunItem
+from .similarity_index import SimilarityIndex
 from .source_lookup import SourceLookup
 from .suggestion import ReviewDecision, Suggestion
 
@@ -30,6 +31,7 @@ __all__ = [
     "Run",
     "RunChunk",
     "RunItem",
+    "SimilarityIndex",
     "SourceLookup",
     "Suggestion",
 ]

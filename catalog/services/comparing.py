@@ -17,7 +17,7 @@ from ml.images import load_pixels
 from ml.neighbours import ExactIndex
 
 from . import embedding
-from .similarity import metric_of
+from .similarity_index import metric_of
 
 NEIGHBOURS = 5
 

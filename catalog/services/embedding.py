@@ -17,12 +17,12 @@ from catalog.models import Embedding, Extractor, GenreModel, Poster, Run, RunIte
 from ml import backbones, runtime
 from ml.weights import WeightsUnavailable
 
-from . import claims
+from . import claims, similarity_index
 
 log = logging.getLogger(__name__)
 
 # What every site looks at posters with unless POSTERSITE_EXTRACTORS says otherwise, the default first.
-USUAL = ("postersite", "pixels")
+USUAL = ("postersite",)
 # These see colour and shape and know nothing of what is pictured, the better one first.
 WITHOUT_A_NETWORK = ("histograms", "pixels")
 POSTERS_PER_WRITE = 32
@@ -37,8 +37,8 @@ class UnusableVector(ValueError):
 def wanted_specs() -> list[str]:
     """Extractor specs the site embeds with, the default first.
 
-    What POSTERSITE_EXTRACTORS says; else our own ConvNet, which comes with its weights, and raw pixels beside
-    it, as what is being improved upon. The published recipes' ConvNets are used where a site names them.
+    What POSTERSITE_EXTRACTORS says; else our own ConvNet, which comes with its weights. Raw pixels and the
+    published recipes' ConvNets are used where a site names them.
     """
     return list(settings.EXTRACTORS or USUAL)
 
@@ -161,6 +161,7 @@ def embed_items(items: Sequence[RunItem]) -> None:
             claims.fail(item, errors[item.poster.pk])
         else:
             claims.finish(item)
+    similarity_index.build_during_run(items[0].run)
 
 
 @contextmanager

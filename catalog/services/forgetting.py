@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Length
 
-from catalog.models import Embedding, Extractor, GenreModel, Run
+from catalog.models import Embedding, Extractor, GenreModel, Run, SimilarityIndex
 from ml.export_cache import manifest_path
 
 from . import embedding, runs
@@ -95,6 +95,7 @@ def forget(extractor: Extractor) -> Holdings:
     # A large catalogue's would hold the database for as long as nobody could write to it.
     while keys := list(vectors.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
         Embedding.objects.filter(pk__in=keys).delete()
+    SimilarityIndex.objects.filter(extractor=extractor).delete()
     for path in _files(extractor):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     if not had.models:

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
 
-from catalog.models import Movie
+from catalog.models import Extractor, Movie
 from catalog.services import embedding, similarity
 
 from .browsing import matching
@@ -21,6 +21,7 @@ MOST_FOUND = 24
 def pick(request: HttpRequest) -> HttpResponse:
     """Choose a film to compare for, by search or at random."""
     text = request.GET.get("q", "").strip()
+    extractors = similarity.extractors_in_use()
     found = list(
         matching(text)
         .filter(posters__is_primary=True)
@@ -35,8 +36,9 @@ def pick(request: HttpRequest) -> HttpResponse:
             "wanted": text,
             "found": found[:MOST_FOUND],
             "more": len(found) > MOST_FOUND,
-            "extractors": similarity.extractors_in_use(),
+            "extractors": extractors,
             "no_convnet": embedding.why_no_convnet(),
+            "offer_pixels": not any(map(_is_pixels, extractors)),
         },
     )
 
@@ -60,7 +62,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
     chosen = [each for each in extractors if str(each.pk) in wanted] or extractors
     method = chosen_method(request)
     # In the article raw pixels come first: what is being improved upon.
-    chosen = sorted(chosen, key=lambda each: each.spec.partition(":")[0] != "pixels")
+    chosen = sorted(chosen, key=lambda each: not _is_pixels(each))
     context = {
         "movie": film,
         "poster": film.primary_poster,
@@ -70,7 +72,12 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
         "methods": METHODS,
         "rows": [sight(film, extractor, method) for extractor in chosen],
         "no_convnet": embedding.why_no_convnet(),
+        "offer_pixels": not any(map(_is_pixels, extractors)),
     }
     partial = request.htmx.target == "rows"  # type: ignore[attr-defined]
     template = "catalog/partials/compare_rows.html" if partial else "catalog/compare.html"
     return render(request, template, context)
+
+
+def _is_pixels(extractor: Extractor) -> bool:
+    return extractor.spec.partition(":")[0] == "pixels"

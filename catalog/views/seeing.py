@@ -8,13 +8,15 @@ from django.http import HttpRequest
 
 from catalog.models import Extractor, Movie
 from catalog.services import similarity
+from catalog.services.similarity_index import IndexNotReady
 
-METHODS = {"exact": "Exact", "ball_tree": "Ball tree (the recipe’s)"}
+METHODS = {"exact": "Exact", "ball_tree": "Euclidean (the recipe’s ball tree)"}
+PREPARING = "Look-alikes are being prepared. Look again in a minute."
 
 
 @dataclass(frozen=True)
 class Sight:
-    """One extractor's answer; `problem` is a sentence when it cannot answer by this method."""
+    """One extractor's answer; `problem` is a sentence when it cannot answer yet."""
 
     extractor: Extractor
     metric: str
@@ -24,11 +26,11 @@ class Sight:
 
 def sight(film: Movie, extractor: Extractor, method: str) -> Sight:
     metric = similarity.metric_name(extractor, method)
-    label = "Euclidean" if metric == "euclidean" else metric
+    label = "Euclidean" if metric == "euclidean" else "corrected cosine"
     try:
         return Sight(extractor, label, similarity.lookalikes(film, extractor, method=method))
-    except similarity.TooLargeForBallTree as error:
-        return Sight(extractor, label, [], str(error))
+    except IndexNotReady:
+        return Sight(extractor, label, [], PREPARING)
 
 
 def chosen_method(request: HttpRequest) -> str:

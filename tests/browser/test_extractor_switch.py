@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from catalog.models import Movie
+from catalog.services.similarity_index import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def film() -> Movie:
         poster = MovieFactory(title=title, poster=True).primary_poster
         EmbeddingFactory(poster=poster, extractor=by_first, values=first)
         EmbeddingFactory(poster=poster, extractor=by_second, values=second)
+    build_stale()
     return Movie.objects.get(title="Here")
 
 
@@ -46,7 +48,7 @@ def test_htmx_swaps_only_the_strip(page: Page, live_server: Any, film: Movie) ->
     assert titles.all_inner_texts() == ["Two", "One"]
     assert page.locator("#lookalikes [aria-current]").all_inner_texts() == [
         "Raw pixels",
-        "Ball tree (the recipe’s)",
+        "Euclidean (the recipe’s ball tree)",
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from catalog.services.similarity_index import build_stale
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,
@@ -63,6 +64,7 @@ def shelf() -> dict[str, int]:
     for film in films:
         for extractor in extractors:
             EmbeddingFactory(poster=film.primary_poster, extractor=extractor)
+    build_stale()
     SuggestionFactory(movie=films[0], genre__name="Western")
     run = RunFactory(state="done", total=2, done=1, failed=1, message="x" * 300)
     RunItemFactory(run=run, movie=films[0], state="failed", error="https://example.org/" + "a" * 300)

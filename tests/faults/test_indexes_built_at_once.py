@@ -22,13 +22,17 @@ import time
 from secrets import token_hex
 from catalog.models import Extractor, Movie
 from catalog.services.similarity import lookalikes
+from catalog.services.similarity_index import build, build_stale, is_stale
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory
 for factory in (MovieFactory, PosterFactory):
     factory.reset_sequence(1000 * int(argv[1]))  # no two processes make the same film or picture
 extractor = Extractor.objects.get()
 time.sleep(max(0.0, float(argv[0]) - time.time()))
 movie = Movie.objects.order_by("pk").first()
+while is_stale(extractor):
+    build(extractor)
 for _ in range(15):
+    build(extractor)
     found = lookalikes(movie, extractor, k=100)
     assert len(found) >= 59, len(found)
     EmbeddingFactory(extractor=extractor, poster__perceptual_hash=token_hex(8))
@@ -38,6 +42,8 @@ print(*(each.movie.pk for each in found))
 LAST = """
 from catalog.models import Extractor, Movie
 from catalog.services.similarity import lookalikes
+from catalog.services.similarity_index import build, build_stale, is_stale
+build_stale()
 print(len(lookalikes(Movie.objects.order_by("pk").first(), Extractor.objects.get(), k=1000)))
 """
 

@@ -105,6 +105,8 @@ class Command(BaseCommand):
             parts = [*parts[:1], replica, *parts[1:]]
         os.environ.setdefault("POSTERSITE_POSTER_SOURCES", "tmdb_page,imdb_page")
         os.environ.setdefault("POSTERSITE_REQUESTS_PER_SECOND", "200")
+        # The sample also shows the recipes' baseline, for comparison.
+        os.environ.setdefault("POSTERSITE_EXTRACTORS", "postersite,pixels")
         if first_run.sample_unfinished():
             to_terminal("The sample catalogue of invented films is fetched, embedded and labelled now.")
             parts = [*parts, programs.sample_program(BASE_DIR / "manage.py")]

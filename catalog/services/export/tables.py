@@ -48,6 +48,7 @@ LEFT_OUT = {
     "Run": "how a step went on one machine; what it brought is exported",
     "RunItem": "what a run still owes to its workers",
     "RunChunk": "what a run has not written as items yet",
+    "SimilarityIndex": "names index files, which are built again from the vectors",
     "ImportChange": "undoes an import by its run, and runs are left out",
 }
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster
-from catalog.services import embedding, forgetting, runs, similarity
+from catalog.services import embedding, forgetting, runs, similarity_index
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -52,8 +52,7 @@ def test_vectors_index_export_and_row_go_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(forgetting, "ROWS_AT_ONCE", 2)
     now, earlier = shelf
-    for extractor in shelf:
-        assert similarity.lookalikes(Poster.objects.all()[0].movie, extractor, 1)
+    similarity_index.build_stale()
     index, kept = (Path(settings.INDEX_DIR) / str(each.pk) for each in (earlier, now))
     export = Path(settings.EXPORTS_DIR) / f"{earlier.fingerprint}.tflite"
     export.parent.mkdir(parents=True)
@@ -75,7 +74,10 @@ def test_the_one_that_the_genre_model_in_use_reads_is_refused(shelf: tuple[Extra
     assert "Genre model 9, which is in use, reads" in refused("00c0ffee", "--delete")
 
 
-def test_one_that_a_run_is_embedding_with_is_refused(shelf: tuple[Extractor, Extractor]) -> None:
+def test_one_that_a_run_is_embedding_with_is_refused(
+    shelf: tuple[Extractor, Extractor], settings: Any
+) -> None:
+    settings.EXTRACTORS = ["postersite", "pixels"]
     pixels = ExtractorFactory(fingerprint=embedding.fingerprint("pixels"))
     EmbeddingFactory(poster=Poster.objects.first(), extractor=pixels)
     assert "the next embedding run makes them anew" in said("pixels")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from catalog.management.commands import run_sample
+from catalog.management.commands import run_sample, up
 from catalog.models import Movie, Run
 from catalog.sample.films import sample_films
 from catalog.services import runs
+from postersite.embedded import first_run
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -60,3 +62,14 @@ def test_a_run_that_failed_ends_the_command_with_what_was_wrong(monkeypatch: pyt
 def fail_all() -> None:
     live = Run.objects.filter(state=Run.State.QUEUED)
     live.update(state=Run.State.FAILED, failed=1, message="The site is down.")
+
+
+@pytest.mark.parametrize(("named", "used"), [(None, "postersite,pixels"), ("histograms", "histograms")])
+def test_the_sample_is_embedded_with_raw_pixels_too_unless_the_setting_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, named: str | None, used: str
+) -> None:
+    monkeypatch.setattr(first_run, "sample_unfinished", lambda: False)
+    # Everything that the launcher sets for its processes is taken back after the test.
+    monkeypatch.setattr(os, "environ", {} if named is None else {"POSTERSITE_EXTRACTORS": named})
+    up.Command()._with_sample([])
+    assert os.environ["POSTERSITE_EXTRACTORS"] == used

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from catalog.services.similarity_index import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,7 @@ def test_look_alikes_by_name_and_number_of_the_extractor(client: Client) -> None
     films = [MovieFactory(poster=True) for _ in range(4)]
     for film, values in zip(films, ([1, 0], [0, 1], [1, 0.1], [1, 0.5]), strict=True):
         EmbeddingFactory(poster=film.primary_poster, extractor=extractor, values=values)
+    build_stale()
     address = f"/api/movies/{films[0].pk}/lookalikes"
     for name in ("", "histograms", str(extractor.pk)):
         told = client.get(address, {"extractor": name, "k": "2"}).json()
@@ -73,6 +75,7 @@ def test_look_alikes_by_name_and_number_of_the_extractor(client: Client) -> None
         assert [each["movie"]["id"] for each in told["lookalikes"]] == [films[2].pk, films[3].pk]
         distances = [each["distance"] for each in told["lookalikes"]]
         assert distances == sorted(distances)
+        assert all(each["corrected_distance"] > 0 for each in told["lookalikes"])
     assert client.get(address, {"method": "ball_tree"}).json()["metric"] == "euclidean"
 
 

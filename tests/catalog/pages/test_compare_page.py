@@ -7,6 +7,7 @@ from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from catalog.models import Extractor, Movie
+from catalog.services.similarity_index import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory
 
 from .reading import films, one, soup, texts
@@ -25,6 +26,7 @@ def shelf(extractors: list[Extractor]) -> list[Movie]:
     for film in shelf:
         for extractor in extractors:
             EmbeddingFactory(poster=film.primary_poster, extractor=extractor)
+    build_stale()
     return shelf
 
 
@@ -32,8 +34,8 @@ def test_a_row_of_five_for_every_extractor_raw_pixels_first(client: Client, shel
     page = soup(client.get(f"/compare/{shelf[0].pk}/"))
     assert texts(page, ".rows h2") == [
         "Raw pixels 4 numbers, Euclidean distance",
-        "MobileNetV2 4 numbers, cosine distance",
-        "Colour and shape 4 numbers, cosine distance",
+        "MobileNetV2 4 numbers, corrected cosine distance",
+        "Colour and shape 4 numbers, corrected cosine distance",
     ]
     for row in page.select(".rows section"):
         assert len(row.select(".tile")) == 5
@@ -80,9 +82,21 @@ def test_before_anything_is_embedded_both_pages_say_so(client: Client) -> None:
 
 def test_a_film_without_poster_says_why_its_rows_are_empty(client: Client, shelf: list[Movie]) -> None:
     film = MovieFactory()
-    assert set(texts(soup(client.get(f"/compare/{film.pk}/")), ".rows .quiet")) == {
+    assert set(texts(soup(client.get(f"/compare/{film.pk}/")), ".rows section .quiet")) == {
         "This film has no poster yet."
     }
+
+
+def test_raw_pixels_are_offered_where_they_are_not_in_use(
+    client: Client, admin_client: Client, shelf: list[Movie], extractors: list[Extractor]
+) -> None:
+    switch, addresses = "POSTERSITE_EXTRACTORS=postersite,pixels", ("/compare/", f"/compare/{shelf[0].pk}/")
+    for address in addresses:
+        assert switch not in admin_client.get(address).text
+    extractors[2].embeddings.all().delete()
+    for address in addresses:
+        assert switch in admin_client.get(address).text
+        assert switch not in client.get(address).text
 
 
 def test_queries_grow_with_the_extractors_only(

@@ -13,7 +13,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
-from catalog.services import claims, embedding, runs
+from catalog.services import claims, embedding, runs, similarity
 from catalog.services.posters import store_poster
 from ml.runtime import load_extractor
 from tests.factories import GenreModelFactory, MovieFactory, RunFactory, tiny_jpeg
@@ -33,7 +33,8 @@ def worked_off(run: Run) -> Run:
     return run
 
 
-def test_every_poster_gets_a_vector_of_each_extractor() -> None:
+def test_every_poster_gets_a_vector_of_each_extractor(settings: Any) -> None:
+    settings.EXTRACTORS = ["postersite", "pixels"]
     made = posters(3)
     run = worked_off(runs.start("embed", queue=False))
     assert (run.state, run.done, run.failed) == (Run.State.DONE, 3, 0)
@@ -59,8 +60,7 @@ def test_embedding_again_changes_nothing() -> None:
     before = list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at"))
     again = runs.start("embed", queue=False)
     assert again.message == "Nothing to do: every poster is embedded."
-    for spec in ("pixels", "postersite"):
-        assert embedding.embed(list(Poster.objects.all()), spec) == {}
+    assert embedding.embed(list(Poster.objects.all()), "postersite") == {}
     assert list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at")) == before
 
 
@@ -109,18 +109,26 @@ def test_posters_of_other_fingerprints_are_embedded_anew() -> None:
     assert embedding.lacking(Poster.objects.all(), ["pixels"]).get() == poster
 
 
+def test_pixel_vectors_of_an_earlier_version_stay_in_use_and_are_not_added_to() -> None:
+    [old] = posters(1)
+    embedding.embed([old], "pixels")
+    [new] = [store_poster(MovieFactory(), tiny_jpeg(7), source="upload")]
+    worked_off(runs.start("embed", queue=False))
+    assert [str(each) for each in similarity.extractors_in_use()] == ["postersite", "pixels"]
+    assert list(new.embeddings.values_list("extractor__spec", flat=True)) == ["postersite"]
+    assert old.embeddings.count() == 2
+
+
 def weights_of_mobilenet(settings: Any) -> None:
     settings.WEIGHTS_DIR.mkdir(parents=True)
     (settings.WEIGHTS_DIR / "mobilenet_v2_1.0_224_imagenet.weights.h5").write_bytes(b"weights")
 
 
-def test_a_site_sees_with_our_own_convnet_and_pixels_beside_it_whatever_weights_are_at_hand(
-    settings: Any,
-) -> None:
-    assert embedding.wanted_specs() == ["postersite", "pixels"]
+def test_by_default_a_site_embeds_with_our_own_convnet_alone(settings: Any) -> None:
+    assert embedding.wanted_specs() == ["postersite"]
     weights_of_mobilenet(settings)
-    assert embedding.wanted_specs() == ["postersite", "pixels"]
-    assert embedding.usable(embedding.wanted_specs()) == (["postersite", "pixels"], [])
+    assert embedding.wanted_specs() == ["postersite"]
+    assert embedding.usable(embedding.wanted_specs()) == (["postersite"], [])
     assert embedding.why_no_convnet() == ""
 
 

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from catalog.models import Embedding, Extractor, Genre, GenreModel, Movie, Poster, ReviewDecision, Suggestion
-from catalog.services import promoting, reviewing, similarity
+from catalog.services import promoting, reviewing, similarity, similarity_index
 from catalog.services.export.restoring import restore_catalogue
 from catalog.services.export.tables import TABLES
 from catalog.services.export.writing import export_catalogue
@@ -80,7 +80,7 @@ def test_new_rows_get_ids_behind_those_restored(exported: Path, tmp_path: Path) 
 def test_a_restored_catalogue_works(exported: Path, tmp_path: Path, client: Any) -> None:
     empty_the_catalogue(tmp_path / "new")
     restore_catalogue(exported)
-    similarity._loaded.clear()
+    similarity_index.build_stale()
     movie = Movie.objects.get(local_id="a/b c")
     page = client.get(movie.get_absolute_url())
     assert page.status_code == 200 and "Amélie" in page.text

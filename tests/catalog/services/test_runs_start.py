@@ -56,7 +56,8 @@ def test_a_second_scrape_of_everything_leaves_out_what_the_first_still_owes() ->
     assert movies_of(runs.start("scrape")) == {failed.pk}
 
 
-def test_an_embedding_run_takes_primary_posters_that_lack_an_extractor() -> None:
+def test_an_embedding_run_takes_primary_posters_that_lack_an_extractor(settings: Any) -> None:
+    settings.EXTRACTORS = ["postersite", "pixels"]
     lacking, partly, complete = MovieFactory(), MovieFactory(), MovieFactory()
     posters = {movie: PosterFactory(movie=movie) for movie in (lacking, partly, complete)}
     PosterFactory(movie=complete, is_primary=False)

@@ -122,7 +122,7 @@ def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
         EmbeddingFactory(extractor=histograms)
     run = shipped.look_with_new_eyes()
     assert run is not None and (run.kind, run.total) == (Run.Kind.EMBED, 3)
-    assert run.params["extractors"] == ["postersite", "pixels"]
+    assert run.params["extractors"] == ["postersite"]
     assert shipped.look_with_new_eyes() is None
     runs.cancel(run)
     again = shipped.look_with_new_eyes()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Movie, Poster
-from catalog.services import embedding, similarity
+from catalog.services import embedding, similarity, similarity_index
 from catalog.services.posters import make_primary
-from catalog.services.similarity import LookAlike, lookalikes, metric_name
+from catalog.services.similarity import LookAlike, metric_name
 from ml.hubness import hub_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
 
@@ -22,6 +23,12 @@ DIMS = 8
 @pytest.fixture
 def extractor() -> Extractor:
     return ExtractorFactory(spec="histograms", fingerprint=embedding.fingerprint("histograms"), dims=DIMS)
+
+
+def lookalikes(*args: Any, **kwargs: Any) -> list[LookAlike]:
+    """Of an index that is up to date."""
+    similarity_index.build_stale()
+    return similarity.lookalikes(*args, **kwargs)
 
 
 def catalogue(extractor: Extractor, count: int, seed: int = 0) -> list[Movie]:
@@ -39,8 +46,8 @@ def titles(found: list[LookAlike]) -> list[str]:
     return [each.movie.title for each in found]
 
 
-def by_hand(movie: Movie, extractor: Extractor, k: int, metric: str) -> list[tuple[int, float]]:
-    """Slow, plain and in double precision; by cosine in the order of corrected distances."""
+def by_hand(movie: Movie, extractor: Extractor, k: int, metric: str) -> list[tuple[int, float, float]]:
+    """Movie, distance and corrected distance: slow, plain and in double precision."""
     rows = Embedding.objects.filter(extractor=extractor).select_related("poster").order_by("poster_id")
     vectors = {row.poster.movie_id: row.as_array().astype(float) for row in rows}
     query = vectors[movie.pk]
@@ -54,7 +61,7 @@ def by_hand(movie: Movie, extractor: Extractor, k: int, metric: str) -> list[tup
             pk: 1 - cosine(vector - centre, query - centre) + penalties[pk] for pk, vector in vectors.items()
         }
     nearest = sorted((pk for pk in vectors if pk != movie.pk), key=lambda pk: order[pk])
-    return [(pk, far[pk]) for pk in nearest[:k]]
+    return [(pk, far[pk], order[pk]) for pk in nearest[:k]]
 
 
 def cosine(one: Any, other: Any) -> float:
@@ -67,8 +74,10 @@ def test_they_are_those_a_slow_search_finds(extractor: Extractor, method: Any, k
     for movie in catalogue(extractor, 30)[:4]:
         found = lookalikes(movie, extractor, k, method)
         expected = by_hand(movie, extractor, k, metric_name(extractor, method))
-        assert [each.movie.pk for each in found] == [pk for pk, _ in expected]
-        assert [each.distance for each in found] == pytest.approx([far for _, far in expected], abs=1e-6)
+        assert [each.movie.pk for each in found] == [pk for pk, _, _ in expected]
+        assert [each.distance for each in found] == pytest.approx([far for _, far, _ in expected], abs=1e-6)
+        ordered_by = [corrected for _, _, corrected in expected]
+        assert [each.corrected_distance for each in found] == pytest.approx(ordered_by, abs=1e-5)
 
 
 def test_ball_tree_and_exact_index_agree_on_raw_pixels() -> None:
@@ -235,11 +244,40 @@ def test_an_unknown_method_is_refused(extractor: Extractor) -> None:
         lookalikes(MovieFactory(), extractor, method="guess")
 
 
-def test_a_catalogue_too_large_for_the_ball_tree_says_so(
-    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+def test_a_poster_newer_than_the_index_finds_its_look_alikes(extractor: Extractor) -> None:
+    movies = catalogue(extractor, 6)
+    similarity_index.build(extractor)
+    newer = embedded(extractor, [1.0] * DIMS)
+    found = titles(similarity.lookalikes(newer, extractor, 3))
+    assert len(found) == 3 and set(found) <= {movie.title for movie in movies}
+    assert newer.title not in titles(similarity.lookalikes(movies[0], extractor, 10))
+
+
+def test_what_was_deleted_merged_or_replaced_since_the_index_was_built_is_not_listed(
+    extractor: Extractor,
 ) -> None:
-    movie = catalogue(extractor, 4)[0]
-    monkeypatch.setattr(similarity, "LARGEST_BALL_TREE", 4 * DIMS - 1)
-    with pytest.raises(similarity.TooLargeForBallTree, match="use the exact index"):
-        lookalikes(movie, extractor, method="ball_tree")
-    assert len(lookalikes(movie, extractor)) == 3
+    movie, deleted, merged, replaced, kept = catalogue(extractor, 5)
+    similarity_index.build(extractor)
+    Poster.objects.get(movie=deleted).delete()
+    Movie.objects.filter(pk=merged.pk).update(merged_into=movie)
+    make_primary(PosterFactory(movie=replaced, is_primary=False))
+    assert titles(similarity.lookalikes(movie, extractor)) == [kept.title]
+
+
+@pytest.mark.parametrize("diversity", [0.0, 0.3])
+@pytest.mark.parametrize("method", similarity.METHODS)
+def test_the_numbers_shown_are_in_the_order_of_the_list(
+    extractor: Extractor, settings: Any, client: Any, method: str, diversity: float
+) -> None:
+    settings.LOOKALIKES_DIVERSITY, settings.LOOKALIKES = diversity, 20
+    movies = catalogue(extractor, 60, seed=7)
+    similarity_index.build(extractor)
+    for movie in movies[:2]:
+        page = client.get(movie.get_absolute_url(), {"method": method}).content.decode()
+        compared = client.get(f"/compare/{movie.pk}/", {"method": method}).content.decode()
+        for html in (page, compared):
+            shown = [float(text) for text in re.findall(r'class="distance">.*?</span>([-0-9.]+)<', html)]
+            assert len(shown) == 20 and shown == sorted(shown)
+        answer = client.get(f"/api/movies/{movie.pk}/lookalikes?k=20&method={method}").json()
+        corrected = [each["corrected_distance"] for each in answer["lookalikes"]]
+        assert len(corrected) == 20 and corrected == sorted(corrected)

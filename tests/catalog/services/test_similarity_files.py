@@ -1,4 +1,4 @@
-"""The file that look-alikes are found in: shared by processes, made once, and never an earlier state's."""
+"""The index files of look-alikes: built by workers, shared by processes, never an earlier state's."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ import os
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
 
-from catalog.models import Embedding, Extractor, Movie
-from catalog.services import similarity
+from catalog import tasks
+from catalog.models import Embedding, Extractor, Movie, Poster, Run, SimilarityIndex
+from catalog.services import inline, runs, similarity_index
 from catalog.services.similarity import lookalikes
-from ml.hubness import hub_correction, read_correction, write_correction
-from tests.factories import EmbeddingFactory, ExtractorFactory
+from catalog.services.similarity_index import IndexNotReady, build, build_stale, is_stale
+from catalog.views.seeing import PREPARING
+from ml.hubness import hub_correction, write_correction
+from tests.factories import EmbeddingFactory, ExtractorFactory, PosterFactory, RunFactory, RunItemFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -33,25 +40,141 @@ def movies(extractor: Extractor) -> list[Movie]:
 
 
 def homes(settings: Any) -> list[Path]:
-    return sorted(Path(settings.INDEX_DIR).glob("*/*"))
+    return sorted(path for path in Path(settings.INDEX_DIR).glob("*/*") if path.is_dir())
 
 
 READ = "import numpy, sys; print(numpy.load(sys.argv[1], mmap_mode='r').tolist())"
 
 
 def forget() -> None:
-    similarity._loaded.clear()
+    similarity_index._loaded.clear()
+
+
+def test_no_page_and_no_api_call_builds_or_writes_an_index(
+    client: Client,
+    admin_client: Client,
+    extractor: Extractor,
+    movies: list[Movie],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = ExtractorFactory(spec="postersite", dims=4)
+    for movie in movies:
+        EmbeddingFactory(poster=movie.primary_poster, extractor=seen)
+    builders = ("build", "_write", "build_stale", "build_during_run", "hub_correction", "write_correction")
+    for name in builders:
+        monkeypatch.setattr(similarity_index, name, lambda *_, name=name: pytest.fail(f"{name} was called"))
+    pk = movies[0].pk
+    addresses = [
+        movies[0].get_absolute_url(),
+        f"{movies[0].get_absolute_url()}?extractor={extractor.pk}&method=ball_tree",
+        f"/compare/{pk}/",
+        f"/compare/{pk}/?method=ball_tree",
+        "/compare/",
+        f"/api/movies/{pk}/lookalikes",
+        f"/api/movies/{pk}/lookalikes?extractor=pixels&method=ball_tree",
+        f"/admin/catalog/movie/{pk}/change/",
+        "/admin/catalog/extractor/",
+    ]
+    for address in addresses:
+        for visitor in (client, admin_client):
+            assert visitor.get(address, follow=True).status_code == 200, address
+    assert not Path(settings.INDEX_DIR).exists()
+    assert not SimilarityIndex.objects.exists()
+
+
+def test_without_an_index_pages_and_the_api_say_that_it_is_being_prepared(
+    client: Client, extractor: Extractor, movies: list[Movie]
+) -> None:
+    with pytest.raises(IndexNotReady):
+        lookalikes(movies[0], extractor)
+    for address in (movies[0].get_absolute_url(), f"/compare/{movies[0].pk}/"):
+        assert PREPARING in client.get(address).content.decode()
+    api = f"/api/movies/{movies[0].pk}/lookalikes"
+    assert (answer := client.get(api).json())["preparing"] and answer["lookalikes"] == []
+    tasks.build_indexes()
+    assert not (answer := client.get(api).json())["preparing"] and len(answer["lookalikes"]) == 3
+    assert PREPARING not in client.get(movies[0].get_absolute_url()).content.decode()
+
+
+def test_a_new_index_is_used_without_a_restart(extractor: Extractor, movies: list[Movie]) -> None:
+    build(extractor)
+    assert len(lookalikes(movies[0], extractor)) == 3
+    EmbeddingFactory(extractor=extractor, values=[9, 0, 0, 0])
+    assert len(lookalikes(movies[0], extractor)) == 3
+    build(extractor)
+    assert len(lookalikes(movies[0], extractor)) == 4
+
+
+def test_an_embedding_run_leaves_an_index_of_all_that_it_embedded(settings: Any) -> None:
+    settings.EXTRACTORS = ["pixels:16x24"]
+    made = [PosterFactory() for _ in range(3)]
+    run = inline.work_off(runs.start("embed", queue=False))
+    assert run.state == Run.State.DONE
+    extractor = Extractor.objects.get()
+    assert not is_stale(extractor)
+    PosterFactory()
+    inline.work_off(runs.start("embed", queue=False))
+    assert not is_stale(extractor)
+    assert SimilarityIndex.objects.get().rows == len(made) + 1
+
+
+def test_a_build_that_fails_does_not_fail_the_embedding_run(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EXTRACTORS = ["pixels:16x24"]
+    PosterFactory()
+    with monkeypatch.context() as patched:
+        patched.setattr(similarity_index, "build", lambda extractor: 1 / 0)
+        run = inline.work_off(runs.start("embed", queue=False))
+    assert (run.state, run.done, run.failed) == (Run.State.DONE, 1, 0)
+    build_stale()
+    assert not is_stale(Extractor.objects.get())
+
+
+def test_during_a_run_the_index_grows_in_steps(extractor: Extractor, movies: list[Movie]) -> None:
+    run = RunFactory(kind=Run.Kind.EMBED, state=Run.State.RUNNING)
+    RunItemFactory(run=run, movie=None, poster=PosterFactory())
+
+    def rows_after(more: int) -> int:
+        for _ in range(more):
+            EmbeddingFactory(extractor=extractor)
+        similarity_index.build_during_run(run)
+        return SimilarityIndex.objects.get().rows
+
+    assert [rows_after(more) for more in (0, 1, 1, 1)] == [4, 4, 6, 6]
+    run.items.update(state="done")
+    assert rows_after(0) == 7
+
+
+def test_what_a_live_embedding_run_will_build_is_left_to_it_for_a_while(
+    extractor: Extractor, movies: list[Movie]
+) -> None:
+    run = RunFactory(kind=Run.Kind.EMBED, state=Run.State.RUNNING)
+    build_stale()
+    assert not is_stale(extractor)
+    EmbeddingFactory(extractor=extractor)
+    build_stale()
+    assert is_stale(extractor)
+    SimilarityIndex.objects.update(built_at=timezone.now() - similarity_index.LONGEST_WAIT)
+    build_stale()
+    assert not is_stale(extractor)
+    EmbeddingFactory(extractor=extractor)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.DONE)
+    build_stale()
+    assert not is_stale(extractor)
 
 
 def test_a_second_process_maps_the_same_file(
     extractor: Extractor, movies: list[Movie], settings: Any
 ) -> None:
+    build(extractor)
     first = lookalikes(movies[0], extractor)
     [home] = homes(settings)
     made = (home / "vectors.npy").stat()
     forget()
     assert lookalikes(movies[0], extractor) == first
-    assert (home / "vectors.npy").stat() == made
+    assert (home / "vectors.npy").stat().st_mtime_ns == made.st_mtime_ns
     seen = subprocess.run(
         [sys.executable, "-c", READ, str(home / "vectors.npy")],
         capture_output=True,
@@ -62,76 +185,69 @@ def test_a_second_process_maps_the_same_file(
 
 
 def test_it_is_mapped_not_read_into_memory(extractor: Extractor, movies: list[Movie]) -> None:
-    lookalikes(movies[0], extractor)
-    loaded = list(similarity._loaded.values())[-1]
-    assert loaded.stamp.rows == 4
+    build(extractor)
+    loaded = similarity_index.open_index(extractor, "euclidean")
     assert isinstance(loaded.vectors, np.memmap)
     assert loaded.vectors.dtype == np.float32
 
 
-def test_nothing_but_the_finished_files_is_left(
-    extractor: Extractor, movies: list[Movie], settings: Any
-) -> None:
-    lookalikes(movies[0], extractor)
-    [home] = homes(settings)
-    assert sorted(path.name for path in home.iterdir()) == ["ids.npy", "vectors.npy"]
+def test_nothing_but_the_finished_files_is_left(settings: Any) -> None:
+    for spec, files in (
+        ("pixels", ["ids.npy", "vectors.npy"]),
+        ("postersite", [similarity_index.CORRECTION, "ids.npy", "vectors.npy"]),
+    ):
+        row = EmbeddingFactory(extractor__spec=spec)
+        build(row.extractor)
+        [home] = (Path(settings.INDEX_DIR) / str(row.extractor.pk)).glob("*-*")
+        assert sorted(path.name for path in home.iterdir()) == files
 
 
-def hubs(home: Path) -> Path:
-    return home / similarity.CORRECTION
-
-
-def test_a_hub_correction_lies_beside_vectors_compared_by_cosine(settings: Any) -> None:
+@pytest.mark.parametrize("name", [similarity_index.CORRECTION, "ids.npy", "vectors.npy"])
+def test_damaged_files_are_built_again(settings: Any, name: str) -> None:
     seen = ExtractorFactory(spec="postersite", dims=4)
     movies = [EmbeddingFactory(extractor=seen, values=[1, n, 0, 0]).poster.movie for n in range(5)]
-    # The ball tree needs none, and may have made the other files first.
-    lookalikes(movies[0], seen, method="ball_tree")
-    [home] = homes(settings)
-    assert not hubs(home).exists()
+    build(seen)
     before = lookalikes(movies[0], seen)
-    held = hubs(home).read_bytes()
-    assert sorted(path.name for path in home.iterdir()) == [similarity.CORRECTION, "ids.npy", "vectors.npy"]
-    made = hubs(home).stat()
-    forget()
-    assert lookalikes(movies[0], seen) == before
-    assert hubs(home).stat() == made
-    for damaged in (held[:100], b""):
-        hubs(home).write_bytes(damaged)
+    for length in (100, 0):
+        [*_, home] = sorted(homes(settings), key=lambda path: path.stat().st_mtime_ns)
+        (home / name).write_bytes((home / name).read_bytes()[:length])
         forget()
+        with pytest.raises(IndexNotReady):
+            lookalikes(movies[0], seen)
+        build_stale()
         assert lookalikes(movies[0], seen) == before
-        assert read_correction(hubs(home)).fits(np.empty((5, 4)))
 
 
-def test_a_hub_correction_of_other_vectors_is_made_again(settings: Any) -> None:
+def test_a_hub_correction_of_other_vectors_is_built_again(settings: Any) -> None:
     seen = ExtractorFactory(spec="postersite", dims=4)
     movies = [EmbeddingFactory(extractor=seen, values=[1, n, 0, 0]).poster.movie for n in range(5)]
+    build(seen)
     before = lookalikes(movies[0], seen)
     [home] = homes(settings)
-    write_correction(hub_correction(np.ones((6, 4), np.float32)), hubs(home))
+    write_correction(hub_correction(np.ones((6, 4), np.float32)), home / similarity_index.CORRECTION)
     forget()
+    build_stale()
     assert lookalikes(movies[0], seen) == before
-    assert read_correction(hubs(home)).fits(np.empty((5, 4)))
 
 
 def test_files_of_earlier_states_go_once_nobody_can_be_about_to_open_them(
     extractor: Extractor, movies: list[Movie], settings: Any
 ) -> None:
-    lookalikes(movies[0], extractor)
+    build(extractor)
     [earlier] = homes(settings)
-    EmbeddingFactory(extractor=extractor, values=[9, 0, 0, 0])
-    lookalikes(movies[0], extractor)
+    build(extractor)
     assert earlier in homes(settings)
-    long_ago = time.time() - similarity.KEPT_S - 1
+    long_ago = time.time() - similarity_index.KEPT_S - 1
     os.utime(earlier, (long_ago, long_ago))
-    EmbeddingFactory(extractor=extractor, values=[10, 0, 0, 0])
-    lookalikes(movies[0], extractor)
+    build(extractor)
     assert earlier not in homes(settings)
     assert len(homes(settings)) == 2
 
 
-def test_a_process_that_still_maps_an_earlier_file_is_not_disturbed(
+def test_files_that_disappear_are_built_again_and_do_not_disturb_who_has_them_open(
     extractor: Extractor, movies: list[Movie], settings: Any
 ) -> None:
+    build(extractor)
     before = lookalikes(movies[0], extractor)
     for home in homes(settings):
         for file in home.iterdir():
@@ -139,30 +255,41 @@ def test_a_process_that_still_maps_an_earlier_file_is_not_disturbed(
         home.rmdir()
     assert lookalikes(movies[0], extractor) == before
     forget()
+    with pytest.raises(IndexNotReady):
+        lookalikes(movies[0], extractor)
+    build_stale()
     assert lookalikes(movies[0], extractor) == before
 
 
 def test_a_database_made_anew_does_not_find_the_files_of_the_one_before(
-    extractor: Extractor, movies: list[Movie], settings: Any
+    extractor: Extractor, movies: list[Movie]
 ) -> None:
-    lookalikes(movies[0], extractor)
+    build(extractor)
     # The same number of rows with the same ids, but other vectors, as after an import into a new database.
     rows = list(Embedding.objects.order_by("pk").select_related("poster"))
     Embedding.objects.all().delete()
+    SimilarityIndex.objects.all().delete()
     for row, number in zip(rows, [0, 3, 2, 1], strict=True):
         EmbeddingFactory(pk=row.pk, poster=row.poster, extractor=extractor, values=[number, 0, 0, 0])
-    forget()
+    build_stale()
     found = lookalikes(movies[0], extractor)
     assert [each.movie.title for each in found] == [movies[n].title for n in (3, 2, 1)]
 
 
-def test_a_build_that_another_process_finished_first_is_harmless(
+def test_two_builds_of_one_index_do_not_run_at_the_same_time(
     extractor: Extractor, movies: list[Movie], settings: Any
 ) -> None:
-    before = lookalikes(movies[0], extractor)
-    [home] = homes(settings)
-    stamp = list(similarity._loaded.values())[-1].stamp
-    similarity._write_matrix(extractor, stamp, home)
-    assert homes(settings) == [home]
-    forget()
-    assert lookalikes(movies[0], extractor) == before
+    home = Path(settings.INDEX_DIR) / str(extractor.pk)
+    home.mkdir(parents=True)
+    with similarity_index._only_builder(home):
+        assert not build(extractor)
+    assert build(extractor)
+
+
+def test_forgetting_an_extractor_forgets_its_index(extractor: Extractor, movies: list[Movie]) -> None:
+    for poster in Poster.objects.all():
+        EmbeddingFactory(poster=poster, extractor__spec="postersite")
+    build(extractor)
+    call_command("forget_extractor", extractor.fingerprint, "--delete", stdout=StringIO())
+    build_stale()
+    assert not SimilarityIndex.objects.filter(extractor_id=extractor.pk).exists()

@@ -1,0 +1,24 @@
+"""Which index files the look-alikes of an extractor are searched in."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from .embedding import Extractor
+
+
+class SimilarityIndex(models.Model):
+    """The index files in use for one extractor. The files lie below INDEX_DIR and can be built again."""
+
+    extractor = models.OneToOneField(
+        Extractor, on_delete=models.CASCADE, primary_key=True, related_name="similarity_index"
+    )
+    folder = models.CharField(max_length=100)
+    # Number and highest id of the embeddings that the index was built from.
+    rows = models.PositiveIntegerField()
+    last_embedding = models.BigIntegerField()
+    built_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"index {self.folder} of {self.extractor}"

@@ -1,0 +1,216 @@
+"""Index files for look-alikes: built by workers and commands, only read by the web process."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Count, Exists, Max, OuterRef
+from django.utils import timezone
+
+from catalog.models import Embedding, Extractor, Run, SimilarityIndex
+from ml.files import UNREADABLE_ARRAYS
+from ml.hubness import CorrectionUnreadable, HubCorrection, hub_correction, read_correction, write_correction
+from ml.neighbours import ExactIndex, Metric
+
+log = logging.getLogger(__name__)
+
+IDS, VECTORS, CORRECTION = "ids.npy", "vectors.npy", "hubs-1.npz"
+UNREADABLE = (*UNREADABLE_ARRAYS, OSError, CorrectionUnreadable)
+# While posters are being embedded, the index is built again when it lacks a fifth of them, or after a while.
+GROWTH = 1.25
+LONGEST_WAIT = timedelta(minutes=10)
+# Replaced files are kept for web processes that are about to open them.
+KEPT_S = 300.0
+
+
+class IndexNotReady(RuntimeError):
+    """The index files of an extractor are not there yet; a worker builds them."""
+
+
+@dataclass(frozen=True)
+class LoadedIndex:
+    """An open index. poster_ids: (n,) int64, ascending; vectors: (n, dims) float32, memory-mapped."""
+
+    path: Path
+    poster_ids: np.ndarray
+    vectors: np.ndarray
+    correction: HubCorrection | None
+    search: ExactIndex
+
+
+_loaded: dict[tuple[Path, Metric], LoadedIndex] = {}
+_lock = threading.Lock()
+
+
+def metric_of(spec: str) -> Metric:
+    """The metric by which vectors of an extractor are compared: Euclidean for raw pixels, else cosine."""
+    return "euclidean" if spec.startswith("pixels") else "cosine"
+
+
+def open_index(extractor: Extractor, metric: Metric) -> LoadedIndex:
+    """The current index of an extractor, opened once per process until a new one is built.
+
+    With the cosine metric, hubs are corrected. Raises IndexNotReady.
+    """
+    folder = SimilarityIndex.objects.filter(extractor=extractor).values_list("folder", flat=True).first()
+    if folder is None:
+        raise IndexNotReady(f"No index has been built for {extractor} yet.")
+    home = _home(extractor)
+    with _lock:
+        held = _loaded.get((home, metric))
+        if held is not None and held.path == home / folder:
+            return held
+        try:
+            ids, vectors, correction = _read(home / folder, metric)
+        except UNREADABLE as error:
+            raise IndexNotReady(f"The index of {extractor} cannot be read: {error}") from error
+        search = ExactIndex(vectors, metric, correction)
+        _loaded[home, metric] = LoadedIndex(home / folder, ids, vectors, correction, search)
+        return _loaded[home, metric]
+
+
+def is_stale(extractor: Extractor) -> bool:
+    """Whether the index lacks embeddings, has deleted ones, or is missing or damaged on disk."""
+    made = SimilarityIndex.objects.filter(extractor=extractor).first()
+    if made is None or (made.rows, made.last_embedding) != _state(extractor):
+        return True
+    try:
+        _read(_home(extractor) / made.folder, metric_of(extractor.spec))
+    except UNREADABLE:
+        return True
+    return False
+
+
+def build(extractor: Extractor) -> bool:
+    """Write index files over all embeddings of an extractor, and put them to use.
+
+    False when there are no embeddings, or another process on this host is building the same index.
+    Raises OSError.
+    """
+    rows, last = _state(extractor)
+    if not rows:
+        return False
+    home = _home(extractor)
+    home.mkdir(parents=True, exist_ok=True)
+    with _only_builder(home) as allowed:
+        if not allowed:
+            return False
+        folder = f"{rows}-{last}-{secrets.token_hex(4)}"
+        draft = Path(tempfile.mkdtemp(dir=home, prefix="draft-"))
+        try:
+            _write(extractor, rows, last, draft)
+            draft.rename(home / folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        SimilarityIndex.objects.update_or_create(
+            extractor=extractor,
+            defaults={"folder": folder, "rows": rows, "last_embedding": last, "built_at": timezone.now()},
+        )
+        _remove_old(home, folder)
+    return True
+
+
+def build_during_run(run: Run) -> None:
+    """After a batch of an embedding run: build what has grown enough, and at the run's end all that is stale.
+
+    Errors are logged: a failed build must not fail the run, and `build_stale` tries again.
+    """
+    last_batch = not (run.chunks.exists() or run.items.filter(state__in=("pending", "running")).exists())
+    for extractor in _with_embeddings():
+        made = SimilarityIndex.objects.filter(extractor=extractor).first()
+        grown = made is None or _state(extractor)[0] > made.rows * GROWTH
+        if grown or (last_batch and is_stale(extractor)):
+            _build_or_log(extractor)
+
+
+def build_stale() -> None:
+    """Build the stale indexes that no embedding run is about to build. Called on schedule."""
+    busy = Run.objects.filter(kind=Run.Kind.EMBED, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
+    for extractor in _with_embeddings():
+        made = SimilarityIndex.objects.filter(extractor=extractor).first()
+        waits = busy and made is not None and made.built_at > timezone.now() - LONGEST_WAIT
+        if not waits and is_stale(extractor):
+            _build_or_log(extractor)
+
+
+def _build_or_log(extractor: Extractor) -> None:
+    try:
+        build(extractor)
+    except Exception:
+        log.exception("The index of %s could not be built; it is tried again.", extractor)
+
+
+def _with_embeddings() -> Iterable[Extractor]:
+    return Extractor.objects.filter(Exists(Embedding.objects.filter(extractor=OuterRef("pk"))))
+
+
+def _home(extractor: Extractor) -> Path:
+    return Path(settings.INDEX_DIR) / str(extractor.pk)
+
+
+def _state(extractor: Extractor) -> tuple[int, int]:
+    """Number and highest id of the extractor's embeddings."""
+    found = Embedding.objects.filter(extractor=extractor).aggregate(rows=Count("pk"), last=Max("pk"))
+    return found["rows"], found["last"] or 0
+
+
+def _read(folder: Path, metric: Metric) -> tuple[np.ndarray, np.ndarray, HubCorrection | None]:
+    """Ids, vectors and, for cosine, the hub correction. Raises UNREADABLE."""
+    ids = np.load(folder / IDS)
+    # Files that are replaced and removed while they are mapped stay readable.
+    vectors = np.load(folder / VECTORS, mmap_mode="r")
+    correction = read_correction(folder / CORRECTION) if metric == "cosine" else None
+    if len(ids) != len(vectors) or (correction is not None and not correction.fits(vectors)):
+        raise ValueError(f"{folder} holds files of different lengths")
+    return ids, vectors, correction
+
+
+def _write(extractor: Extractor, rows: int, last: int, folder: Path) -> None:
+    # Embeddings deleted during the build leave rows at the end, with an id that no poster has.
+    ids = np.full(rows, np.iinfo(np.int64).max)
+    # Streamed into the file, because the matrix may be larger than the memory of a worker. Stored as float32,
+    # because widening float16 at every query makes queries five times slower at 50,000 posters.
+    vectors = np.lib.format.open_memmap(
+        folder / VECTORS, mode="w+", dtype=np.float32, shape=(rows, extractor.dims)
+    )
+    made = Embedding.objects.filter(extractor=extractor, pk__lte=last).order_by("poster_id")
+    pairs = made.values_list("poster_id", "vector")[:rows].iterator(chunk_size=500)
+    for row, (poster_id, vector) in enumerate(pairs):
+        ids[row] = poster_id
+        vectors[row] = np.frombuffer(vector, dtype="<f2")
+    vectors.flush()
+    np.save(folder / IDS, ids)
+    if metric_of(extractor.spec) == "cosine":
+        write_correction(hub_correction(vectors), folder / CORRECTION)
+
+
+@contextmanager
+def _only_builder(home: Path) -> Iterator[bool]:
+    """Whether this process may build; false while another one on this host does."""
+    with (home / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _remove_old(home: Path, current: str) -> None:
+    for old in home.iterdir():
+        with suppress(OSError):
+            if old.is_dir() and old.name != current and old.stat().st_mtime < time.time() - KEPT_S:
+                shutil.rmtree(old)
