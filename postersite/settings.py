@@ -229,6 +229,7 @@ for _task, _when in (
         CELERY_BEAT_SCHEDULE[_task] = {"task": f"catalog.tasks.{_task}", "schedule": _when}
 CELERY_TIMEZONE = TIME_ZONE
 CHECK_MENDS = flag("POSTERSITE_CHECK_MENDS", False)
+CELERY_BEAT_SCHEDULER = "postersite.beat.ClockTolerantScheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
 # The catalogue ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import exp
 from typing import Any
 
@@ -17,6 +17,8 @@ from .poster import Poster
 
 # What was done this long ago counts for a third in a run's recent rate.
 RECENT_S = 180.0
+# What the clocks of several hosts may differ by. Moments further ahead mean that the clock was set back.
+CLOCK_TOLERANCE = timedelta(seconds=60)
 
 
 class Run(models.Model):
@@ -66,7 +68,7 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     # Over what somebody named, whether it lacks anything or not; else over all that lacks what the run makes.
     chosen = models.BooleanField(default=False)
-    # Items dealt with of late and the seconds that workers spent on them, both fading as `one_more` says.
+    # Items dealt with of late and the seconds that workers spent on them, both fading as `counted` says.
     recent_items = models.FloatField(default=0)
     recent_seconds = models.FloatField(default=0)
     # Up to when those seconds are counted: while no item is held, none pass.
@@ -112,10 +114,13 @@ class Run(models.Model):
 
     @property
     def seconds(self) -> float | None:
-        """Wall-clock seconds since the first item was claimed, up to the end; None before that."""
+        """Wall-clock seconds since the first item was claimed, up to the end; None before that.
+
+        Never negative, even if the clock was set back in between.
+        """
         if self.started_at is None:
             return None
-        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+        return max(0.0, ((self.finished_at or timezone.now()) - self.started_at).total_seconds())
 
     @property
     def per_second(self) -> float | None:
@@ -125,16 +130,18 @@ class Run(models.Model):
         dealt_with = self.done + self.failed
         return dealt_with / self.seconds if dealt_with and self.seconds else None
 
-    def one_more(self, now: datetime) -> dict[str, Any]:
-        """Values of the three fields of the recent rate when one more item is dealt with at `now`.
+    def counted(self, number: int, now: datetime) -> dict[str, Any]:
+        """Values of the three fields of the recent rate when `number` more items are dealt with at `now`.
 
         Both sums fade by the same factor as time is counted, so their ratio is a mean over the last minutes
         whatever the pace, from the first item on and without a jump after a pause.
         """
         since = self.counted_at or now
+        if since > now + CLOCK_TOLERANCE:
+            since = now
         faded = exp(-max(0.0, (now - since).total_seconds()) / RECENT_S)
         return {
-            "recent_items": self.recent_items * faded + 1,
+            "recent_items": self.recent_items * faded + number,
             "recent_seconds": self.recent_seconds * faded + RECENT_S * (1 - faded),
             "counted_at": max(now, since),
         }

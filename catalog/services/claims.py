@@ -6,18 +6,22 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from catalog.models import Run, RunChunk, RunItem
+from catalog.models import Movie, Run, RunChunk, RunItem
+from catalog.models.run import CLOCK_TOLERANCE
 from postersite.embedded.processes import birth
 
 log = logging.getLogger(__name__)
@@ -79,8 +83,8 @@ def is_worked_off_elsewhere(run: Run) -> bool:
 def claim(run_id: int) -> list[RunItem]:
     """Take the next batch of due items of a live run for this process; empty when there is nothing to take.
 
-    Also empty while as many items as the run's lanes allow are held by others, which makes superfluous
-    tasks (redelivered, or queued by a sweep that was too eager) end by themselves.
+    Also empty while others hold as many batches as the run's lanes allow, which makes superfluous tasks
+    (redelivered, or queued by a sweep that was too eager) end by themselves.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -88,8 +92,8 @@ def claim(run_id: int) -> list[RunItem]:
         if run is None or not run.is_live:
             return []
         lane = LANES[Run.Kind(run.kind)]
-        held = run.items.filter(state=RunItem.State.RUNNING).count()
-        if held > lane.batch * (lane.tasks - 1):
+        held = batches_held(run_id)
+        if held >= lane.tasks:
             return []
         due = _next_batch(run_id, lane.batch)
         if not due:
@@ -114,14 +118,86 @@ def claim(run_id: int) -> list[RunItem]:
     )
 
 
+def batches_held(run_id: int) -> int:
+    """How many batches of the run are being worked on: claims that hold an item. A task has one at most."""
+    held = RunItem.objects.filter(run_id=run_id, state=RunItem.State.RUNNING)
+    return held.order_by().values("claim").distinct().count()
+
+
 def finish(item: RunItem, note: str = "") -> bool:
     """Mark a claimed item done. False if the claim was taken over: then its new holder counts it."""
-    return _close(item, RunItem.State.DONE, note=note[:300], error="")
+    return finish_all([item], notes={item.pk: note}) == 1
 
 
 def fail(item: RunItem, error: str) -> bool:
     """Mark a claimed item failed, with a sentence a person can act on. False as for `finish`."""
-    return _close(item, RunItem.State.FAILED, error=error)
+    return finish_all([item], errors={item.pk: error}) == 1
+
+
+def finish_all(
+    items: Sequence[RunItem],
+    *,
+    notes: Mapping[int, str] | None = None,
+    errors: Mapping[int, str] | None = None,
+) -> int:
+    """Mark claimed items of one batch done with their notes, those in `errors` failed; both by the item's id.
+
+    One transaction that locks the run once, however many items there are. Returns how many were still held.
+    """
+    notes, errors = notes or {}, errors or {}
+    outcomes: dict[int, dict[str, Any]] = {}
+    for item in items:
+        if item.pk in errors:
+            outcomes[item.pk] = {"state": RunItem.State.FAILED, "error": errors[item.pk]}
+        else:
+            note = notes.get(item.pk, "")[:300]
+            outcomes[item.pk] = {"state": RunItem.State.DONE, "note": note, "error": ""}
+    return _close(items, outcomes)
+
+
+def skip_merged(items: Sequence[RunItem]) -> list[RunItem]:
+    """End claimed items of movies that a person has merged into another; returns the other items.
+
+    What was to be done for such a movie is the kept movie's matter. The skipped item names it, and counts
+    neither as done nor as failed.
+    """
+    merged = {
+        movie.pk: movie.merged_into
+        for movie in Movie.everything.filter(
+            pk__in={item.movie_id for item in items}, merged_into__isnull=False
+        ).select_related("merged_into")
+    }
+    outcomes: dict[int, dict[str, Any]] = {}
+    for item in items:
+        if (kept := merged.get(item.movie_id or 0)) is not None:
+            outcomes[item.pk] = {"state": RunItem.State.CANCELLED, "note": merged_note(kept), "error": ""}
+    _close([item for item in items if item.pk in outcomes], outcomes)
+    return [item for item in items if item.pk not in outcomes]
+
+
+def merged_note(kept: Movie) -> str:
+    """What a skipped item says about its movie, which was merged into `kept`."""
+    return f"Skipped: merged into {kept} (no. {kept.pk})."[:300]
+
+
+def one_by_one(items: Sequence[RunItem], do: Callable[[RunItem, Callable[[], object]], object]) -> None:
+    """Call `do` for each item of a batch in turn; it finishes, fails or postpones the item.
+
+    Its second argument renews the claim on what is left of the batch, for work that takes long. An item whose
+    movie was merged or deleted in the meantime costs its neighbours nothing.
+    """
+    for index, item in enumerate(items):
+        alive = partial(keep, items[index:])
+        # A slow site must not let the lease run out on the items that wait behind this one.
+        if item.pk not in alive(begin=True) or not skip_merged([item]):
+            continue
+        try:
+            do(item, alive)
+        except (ObjectDoesNotExist, IntegrityError) as error:
+            # Rows that the work needs are gone. A deleted movie has taken its item with it.
+            if skip_merged([item]):
+                log.warning("%s was changed while it was worked on: %s", item, error)
+                give_back(item, f"{type(error).__name__}: {error}")
 
 
 def postpone(item: RunItem, seconds: float, why: str) -> bool:
@@ -130,7 +206,7 @@ def postpone(item: RunItem, seconds: float, why: str) -> bool:
     An item that has been put off for LONGEST_POSTPONEMENT waits no longer: it fails. False as for `finish`.
     """
     now = timezone.now()
-    since = item.waiting_since or now
+    since = min(item.waiting_since or now, now)
     if now - since > LONGEST_POSTPONEMENT:
         return fail(item, why)
     later = now + timedelta(seconds=seconds)
@@ -175,6 +251,7 @@ def release_the_dead(run_id: int) -> int:
     An item that killed its worker MOST_ATTEMPTS times is failed instead, so that a poisonous poster cannot
     loop for ever. Returns how many items were dealt with.
     """
+    follow_the_clock(run_id)
     stale = timezone.now() - timedelta(seconds=settings.CLAIM_LEASE_S)
     held = RunItem.objects.filter(run_id=run_id, state=RunItem.State.RUNNING)
     gone = [
@@ -184,6 +261,24 @@ def release_the_dead(run_id: int) -> int:
     ]
     lost = held.filter(Q(claimed_at__lt=stale) | Q(claimed_by__in=gone))
     return sum(give_back(item, ABANDONED if item.attempts >= MOST_ATTEMPTS else LOST) for item in lost)
+
+
+def follow_the_clock(run_id: int) -> None:
+    """After the clock was set back: leases begin anew, and what was postponed before that is due now.
+
+    Moments in the database that lie ahead would otherwise have to be waited for.
+    """
+    now = timezone.now()
+    ahead = now + CLOCK_TOLERANCE
+    items = RunItem.objects.filter(run_id=run_id, claimed_at__gt=ahead)
+    if items.filter(state__in=(RunItem.State.RUNNING, RunItem.State.PENDING)).exists():
+        items.filter(state=RunItem.State.RUNNING).update(claimed_at=now)
+        items.filter(state=RunItem.State.PENDING, not_before__gt=now).update(not_before=now)
+        # What goes on waiting is not to be looked at again.
+        items.filter(state=RunItem.State.PENDING).update(claimed_at=now)
+    late = Run.objects.filter(Q(moved_at__gt=ahead) | Q(moved_at=None, created_at__gt=ahead), pk=run_id)
+    if late.exists():
+        late.update(moved_at=now)
 
 
 def work(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:
@@ -197,7 +292,8 @@ def work(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:
         return False
     why = "The worker stopped before this item was dealt with."
     try:
-        do(items)
+        if still := skip_merged(items):
+            do(still)
     except Exception as error:
         log.exception("A batch of %s broke off.", items[0].run)
         why = f"{type(error).__name__}: {error}"
@@ -235,17 +331,36 @@ def _next_batch(run_id: int, size: int) -> list[int]:
     return [pk for pk, _ in takewhile(lambda item: not item[1], due)]
 
 
-def _close(item: RunItem, state: str, **fields: str) -> bool:
+def _close(items: Sequence[RunItem], outcomes: Mapping[int, dict[str, Any]]) -> int:
+    """Give held items of one claim their last values, by id, and count them; returns how many were held."""
+    if not items:
+        return 0
     now = timezone.now()
-    seconds = (now - item.claimed_at).total_seconds() if item.claimed_at else None
-    column = "done" if state == RunItem.State.DONE else "failed"
+    # Many have the same outcome: one statement each.
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for item in items:
+        alike[(_seconds_since(item.claimed_at, now), *outcomes[item.pk].items())].append(item.pk)
+    counts: dict[str, int] = defaultdict(int)
     with transaction.atomic():
-        # First the run, then the item: everywhere the same order, or two workers could lock each other out.
-        run = Run.objects.select_for_update().filter(pk=item.run_id).first()
-        closed = _held(item).update(state=state, finished_at=now, seconds=seconds, claim=None, **fields)
-        if closed and run is not None:
-            Run.objects.filter(pk=run.pk).update(moved_at=now, **run.one_more(now), **{column: F(column) + 1})
-    return bool(closed)
+        # First the run, then the items: everywhere the same order, or two workers could lock each other out.
+        run = Run.objects.select_for_update().filter(pk=items[0].run_id).first()
+        held = RunItem.objects.filter(state=RunItem.State.RUNNING, claim=items[0].claim)
+        for (seconds, *outcome), pks in alike.items():
+            values = dict(outcome)
+            closed = held.filter(pk__in=pks).update(finished_at=now, seconds=seconds, claim=None, **values)
+            counts[values["state"]] += closed
+        if run is not None and any(counts.values()):
+            Run.objects.filter(pk=run.pk).update(
+                moved_at=now,
+                done=F("done") + counts[RunItem.State.DONE],
+                failed=F("failed") + counts[RunItem.State.FAILED],
+                **run.counted(sum(counts.values()), now),
+            )
+    return sum(counts.values())
+
+
+def _seconds_since(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else max(0.0, (now - moment).total_seconds())
 
 
 def _held(item: RunItem) -> QuerySet[RunItem]:

@@ -146,8 +146,18 @@ class _Known:
             self.posters |= here
             self._apart |= _told_apart(here)
 
-    def learn_what_was_said(self) -> None:
-        """Read again what people kept apart: they may have spoken while pictures were compared."""
+    def learn_what_changed(self) -> None:
+        """Read again which posters are shown, by which movie, and what people kept apart.
+
+        People may have spoken, merged or deleted while pictures were compared. Posters stay locked until the
+        transaction ends.
+        """
+        pks = sorted(poster.pk for poster in self.posters.values())
+        shown: dict[int, Poster] = {}
+        for start in range(0, len(pks), IDS_PER_QUERY):
+            rows = Poster.objects.select_for_update(no_key=True).filter(is_primary=True).order_by("pk")
+            shown |= rows.in_bulk(pks[start : start + IDS_PER_QUERY])
+        self.posters = {row: shown[poster.pk] for row, poster in self.posters.items() if poster.pk in shown}
         self._apart = _told_apart(self.posters)
 
     def both(self, one: int, other: int) -> bool:
@@ -194,7 +204,8 @@ def _propose(
     groups(_with_open_groups(pairs, compare, known, row_of)[1], compare)
     with transaction.atomic():
         forget_the_gone()
-        known.learn_what_was_said()
+        known.learn_what_changed()
+        pairs = [pair for pair in pairs if known.both(pair.one, pair.other)]
         held, every = _with_open_groups(pairs, compare, known, row_of, lock=True)
         made = groups(every, compare)
         _write(made, held, compare, known)

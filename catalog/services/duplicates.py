@@ -70,21 +70,24 @@ def is_due() -> bool:
         return False
     last = Run.objects.filter(kind=Run.Kind.DUPLICATES).first()
     stopped = last is not None and last.state in (Run.State.FAILED, Run.State.CANCELLED)
-    return not (stopped and last and last.created_at > timezone.now() - PAUSE)
+    now = timezone.now()
+    return not (stopped and last and now - PAUSE < last.created_at <= now)
 
 
 def find_items(items: Sequence[RunItem]) -> None:
     """Compare each item's poster with all others, propose groups, and finish the item."""
     extractor = Extractor.objects.filter(pk=items[0].run.params["extractor"]).first()
     if extractor is None:
-        for item in items:
-            claims.fail(item, "The extractor this was started with is gone: look for duplicates anew.")
+        why = "The extractor this was started with is gone: look for duplicates anew."
+        claims.finish_all(items, errors={item.pk: why for item in items})
         return
     posters = [item.poster for item in items if item.poster is not None]
     found = find(posters, extractor, still_wanted=lambda: bool(claims.keep(items)))
     if found is None:
         return  # cancelled, or taken over
+    notes = {}
     for item in items:
-        number = found.get(item.poster_id or 0, 0)
-        movies = "another movie" if number == 1 else f"{number} other movies"
-        claims.finish(item, f"the same picture as {movies}" if number else "")
+        if number := found.get(item.poster_id or 0, 0):
+            movies = "another movie" if number == 1 else f"{number} other movies"
+            notes[item.pk] = f"the same picture as {movies}"
+    claims.finish_all(items, notes=notes)

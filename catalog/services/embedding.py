@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run, RunItem
@@ -155,12 +156,9 @@ def embed_items(items: Sequence[RunItem]) -> None:
             errors |= embed(posters, spec)
         except (*UNUSABLE, runtime.ExtractorFailed) as error:
             errors |= {poster.pk: str(error) for poster in posters}
-    for item in items:
-        assert item.poster is not None  # noqa: S101  an embedding run has posters for items
-        if item.poster.pk in errors:
-            claims.fail(item, errors[item.poster.pk])
-        else:
-            claims.finish(item)
+    claims.finish_all(
+        items, errors={item.pk: errors[item.poster_id] for item in items if item.poster_id in errors}
+    )
     similarity_index.build_during_run(items[0].run)
 
 
@@ -254,7 +252,14 @@ def _files(posters: Sequence[Poster], errors: dict[int, str]) -> Iterator[bytes]
 
 
 def _write(rows: Sequence[Embedding]) -> None:
-    # A batch that is redelivered writes the same vectors again: that is no error.
-    Embedding.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["poster", "extractor"], update_fields=["vector"]
-    )
+    with transaction.atomic():
+        # A poster that was deleted while its batch was embedded must not cost the others their vectors.
+        posters = Poster.objects.select_for_update(no_key=True).filter(pk__in=[row.poster_id for row in rows])
+        there = set(posters.values_list("pk", flat=True))
+        # A batch that is redelivered writes the same vectors again: that is no error.
+        Embedding.objects.bulk_create(
+            [row for row in rows if row.poster_id in there],
+            update_conflicts=True,
+            unique_fields=["poster", "extractor"],
+            update_fields=["vector"],
+        )

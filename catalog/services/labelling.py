@@ -31,18 +31,18 @@ def label_items(items: Sequence[RunItem]) -> None:
         _fail(items, f"The genre model cannot be used: {error}")
         return
     made = suggest([item.movie for item in items if item.movie is not None], model, head)
-    for item in items:
-        assert item.movie_id is not None  # noqa: S101  a suggestion run has movies for items
-        count = made.get(item.movie_id)
-        if count is None:
-            claims.fail(item, f"{item.movie} has no embedding by {model.extractor}: embed its poster first.")
-        else:
-            claims.finish(item, f"{count} suggested" if count else "abstained")
+    counts = {item.pk: made.get(item.movie_id or 0) for item in items}
+    unread = claims.skip_merged([item for item in items if counts[item.pk] is None])
+    why = "{} has no embedding by {}: embed its poster first."
+    claims.finish_all(
+        [*unread, *(item for item in items if counts[item.pk] is not None)],
+        notes={pk: f"{count} suggested" if count else "abstained" for pk, count in counts.items()},
+        errors={item.pk: why.format(item.movie, model.extractor) for item in unread},
+    )
 
 
 def _fail(items: Sequence[RunItem], why: str) -> None:
-    for item in items:
-        claims.fail(item, why)
+    claims.finish_all(items, errors={item.pk: why for item in items})
 
 
 def candidates() -> QuerySet[Movie]:
@@ -85,10 +85,11 @@ def suggest(movies: Sequence[Movie], model: GenreModel, head: GenreHead) -> dict
     above = decide(scores, np.asarray(model.thresholds))
     sure = above & decide(scores, np.asarray(model.sure_thresholds or NEVER))
     genres = genre_rows(model.genres)
-    return {
+    made = {
         movie_id: _store(poster, model, genres, *said)
         for (movie_id, poster), *said in zip(primary.items(), scores, above, sure, strict=True)
     }
+    return {movie_id: count for movie_id, count in made.items() if count is not None}
 
 
 def _store(
@@ -98,9 +99,13 @@ def _store(
     scores: np.ndarray,
     above: np.ndarray,
     sure: np.ndarray,
-) -> int:
+) -> int | None:
+    """How many suggestions were stored; None if the movie or its poster is gone since it was read."""
     with transaction.atomic():
-        movie = Movie.objects.select_for_update().get(pk=poster.movie_id)
+        movie = Movie.objects.select_for_update().filter(pk=poster.movie_id).first()
+        mine = Poster.objects.select_for_update(no_key=True).filter(pk=poster.pk, movie=movie)
+        if movie is None or mine.first() is None:
+            return None
         settled = set(movie.movie_genres.values_list("genre_id", flat=True)) | set(
             movie.suggestions.filter(
                 state=Suggestion.State.REJECTED, poster_sha256=poster.sha256

@@ -12,6 +12,8 @@ from django.db.models import Q
 from catalog.models import Genre, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.models.movie import EXTERNAL_IDS
 
+from .claims import merged_note
+
 # Sites that give a film one id. MovieLens and a site's own list may name a film twice.
 ONE_PER_FILM = ("imdb_id", "tmdb_id")
 FACTS = ("original_title", "year", "overview", "franchise")
@@ -89,7 +91,9 @@ def _absorb(kept: Movie, other: Movie) -> dict[str, Any]:
     aside += _posters(kept, other)
     aside += _suggestions(kept, other)
     # What waits to be fetched or asked for it is the kept movie's own matter now.
-    RunItem.objects.filter(movie=other, state=RunItem.State.PENDING).update(state=RunItem.State.CANCELLED)
+    RunItem.objects.filter(movie=other, state=RunItem.State.PENDING).update(
+        state=RunItem.State.CANCELLED, note=merged_note(kept)
+    )
     Movie.everything.filter(merged_into=other).update(merged_into=kept)
     return {**was, "set_aside": aside}
 

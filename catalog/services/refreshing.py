@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -38,18 +37,20 @@ class CannotRefresh(LookupError):
 def refresh_items(items: Sequence[RunItem]) -> None:
     """Refresh the posters of each item's movie, and finish, fail or postpone the item."""
     everything = bool(items[0].run.params.get(EVERYTHING))
-    for index, item in enumerate(items):
+
+    def refresh(item: RunItem, alive: Callable[[], object]) -> None:
         assert item.movie is not None  # noqa: S101  a refresh run has movies for items
-        if item.pk not in claims.keep(items[index:], begin=True):
-            continue
         try:
-            done = refresh_movie(item.movie, everything=everything, alive=partial(claims.keep, items[index:]))
+            done = refresh_movie(item.movie, everything=everything, alive=alive)
         except NotNow as error:
             claims.postpone(item, error.seconds, str(error))
         except CannotRefresh as error:
-            claims.fail(item, str(error))
+            if claims.skip_merged([item]):
+                claims.fail(item, str(error))
         else:
             claims.finish(item, done.note)
+
+    claims.one_by_one(items, refresh)
 
 
 def refresh_movie(

@@ -13,11 +13,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
-from redis import Redis, RedisError
+from redis import RedisError
 
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 
-from . import duplicates, embedding, labelling, planning, refreshing
+from . import claims, duplicates, embedding, labelling, planning, refreshing
 from .claims import LANES, WORKED_OFF_BY
 from .planning import LIVE, OPEN
 
@@ -187,15 +187,16 @@ def settle(run_id: int) -> None:
 def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -> int:
     """Put as many tasks for the run on its queue as it may use at once; returns how many.
 
-    With `lost_only` those that are there already are counted in. Workers leave aside what waited for
-    `expires_s` seconds. An unreachable broker is logged, not raised: the run stays queued and the next sweep
-    tries again.
+    With `lost_only` those that are there already count: messages that wait on the queue, and batches that are
+    being worked on, whose tasks queue themselves again. A task between two batches is missed, and the one too
+    many ends by itself (`claims.claim`). Workers leave aside what waited for `expires_s` seconds. An
+    unreachable broker is logged, not raised: the run stays queued and the next sweep tries again.
     """
     task = _task_of(run)
     wanted = LANES[Run.Kind(run.kind)].tasks
     try:
         if lost_only:
-            wanted = max(0, wanted - _tasks_there(str(task.name)))
+            wanted = max(0, wanted - claims.batches_held(run.pk) - _waiting(task))
         for _ in range(wanted):
             task.apply_async((run.pk,), expires=expires_s)
     except (OperationalError, RedisError) as error:
@@ -206,13 +207,11 @@ def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -
     return wanted
 
 
-def _tasks_there(task: str) -> int:
-    """Tasks that wait on the queue of `task`, and those of any queue that a worker holds: a running task is
-    held until its end, and queues its next before. So what other runs have counts too, and the sum may be too
-    high, never too low."""
-    queue = settings.CELERY_TASK_ROUTES[task]["queue"]
-    with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=10) as broker:
-        return int(str(broker.llen(queue))) + int(str(broker.hlen("unacked")))
+def _waiting(task: Task) -> int:
+    """How many messages wait on the queue of `task`, those of other runs included."""
+    queue = settings.CELERY_TASK_ROUTES[task.name]["queue"]
+    with task.app.connection_for_write() as connection:
+        return int(connection.default_channel.queue_declare(queue=queue).message_count)
 
 
 def _task_of(run: Run) -> Task:

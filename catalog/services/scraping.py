@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from django.conf import settings
 
@@ -44,20 +43,21 @@ def why_not() -> str:
 def scrape_items(items: Sequence[RunItem]) -> None:
     """Fetch the posters of each item's movie, and finish, fail or postpone the item."""
     wanted = items[0].run.params.get(WANTED) or settings.POSTERS_PER_MOVIE
-    for index, item in enumerate(items):
+
+    def scrape(item: RunItem, alive: Callable[[], object]) -> None:
         assert item.movie is not None  # noqa: S101  a scrape run has movies for items
-        # A slow site must not let the lease run out on the items that wait behind this one.
-        if item.pk not in claims.keep(items[index:], begin=True):
-            continue
         try:
-            posters = scrape_posters(item.movie, wanted, partial(claims.keep, items[index:]))
+            posters = scrape_posters(item.movie, wanted, alive)
         except NotNow as error:
             claims.postpone(item, error.seconds, str(error))
         except NoPoster as error:
-            claims.fail(item, str(error))
+            if claims.skip_merged([item]):
+                claims.fail(item, str(error))
         else:
             more = f" and {len(posters) - 1} more" if len(posters) > 1 else ""
             claims.finish(item, f"{described(posters[0])}{more}")
+
+    claims.one_by_one(items, scrape)
 
 
 def described(poster: Poster) -> str:

@@ -40,6 +40,8 @@ def sweep() -> int:
 
 def _mend(run: Run) -> int:
     now = timezone.now()
+    claims.follow_the_clock(run.pk)
+    run.refresh_from_db()
     if run.kind == Run.Kind.IMPORT:
         if (run.moved_at or run.created_at) < now - timedelta(seconds=settings.CLAIM_LEASE_S):
             # It ran in the command that was called, so nobody else can take it up again.

@@ -70,6 +70,44 @@ def test_no_more_is_held_at_once_than_the_lanes_allow() -> None:
     assert len(claims.claim(run.pk)) == 3
 
 
+def test_batches_count_however_few_items_are_left_of_them() -> None:
+    run = scrape_of(BATCH * (TASKS + 1))
+    for _ in range(TASKS):
+        for item in claims.claim(run.pk)[1:]:
+            claims.finish(item)
+    assert claims.batches_held(run.pk) == TASKS
+    assert claims.claim(run.pk) == []
+
+
+def test_a_batch_is_finished_in_one_transaction_that_locks_the_run_once(
+    django_assert_num_queries: Any,
+) -> None:
+    run = scrape_of(BATCH)
+    items = claims.claim(run.pk)
+    with django_assert_num_queries(6) as queries:  # savepoint, lock, done, failed, count, release
+        assert claims.finish_all(items, errors={items[1].pk: "No poster for it."}) == BATCH
+    assert sum('"catalog_run"' in query["sql"] for query in queries) == 2
+    run.refresh_from_db()
+    assert (run.done, run.failed) == (BATCH - 1, 1)
+    assert claims.finish_all(items) == 0
+    run.refresh_from_db()
+    assert (run.done, run.failed) == (BATCH - 1, 1)
+
+
+def test_items_of_a_batch_that_were_taken_over_are_not_counted() -> None:
+    run = scrape_of(3)
+    items = claims.claim(run.pk)
+    claims.give_back(items[0], "Its lease was over.")
+    assert claims.finish_all(items, notes={items[1].pk: "fine"}) == 2
+    run.refresh_from_db()
+    assert run.done == 2
+    assert list(run.items.order_by("pk").values_list("state", "note")) == [
+        ("pending", ""),
+        ("done", "fine"),
+        ("done", ""),
+    ]
+
+
 def test_finished_and_failed_items_add_up() -> None:
     run = scrape_of(3)
     one, two, three = claims.claim(run.pk)

@@ -52,7 +52,7 @@ def test_the_rate_lies_between_the_slowest_and_the_fastest_pace_whatever_the_pau
     for gap in gaps:
         run.counted_at = moment = moment + timedelta(seconds=pause)  # as a claim does after a pause
         moment += timedelta(seconds=gap)
-        for name, value in run.one_more(moment).items():
+        for name, value in run.counted(1, moment).items():
             setattr(run, name, value)
     assert run.per_second is not None
     assert 0.99 / max(gaps) <= run.per_second <= 1.01 * max(1 / gap + 1 / 180 for gap in gaps)
@@ -62,7 +62,7 @@ def test_the_rate_lies_between_the_slowest_and_the_fastest_pace_whatever_the_pau
 def test_a_steady_pace_is_the_rate_from_the_first_item_on(pace: float, count: int) -> None:
     run = Run(state=Run.State.RUNNING, counted_at=NOON)
     for number in range(1, count + 1):
-        for name, value in run.one_more(NOON + timedelta(seconds=number * pace)).items():
+        for name, value in run.counted(1, NOON + timedelta(seconds=number * pace)).items():
             setattr(run, name, value)
     # An item that took as long as the memory reaches stands for a little more than itself.
     assert run.per_second is not None
@@ -71,7 +71,7 @@ def test_a_steady_pace_is_the_rate_from_the_first_item_on(pace: float, count: in
 
 def test_a_clock_that_runs_behind_on_another_host_takes_nothing_back() -> None:
     run = Run(state=Run.State.RUNNING, counted_at=NOON, recent_items=3, recent_seconds=6)
-    after = run.one_more(NOON - timedelta(seconds=30))
+    after = run.counted(1, NOON - timedelta(seconds=30))
     assert after == {"recent_items": 4, "recent_seconds": 6, "counted_at": NOON}
 
 

@@ -57,13 +57,25 @@ def test_a_run_that_moves_gets_back_the_tasks_that_the_broker_lost(broker: Redis
     MovieFactory.create_batch(9)
     run = runs.start("scrape", queue=False)
     runs.enqueue(run)
+    # A worker has taken one, the broker has lost another.
     claims.finish(claims.claim(run.pk)[0])
-    broker.lpop("io")
-    # A worker holds this one until it has done it.
-    broker.hset("unacked", "tag", str(broker.lpop("io")))
+    broker.lpop("io", 2)
     assert sweep() == 1
     assert broker.llen("io") == claims.LANES[Run.Kind.SCRAPE].tasks - 1
     assert sweep() == 0
+
+
+def test_what_another_run_is_doing_hides_no_lost_task(broker: Redis) -> None:
+    """Only a run's own batches count as its tasks, not what else the workers hold."""
+    MovieFactory.create_batch(9)
+    run = runs.start("scrape", queue=False)
+    claims.finish(claims.claim(run.pk)[0])
+    other = RunFactory(kind="check", total=1)
+    RunItemFactory(run=other, movie=None)
+    claims.claim(other.pk)
+    broker.hset("unacked", "tag", "held by a worker")
+    sweep()
+    assert broker.llen("io") == claims.LANES[Run.Kind.SCRAPE].tasks - 1
 
 
 def standing_still(run: Run, settings: Any, worked_off_by: str = "") -> Run:
