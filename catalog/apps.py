@@ -1,6 +1,7 @@
 """Application configuration of the catalogue."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CatalogConfig(AppConfig):
@@ -9,3 +10,6 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, signal_handlers  # noqa: F401  importing registers them
+
+        pre_migrate.connect(signal_handlers.drop_triggers_before_migrations, sender=self)
+        post_migrate.connect(signal_handlers.create_triggers_after_migrations, sender=self)

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register, run_checks
+from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 TAG = "postersite"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
@@ -17,7 +18,7 @@ LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
 
 def of_the_site() -> list[CheckMessage]:
     """What all checks of this file find, silenced ones left out."""
-    found = run_checks(tags=[TAG], include_deployment_checks=True)
+    found = run_checks(tags=[TAG], include_deployment_checks=True, databases=[DEFAULT_DB_ALIAS])
     return [message for message in found if not message.is_silenced()]
 
 
@@ -162,3 +163,29 @@ def debug_stays_at_home(app_configs: Sequence[AppConfig] | None, **_: Any) -> li
             id="catalog.W004",
         )
     ]
+
+
+@register(TAG, Tags.database)
+def decisions_are_protected(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """W005: the database would let decisions be changed or deleted."""
+    from .append_only_triggers import missing_triggers
+    from .services.export.snapshot import migrations_waiting
+
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        try:
+            # Where migrations wait, the triggers come with them.
+            missing = [] if migrations_waiting() else missing_triggers(connections[alias])
+        except DatabaseError:
+            continue  # whoever uses the database says so
+        if missing:
+            found.append(
+                Warning(
+                    f"The database lacks {', '.join(missing)}: it would let decisions be changed or deleted.",
+                    hint="Run `manage.py migrate`, which creates the triggers again.",
+                    id="catalog.W005",
+                )
+            )
+    return found

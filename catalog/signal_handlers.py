@@ -1,15 +1,17 @@
-"""What must follow a row's deletion, whoever deletes it: a poster's pictures go with its last row."""
+"""What follows a row's deletion, whoever deletes it, and a migration of the database."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
+from .append_only_triggers import create_triggers, drop_triggers
 from .models import Poster
 
 
@@ -25,3 +27,14 @@ def _delete_unless_shared(sha256: str, names: list[str]) -> None:
     if not Poster.objects.filter(sha256=sha256).exists():
         for name in names:
             default_storage.delete(name)
+
+
+def drop_triggers_before_migrations(using: str, plan: Sequence[Any] = (), **_: Any) -> None:
+    """A migration may alter append-only tables, and their triggers name columns."""
+    if plan:
+        drop_triggers(connections[using])
+
+
+def create_triggers_after_migrations(using: str, **_: Any) -> None:
+    """Whatever migrations did to the tables, they are protected afterwards."""
+    create_triggers(connections[using])

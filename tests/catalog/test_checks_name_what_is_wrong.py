@@ -10,6 +10,8 @@ from django.core.checks import CheckMessage, run_checks
 
 from catalog.checks import TAG, of_the_site
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture(autouse=True)
 def sound(settings: Any) -> None:

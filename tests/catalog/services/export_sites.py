@@ -10,7 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
 
+from catalog.append_only_triggers import create_triggers, drop_triggers
 from catalog.models import (
     DuplicateDecision,
     DuplicateGroup,
@@ -176,8 +178,10 @@ def _duplicates(reviewer: Any, movies: list[Any], kept: Any) -> None:
 
 def empty_the_catalogue(folder: Path) -> None:
     """What a new site has: no rows, and folders of its own."""
+    drop_triggers(connection)
     for model in reversed(TABLES.values()):
         model._base_manager.all()._raw_delete("default")
+    create_triggers(connection)
     settings.MEDIA_ROOT = folder / "media"
     settings.MODELS_DIR = folder / "models"
 
