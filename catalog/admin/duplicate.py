@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -14,13 +15,14 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
-from catalog.services import duplicate_decisions, duplicates, merging
+from catalog.services import duplicate_decisions, duplicates, merging, renewing
 
 from .desk import DeskAdmin
 from .duplicate_wording import decision_sentence, merge_preview
 from .person import person
 from .read_only import ReadOnlyAdmin
 from .review_decision import numbers
+from .starting_runs import tell_renewal
 
 PAGE_SIZE = 20
 # A picture that hundreds of movies show is no poster of theirs: these are enough to see it.
@@ -77,6 +79,13 @@ class DuplicateGroupAdmin(DeskAdmin):
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST from one group: `decide` is merge, merge-now, apart, wrong-all, or wrong-N (member N)."""
         group = get_object_or_404(DuplicateGroup, pk=pk)
+        with transaction.atomic():
+            before = renewing.shown_posters(group.members.values_list("movie", flat=True))
+            response = self._decide(request, group)
+            tell_renewal(request, renewing.renew_changed(before, by=person(request)))
+        return response
+
+    def _decide(self, request: HttpRequest, group: DuplicateGroup) -> HttpResponse:
         decide = request.POST.get("decide", "")
         verb, _, number = decide.partition("-")
         try:
@@ -102,7 +111,7 @@ class DuplicateGroupAdmin(DeskAdmin):
                 )
         except (merging.CannotMerge, duplicate_decisions.AlreadyDecided) as error:
             messages.error(request, str(error))
-        return _back(request, pk)
+        return _back(request, group.pk)
 
     def _merge(self, request: HttpRequest, group: DuplicateGroup, *, sure: bool) -> HttpResponse:
         """Ask first, saying what would become of everything; merge when asked for the second time."""

@@ -16,6 +16,7 @@ from catalog.models import GenreModel, Suggestion
 from catalog.services import against_shipped, promoting
 
 from . import operating_points, scorecard
+from .person import person
 from .read_only import ReadOnlyAdmin
 
 PERMISSION = "catalog.change_genremodel"
@@ -123,14 +124,13 @@ class GenreModelAdmin(ReadOnlyAdmin):
             messages.info(request, f"Genre model {model.version} is in use already.")
         elif request.method == "POST":
             try:
-                promoting.promote(model)
+                run = promoting.promote(model, by=person(request))
             except promoting.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(
                 request,
-                f"Genre model {model.version} suggests from now on. Ask for suggestions again to replace "
-                "what an older model suggested and nobody has decided.",
+                f"Genre model {model.version} is in use.{' New suggestions follow.' if run else ''}",
             )
         else:
             return self._ask(request, model, "Promote", "Promote", _active())
@@ -145,13 +145,13 @@ class GenreModelAdmin(ReadOnlyAdmin):
             )
         elif request.method == "POST":
             try:
-                before = promoting.undo_promotion(model)
+                before = promoting.undo_promotion(model, by=person(request))
             except promoting.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(
                 request,
-                f"Genre model {before.version} is in use again."
+                f"Genre model {before.version} is in use again. Its suggestions follow."
                 if before
                 else "No genre model is in use now: nothing is suggested until one is promoted.",
             )

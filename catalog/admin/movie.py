@@ -13,7 +13,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.models import Movie, Poster, Suggestion
-from catalog.services import reviewing
+from catalog.services import renewing, reviewing
 from catalog.services.posters import make_primary, store_poster, unlock
 
 from .downloading import DownloadsTitles
@@ -21,7 +21,7 @@ from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, Suggestion
 from .movie_form import REVIEWED_ONLY, MovieForm
 from .person import person
 from .poster import standing
-from .starting_runs import StartsRuns
+from .starting_runs import StartsRuns, tell_renewal
 from .thumbnail import movie_thumbnail, thumbnail
 
 
@@ -119,6 +119,7 @@ class MovieAdmin(DownloadsTitles, StartsRuns):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         movie = form.instance
+        before = renewing.shown_posters([movie.pk])
         if (genres := form.changed_genres()) is not None:
             reviewing.set_genres(movie, genres, person(request))
         if form.poster_bytes is None and "shown_poster" in form.changed_data:
@@ -129,8 +130,9 @@ class MovieAdmin(DownloadsTitles, StartsRuns):
             messages.success(
                 request,
                 f"The uploaded poster ({poster.width} × {poster.height} px) is now shown and kept: fetching "
-                "posters will not replace it. Embed it to renew look-alikes and suggestions.",
+                "posters will not replace it.",
             )
+        tell_renewal(request, renewing.renew_changed(before, by=person(request)))
 
     def view_on_site(self, obj: Movie) -> str:
         return reverse("catalog:movie", args=[obj.pk])

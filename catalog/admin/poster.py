@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -10,8 +11,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.models import Poster
+from catalog.services import renewing
 from catalog.services.posters import make_primary, remove
 
+from .person import person
+from .starting_runs import tell_renewal
 from .thumbnail import PREVIEW_HEIGHT, thumbnail
 
 
@@ -49,10 +53,16 @@ class PosterAdmin(admin.ModelAdmin):
         return False  # a poster is uploaded on its movie's page, where it is checked
 
     def delete_model(self, request: HttpRequest, obj: Poster) -> None:
-        remove([obj])
+        self._remove(request, [obj])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:
-        remove(queryset.order_by("pk"))
+        self._remove(request, list(queryset.order_by("pk")))
+
+    def _remove(self, request: HttpRequest, posters: list[Poster]) -> None:
+        with transaction.atomic():
+            before = renewing.shown_posters({poster.movie_id for poster in posters})
+            remove(posters)
+            tell_renewal(request, renewing.renew_changed(before, by=person(request)))
 
     @admin.action(description="Show for its movie and keep (lock)", permissions=["change"])
     def choose(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:
@@ -61,12 +71,16 @@ class PosterAdmin(admin.ModelAdmin):
         if len(movies) < len(posters):
             messages.error(request, "A movie shows one poster: tick one of each movie. Nothing was changed.")
             return
-        for poster in posters:
-            make_primary(poster, locked=True)
+        with transaction.atomic():
+            before = renewing.shown_posters([movie.pk for movie in movies])
+            for poster in posters:
+                make_primary(poster, locked=True)
+            run = renewing.renew_changed(before, by=person(request))
         messages.success(
             request,
             f"Shown from now on, and locked: the chosen poster of {', '.join(map(str, movies))}.",
         )
+        tell_renewal(request, run)
 
     @admin.display(description="")
     def picture(self, poster: Poster) -> SafeString | str:

@@ -14,11 +14,12 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from catalog.models import Movie, Run
-from catalog.services import runs, schedules, scraping
+from catalog.services import runs, scraping
 
 from .person import person
 
 PERMISSION = "catalog.start_run"
+FOR_THESE = {runs.SAME_MOVIES: True}
 # What the buttons above the list of movies say: (kind, label, what it covers).
 BUTTONS = (
     (Run.Kind.SCRAPE, "Fetch posters", "for every movie without one"),
@@ -57,6 +58,13 @@ def tell(request: HttpRequest, run: Run) -> None:
     )
 
 
+def tell_renewal(request: HttpRequest, run: Run | None) -> None:
+    """Say that look-alikes and suggestions follow a change of posters, with a link to the run."""
+    if run is not None:
+        link = format_html('<a href="{}">{}</a>', run.get_absolute_url(), run)
+        messages.info(request, format_html("Look-alikes and suggestions follow: {}.", link))
+
+
 class StartsRuns(admin.ModelAdmin):
     """Adds the actions and the buttons to the movies' admin; both need `catalog.start_run`."""
 
@@ -74,15 +82,16 @@ class StartsRuns(admin.ModelAdmin):
 
     @admin.action(description="Fetch posters of the selected movies", permissions=["start_run"])
     def fetch_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, Run.Kind.SCRAPE, queryset)
+        start_and_tell(request, Run.Kind.SCRAPE, queryset, params=FOR_THESE, followed_by=runs.AFTER_FETCHING)
 
     @admin.action(description="Fetch alternative posters of the selected movies", permissions=["start_run"])
     def fetch_alternatives(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, Run.Kind.SCRAPE, queryset, params={scraping.WANTED: scraping.ALTERNATIVES})
+        params = FOR_THESE | {scraping.WANTED: scraping.ALTERNATIVES}
+        start_and_tell(request, Run.Kind.SCRAPE, queryset, params=params, followed_by=runs.AFTER_FETCHING)
 
     @admin.action(description="Refresh posters of the selected movies", permissions=["start_run"])
     def refresh_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, Run.Kind.REFRESH, queryset, followed_by=schedules.AFTER_FETCHING)
+        start_and_tell(request, Run.Kind.REFRESH, queryset, params=FOR_THESE, followed_by=runs.AFTER_FETCHING)
 
     @admin.action(description="Embed posters of the selected movies", permissions=["start_run"])
     def embed_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
@@ -104,7 +113,10 @@ class StartsRuns(admin.ModelAdmin):
         """POST: a run over everything that lacks it."""
         if not self.has_start_run_permission(request):
             raise PermissionDenied("Starting runs needs the permission catalog.start_run.")
-        start_and_tell(request, kind)
+        if kind in scraping.FETCHING:
+            start_and_tell(request, kind, params=FOR_THESE, followed_by=runs.AFTER_FETCHING)
+        else:
+            start_and_tell(request, kind)
         return redirect("admin:catalog_movie_changelist")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -62,5 +62,8 @@ def check_item(items: Sequence[RunItem]) -> None:
 
 def _fetch_again(movie_ids: Sequence[int]) -> None:
     runs.start(
-        Run.Kind.SCRAPE, movies=Movie.objects.filter(pk__in=movie_ids), followed_by=[Run.Kind.EMBED.value]
+        Run.Kind.SCRAPE,
+        movies=Movie.objects.filter(pk__in=movie_ids),
+        params={runs.SAME_MOVIES: True},
+        followed_by=runs.AFTER_FETCHING,
     )

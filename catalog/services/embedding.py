@@ -54,7 +54,7 @@ def specs_to_embed_with() -> list[str]:
     read = Extractor.objects.filter(genre_models__state=GenreModel.State.ACTIVE).first()
     if read is None or read.fingerprint in _fingerprints(specs):
         return specs
-    return [*specs, read.spec] if read.fingerprint in _fingerprints([read.spec]) else specs
+    return [*specs, read.spec] if can_make(read) else specs
 
 
 def why_no_convnet() -> Literal["", "weights", "embedding"]:
@@ -95,6 +95,11 @@ def usable(specs: Sequence[str]) -> tuple[list[str], list[str]]:
 def fingerprint(spec: str) -> str:
     """Fingerprint of the extractor that `spec` names here. Raises WeightsUnavailable, UnknownExtractor."""
     return runtime.resolve_fingerprint(spec, settings.WEIGHTS_DIR)
+
+
+def can_make(extractor: Extractor) -> bool:
+    """Whether this site can embed posters with exactly that extractor."""
+    return _fingerprint_or_none(extractor.spec) == extractor.fingerprint
 
 
 def default_extractor() -> Extractor | None:

@@ -126,7 +126,7 @@ def _look(poster: Poster, model: GenreModel) -> npt.NDArray[np.float32]:
             raise CannotExplain(f"The extractor {spec} keeps no map of where in a poster it sees what.")
         if embedding.fingerprint(spec) != model.extractor.fingerprint:
             raise CannotExplain(
-                "This was suggested with an earlier version of the extractor. Ask for suggestions anew to "
+                "This was suggested with an earlier version of the extractor. Start “Suggest genres” to "
                 "see where the present one looks."
             )
         extractor = embedding.load(spec)

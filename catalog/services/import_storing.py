@@ -14,7 +14,7 @@ from catalog.models.movie import EXTERNAL_IDS
 from catalog.sources.records import TitleRecord
 from ml.images import sha256_hex
 
-from . import one_film
+from . import one_film, renewing
 from .duplicate_decisions import is_wrong
 from .genre_names import genre_rows, keys_of
 from .import_planning import ABSENT, FACTS, Key, KnownMovie, best_kept
@@ -67,7 +67,10 @@ class Catalogue:
         """Make one of stored movies; returns it as it is then. Raises merging.CannotMerge."""
         kept = best_kept(movies)
         others = [movie for movie in movies if movie is not kept]
+        before = renewing.shown_posters([kept.number])
         one_film.merge(self._run, kept.number, [movie.number for movie in others], said)
+        if before[kept.number] is not None:  # else the poster came with its vectors and suggestions
+            renewing.renew_changed(before, by=self._run.asked_by)
         [now] = _read(Q(pk=kept.pk), lock=True)[0]
         kept.facts, kept.genres, kept.genres_locked = now.facts, now.genres, now.genres_locked
         kept.absorbed |= {pk for movie in others for pk in movie.pks}

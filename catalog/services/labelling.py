@@ -19,18 +19,26 @@ from . import claims
 from .genre_names import genre_rows
 
 
+class NotInUse(RuntimeError):
+    """Another genre model was promoted while this one was making suggestions."""
+
+
 def label_items(items: Sequence[RunItem]) -> None:
-    """Suggest genres for each item's movie with the model the run was started for, and finish or fail it."""
-    try:
-        model = GenreModel.objects.get(pk=items[0].run.params["model"])
-        head = load(model)
-    except GenreModel.DoesNotExist:
-        _fail(items, "The genre model this was started with is gone: ask for suggestions anew.")
-        return
-    except ModelFileError as error:
-        _fail(items, f"The genre model cannot be used: {error}")
-        return
-    made = suggest([item.movie for item in items if item.movie is not None], model, head)
+    """Suggest genres for each item's movie with the genre model in use, and finish or fail the item."""
+    movies = [item.movie for item in items if item.movie is not None]
+    while True:
+        model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+        if model is None:
+            _fail(items, "No genre model is in use: promote one in the admin.")
+            return
+        try:
+            made = suggest(movies, model, load(model), only_in_use=True)
+            break
+        except NotInUse:
+            continue
+        except ModelFileError as error:
+            _fail(items, f"The genre model cannot be used: {error}")
+            return
     counts = {item.pk: made.get(item.movie_id or 0) for item in items}
     unread = claims.skip_merged([item for item in items if counts[item.pk] is None])
     why = "{} has no embedding by {}: embed its poster first."
@@ -45,25 +53,28 @@ def _fail(items: Sequence[RunItem], why: str) -> None:
     claims.finish_all(items, errors={item.pk: why for item in items})
 
 
-def candidates() -> QuerySet[Movie]:
-    """Movies to suggest genres for unasked: untagged ones, and those whose suggestions are about a poster
-    that they do not show any more."""
+def candidates(model_id: int) -> QuerySet[Movie]:
+    """Movies to suggest genres for unasked with a model: untagged ones, those with pending suggestions of
+    another model, and those whose suggestions are about a poster that they do not show any more."""
     mine = Suggestion.objects.filter(movie=OuterRef("pk"))
     about_what_is_shown = mine.filter(
         movie__posters__is_primary=True, movie__posters__sha256=F("poster_sha256")
     )
     outdated = Q(Exists(mine), ~Exists(about_what_is_shown), genres_locked=False)
+    of_others = mine.filter(state=Suggestion.State.PENDING).exclude(model=model_id)
     tagged = MovieGenre.objects.filter(movie=OuterRef("pk"))
-    return Movie.objects.filter(~Exists(tagged) | outdated)
+    return Movie.objects.filter(~Exists(tagged) | outdated | Q(Exists(of_others)))
 
 
-def suggest(movies: Sequence[Movie], model: GenreModel, head: GenreHead) -> dict[int, int]:
+def suggest(
+    movies: Sequence[Movie], model: GenreModel, head: GenreHead, *, only_in_use: bool = False
+) -> dict[int, int]:
     """Store the model's suggestions for `movies`; returns how many each got, for those with an embedding.
 
     A movie is scored by all its embedded posters together, but those that their source replaced or gave up;
     movies whose primary poster is not embedded yet are left out. Pending suggestions of earlier models give
     way. A pair that a person rejected stays rejected unless the poster changed since; a genre the movie
-    already has is not suggested.
+    already has is not suggested. With `only_in_use`, raises NotInUse once the model is not the active one.
     """
     embedded = list(
         Embedding.objects.filter(
@@ -86,7 +97,7 @@ def suggest(movies: Sequence[Movie], model: GenreModel, head: GenreHead) -> dict
     sure = above & decide(scores, np.asarray(model.sure_thresholds or NEVER))
     genres = genre_rows(model.genres)
     made = {
-        movie_id: _store(poster, model, genres, *said)
+        movie_id: _store(poster, model, genres, *said, only_in_use=only_in_use)
         for (movie_id, poster), *said in zip(primary.items(), scores, above, sure, strict=True)
     }
     return {movie_id: count for movie_id, count in made.items() if count is not None}
@@ -99,6 +110,8 @@ def _store(
     scores: np.ndarray,
     above: np.ndarray,
     sure: np.ndarray,
+    *,
+    only_in_use: bool,
 ) -> int | None:
     """How many suggestions were stored; None if the movie or its poster is gone since it was read."""
     with transaction.atomic():
@@ -106,6 +119,9 @@ def _store(
         mine = Poster.objects.select_for_update(no_key=True).filter(pk=poster.pk, movie=movie)
         if movie is None or mine.first() is None:
             return None
+        # Asked while the movie is locked: the run that follows a promotion waits here, and has the last word.
+        if only_in_use and not GenreModel.objects.filter(pk=model.pk, state=GenreModel.State.ACTIVE).exists():
+            raise NotInUse(f"{model} is not in use any more.")
         settled = set(movie.movie_genres.values_list("genre_id", flat=True)) | set(
             movie.suggestions.filter(
                 state=Suggestion.State.REJECTED, poster_sha256=poster.sha256

@@ -87,7 +87,8 @@ def wanted(run: Run, movies: QuerySet[Movie] | None) -> QuerySet[Any]:
     if run.kind == Run.Kind.REFRESH:
         return refreshing.stale() if movies is None else movies
     if run.kind == Run.Kind.LABEL:
-        return readable(labelling.candidates() if movies is None else movies, run.params["model"])
+        model = run.params["model"]
+        return readable(labelling.candidates(model) if movies is None else movies, model)
     posters = Poster.objects.filter(is_primary=True)
     if movies is not None:
         posters = posters.filter(movie__in=movies.order_by().values("pk"))

@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from catalog.models import GenreModel
+from catalog.models import GenreModel, Run
 from ml.files import write_bytes, write_json
 from ml.genres.head import ModelFileError, load_head
 from ml.genres.head_file import manifest_path
+
+from . import renewing
 
 State = GenreModel.State
 
@@ -27,8 +30,12 @@ def active_model() -> GenreModel | None:
     return GenreModel.objects.filter(state=State.ACTIVE).first()
 
 
-def promote(model: GenreModel) -> None:
-    """Put the model to use; the one in use until now retires. Raises CannotPromote if its file is damaged."""
+def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: bool = True) -> Run | None:
+    """Put the model to use; the one in use until now retires, and a run of new suggestions is started.
+
+    `queue=False` leaves that run to the next sweep. Returns it, None when there is nothing to do. Raises
+    CannotPromote if the model's file is damaged.
+    """
     try:
         load_head(weights_path(model), sha256=model.weights_sha256)
     except ModelFileError as error:
@@ -36,13 +43,16 @@ def promote(model: GenreModel) -> None:
     with transaction.atomic():
         lock_models()
         GenreModel.objects.filter(state=State.ACTIVE).exclude(pk=model.pk).update(state=State.RETIRED)
-        GenreModel.objects.filter(pk=model.pk).exclude(state=State.ACTIVE).update(
-            state=State.ACTIVE, promoted_at=timezone.now()
+        promoted = (
+            GenreModel.objects.filter(pk=model.pk)
+            .exclude(state=State.ACTIVE)
+            .update(state=State.ACTIVE, promoted_at=timezone.now())
         )
-    model.refresh_from_db()
+        model.refresh_from_db()
+        return renewing.follow_promotion(model, by=by, queue=queue) if promoted else None
 
 
-def undo_promotion(model: GenreModel) -> GenreModel | None:
+def undo_promotion(model: GenreModel, *, by: AbstractBaseUser | None = None) -> GenreModel | None:
     """Take the active model out of use again; the one before it returns, if there was one.
 
     Raises CannotPromote when `model` is not the active one, or its predecessor's file is damaged.
@@ -56,7 +66,7 @@ def undo_promotion(model: GenreModel) -> GenreModel | None:
         )
         previous = before.first()
         if previous is not None:
-            promote(previous)
+            promote(previous, by=by)
     model.refresh_from_db()
     return previous
 

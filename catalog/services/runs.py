@@ -10,7 +10,7 @@ from celery import Task
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
@@ -24,6 +24,10 @@ from .planning import LIVE, OPEN
 log = logging.getLogger(__name__)
 
 MOST_FOLLOWERS = 6
+# What new posters are for.
+AFTER_FETCHING = (Run.Kind.EMBED.value, Run.Kind.LABEL.value)
+# Where a run's params say that those that follow it take its movies only, not all that lack something.
+SAME_MOVIES = "same_movies"
 NOTHING_TO_DO = {
     Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
     Run.Kind.REFRESH: "Nothing to do: every poster that a switched-on source showed was asked about of late.",
@@ -161,7 +165,7 @@ def outstanding() -> dict[Run.Kind, int]:
         Run.Kind.SCRAPE: planning.to_look_up().count(),
         Run.Kind.REFRESH: refreshing.stale().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
-        Run.Kind.LABEL: planning.readable(labelling.candidates(), model.pk).count() if model else 0,
+        Run.Kind.LABEL: planning.readable(labelling.candidates(model.pk), model.pk).count() if model else 0,
         Run.Kind.DUPLICATES: duplicates.uncompared(extractor).count() if extractor else 0,
     }
 
@@ -245,8 +249,13 @@ def _follow(run: Run) -> None:
     if not run.followed_by or Run.objects.filter(previous=run).exists():
         return
     kind, *rest = run.followed_by
+    movies = params = None
+    if run.params.get(SAME_MOVIES):
+        movies, params = _due_of(run, kind), {SAME_MOVIES: True}
+        if not movies.exists():
+            return
     try:
-        start(kind, asked_by=run.asked_by, followed_by=rest, previous=run)
+        start(kind, movies=movies, params=params, asked_by=run.asked_by, followed_by=rest, previous=run)
     except RunError as error:
         now = timezone.now()
         Run.objects.create(
@@ -258,6 +267,18 @@ def _follow(run: Run) -> None:
             started_at=now,
             finished_at=now,
         )
+
+
+def _due_of(run: Run, kind: str) -> QuerySet[Movie]:
+    """The movies of a run that is over, for the run that follows it."""
+    movies = Movie.objects.filter(
+        Q(pk__in=run.items.values("movie")) | Q(pk__in=run.items.values("poster__movie"))
+    )
+    if kind != Run.Kind.LABEL:
+        return movies
+    # Nobody chose these movies for suggestions, so only those are taken that an unlimited run would take.
+    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    return movies.filter(pk__in=labelling.candidates(model.pk)) if model else movies.none()
 
 
 def _one_job(run: Run, movies: QuerySet[Movie] | None = None) -> None:
@@ -288,7 +309,7 @@ def _extractors(asked: Sequence[str] | None) -> tuple[list[str], str]:
 def _nothing_to_do(run: Run, movies: QuerySet[Movie] | None) -> str:
     if run.kind != Run.Kind.LABEL or run.total:
         return NOTHING_TO_DO.get(Run.Kind(run.kind), "Nothing to do.")
-    candidates = labelling.candidates() if movies is None else movies
+    candidates = labelling.candidates(run.params["model"]) if movies is None else movies
     unseen = candidates.filter(posters__is_primary=True).distinct().count()
     if not unseen:
         return f"Nothing to do: no {'untagged' if movies is None else 'chosen'} movie has a poster."

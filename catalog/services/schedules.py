@@ -17,8 +17,6 @@ log = logging.getLogger(__name__)
 
 # A movie that no source had a poster for is asked about again a week later; a person may do so any time.
 ASKED_IN_VAIN = timedelta(days=7)
-# What new posters are for.
-AFTER_FETCHING = (Run.Kind.EMBED.value, Run.Kind.LABEL.value)
 
 
 def new_arrivals() -> QuerySet[Movie]:
@@ -36,14 +34,14 @@ def start_new_arrivals() -> Run | None:
     """Fetch the posters of new arrivals, embed them and suggest genres; None when there is nothing to do."""
     if not settings.POSTER_SOURCES or _is_live(Run.Kind.SCRAPE) or not new_arrivals().exists():
         return None
-    return _started(Run.Kind.SCRAPE, movies=new_arrivals(), followed_by=AFTER_FETCHING)
+    return _started(Run.Kind.SCRAPE, movies=new_arrivals(), followed_by=runs.AFTER_FETCHING)
 
 
 def start_refresh() -> Run | None:
     """Refresh what was not asked about for longer than its source's limit; None when that is nothing."""
     if _is_live(Run.Kind.REFRESH) or not refreshing.stale().exists():
         return None
-    return _started(Run.Kind.REFRESH, followed_by=AFTER_FETCHING)
+    return _started(Run.Kind.REFRESH, followed_by=runs.AFTER_FETCHING)
 
 
 def start_check() -> Run | None:

@@ -98,7 +98,7 @@ def _take_up(weights: Path, head: GenreHead, sha256: str) -> TakenUp:
         weights_sha256=sha256,
     )
     if promoting.active_model() is None:
-        promoting.promote(model)
+        promoting.promote(model, queue=False)
     return TakenUp(model, True)
 
 
@@ -113,7 +113,8 @@ def look_with_new_eyes() -> Run | None:
     begun = Embedding.objects.filter(extractor__fingerprint=embedding.fingerprint(EYES)).exists()
     if begun or runs.live_runs().filter(kind=Run.Kind.EMBED).exists():
         return None
-    return runs.start("embed", queue=False)
+    after = ["label"] if promoting.active_model() is not None else []
+    return runs.start("embed", queue=False, followed_by=after)
 
 
 def _card(weights: Path, sha256: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
 
-from . import claims, posters, runs
+from . import claims, posters, renewing, runs
 from .import_history import IMPORTS_KEPT, KEPT_FOR
 from .undo_planning import Plan, plans
 
@@ -143,10 +143,12 @@ def _undo(run: Run, changes: list[int], *, by: Run) -> None:
         owed = ImportChange.objects.select_for_update().filter(pk__in=changes, undone_at=None)
         report = UndoReport()
         made = list(plans(run, list(owed.order_by("movie_id")), lock=True))
+        before = renewing.shown_posters([plan.movie.pk for plan in made if plan.pictures and not plan.delete])
         for plan in made:
             report.add(plan)
             if not plan.delete:
                 _put_back(plan)
+        renewing.renew_changed(before, by=by.asked_by)
         Movie.objects.filter(pk__in=[plan.movie.pk for plan in made if plan.delete]).delete()
         now = timezone.now()
         for plan in made:

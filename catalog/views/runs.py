@@ -148,7 +148,11 @@ def start(request: AuthenticatedRequest) -> HttpResponse:
         messages.error(request, why)
         return redirect("catalog:runs")
     try:
-        run = runs.start(kind, asked_by=request.user)
+        if kind in scraping.FETCHING:
+            params = {runs.SAME_MOVIES: True}
+            run = runs.start(kind, asked_by=request.user, params=params, followed_by=runs.AFTER_FETCHING)
+        else:
+            run = runs.start(kind, asked_by=request.user)
     except runs.RunError as error:
         messages.error(request, str(error))
         return redirect("catalog:runs")

@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 
-from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie
+from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, Poster, Run
 from catalog.services import one_film
 from tests.catalog.admin.cards import only, text_of, told
 from tests.conftest import signed_in
@@ -160,6 +160,26 @@ def test_wrong_poster(decider):
     member = group.members.get(movie=other)
     assert "away from Ember 1" in told(press(decider, group, f"wrong-{member.pk}"))
     assert not other.posters.exists() and one.posters.exists()
+    assert not Run.objects.exists()
+
+
+def test_the_poster_shown_after_a_decision_is_embedded(decider):
+    one, other = twins()
+    group = proposed(one, other)
+    alternative = PosterFactory(movie=other, is_primary=False)
+    press(decider, group, f"wrong-{group.members.get(movie=other).pk}")
+    run = Run.objects.get()
+    assert (run.kind, run.followed_by) == ("embed", ["label"])
+    assert [item.poster for item in run.items.all()] == [alternative]
+
+
+def test_a_poster_that_a_merge_brings_is_embedded(decider):
+    one, other = twins()
+    group = proposed(one, other)
+    brought = Poster.objects.get(movie=other)
+    Poster.objects.filter(pk=brought.pk).update(locked=True)
+    press(decider, group, "merge-now", keep=one.pk)
+    assert [item.poster for item in Run.objects.get().items.all()] == [brought]
 
 
 def test_a_picture_of_many_movies_can_be_taken_from_all(decider):

@@ -53,7 +53,7 @@ def test_the_action_asks_before_anything_changes(admin_client, trained):
 def test_promoting_retires_the_one_before(admin_client, trained):
     old, new = trained(State.ACTIVE, promoted_at=timezone.now()), trained(State.CANDIDATE)
     response = admin_client.post(page("promote", new))
-    assert f"Genre model {new.version} suggests from now on" in told(response)
+    assert f"Genre model {new.version} is in use" in told(response)
     assert states() == {old.pk: State.RETIRED, new.pk: State.ACTIVE}
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.urls import reverse
 
-from catalog.models import Poster
+from catalog.models import Poster, Run
 from tests.catalog.admin.cards import told
 from tests.catalog.admin.movie_forms import save_movie
 from tests.conftest import signed_in
@@ -75,6 +75,7 @@ def test_when_the_shown_poster_is_deleted_the_newest_other_one_is_shown(admin_cl
     assert admin_client.post(address, {"post": "yes"}).status_code == 302
     older.refresh_from_db(), newest.refresh_from_db()
     assert (newest.is_primary, newest.locked, older.is_primary) == (True, False, False)
+    assert {item.poster for item in Run.objects.get(kind="embed").items.all()} == {newest}
 
 
 def test_deleting_several_posters_leaves_each_movie_one_that_is_shown(admin_client):
@@ -85,6 +86,7 @@ def test_deleting_several_posters_leaves_each_movie_one_that_is_shown(admin_clie
     data = {"action": "delete_selected", "_selected_action": [poster.pk for poster in (*gone, alone)]}
     admin_client.post(reverse(LIST), {**data, "post": "yes"})
     assert set(Poster.objects.filter(is_primary=True)) == set(Poster.objects.all()) == set(kept)
+    assert {item.poster for item in Run.objects.get(kind="embed").items.all()} == set(kept)
 
 
 def test_deleting_another_poster_changes_nothing_about_the_shown_one(admin_client):
@@ -103,7 +105,14 @@ def test_a_movies_page_offers_its_posters_and_the_chosen_one_stays(admin_client)
     save_movie(admin_client, movie, shown_poster=new.pk)
     old.refresh_from_db(), new.refresh_from_db()
     assert (new.is_primary, new.locked, old.is_primary) == (True, True, False)
+    run = Run.objects.get()
+    assert (run.kind, run.followed_by, [item.poster for item in run.items.all()]) == (
+        "embed",
+        ["label"],
+        [new],
+    )
     save_movie(admin_client, movie, shown_poster=new.pk, title="Renamed")
+    assert Run.objects.count() == 1
     new.refresh_from_db()
     assert new.locked
 

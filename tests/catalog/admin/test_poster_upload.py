@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from catalog.models import Movie, Poster
+from catalog.models import Movie, Poster, Run
 from ml import images
 from tests.catalog.admin.cards import told
 from tests.catalog.admin.movie_forms import save_movie
@@ -32,6 +32,8 @@ def test_an_upload_is_shown_and_locked(admin_client):
     shown = Poster.objects.get(is_primary=True)
     assert (shown.source, shown.locked, shown.width) == ("upload", True, 80)
     assert movie.posters.count() == 2
+    [item] = Run.objects.get(kind="embed", chosen=True).items.all()
+    assert item.poster == shown
 
 
 def test_a_movie_can_be_added_with_its_poster(admin_client):

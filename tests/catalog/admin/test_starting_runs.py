@@ -129,7 +129,9 @@ def test_alternatives_and_a_refresh_are_started_for_ticked_movies(operator_clien
     act(operator_client, "fetch_alternatives", movie)
     alternatives = Run.objects.get(kind="scrape")
     assert subjects(alternatives) == {movie.pk} and alternatives.params["posters"] > 1
+    assert alternatives.followed_by == ["embed", "label"] and alternatives.params["same_movies"]
     act(operator_client, "refresh_posters", movie)
     refresh = Run.objects.get(kind="refresh")
     assert subjects(refresh) == {movie.pk}
-    assert refresh.params["everything"] and refresh.followed_by == ["embed", "label"]
+    assert refresh.params["everything"] and refresh.params["same_movies"]
+    assert refresh.followed_by == ["embed", "label"]

@@ -260,12 +260,12 @@ def test_a_damaged_model_fails_the_items_with_a_sentence() -> None:
     assert "Train the genres again" in error
 
 
-def test_a_model_that_is_gone_fails_the_items_with_a_sentence() -> None:
+def test_without_a_model_in_use_the_items_fail() -> None:
     model = saved_model()
     seen(model, 0.9, 0.1, 0.1)
     run = runs.start("label", queue=False)
     model.delete()
-    assert "ask for suggestions anew" in worked_off(run).items.get().error
+    assert worked_off(run).state == Run.State.FAILED
 
 
 def test_models_are_told_apart_by_what_their_files_hold() -> None:
@@ -278,13 +278,13 @@ def test_movies_are_asked_about_unasked_while_untagged_or_when_they_show_another
     seen(model, 0.9, 0.9, 0.1, genres=["Western"])
     ask(model, untagged, reviewed)
     reviewing.accept(reviewed.suggestions.filter(genre__name="Drama"), UserFactory())
-    assert set(labelling.candidates()) == {untagged}
+    assert set(labelling.candidates(model.pk)) == {untagged}
     poster = PosterFactory(movie=reviewed, is_primary=False)
     look(model, poster, 0.9, 0.1, 0.1)
     make_primary(poster)
-    assert set(labelling.candidates()) == {untagged, reviewed}
-    ask(model, *labelling.candidates())
-    assert set(labelling.candidates()) == {untagged}
+    assert set(labelling.candidates(model.pk)) == {untagged, reviewed}
+    ask(model, *labelling.candidates(model.pk))
+    assert set(labelling.candidates(model.pk)) == {untagged}
 
 
 def test_a_poster_that_its_source_replaced_has_no_say_any_more() -> None:

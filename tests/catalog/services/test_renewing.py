@@ -1,0 +1,281 @@
+"""What follows by itself when a genre model is promoted, and when a movie shows another poster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
+from catalog.services import (
+    claims,
+    embedding,
+    inline,
+    labelling,
+    promoting,
+    renewing,
+    reviewing,
+    runs,
+    shipped,
+)
+from catalog.services.posters import make_primary, remove, store_poster, unlock
+from tests.catalog.services.genre_heads import saved_model, vector_for
+from tests.factories import (
+    EmbeddingFactory,
+    ExtractorFactory,
+    MovieFactory,
+    PosterFactory,
+    RunFactory,
+    SuggestionFactory,
+    UserFactory,
+    tiny_jpeg,
+)
+
+from .test_shipped import shipped_genres
+
+pytestmark = pytest.mark.django_db
+
+State = Suggestion.State
+LIVE = ("queued", "running")
+
+
+def seen(model: GenreModel, *scores: float, **movie: Any) -> Movie:
+    made = MovieFactory(**movie)
+    poster = PosterFactory(movie=made)
+    EmbeddingFactory(poster=poster, extractor=model.extractor, values=vector_for(*scores))
+    return made
+
+
+def two_models(**fields: Any) -> tuple[GenreModel, GenreModel]:
+    """The one in use suggests above 0.6; the candidate, on the same vectors, above 0.3."""
+    first = saved_model()
+    later = saved_model(first.extractor, thresholds=(0.3,) * 3, state=GenreModel.State.CANDIDATE, **fields)
+    return first, later
+
+
+def pending(movie: Movie) -> set[tuple[str, int]]:
+    rows = movie.suggestions.filter(state=State.PENDING)
+    return set(rows.values_list("genre__name", "model__version"))
+
+
+def all_worked_off() -> list[str]:
+    """Works off what is live and what follows it; the kinds, in the order of their starts."""
+    kinds = []
+    while run := runs.live_runs().order_by("pk").first():
+        kinds.append(run.kind)
+        assert inline.work_off(run).state == Run.State.DONE
+    return kinds
+
+
+def test_a_promotion_replaces_what_is_pending_and_leaves_what_is_decided() -> None:
+    first, later = two_models()
+    movie, tagged, locked = (seen(first, 0.9, 0.4, 0.7) for _ in range(3))
+    labelling.suggest([movie, tagged], first, labelling.load(first))
+    reviewing.accept(tagged.suggestions.filter(genre__name="Comedy"), UserFactory())
+    reviewing.reject(movie.suggestions.filter(genre__name="Horror"), UserFactory())
+    reviewing.set_genres(locked, [], UserFactory())
+    run = promoting.promote(later, by=(person := UserFactory()))
+    assert run is not None and (run.kind, run.asked_by) == ("label", person)
+    assert all_worked_off() == ["label"]
+    assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
+    assert pending(tagged) == {("Drama", later.version), ("Horror", later.version)}
+    assert tagged.suggestions.get(state=State.ACCEPTED).model == first
+    assert movie.suggestions.get(state=State.REJECTED).model == first
+    assert not locked.suggestions.exists()
+
+
+def test_undoing_a_promotion_brings_the_earlier_suggestions_back() -> None:
+    first, later = two_models()
+    movie = seen(first, 0.9, 0.4, 0.1)
+    for change in (lambda: promoting.promote(first), lambda: promoting.promote(later)):
+        change()
+    GenreModel.objects.filter(pk=first.pk).update(promoted_at=later.promoted_at)
+    all_worked_off()
+    assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
+    assert promoting.undo_promotion(later) == first
+    assert all_worked_off() == ["label"]
+    assert pending(movie) == {("Comedy", first.version)}
+
+
+def test_of_promotions_in_quick_succession_only_the_last_is_followed() -> None:
+    first, later = two_models()
+    movie = seen(first, 0.9, 0.4, 0.1)
+    promoting.promote(later)
+    assert promoting.promote(later) is None
+    promoting.promote(first)
+    last = promoting.promote(later)
+    assert list(runs.live_runs()) == [last]
+    all_worked_off()
+    assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
+    assert not runs.live_runs().exists()
+
+
+def test_with_nothing_to_suggest_for_no_run_is_started() -> None:
+    _, later = two_models()
+    seen(later, 0.9, 0.9, 0.9, genres=["War"])
+    MovieFactory()
+    assert promoting.promote(later) is None
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("after", [[], ["label"], ["label", "duplicates"]])
+def test_a_training_that_promotes_its_model_is_followed_by_one_suggestion_run(after: list[str]) -> None:
+    training = RunFactory(kind="train", state="running", followed_by=after, asked_by=UserFactory())
+    first, later = two_models(run=training)
+    movie = seen(first, 0.9, 0.4, 0.1)
+    run = promoting.promote(later)
+    runs.settle(training.pk)
+    assert run is not None and (run.previous, run.asked_by) == (training, training.asked_by)
+    assert run.followed_by == [kind for kind in after if kind != "label"]
+    assert Run.objects.filter(kind="label").count() == 1
+    Run.objects.filter(pk=run.pk).update(followed_by=[])
+    assert all_worked_off() == ["label"]
+    assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
+
+
+def test_a_batch_of_the_model_that_is_replaced_is_done_again_with_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, later = two_models()
+    movie = seen(first, 0.9, 0.4, 0.1)
+    run = runs.start("label", movies=Movie.objects.all(), queue=False)
+    scored = labelling.decide
+
+    def promoted_meanwhile(*arguments: Any) -> Any:
+        if promoting.active_model() == first:
+            promoting.promote(later)
+        return scored(*arguments)
+
+    monkeypatch.setattr(labelling, "decide", promoted_meanwhile)
+    claims.work(run.pk, labelling.label_items)
+    assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
+    assert not movie.suggestions.filter(model=first).exists()
+
+
+def test_posters_that_the_promoted_model_cannot_read_are_embedded() -> None:
+    reads = ExtractorFactory(spec="histograms", fingerprint=embedding.fingerprint("histograms"), dims=3)
+    old, new = saved_model(), saved_model(reads, state=GenreModel.State.CANDIDATE)
+    seen(old, 0.9, 0.9, 0.9)
+    run = promoting.promote(new)
+    assert run is not None and (run.kind, run.followed_by) == ("embed", ["label"])
+    promoting.promote(old)
+    seen(new, 0.9, 0.9, 0.9)
+    # A poster that cannot be embedded must not stand in the way of the others' suggestions.
+    run = promoting.promote(new)
+    assert run is not None and (run.kind, run.followed_by) == ("label", ["embed", "label"])
+
+
+def test_taking_up_the_shipped_model_is_followed_by_suggestions(tmp_path: Path, broker: Any) -> None:
+    PosterFactory()
+    shipped.take_up_genre_model(shipped_genres(tmp_path))
+    [run] = Run.objects.all()
+    assert (run.kind, run.followed_by) == ("embed", ["label"])
+    assert broker.llen("ml") == 0  # the broker is not started yet at this moment: the sweep queues it
+
+
+SMALL = "pixels:8x8"
+NUMBERS = 8 * 8 * 3
+
+
+@pytest.fixture
+def reader(settings: Any) -> GenreModel:
+    """A model in use that reads the site's only extractor, and suggests the first three of its genres."""
+    settings.EXTRACTORS = [SMALL]
+    extractor = ExtractorFactory(spec=SMALL, fingerprint=embedding.fingerprint(SMALL), dims=NUMBERS)
+    genres = [f"Genre {number}" for number in range(NUMBERS)]
+    return saved_model(extractor, genres=genres, thresholds=[1e-9] * 3 + [0.9] * (NUMBERS - 3))
+
+
+def stored(movie: Movie, number: int, **fields: Any) -> Poster:
+    return store_poster(movie, tiny_jpeg(number), source="upload", **fields)
+
+
+CHANGES: dict[str, Callable[[Movie], object]] = {
+    "upload": lambda movie: stored(movie, 7, locked=True),
+    "choose": lambda movie: make_primary(movie.posters.get(is_primary=False), locked=True),
+    "unlock": lambda movie: unlock(movie),
+    "remove": lambda movie: remove([movie.posters.get(is_primary=True)]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
+    reader: GenreModel, change: str
+) -> None:
+    movie, other = MovieFactory(), MovieFactory()
+    for number in range(2):
+        stored(other, 10 + number)
+        stored(movie, number, locked=number == 0)
+    first = movie.primary_poster
+    assert first is not None
+    embedding.embed([first], SMALL)
+    labelling.suggest([movie], reader, labelling.load(reader))
+    before = renewing.shown_posters([movie.pk, other.pk])
+    CHANGES[change](movie)
+    run = renewing.renew_changed(before)
+    assert run is not None and run.kind == "embed"
+    assert list(run.items.values_list("poster__movie", flat=True)) == [movie.pk]
+    assert all_worked_off() == ["embed", "label"]
+    shown = Poster.objects.get(movie=movie, is_primary=True)
+    assert shown != first and shown.embeddings.exists()
+    assert [item.movie for item in Run.objects.get(kind="label").items.all()] == [movie]
+    about = Suggestion.objects.filter(state=State.PENDING).values_list("poster_sha256", flat=True)
+    assert set(about) <= {shown.sha256}
+    assert not Embedding.objects.filter(poster__movie=other).exists()
+    assert renewing.renew_changed(renewing.shown_posters([movie.pk])) is None
+
+
+def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> None:
+    movie = MovieFactory()
+    posters = [stored(movie, number) for number in range(2)]
+    embedding.embed(posters, SMALL)
+    labelling.suggest([movie], reader, labelling.load(reader))
+    before = renewing.shown_posters([movie.pk])
+    make_primary(movie.posters.get(is_primary=False))
+    run = renewing.renew_changed(before)
+    assert run is not None and run.kind == "label"
+
+
+def test_a_movie_without_poster_keeps_no_pending_suggestions(reader: GenreModel) -> None:
+    movie = MovieFactory(poster=True)
+    SuggestionFactory(movie=movie)
+    before = renewing.shown_posters([movie.pk])
+    remove(movie.posters.all())
+    assert renewing.renew_changed(before) is None
+    assert movie.suggestions.get().state == State.SUPERSEDED
+
+
+def test_a_tagged_movie_is_embedded_and_gets_no_suggestions(reader: GenreModel) -> None:
+    movie = MovieFactory(genres=["War"])
+    before = renewing.shown_posters([movie.pk])
+    stored(movie, 1)
+    assert renewing.renew_changed(before) is not None
+    assert all_worked_off() == ["embed"]
+    assert not movie.suggestions.exists()
+
+
+def test_a_fetch_for_chosen_movies_is_followed_for_those_movies(reader: GenreModel) -> None:
+    movie, other = MovieFactory(), MovieFactory()
+    stored(other, 1)
+    run = runs.start(
+        "scrape",
+        movies=Movie.objects.filter(pk=movie.pk),
+        params={runs.SAME_MOVIES: True},
+        followed_by=runs.AFTER_FETCHING,
+        queue=False,
+    )
+    stored(movie, 2)
+    run.items.update(state="done")
+    Run.objects.filter(pk=run.pk).update(done=1)
+    runs.settle(run.pk)
+    assert all_worked_off() == ["embed", "label"]
+    assert not Embedding.objects.filter(poster__movie=other).exists()
+    assert {item.movie for item in Run.objects.get(kind="label").items.all()} == {movie}
+
+
+def test_what_follows_starts_only_if_something_was_fetched() -> None:
+    run = runs.start("scrape", params={runs.SAME_MOVIES: True}, followed_by=runs.AFTER_FETCHING)
+    assert [run] == list(Run.objects.all()) and run.state == Run.State.DONE
+    assert not Extractor.objects.exists()
