@@ -4,6 +4,7 @@ from .duplicate import DuplicateDecision, DuplicateGroup, DuplicateMember
 from .embedding import Embedding, Extractor
 from .genre_model import GenreModel
 from .import_change import ImportChange
+from .imported_file import ImportedFile
 from .movie import Genre, Movie, MovieGenre
 from .placeholder import Placeholder
 from .poster import Poster
@@ -22,6 +23,7 @@ __all__ = [
     "Genre",
     "GenreModel",
     "ImportChange",
+    "ImportedFile",
     "Movie",
     "MovieGenre",
     "Placeholder",

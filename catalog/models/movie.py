@@ -51,6 +51,12 @@ class Movie(models.Model):
     tmdb_id = models.PositiveIntegerField("TMDB id", null=True, blank=True, unique=True)
     movielens_id = models.PositiveIntegerField("MovieLens id", null=True, blank=True, unique=True)
     local_id = models.CharField(max_length=300, null=True, blank=True, unique=True)
+    poster_url = models.CharField(
+        "poster address",
+        max_length=1000,
+        blank=True,
+        help_text="Where an import says that its poster is; asked before the pages of poster sources.",
+    )
     genres_locked = models.BooleanField(
         default=False, help_text="A person has set this movie's genres: imports leave them alone."
     )

@@ -18,7 +18,7 @@ from catalog.sources.records import TitleRecord
 
 from .merging import ONE_PER_FILM, label_of
 
-FACTS = ("title", "original_title", "year", "overview", "franchise", *EXTERNAL_IDS)
+FACTS = ("title", "original_title", "year", "overview", "franchise", "poster_url", *EXTERNAL_IDS)
 ABSENT = (None, "")
 Key = tuple[str, Any]
 IMPORTED, ACCEPTED = MovieGenre.Origin.IMPORTED, MovieGenre.Origin.ACCEPTED
@@ -146,6 +146,18 @@ class Planner:
         if not ids:
             return Outcome(record, Verdict.REJECTED, why="it has no id, so a second import would double it")
         matches = list({id(found): found for key in ids if (found := self.known.get(key))}.values())
+        former = self.known.get(("local_id", record.former_local_id)) if record.former_local_id else None
+        if former and record.title:
+            if _folded(record.title, record.original_title) & _folded_titles(former):
+                matches += [former] if former not in matches else []
+            elif not matches:
+                why = f"its id was the local id of {former} before, whose title is another"
+                return Outcome(record, Verdict.CONFLICTING, why=why)
+        if not matches and record.poster_url and not record.title:
+            listed = " or ".join(f"{label_of(name)} {value}" for name, value in ids)
+            return Outcome(
+                record, Verdict.CONFLICTING, why=f"no movie has the {listed}; import its title first"
+            )
         if len(matches) > 1:
             # What such a row says about movies is not believed either.
             given = {name: value for name in FACTS if (value := getattr(record, name)) not in ABSENT}
@@ -223,6 +235,12 @@ def ids_of(record: TitleRecord) -> list[Key]:
     return [(name, value) for name in EXTERNAL_IDS if (value := getattr(record, name)) not in ABSENT]
 
 
+def lookup_keys(record: TitleRecord) -> list[Key]:
+    """The ids by which the record's movie may be known: also the one that the same file gave it before."""
+    former = [("local_id", record.former_local_id)] if record.former_local_id else []
+    return [*ids_of(record), *former]
+
+
 def usable_genre(name: str) -> bool:
     return 0 < len(name) <= _LONGEST_GENRE and _storable(name)
 
@@ -284,10 +302,12 @@ def _same_title_and_year(movies: Sequence[KnownMovie]) -> bool:
 
 def _folded_titles(movie: KnownMovie) -> set[str]:
     """Title and original title without case, accents and punctuation, and without what is in parentheses."""
-    texts = [movie.facts.get("title") or "", movie.facts.get("original_title") or ""]
-    texts += [_PARENTHESES.sub(" ", text) for text in texts]
+    return _folded(movie.facts.get("title") or "", movie.facts.get("original_title") or "")
+
+
+def _folded(*titles: str) -> set[str]:
     return {
         folded
-        for text in texts
+        for text in (*titles, *(_PARENTHESES.sub(" ", title) for title in titles))
         if (folded := "".join(c for c in unicodedata.normalize("NFKD", text).casefold() if c.isalnum()))
     }

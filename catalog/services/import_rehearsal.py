@@ -15,7 +15,7 @@ from ml.images import open_safely, sha256_hex
 from . import one_film
 from .duplicate_decisions import is_wrong
 from .genre_names import keys_of
-from .import_planning import Key, KnownMovie, best_kept, ids_of
+from .import_planning import Key, KnownMovie, best_kept, lookup_keys
 from .import_storing import known_movies, touched_by_people
 from .merging import origins_joined
 
@@ -54,7 +54,7 @@ class Rehearsal:
         now: dict[int, KnownMovie | None] = {}
         for key, movie in known.items():
             known[key] = self._state(movie.number, now) or movie
-        for key in dict.fromkeys(key for record in records for key in ids_of(record)):
+        for key in dict.fromkeys(key for record in records for key in lookup_keys(record)):
             if row := self._file.execute("SELECT number FROM name WHERE id = ?", [_named(key)]).fetchone():
                 left = self._state(row[0], now)
                 if left is not None:

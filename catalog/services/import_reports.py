@@ -58,7 +58,8 @@ class ImportReport:
     """Counts, and the first MOST_ROWS_KEPT of the rows that were not taken; `listing` takes them all.
 
     conflicts are rows whose ids do not fit the catalogue, of which `proposed` wait for a person to say
-    whether two movies are one; rejections are rows that no catalogue could take.
+    whether two movies are one; rejections are rows that no catalogue could take; repeated are rows that say
+    what an earlier row of the file said. `ids` says how the file's ids were read.
     """
 
     created: int = 0
@@ -66,11 +67,13 @@ class ImportReport:
     unchanged: int = 0
     merged: int = 0
     posters: int = 0
+    repeated: int = 0
     proposed: int = 0
     conflicts: int = 0
     rejections: int = 0
     conflicting: list[RejectedRow] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
+    ids: str = ""
     listing: RowListing | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -83,9 +86,26 @@ class ImportReport:
 
     @property
     def total(self) -> int:
-        return self.taken + self.not_taken
+        return self.taken + self.repeated + self.not_taken
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """All counts by name, as a run keeps them."""
+        return {
+            "created": self.created,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "merged": self.merged,
+            "posters": self.posters,
+            "repeated": self.repeated,
+            "conflicting": self.conflicts,
+            "rejected": self.rejections,
+        }
 
     def reject(self, row: RejectedRow) -> None:
+        if row.repeats:
+            self.repeated += 1
+            return
         self.rejections += 1
         self._keep(REJECTED, self.rejected, row)
 
@@ -106,8 +126,11 @@ class ImportReport:
             parts.append(f"{self.merged} merged")
         if self.posters:
             parts.append(f"{self.posters} posters stored")
+        if self.repeated:
+            parts.append(f"{self.repeated} repeated")
         wait = f" ({self.proposed} wait on the Duplicates page)" if self.proposed else ""
-        return ", ".join([*parts, f"{self.conflicts} conflicting{wait}", f"{self.rejections} rejected"]) + "."
+        parts += [f"{self.conflicts} conflicting{wait}", f"{self.rejections} rejected"]
+        return f"{', '.join(parts)}. {self.ids}".rstrip()
 
 
 def listing_path(run: Run | None) -> Path:

@@ -17,7 +17,7 @@ from ml.images import sha256_hex
 from . import one_film, renewing
 from .duplicate_decisions import is_wrong
 from .genre_names import genre_rows, keys_of
-from .import_planning import ABSENT, FACTS, Key, KnownMovie, best_kept
+from .import_planning import ABSENT, FACTS, Key, KnownMovie, best_kept, lookup_keys
 from .posters import store_poster
 
 FOLDER = "folder"
@@ -127,9 +127,10 @@ def known_movies(records: Sequence[TitleRecord], *, lock: bool) -> dict[Key, Kno
 
     An id that stayed with a row merged away means the movie it was merged into.
     """
+    keys = [key for record in records for key in lookup_keys(record)]
     wanted = Q(pk__in=[])
     for name in EXTERNAL_IDS:
-        wanted |= Q(**{f"{name}__in": {getattr(record, name) for record in records} - {*ABSENT}})
+        wanted |= Q(**{f"{name}__in": {value for key, value in keys if key == name}})
     movies, merged = _read(wanted, lock=lock)
     if missing := {into for _, into in merged} - {movie.pk for movie in movies}:
         movies += _read(Q(pk__in=missing), lock=lock)[0]

@@ -21,6 +21,7 @@ from .import_planning import Key, KnownMovie, Outcome, PeoplesWord, Planner, Ver
 from .import_rehearsal import Rehearsal
 from .import_reports import ImportReport, RowListing, listing_path
 from .import_storing import Catalogue
+from .known_addresses import checked
 from .merging import CannotMerge
 
 # Few enough that others who want to write wait for a fraction of a second, and that a batch stays far within
@@ -45,6 +46,7 @@ def import_titles(
     *,
     asked_by: AbstractBaseUser | None = None,
     merge: bool = False,
+    ids: str = "",
 ) -> tuple[Run, ImportReport]:
     """Upsert every title and its genres, in batches; the same rows again change nothing.
 
@@ -52,8 +54,9 @@ def import_titles(
     facts it lacks are kept. Imported genres replace imported ones only: what a person set or accepted stays,
     and a movie whose genres a person edited keeps them all. A row that cannot be taken is reported and the
     rest go on. Movies that one row names as one film are proposed to people; with `merge` they are merged at
-    once where no id, title, year and no person contradicts. The import is a run: a person who cancels it
-    stops it after the batch at hand, and services.undoing takes it back.
+    once where no id, title, year and no person contradicts. `ids` says how the rows' ids were read, for the
+    report. The import is a run: a person who cancels it stops it after the batch at hand, and
+    services.undoing takes it back.
 
     Raises catalog.sources.SourceError when the file as a whole is unusable; what came before it stays.
     """
@@ -68,7 +71,7 @@ def import_titles(
     )
     store = Catalogue(run)
     with closing(RowListing(listing_path(run))) as listing:
-        report = ImportReport(listing=listing)
+        report = ImportReport(ids=ids, listing=listing)
         try:
             for batch in _batches(rows):
                 for record, movie in _import_batch(batch, store, report, merge=merge):
@@ -85,14 +88,16 @@ def import_titles(
     return run, report
 
 
-def rehearse_import(rows: Iterable[TitleRecord | RejectedRow], *, merge: bool = False) -> ImportReport:
+def rehearse_import(
+    rows: Iterable[TitleRecord | RejectedRow], *, merge: bool = False, ids: str = ""
+) -> ImportReport:
     """The report that `import_titles` would give now. Writes nothing into the catalogue, and locks nothing.
 
     Pictures are checked and not stored. All rows that would not be taken are listed in a file, as by an
     import. Raises catalog.sources.SourceError as `import_titles`.
     """
     with closing(RowListing(listing_path(None))) as listing, Rehearsal() as store:
-        report = ImportReport(listing=listing)
+        report = ImportReport(ids=ids, listing=listing)
         for batch in _batches(rows):
             outcomes = _take([row for row in batch if isinstance(row, TitleRecord)], store, merge=merge)
             for record, movie in _tally(batch, outcomes, report):
@@ -101,7 +106,7 @@ def rehearse_import(rows: Iterable[TitleRecord | RejectedRow], *, merge: bool = 
 
 
 def _batches(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[list[TitleRecord | RejectedRow]]:
-    stream = iter(rows)
+    stream = checked(rows)
     while batch := list(islice(stream, RECORDS_PER_TRANSACTION)):
         yield batch
 
@@ -110,7 +115,10 @@ def _goes_on(run: Run, report: ImportReport) -> bool:
     """Write down how far the import is; False when the run was cancelled meanwhile."""
     return bool(
         Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
-            total=report.total, done=report.taken, failed=report.not_taken, moved_at=timezone.now()
+            total=report.total,
+            done=report.taken + report.repeated,
+            failed=report.not_taken,
+            moved_at=timezone.now(),
         )
     )
 
@@ -118,6 +126,8 @@ def _goes_on(run: Run, report: ImportReport) -> bool:
 def _end(run: Run, state: str, message: str, report: ImportReport) -> None:
     listed: dict[str, Any] = {
         **run.params,
+        "ids": report.ids,
+        "counts": report.counts,
         "conflicting": [_printable(str(row)) for row in report.conflicting],
         "rejected": [_printable(str(row)) for row in report.rejected],
     }
@@ -217,12 +227,13 @@ def _import_picture(record: TitleRecord, movie: KnownMovie, store: Store, report
 
 
 def _refused(record: TitleRecord, reason: str) -> RejectedRow:
-    return RejectedRow(record.file, record.line, f"{shortened(record.title)}: {reason}", record.title)
+    named = f"{shortened(record.title)}: " if record.title else ""
+    return RejectedRow(record.file, record.line, f"{named}{reason}", record.title or record.poster_url)
 
 
 def _row(record: TitleRecord) -> str:
     where = f"{record.file or 'a row'}{f', line {record.line}' if record.line else ''}"
-    return _printable(f"“{shortened(record.title)}” in {where}")
+    return _printable(f"“{shortened(record.title or record.poster_url)}” in {where}")
 
 
 def _printable(text: str) -> str:

@@ -16,7 +16,7 @@ from .claims import merged_note
 
 # Sites that give a film one id. MovieLens and a site's own list may name a film twice.
 ONE_PER_FILM = ("imdb_id", "tmdb_id")
-FACTS = ("original_title", "year", "overview", "franchise")
+FACTS = ("original_title", "year", "overview", "franchise", "poster_url")
 # An origin beats those behind it.
 _RANK = [MovieGenre.Origin.MANUAL, MovieGenre.Origin.IMPORTED, MovieGenre.Origin.ACCEPTED]
 

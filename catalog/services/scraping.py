@@ -12,7 +12,8 @@ from catalog.models import Movie, Poster, Run, RunItem
 from catalog.sources.poster_sources import POSTER_SOURCES
 
 from . import claims
-from .visiting import NoPoster, visit
+from .known_addresses import source_of
+from .visiting import NoPoster, fetch_known, visit
 
 RETRY_PACING_S = 30.0
 NO_SOURCE = (
@@ -23,6 +24,7 @@ NO_SOURCE = (
 FETCHING = (Run.Kind.SCRAPE, Run.Kind.REFRESH)
 # A person who asks for alternatives wants to choose among a handful.
 ALTERNATIVES = 8
+KNOWN = "imported address"
 # Where a run's params say how many posters of each movie are wanted.
 WANTED = "posters"
 
@@ -70,9 +72,10 @@ def scrape_movie(movie: Movie) -> Poster:
 
 
 def scrape_posters(movie: Movie, wanted: int, alive: Callable[[], object] = lambda: None) -> list[Poster]:
-    """Fetch and store up to `wanted` posters, source by source in the operator's order; one at least.
+    """Fetch and store up to `wanted` posters; one at least.
 
-    `alive` is called before each picture.
+    First the address that an import gave is asked, then source by source in the operator's order. `alive` is
+    called before each picture.
     Raises NoPoster when no source has any, NotNow when a site asks us to wait and no other source helped.
     """
     if not settings.POSTER_SOURCES:
@@ -80,7 +83,7 @@ def scrape_posters(movie: Movie, wanted: int, alive: Callable[[], object] = lamb
     got: dict[int, Poster] = {}
     said: list[str] = []
     wait: NotNow | None = None
-    for name in settings.POSTER_SOURCES:
+    for name in ([KNOWN] if movie.poster_url else []) + list(settings.POSTER_SOURCES):
         try:
             got |= {poster.pk: poster for poster in _from_source(movie, name, wanted - len(got), alive)}
         except FetchError as error:
@@ -113,6 +116,12 @@ def wait_s(error: FetchError) -> float | None:
 
 
 def _from_source(movie: Movie, name: str, wanted: int, alive: Callable[[], object]) -> Sequence[Poster]:
+    if name == KNOWN:
+        has_it = source_of(movie.poster_url)
+        if has_it is None:
+            raise NoPoster(f"no source that is switched on has {movie.poster_url}")
+        alive()
+        return [fetch_known(movie, has_it)]
     source = POSTER_SOURCES.get(name)
     if source is None:
         raise NoPoster(f"there is no such source; there are {', '.join(sorted(POSTER_SOURCES))}")

@@ -72,6 +72,17 @@ def visit(
     return Visit(tuple(posters), unchanged)
 
 
+def fetch_known(movie: Movie, source: PosterSource) -> Poster:
+    """Fetch and store the poster at the address that an import gave for the movie, one of the source's.
+
+    The source's page is not asked, so nothing is noted about it. Raises NoPoster and FetchErrors.
+    """
+    first, *others = source.sizes(movie.poster_url)
+    link = PosterLink(first, tuple(others), "an import")
+    poster, _ = _picture(movie, source, picture_client(source), link, page_url="", rank=0, refresh=False)
+    return poster
+
+
 def attribution(source: PosterSource) -> str:
     """What is shown with a poster; a replica's pictures are not the site's whose form it has."""
     if settings.REPLICA_URL:

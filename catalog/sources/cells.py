@@ -1,7 +1,10 @@
 """From one CSV cell to one checked value: ids, years, titles, lists of genres."""
 
+import ast
+import json
 import re
 import unicodedata
+import warnings
 
 from .genre_names import canonical_genre
 
@@ -11,6 +14,8 @@ LONGEST_OVERVIEW = 10_000
 LONGEST_LOCAL_ID = 255
 MOST_GENRES = 50
 LARGEST_ID = 2**31 - 1
+# That of a real film has some hundred characters; Python's parser takes much memory for a long text.
+LONGEST_LITERAL = 5_000
 
 # Sorting the marks of a letter takes time by their number squared: what is much too long is not normalised.
 _MOST_MARKS = 4
@@ -21,6 +26,10 @@ _IMDB_ID = re.compile(r"tt[0-9]{7,10}", re.ASCII)
 
 class BadCell(ValueError):
     """A cell that cannot be what its column says; the message is a reason to show."""
+
+
+class RepeatedRow(BadCell):
+    """A row that says what an earlier one said: nothing to correct."""
 
 
 def tidy(text: str) -> str:
@@ -123,7 +132,19 @@ def local_id_in(text: str, column: str = "id") -> str | None:
 
 
 def genres_in(text: str) -> tuple[str, ...]:
-    """The canonical genres of a cell split by pipes, else by commas or semicolons; no repeats, in order."""
+    """The canonical genres of a cell; no repeats, in order.
+
+    The cell lists names between pipes, else between commas or semicolons; or it is a list in JSON or Python
+    of names, or of objects with a "name". Raises BadCell for a list that is neither.
+    """
+    if text.lstrip().startswith(("[", "{")):
+        listed = literal_in(text)
+        entries = listed if isinstance(listed, list) else [None]
+        told = [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
+        names = [name for name in told if isinstance(name, str)]
+        if len(names) < len(told):
+            raise BadCell('the genres are neither names between commas nor a list of names or of {"name"}')
+        return canonical_genres(names)
     if "|" in text:
         return canonical_genres(text.split("|"))
     return canonical_genres(re.split(r"[,;]", text))
@@ -138,3 +159,19 @@ def canonical_genres(names: list[str]) -> tuple[str, ...]:
     except ValueError as error:
         raise BadCell(str(error)) from None
     return tuple(dict.fromkeys(genre for genre in genres if genre))
+
+
+def literal_in(text: str) -> object:
+    """The value that `text` writes in JSON or as a Python literal, None if in neither; nothing is run."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    if len(text) > LONGEST_LITERAL:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes in somebody's text
+            return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None

@@ -8,6 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from .cells import RepeatedRow
 from .records import RejectedRow, SourceError, shortened
 from .source_file import BlankLines, SourceFile
 from .text_encoding import UTF16, encoding_of, is_undecodable
@@ -32,7 +33,8 @@ class Row:
         return next((self.cells[column] for column in columns if column in self.cells), "")
 
     def rejected(self, reason: object) -> RejectedRow:
-        return RejectedRow(self.file, self.line, str(reason), shortened(self.text))
+        repeats = isinstance(reason, RepeatedRow)
+        return RejectedRow(self.file, self.line, str(reason), shortened(self.text), repeats)
 
 
 def read_rows(

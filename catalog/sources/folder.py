@@ -9,12 +9,15 @@ from .cells import BadCell, local_id_in
 from .csv_rows import read_rows
 from .records import RejectedRow, SourceError, TitleRecord
 from .repeats import Repeats
+from .selection import Selection
 from .source_file import SourceFile
 
 FILE = ("file", "filename", "file_name", "image", "path", "poster")
 
 
-def read(directory: Path, labels_csv: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
+def read(
+    directory: Path, labels_csv: Path | SourceFile, selection: Selection | None = None
+) -> Iterator[TitleRecord | RejectedRow]:
     """Stream one title for each row of `labels_csv` whose image exists inside `directory`.
 
     The column `file` (or `filename`, `image`, `path`) is relative to `directory`. Everything else is as in
@@ -35,8 +38,8 @@ def read(directory: Path, labels_csv: Path | SourceFile) -> Iterator[TitleRecord
         try:
             image = image_inside(root, row.cell(*FILE))
             relative = image.relative_to(root).as_posix()
-            record = title_rows.title_record(row, fallback_title=_spoken(image.stem))
-            if not (record.local_id or record.imdb_id):
+            record = title_rows.title_record(row, _spoken(image.stem), selection)
+            if not (record.imdb_id or row.cell(*title_rows.ID).strip()):
                 record = replace(record, local_id=local_id_in(relative, "file"))
             repeats.refuse_any(row.line, record, file=relative)
         except BadCell as error:

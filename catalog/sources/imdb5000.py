@@ -14,7 +14,7 @@ _LINK = re.compile(r"/title/(tt[0-9]{7,10})(?![0-9])", re.ASCII)
 
 
 def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
-    """Stream the titles of a movie_metadata.csv; a film's second row is rejected as a repeat.
+    """Stream the titles of a movie_metadata.csv; a film's second row is a repeat, or rejected.
 
     Raises SourceError when the file is missing or lacks movie_imdb_link, movie_title or genres.
     """

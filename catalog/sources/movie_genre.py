@@ -12,7 +12,7 @@ from .source_file import SourceFile
 
 
 def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
-    """Stream the titles of a MovieGenre.csv; a film's second row is rejected as a repeat.
+    """Stream the titles of a MovieGenre.csv; a film's second row is a repeat, or rejected.
 
     The addresses in its column Poster are not used: pictures come from a poster source.
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import imdb_page, tmdb_api, tmdb_page
@@ -18,7 +18,8 @@ class PosterSource(ABC):
     """One site. `accept` is what it is asked for; `key` names the setting with the key it wants, if any.
 
     `attribution` stands at each of its posters; `notice` on every page, where its terms want that. After
-    `refresh_after_days` it is asked again whether a poster has changed. Its `page_hosts` and other
+    `refresh_after_days` it is asked again whether a poster has changed. `sizes` gives the addresses of a
+    poster in several sizes, best first, and () for what is none of its posters. Its `page_hosts` and other
     `image_hosts` are asked so often a second at the most.
     """
 
@@ -37,6 +38,7 @@ class PosterSource(ABC):
     refresh_after_days: int = 90
     requests_per_second: float = 1.0
     pictures_per_second: float = 5.0
+    sizes: Callable[[str], tuple[str, ...]] = field(kw_only=True)
 
     @abstractmethod
     def questions(
@@ -117,6 +119,7 @@ _ALL: tuple[PosterSource, ...] = (
         # (https://developer.themoviedb.org/docs/rate-limiting); half of that leaves room for others.
         requests_per_second=20.0,
         pictures_per_second=20.0,
+        sizes=tmdb_page.sizes,
     ),
     PageSource(
         name="tmdb_page",
@@ -130,6 +133,7 @@ _ALL: tuple[PosterSource, ...] = (
         needs="a TMDB id",
         page_path=_tmdb_path,
         parse=tmdb_page.parse,
+        sizes=tmdb_page.sizes,
         # image.tmdb.org serves pictures to everybody's programs; the pages, one a second, set the pace.
         pictures_per_second=20.0,
     ),
@@ -145,6 +149,7 @@ _ALL: tuple[PosterSource, ...] = (
         needs="an IMDb id",
         page_path=_imdb_path,
         parse=imdb_page.parse,
+        sizes=imdb_page.sizes,
     ),
 )
 POSTER_SOURCES: dict[str, PosterSource] = {source.name: source for source in _ALL}

@@ -35,7 +35,7 @@ def recognised(place: Path, among: Sequence[TitleSource] = TITLE_SOURCES) -> tup
     others: list[str] = []
     for file in files:
         try:
-            columns, is_json = _columns(file)
+            columns, is_json = columns_of(file)
         except SourceError as error:
             if len(files) == 1:
                 raise
@@ -76,8 +76,11 @@ def _may_list(name: str) -> bool:
     return not name.startswith(".") and name.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
-def _columns(file: SourceFile) -> tuple[list[str], bool]:
-    """The folded names of its columns, or of the fields of its first JSON object; whether it is JSON."""
+def columns_of(file: SourceFile) -> tuple[list[str], bool]:
+    """The folded names of its columns, or of the fields of its first JSON object; whether it is JSON.
+
+    Raises SourceError when the file cannot be read, or its first line names no columns.
+    """
     line = first_line(file)
     if not line.lstrip().startswith("{"):
         return columns_in(line, _WANTED, file), False

@@ -15,9 +15,11 @@ class TitleRecord:
     """One title as its source gives it, ids and genre names checked and canonical.
 
     `genres == ()` means the source left the title untagged. `local_id` identifies a title of a catalogue
-    that has no public id, and is unique within one file. `poster_path` is an existing image, set only when
-    the source is a folder. With `tentative_title` the source knows the original title only: a movie of the
-    catalogue keeps the one it has. `file` and `line` say where it was read; they are no part of the title.
+    that has no public id, and is unique within one file; `former_local_id` is one that an earlier import of
+    the same file gave the title, whose ids are now read as another kind. `poster_path` is an existing image,
+    set only when the source is a folder. `poster_url` is where the poster can be fetched; a record that gives
+    nothing else has the title "". With `tentative_title` the source knows the original title only: a movie of
+    the catalogue keeps the one it has. `file` and `line` say where it was read; they are no part of it.
     """
 
     title: str
@@ -32,6 +34,8 @@ class TitleRecord:
     franchise: str = ""
     poster_path: Path | None = None
     tentative_title: bool = False
+    former_local_id: str | None = None
+    poster_url: str = ""
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
@@ -42,12 +46,16 @@ class TitleRecord:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """One row that was not imported, or not wholly: where it starts, why, and how it begins."""
+    """One row that was not imported, or not wholly: where it starts, why, and how it begins.
+
+    repeats: it says just what an earlier row said, so nothing is lost without it.
+    """
 
     file: str
     line: int
     reason: str
     text: str
+    repeats: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}, line {self.line}: {self.reason}"

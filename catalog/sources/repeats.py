@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
-from .cells import BadCell
+from .cells import BadCell, RepeatedRow
 from .csv_rows import Row
 from .records import RejectedRow, SourceError, TitleRecord
 
@@ -11,19 +11,21 @@ MOST_IN_MEMORY = 30_000
 
 
 class Repeats:
-    """Remembers on which line of one file each id was first taken, in memory that does not grow without end.
+    """Remembers which line of one file took each id first, in memory that does not grow without end.
 
     From the MOST_IN_MEMORY-th id on it lies in a temporary SQLite database, which is gone with this object.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[tuple[str, str | int], int] = {}
+        # By kind and id the line, and the hash of its title.
+        self._lines: dict[tuple[str, str | int], tuple[int, int]] = {}
         self._table: sqlite3.Connection | None = None
 
     def refuse_any(self, line: int, record: TitleRecord, file: str | None = None) -> None:
         """Remember the ids of a title; raises BadCell, and remembers none, when an earlier line has one.
 
-        Raises SourceError when the disk has no room to remember more.
+        It is a RepeatedRow when that line gave the very same title. Raises SourceError when the disk has no
+        room to remember more.
         """
         ids: dict[str, str | int | None] = {
             "file": file,
@@ -35,34 +37,39 @@ class Repeats:
         given = [(kind, external_id) for kind, external_id in ids.items() if external_id is not None]
         try:
             for kind, external_id in given:
-                if first := self._first_line(kind, external_id):
+                first, title = self._first_line(kind, external_id)
+                if first and title == hash(record):
+                    raise RepeatedRow(f"it repeats line {first}")
+                if first:
                     raise BadCell(f"the {kind} {external_id} was already on line {first}")
-            self._remember(given, line)
+            self._remember(given, line, hash(record))
         except sqlite3.Error as error:
             raise SourceError(
                 f"{record.file}: no room to note its ids down ({error}); make room for temporary files"
             ) from error
 
-    def _first_line(self, kind: str, external_id: str | int) -> int:
+    def _first_line(self, kind: str, external_id: str | int) -> tuple[int, int]:
         if self._table is None:
-            return self._lines.get((kind, external_id), 0)
-        found = self._table.execute("SELECT line FROM seen WHERE id = ? AND kind = ?", (external_id, kind))
-        return int((found.fetchone() or (0,))[0])
+            return self._lines.get((kind, external_id), (0, 0))
+        found = self._table.execute(
+            "SELECT line, title FROM seen WHERE id = ? AND kind = ?", (external_id, kind)
+        )
+        return found.fetchone() or (0, 0)
 
-    def _remember(self, given: list[tuple[str, str | int]], line: int) -> None:
+    def _remember(self, given: list[tuple[str, str | int]], line: int, title: int) -> None:
         if self._table is None:
-            self._lines.update(dict.fromkeys(given, line))
+            self._lines.update(dict.fromkeys(given, (line, title)))
             if len(self._lines) < MOST_IN_MEMORY:
                 return
             # No affinity: a text id "7" and a number 7 are two.
             self._table = private_database(
-                "CREATE TABLE seen (id, kind, line, PRIMARY KEY (id, kind)) WITHOUT ROWID"
+                "CREATE TABLE seen (id, kind, line, title, PRIMARY KEY (id, kind)) WITHOUT ROWID"
             )
-            rows = [(external_id, kind, first) for (kind, external_id), first in self._lines.items()]
+            rows = [(external_id, kind, *first) for (kind, external_id), first in self._lines.items()]
             self._lines.clear()
         else:
-            rows = [(external_id, kind, line) for kind, external_id in given]
-        self._table.executemany("INSERT INTO seen VALUES (?, ?, ?)", rows)
+            rows = [(external_id, kind, line, title) for kind, external_id in given]
+        self._table.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", rows)
 
 
 def private_database(*tables: str) -> sqlite3.Connection:

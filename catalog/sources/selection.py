@@ -1,4 +1,4 @@
-"""Which titles of a file are wanted, and how many were left out because they are not."""
+"""How a file is to be read: which of its titles are wanted, what its ids are; and how many were left out."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,12 +14,17 @@ MOST_KINDS = 30
 class Selection:
     """`types` are IMDb's, in lower case; `adult` and `video` let in what IMDb or TMDB marks as such.
 
+    `ids`, a key of title_rows.ID_KINDS, says what a column `id` holds where the file does not tell;
+    `ids_were_local`, that an earlier import of the file took them for local ids.
+
     `left_out` counts, by kind, the rows that a source read and did not give: they are not wrong.
     """
 
     types: frozenset[str] = FILMS
     adult: bool = False
     video: bool = False
+    ids: str = "local"
+    ids_were_local: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, kind: str) -> None:
@@ -32,4 +37,4 @@ class Selection:
         if not self.left_out:
             return ""
         kinds = ", ".join(f"{count:,} {shortened(kind)}" for kind, count in self.left_out.most_common())
-        return f"{self.left_out.total():,} left out as not asked for: {kinds}."
+        return f"{self.left_out.total():,} left out: {kinds}."

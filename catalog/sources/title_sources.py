@@ -4,7 +4,18 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import csv_file, folder, imdb5000, imdb_basics, movie_genre, movielens, title_rows, tmdb_csv, tmdb_ids
+from . import (
+    csv_file,
+    folder,
+    imdb5000,
+    imdb_basics,
+    movie_genre,
+    movielens,
+    poster_urls,
+    title_rows,
+    tmdb_csv,
+    tmdb_ids,
+)
 from .records import RejectedRow, TitleRecord
 from .selection import Selection
 from .source_file import SourceFile
@@ -16,14 +27,16 @@ Rows = Iterator[TitleRecord | RejectedRow]
 class TitleSource:
     """One form. A file whose columns have one of each of `marks` (and no others, if `only`) is in it.
 
-    `also` are other names that it has on the command line. With `takes_folders`, `read` knows which file of a
-    folder or zip it wants.
+    `also` are other names that it has on the command line. `ids` says which kinds of ids it gives; where it
+    is "", the columns and `Selection.ids` decide (title_rows.ids_described). With `takes_folders`, `read`
+    knows which file of a folder or zip it wants.
     """
 
     name: str
     holds: str
     read: Callable[[Path | SourceFile, Selection], Rows]
     marks: tuple[Collection[str], ...]
+    ids: str = ""
     only: bool = False
     also: tuple[str, ...] = ()
     is_json: bool = False
@@ -42,24 +55,28 @@ TITLE_SOURCES = (
         "everything IMDb has, title.basics.tsv(.gz); films are taken of it",
         imdb_basics.read,
         tuple({name} for name in imdb_basics.COLUMNS),
+        ids="IMDb ids",
     ),
     TitleSource(
         "imdb5000",
         "the IMDB 5000 Movie Dataset, movie_metadata.csv",
         lambda file, _: imdb5000.read(file),
         ({"movie_imdb_link"}, {"movie_title"}, {"genres"}),
+        ids="IMDb ids",
     ),
     TitleSource(
         "movie_genre",
         "Movie Genre from its Poster, MovieGenre.csv",
         lambda file, _: movie_genre.read(file),
         ({"imdbid"}, {"imdb_link"}, {"title"}, {"genre"}),
+        ids="IMDb ids",
     ),
     TitleSource(
         "tmdb",
         "a table of TMDB's: tmdb_5000_movies.csv, movies_metadata.csv, TMDB_movie_dataset_v11.csv",
         tmdb_csv.read,
         ({"id"}, {"title"}, {"genres"}, {"original_title"}, {"release_date"}, {"vote_average", "popularity"}),
+        ids="TMDB ids, and IMDb ids where it has them",
         also=("tmdb5000",),
     ),
     TitleSource(
@@ -67,6 +84,7 @@ TITLE_SOURCES = (
         "TMDB's daily export of ids, movie_ids_MM_DD_YYYY.json.gz",
         tmdb_ids.read,
         ({"id"}, {"original_title"}, {"popularity"}, {"video"}),
+        ids="TMDB ids",
         is_json=True,
     ),
     TitleSource(
@@ -74,20 +92,27 @@ TITLE_SOURCES = (
         "MovieLens: the folder, the archive (ml-25m.zip), or its movies.csv with links.csv beside it",
         lambda place, _: movielens.read(place),
         ({"movieid"}, {"title"}, {"genres"}),
+        ids="MovieLens ids, and the IMDb and TMDB ids of links.csv",
         only=True,
         takes_folders=True,
     ),
     TitleSource(
         "folder",
         "a folder of images and a CSV that labels them (--labels)",
-        lambda labels, _: folder.read(SourceFile.of(labels).path.parent, labels),
+        lambda labels, selection: folder.read(SourceFile.of(labels).path.parent, labels, selection),
         ({"file", "filename", "file_name", "image"},),
     ),
     TitleSource(
         "csv",
         "a CSV of your own with the columns id, title, genres",
-        lambda file, _: csv_file.read(file),
+        csv_file.read,
         (title_rows.TITLE, csv_file.IDS),
+    ),
+    TitleSource(
+        "poster_urls",
+        "addresses of posters of films that are here, a CSV with the columns id, poster",
+        poster_urls.read,
+        (poster_urls.POSTER, csv_file.IDS),
     ),
 )
 

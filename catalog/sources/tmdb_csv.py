@@ -4,20 +4,17 @@ They differ in how a cell lists genres: the "TMDB 5000 Movie Dataset" in JSON, "
 (movies_metadata.csv) as Python writes it, TMDB_movie_dataset_v11.csv as names between commas.
 """
 
-import ast
-import json
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from .cells import (
     BadCell,
-    canonical_genres,
     checked_year,
     flag_in,
     genres_in,
     imdb_id_in,
+    literal_in,
     name_in,
     number_in,
     prose_in,
@@ -28,9 +25,6 @@ from .records import RejectedRow, TitleRecord
 from .repeats import unrepeated
 from .selection import Selection
 from .source_file import SourceFile
-
-# That of a real film has some hundred characters; Python's parser takes much memory for a long text.
-LONGEST_LITERAL = 5_000
 
 # Spreadsheets turn 1995-10-30 into 10/30/1995, or 30/10/1995: the year is sure in each.
 _DATE = re.compile(r"([0-9]{4})-[0-9].*|[0-9]{1,2}([/.])[0-9]{1,2}\2([0-9]{4})")
@@ -60,7 +54,7 @@ def _record(row: Row, selection: Selection) -> TitleRecord | None:
     return TitleRecord(
         title=title,
         year=_release_year(row.cell("release_date")),
-        genres=_genres(row.cell("genres")),
+        genres=genres_in(row.cell("genres")),
         imdb_id=imdb_id_in(row.cell("imdb_id")),
         tmdb_id=tmdb_id,
         original_title=original if original != title else "",
@@ -80,38 +74,10 @@ def _release_year(text: str) -> int | None:
     return checked_year(int(found[1] or found[3]), "year of the release_date")
 
 
-def _genres(text: str) -> tuple[str, ...]:
-    if not text.lstrip().startswith(("[", "{")):
-        return genres_in(text)
-    entries = _literal(text)
-    listed = entries if isinstance(entries, list) else [None]
-    names = [entry.get("name") if isinstance(entry, dict) else None for entry in listed]
-    told = [name for name in names if isinstance(name, str)]
-    if len(told) < len(names):
-        raise BadCell('the genres are neither names between commas nor a list of {"id", "name"}')
-    return canonical_genres(told)
-
-
 def _collection(text: str) -> str:
     if not text.strip():
         return ""
-    collection = _literal(text)
+    collection = literal_in(text)
     name = collection.get("name") if isinstance(collection, dict) else None
     # A franchise is no reason to lose the title.
     return name_in(name, "belongs_to_collection") if isinstance(name, str) else ""
-
-
-def _literal(text: str) -> object:
-    """The value that `text` writes in JSON or as a Python literal, None if in neither; nothing is run."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    if len(text) > LONGEST_LITERAL:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd escapes in somebody's text
-            return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from catalog.services.import_reports import ImportReport
+from catalog.services.imported_files import choose_ids
 from catalog.services.importing import import_titles, rehearse_import
 from catalog.sources import folder, recognising
 from catalog.sources.records import SourceError
 from catalog.sources.selection import FILMS, Selection
 from catalog.sources.source_file import SourceFile, is_zip
-from catalog.sources.title_sources import TITLE_SOURCES, Rows, TitleSource, named
+from catalog.sources.title_rows import ID_KINDS
+from catalog.sources.title_sources import TITLE_SOURCES, TitleSource, named
 
 REJECTIONS_SHOWN = 20
 AUTO = "auto"
@@ -37,6 +41,11 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help="a file, a folder or a zip")
         parser.add_argument("--labels", type=Path, help="for a folder of images: CSV with a column `file`")
         parser.add_argument(
+            "--ids",
+            choices=list(ID_KINDS),
+            help="for csv, folder and poster_urls: what the column `id` holds; remembered for the file",
+        )
+        parser.add_argument(
             "--types", help="of imdb_basics: types between commas, such as movie,tvMovie (the default),short"
         )
         parser.add_argument("--adult", action="store_true", help="take what IMDb or TMDB marks as adult")
@@ -55,15 +64,18 @@ class Command(BaseCommand):
         types = frozenset(name.strip().lower() for name in (options["types"] or "").split(",")) - {""}
         selection = Selection(types or FILMS, adult=options["adult"], video=options["video"])
         try:
-            source, rows = self._opened(options["source"], options["path"], options["labels"], selection)
-            with tqdm(rows, desc=f"Import {source}", unit=" titles", disable=None) as shown:
+            source, place = self._found(options["source"], options["path"], options["labels"])
+            ids = self._ids(source, place, options["ids"] or "", selection, options["dry_run"])
+            name = options["source"] if options["source"] != AUTO else source.name
+            rows = source.read(place, selection)
+            with tqdm(rows, desc=f"Import {name}", unit=" titles", disable=None) as shown:
                 if options["dry_run"]:
                     said, report = (
                         "Dry run, nothing was changed",
-                        rehearse_import(shown, merge=options["merge"]),
+                        rehearse_import(shown, merge=options["merge"], ids=ids),
                     )
                 else:
-                    run, report = import_titles(shown, source, merge=options["merge"])
+                    run, report = import_titles(shown, name, merge=options["merge"], ids=ids)
                     said = str(run)
         except SourceError as error:
             raise CommandError(str(error)) from error
@@ -84,23 +96,44 @@ class Command(BaseCommand):
         if report.not_taken and report.listing is not None:
             self.stderr.write(f"  All of them, to be corrected, are listed in {report.listing.path}")
 
-    def _opened(self, name: str, path: Path, labels: Path | None, selection: Selection) -> tuple[str, Rows]:
-        """The source's name as asked for, or found out, and its rows."""
+    def _found(self, name: str, path: Path, labels: Path | None) -> tuple[TitleSource, Path | SourceFile]:
+        """The source asked for, or found out, and what it reads."""
         source = None if name == AUTO else named(name)
         if name != AUTO and source is None:
             known = ", ".join(source.name for source in TITLE_SOURCES)
             raise SourceError(f"There is no source {name!r}; the sources are {known}, and auto")
         if labels or name == "folder":
-            if labels is None or (source and source.name != "folder"):
+            images = named("folder")
+            if labels is None or images is None or (source and source is not images):
                 raise SourceError("--labels and a folder go together: import_titles folder DIR --labels CSV")
-            return "folder", folder.read(path, labels)
+            return replace(images, read=partial(folder.read, path)), labels
         if source is None:
             if named(str(path)) and not path.exists():
                 raise SourceError(f"What is to be imported is missing: import_titles {path} PATH")
-            found, file = recognising.recognised(path)
-            self.stdout.write(f"{file} is taken as {found.name}, by its columns.")
-            return found.name, found.read(file, selection)
-        return name, source.read(_place(source, path), selection)
+            source, file = recognising.recognised(path)
+            self.stdout.write(f"{file} is taken as {source.name}, by its columns.")
+            return source, file
+        return source, _place(source, path)
+
+    def _ids(
+        self,
+        source: TitleSource,
+        place: Path | SourceFile,
+        wanted: str,
+        selection: Selection,
+        dry_run: bool,
+    ) -> str:
+        """How the ids are read, in sentences; `selection` is set to it."""
+        if source.ids:
+            if wanted:
+                raise SourceError(f"--ids is of no use: {source.name} has {source.ids}; import it without")
+            return f"Ids read as {source.ids}."
+        file = SourceFile.of(place)
+        try:
+            columns, _ = recognising.columns_of(file)
+        except SourceError:
+            return ""  # the import says why, and leaves a run
+        return choose_ids(file, columns, wanted, selection, remember=not dry_run)
 
 
 def _place(source: TitleSource, path: Path) -> Path | SourceFile:

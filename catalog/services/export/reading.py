@@ -15,7 +15,7 @@ from ml.files import file_sha256
 from . import layout
 from .errors import CannotRestore
 from .layout import Progress
-from .tables import TABLES, fields_of
+from .tables import ADDED, TABLES, fields_of
 from .values import SHA256
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
@@ -163,7 +163,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _export(folder: Path, manifest: dict[str, Any]) -> Export:
     try:
-        tables = {name: manifest["tables"][name] for name in (layout.PEOPLE, *TABLES)}
+        told = manifest["tables"]
+        here = [name for name in (layout.PEOPLE, *TABLES) if name in told or name not in ADDED]
+        tables = {name: told[name] for name in here}
         fields = {name: [str(each) for each in table["fields"]] for name, table in tables.items()}
         rows = {name: _count(table["rows"]) for name, table in tables.items()}
         vectors = {_count(int(key)): each for key, each in manifest["vectors"].items()}

@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
-from catalog.models import Extractor, GenreModel
+from catalog.models import Extractor, GenreModel, ImportedFile
 from catalog.services import runs
 
 from . import layout
@@ -29,8 +29,8 @@ from .tables import TABLES
 FILES_AT_ONCE = 64
 LOOKERS = 4
 SPARE_BYTES = 50 * 1024 * 1024
-# A site has these before it has a movie: they come with Postersite.
-SHIPPED = (GenreModel, Extractor)
+# A site may have these before it has a movie: they come with Postersite, or of an import that took nothing.
+SHIPPED = (GenreModel, Extractor, ImportedFile)
 
 
 @dataclass
@@ -77,7 +77,7 @@ def restore_catalogue(
                 for model in SHIPPED:
                     model._base_manager.all().delete()
                 people = _people(export, restored)
-                for name in TABLES:
+                for name in filter(export.rows.__contains__, TABLES):
                     load_table(name, export, people, stage, progress)
                     restored.rows[name] = export.rows[name]
                 finish()

@@ -16,6 +16,7 @@ from catalog.models import (
     Extractor,
     Genre,
     GenreModel,
+    ImportedFile,
     Movie,
     MovieGenre,
     Placeholder,
@@ -42,7 +43,10 @@ TABLES: dict[str, type[Model]] = {
     "duplicate_members": DuplicateMember,
     "duplicate_decisions": DuplicateDecision,
     "placeholders": Placeholder,
+    "imported_files": ImportedFile,
 }
+# Exports of earlier versions lack these.
+ADDED = {"imported_files"}
 # By the model's name. References to these are left out with them, and must be nullable.
 LEFT_OUT = {
     "Run": "how a step went on one machine; what it brought is exported",

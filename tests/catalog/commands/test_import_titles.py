@@ -172,7 +172,7 @@ def test_what_was_not_asked_for_is_left_out_and_counted(tmp_path: Path) -> None:
         "tt0000004\tmovie\tD\tD\t1\t1990\t\\N\t\\N\tDrama\n",
     )
     out, _ = run(path)
-    assert "3 left out as not asked for: 2 tvEpisode, 1 adult." in out
+    assert "3 left out: 2 tvEpisode, 1 adult." in out
     assert "1 created" in out and "0 rejected" in out
     out, _ = run("imdb_basics", path, "--types", "movie,tvepisode", "--adult")
     assert "left out" not in out

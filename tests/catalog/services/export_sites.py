@@ -18,6 +18,7 @@ from catalog.models import (
     DuplicateGroup,
     DuplicateMember,
     GenreModel,
+    ImportedFile,
     Movie,
     Placeholder,
     Poster,
@@ -145,6 +146,15 @@ def rich_catalogue() -> None:
         Placeholder.objects.create(
             sha256=sha256_hex(tiny_jpeg(700 + number)), source="imdb_page", movies=5, is_poster=bool(number)
         )
+    ImportedFile.objects.create(
+        path="/films/movie_code.csv",
+        identity="b" * 64,
+        sha256="a" * 64,
+        ids="tmdb",
+        was_local=True,
+        imported_at=datetime(2026, 11, 28, tzinfo=UTC),
+    )
+    Movie.objects.filter(pk=bare.pk).update(poster_url="https://image.tmdb.org/t/p/w500/a.jpg")
     assert bare.year is None
 
 

@@ -136,6 +136,8 @@ def test_an_import_is_a_run_with_its_counts() -> None:
     assert run.message == str(report) == "1 created, 0 changed, 0 unchanged, 0 conflicting, 1 rejected."
     assert run.params == {
         "source": "test",
+        "ids": "",
+        "counts": report.counts,
         "conflicting": [],
         "rejected": ["a.csv, line 3: the title is empty"],
     }

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
-from catalog.models import GenreModel, Movie
+from catalog.models import GenreModel, ImportedFile, Movie
 from catalog.services.export.errors import CannotRestore
+from catalog.services.export.layout import SUMS
 from catalog.services.export.restoring import restore_catalogue
-from catalog.services.export.tables import TABLES
+from catalog.services.export.tables import ADDED, TABLES
 from catalog.services.export.writing import export_catalogue
 from catalog.services.shipped import take_up_genre_model
 from tests.catalog.services.export_sites import (
@@ -246,6 +248,22 @@ def test_a_column_that_an_earlier_version_did_not_have_gets_its_default(export: 
     changed(export, "posters", lambda rows: [row.pop("locked") for row in rows])
     restore_catalogue(export)
     assert not Movie.everything.exclude(franchise="").exists()
+
+
+def test_a_table_that_an_earlier_version_did_not_have_is_empty(export: Path) -> None:
+    manifest = json.loads((export / "manifest.json").read_text())
+    for name in ADDED:
+        del manifest["tables"][name]
+        (export / f"tables/{name}.jsonl").unlink()
+    manifest["files"] -= len(ADDED)
+    (export / "manifest.json").write_text(json.dumps(manifest))
+    lines = (export / SUMS).read_text().splitlines()
+    sealed(export, "".join(f"{line}\n" for line in lines if not any(name in line for name in ADDED)))
+    # What a site remembers of an import that took nothing does not make it one with a catalogue.
+    ImportedFile.objects.create(sha256="c" * 64, ids="local", was_local=True, imported_at=timezone.now())
+    restore_catalogue(export)
+    assert Movie.objects.exists()
+    assert not ImportedFile.objects.exists()
 
 
 def test_a_catalogue_that_is_not_empty(export: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_file_that_is_missing_or_outside_is_reported(images: Path, name: str, 
 def test_a_link_within_the_folder_is_the_file_it_names(images: Path) -> None:
     titles, [(_, reason)] = sorted_out(folder.read(images, labels(images, "file\nwithin.jpg\na.jpg\n")))
     assert titles[0].local_id == "a.jpg"
-    assert reason == "the file a.jpg was already on line 2"
+    assert reason == "it repeats line 2"
 
 
 def test_windows_separators_are_understood(images: Path) -> None:

@@ -37,7 +37,7 @@ def test_repeats_and_bad_cells_are_reported(tmp_path: Path) -> None:
         "movie_metadata.csv",
         HEADER
         + f"Color,,Drama,Winter Signals\xa0,2009,{link(1)}\n"
-        + f"Color,,Drama,Winter Signals\xa0,2009,{link(1)}\n"
+        + f"Color,,War,Winter Signals\xa0,2009,{link(1)}\n"
         + "Color,,Drama,No Link,2009,http://www.imdb.com/name/nm0000001/\n"
         + f"Color,,Drama,\xa0,2009,{link(3)}\n"
         + f"Color,,Drama,Far Future,3009,{link(4)}\n"

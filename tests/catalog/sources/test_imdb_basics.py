@@ -57,7 +57,7 @@ def test_films_become_titles_and_other_types_are_left_out(tmp_path: Path) -> Non
         TitleRecord("Ten", 2019, ("Drama",), "tt10000001", original_title="Diez"),
     ]
     assert selection.left_out == {"short": 1, "tvEpisode": 1, "tvSeries": 1, "adult": 1, "videoGame": 1}
-    assert str(selection).startswith("5 left out as not asked for: 1 ")
+    assert str(selection).startswith("5 left out: 1 ")
 
 
 def test_other_types_and_adult_titles_come_when_asked_for(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_repeats_and_bad_cells_are_reported(tmp_path: Path) -> None:
     text = (
         HEADER
         + row(1, "One (1990)")
-        + row(1, "One (1990)")
+        + row(1, "One (1991)")
         + row("", "No Id")
         + row("x", "X")
         + row(2, "(1990)")

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from catalog.sources import repeats
-from catalog.sources.cells import BadCell
+from catalog.sources.cells import BadCell, RepeatedRow
 from catalog.sources.records import TitleRecord
 from catalog.sources.repeats import Repeats
 
@@ -29,6 +29,26 @@ def test_a_repeat_is_found_in_memory_and_on_disk(
     # None of the refused rows' other ids was remembered, and kinds do not mix.
     seen.refuse_any(901, TitleRecord("x", movielens_id=5_000))
     seen.refuse_any(902, TitleRecord("x", movielens_id=7), file="7")
+
+
+@pytest.mark.parametrize("most_in_memory", [1, 10_000])
+def test_a_row_that_says_the_same_is_told_from_one_that_does_not(
+    most_in_memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "MOST_IN_MEMORY", most_in_memory)
+    seen = Repeats()
+    for n in range(1, 9):
+        seen.refuse_any(n, TitleRecord("x", 1990 + n, ("Drama",), tmdb_id=n, file="a.csv", line=n))
+    with pytest.raises(RepeatedRow, match="line 8"):
+        seen.refuse_any(90, TitleRecord("x", 1998, ("Drama",), tmdb_id=8, file="a.csv", line=90))
+    for other in (
+        TitleRecord("x", 1998, ("War",), tmdb_id=8),
+        TitleRecord("y", 1998, ("Drama",), tmdb_id=8),
+        TitleRecord("x", 1998, ("Drama",), tmdb_id=8, imdb_id="tt0000008"),
+    ):
+        with pytest.raises(BadCell) as refused:
+            seen.refuse_any(91, other)
+        assert not isinstance(refused.value, RepeatedRow)
 
 
 def test_memory_does_not_grow_with_ids(monkeypatch: pytest.MonkeyPatch) -> None:

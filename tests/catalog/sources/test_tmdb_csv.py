@@ -62,7 +62,7 @@ def test_a_row_becomes_a_title(tmp_path: Path) -> None:
     [
         ({"genres": '{"id": 1, "name": "Drama"}'}, "nor a list"),
         ({"genres": '[{"id": 1}]'}, "nor a list"),
-        ({"genres": '["Drama"]'}, "nor a list"),
+        ({"genres": '["Drama", 3]'}, "nor a list"),
         ({"genres": "[not a list"}, "nor a list"),
         ({"genres": "[" * 50_000}, "nor a list"),
         ({"genres": "[" * 4_900}, "nor a list"),

@@ -1,0 +1,30 @@
+"""Files that titles were imported from, and how the ids in each were read."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class ImportedFile(models.Model):
+    """One file whose column `id` does not say what it holds; a later import reads it the same way."""
+
+    class Ids(models.TextChoices):
+        TMDB = "tmdb", "TMDB ids"
+        IMDB = "imdb", "IMDb ids"
+        MOVIELENS = "movielens", "MovieLens ids"
+        LOCAL = "local", "local ids"
+
+    path = models.CharField(max_length=1000)
+    # Of the path and the names of the columns: together they may be longer than an index takes.
+    identity = models.CharField(max_length=64, unique=True)
+    sha256 = models.CharField(max_length=64, db_index=True, help_text="of the file, as of the last import")
+    ids = models.CharField(max_length=10, choices=Ids.choices)
+    was_local = models.BooleanField(help_text="an import took its ids for local ones")
+    imported_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.get_ids_display()}"

@@ -1,0 +1,70 @@
+"""Remember what the column `id` of an imported file holds, so that a later import reads it the same way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+
+from django.utils import timezone
+
+from catalog.models import ImportedFile
+from catalog.sources.records import SourceError
+from catalog.sources.selection import Selection
+from catalog.sources.source_file import SourceFile
+from catalog.sources.title_rows import ID, ID_KINDS, ids_described
+
+HINT = (
+    "If they are TMDB, IMDb or MovieLens ids, import the file again with --ids tmdb, imdb or movielens: "
+    "its movies get them."
+)
+
+
+def choose_ids(
+    file: SourceFile, columns: Collection[str], wanted: str, selection: Selection, *, remember: bool
+) -> str:
+    """Set in `selection` how the column `id` of the file is read; returns how ids are read, in sentences.
+
+    It is as `wanted` says (a key of ID_KINDS), else as in the last import of the same file, else local. The
+    same file is one at the same path with the same columns, or one with the same content anywhere. The choice
+    is remembered if `remember`. Raises SourceError when one is `wanted` and the file has no such column, or
+    when the file cannot be read.
+    """
+    if not set(ID) & set(columns):
+        if wanted:
+            raise SourceError(f"--ids says what a column `id` holds, and {file} has none; import it without")
+        return f"Ids read as {ids_described(columns, selection)}."
+    path = f"{file.path.resolve()}{f': {file.member}' if file.member else ''}"
+    identity = hashlib.sha256("\0".join([path, *columns]).encode(errors="replace")).hexdigest()
+    sha256 = _digest(file)
+    here = ImportedFile.objects.filter(identity=identity).first()
+    alike = ImportedFile.objects.filter(sha256=sha256).order_by("-imported_at").first()
+    known = here or alike
+    selection.ids = wanted or (known.ids if known else ImportedFile.Ids.LOCAL)
+    selection.ids_were_local = any(each.was_local for each in (here, alike) if each)
+    if remember:
+        ImportedFile.objects.update_or_create(
+            identity=identity,
+            defaults={
+                "path": path.encode(errors="replace").decode()[:1000],
+                "sha256": sha256,
+                "ids": selection.ids,
+                "was_local": selection.ids_were_local or selection.ids == ImportedFile.Ids.LOCAL,
+                "imported_at": timezone.now(),
+            },
+        )
+    said = f"Ids read as {ids_described(columns, selection)}"
+    if known and known.ids != selection.ids and known.ids != ImportedFile.Ids.LOCAL:
+        return f"{said}, before as {ID_KINDS[known.ids]}: undo that import if it was wrong."
+    if wanted or selection.ids != ImportedFile.Ids.LOCAL:
+        return f"{said}{'' if wanted else ', as in its last import'}."
+    return f"{said}. {HINT}"
+
+
+def _digest(file: SourceFile) -> str:
+    try:
+        with file.path.open("rb") as packed:
+            digest = hashlib.file_digest(packed, "sha256")
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error.strerror or error}") from error
+    digest.update(file.member.encode(errors="replace"))
+    return digest.hexdigest()

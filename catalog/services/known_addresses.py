@@ -1,0 +1,50 @@
+"""Addresses of posters that imports bring: which of them a poster source may be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from django.conf import settings
+
+from catalog.fetching.errors import Refused
+from catalog.fetching.guard import check_url
+from catalog.fetching.policy import FetchPolicy
+from catalog.sources.poster_sources import POSTER_SOURCES, PosterSource
+from catalog.sources.records import RejectedRow, TitleRecord
+
+
+def checked(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[TitleRecord | RejectedRow]:
+    """The rows, those rejected whose `poster_url` no poster source may be asked for, switched on or not."""
+    for row in rows:
+        if isinstance(row, TitleRecord) and row.poster_url and (why := why_not(row.poster_url)):
+            yield RejectedRow(row.file, row.line, why, row.poster_url)
+        else:
+            yield row
+
+
+def why_not(url: str) -> str:
+    """Why no poster source has this address, in a sentence; empty when one has."""
+    return _why_not(url, *POSTER_SOURCES.values())
+
+
+def source_of(url: str) -> PosterSource | None:
+    """The first of the switched-on poster sources that has this address, in the operator's order."""
+    switched_on = (POSTER_SOURCES[name] for name in settings.POSTER_SOURCES if name in POSTER_SOURCES)
+    return next((source for source in switched_on if not _why_not(url, source)), None)
+
+
+def _why_not(url: str, *sources: PosterSource) -> str:
+    at_replica = bool(settings.REPLICA_URL)
+    policy = FetchPolicy(
+        name="poster sources",
+        hosts=frozenset().union(*(source.hosts(settings.REPLICA_URL or None) for source in sources)),
+        schemes=("http",) if at_replica else ("https",),
+        user_agent="Postersite",
+    )
+    try:
+        check_url(url, policy)
+    except Refused as error:
+        return str(error)
+    if not any(source.sizes(url) for source in sources):
+        return f"{url} is not the address of a poster"
+    return ""

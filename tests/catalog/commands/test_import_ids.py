@@ -1,0 +1,180 @@
+"""`import_titles --ids`: what a column `id` holds is chosen, said, and remembered for the file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalog.models import ImportChange, ImportedFile, Movie, Run
+from catalog.services import inline, undoing
+from tests.catalog.sources.packed_files import zipped
+from tests.factories import MovieFactory, tiny_jpeg
+
+pytestmark = pytest.mark.django_db
+
+# As pandas writes a table of films: its index comes first and has no name.
+RECIPE = (
+    ",id,title,genres\n"
+    '0,862,Toy Story,"animation, comedy, family"\n'
+    "1,8844,Jumanji,\"['Adventure', 'Fantasy']\"\n"
+    '2,15602,Grumpier Old Men,"[{""id"": 35, ""name"": ""Comedy""}]"\n'
+    '3,862,Toy Story,"animation, comedy, family"\n'
+    "4,124057,Kids of the Round Table,\n"
+)
+
+
+def run(*arguments: object) -> str:
+    out = io.StringIO()
+    call_command("import_titles", *map(str, arguments), stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+def recipe(folder: Path, text: str = RECIPE, name: str = "movie_code.csv") -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def ids() -> list[tuple[Any, ...]]:
+    return list(Movie.objects.order_by("pk").values_list("title", "imdb_id", "tmdb_id", "local_id"))
+
+
+def test_the_recipes_file_is_read_as_tmdb_ids_where_that_is_said(tmp_path: Path) -> None:
+    out = run(recipe(tmp_path), "--ids", "tmdb")
+    assert "4 created" in out and "1 repeated, 0 conflicting, 0 rejected" in out
+    assert "Ids read as TMDB ids." in out
+    assert ids()[0] == ("Toy Story", None, 862, None)
+    genres = {movie.title: [str(genre) for genre in movie.genres.all()] for movie in Movie.objects.all()}
+    assert genres["Toy Story"] == ["Animation", "Comedy", "Family"]
+    assert genres["Jumanji"] == ["Adventure", "Fantasy"]
+    assert genres["Grumpier Old Men"] == ["Comedy"]
+    assert genres["Kids of the Round Table"] == []
+
+
+def test_repeats_are_nothing_to_correct(tmp_path: Path) -> None:
+    run(recipe(tmp_path), "--ids", "tmdb")
+    made = Run.objects.get()
+    assert (made.total, made.done, made.failed) == (5, 5, 0)
+    assert made.params["counts"]["repeated"] == 1
+    assert made.params["rejected"] == []
+    assert not list(tmp_path.glob("**/import-*.csv"))
+
+
+def test_without_a_choice_ids_are_local_and_the_choice_is_told(tmp_path: Path) -> None:
+    out = run(recipe(tmp_path))
+    assert "--ids tmdb" in out
+    assert ids()[0] == ("Toy Story", None, None, "862")
+    assert "--ids tmdb" not in run(tmp_path / "movie_code.csv", "--ids", "local")
+    assert Movie.objects.count() == 4
+
+
+def test_movies_that_were_imported_with_local_ids_get_the_ids_they_should_have(tmp_path: Path) -> None:
+    file = recipe(tmp_path)
+    run(file)
+    before = list(Movie.objects.values_list("pk", flat=True))
+    dry = run(file, "--ids", "tmdb", "--dry-run")
+    out = run(file, "--ids", "tmdb")
+    counted = "0 created, 4 changed, 0 unchanged, 1 repeated, 0 conflicting, 0 rejected"
+    assert counted in dry and counted in out
+    assert list(Movie.objects.values_list("pk", flat=True)) == before
+    assert ids()[0] == ("Toy Story", None, 862, "862")
+    # An import that was interrupted in the middle is taken up, and one that was undone.
+    Movie.objects.filter(tmdb_id=862).update(tmdb_id=None)
+    assert "0 created, 1 changed, 3 unchanged" in run(file)
+    done = inline.work_off(undoing.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
+    assert done.state == Run.State.DONE
+    assert set(Movie.objects.values_list("tmdb_id", flat=True)) == {None}
+    assert "0 created, 4 changed" in run(file)
+
+
+def test_a_local_id_of_another_film_is_no_reason_to_give_it_away(tmp_path: Path) -> None:
+    file = recipe(tmp_path)
+    run(file)
+    Movie.objects.filter(local_id="862").update(title="My Holidays")
+    taken = MovieFactory(title="Jumanji", tmdb_id=8844)
+    other = MovieFactory(title="Elsewhere", tmdb_id=99)
+    Movie.objects.filter(local_id="15602").update(tmdb_id=98)
+    recipe(tmp_path, RECIPE + "5,99,Elsewhere,drama\n")
+    MovieFactory(title="Ninety-nine", local_id="99", tmdb_id=None)
+    out = run(file, "--ids", "tmdb")
+    # Three rows, one of which names two movies: that pair waits for a person.
+    assert "0 created, 2 changed" in out
+    assert "3 conflicting (1 wait on the Duplicates page)" in out
+    assert Movie.objects.get(title="My Holidays").tmdb_id is None
+    assert Movie.objects.get(local_id="15602").tmdb_id == 98
+    assert Movie.objects.get(title="Ninety-nine").tmdb_id is None
+    assert taken.pk and ImportChange.objects.filter(movie=other).exists()
+
+
+def test_the_choice_is_remembered_for_the_same_path_and_for_the_same_content(tmp_path: Path) -> None:
+    run(recipe(tmp_path / "a"), "--ids", "tmdb")
+    # More rows in the same place, and the same rows in another.
+    out = run(recipe(tmp_path / "a", RECIPE + "5,949,Heat,crime\n"))
+    assert "1 created" in out and "Ids read as TMDB ids, as in its last import." in out
+    copied = recipe(tmp_path / "b", RECIPE + "5,949,Heat,crime\n", "copied.csv")
+    assert "0 created, 0 changed" in run("csv", copied)
+    assert Movie.objects.filter(tmdb_id=None).count() == 0
+    # Other columns, or another file of that name, are another file.
+    assert "local" in run(recipe(tmp_path / "a", "id,title,genres\nx,Other,\n"))
+    assert "local" in run(recipe(tmp_path / "c", RECIPE + "6,x,Another,\n"))
+
+
+def test_a_dry_run_remembers_nothing(tmp_path: Path) -> None:
+    out = run(recipe(tmp_path), "--ids", "tmdb", "--dry-run")
+    assert "4 created" in out and "Ids read as TMDB ids." in out
+    assert not ImportedFile.objects.exists()
+
+
+def test_a_file_in_a_zip_is_remembered_by_its_name_there(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"data/movie_code.csv": RECIPE})
+    run(path, "--ids", "tmdb")
+    assert "0 created, 0 changed, 4 unchanged" in run(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "field", "value", "bad"),
+    [
+        ("tmdb", "862.0", "tmdb_id", 862, "tt0114709"),
+        ("imdb", "114709", "imdb_id", "tt0114709", "862x"),
+        ("movielens", "1", "movielens_id", 1, "-1"),
+    ],
+)
+def test_an_id_that_is_none_of_its_kind_is_a_rejected_row(
+    tmp_path: Path, kind: str, good: str, field: str, value: object, bad: str
+) -> None:
+    file = recipe(tmp_path, f"id,title\n{good},Good\n{bad},Bad\n,None\n")
+    out = run(file, "--ids", kind)
+    assert "1 created" in out and "2 rejected" in out
+    assert getattr(Movie.objects.get(), field) == value
+    [first, second] = Run.objects.get().params["rejected"]
+    assert bad in first and "line 3" in first and "no id" in second
+
+
+def test_an_id_that_contradicts_its_own_column_is_a_rejected_row(tmp_path: Path) -> None:
+    out = run(recipe(tmp_path, "id,tmdb_id,title\n1,1,One\n2,3,Two\n4,,Four\n"), "--ids", "tmdb")
+    assert "2 created" in out and "1 rejected" in out
+
+
+def test_every_form_says_how_its_ids_are_read(tmp_path: Path) -> None:
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
+    assert "Ids read as MovieLens ids" in run("movielens", tmp_path)
+    assert "Ids read as IMDb ids and TMDB ids." in run(
+        recipe(tmp_path, "imdb_id,tmdb_id,title\ntt0113277,949,Heat\n")
+    )
+    (tmp_path / "0.jpg").write_bytes(tiny_jpeg(0))
+    labels = recipe(tmp_path, "file,id\n0.jpg,777\n", "labels.csv")
+    assert "Ids read as TMDB ids." in run("folder", tmp_path, "--labels", labels, "--ids", "tmdb")
+    assert Movie.objects.get(tmdb_id=777).local_id is None
+
+
+def test_ids_are_not_chosen_where_the_file_says_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
+    with pytest.raises(CommandError, match="--ids"):
+        run("movielens", tmp_path, "--ids", "tmdb")
+    with pytest.raises(CommandError, match="--ids"):
+        run(recipe(tmp_path, "imdb_id,title\ntt0113277,Heat\n"), "--ids", "tmdb")
+    assert not Run.objects.exists()
