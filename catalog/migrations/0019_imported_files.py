@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0012_runs_plan_in_chunks'),
+        ('catalog', '0018_similarity_index'),
     ]
 
     operations = [
