@@ -148,7 +148,9 @@ class Planner:
         matches = list({id(found): found for key in ids if (found := self.known.get(key))}.values())
         former = self.known.get(("local_id", record.former_local_id)) if record.former_local_id else None
         if former and record.title:
-            if _folded(record.title, record.original_title) & _folded_titles(former):
+            # A title of signs only, such as "???", folds to nothing.
+            same = record.title == former.facts.get("title")
+            if same or _folded(record.title, record.original_title) & _folded_titles(former):
                 matches += [former] if former not in matches else []
             elif not matches:
                 why = f"its id was the local id of {former} before, whose title is another"

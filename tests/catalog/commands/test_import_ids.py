@@ -91,6 +91,13 @@ def test_movies_that_were_imported_with_local_ids_get_the_ids_they_should_have(t
     assert "0 created, 4 changed" in run(file)
 
 
+def test_titles_are_compared_loosely_and_signs_count(tmp_path: Path) -> None:
+    file = recipe(tmp_path, ",id,title,genres\n0,1,???,\n1,2,Amélie (Fabuleux destin),\n")
+    run(file)
+    Movie.objects.filter(local_id="2").update(title="AMELIE")
+    assert "0 created, 2 changed" in run(file, "--ids", "tmdb")
+
+
 def test_a_local_id_of_another_film_is_no_reason_to_give_it_away(tmp_path: Path) -> None:
     file = recipe(tmp_path)
     run(file)
