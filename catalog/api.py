@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from django.db.models import Prefetch
-from django.http import HttpRequest
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from ninja import Field, NinjaAPI, Query, Schema
 from ninja.errors import HttpError
+from ninja.security import SessionAuth
+from pydantic import WithJsonSchema
 
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
 from catalog.services import similarity
@@ -17,10 +24,60 @@ from catalog.services.similarity_index import IndexNotReady
 from catalog.views.browsing import ORDERS, in_genre, matching, ordered
 
 # No browsable docs: they load scripts from elsewhere, which the site's CSP rightly refuses.
-api = NinjaAPI(title="Postersite", version="1", urls_namespace="api", docs_url=None)
+api = NinjaAPI(
+    title="Postersite",
+    version="1",
+    urls_namespace="api",
+    docs_url=None,
+    docs_decorator=lambda view: csrf_exempt(require_safe(view)),
+)
 
+Order = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ORDERS)})]
+Method = Annotated[str, WithJsonSchema({"type": "string", "enum": list(similarity.METHODS)})]
 LARGEST_PAGE = 200
 MOST_LOOKALIKES = 50
+
+
+class MovieMerged(Exception):
+    """The movie was merged; `kept` is the id of the movie that it is now part of."""
+
+    def __init__(self, kept: int) -> None:
+        super().__init__(kept)
+        self.kept = kept
+
+
+class StaffSession(SessionAuth):
+    """The session of a signed-in member of staff."""
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> AbstractBaseUser:
+        if not request.user.is_authenticated:
+            raise HttpError(401, "Sign in as staff to see runs.")
+        if not request.user.is_staff:
+            raise HttpError(403, "Runs are for staff.")
+        return request.user
+
+
+@api.exception_handler(MovieMerged)
+def redirect_to_kept(request: HttpRequest, error: MovieMerged) -> HttpResponse:
+    match = request.resolver_match
+    assert match is not None
+    address = reverse(match.view_name, kwargs={**match.kwargs, "movie_id": error.kept})
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponsePermanentRedirect(f"{address}?{query}" if query else address)
+
+
+@api.exception_handler(HttpError)
+def error_response(request: HttpRequest, error: HttpError) -> HttpResponse:
+    response = api.create_response(request, {"detail": str(error)}, status=error.status_code)
+    if error.status_code == 401:
+        # A 401 must name a scheme (RFC 9110, 11.6.1); none is registered for session cookies.
+        login = reverse("admin:login")
+        response["WWW-Authenticate"] = f'Cookie realm="Postersite", form-action="{login}"'
+    return response
+
+
+class ErrorOut(Schema):
+    detail: str | list[dict[str, Any]] = Field(description="a sentence, or one entry for each bad parameter")
 
 
 class GenreOut(Schema):
@@ -108,12 +165,12 @@ class RunOut(Schema):
         return outlook(run).words
 
 
-@api.get("/movies", response=MoviePage, summary="Search the catalogue")
+@api.get("/movies", response={200: MoviePage, 422: ErrorOut}, summary="Search the catalogue")
 def movies(
     request: HttpRequest,
     q: str = Query("", description="words of the title, a year, or an external id"),
     genre: str = Query("", description="a genre's slug, or `untagged`"),
-    order: str = Query("new", description="new, title or year"),
+    order: Order = Query("new"),
     page: int = Query(1, ge=1, le=1_000_000),
     page_size: int = Query(50, ge=1, le=LARGEST_PAGE),
 ) -> MoviePage:
@@ -128,22 +185,26 @@ def movies(
     )
 
 
-@api.get("/movies/{int:movie_id}", response=MovieOut, summary="One movie")
+@api.get("/movies/{int:movie_id}", response={200: MovieOut, 404: ErrorOut}, summary="One movie")
 def movie(request: HttpRequest, movie_id: int) -> MovieOut:
-    return _movie(request, get_object_or_404(Movie.objects.prefetch_related(*_shown()), pk=movie_id))
+    return _movie(request, _found(Movie.objects.prefetch_related(*_shown()), movie_id))
 
 
-@api.get("/movies/{int:movie_id}/lookalikes", response=LookAlikesOut, summary="Posters that look alike")
+@api.get(
+    "/movies/{int:movie_id}/lookalikes",
+    response={200: LookAlikesOut, 404: ErrorOut, 422: ErrorOut},
+    summary="Posters that look alike",
+)
 def lookalikes(
     request: HttpRequest,
     movie_id: int,
     extractor: str = Query("", description="spec or id of an extractor in use; empty means the default"),
     k: int = Query(5, ge=1, le=MOST_LOOKALIKES),
-    method: str = Query(
+    method: Method = Query(  # noqa: B008
         "exact", description="exact, or ball_tree: Euclidean distance, as the recipe's ball tree"
     ),
 ) -> LookAlikesOut:
-    film = get_object_or_404(Movie.objects.prefetch_related("posters"), pk=movie_id)
+    film = _found(Movie.objects.prefetch_related("posters"), movie_id)
     if method not in similarity.METHODS:
         raise HttpError(422, f"There is no method {method!r}; choose one of {', '.join(similarity.METHODS)}.")
     chosen = _extractor(extractor)
@@ -174,13 +235,25 @@ def lookalikes(
     )
 
 
-@api.get("/runs/{int:run_id}", response=RunOut, summary="How a run is doing (staff)")
+@api.get(
+    "/runs/{int:run_id}",
+    response={200: RunOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut},
+    auth=StaffSession(csrf=False),
+    summary="How a run is doing (staff)",
+)
 def run(request: HttpRequest, run_id: int) -> Run:
-    if not request.user.is_authenticated:
-        raise HttpError(401, "Sign in as staff to see runs.")
-    if not request.user.is_staff:
-        raise HttpError(403, "Runs are for staff.")
     return get_object_or_404(Run, pk=run_id)
+
+
+def _found(movies: QuerySet[Movie], movie_id: int) -> Movie:
+    """The movie of that id. Raises MovieMerged when it was merged, Http404 when there is none."""
+    film = movies.filter(pk=movie_id).first()
+    if film is not None:
+        return film
+    kept = Movie.everything.filter(pk=movie_id).values_list("merged_into", flat=True).first()
+    if kept is None:
+        raise Http404(f"There is no movie {movie_id}.")
+    raise MovieMerged(kept)
 
 
 def _shown() -> tuple[Prefetch[str] | str, ...]:

@@ -7,6 +7,7 @@ import secrets
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.models import Extractor, Movie
@@ -18,6 +19,7 @@ from .seeing import METHODS, chosen_method, sight
 MOST_FOUND = 24
 
 
+@require_safe
 def pick(request: HttpRequest) -> HttpResponse:
     """Choose a film to compare for, by search or at random."""
     text = request.GET.get("q", "").strip()
@@ -43,6 +45,7 @@ def pick(request: HttpRequest) -> HttpResponse:
     )
 
 
+@require_safe
 @never_cache
 def surprise(request: HttpRequest) -> HttpResponse:
     """Off to a random film whose poster has been embedded."""
@@ -54,6 +57,7 @@ def surprise(request: HttpRequest) -> HttpResponse:
     return redirect("catalog:compare", keys[secrets.randbelow(count)])
 
 
+@require_safe
 @vary_on_headers("HX-Request", "HX-Target")
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     film = get_object_or_404(Movie.objects.prefetch_related("posters", "genres"), pk=pk)

@@ -40,7 +40,7 @@ def told(request: HttpRequest, pk: int) -> JsonResponse:
     try:
         explanation = explaining.explain(suggestion)
     except explaining.CannotExplain as error:
-        return JsonResponse({"problem": str(error)})
+        return JsonResponse({"problem": str(error)}, status=404)
     poster = explanation.poster
     return JsonResponse(
         {

@@ -6,12 +6,14 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from catalog.services import embedding, overview, runs
 
 from .browsing import ORDERS, UNTAGGED, genres_with_films, in_genre, matching, ordered
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     slug = request.GET.get("genre", "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
@@ -30,6 +31,7 @@ class Strip:
     methods = METHODS
 
 
+@require_safe
 @vary_on_headers("HX-Request", "HX-Target")
 def movie(request: HttpRequest, pk: int) -> HttpResponse:
     merged = Movie.everything.filter(pk=pk, merged_into__isnull=False).select_related("merged_into").first()

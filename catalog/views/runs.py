@@ -15,7 +15,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -49,6 +49,7 @@ def staff_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
     """Others are asked to sign in; a page still polling when its session ended reloads, so as to ask."""
     guarded = staff_member_required(view, login_url="admin:login")
 
+    @never_cache
     @wraps(view)
     def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.htmx and not request.user.is_staff:  # type: ignore[attr-defined]
@@ -58,6 +59,7 @@ def staff_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
     return guard
 
 
+@require_safe
 @staff_only
 @vary_on_headers("HX-Request", "HX-Target")
 def run_list(request: HttpRequest) -> HttpResponse:
@@ -79,6 +81,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     return render(request, "catalog/runs.html", context)
 
 
+@require_safe
 @staff_only
 @vary_on_headers("HX-Request", "HX-Target")
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
@@ -116,6 +119,7 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+@require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
     """The home page's banner: how far each live run is. Counts only, so anyone may see it."""

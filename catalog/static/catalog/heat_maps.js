@@ -29,7 +29,8 @@
     const address = eye.dataset.heat;
     if (!answers.has(address)) {
       const answer = fetch(address, { headers: { Accept: "application/json" } }).then((response) => {
-        if (!response.ok) throw new Error(`${response.status}`);
+        // 404 with JSON says why there is no map.
+        if (!response.ok && response.status !== 404) throw new Error(`${response.status}`);
         return response.json();
       });
       answers.set(address, answer);

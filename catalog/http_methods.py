@@ -1,0 +1,50 @@
+"""Which HTTP methods are answered: GET, HEAD and POST by pages; HEAD, OPTIONS and 405 as JSON below /api/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+
+API_PREFIX = "/api/"
+METHODS_OF_PAGES = ("GET", "HEAD", "POST")
+
+
+def is_api(request: HttpRequest) -> bool:
+    """True for requests to the JSON API, whether or not there is something at their address."""
+    return request.path_info.startswith(API_PREFIX)
+
+
+def http_methods(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Middleware. It comes before CSRF protection, which answers other methods with 403."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if is_api(request):
+            return _api_response(request, get_response)
+        if request.method not in METHODS_OF_PAGES:
+            return HttpResponseNotAllowed(METHODS_OF_PAGES)
+        return get_response(request)
+
+    return middleware
+
+
+def _api_response(request: HttpRequest, get_response: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    method = request.method
+    if method == "HEAD":
+        request.method = "GET"  # the web server leaves the body out
+    response = get_response(request)
+    request.method = method
+    if response.status_code != 405:
+        return response
+    allowed = {name.strip() for name in response["Allow"].split(",")}
+    response["Allow"] = ", ".join(sorted(allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())))
+    if method == "OPTIONS":
+        response.status_code = 204
+        response.content = b""
+        del response["Content-Type"]
+    else:
+        response.content = json.dumps({"detail": f"{method} is not allowed here."}).encode()
+        response["Content-Type"] = "application/json; charset=utf-8"
+    del response["Content-Length"]
+    return response
