@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from ninja import Field, NinjaAPI, Query, Schema
@@ -59,8 +59,7 @@ class StaffSession(SessionAuth):
 
 @api.exception_handler(MovieMerged)
 def redirect_to_kept(request: HttpRequest, error: MovieMerged) -> HttpResponse:
-    match = request.resolver_match
-    assert match is not None
+    match = resolve(request.path_info)
     address = reverse(match.view_name, kwargs={**match.kwargs, "movie_id": error.kept})
     query = request.META.get("QUERY_STRING", "")
     return HttpResponsePermanentRedirect(f"{address}?{query}" if query else address)
@@ -170,7 +169,7 @@ def movies(
     request: HttpRequest,
     q: str = Query("", description="words of the title, a year, or an external id"),
     genre: str = Query("", description="a genre's slug, or `untagged`"),
-    order: Order = Query("new"),
+    order: Order = Query("new"),  # noqa: B008
     page: int = Query(1, ge=1, le=1_000_000),
     page_size: int = Query(50, ge=1, le=LARGEST_PAGE),
 ) -> MoviePage:

@@ -10,6 +10,7 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, signal_handlers  # noqa: F401  importing registers them
+        from .accounts import sessions  # noqa: F401
 
         pre_migrate.connect(signal_handlers.drop_triggers_before_migrations, sender=self)
         post_migrate.connect(signal_handlers.create_triggers_after_migrations, sender=self)

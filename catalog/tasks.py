@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from celery import Task, shared_task
 
+from catalog.accounts import login_throttle, sessions
 from catalog.services import (
     checking,
     claims,
@@ -93,6 +94,13 @@ def start_refresh() -> None:
 def start_check() -> None:
     """Start a check of the catalogue."""
     schedules.start_check()
+
+
+@shared_task
+def delete_expired_sessions() -> None:
+    """Delete sessions that are over, and old notes about refused attempts to sign in."""
+    sessions.delete_expired()
+    login_throttle.delete_old_refusals()
 
 
 @shared_task

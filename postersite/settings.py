@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "catalog.accounts.sessions.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -101,19 +101,30 @@ STORAGES = {
 # People ---
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "catalog.accounts.passwords.ProductNameValidator"},
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_IDLE_S = 2 * 3600
+# Failed attempts to sign in within AXES_COOLOFF_TIME: after so many by name and address, or by address (of
+# IPv6 a /64), it is locked for that time; after so many by name, each attempt has to wait up to 30 s.
+AXES_HANDLER = "catalog.accounts.login_throttle.LoginThrottle"
+AXES_LOCKOUT_CALLABLE = "catalog.accounts.login_throttle.refusal"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+LOGIN_FAILURES_PER_ADDRESS = 30
+LOGIN_FAILURES_PER_NAME = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+# Attempts during a lock do not lengthen it.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
 AXES_CLIENT_IP_CALLABLE = "postersite.client_address.client_address"
 
@@ -188,6 +199,7 @@ CELERY_TASK_ROUTES = {
     "catalog.tasks.start_new_arrivals": {"queue": "io"},
     "catalog.tasks.start_refresh": {"queue": "io"},
     "catalog.tasks.start_check": {"queue": "io"},
+    "catalog.tasks.delete_expired_sessions": {"queue": "io"},
     "catalog.tasks.undo_import": {"queue": "io"},
     "catalog.tasks.sweep": {"queue": "io"},
     "catalog.tasks.embed_posters": {"queue": "ml"},
@@ -228,6 +240,7 @@ for _task, _when in (
     ("start_new_arrivals", cron("POSTERSITE_NEW_ARRIVALS_AT", "*/15 * * * *")),
     ("start_refresh", cron("POSTERSITE_REFRESH_AT", "15 3 * * *")),
     ("start_check", cron("POSTERSITE_CHECK_AT", "45 4 * * 0")),
+    ("delete_expired_sessions", cron("POSTERSITE_DELETE_SESSIONS_AT", "30 * * * *")),
 ):
     if _when is not None:
         CELERY_BEAT_SCHEDULE[_task] = {"task": f"catalog.tasks.{_task}", "schedule": _when}

@@ -14,7 +14,16 @@ from tests.factories import MovieFactory, RunFactory, SuggestionFactory
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("/", "/compare/", "/compare/random/", "/runs/", "/runs/live/", "/admin/", "/admin/login/", "/robots.txt")
+PAGES = (
+    "/",
+    "/compare/",
+    "/compare/random/",
+    "/runs/",
+    "/runs/live/",
+    "/admin/",
+    "/admin/login/",
+    "/robots.txt",
+)
 
 
 @pytest.fixture
@@ -22,7 +31,9 @@ def merged() -> Movie:
     return MovieFactory(merged_into=MovieFactory())
 
 
-def test_head_is_answered_wherever_get_is_on_the_api(client: Client, admin_client: Client, merged: Movie) -> None:
+def test_head_is_answered_wherever_get_is_on_the_api(
+    client: Client, admin_client: Client, merged: Movie
+) -> None:
     film, run = MovieFactory(), RunFactory()
     addresses = ("movies", f"movies/{film.pk}", f"movies/{film.pk}/lookalikes", f"movies/{merged.pk}")
     addresses += (f"runs/{run.pk}", "openapi.json", "movies/0", "movies?page=0", "nothing")
@@ -61,7 +72,9 @@ def test_a_page_takes_no_form(client: Client) -> None:
         assert response.status_code == 405 and "POST" not in response["Allow"]
 
 
-@pytest.mark.parametrize("address", ["/api/", "/api/nothing", "/api/movies/", "/api/movies/0", "/api/movies/x"])
+@pytest.mark.parametrize(
+    "address", ["/api/", "/api/nothing", "/api/movies/", "/api/movies/0", "/api/movies/x"]
+)
 def test_what_is_not_there_is_json_below_api(client: Client, address: str) -> None:
     response = client.get(address)
     assert response.status_code == 404 and "detail" in response.json()
@@ -128,7 +141,9 @@ def test_order_and_method_are_enums_in_the_schema(client: Client) -> None:
     assert client.get(address, {"method": "magic"}).status_code == 422
 
 
-@pytest.mark.parametrize("address", ["/", "/api/movies", "/api/movies/{pk}", "/api/openapi.json", "/movie/{pk}/"])
+@pytest.mark.parametrize(
+    "address", ["/", "/api/movies", "/api/movies/{pk}", "/api/openapi.json", "/movie/{pk}/"]
+)
 def test_what_did_not_change_is_not_sent_again(client: Client, address: str) -> None:
     film = MovieFactory()
     address = address.format(pk=film.pk)
@@ -151,7 +166,15 @@ def test_pages_for_one_person_are_not_kept_by_caches(client: Client, admin_clien
 
 @pytest.mark.parametrize(
     "bad",
-    ["//evil.example/", "https://evil.example/admin/", "/no/such/page/", "/admin/nosuch/", "javascript:alert(1)", "x", ""],
+    [
+        "//evil.example/",
+        "https://evil.example/admin/",
+        "/no/such/page/",
+        "/admin/nosuch/",
+        "javascript:alert(1)",
+        "x",
+        "",
+    ],
 )
 def test_a_bad_next_leads_to_the_admin(client: Client, bad: str) -> None:
     get_user_model()._default_manager.create_superuser("anna", password="a long password")

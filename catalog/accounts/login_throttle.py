@@ -1,0 +1,146 @@
+"""Slows down guessing of passwords: by name and address, by address, and by name.
+
+django-axes counts the failures. A name that is attacked from many addresses is not locked, which would lock
+out its owner: an attempt waits at most 30 s, whatever others do meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+from axes.handlers.database import AxesDatabaseHandler
+from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_client_username, get_cool_off, get_failure_limit
+from axes.models import AccessAttempt, AccessFailureLog
+from django.conf import settings
+from django.db.models import Max, Min, Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from catalog.services.outlook import duration
+
+NAME_DELAYS_S = (1, 2, 4, 8, 16, 30)
+# Clocks of two machines may differ by so much. What lies further ahead was written before a clock was set
+# back, and would otherwise count until it is passed again.
+CLOCK_SKEW = timedelta(minutes=1)
+REFUSALS_KEPT = timedelta(days=1)
+
+Credentials = dict[str, Any] | None
+
+
+class LoginThrottle(AxesDatabaseHandler):
+    """axes' own rule (AXES_FAILURE_LIMIT by name and address), and one for addresses and one for names."""
+
+    def is_locked(self, request: HttpRequest, credentials: Credentials = None) -> bool:
+        return self.wait_s(request, credentials) > 0
+
+    def get_user_attempts(
+        self, request: HttpRequest, credentials: Credentials = None
+    ) -> list[QuerySet[AccessAttempt]]:
+        latest = _now(request) + CLOCK_SKEW
+        return [
+            each.filter(attempt_time__lte=latest) for each in super().get_user_attempts(request, credentials)
+        ]
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+    ) -> None:
+        """Counts a failure; of an attempt that was refused because of its name, notes when it was made."""
+        if (
+            request is not None
+            and request.axes_locked_out  # type: ignore[attr-defined]
+            and not self._lock_s(request, credentials)
+            and self._refused_at(request, credentials) is None
+        ):
+            AccessFailureLog.objects.create(
+                username=get_client_username(request, credentials),
+                ip_address=_address(request),
+                locked_out=True,
+            )
+        super().user_login_failed(sender, credentials, request, **kwargs)
+
+    def wait_s(self, request: HttpRequest, credentials: Credentials = None) -> float:
+        """Seconds until this name may be tried from this address; 0 means now."""
+        return max(self._lock_s(request, credentials), self._delay_s(request, credentials))
+
+    def _lock_s(self, request: HttpRequest, credentials: Credentials) -> float:
+        """Seconds that the address, alone or together with the name, is locked."""
+        rules = [(_pair(request, credentials), get_failure_limit(request, credentials))]
+        if address := _address(request):
+            rules.append((Q(ip_address=address), settings.LOGIN_FAILURES_PER_ADDRESS))
+        tallies = [(*_tally(request, which), limit) for which, limit in rules]
+        ends = [
+            last + get_cool_off(request) for failures, last, limit in tallies if last and failures >= limit
+        ]
+        return _seconds_until(request, max(ends)) if ends else 0
+
+    def _delay_s(self, request: HttpRequest, credentials: Credentials) -> float:
+        """Seconds to wait because the name is being guessed: since the last failure of anyone, or since this
+        address was first refused, so that others who go on cannot keep an address waiting."""
+        failures, last = _tally(request, Q(username=get_client_username(request, credentials)))
+        excess = failures - settings.LOGIN_FAILURES_PER_NAME
+        if last is None or excess < 0:
+            return 0
+        delay = timedelta(seconds=NAME_DELAYS_S[min(excess, len(NAME_DELAYS_S) - 1)])
+        since = min(last, self._refused_at(request, credentials) or last, _now(request))
+        return _seconds_until(request, since + delay)
+
+    def _refused_at(self, request: HttpRequest, credentials: Credentials) -> datetime | None:
+        """When this name was first refused from this address, since it last failed from there."""
+        _, failed_at = _tally(request, _pair(request, credentials))
+        refusals = AccessFailureLog.objects.filter(
+            _pair(request, credentials), _recent(request), locked_out=True
+        )
+        if failed_at:
+            refusals = refusals.filter(attempt_time__gt=failed_at)
+        found: datetime | None = refusals.aggregate(Min("attempt_time"))["attempt_time__min"]
+        return found
+
+
+def refusal(request: HttpRequest, response: HttpResponse, credentials: Credentials) -> HttpResponse:
+    """The page that says how long to wait, the same whether or not there is an account of that name."""
+    wait_s = max(1, math.ceil(AxesProxyHandler.get_implementation().wait_s(request, credentials)))
+    page = render(request, "429.html", {"wait": duration(wait_s)}, status=429)
+    page["Retry-After"] = str(wait_s)
+    page["Cache-Control"] = "no-store"
+    return page
+
+
+def delete_old_refusals() -> None:
+    """Deletes what was noted about refused attempts, a day later."""
+    AccessFailureLog.objects.filter(attempt_time__lt=timezone.now() - REFUSALS_KEPT, locked_out=True).delete()
+
+
+def _now(request: HttpRequest) -> datetime:
+    now: datetime = request.axes_attempt_time  # type: ignore[attr-defined]
+    return now
+
+
+def _address(request: HttpRequest) -> str | None:
+    address: str | None = request.axes_ip_address  # type: ignore[attr-defined]
+    return address
+
+
+def _pair(request: HttpRequest, credentials: Credentials) -> Q:
+    return Q(username=get_client_username(request, credentials), ip_address=_address(request))
+
+
+def _recent(request: HttpRequest) -> Q:
+    now = _now(request)
+    return Q(attempt_time__range=(now - get_cool_off(request), now + CLOCK_SKEW))
+
+
+def _tally(request: HttpRequest, which: Q) -> tuple[int, datetime | None]:
+    """How many failures there are, and when the last one was. A row counts what failed since its first
+    failure, so an address that fails every few minutes is judged a little too strictly."""
+    found = AccessAttempt.objects.filter(which, _recent(request)).aggregate(
+        failures=Sum("failures_since_start"), last=Max("attempt_time")
+    )
+    return found["failures"] or 0, found["last"]
+
+
+def _seconds_until(request: HttpRequest, moment: datetime) -> float:
+    return max(0.0, (moment - _now(request)).total_seconds())

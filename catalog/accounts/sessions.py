@@ -1,0 +1,87 @@
+"""How long somebody stays signed in: two hours without a request, and twelve hours in all."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_cache_control
+from django.utils.functional import SimpleLazyObject
+
+SIGNED_IN_AT = "signed_in_at"
+ACTIVE_COOKIE = "postersite_active"
+ACTIVE_SALT = "catalog.accounts.sessions"
+# The idle limit is inexact by this much, so that not every response sets a cookie.
+RENEW_AFTER_S = 300
+
+
+@receiver(user_logged_in)
+def note_time(request: HttpRequest, **_: Any) -> None:
+    request.session[SIGNED_IN_AT] = time.time()
+
+
+class SessionLimitsMiddleware(AuthenticationMiddleware):
+    """Django's, for which a session that lasted too long is none.
+
+    The time of the last request is kept in a signed cookie, not in the session: a page that is only read
+    neither writes to the database nor waits for its lock.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        request.user = SimpleLazyObject(lambda: _current_user(request))  # type: ignore[assignment]
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        # Who it is was not asked for responses that are the same for everybody: these stay as they are.
+        if not hasattr(request, "_cached_user") or not request.user.is_authenticated:
+            return response
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_cache=True)
+        # A page that polls is no sign of a person.
+        polls = request.method == "GET" and "HX-Request" in request.headers
+        if not polls and not _was_active(request, RENEW_AFTER_S):
+            response.set_signed_cookie(
+                ACTIVE_COOKIE,
+                str(request.session[SIGNED_IN_AT]),
+                salt=ACTIVE_SALT,
+                max_age=settings.SESSION_IDLE_S,
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+
+def delete_expired() -> None:
+    """Deletes the rows of sessions that are over."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+
+
+def _current_user(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
+    user = get_user(request)
+    if user.is_authenticated and not _is_live(request):
+        # Its row is left to `delete_expired`, so that nothing is written here.
+        request.session = type(request.session)()
+        request._cached_user = user = AnonymousUser()  # type: ignore[attr-defined]
+    return user
+
+
+def _is_live(request: HttpRequest) -> bool:
+    # Sessions of earlier versions do not say when they began.
+    age_s = time.time() - request.session.get(SIGNED_IN_AT, 0)
+    return age_s <= settings.SESSION_COOKIE_AGE and _was_active(request, settings.SESSION_IDLE_S)
+
+
+def _was_active(request: HttpRequest, within_s: int) -> bool:
+    """True when the session began, or its cookie was renewed, at most so many seconds ago."""
+    signed_in_at = request.session[SIGNED_IN_AT]
+    if time.time() - signed_in_at <= within_s:
+        return True
+    cookie = request.get_signed_cookie(ACTIVE_COOKIE, default=None, salt=ACTIVE_SALT, max_age=within_s)
+    return cookie == str(signed_in_at)
