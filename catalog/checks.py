@@ -189,3 +189,18 @@ def decisions_are_protected(
                 )
             )
     return found
+
+
+@register(TAG, deploy=True)
+def var_is_private(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """W006: other users of this machine can read the database, with its sessions and password hashes."""
+    folder: Path = settings.VAR_DIR
+    if not folder.is_dir() or not folder.stat().st_mode & 0o077:
+        return []
+    return [
+        Warning(
+            f"Other users of this machine can read {folder}, which holds sessions and password hashes.",
+            hint=f"Start the site as the owner of that folder, or run: chmod 700 {folder}",
+            id="catalog.W006",
+        )
+    ]

@@ -24,7 +24,6 @@ class AtomicFileSystemStorage(FileSystemStorage):
             with os.fdopen(descriptor, "wb") as file:
                 for chunk in content.chunks():
                     file.write(chunk)
-            os.chmod(draft, 0o644)
             os.replace(draft, target)
         except BaseException:
             os.unlink(draft)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,17 +34,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises OSError if the folder is missing or not writable. Whatever is raised, the old file stays and
     nothing is left behind; only a kill leaves a `.NAME.*.part` in the folder.
     """
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        # Unlike a temporary file, it gets the permissions that the process gives its files (umask).
+        with draft.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files only their owner can read; a web server may run as another user.
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
+        draft.replace(path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 

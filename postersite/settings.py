@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from csp.constants import SELF
@@ -22,6 +23,8 @@ from .env import (
     whole_number,
 )
 
+# What any of our processes writes is for this user only: the database holds sessions and password hashes.
+os.umask(0o077)
 VAR_DIR = var_dir()
 SECRET_KEY = secret_key(VAR_DIR)
 DEBUG = flag("DEBUG", False)
@@ -91,6 +94,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL = "media/"
+FILE_UPLOAD_PERMISSIONS = 0o600
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_URL = "static/"
 STORAGES = {

@@ -6,8 +6,10 @@ import os
 import secrets
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 
@@ -18,19 +20,18 @@ ADMIN = "admin"
 FIRST_SAMPLE_TMDB_ID = 90_000_001
 
 
-def prepare(say: Callable[[str], None], sign_in_at: str) -> None:
+def prepare(say: Callable[[str], None], sign_in_at: str, *, show_password: bool) -> None:
     """Migrates the database, collects static files, takes up what comes trained with this version, and
-    creates the admin account when there is none.
+    creates the admin account when there is none (see ``create_admin``).
 
-    Its random password is given to ``say`` once and kept nowhere; with DJANGO_SUPERUSER_PASSWORD set, that
-    one is taken and not shown. Raises StartError when the database or a folder does not allow it.
+    Raises StartError when the database or a folder does not allow it, or the given password is a bad one.
     """
     database = settings.DATABASES["default"]
     try:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         take_up_shipped(say)
-        create_admin(say, sign_in_at)
+        create_admin(say, sign_in_at, show_password=show_password)
     except DatabaseError as error:
         where = database.get("HOST") or database["NAME"]
         reason = str(error).strip().partition("\n")[0]
@@ -70,8 +71,13 @@ def take_up_shipped(say: Callable[[str], None]) -> None:
         )
 
 
-def create_admin(say: Callable[[str], None], sign_in_at: str) -> None:
-    """Creates the account ``admin`` unless there is an account with all rights."""
+def create_admin(say: Callable[[str], None], sign_in_at: str, *, show_password: bool) -> None:
+    """Creates the account ``admin`` unless there is an account with all rights.
+
+    Its password is the one given in the environment, which is not shown. Without one, and only with
+    ``show_password``, a random password is given to ``say`` once and kept nowhere: ``say`` must not write to
+    a log then. Otherwise ``say`` is told how to make the account.
+    """
     from django.contrib.auth import get_user_model
 
     accounts = get_user_model()._default_manager
@@ -80,18 +86,45 @@ def create_admin(say: Callable[[str], None], sign_in_at: str) -> None:
     if accounts.filter(username=ADMIN).exists():
         say(f"An account named {ADMIN} exists without admin rights: use `manage.py createsuperuser` for one.")
         return
-    given = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
+    given = given_password()
+    if not given and not show_password:
+        say(
+            "Nobody can sign in yet: there is no account, and passwords are not written to a log. "
+            "Run `make setup` in a terminal, or set POSTERSITE_ADMIN_PASSWORD and start again."
+        )
+        return
     password = given or secrets.token_urlsafe(12)
     accounts.create_superuser(username=ADMIN, password=password)
     if given:
-        say(
-            f"Account {ADMIN} created with the password of DJANGO_SUPERUSER_PASSWORD. Sign in at {sign_in_at}"
-        )
+        say(f"Account {ADMIN} created with the given password. Sign in at {sign_in_at}")
         return
     say(f"Sign in at {sign_in_at}")
     say(f"    name      {ADMIN}")
     say(f"    password  {password}")
     say("This is shown once and kept nowhere; `manage.py changepassword admin` sets another.")
+
+
+def given_password() -> str:
+    """The first password from POSTERSITE_ADMIN_PASSWORD_FILE, POSTERSITE_ADMIN_PASSWORD or Django's own
+    DJANGO_SUPERUSER_PASSWORD; empty when none is set.
+
+    Raises StartError when the file cannot be read, or the password is too weak.
+    """
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.password_validation import validate_password
+
+    password = os.environ.get("POSTERSITE_ADMIN_PASSWORD") or os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
+    if file := os.environ.get("POSTERSITE_ADMIN_PASSWORD_FILE"):
+        try:
+            password = Path(file).read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartError(f"POSTERSITE_ADMIN_PASSWORD_FILE: cannot read {file}.") from error
+    if password:
+        try:
+            validate_password(password, get_user_model()(username=ADMIN))
+        except ValidationError as error:
+            raise StartError(f"The given admin password is too weak. {' '.join(error.messages)}") from error
+    return password
 
 
 def sample_wanted() -> bool:

@@ -10,9 +10,10 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import StartError
@@ -50,6 +51,19 @@ def check_writable(var: Path, room: int = ROOM_NEEDED) -> None:
     for inside in var.iterdir():
         if inside.suffix in {".sqlite3", ".sqlite3-wal"} and not os.access(inside, os.W_OK):
             raise StartError(f"{inside} may not be written by this user. Give it write permission there.")
+
+
+def make_private(var: Path) -> None:
+    """Takes group's and others' permissions from ``var`` and from what lies directly in it.
+
+    Nobody else gets at what lies deeper, so that is not walked. Links are not followed. What belongs to
+    another user stays as it is: the system check catalog.W005 reports it.
+    """
+    for path in (var, *var.iterdir()):
+        with suppress(OSError):
+            mode = path.lstat().st_mode
+            if mode & 0o077 and not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(mode) & ~0o077)
 
 
 def check_port(host: str, port: int) -> None:

@@ -20,9 +20,15 @@ from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, Us
 pytestmark = pytest.mark.django_db
 
 
-def create() -> list[str]:
+@pytest.fixture(autouse=True)
+def no_password_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("POSTERSITE_ADMIN_PASSWORD", "POSTERSITE_ADMIN_PASSWORD_FILE", "DJANGO_SUPERUSER_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def create(show_password: bool = True) -> list[str]:
     said: list[str] = []
-    first_run.create_admin(said.append, "http://localhost:8000/admin/")
+    first_run.create_admin(said.append, "http://localhost:8000/admin/", show_password=show_password)
     return said
 
 
@@ -36,10 +42,39 @@ def test_the_password_is_said_once_and_works(rf: Any) -> None:
     assert create() == []
 
 
-def test_a_given_password_is_taken_and_not_shown(monkeypatch: pytest.MonkeyPatch, rf: Any) -> None:
-    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse battery")
-    assert "correct horse" not in "\n".join(create())
+def test_without_a_terminal_no_password_is_made(rf: Any) -> None:
+    [sentence] = create(show_password=False)
+    assert "make setup" in sentence and "POSTERSITE_ADMIN_PASSWORD" in sentence
+    assert not get_user_model().objects.exists()
+    assert any("password  " in line for line in create())
+
+
+@pytest.mark.parametrize("name", ["POSTERSITE_ADMIN_PASSWORD", "DJANGO_SUPERUSER_PASSWORD"])
+@pytest.mark.parametrize("show_password", [True, False])
+def test_a_given_password_is_taken_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, rf: Any, name: str, show_password: bool
+) -> None:
+    monkeypatch.setenv(name, "$correct horse battery")
+    assert "correct horse" not in "\n".join(create(show_password))
+    assert authenticate(rf.post("/"), username="admin", password="$correct horse battery")
+
+
+def test_a_password_is_taken_from_a_file(monkeypatch: pytest.MonkeyPatch, rf: Any, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    monkeypatch.setenv("POSTERSITE_ADMIN_PASSWORD_FILE", str(file))
+    with pytest.raises(StartError, match="POSTERSITE_ADMIN_PASSWORD_FILE"):
+        create()
+    file.write_text("correct horse battery\n")
+    create()
     assert authenticate(rf.post("/"), username="admin", password="correct horse battery")
+
+
+@pytest.mark.parametrize("password", ["tr0ub4dor&3", "postersite2026"])
+def test_a_weak_password_makes_no_account(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("POSTERSITE_ADMIN_PASSWORD", password)
+    with pytest.raises(StartError) as raised:
+        create()
+    assert password not in str(raised.value) and not get_user_model().objects.exists()
 
 
 def test_another_administrator_is_enough() -> None:
@@ -105,7 +140,7 @@ def test_a_shipped_model_that_is_damaged_is_told_and_done_without(
     said: list[str] = []
     take_up = shipped.take_up_genre_model
     monkeypatch.setattr(shipped, "take_up_genre_model", lambda: take_up(weights))
-    first_run.prepare(said.append, "http://localhost:8000/admin/")
+    first_run.prepare(said.append, "http://localhost:8000/admin/", show_password=True)
     assert said[0].startswith("The genre model that comes with Postersite is left out: ")
     assert not GenreModel.objects.exists()
     assert get_user_model().objects.get().is_superuser
@@ -124,5 +159,5 @@ def test_a_broken_database_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(first_run, "call_command", fail)
     with pytest.raises(StartError, match=r"database or disk is full\. Check DATABASE_URL") as raised:
-        first_run.prepare(lambda _: None, "")
+        first_run.prepare(lambda _: None, "", show_password=False)
     assert "LINE 1" not in str(raised.value)

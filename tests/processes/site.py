@@ -67,6 +67,7 @@ class Site:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o022,
             )
         wait_until(self.answers, "the site answers")
         return self

@@ -13,11 +13,13 @@ import requests
 from PIL import Image
 
 from catalog.sample.site import ReplicaMovie, ReplicaSite
+from tests.postersite.permissions import open_to_others
 from tests.processes.site import Site, wait_until
 
 pytestmark = pytest.mark.process
 
 FILMS = 3
+FIRST_PASSWORD = "correct horse battery"
 
 
 def poster(folder: Path, number: int) -> Path:
@@ -52,10 +54,11 @@ def test_the_whole_site_starts_works_and_ends(make_site: Callable[..., Site], tm
             POSTERSITE_REPLICA_URL=replica.url,
             POSTERSITE_POSTER_SOURCES="imdb_page",
             POSTERSITE_REQUESTS_PER_SECOND="200",
+            POSTERSITE_ADMIN_PASSWORD=FIRST_PASSWORD,
         )
         leave_stale_socket(site.var / "run" / "broker.sock")
         site.start()
-        assert "password" in site.said
+        assert "Account admin created" in site.said and FIRST_PASSWORD not in site.said
 
         second = site.manage("up")
         assert second.returncode == 1
@@ -74,9 +77,9 @@ def test_the_whole_site_starts_works_and_ends(make_site: Callable[..., Site], tm
     assert site.processes() == []
     assert not (site.var / "run" / "broker.sock").exists()
     assert "Traceback" not in site.said
+    assert open_to_others(site.var) == []
 
-    first_output = site.said
     site.start()
-    assert "password" in first_output and "password" not in site.said
+    assert "Account admin created" not in site.said
     assert site.interrupt_group(signal.SIGTERM) == 0
     assert site.processes() == []

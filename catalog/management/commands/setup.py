@@ -18,7 +18,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             place.check_writable(settings.VAR_DIR)
-            first_run.prepare(self.stdout.write, "/admin/")
+            place.make_private(settings.VAR_DIR)
+            first_run.prepare(self.stdout.write, "/admin/", show_password=self.stdout.isatty())
         except StartError as error:
             raise CommandError(str(error)) from error
         self.stdout.write("The site is set up.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         try:
             port = options["port"] or whole_number("PORT", 8000, 1, 65_535)
             place.check_writable(settings.VAR_DIR)
+            place.make_private(settings.VAR_DIR)
             with place.held(settings.VAR_DIR) as here:
                 status = self._run(here, options["host"], port, options)
         except (StartError, ImproperlyConfigured) as error:
@@ -57,7 +59,7 @@ class Command(BaseCommand):
         place.check_port(host, port)
         shown = "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104
         address = f"http://{shown}:{port}/"
-        first_run.prepare(to_terminal, f"{address}admin/")
+        first_run.prepare(to_terminal, f"{address}admin/", show_password=sys.stdout.isatty())
         with_sample = first_run.sample_wanted() and not options["no_sample"]
         self._report_checks(with_sample)
         parts = programs.site_programs(host, port)
