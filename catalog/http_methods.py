@@ -20,11 +20,20 @@ def http_methods(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
     """Middleware. It comes before CSRF protection, which answers other methods with 403."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        response: HttpResponse
         if is_api(request):
-            return _api_response(request, get_response)
-        if request.method not in METHODS_OF_PAGES:
-            return HttpResponseNotAllowed(METHODS_OF_PAGES)
-        return get_response(request)
+            response = _api_response(request, get_response)
+        elif request.method in METHODS_OF_PAGES:
+            response = get_response(request)
+        else:
+            response = HttpResponseNotAllowed(METHODS_OF_PAGES)
+        if request.method == "HEAD":
+            # Not every web server leaves the body out, and gunicorn logs a warning for each.
+            if response.streaming:
+                response.streaming_content = ()  # type: ignore[attr-defined]
+            else:
+                response.content = b""
+        return response
 
     return middleware
 
@@ -32,7 +41,7 @@ def http_methods(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
 def _api_response(request: HttpRequest, get_response: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
     method = request.method
     if method == "HEAD":
-        request.method = "GET"  # the web server leaves the body out
+        request.method = "GET"
     response = get_response(request)
     request.method = method
     if response.status_code != 405:

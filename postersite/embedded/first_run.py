@@ -90,7 +90,8 @@ def create_admin(say: Callable[[str], None], sign_in_at: str, *, show_password: 
     if not given and not show_password:
         say(
             "Nobody can sign in yet: there is no account, and passwords are not written to a log. "
-            "Run `make setup` in a terminal, or set POSTERSITE_ADMIN_PASSWORD and start again."
+            "Run `make setup` in a terminal (in a container `manage.py setup`), or set "
+            "POSTERSITE_ADMIN_PASSWORD and start again."
         )
         return
     password = given or secrets.token_urlsafe(12)

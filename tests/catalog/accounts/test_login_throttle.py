@@ -9,7 +9,6 @@ import pytest
 from axes.models import AccessAttempt, AccessFailureLog
 from django.contrib.auth.models import User
 from django.db.models import F
-from django.http import HttpResponse
 from django.test import Client
 
 from catalog.accounts import login_throttle
@@ -35,11 +34,10 @@ def anna() -> User:
     return user
 
 
-def attempt(name: str, address: str, password: str = WRONG) -> HttpResponse:
+def attempt(name: str, address: str, password: str = WRONG) -> Any:
     headers = {"X-Forwarded-For": address}
     form = {"username": name, "password": password}
-    response: HttpResponse = Client().post("/admin/login/", form, headers=headers)
-    return response
+    return Client().post("/admin/login/", form, headers=headers)
 
 
 def fail(times: int, name: str = "anna", address: str = "203.0.113.{}") -> list[int]:

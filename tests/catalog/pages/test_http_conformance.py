@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import Client, RequestFactory
 
 from catalog.models import Movie
 from tests.factories import MovieFactory, RunFactory, SuggestionFactory
@@ -35,13 +36,23 @@ def test_head_is_answered_wherever_get_is_on_the_api(
     client: Client, admin_client: Client, merged: Movie
 ) -> None:
     film, run = MovieFactory(), RunFactory()
-    addresses = ("movies", f"movies/{film.pk}", f"movies/{film.pk}/lookalikes", f"movies/{merged.pk}")
-    addresses += (f"runs/{run.pk}", "openapi.json", "movies/0", "movies?page=0", "nothing")
+    addresses = [f"movies/{pk}" for pk in (film.pk, merged.pk, 0)]
+    addresses += ["movies", f"movies/{film.pk}/lookalikes", "movies?page=0"]
+    addresses += [f"runs/{run.pk}", "openapi.json", "nothing"]
     for visitor in (client, admin_client):
         for address in addresses:
             get, head = visitor.get(f"/api/{address}"), visitor.head(f"/api/{address}")
             assert head.status_code == get.status_code and not head.content
             assert head.get("ETag") == get.get("ETag") and head["Content-Type"] == get["Content-Type"]
+
+
+def test_head_sends_no_body_whatever_the_web_server(rf: RequestFactory) -> None:
+    film: Any = MovieFactory(poster=True)
+    for address in ("/", "/api/movies", "/api/nothing", film.primary_poster.thumbnail.url):
+        headers: dict[str, str] = {}
+        environ = rf.head(address).environ
+        body = WSGIHandler()(environ, lambda status, found, headers=headers: headers.update(found))
+        assert b"".join(body) == b"" and int(headers["Content-Length"]) > 0
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO"])
