@@ -51,9 +51,9 @@ def _api_response(request: HttpRequest, get_response: Callable[[HttpRequest], Ht
     if method == "OPTIONS":
         response.status_code = 204
         response.content = b""
-        del response["Content-Type"]
+        del response["Content-Type"], response["Content-Length"]
     else:
         response.content = json.dumps({"detail": f"{method} is not allowed here."}).encode()
         response["Content-Type"] = "application/json; charset=utf-8"
-    del response["Content-Length"]
+        response["Content-Length"] = str(len(response.content))
     return response

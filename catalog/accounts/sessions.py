@@ -48,7 +48,7 @@ class SessionLimitsMiddleware(AuthenticationMiddleware):
         if not polls and not _was_active(request, RENEW_AFTER_S):
             response.set_signed_cookie(
                 ACTIVE_COOKIE,
-                str(request.session[SIGNED_IN_AT]),
+                str(_signed_in_at(request)),
                 salt=ACTIVE_SALT,
                 max_age=settings.SESSION_IDLE_S,
                 secure=settings.SESSION_COOKIE_SECURE,
@@ -73,15 +73,19 @@ def _current_user(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
 
 
 def _is_live(request: HttpRequest) -> bool:
-    # Sessions of earlier versions do not say when they began.
-    age_s = time.time() - request.session.get(SIGNED_IN_AT, 0)
+    age_s = time.time() - _signed_in_at(request)
     return age_s <= settings.SESSION_COOKIE_AGE and _was_active(request, settings.SESSION_IDLE_S)
 
 
 def _was_active(request: HttpRequest, within_s: int) -> bool:
     """True when the session began, or its cookie was renewed, at most so many seconds ago."""
-    signed_in_at = request.session[SIGNED_IN_AT]
-    if time.time() - signed_in_at <= within_s:
+    if time.time() - _signed_in_at(request) <= within_s:
         return True
     cookie = request.get_signed_cookie(ACTIVE_COOKIE, default=None, salt=ACTIVE_SALT, max_age=within_s)
-    return cookie == str(signed_in_at)
+    return cookie == str(_signed_in_at(request))
+
+
+def _signed_in_at(request: HttpRequest) -> float:
+    """Seconds since 1970; 0 for sessions of earlier versions, which do not say when they began."""
+    signed_in_at: float = request.session.get(SIGNED_IN_AT, 0)
+    return signed_in_at
