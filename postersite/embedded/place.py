@@ -57,7 +57,7 @@ def make_private(var: Path) -> None:
     """Takes group's and others' permissions from ``var`` and from what lies directly in it.
 
     Nobody else gets at what lies deeper, so that is not walked. Links are not followed. What belongs to
-    another user stays as it is: the system check catalog.W005 reports it.
+    another user stays as it is: the system check catalog.W006 reports it.
     """
     for path in (var, *var.iterdir()):
         with suppress(OSError):

@@ -49,7 +49,7 @@ def test_a_folder_of_an_earlier_version_becomes_private(settings: Any) -> None:
     outside.touch(mode=0o644)
     outside.chmod(0o644)
     (var / "link").symlink_to(outside)
-    assert [message.id for message in checks.var_is_private(None)] == ["catalog.W005"]
+    assert [message.id for message in checks.var_is_private(None)] == ["catalog.W006"]
     run()
     assert checks.var_is_private(None) == []
     assert [path for path in (var, *var.iterdir()) if path.lstat().st_mode & 0o077] == [var / "link"]
