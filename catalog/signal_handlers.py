@@ -6,27 +6,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.db import connections, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from .append_only_triggers import create_triggers, drop_triggers
 from .models import Poster
+from .services.picture_files import delete_unless_used
 
 
 @receiver(post_delete, sender=Poster)
 def forget_pictures(instance: Poster, **_: Any) -> None:
     """A poster that was taken down must not stay readable at its old address."""
     names = [str(picture.name) for picture in (instance.file, instance.medium, instance.thumbnail)]
-    transaction.on_commit(partial(_delete_unless_shared, instance.sha256, names))
-
-
-def _delete_unless_shared(sha256: str, names: list[str]) -> None:
-    # Files are named by content, and two movies may share one picture.
-    if not Poster.objects.filter(sha256=sha256).exists():
-        for name in names:
-            default_storage.delete(name)
+    transaction.on_commit(partial(delete_unless_used, instance.sha256, names))
 
 
 def drop_triggers_before_migrations(using: str, plan: Sequence[Any] = (), **_: Any) -> None:

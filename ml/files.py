@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, checked by their SHA-256, and read without trust."""
 
+import errno
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ claims too much."""
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path` when the block ends: a reader sees the old file or the
-    new one, never a part of either.
+    new one, never a part of either. Afterwards it is on disk, whatever happens to the machine.
 
     Raises OSError if the folder is missing or not writable. Whatever is raised, the old file stays and
     nothing is left behind; only a kill leaves a `.NAME.*.part` in the folder.
@@ -45,6 +46,27 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, so that they are on disk. Raises OSError."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        _sync_folder(each.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Write the names in a folder to disk, where its file system can."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(folder)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

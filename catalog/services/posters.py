@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
-from PIL.Image import Image
 
 from catalog.models import Movie, Poster
 from catalog.models.poster import NO_WORDS
 from ml import images
+
+from .picture_files import file_name, lock_picture, write_files, write_missing_files
 
 MEDIUM_WIDTH = 500  # px: the movie page
 THUMBNAIL_WIDTH = 220  # px: the poster wall
@@ -59,17 +59,25 @@ def store_poster(
         "gone_at": None,
         "superseded": False,
     }
+    pictures = {
+        "file": (file_name(sha256, "original"), full),
+        "medium": (file_name(sha256, "medium"), images.fit_width(full, MEDIUM_WIDTH)),
+        "thumbnail": (file_name(sha256, "thumbnail"), images.fit_width(full, THUMBNAIL_WIDTH)),
+    }
+    contents = {name: images.encode_jpeg(picture) for name, picture in pictures.values()}
     created = {
         "perceptual_hash": images.perceptual_hash(image),
         "width": full.width,
         "height": full.height,
-        "file": _written(full, sha256, "original"),
-        "medium": _written(images.fit_width(full, MEDIUM_WIDTH), sha256, "medium"),
-        "thumbnail": _written(images.fit_width(full, THUMBNAIL_WIDTH), sha256, "thumbnail"),
+        **{field: name for field, (name, _) in pictures.items()},
     }
+    write_files(contents)
     with transaction.atomic():
         # The movie's row is the lock: two workers storing posters of one movie take turns.
         Movie.objects.select_for_update().get(pk=movie.pk)
+        # Another movie's poster with the same picture may have been deleted since, and the files with it.
+        lock_picture(sha256)
+        write_missing_files(contents)
         same = Poster.objects.filter(movie=movie, sha256=sha256).first()
         poster, _ = Poster.objects.update_or_create(
             movie=movie,
@@ -88,13 +96,21 @@ def store_poster(
 def write_smaller(poster: Poster) -> int:
     """Make the stored smaller pictures anew from the stored original; returns how many.
 
-    Raises OSError and ml.images.ImageRejected where the original can't be read.
+    None are made for a poster that is gone. Raises OSError and ml.images.ImageRejected where the original
+    can't be read.
     """
     with default_storage.open(str(poster.file.name)) as file:
         full = images.open_safely(file.read())
-    for field, width in ((poster.medium, MEDIUM_WIDTH), (poster.thumbnail, THUMBNAIL_WIDTH)):
-        default_storage.save(str(field.name), _jpeg(images.fit_width(full, width)))
-    return 2
+    contents = {
+        str(field.name): images.encode_jpeg(images.fit_width(full, width))
+        for field, width in ((poster.medium, MEDIUM_WIDTH), (poster.thumbnail, THUMBNAIL_WIDTH))
+    }
+    with transaction.atomic():
+        lock_picture(poster.sha256)
+        if not Poster.objects.filter(pk=poster.pk).exists():
+            return 0
+        write_files(contents)
+    return len(contents)
 
 
 def make_primary(poster: Poster, *, locked: bool = True) -> None:
@@ -176,13 +192,3 @@ def _show(poster: Poster, *, locked: bool) -> None:
     if locked:
         others.filter(locked=True).update(locked=False)
     Poster.objects.filter(pk=poster.pk).update(is_primary=True, locked=locked)
-
-
-def _written(image: Image, sha256: str, size: str) -> str:
-    """Name of the stored JPEG. Named by content: writing it again is harmless and two movies may share it."""
-    name = f"posters/{sha256[:2]}/{sha256}-{size}.jpg"
-    return default_storage.save(name, _jpeg(image))
-
-
-def _jpeg(image: Image) -> ContentFile:
-    return ContentFile(images.encode_jpeg(image))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,12 +19,12 @@ from catalog.sources.poster_sources import POSTER_SOURCES
 from ml import images
 
 from . import embedding, posters
+from .picture_files import FOLDER, delete_orphan, is_older
 
 TOGETHER = 500
 BYTES_A_NUMBER = 2  # float16
 # A poster's files are there before its row: what is younger may be one that is being stored.
 YOUNG_S = 3600.0
-FOLDER = "posters"
 
 
 class Kind(StrEnum):
@@ -85,7 +84,7 @@ def mend(findings: Iterable[Finding]) -> Mended:
     left: list[Finding] = []
     for finding in findings:
         if finding.kind == Kind.ORPHAN and finding.path is not None:
-            files += _delete_if_old(finding.path)
+            files += delete_orphan(finding.path, YOUNG_S)
         elif finding.kind == Kind.VECTOR:
             vectors += Embedding.objects.filter(pk=finding.pk).delete()[0]
         elif finding.kind in (Kind.ORIGINAL, Kind.OTHER, Kind.SMALLER):
@@ -106,21 +105,6 @@ def _smaller_made(poster: Poster) -> int:
         return posters.write_smaller(poster)
     except (OSError, images.ImageRejected):
         return 0  # only a deep look would have seen that the original is no better
-
-
-def _is_old(path: Path) -> bool:
-    try:
-        return path.stat().st_mtime < time.time() - YOUNG_S
-    except FileNotFoundError:
-        return False
-
-
-def _delete_if_old(path: Path) -> int:
-    # Somebody may have fetched the very same picture since it was found.
-    if not _is_old(path):
-        return 0
-    path.unlink(missing_ok=True)
-    return 1
 
 
 class _Unsound(Exception):
@@ -191,5 +175,5 @@ def _orphans() -> Iterator[Finding]:
         used = {name for names in rows.values_list("file", "medium", "thumbnail") for name in names}
         for path in sorted(folder.iterdir()):
             name = path.relative_to(root).as_posix()
-            if path.is_file() and name not in used and _is_old(path):
+            if path.is_file() and name not in used and is_older(path, YOUNG_S):
                 yield Finding(Kind.ORPHAN, f"{name} belongs to no poster", path=path)

@@ -1,0 +1,81 @@
+"""Files of stored pictures: named by content, shared by posters of one picture, deleted with the last."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+
+from catalog.models import Poster
+
+FOLDER = "posters"
+_NAME = re.compile(r"(?P<sha256>[0-9a-f]{64})-(?:original|medium|thumbnail)\.jpg")
+
+
+def file_name(sha256: str, size: str) -> str:
+    """The name in the storage of a picture's file; size: original, medium or thumbnail."""
+    return f"{FOLDER}/{sha256[:2]}/{sha256}-{size}.jpg"
+
+
+def lock_picture(sha256: str) -> None:
+    """Let nobody else store or delete the files of this picture until the transaction ends.
+
+    SQLite needs no lock of its own: a transaction begins as the only one that writes (see DATABASES).
+    """
+    if connection.vendor == "postgresql":
+        key = int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def write_files(contents: Mapping[str, bytes]) -> None:
+    """Write files by name, replacing those that are there. Raises OSError."""
+    for name, content in contents.items():
+        default_storage.save(name, ContentFile(content))
+
+
+def write_missing_files(contents: Mapping[str, bytes]) -> None:
+    """Write those of the files that are not there. With the picture locked, they stay. Raises OSError."""
+    write_files({name: content for name, content in contents.items() if not default_storage.exists(name)})
+
+
+def delete_unless_used(sha256: str, names: Iterable[str]) -> None:
+    """Delete a picture's files unless a poster has it. Call it after the deletion is committed."""
+    with transaction.atomic():
+        lock_picture(sha256)
+        if not Poster.objects.filter(sha256=sha256).exists():
+            for name in names:
+                default_storage.delete(name)
+
+
+def delete_orphan(path: Path, older_than_s: float) -> bool:
+    """Delete a file that no poster uses, unless it was written in the last `older_than_s` seconds.
+
+    Returns whether it was deleted: somebody may have stored the very same picture since it was found.
+    """
+    named = _NAME.fullmatch(path.name)
+    with transaction.atomic():
+        if named is not None:
+            lock_picture(named["sha256"])
+            name = path.relative_to(settings.MEDIA_ROOT).as_posix()
+            rows = Poster.objects.filter(sha256=named["sha256"])
+            if any(name in names for names in rows.values_list("file", "medium", "thumbnail")):
+                return False
+        if not is_older(path, older_than_s):
+            return False
+        path.unlink(missing_ok=True)
+    return True
+
+
+def is_older(path: Path, seconds: float) -> bool:
+    """Whether the file was last written longer ago than that; False if it is gone."""
+    try:
+        return path.stat().st_mtime < time.time() - seconds
+    except FileNotFoundError:
+        return False
