@@ -144,7 +144,8 @@ class RunOut(Schema):
     state: str
     total: int
     done: int
-    failed: int
+    failed: int = Field(alias="items_failed", description="items that failed; an import has no items")
+    rows_not_taken: int = Field(description="rows of an import that were rejected or conflicting")
     percent: int
     message: str
     created_at: datetime

@@ -11,6 +11,7 @@ from catalog.accounts import login_throttle, sessions
 from catalog.services import (
     checking,
     claims,
+    decision_batches,
     duplicates,
     embedding,
     labelling,
@@ -107,6 +108,24 @@ def delete_expired_sessions() -> None:
 def undo_import(run_id: int) -> None:
     """Take back the next part of an import."""
     _continue(undo_import, run_id, claims.work(run_id, undoing.undo_item))
+
+
+@shared_task
+def preview_undo(run_id: int) -> None:
+    """Look at the next part of an import that may be undone."""
+    _continue(preview_undo, run_id, claims.work(run_id, undoing.preview_item))
+
+
+@shared_task
+def decide_suggestions(run_id: int) -> None:
+    """Take the next decisions of a batch."""
+    _continue(decide_suggestions, run_id, claims.work(run_id, decision_batches.decide_item))
+
+
+@shared_task
+def undo_decisions(run_id: int) -> None:
+    """Undo the next decisions of a batch."""
+    _continue(undo_decisions, run_id, claims.work(run_id, decision_batches.undo_item))
 
 
 @shared_task

@@ -1,6 +1,7 @@
 """Django admin: the catalogue behind the scenes, and where suggestions are reviewed."""
 
 from . import (
+    decision_batch,
     duplicate,
     extractor,
     genre,
@@ -14,6 +15,7 @@ from . import (
 )
 
 __all__ = [
+    "decision_batch",
     "duplicate",
     "extractor",
     "genre",

@@ -66,7 +66,7 @@ def wanted(data: QueryDict) -> dict[int, str]:
 def decide(movie: Movie, verdicts: dict[int, str], reviewer: Any) -> Outcome:
     """Take the decisions on `movie`'s suggestions; what was pending no more is reported, not decided."""
     asked = list(movie.suggestions.filter(pk__in=verdicts).select_related("genre"))
-    before = set(_decided(asked))
+    before = {key: decision.pk for key, decision in _decided(asked).items()}
     for verdict, act in ((ACCEPTED, reviewing.accept), (REJECTED, reviewing.reject)):
         chosen = [suggestion for suggestion in asked if verdicts[suggestion.pk] == verdict]
         if chosen:
@@ -76,8 +76,10 @@ def decide(movie: Movie, verdicts: dict[int, str], reviewer: Any) -> Outcome:
     for suggestion in asked:
         decision = decisions.get(suggestion.pk)
         name = suggestion.genre.name
-        mine = decision is not None and suggestion.pk not in before and decision.reviewer_id == reviewer.pk
-        if decision is None:
+        mine = decision is not None and (
+            before.get(suggestion.pk) != decision.pk and decision.reviewer_id == reviewer.pk
+        )
+        if decision is None or decision.verdict == ReviewDecision.Verdict.UNDONE:
             outcome.too_late.append(f"{name} is no longer suggested.")
         elif not mine:
             who = "you" if decision.reviewer_id == reviewer.pk else decision.reviewer.get_username()
@@ -88,5 +90,8 @@ def decide(movie: Movie, verdicts: dict[int, str], reviewer: Any) -> Outcome:
 
 
 def _decided(suggestions: list[Suggestion]) -> dict[int, ReviewDecision]:
-    found = ReviewDecision.objects.filter(suggestion__in=suggestions).select_related("reviewer")
+    """The newest decision on each of those that were decided on."""
+    found = (
+        ReviewDecision.objects.filter(suggestion__in=suggestions).select_related("reviewer").order_by("pk")
+    )
     return {decision.suggestion_id: decision for decision in found if decision.suggestion_id is not None}

@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from catalog.models import Genre, Movie, Suggestion
+from catalog.services.selection import Selection
 
 PENDING = Suggestion.State.PENDING
 ORDERS = {
@@ -53,37 +54,30 @@ class QueueFilter(forms.Form):
         field = cast(forms.ModelChoiceField, self.fields["genre"])
         field.queryset = Genre.objects.annotate(waiting=waiting).filter(waiting__gt=0)
 
+    def selection(self) -> Selection:
+        """What the filter chooses."""
+        genre = self._value("genre")
+        return Selection(
+            words=self._value("q") or "",
+            genre=genre.pk if genre else None,
+            min_score=self._value("min_score"),
+            sure=bool(self._value("sure")),
+        )
+
     @property
     def narrows_suggestions(self) -> bool:
         """Whether only some of a movie's suggestions may match: then bulk offers to accept just those."""
-        return bool(self._value("genre") or self._value("sure")) or self._value("min_score") is not None
+        return self.selection().narrows_suggestions
 
     def matching(self) -> QuerySet[Suggestion]:
         """The pending suggestions that match genre, minimum score and sureness."""
-        suggestions = Suggestion.objects.filter(state=PENDING)
-        if genre := self._value("genre"):
-            suggestions = suggestions.filter(genre=genre)
-        if (least := self._value("min_score")) is not None:
-            suggestions = suggestions.filter(score__gte=least)
-        if self._value("sure"):
-            suggestions = suggestions.filter(sure=True)
-        return suggestions
+        return self.selection().of_any_movie()
 
     def narrow(self, queue: QuerySet[Movie]) -> QuerySet[Movie]:
         """The movies of `queue` that match, in the order asked for."""
         if self.narrows_suggestions:
             queue = queue.filter(Exists(self.matching().filter(movie=OuterRef("pk"))))
-        if words := self._value("q"):
-            for word in str(words).split():
-                found = (
-                    Q(title__icontains=word)
-                    | Q(original_title__icontains=word)
-                    | Q(franchise__icontains=word)
-                    | Q(imdb_id__iexact=word)
-                )
-                if word.isdecimal() and len(word) < 10:
-                    found |= Q(tmdb_id=int(word)) | Q(movielens_id=int(word)) | Q(year=int(word))
-                queue = queue.filter(found)
+        queue = self.selection().movies(queue)
         order = self._value("order")
         if order == "unsure":
             return queue.order_by(F("best_score").asc(), "pk")

@@ -1,17 +1,19 @@
-"""Accept all sure suggestions at once: a page that says which and how good they were, then the deed."""
+"""Accept all sure suggestions at once: a page that counts them and says how good they were, then a run."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from catalog.models import GenreModel, Suggestion
-from catalog.services import reviewing
+from catalog.models import GenreModel
+from catalog.services import decision_batches
+from catalog.services.selection import Selection
 
 from . import operating_points
 from .person import person
@@ -27,28 +29,29 @@ EXAMPLES = 8
 def sure_view(
     model_admin: ModelAdmin, request: HttpRequest, query: QueryDict, queue_address: str
 ) -> HttpResponse:
-    """GET counts the sure suggestions that the queue's filter leaves, by genre; POST accepts them.
+    """GET counts the sure suggestions that the queue's filter leaves, by genre; POST starts to accept them.
 
     POST accepts no more than GET showed: what a model added since (`last` is the newest shown) has been seen
     by nobody.
     """
-    found = _sure(query)
+    selection = _sure(query)
     if request.method == "POST":
         last = max(numbers([request.POST.get("last", "")]), default=0)
-        decided = reviewing.accept(found.filter(pk__lte=last), person(request))
-        if decided:
-            messages.success(request, f"Accepted {decided} sure suggestion{'' if decided == 1 else 's'}.")
-        else:
-            messages.warning(request, "No sure suggestion was waiting any more; nothing was decided.")
-        return redirect(queue_address)
-    told: dict[str, Any] = found.aggregate(
+        try:
+            batch = decision_batches.start(replace(selection, last=last), person(request))
+        except decision_batches.BatchError as error:
+            messages.warning(request, str(error))
+            return redirect(queue_address)
+        return redirect(batch)
+    found = selection.suggestions()
+    shown: dict[str, Any] = found.aggregate(
         suggestions=Count("pk"), movies=Count("movie", distinct=True), last=Max("pk")
     )
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": "Accept all sure suggestions",
-        **told,
+        **shown,
         "genres": found.order_by().values("genre__name").annotate(number=Count("pk")).order_by("-number"),
         "least_sure": found.select_related("movie", "genre").order_by("score", "pk")[:EXAMPLES],
         "models": [
@@ -61,8 +64,7 @@ def sure_view(
     return TemplateResponse(request, "admin/catalog/reviewqueue/sure.html", context)
 
 
-def _sure(query: QueryDict) -> QuerySet[Suggestion]:
+def _sure(query: QueryDict) -> Selection:
     chosen = QueueFilter(query)
     chosen.is_valid()
-    movies = chosen.narrow(reviewing.review_queue()).order_by().values("pk")
-    return chosen.matching().filter(sure=True, movie__in=movies)
+    return replace(chosen.selection(), sure=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -51,6 +52,10 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
         "failed_items",
         "parameters",
     )
+
+    def get_fields(self, request: HttpRequest, obj: Run | None = None) -> list[Any]:
+        is_import = obj is not None and obj.kind == Run.Kind.IMPORT
+        return ["failures" if is_import and name == "failed_items" else name for name in self.fields]
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
@@ -104,9 +109,11 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
 
     @admin.display(description="failed", ordering="failed")
     def failures(self, run: Run) -> SafeString | str:
-        if not run.failed:
+        if run.rows_not_taken:
+            return f"{run.rows_not_taken} rows not taken"
+        if not run.items_failed:
             return "–"
-        return format_html('<strong class="run-failed">{}</strong>', run.failed)
+        return format_html('<strong class="run-failed">{}</strong>', run.items_failed)
 
     @admin.display(description="took")
     def took(self, run: Run) -> str:

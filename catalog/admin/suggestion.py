@@ -58,7 +58,16 @@ class SuggestionAdmin(ReadOnlyAdmin):
 class ReviewDecisionAdmin(ReadOnlyAdmin):
     """Append-only, so there is nothing to press here."""
 
-    list_display = ("created_at", "reviewer", "verdict", "genre", "of_movie", "score_", "threshold_")
+    list_display = (
+        "created_at",
+        "reviewer",
+        "verdict",
+        "genre",
+        "of_movie",
+        "score_",
+        "threshold_",
+        "of_batch",
+    )
     list_filter = ("verdict", "genre", "reviewer")
     list_select_related = ("movie", "genre", "reviewer")
     search_fields = ("movie__title", "=movie__imdb_id", "reviewer__username")
@@ -69,6 +78,10 @@ class ReviewDecisionAdmin(ReadOnlyAdmin):
     def of_movie(self, decision: ReviewDecision) -> SafeString:
         address = reverse("admin:catalog_movie_change", args=[decision.movie_id])
         return format_html('<a href="{}">{}</a>', address, decision.movie)
+
+    @admin.display(description="batch", ordering="batch")
+    def of_batch(self, decision: ReviewDecision) -> str:
+        return f"#{decision.batch_id}" if decision.batch_id else "–"
 
     @admin.display(description="score seen", ordering="score")
     def score_(self, decision: ReviewDecision) -> str:

@@ -36,26 +36,36 @@ class UndoesImports(admin.ModelAdmin):
         ]
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """GET asks, with what would become of everything; POST starts the undoing."""
+        """GET asks, with what a preview found; POST starts the preview (`action=preview`) or the undo."""
         if not _may_undo(request):
             raise PermissionDenied(f"Undoing an import needs the permissions {' and '.join(PERMISSIONS)}.")
         run = get_object_or_404(Run, pk=pk)
         try:
+            if request.method == "POST" and request.POST.get("action") == "preview":
+                undoing.start_preview(run, asked_by=person(request))
+                return redirect("admin:catalog_run_undo", run.pk)
             if request.method == "POST":
                 undo = undoing.start(run, asked_by=person(request))
                 tell(request, undo)
                 return redirect(undo)
-            report = undoing.preview(run)
+            undoing.refuse_what_cannot_be_undone(run)
         except undoing.UndoError as error:
             messages.error(request, str(error))
             return redirect("admin:catalog_run_change", run.pk)
+        changes = undoing.outstanding(run)
+        created = changes.filter(created=True).count()
+        preview = undoing.latest_preview(run)
+        report = undoing.report_of(preview) if preview and preview.state == Run.State.DONE else None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": f"Undo {run}?",
             "run": run,
+            "created": created,
+            "changed": changes.count() - created,
+            "preview": preview,
             "report": report,
-            "more": report.kept - len(report.kept_movies),
+            "more": report.kept - len(report.kept_movies) if report else 0,
         }
         return TemplateResponse(request, "admin/catalog/run/undo.html", context)
 

@@ -1,5 +1,6 @@
 """What the catalogue stores; one file a noun."""
 
+from .decision_batch import DecisionBatch
 from .duplicate import DuplicateDecision, DuplicateGroup, DuplicateMember
 from .embedding import Embedding, Extractor
 from .genre_model import GenreModel
@@ -15,6 +16,7 @@ from .source_lookup import SourceLookup
 from .suggestion import ReviewDecision, Suggestion
 
 __all__ = [
+    "DecisionBatch",
     "DuplicateDecision",
     "DuplicateGroup",
     "DuplicateMember",

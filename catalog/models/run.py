@@ -34,6 +34,9 @@ class Run(models.Model):
         DUPLICATES = "duplicates", "Find duplicates"
         CHECK = "check", "Check catalogue"
         UNDO = "undo", "Undo import"
+        PREVIEW = "preview", "Preview of an undo"
+        DECIDE = "decide", "Accept suggestions"
+        REVERT = "revert", "Undo decisions"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -100,6 +103,16 @@ class Run(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state in (self.State.QUEUED, self.State.RUNNING)
+
+    @property
+    def items_failed(self) -> int:
+        """Items that failed and can be retried. An import has no items, so none."""
+        return 0 if self.kind == self.Kind.IMPORT else self.failed
+
+    @property
+    def rows_not_taken(self) -> int:
+        """Rows of an import that were rejected or conflict with the catalogue; 0 for other runs."""
+        return self.failed if self.kind == self.Kind.IMPORT else 0
 
     @property
     def left(self) -> int:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from .append_only import AppendOnly
+from .decision_batch import DecisionBatch
 from .genre_model import GenreModel
 from .movie import Genre, Movie
 from .poster import Poster
@@ -60,13 +61,19 @@ class Suggestion(models.Model):
 
 
 class ReviewDecision(AppendOnly):
-    """Who decided what, and the score and threshold they saw. Append-only, also in the database."""
+    """Who decided what, and the score and threshold they saw. Append-only, also in the database.
+
+    To undo one is to add another, which names it in `reverses`.
+    """
+
+    NO_GENRE = "none"
 
     class Verdict(models.TextChoices):
         ACCEPTED = "accepted", "accepted"
         REJECTED = "rejected", "rejected"
         ADDED = "added", "added by the reviewer"
         REMOVED = "removed", "removed by the reviewer"
+        UNDONE = "undone", "undone"
 
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
     movie = models.ForeignKey(Movie, on_delete=models.PROTECT, related_name="decisions")
@@ -78,18 +85,35 @@ class ReviewDecision(AppendOnly):
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     score = models.FloatField(null=True, blank=True)
     threshold = models.FloatField(null=True, blank=True)
+    # Counts what this reviewer decided about this suggestion: it can be decided again after an undo.
+    sequence = models.PositiveSmallIntegerField(default=1)
+    # The origin of the movie's genre before the decision, or NO_GENRE; empty when it was not recorded.
+    origin_before = models.CharField(max_length=8, blank=True)
+    batch = models.ForeignKey(
+        DecisionBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions"
+    )
+    # A decision is undone at most once.
+    reverses = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversal"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(AppendOnly.Meta):
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["suggestion"],
+                fields=["suggestion", "reviewer", "sequence"],
                 condition=Q(suggestion__isnull=False),
-                name="one_decision_per_suggestion",
+                name="one_decision_per_suggestion_reviewer_and_sequence",
             ),
             models.CheckConstraint(
-                condition=Q(verdict__in=["accepted", "rejected", "added", "removed"]), name="verdict_known"
+                condition=Q(verdict__in=["accepted", "rejected", "added", "removed", "undone"]),
+                name="verdict_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict="undone", reverses__isnull=False)
+                | (~Q(verdict="undone") & Q(reverses__isnull=True)),
+                name="undone_names_what_it_reverses",
             ),
         ]
 

@@ -56,6 +56,9 @@ LANES = {
     # One at a time: two would propose the same groups. Each batch reads all vectors once or twice.
     Run.Kind.DUPLICATES: Lane(tasks=1, batch=500),
     Run.Kind.UNDO: Lane(tasks=1, batch=1),
+    Run.Kind.PREVIEW: Lane(tasks=1, batch=1),
+    Run.Kind.DECIDE: Lane(tasks=1, batch=1),
+    Run.Kind.REVERT: Lane(tasks=1, batch=1),
 }
 
 

@@ -10,6 +10,7 @@ from catalog.models import Run, RunItem
 from . import (
     checking,
     claims,
+    decision_batches,
     duplicates,
     embedding,
     labelling,
@@ -32,6 +33,9 @@ _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
     Run.Kind.LABEL: labelling.label_items,
     Run.Kind.DUPLICATES: duplicates.find_items,
     Run.Kind.UNDO: undoing.undo_item,
+    Run.Kind.PREVIEW: undoing.preview_item,
+    Run.Kind.DECIDE: decision_batches.decide_item,
+    Run.Kind.REVERT: decision_batches.undo_item,
 }
 
 

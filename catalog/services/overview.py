@@ -13,5 +13,5 @@ def catalogue_counts() -> dict[str, int]:
         "embedded": Embedding.objects.order_by().values("poster").distinct().count(),
         "untagged": Movie.objects.untagged().count(),
         "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING).count(),
-        "reviewed": ReviewDecision.objects.count(),
+        "reviewed": ReviewDecision.objects.filter(reverses=None, reversal=None).count(),
     }

@@ -27,7 +27,14 @@ LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 OPEN = (RunItem.State.PENDING, RunItem.State.RUNNING)
 OVER_POSTERS = (Run.Kind.EMBED, Run.Kind.DUPLICATES)
 # Runs of a single item, over whatever there is.
-ONE_JOB = (Run.Kind.TRAIN, Run.Kind.CHECK, Run.Kind.UNDO)
+ONE_JOB = (
+    Run.Kind.TRAIN,
+    Run.Kind.CHECK,
+    Run.Kind.UNDO,
+    Run.Kind.PREVIEW,
+    Run.Kind.DECIDE,
+    Run.Kind.REVERT,
+)
 
 
 def lay_out(run: Run, keys: Iterable[int]) -> None:

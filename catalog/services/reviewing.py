@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max, Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, Suggestion
+from catalog.models import DecisionBatch, Genre, Movie, MovieGenre, ReviewDecision, Suggestion
 
 PENDING = Suggestion.State.PENDING
 
@@ -28,14 +28,16 @@ def review_queue() -> QuerySet[Movie]:
     )
 
 
-def accept(suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser) -> int:
+def accept(
+    suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser, batch: DecisionBatch | None = None
+) -> int:
     """Turn pending suggestions into genres. Returns how many; those decided meanwhile are left alone."""
-    return sum(_decide(suggestion, reviewer, accepted=True) for suggestion in list(suggestions))
+    return _decide(suggestions, reviewer, ReviewDecision.Verdict.ACCEPTED, batch)
 
 
 def reject(suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser) -> int:
     """Turn pending suggestions down. Returns how many; those decided meanwhile are left alone."""
-    return sum(_decide(suggestion, reviewer, accepted=False) for suggestion in list(suggestions))
+    return _decide(suggestions, reviewer, ReviewDecision.Verdict.REJECTED)
 
 
 def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser) -> None:
@@ -47,20 +49,29 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
     wanted = {genre.pk: genre for genre in genres}
     with transaction.atomic():
         Movie.objects.select_for_update().get(pk=movie.pk)
-        for suggestion in Suggestion.objects.filter(movie=movie, state=PENDING):
-            _decide(suggestion, reviewer, accepted=suggestion.genre_id in wanted)
+        pending = list(Suggestion.objects.filter(movie=movie, state=PENDING))
+        accept([each for each in pending if each.genre_id in wanted], reviewer)
+        reject([each for each in pending if each.genre_id not in wanted], reviewer)
         present = {row.genre_id: row for row in MovieGenre.objects.filter(movie=movie)}
         decisions = [
             ReviewDecision(
-                reviewer_id=reviewer.pk, movie=movie, genre=genre, verdict=ReviewDecision.Verdict.ADDED
+                reviewer_id=reviewer.pk,
+                movie=movie,
+                genre=genre,
+                verdict=ReviewDecision.Verdict.ADDED,
+                origin_before=ReviewDecision.NO_GENRE,
             )
             for key, genre in wanted.items()
             if key not in present
         ] + [
             ReviewDecision(
-                reviewer_id=reviewer.pk, movie=movie, genre_id=key, verdict=ReviewDecision.Verdict.REMOVED
+                reviewer_id=reviewer.pk,
+                movie=movie,
+                genre_id=key,
+                verdict=ReviewDecision.Verdict.REMOVED,
+                origin_before=row.origin,
             )
-            for key in present
+            for key, row in present.items()
             if key not in wanted
         ]
         ReviewDecision.objects.bulk_create(decisions)
@@ -75,32 +86,62 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
     movie.genres_locked = True
 
 
-def _decide(suggestion: Suggestion, reviewer: AbstractBaseUser, *, accepted: bool) -> int:
-    state = Suggestion.State.ACCEPTED if accepted else Suggestion.State.REJECTED
-    verdict = ReviewDecision.Verdict.ACCEPTED if accepted else ReviewDecision.Verdict.REJECTED
+def next_sequences(suggestions: Iterable[int], reviewer: AbstractBaseUser) -> dict[int, int]:
+    """The sequence number of the reviewer's next decision on those suggestions they decided on before."""
+    before = ReviewDecision.objects.filter(suggestion__in=suggestions, reviewer_id=reviewer.pk).order_by()
+    return {pk: last + 1 for pk, last in before.values_list("suggestion").annotate(Max("sequence"))}
+
+
+def _decide(
+    suggestions: Iterable[Suggestion],
+    reviewer: AbstractBaseUser,
+    verdict: str,
+    batch: DecisionBatch | None = None,
+) -> int:
+    asked = list(suggestions)
+    movies = {suggestion.movie_id for suggestion in asked}
     with transaction.atomic():
-        # The movie first, as everywhere: a reviewer and a labelling task could lock each other out otherwise.
-        list(Movie.objects.select_for_update().filter(pk=suggestion.movie_id).values_list("pk"))
-        # The conditional update is the decision: of two reviewers only one moves the row out of pending.
-        moved = Suggestion.objects.filter(pk=suggestion.pk, state=PENDING).update(
-            state=state, decided_at=timezone.now()
+        # Movies first and in order, as everywhere: reviewers and labelling could lock each other out.
+        list(Movie.objects.select_for_update().filter(pk__in=movies).order_by("pk").values_list("pk"))
+        # Read again under the lock: of two reviewers only one finds a suggestion pending.
+        pending = list(
+            Suggestion.objects.select_for_update()
+            .filter(pk__in=[suggestion.pk for suggestion in asked], movie__in=movies, state=PENDING)
+            .order_by("pk")
         )
-        if not moved:
+        if not pending:
             return 0
-        ReviewDecision.objects.create(
-            reviewer_id=reviewer.pk,
-            movie_id=suggestion.movie_id,
-            genre_id=suggestion.genre_id,
-            suggestion_id=suggestion.pk,
-            verdict=verdict,
-            score=suggestion.score,
-            threshold=suggestion.threshold,
-        )
-        if accepted:
-            # A genre that an import or a person has set meanwhile keeps that origin.
-            MovieGenre.objects.get_or_create(
-                movie_id=suggestion.movie_id,
-                genre_id=suggestion.genre_id,
-                defaults={"origin": MovieGenre.Origin.ACCEPTED},
+        keys = [suggestion.pk for suggestion in pending]
+        Suggestion.objects.filter(pk__in=keys).update(state=verdict, decided_at=timezone.now())
+        present = MovieGenre.objects.filter(movie__in=movies).order_by()
+        origins = {
+            (movie, genre): origin for movie, genre, origin in present.values_list("movie", "genre", "origin")
+        }
+        sequences = next_sequences(keys, reviewer)
+        ReviewDecision.objects.bulk_create(
+            ReviewDecision(
+                reviewer_id=reviewer.pk,
+                movie_id=each.movie_id,
+                genre_id=each.genre_id,
+                suggestion=each,
+                verdict=verdict,
+                score=each.score,
+                threshold=each.threshold,
+                sequence=sequences.get(each.pk, 1),
+                origin_before=origins.get((each.movie_id, each.genre_id), ReviewDecision.NO_GENRE),
+                batch=batch,
             )
-    return 1
+            for each in pending
+        )
+        if verdict == ReviewDecision.Verdict.ACCEPTED:
+            # A genre that an import or a person has set meanwhile keeps that origin.
+            MovieGenre.objects.bulk_create(
+                (
+                    MovieGenre(
+                        movie_id=each.movie_id, genre_id=each.genre_id, origin=MovieGenre.Origin.ACCEPTED
+                    )
+                    for each in pending
+                ),
+                ignore_conflicts=True,
+            )
+    return len(pending)

@@ -39,6 +39,15 @@ NOTHING_TO_DO = {
 KINDS = ", ".join(kind for kind in Run.Kind.values if kind != Run.Kind.IMPORT)
 
 
+# Runs about one thing, and the parameter that names it.
+NAMED_IN_PARAMS: dict[str, str] = {
+    Run.Kind.UNDO: "import",
+    Run.Kind.PREVIEW: "import",
+    Run.Kind.DECIDE: "batch",
+    Run.Kind.REVERT: "batch",
+}
+
+
 class RunError(ValueError):
     """A run cannot be started, retried or cancelled; the message says why."""
 
@@ -52,11 +61,13 @@ def start(
     followed_by: Sequence[str] = (),
     previous: Run | None = None,
     queue: bool = True,
+    units: int = 1,
 ) -> Run:
     """Create a run over `movies` and queue it. `movies=None` means all that lack what the run makes.
 
     `followed_by` names kinds that start one after another, each when the one before it is done.
     `queue=False` leaves the work to the caller (`services.inline`); workers are not told of it.
+    `units` is how much a run of a single item has to do, for those that count their steps.
     A run that finds nothing to do ends at once and says so. Raises RunError for an unknown kind, for a
     suggestion run when no genre model is active, and for extractors that cannot be had: all of them, or one
     that `params` asks for by name.
@@ -64,8 +75,11 @@ def start(
     for wanted in (kind, *followed_by):
         if wanted not in Run.Kind.values or wanted == Run.Kind.IMPORT:
             raise RunError(f"There is no run of kind {wanted!r}; choose one of {KINDS}.")
-    if Run.Kind.UNDO in followed_by or (kind == Run.Kind.UNDO and "import" not in (params or {})):
-        raise RunError("Choose the import to undo: its page in the admin asks before it does.")
+    if NAMED_IN_PARAMS.keys() & set(followed_by) or NAMED_IN_PARAMS.get(kind, "") not in {
+        "",
+        *(params or {}),
+    }:
+        raise RunError("Choose the import or batch to undo: its page in the admin starts this run.")
     if len(followed_by) > MOST_FOLLOWERS:
         raise RunError(f"A run can be followed by at most {MOST_FOLLOWERS} others.")
     params, message = dict(params or {}), ""
@@ -89,7 +103,7 @@ def start(
             chosen=movies is not None,
         )
         if kind in planning.ONE_JOB:
-            _one_job(run, movies)
+            _one_job(run, movies, units)
         else:
             planning.lay_out(run, planning.keys_of(planning.wanted(run, movies)))
         _begin(run, _nothing_to_do(run, movies), queue=queue)
@@ -230,6 +244,9 @@ def _task_of(run: Run) -> Task:
         Run.Kind.LABEL: tasks.label_movies,
         Run.Kind.DUPLICATES: tasks.find_duplicates,
         Run.Kind.UNDO: tasks.undo_import,
+        Run.Kind.PREVIEW: tasks.preview_undo,
+        Run.Kind.DECIDE: tasks.decide_suggestions,
+        Run.Kind.REVERT: tasks.undo_decisions,
     }[Run.Kind(run.kind)]
     return found
 
@@ -281,11 +298,11 @@ def _due_of(run: Run, kind: str) -> QuerySet[Movie]:
     return movies.filter(pk__in=labelling.candidates(model.pk)) if model else movies.none()
 
 
-def _one_job(run: Run, movies: QuerySet[Movie] | None = None) -> None:
+def _one_job(run: Run, movies: QuerySet[Movie] | None = None, units: int = 1) -> None:
     if movies is not None:
         run.params["movies"] = list(planning.keys_of(movies))
     run.items.create()
-    run.total = 1
+    run.total = units
     run.save(update_fields=["params", "total"])
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -15,12 +15,11 @@ from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
 
 from . import claims, posters, renewing, runs
 from .import_history import IMPORTS_KEPT, KEPT_FOR
+from .steps import work_in_steps
 from .undo_planning import Plan, plans
 
 CHANGES_PER_TRANSACTION = 200
 MOST_KEPT_SHOWN = 200
-# A task is no place for more: its time limit ends it. The rest is done by the next one.
-SECONDS_PER_TASK = 120.0
 UNDONE = " Undone: "
 
 
@@ -38,8 +37,11 @@ class UndoReport:
     pictures: int = 0
     # (movie's number, its name, why), the first MOST_KEPT_SHOWN.
     kept_movies: list[tuple[int, str, str]] = field(default_factory=list)
+    # How many movies were looked at.
+    seen: int = 0
 
     def add(self, plan: Plan) -> None:
+        self.seen += 1
         self.deleted += plan.delete
         self.put_back += plan.puts_back
         self.pictures += len(plan.pictures)
@@ -56,13 +58,42 @@ class UndoReport:
 
 
 def preview(run: Run) -> UndoReport:
-    """What undoing the import would do now; changes nothing. Raises UndoError as `start`."""
-    _refuse_what_cannot_be_undone(run)
+    """What undoing the import would do now; changes nothing. Raises UndoError as `start`.
+
+    Looks at every movie, so it is for commands: pages use `start_preview`.
+    """
+    refuse_what_cannot_be_undone(run)
     report = UndoReport()
-    for batch in _batches(_outstanding(run)):
+    for batch in _batches(outstanding(run)):
         for plan in plans(run, batch):
             report.add(plan)
     return report
+
+
+def start_preview(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = True) -> Run:
+    """A run that finds out what undoing the import would do; one that is going on already is returned.
+
+    Raises UndoError as `start`.
+    """
+    with transaction.atomic():
+        run = Run.objects.select_for_update().get(pk=run.pk)
+        refuse_what_cannot_be_undone(run)
+        if (latest := latest_preview(run)) and latest.is_live:
+            return latest
+        params = {"import": run.pk}
+        units = outstanding(run).count()
+        return runs.start(Run.Kind.PREVIEW, params=params, asked_by=asked_by, queue=queue, units=units)
+
+
+def latest_preview(run: Run) -> Run | None:
+    """The newest preview of undoing the import since it was last undone; `report_of` tells what it found."""
+    found = Run.objects.filter(kind__in=[Run.Kind.PREVIEW, Run.Kind.UNDO], params__import=run.pk).first()
+    return found if found and found.kind == Run.Kind.PREVIEW else None
+
+
+def report_of(preview: Run) -> UndoReport:
+    """What a run of `start_preview` has found so far."""
+    return UndoReport(**preview.params.get("report", {}))
 
 
 def start(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = True) -> Run:
@@ -73,12 +104,14 @@ def start(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = T
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run.pk)
-        _refuse_what_cannot_be_undone(run)
+        refuse_what_cannot_be_undone(run)
         if going_on := runs.live_runs().filter(kind=Run.Kind.UNDO, params__import=run.pk).first():
             raise UndoError(f"{run} is being undone already: see {going_on}.")
         again = run.import_changes.exclude(kept="")
         again.update(undone_at=None, kept="")
-        return runs.start(Run.Kind.UNDO, params={"import": run.pk}, asked_by=asked_by, queue=queue)
+        params = {"import": run.pk}
+        units = outstanding(run).count()
+        return runs.start(Run.Kind.UNDO, params=params, asked_by=asked_by, queue=queue, units=units)
 
 
 def undo_item(items: Sequence[RunItem]) -> None:
@@ -91,21 +124,53 @@ def undo_item(items: Sequence[RunItem]) -> None:
     if run is None:
         claims.fail(item, "The import is gone, and with it what it had changed.")
         return
-    until = time.monotonic() + SECONDS_PER_TASK
-    while left := _next_batch(run):
-        if not claims.keep(items):
-            return  # cancelled, or taken over
-        _undo(run, left, by=item.run)
-        if time.monotonic() > until:
-            claims.postpone(item, 0, f"{run.import_changes.filter(undone_at=None).count()} left")
-            return
+
+    def step() -> int:
+        changes = _next_batch(run)
+        if changes:
+            _undo(run, changes, by=item.run)
+        return len(changes)
+
+    left = run.import_changes.filter(undone_at=None).count()
+    if not work_in_steps(item, step, done=max(0, item.run.total - left), left=left):
+        return
     run.refresh_from_db()
     said = run.message.partition(UNDONE)[2] or str(UndoReport())
     Run.objects.filter(pk=item.run_id).update(message=f"{run} undone: {said}")
     claims.finish(item, said)
 
 
-def _refuse_what_cannot_be_undone(run: Run) -> None:
+def preview_item(items: Sequence[RunItem]) -> None:
+    """Look at the next part of the import that the item's run names; the report so far is in its params."""
+    [item] = items
+    preview = item.run
+    run = Run.objects.filter(pk=preview.params["import"], kind=Run.Kind.IMPORT).first()
+    if run is None:
+        claims.fail(item, "The import is gone.")
+        return
+    report, after = report_of(preview), int(preview.params.get("after", 0))
+
+    def step() -> int:
+        nonlocal after
+        changes = list(
+            outstanding(run).filter(movie__gt=after).order_by("movie_id")[:CHANGES_PER_TRANSACTION]
+        )
+        if changes:
+            for plan in plans(run, changes):
+                report.add(plan)
+            after = changes[-1].movie_id
+            params: dict[str, Any] = {**preview.params, "after": after, "report": asdict(report)}
+            Run.objects.filter(pk=preview.pk).update(params=params)
+        return len(changes)
+
+    left = outstanding(run).filter(movie__gt=after).count()
+    if work_in_steps(item, step, done=report.seen, left=left):
+        Run.objects.filter(pk=preview.pk).update(message=f"Undoing {run} would give: {report}")
+        claims.finish(item, str(report))
+
+
+def refuse_what_cannot_be_undone(run: Run) -> None:
+    """Raises UndoError, as `start` does."""
     if run.kind != Run.Kind.IMPORT:
         raise UndoError(f"{run} is no import: only imports can be undone.")
     if run.is_live:
@@ -115,13 +180,14 @@ def _refuse_what_cannot_be_undone(run: Run) -> None:
             f"{run} is too old: what an import changed is kept for {KEPT_FOR.days} days, and of the latest "
             f"{IMPORTS_KEPT} imports."
         )
-    if not _outstanding(run).exists():
+    if not outstanding(run).exists():
         if "undone" in run.params:
             raise UndoError(f"{run} was undone already.")
         raise UndoError(f"{run} changed nothing, so there is nothing to undo.")
 
 
-def _outstanding(run: Run) -> QuerySet[ImportChange]:
+def outstanding(run: Run) -> QuerySet[ImportChange]:
+    """What the import changed and an undo would look at: what is not undone, or was kept."""
     return run.import_changes.filter(Q(undone_at=None) | ~Q(kept=""))
 
 

@@ -40,6 +40,9 @@ DOING = {
     Run.Kind.DUPLICATES: "Looking for duplicates",
     Run.Kind.CHECK: "Checking the catalogue",
     Run.Kind.UNDO: "Undoing an import",
+    Run.Kind.PREVIEW: "Previewing an undo",
+    Run.Kind.DECIDE: "Accepting suggestions",
+    Run.Kind.REVERT: "Undoing decisions",
 }
 
 

@@ -21,11 +21,25 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
 from catalog.services import runs, scraping
+from catalog.services.import_reports import listing_path
 
 RUNS_PER_PAGE = 25
 ITEMS_PER_PAGE = 50
 # Share of a run, in percent, after which a screen reader is told again.
 ANNOUNCE_EVERY = 25
+# Rows that an import did not take; its CSV file lists them all.
+ROWS_SHOWN = 10
+# Names of the counts of an import, their labels, and whether a zero is shown.
+IMPORT_COUNTS = (
+    ("created", "Created", True),
+    ("changed", "Changed", True),
+    ("unchanged", "Unchanged", True),
+    ("merged", "Merged", False),
+    ("posters", "Posters stored", False),
+    ("repeated", "Repeated", False),
+    ("conflicting", "Conflicting", True),
+    ("rejected", "Rejected", True),
+)
 
 
 class AuthenticatedRequest(HttpRequest):
@@ -93,6 +107,22 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         if not run.is_live:
             response["HX-Trigger"] = "run-over"
         return response
+    if run.kind == Run.Kind.IMPORT:
+        counts = run.params.get("counts", {})
+        rows = [*run.params.get("conflicting", []), *run.params.get("rejected", [])]
+        context = {
+            "run": run,
+            # By name, since PostgreSQL keeps no order. Runs of earlier versions have no counts.
+            "figures": [
+                (label, counts[name])
+                for name, label, is_always_shown in IMPORT_COUNTS
+                if name in counts and (counts[name] or is_always_shown)
+            ],
+            "rows": rows[:ROWS_SHOWN],
+            "has_list": listing_path(run).is_file() and request.user.has_perm("catalog.view_run"),
+            **announcement(request, run),
+        }
+        return render(request, "catalog/run_import.html", context)
     tally = dict(run.items.order_by().values_list("state").annotate(Count("pk")))
     listed = sum(tally.values())
     # Elsewhere items are fewer than were counted when movies were deleted.

@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
-from catalog.models import Poster
+from catalog.models import Poster, Run
 from catalog.services import embedding, host_pace, promoting, runs
 from catalog.services.failing_hosts import failing_hosts
 from catalog.services.outlook import outlook, rate
@@ -136,7 +136,12 @@ def live_runs() -> Iterator[Fact]:
     live = list(runs.live_runs())
     for run in live:
         told = outlook(run)
-        counts = f"{run.done + run.failed} of {run.total}, {run.failed} failed"
+        not_done = (
+            f"{run.rows_not_taken} rows not taken"
+            if run.kind == Run.Kind.IMPORT
+            else f"{run.items_failed} failed"
+        )
+        counts = f"{run.done + run.failed} of {run.total}, {not_done}"
         yield True, f"{run}: {', '.join(filter(None, [counts, rate(told.per_second), told.words]))}"
     if not live:
         yield True, "none"

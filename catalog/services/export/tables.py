@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import BinaryField, Field, FileField, Model
 
 from catalog.models import (
+    DecisionBatch,
     DuplicateDecision,
     DuplicateGroup,
     DuplicateMember,
@@ -38,6 +39,7 @@ TABLES: dict[str, type[Model]] = {
     "embeddings": Embedding,
     "genre_models": GenreModel,
     "suggestions": Suggestion,
+    "decision_batches": DecisionBatch,
     "review_decisions": ReviewDecision,
     "duplicate_groups": DuplicateGroup,
     "duplicate_members": DuplicateMember,
@@ -46,7 +48,7 @@ TABLES: dict[str, type[Model]] = {
     "imported_files": ImportedFile,
 }
 # Exports of earlier versions lack these.
-ADDED = {"imported_files"}
+ADDED = {"decision_batches", "imported_files"}
 # By the model's name. References to these are left out with them, and must be nullable.
 LEFT_OUT = {
     "Run": "how a step went on one machine; what it brought is exported",

@@ -4,7 +4,8 @@ import pytest
 from bs4 import BeautifulSoup
 from django.urls import reverse
 
-from catalog.models import ReviewDecision, Suggestion
+from catalog.models import DecisionBatch, ReviewDecision, Run, Suggestion
+from catalog.services import inline
 from tests.catalog.admin.cards import genres, only, queue, suggestion, text_of, titles, told, waiting
 from tests.factories import UserFactory
 
@@ -24,8 +25,12 @@ def page(client, **query):
 
 
 def accept(client, shown, **fields):
+    """Press the button; the run that this starts is worked off."""
     last = only(shown, "input[name=last]")["value"]
-    return client.post(reverse(SURE), {"last": last, **fields})
+    response = client.post(reverse(SURE), {"last": last, **fields})
+    for run in Run.objects.filter(state="queued"):
+        inline.work_off(run)
+    return response
 
 
 def test_cards_mark_what_is_sure(reviewer_client):
@@ -59,8 +64,9 @@ def test_they_are_counted_by_genre_before_and_accepted_after(reviewer_client):
     assert rows == {"Drama": "2", "Horror": "1"}
     assert not ReviewDecision.objects.exists()
     response = accept(reviewer_client, shown)
-    assert response.url == reverse("admin:catalog_reviewqueue_changelist")
-    assert "Accepted 3 sure suggestions." in told(response)
+    batch = DecisionBatch.objects.get()
+    assert response.url == batch.get_absolute_url()
+    assert (batch.reviewer, batch.suggestions) == (reviewer_client.user, 3)
     assert (genres(ember), genres(salt)) == ({"Drama"}, {"Drama", "Horror"})
     assert suggestion(ember, "Crime").state == Suggestion.State.PENDING
     assert ReviewDecision.objects.count() == 3
@@ -88,14 +94,22 @@ def test_somebody_faster_is_no_error(reviewer_client):
     ember = sure(waiting("Ember"), "Drama")
     shown = page(reviewer_client)
     ember.suggestions.update(state=Suggestion.State.SUPERSEDED)
-    assert "nothing was decided" in told(accept(reviewer_client, shown))
-    assert genres(ember) == set()
+    assert told(accept(reviewer_client, shown))
+    assert genres(ember) == set() and not DecisionBatch.objects.exists()
+
+
+def test_nothing_is_decided_within_the_request(reviewer_client):
+    ember = sure(waiting("Ember"), "Drama")
+    shown = page(reviewer_client)
+    reviewer_client.post(reverse(SURE), {"last": only(shown, "input[name=last]")["value"]})
+    assert genres(ember) == set() and Run.objects.get().state == "queued"
 
 
 @pytest.mark.parametrize("last", ["", "x", "-1", "9" * 40])
 def test_a_form_of_nobodys_making_accepts_nothing(reviewer_client, last):
     ember = sure(waiting("Ember"), "Drama")
     reviewer_client.post(reverse(SURE), {"last": last})
+    assert not DecisionBatch.objects.exists() and not Run.objects.exists()
     assert genres(ember) == set()
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.models import Movie, Run
-from catalog.services import inline
+from catalog.services import inline, undoing
 from catalog.services.importing import import_titles
 from catalog.sources.records import RejectedRow, TitleRecord
 from tests.catalog.admin.cards import text_of, told
@@ -47,16 +47,40 @@ def test_the_page_of_an_import_leads_to_its_undo_and_to_the_rows_it_did_not_take
     assert f"import-{run.pk}.csv" in listed["Content-Disposition"]
 
 
-def test_it_asks_first_and_says_what_would_become_of_everything(admin_client, run):
-    said = text_of(page(admin_client, "undo", run).select_one("#content"))
-    assert "1 movie that the import made is deleted" in said
-    assert "1 movie that it changed gets the earlier title" in said
+def previewed(client: Client, run: Run) -> BeautifulSoup:
+    response = client.post(reverse("admin:catalog_run_undo", args=[run.pk]), {"action": "preview"})
+    assert response["Location"] == reverse("admin:catalog_run_undo", args=[run.pk])
+    inline.work_off(Run.objects.filter(kind="preview").first())
+    return page(client, "undo", run)
+
+
+def test_it_asks_first_and_counts_what_the_import_did(admin_client, run, monkeypatch):
+    def looks_at_every_movie(*given, **named):
+        raise AssertionError("not in a request")
+
+    monkeypatch.setattr(undoing, "plans", looks_at_every_movie)
+    counts = [text_of(each) for each in page(admin_client, "undo", run).select(".undo-preview strong")]
+    assert counts == ["1", "1"]
     assert Movie.objects.count() == 2 and Run.objects.count() == 1
+
+
+def test_a_preview_says_what_would_become_of_everything(admin_client, run):
+    shown = previewed(admin_client, run)
+    assert [text_of(each) for each in shown.select(".undo-preview strong")] == ["1", "1", "0"]
+    assert not shown.select("[hx-get]") and Movie.objects.count() == 2
+
+
+def test_a_preview_shows_its_progress_and_is_not_started_twice(admin_client, run):
+    for _ in range(2):
+        admin_client.post(reverse("admin:catalog_run_undo", args=[run.pk]), {"action": "preview"})
+    assert Run.objects.filter(kind="preview").count() == 1
+    shown = page(admin_client, "undo", run)
+    assert shown.select_one("[hx-get]") and shown.select_one("progress[max='2'][value='0']")
 
 
 def test_what_stays_is_listed_before_and_after(admin_client, run):
     Movie.objects.filter(tmdb_id=11645).update(year=1985)
-    assert "its year has been changed since" in text_of(page(admin_client, "undo", run))
+    assert "its year has been changed since" in text_of(previewed(admin_client, run))
     admin_client.post(reverse("admin:catalog_run_undo", args=[run.pk]))
     inline.work_off(Run.objects.get(kind="undo"))
     kept = text_of(page(admin_client, "kept", run).select_one("#content table"))

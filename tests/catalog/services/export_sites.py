@@ -14,6 +14,7 @@ from django.db import connection
 
 from catalog.append_only_triggers import create_triggers, drop_triggers
 from catalog.models import (
+    DecisionBatch,
     DuplicateDecision,
     DuplicateGroup,
     DuplicateMember,
@@ -141,6 +142,7 @@ def rich_catalogue() -> None:
             )
     for verdict in ("added", "removed"):
         ReviewDecision.objects.create(reviewer=other, movie=kept, genre=genres[3], verdict=verdict)
+    _undone_batch(reviewer, other, SuggestionFactory(movie=kept, genre=genres[2], model=model))
     _duplicates(reviewer, movies, kept)
     for number in range(2):
         Placeholder.objects.create(
@@ -156,6 +158,20 @@ def rich_catalogue() -> None:
     )
     Movie.objects.filter(pk=bare.pk).update(poster_url="https://image.tmdb.org/t/p/w500/a.jpg")
     assert bare.year is None
+
+
+def _undone_batch(reviewer: Any, other: Any, suggestion: Suggestion) -> None:
+    batch = DecisionBatch.objects.create(
+        reviewer=reviewer, choice={"sure": True, "genre": 3}, chosen="sure, “Böse”", suggestions=2
+    )
+    about = {"movie": suggestion.movie, "genre": suggestion.genre, "suggestion": suggestion}
+    decision = ReviewDecision.objects.create(
+        reviewer=reviewer, verdict="accepted", batch=batch, origin_before="none", **about
+    )
+    ReviewDecision.objects.create(
+        reviewer=other, verdict="undone", reverses=decision, origin_before="accepted", **about
+    )
+    ReviewDecision.objects.create(reviewer=reviewer, verdict="accepted", sequence=2, **about)
 
 
 def _duplicates(reviewer: Any, movies: list[Any], kept: Any) -> None:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from catalog.models import GenreModel, ImportedFile, Movie
+from catalog.models import GenreModel, ImportedFile, Movie, ReviewDecision
 from catalog.services.export.errors import CannotRestore
 from catalog.services.export.layout import SUMS
 from catalog.services.export.restoring import restore_catalogue
@@ -252,6 +252,7 @@ def test_a_column_that_an_earlier_version_did_not_have_gets_its_default(export: 
 
 def test_a_table_that_an_earlier_version_did_not_have_is_empty(export: Path) -> None:
     manifest = json.loads((export / "manifest.json").read_text())
+    _as_before_batches(export, manifest)
     for name in ADDED:
         del manifest["tables"][name]
         (export / f"tables/{name}.jsonl").unlink()
@@ -264,6 +265,24 @@ def test_a_table_that_an_earlier_version_did_not_have_is_empty(export: Path) -> 
     restore_catalogue(export)
     assert Movie.objects.exists()
     assert not ImportedFile.objects.exists()
+    assert set(ReviewDecision.objects.values_list("sequence", "batch")) == {(1, None)}
+
+
+def _as_before_batches(export: Path, manifest: dict[str, Any]) -> None:
+    """Decisions as they were then: none in a batch, each suggestion decided once, and nothing undone."""
+    later = {"sequence", "origin_before", "batch", "reverses"}
+
+    def earlier(rows: list[dict[str, Any]]) -> None:
+        rows[:] = [
+            {name: value for name, value in row.items() if name not in later}
+            for row in rows
+            if row["reverses"] is None and row["sequence"] == 1
+        ]
+        manifest["tables"]["review_decisions"]["rows"] = len(rows)
+
+    fields = manifest["tables"]["review_decisions"]["fields"]
+    manifest["tables"]["review_decisions"]["fields"] = [name for name in fields if name not in later]
+    changed(export, "review_decisions", earlier)
 
 
 def test_a_catalogue_that_is_not_empty(export: Path) -> None:

@@ -1,0 +1,138 @@
+"""The page of a batch: counts, progress, undo, and what an undo keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from catalog.admin import decision_batch
+from catalog.models import DecisionBatch, MovieGenre, Suggestion
+from catalog.services import decision_batches, inline, runs
+from catalog.services.selection import Selection
+from tests.catalog.admin.cards import text_of, waiting
+from tests.conftest import signed_in
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def page(client: Client, batch: DecisionBatch, **query: Any) -> BeautifulSoup:
+    response = client.get(batch.get_absolute_url(), query)
+    assert response.status_code == 200
+    return BeautifulSoup(response.content, "lxml")
+
+
+def address(name: str, batch: DecisionBatch) -> str:
+    return reverse(f"admin:catalog_decisionbatch_{name}", args=[batch.pk])
+
+
+def rows(shown: BeautifulSoup) -> list[list[str]]:
+    return [
+        [text_of(cell) for cell in row.select("th, td")] for row in shown.select("table.run-items tbody tr")
+    ]
+
+
+def work_off(batch: DecisionBatch) -> None:
+    live = decision_batches.live_run(batch)
+    assert live is not None
+    inline.work_off(live)
+
+
+@pytest.fixture
+def batch() -> DecisionBatch:
+    waiting("Ember", Drama=0.9, Crime=0.8)
+    waiting("Salt", Drama=0.7)
+    return decision_batches.start(Selection(min_score=0.75), UserFactory(username="ana"), queue=False)
+
+
+def test_it_says_who_chose_what_and_how_far_it_is(reviewer_client: Client, batch: DecisionBatch) -> None:
+    shown = page(reviewer_client, batch)
+    assert shown.select_one("#batch[hx-get]") and shown.select_one("progress[max='2'][value='0']")
+    work_off(batch)
+    shown = page(reviewer_client, batch)
+    said = text_of(shown.select_one("#batch"))
+    assert "2 of 2" in said and "ana" in said and "score from 0.75" in said
+    assert not shown.select("#batch[hx-get], progress")
+    assert [row[1:3] for row in rows(shown)] == [["Drama", "0.90"], ["Crime", "0.80"]]
+
+
+def test_the_list_counts_what_was_accepted_and_undone(reviewer_client: Client, batch: DecisionBatch) -> None:
+    work_off(batch)
+    reviewer_client.post(address("undo", batch))
+    MovieGenre.objects.filter(genre__name="Crime").update(origin="manual")
+    work_off(batch)
+    response = reviewer_client.get(reverse("admin:catalog_decisionbatch_changelist"))
+    listed = BeautifulSoup(response.content, "lxml")
+    assert [
+        text_of(listed.select_one(f".field-{name}")) for name in ("suggestions", "accepted", "undone")
+    ] == [
+        "2",
+        "2",
+        "1",
+    ]
+
+
+def test_pressing_undo_starts_a_run_and_what_is_kept_is_listed_with_its_reason(
+    reviewer_client: Client, batch: DecisionBatch
+) -> None:
+    work_off(batch)
+    MovieGenre.objects.filter(genre__name="Crime").update(origin="manual")
+    assert reviewer_client.post(address("undo", batch))["Location"] == batch.get_absolute_url()
+    assert MovieGenre.objects.count() == 2
+    work_off(batch)
+    assert list(MovieGenre.objects.values_list("genre__name", flat=True)) == ["Crime"]
+    [kept] = rows(page(reviewer_client, batch))
+    assert kept[1] == "Crime" and kept[3] not in ("", "–")
+    [done] = rows(page(reviewer_client, batch, show="undone"))
+    assert done[1] == "Drama" and reviewer_client.user.username in done[3]  # type: ignore[attr-defined]
+
+
+def test_it_can_be_cancelled_there(reviewer_client: Client, batch: DecisionBatch) -> None:
+    reviewer_client.post(address("cancel", batch))
+    assert decision_batches.runs_of(batch).get().state == "cancelled"
+    reviewer_client.post(address("cancel", batch))  # over already
+    shown = page(reviewer_client, batch)
+    assert not shown.select("form.batch-undo") and not rows(shown)
+
+
+def test_what_cannot_be_undone_now_says_so(reviewer_client: Client, batch: DecisionBatch) -> None:
+    response = reviewer_client.post(address("undo", batch), follow=True)
+    assert response.context["messages"] and runs.live_runs().count() == 1
+
+
+def test_a_page_costs_the_same_for_any_number_of_decisions(
+    reviewer_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision_batch, "DECISIONS_PER_PAGE", 3)
+    counted = []
+    for number in (4, 30):
+        for _ in range(number):
+            waiting()
+        batch = decision_batches.start(Selection(), UserFactory(), queue=False)
+        work_off(batch)
+        with CaptureQueriesContext(connection) as captured:
+            assert len(rows(page(reviewer_client, batch))) == 3
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
+
+
+def test_all_of_it_needs_the_permission_to_review(client: Client, batch: DecisionBatch) -> None:
+    staff = signed_in(UserFactory(is_staff=True))
+    assert staff.get(reverse("admin:catalog_decisionbatch_changelist")).status_code == 403
+    assert staff.get(batch.get_absolute_url()).status_code == 403
+    for name in ("undo", "cancel"):
+        assert staff.post(address(name, batch)).status_code == 403
+    assert client.get(batch.get_absolute_url())["Location"].startswith(reverse("admin:login"))
+    assert decision_batches.live_run(batch)
+
+
+def test_undoing_needs_a_post(reviewer_client: Client, batch: DecisionBatch) -> None:
+    for name in ("undo", "cancel"):
+        assert reviewer_client.get(address(name, batch)).status_code == 405
+    assert Suggestion.objects.filter(state="pending").count() == 3

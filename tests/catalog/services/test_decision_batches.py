@@ -1,0 +1,395 @@
+"""Batches of decisions: accepted in a run, each suggestion once, and undone as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, Suggestion
+from catalog.services import claims, decision_batches, decision_undo, inline, merging, reviewing, runs, steps
+from catalog.services.decision_batches import BatchError
+from catalog.services.selection import Selection
+from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+SURE = Selection(sure=True)
+State = Suggestion.State
+
+
+def suggested(movie: Movie | None = None, genre: str = "Drama", **values: Any) -> Suggestion:
+    movie = movie or MovieFactory()
+    return SuggestionFactory(movie=movie, genre=GenreFactory(name=genre), **{"sure": True, **values})
+
+
+def accepted(selection: Selection = SURE, reviewer: Any = None) -> DecisionBatch:
+    batch = decision_batches.start(selection, reviewer or UserFactory(), queue=False)
+    work_off(batch)
+    return batch
+
+
+def work_off(batch: DecisionBatch) -> Run:
+    live = decision_batches.live_run(batch)
+    assert live is not None
+    return inline.work_off(live)
+
+
+def undone(batch: DecisionBatch, reviewer: Any = None) -> Run:
+    return inline.work_off(decision_batches.start_undo(batch, reviewer or UserFactory(), queue=False))
+
+
+def state() -> list[Any]:
+    genres = MovieGenre.objects.order_by("movie", "genre").values_list("movie", "genre", "origin")
+    movies = Movie.everything.order_by("pk").values_list("pk", "genres_locked", "merged_into")
+    return [list(Suggestion.objects.order_by("pk").values()), list(genres), list(movies)]
+
+
+def states() -> list[str]:
+    return list(Suggestion.objects.order_by("pk").values_list("state", flat=True))
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_batches, "DECISIONS_PER_STEP", 2)
+
+
+def test_what_is_chosen_is_accepted_in_a_run_and_points_to_the_batch(small_steps: None) -> None:
+    reviewer = UserFactory()
+    chosen = [suggested(score=0.9, threshold=0.6) for _ in range(5)]
+    other = suggested(sure=False)
+    batch = accepted(reviewer=reviewer)
+    run = decision_batches.runs_of(batch).get()
+    assert (run.state, run.total, run.done, run.failed, run.asked_by) == ("done", 5, 5, 0, reviewer)
+    assert (batch.reviewer, batch.suggestions, batch.choice) == (reviewer, 5, {"sure": True})
+    taken = batch.decisions.values_list("suggestion", "verdict", "reviewer", "score", "threshold", "sequence")
+    assert set(taken) == {(each.pk, "accepted", reviewer.pk, 0.9, 0.6, 1) for each in chosen}
+    assert MovieGenre.objects.filter(origin="accepted").count() == 5
+    other.refresh_from_db()
+    assert other.state == State.PENDING
+
+
+@pytest.mark.parametrize(
+    ("selection", "taken"),
+    [
+        (Selection(sure=True), {"a", "b", "d"}),
+        (Selection(), {"a", "b", "c", "d"}),
+        (Selection(min_score=0.8), {"b", "c"}),
+        (Selection(words="ember 1999", sure=True), {"a", "b"}),
+    ],
+)
+def test_the_batch_takes_what_its_selection_says(selection: Selection, taken: set[str]) -> None:
+    ember = MovieFactory(title="Ember", year=1999)
+    made = {
+        "a": suggested(ember, "Drama", score=0.7),
+        "b": suggested(ember, "Crime", score=0.8),
+        "c": suggested(ember, "War", score=0.9, sure=False),
+        "d": suggested(MovieFactory(title="Salt"), "Drama", score=0.6),
+    }
+    batch = accepted(selection)
+    names = {each.pk: name for name, each in made.items()}
+    assert {names[pk] for pk in batch.decisions.values_list("suggestion", flat=True)} == taken
+    assert batch.suggestions == len(taken)
+
+
+def test_only_one_genre_and_nothing_newer_than_what_was_shown() -> None:
+    drama, crime = suggested(genre="Drama"), suggested(genre="Crime")
+    later = suggested(genre="Drama")
+    accepted(Selection(genre=drama.genre_id, last=crime.pk))
+    assert states() == [State.ACCEPTED, State.PENDING, State.PENDING]
+    assert later.pk > crime.pk
+
+
+def test_starting_and_undoing_take_as_many_queries_however_many_there_are() -> None:
+    def queries(act: Callable[[], object]) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            act()
+        return len(captured)
+
+    reviewer = UserFactory()
+    counted = []
+    for number in (3, 40):
+        for _ in range(number):
+            suggested()
+        started = queries(lambda: decision_batches.start(SURE, reviewer, queue=False))
+        work_off(DecisionBatch.objects.latest("pk"))
+        undo_started = queries(
+            lambda: decision_batches.start_undo(DecisionBatch.objects.latest("pk"), reviewer, queue=False)
+        )
+        runs.cancel(runs.live_runs().get())
+        counted.append([started, undo_started])
+    assert counted[0] == counted[1]
+
+
+def test_a_step_takes_as_many_queries_however_many_it_decides() -> None:
+    def queries(number: int) -> int:
+        made = [suggested() for _ in range(number)]
+        with CaptureQueriesContext(connection) as captured:
+            assert reviewing.accept(made, UserFactory()) == number
+        return len(captured)
+
+    assert queries(2) == queries(30)
+
+
+def test_nothing_to_accept_is_no_batch() -> None:
+    suggested(sure=False)
+    with pytest.raises(BatchError):
+        decision_batches.start(SURE, UserFactory())
+    assert not DecisionBatch.objects.exists() and not Run.objects.exists()
+
+
+def test_the_same_selection_is_not_started_twice() -> None:
+    suggested()
+    decision_batches.start(SURE, UserFactory(), queue=False)
+    with pytest.raises(BatchError):
+        decision_batches.start(SURE, UserFactory(), queue=False)
+    assert Run.objects.count() == 1
+
+
+def test_two_batches_over_the_same_suggestions_decide_each_once(
+    small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        suggested()
+    monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
+    batches = [
+        decision_batches.start(each, UserFactory(), queue=False) for each in (SURE, Selection(min_score=0.1))
+    ]
+    live = [decision_batches.live_run(batch) for batch in batches]
+    for run in [*live, *live, *live]:
+        assert run is not None
+        claims.work(run.pk, decision_batches.decide_item)
+        runs.settle(run.pk)
+    for run in live:
+        assert run is not None
+        assert inline.work_off(run).state == Run.State.DONE
+    assert sum(batch.decisions.count() for batch in batches) == 5
+    assert ReviewDecision.objects.values("suggestion").distinct().count() == 5
+    assert states() == [State.ACCEPTED] * 5
+
+
+def test_what_a_person_decides_meanwhile_stays_theirs(
+    small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [suggested() for _ in range(5)]
+    batch = decision_batches.start(SURE, UserFactory(), queue=False)
+    monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
+    live = decision_batches.live_run(batch)
+    assert live is not None
+    claims.work(live.pk, decision_batches.decide_item)
+    reviewing.reject([made[3]], UserFactory())
+    run = work_off(batch)
+    assert batch.decisions.count() == 4 and made[3].decisions.get().verdict == "rejected"
+    assert (run.state, run.total, run.done, run.failed) == ("done", 4, 4, 0)
+
+
+def test_a_task_that_comes_twice_changes_nothing(small_steps: None) -> None:
+    for _ in range(3):
+        suggested()
+    batch = accepted()
+    run = decision_batches.runs_of(batch).get()
+    before = state()
+    assert not claims.work(run.pk, decision_batches.decide_item)
+    assert state() == before and batch.decisions.count() == 3
+
+
+def test_a_worker_that_dies_again_and_again_loses_and_doubles_nothing(
+    small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(20):
+        suggested()
+    batch = decision_batches.start(SURE, UserFactory(), queue=False)
+    live = decision_batches.live_run(batch)
+    assert live is not None
+    accept, calls = reviewing.accept, 0
+
+    def dies(*given: Any) -> int:
+        nonlocal calls
+        calls += 1
+        done = accept(*given)
+        if calls % 2 == 0:
+            raise MemoryError("killed")
+        return done
+
+    monkeypatch.setattr(reviewing, "accept", dies)
+    for _ in range(5):
+        claims.work(live.pk, decision_batches.decide_item)
+    assert batch.decisions.count() == 20
+    run = work_off(batch)
+    assert (run.state, run.total, run.done, run.failed) == ("done", 20, 20, 0)
+    assert ReviewDecision.objects.count() == 20
+
+
+def test_one_that_dies_without_getting_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    suggested()
+    batch = decision_batches.start(SURE, UserFactory(), queue=False)
+
+    def dies(*given: Any) -> int:
+        raise MemoryError("killed")
+
+    monkeypatch.setattr(reviewing, "accept", dies)
+    run = work_off(batch)
+    assert (run.state, run.failed) == ("failed", 1)
+    monkeypatch.undo()
+    assert inline.work_off(runs.retry_failed(run)).state == "done"
+    assert batch.decisions.count() == 1
+
+
+def test_cancelling_keeps_what_was_accepted_and_that_can_be_undone(
+    small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        suggested()
+    before = state()
+    batch = decision_batches.start(SURE, UserFactory(), queue=False)
+    accept = reviewing.accept
+    live = decision_batches.live_run(batch)
+    assert live is not None
+
+    def and_cancel(*given: Any) -> int:
+        runs.cancel(live)
+        return accept(*given)
+
+    monkeypatch.setattr(reviewing, "accept", and_cancel)
+    run = inline.work_off(live)
+    monkeypatch.undo()
+    assert (run.state, run.total, run.done) == ("cancelled", 5, 2)
+    assert batch.decisions.count() == 2 and states().count(State.PENDING) == 3
+    assert not run.items.exclude(state="cancelled").exists()
+    assert undone(batch).done == 2
+    assert state() == before
+
+
+def test_undoing_restores_the_exact_state_before(small_steps: None) -> None:
+    movie = MovieFactory(genres=["War"], genres__origin="manual")
+    MovieGenre.objects.create(movie=movie, genre=GenreFactory(name="Crime"), origin="imported")
+    suggested(movie, "Crime")
+    suggested(movie, "War")
+    suggested(movie, "Drama")
+    suggested(movie, "Horror", sure=False)
+    suggested(movie, "Comedy", state=State.SUPERSEDED)
+    suggested(movie, "Western", state=State.REJECTED)
+    for _ in range(4):
+        suggested()
+    before = state()
+    batch = accepted()
+    taken = list(batch.decisions.order_by("pk").values())
+    assert state() != before
+    reviewer = UserFactory()
+    run = undone(batch, reviewer)
+    assert state() == before
+    assert (run.state, run.total, run.done, run.failed) == ("done", 7, 7, 0)
+    # What was decided is still written down, and each reversal names what it reverses.
+    assert list(batch.decisions.order_by("pk").values()) == taken
+    reversals = ReviewDecision.objects.exclude(reverses=None)
+    assert set(reversals.values_list("verdict", "reviewer")) == {("undone", reviewer.pk)}
+    assert list(reversals.order_by("reverses").values_list("reverses", flat=True)) == [
+        each["id"] for each in taken
+    ]
+
+
+def test_what_was_undone_can_be_accepted_again_by_the_same_person(small_steps: None) -> None:
+    reviewer = UserFactory()
+    suggestion = suggested()
+    undone(accepted(reviewer=reviewer), reviewer)
+    again = accepted(reviewer=reviewer)
+    sequence = suggestion.decisions.order_by("pk").values_list("verdict", "sequence")
+    assert list(sequence) == [("accepted", 1), ("undone", 2), ("accepted", 3)]
+    undone(again)
+    assert states() == [State.PENDING]
+
+
+def set_by_hand(one: Suggestion) -> None:
+    reviewing.set_genres(one.movie, [one.genre], UserFactory())
+
+
+def removed(one: Suggestion) -> None:
+    reviewing.set_genres(one.movie, [], UserFactory())
+
+
+def imported(one: Suggestion) -> None:
+    MovieGenre.objects.filter(movie=one.movie, genre=one.genre).update(origin="imported")
+
+
+def merged_away(one: Suggestion) -> None:
+    merging.merge_movies(MovieFactory(imdb_id=None, tmdb_id=None), [one.movie])
+
+
+def merged_into(one: Suggestion) -> None:
+    merging.merge_movies(one.movie, [MovieFactory(imdb_id=None, tmdb_id=None)])
+
+
+def suggested_anew(one: Suggestion) -> None:
+    SuggestionFactory(movie=one.movie, genre=one.genre, model=GenreModelFactory())
+
+
+@pytest.mark.parametrize("touch", [set_by_hand, removed, imported, merged_away, merged_into, suggested_anew])
+def test_what_somebody_changed_since_is_kept_with_a_reason(touch: Callable[[Suggestion], None]) -> None:
+    touched, other = suggested(), suggested()
+    batch = accepted()
+    touch(touched)
+    before = state()
+    run = undone(batch)
+    after = state()
+    kept = [each for each in before[0] if each["id"] != other.pk]
+    assert [each for each in after[0] if each["id"] != other.pk] == kept
+    assert [row for row in after[1] if row[0] != other.movie_id] == [
+        row for row in before[1] if row[0] != other.movie_id
+    ]
+    other.refresh_from_db()
+    assert other.state == State.PENDING and not other.movie.movie_genres.exists()
+    [left] = decision_undo.plan(list(decision_batches.not_undone(batch)))
+    assert left.decision.suggestion_id == touched.pk and left.kept
+    assert (run.state, run.total, run.done, run.failed) == ("done", 2, 2, 0)
+
+
+def test_an_undo_that_dies_goes_on_and_undoes_each_once(
+    small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(9):
+        suggested()
+    before = state()
+    batch = accepted()
+    MovieGenre.objects.filter(movie=Movie.objects.first()).update(origin="imported")
+    live = decision_batches.start_undo(batch, UserFactory(), queue=False)
+    undo, calls = decision_undo.undo, 0
+
+    def dies(*given: Any) -> list[decision_undo.Reversal]:
+        nonlocal calls
+        calls += 1
+        done = undo(*given)
+        if calls == 3:
+            raise MemoryError("killed")
+        return done
+
+    monkeypatch.setattr(decision_undo, "undo", dies)
+    run = inline.work_off(live)
+    assert (run.state, run.total, run.done, run.failed) == ("done", 9, 9, 0)
+    assert ReviewDecision.objects.exclude(reverses=None).count() == 8
+    assert state()[0][1:] == before[0][1:] and MovieGenre.objects.count() == 1
+
+
+def test_an_undo_waits_for_the_batch_and_is_not_started_twice() -> None:
+    suggested()
+    batch = decision_batches.start(SURE, UserFactory(), queue=False)
+    with pytest.raises(BatchError):
+        decision_batches.start_undo(batch, UserFactory())
+    work_off(batch)
+    decision_batches.start_undo(batch, UserFactory(), queue=False)
+    with pytest.raises(BatchError):
+        decision_batches.start_undo(batch, UserFactory())
+    work_off(batch)
+    with pytest.raises(BatchError):
+        decision_batches.start_undo(batch, UserFactory())
+
+
+def test_a_rejection_is_undone_too() -> None:
+    suggestion = suggested()
+    before = state()
+    reviewer = UserFactory()
+    reviewing.reject([suggestion], reviewer)
+    [done] = decision_undo.undo(suggestion.decisions.all(), reviewer)
+    assert not done.kept and state() == before

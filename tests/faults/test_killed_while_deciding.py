@@ -1,0 +1,91 @@
+"""SIGKILL to the whole worker in the middle of a batch of decisions, and of its undo: each is taken once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.faults.sites import Site, kill_group, wait_until
+
+pytestmark = pytest.mark.process
+
+# Enough that the blow falls in the middle; two reviewers start batches that overlap by half.
+SUGGESTIONS = 4000
+START = """
+from catalog.models import Genre, Movie, Suggestion
+from catalog.services import decision_batches
+from catalog.services.selection import Selection
+from tests.factories import GenreModelFactory, UserFactory
+number, model = int(argv[0]), GenreModelFactory(state="active")
+genres = [Genre.objects.create(name=name, slug=name.lower()) for name in ("Drama", "Crime")]
+Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(number // 2))
+Suggestion.objects.bulk_create(
+    Suggestion(movie=movie, genre=genre, model=model, poster_sha256="", score=0.9, threshold=0.5, sure=True)
+    for movie in Movie.objects.all() for genre in genres
+)
+decision_batches.start(Selection(sure=True), UserFactory(username="ana"))
+decision_batches.start(Selection(genre=genres[0].pk), UserFactory(username="bo"))
+"""
+REJECT_THE_LAST = """
+from catalog.models import Suggestion
+from catalog.services import reviewing
+from tests.factories import UserFactory
+print(reviewing.reject(Suggestion.objects.order_by("-pk")[:3], UserFactory(username="cy")))
+"""
+UNDO = """
+from catalog.models import DecisionBatch
+from catalog.services import decision_batches
+from tests.factories import UserFactory
+for batch in DecisionBatch.objects.all():
+    if decision_batches.not_undone(batch).exists():
+        decision_batches.start_undo(batch, batch.reviewer)
+"""
+DECIDED = "SELECT count(*) FROM catalog_reviewdecision WHERE verdict = 'accepted'"
+UNDONE = "SELECT count(*) FROM catalog_reviewdecision WHERE verdict = 'undone'"
+LIVE = "SELECT count(*) FROM catalog_run WHERE state IN ('queued', 'running')"
+
+
+def states(site: Site) -> dict[str, Any]:
+    return dict(site.rows("SELECT state, count(*) FROM catalog_suggestion GROUP BY state"))
+
+
+def killed_and_finished(site: Site, so_many: str) -> None:
+    with site.worker("io", 2) as first:
+        wait_until(lambda: site.value(so_many) >= SUGGESTIONS // 10, "a tenth")
+        kill_group(first)
+    at_the_blow = site.value(so_many)
+    assert at_the_blow < SUGGESTIONS - 3
+    if so_many == DECIDED:
+        assert site.said(REJECT_THE_LAST) == "3"  # a person, meanwhile
+    with site.worker("io", 2, beat=True):
+        wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
+
+
+def test_each_suggestion_is_decided_once_and_undone_once(site: Site) -> None:
+    site.said(START, SUGGESTIONS)
+    killed_and_finished(site, DECIDED)
+    accepted = SUGGESTIONS - 3
+    assert states(site) == {"accepted": accepted, "rejected": 3}
+    assert site.rows("SELECT count(*), count(DISTINCT suggestion_id) FROM catalog_reviewdecision") == [
+        (SUGGESTIONS, SUGGESTIONS)
+    ]
+    assert site.value("SELECT count(*) FROM catalog_moviegenre WHERE origin = 'accepted'") == accepted
+    # Every decision belongs to one batch and its reviewer, and the runs counted what they took.
+    assert (
+        site.value(
+            "SELECT count(*) FROM catalog_reviewdecision d JOIN catalog_decisionbatch b ON b.id = d.batch_id"
+            " AND b.reviewer_id = d.reviewer_id"
+        )
+        == accepted
+    )
+    assert site.rows("SELECT state, failed, total = done FROM catalog_run") == [("done", 0, 1)] * 2
+
+    site.said(UNDO)
+    killed_and_finished(site, UNDONE)
+    assert states(site) == {"pending": accepted, "rejected": 3}
+    assert site.value("SELECT count(*) FROM catalog_moviegenre") == 0
+    assert site.rows(
+        "SELECT count(*), count(DISTINCT reverses_id) FROM catalog_reviewdecision WHERE reverses_id"
+    ) == [(accepted, accepted)]
+    assert set(site.rows("SELECT state, failed, total = done FROM catalog_run")) == {("done", 0, 1)}
