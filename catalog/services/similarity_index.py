@@ -137,10 +137,12 @@ def build_during_run(run: Run) -> None:
 
 
 def build_stale() -> None:
-    """Build the stale indexes that no embedding run is about to build. Called on schedule."""
+    """Build the stale indexes that no embedding run is about to build, and remove old files. For schedules."""
     busy = Run.objects.filter(kind=Run.Kind.EMBED, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
     for extractor in _with_embeddings():
         made = SimilarityIndex.objects.filter(extractor=extractor).first()
+        if made is not None:
+            _remove_old(_home(extractor), made.folder)
         waits = busy and made is not None and made.built_at > timezone.now() - LONGEST_WAIT
         if not waits and is_stale(extractor):
             _build_or_log(extractor)
@@ -210,7 +212,7 @@ def _only_builder(home: Path) -> Iterator[bool]:
 
 
 def _remove_old(home: Path, current: str) -> None:
-    for old in home.iterdir():
+    for old in home.glob("*"):
         with suppress(OSError):
             if old.is_dir() and old.name != current and old.stat().st_mtime < time.time() - KEPT_S:
                 shutil.rmtree(old)
