@@ -28,6 +28,8 @@ class Catalogue:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        # The posters that movies showed before this import changed them.
+        self.shown_before: dict[int, int | None] = {}
 
     def known(self, records: Sequence[TitleRecord]) -> dict[Key, KnownMovie]:
         """Movies that one of the records may mean, by each of their ids; locked."""
@@ -67,10 +69,8 @@ class Catalogue:
         """Make one of stored movies; returns it as it is then. Raises merging.CannotMerge."""
         kept = best_kept(movies)
         others = [movie for movie in movies if movie is not kept]
-        before = renewing.shown_posters([kept.number])
+        self._remember_shown(kept.number)
         one_film.merge(self._run, kept.number, [movie.number for movie in others], said)
-        if before[kept.number] is not None:  # else the poster came with its vectors and suggestions
-            renewing.renew_changed(before, by=self._run.asked_by)
         [now] = _read(Q(pk=kept.pk), lock=True)[0]
         kept.facts, kept.genres, kept.genres_locked = now.facts, now.genres, now.genres_locked
         kept.absorbed |= {pk for movie in others for pk in movie.pks}
@@ -93,8 +93,13 @@ class Catalogue:
         # Noted first: should this end in between, an undo looks for a picture that is not there.
         change, _ = ImportChange.objects.get_or_create(run=self._run, movie=row, defaults={"created": False})
         ImportChange.objects.filter(pk=change.pk).update(posters=sorted({*change.posters, sha256}))
+        self._remember_shown(row.pk)
         store_poster(row, data, source=FOLDER)
         return True
+
+    def _remember_shown(self, movie: int) -> None:
+        if movie not in self.shown_before:
+            self.shown_before |= renewing.shown_posters([movie])
 
     def _note(self, movies: Sequence[KnownMovie], fresh: set[int], genres: Mapping[str, Genre]) -> None:
         notes = [_change(movie, genres, created=id(movie) in fresh) for movie in movies]

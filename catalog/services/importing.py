@@ -23,6 +23,7 @@ from .import_reports import ImportReport, RowListing, listing_path
 from .import_storing import Catalogue
 from .known_addresses import checked
 from .merging import CannotMerge
+from .renewing import renew_changed
 
 # Few enough that others who want to write wait for a fraction of a second, and that a batch stays far within
 # the lease after which a run is given up.
@@ -83,6 +84,8 @@ def import_titles(
         except BaseException as error:
             _end(run, Run.State.FAILED, f"{report} Broke off: {str(error) or type(error).__name__}", report)
             raise
+        finally:
+            renew_changed(store.shown_before, by=run.asked_by)
     _end(run, Run.State.DONE, str(report), report)
     forget_old_imports()
     return run, report

@@ -13,15 +13,17 @@ from . import embedding, labelling, planning, runs
 
 log = logging.getLogger(__name__)
 
-# Id of the poster that each movie shows, None for none.
-Shown = dict[int, int | None]
+IDS_PER_QUERY = 1000
 
 
-def shown_posters(movies: Iterable[int]) -> Shown:
-    """Which poster each of the movies shows now, to be compared by `renew_changed` later."""
-    shown: Shown = dict.fromkeys(movies)
-    posters = Poster.objects.filter(movie__in=shown, is_primary=True)
-    return shown | dict(posters.values_list("movie_id", "pk"))
+def shown_posters(movies: Iterable[int]) -> dict[int, int | None]:
+    """Id of the poster that each of the movies shows now, None for none; for `renew_changed` later."""
+    shown: dict[int, int | None] = dict.fromkeys(movies)
+    keys = list(shown)
+    for start in range(0, len(keys), IDS_PER_QUERY):
+        part = Poster.objects.filter(movie__in=keys[start : start + IDS_PER_QUERY], is_primary=True)
+        shown |= dict(part.values_list("movie_id", "pk"))
+    return shown
 
 
 def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | None = None) -> Run | None:
@@ -29,9 +31,14 @@ def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | No
 
     Pending suggestions of a movie that shows none any more are superseded. Call it in the transaction of the
     change: then no crash can separate the two. Returns the run that was started, None if there is none to do.
+    More than IDS_PER_QUERY movies are left to a run over everything that is not embedded.
     """
     now = shown_posters(before)
     changed = [movie for movie, poster in now.items() if poster != before[movie]]
+    usable, _ = embedding.usable(embedding.specs_to_embed_with())
+    after = [Run.Kind.LABEL.value]
+    if len(changed) > IDS_PER_QUERY:
+        return runs.start(Run.Kind.EMBED, asked_by=by, followed_by=after) if usable else None
     without = [movie for movie in changed if now[movie] is None]
     pending = Suggestion.objects.filter(movie__in=without, state=Suggestion.State.PENDING)
     pending.update(state=Suggestion.State.SUPERSEDED)
@@ -39,11 +46,9 @@ def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | No
     if not movies.exists():
         return None
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
-    usable, _ = embedding.usable(embedding.specs_to_embed_with())
     posters = Poster.objects.filter(movie__in=movies, is_primary=True)
     params = {runs.SAME_MOVIES: True}
     if usable and embedding.lacking(posters, usable).exists():
-        after = [Run.Kind.LABEL.value]
         return runs.start(Run.Kind.EMBED, movies=movies, asked_by=by, params=params, followed_by=after)
     if model and (due := labelling.candidates(model.pk).filter(pk__in=movies)).exists():
         return runs.start(Run.Kind.LABEL, movies=due, asked_by=by, params=params)

@@ -15,7 +15,7 @@ from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
 from catalog.models import Poster, Run
-from catalog.services import embedding, host_pace, promoting, runs
+from catalog.services import embedding, host_pace, promoting, runs, similarity, similarity_index
 from catalog.services.failing_hosts import failing_hosts
 from catalog.services.outlook import outlook, rate
 from catalog.services.overview import catalogue_counts
@@ -97,6 +97,9 @@ def eyes() -> Iterator[Fact]:
     answering = embedding.default_extractor()
     if wanted and answering is not None and answering.fingerprint != embedding.fingerprint(wanted[0]):
         yield True, f"look-alikes come from {answering} until {wanted[0]} has looked at most posters"
+    for extractor in similarity.extractors_in_use():
+        if similarity_index.is_stale(extractor):
+            yield True, f"the index of {extractor} is out of date: a worker builds it"
 
 
 def genre_model() -> Iterator[Fact]:

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from catalog.management.commands import status
 from catalog.models import Extractor
-from catalog.services import embedding, promoting, shipped
+from catalog.services import embedding, promoting, shipped, similarity_index
 from postersite.embedded.broker import running_broker
 from tests.catalog.services.shipped_files import shipped_genres
 from tests.factories import MovieFactory, PosterFactory, RunFactory
@@ -58,6 +58,9 @@ def test_the_eyes_say_how_far_they_are_and_who_answers_until_then() -> None:
     made = [PosterFactory(), PosterFactory(), PosterFactory()]
     embedding.embed(made, "histograms")
     embedding.embed(made[:1], "postersite")
+    ours, answering, *stale = status.eyes()
+    assert [fact.split()[3] for _, fact in stale] == ["histograms", "postersite"]
+    similarity_index.build_stale()
     ours, answering = status.eyes()
     assert ours == (True, f"postersite has looked at 1 of 3 posters ({embedding.fingerprint('postersite')})")
     assert answering == (True, "look-alikes come from histograms until postersite has looked at most posters")

@@ -35,6 +35,8 @@ def test_each_picture_becomes_the_poster_of_its_title(pictures: Path) -> None:
         poster = movie.posters.get()
         assert (poster.source, poster.is_primary, poster.width, poster.height) == ("folder", True, 40, 60)
         assert poster.file.size > 0
+    run = Run.objects.get(kind="embed")
+    assert (run.total, run.followed_by) == (3, ["label"])
 
 
 def test_the_same_folder_again_changes_nothing(pictures: Path) -> None:
@@ -43,6 +45,7 @@ def test_the_same_folder_again_changes_nothing(pictures: Path) -> None:
     _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
     assert (report.created, report.changed, report.unchanged, report.posters) == (0, 0, 3, 0)
     assert list(Poster.objects.order_by("pk").values()) == before
+    assert Run.objects.filter(kind="embed").count() == 1
 
 
 def test_a_poster_chosen_since_stays_the_one_that_is_shown(pictures: Path) -> None:

@@ -209,8 +209,9 @@ def test_pictures_that_it_brought_are_taken_away_and_no_others(tmp_path: Path) -
     _, told = undo(run)
     assert (told.put_back, told.pictures, told.kept) == (1, 1, 0)
     assert movie.primary_poster == earlier and movie.posters.count() == 1
-    renewal = Run.objects.get(kind=Run.Kind.EMBED)
-    assert [item.poster for item in renewal.items.all()] == [earlier]
+    undone, brought = Run.objects.filter(kind=Run.Kind.EMBED)
+    assert [item.poster for item in undone.items.all()] == [earlier]
+    assert not brought.items.filter(poster__isnull=False).exists()  # that picture is gone again
 
 
 def test_a_picture_that_a_person_chose_since_stays(tmp_path: Path) -> None:
