@@ -17,11 +17,12 @@ from ninja.errors import HttpError
 from ninja.security import SessionAuth
 from pydantic import WithJsonSchema
 
+from catalog import search
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
 from catalog.services import similarity
 from catalog.services.outlook import outlook
 from catalog.services.similarity_index import IndexNotReady
-from catalog.views.browsing import ORDERS, in_genre, matching, ordered
+from catalog.views.browsing import ORDERS, chosen_order, ordered
 
 # No browsable docs: they load scripts from elsewhere, which the site's CSP rightly refuses.
 api = NinjaAPI(
@@ -113,6 +114,9 @@ class MovieOut(Schema):
 
 class MoviePage(Schema):
     count: int
+    corrected: str = Field(
+        description="the query that was searched for instead of a mistyped one, else empty"
+    )
     page: int
     pages: int
     movies: list[MovieOut]
@@ -168,20 +172,30 @@ class RunOut(Schema):
 @api.get("/movies", response={200: MoviePage, 422: ErrorOut}, summary="Search the catalogue")
 def movies(
     request: HttpRequest,
-    q: str = Query("", description="words of the title, a year, or an external id"),
+    q: str = Query(
+        "", description="words of the title, a year, an external id, or an address on IMDb or TMDB"
+    ),
+    exact: bool = Query(False, description="search for `q` as it is, without correcting typing mistakes"),
     genre: str = Query("", description="a genre's slug, or `untagged`"),
-    order: Order = Query("new"),  # noqa: B008
+    order: Order = Query(  # noqa: B008
+        None, description="by default the best match first with `q`, and the newest without"
+    ),
     page: int = Query(1, ge=1, le=1_000_000),
     page_size: int = Query(50, ge=1, le=LARGEST_PAGE),
 ) -> MoviePage:
-    if order not in ORDERS:
+    if order is not None and order not in ORDERS:
         raise HttpError(422, f"There is no order {order!r}; choose one of {', '.join(ORDERS)}.")
-    found = in_genre(matching(q), genre)
-    count = found.count()
+    found = search.find(q, verbatim=exact)
+    matching = ordered(found, genre, chosen_order(order or "", q.strip()))
+    count = matching.count()
     start = (page - 1) * page_size
-    rows = ordered(found, order).prefetch_related(*_shown())[start : start + page_size]
+    rows = matching.prefetch_related(*_shown())[start : start + page_size]
     return MoviePage(
-        count=count, page=page, pages=-(-count // page_size), movies=[_movie(request, each) for each in rows]
+        count=count,
+        corrected=found.corrected,
+        page=page,
+        pages=-(-count // page_size),
+        movies=[_movie(request, each) for each in rows],
     )
 
 

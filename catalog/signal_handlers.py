@@ -1,4 +1,4 @@
-"""What follows a row's deletion, whoever deletes it, and a migration of the database."""
+"""What follows a change of a row, whoever changes it, and a migration of the database."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django.db import connections, transaction
-from django.db.models.signals import post_delete
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from . import search
 from .append_only_triggers import create_triggers, drop_triggers
-from .models import Poster
+from .models import Movie, Poster
 from .services.picture_files import delete_unless_used
+
+
+@receiver(post_save, sender=Movie)
+def index_for_search(instance: Movie, update_fields: frozenset[str] | None, **_: Any) -> None:
+    if update_fields is None or search.INDEXED_FIELDS & update_fields:
+        search.index([instance.pk])
 
 
 @receiver(post_delete, sender=Poster)
@@ -31,3 +38,9 @@ def drop_triggers_before_migrations(using: str, plan: Sequence[Any] = (), **_: A
 def create_triggers_after_migrations(using: str, **_: Any) -> None:
     """Whatever migrations did to the tables, they are protected afterwards."""
     create_triggers(connections[using])
+
+
+def prepare_search_after_migrations(using: str, plan: Sequence[Any] = (), **_: Any) -> None:
+    """After an upgrade all movies are indexed again, else only those that are missing."""
+    if using == DEFAULT_DB_ALIAS:
+        search.prepare(anew=any(migration.app_label == "catalog" for migration, _ in plan))

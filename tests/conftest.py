@@ -86,6 +86,9 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     similarity_index = sys.modules.get("catalog.services.similarity_index")
     if similarity_index is not None:
         similarity_index._loaded.clear()
+    corrections = sys.modules.get("catalog.search.corrections")
+    if corrections is not None:
+        corrections._latest.clear()
 
 
 @pytest.fixture

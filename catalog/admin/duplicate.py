@@ -19,6 +19,7 @@ from catalog.services import duplicate_decisions, duplicates, merging, renewing
 
 from .desk import DeskAdmin
 from .duplicate_wording import decision_sentence, merge_preview
+from .movie_search import SearchesMovies
 from .person import person
 from .read_only import ReadOnlyAdmin
 from .review_decision import numbers
@@ -152,13 +153,13 @@ class DuplicateGroupAdmin(DeskAdmin):
 
 
 @admin.register(DuplicateDecision)
-class DuplicateDecisionAdmin(ReadOnlyAdmin):
+class DuplicateDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
     """Append-only, so there is nothing to press here."""
 
     list_display = ("created_at", "decided_by", "verdict", "what")
     list_filter = ("verdict", "decided_by")
     list_select_related = ("decided_by", "movie")
-    search_fields = ("movie__title", "=movie__imdb_id", "decided_by__username")
+    search_fields = ("decided_by__username",)
     date_hierarchy = "created_at"
     fields = ("created_at", "decided_by", "verdict", "movie", "what", "details")
 

@@ -19,6 +19,7 @@ from catalog.services.posters import make_primary, store_poster, unlock
 from .downloading import DownloadsTitles
 from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, SuggestionFilter
 from .movie_form import REVIEWED_ONLY, MovieForm
+from .movie_search import SearchesMovies
 from .person import person
 from .poster import standing
 from .starting_runs import StartsRuns, tell_renewal
@@ -52,22 +53,14 @@ class PosterInline(admin.TabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(DownloadsTitles, StartsRuns):
+class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
     form = MovieForm
     list_display = ("picture", "title_and_year", "genre_names", "ids", "has_poster")
     list_display_links = ("picture", "title_and_year")
     list_filter = (GenreFilter, PosterFilter, SuggestionFilter, FranchiseFilter)
     list_per_page = 50
-    search_fields = (
-        "title",
-        "original_title",
-        "franchise",
-        "=imdb_id",
-        "=tmdb_id",
-        "=movielens_id",
-        "=local_id",
-    )
-    search_help_text = "Words of the title or franchise, or an id such as tt0111161"
+    search_fields = ("=imdb_id",)  # shows the box; SearchesMovies searches
+    search_help_text = "Words of the title or franchise, a year, or an id such as tt0111161"
     inlines = (PosterInline,)
     save_on_top = True
     fieldsets = (

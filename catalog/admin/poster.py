@@ -14,20 +14,21 @@ from catalog.models import Poster
 from catalog.services import renewing
 from catalog.services.posters import make_primary, remove
 
+from .movie_search import SearchesMovies
 from .person import person
 from .starting_runs import tell_renewal
 from .thumbnail import PREVIEW_HEIGHT, thumbnail
 
 
 @admin.register(Poster)
-class PosterAdmin(admin.ModelAdmin):
+class PosterAdmin(SearchesMovies):
     list_display = ("picture", "of_movie", "source", "language", "size", "is_primary", "locked", "fetched_at")
     list_display_links = ("picture", "of_movie")
     list_filter = ("is_primary", "locked", "source", "language", "superseded", "fetched_at")
     list_select_related = ("movie",)
     list_per_page = 50
-    search_fields = ("movie__title", "=movie__imdb_id", "^sha256", "source_url")
-    search_help_text = "Words of the movie's title, its IMDb id, or the beginning of the SHA-256"
+    search_fields = ("^sha256", "source_url")
+    search_help_text = "The movie's title or id, or the beginning of the SHA-256"
     date_hierarchy = "fetched_at"
     actions = ("choose",)
     fields = readonly_fields = (

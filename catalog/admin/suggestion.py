@@ -9,11 +9,12 @@ from django.utils.safestring import SafeString
 
 from catalog.models import ReviewDecision, Suggestion
 
+from .movie_search import SearchesMovies
 from .read_only import ReadOnlyAdmin
 
 
 @admin.register(Suggestion)
-class SuggestionAdmin(ReadOnlyAdmin):
+class SuggestionAdmin(SearchesMovies, ReadOnlyAdmin):
     list_display = (
         "of_movie",
         "genre",
@@ -29,7 +30,7 @@ class SuggestionAdmin(ReadOnlyAdmin):
     readonly_fields = ("where_seen",)
     list_filter = ("state", "sure", "genre", "model")
     list_select_related = ("movie", "genre", "model")
-    search_fields = ("movie__title", "=movie__imdb_id")
+    search_fields = ("=movie__imdb_id",)
     date_hierarchy = "created_at"
     list_per_page = 100
 
@@ -55,7 +56,7 @@ class SuggestionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ReviewDecision)
-class ReviewDecisionAdmin(ReadOnlyAdmin):
+class ReviewDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
     """Append-only, so there is nothing to press here."""
 
     list_display = (
@@ -70,7 +71,7 @@ class ReviewDecisionAdmin(ReadOnlyAdmin):
     )
     list_filter = ("verdict", "genre", "reviewer")
     list_select_related = ("movie", "genre", "reviewer")
-    search_fields = ("movie__title", "=movie__imdb_id", "reviewer__username")
+    search_fields = ("reviewer__username",)
     date_hierarchy = "created_at"
     list_per_page = 100
 

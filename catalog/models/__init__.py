@@ -11,6 +11,7 @@ from .placeholder import Placeholder
 from .poster import Poster
 from .review_queue import ReviewQueue
 from .run import Run, RunChunk, RunItem
+from .search_title import SearchTitle
 from .similarity_index import SimilarityIndex
 from .source_lookup import SourceLookup
 from .suggestion import ReviewDecision, Suggestion
@@ -35,6 +36,7 @@ __all__ = [
     "Run",
     "RunChunk",
     "RunItem",
+    "SearchTitle",
     "SimilarityIndex",
     "SourceLookup",
     "Suggestion",

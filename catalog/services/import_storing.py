@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from catalog import search
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.sources.records import TitleRecord
@@ -60,6 +61,7 @@ class Catalogue:
             movie.pk = row.pk
         fresh = set(map(id, new))
         _update([movie for movie in movies if id(movie) not in fresh])
+        search.index(movie.number for movie in movies)
         _write_genres(movies, genres)
         self._note(movies, fresh, genres)
         for movie in movies:

@@ -14,6 +14,7 @@ from django.db.models.fields.files import FieldFile
 from django.db.models.functions import Length
 from PIL.Image import Image
 
+from catalog import search
 from catalog.models import Embedding, Poster
 from catalog.sources.poster_sources import POSTER_SOURCES
 from ml import images
@@ -36,11 +37,12 @@ class Kind(StrEnum):
     VECTOR = "vectors of the wrong length"
     UNEMBEDDED = "posters that are not embedded"
     ORPHAN = "files that no poster uses"
+    UNSEARCHED = "movies that search does not find by their present titles"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that does not fit. what: a sentence. pk: the poster's or embedding's; path: the file's."""
+    """One thing that does not fit. what: a sentence. pk: its poster, embedding or movie. path: its file."""
 
     kind: Kind
     what: str
@@ -72,19 +74,25 @@ def look(*, deep: bool = False, progress: Callable[[int], object] = lambda done:
     yield from _vectors()
     yield from _unembedded()
     yield from _orphans()
+    for pk in search.outdated():
+        yield Finding(Kind.UNSEARCHED, f"movie no. {pk} is not indexed for search", pk)
 
 
 def mend(findings: Iterable[Finding]) -> Mended:
-    """Make smaller pictures anew, delete orphans and unfit vectors; say which posters must be fetched again.
+    """Make smaller pictures anew, delete orphans and unfit vectors, index movies for search; say which
+    posters must be fetched again.
 
     Embedding and fetching are runs of their own, for the caller to start.
     """
     rewritten = files = vectors = 0
     fetch: list[int] = []
     left: list[Finding] = []
+    unsearched: list[int] = []
     for finding in findings:
         if finding.kind == Kind.ORPHAN and finding.path is not None:
             files += delete_orphan(finding.path, YOUNG_S)
+        elif finding.kind == Kind.UNSEARCHED:
+            unsearched.append(finding.pk)
         elif finding.kind == Kind.VECTOR:
             vectors += Embedding.objects.filter(pk=finding.pk).delete()[0]
         elif finding.kind in (Kind.ORIGINAL, Kind.OTHER, Kind.SMALLER):
@@ -97,6 +105,7 @@ def mend(findings: Iterable[Finding]) -> Mended:
                 fetch.append(poster.movie_id)
             else:
                 left.append(finding)
+    search.index(unsearched)
     return Mended(rewritten, files, vectors, sorted(set(fetch)), left)
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from catalog import search
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import Denied, NotFound, TooLarge, shown
 from catalog.models import Movie, Poster, SourceLookup
@@ -92,8 +93,8 @@ def attribution(source: PosterSource) -> str:
 
 def learn(movie: Movie, told: Found) -> None:
     """Fill in what the movie lacks and its source told; what it has already is left alone."""
-    if told.franchise:
-        Movie.objects.filter(pk=movie.pk, franchise="").update(franchise=told.franchise)
+    if told.franchise and Movie.objects.filter(pk=movie.pk, franchise="").update(franchise=told.franchise):
+        search.index([movie.pk])
     if told.tmdb_id is not None and movie.tmdb_id is None:
         # Another row may be the same film, which is for a person to say.
         with suppress(IntegrityError), transaction.atomic():

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from functools import cache
-
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.expressions import OrderBy
 
 from catalog.models import Genre, Movie
+from catalog.search import Found
 
 UNTAGGED = "untagged"
-SEARCHED = ("title", "original_title", "franchise")
-LONGEST_SEARCH = 100
-MOST_WORDS = 8
-LARGEST_ID = 2_147_483_647
+BEST, NEW = "best", "new"
 
 ORDERS: dict[str, tuple[str, tuple[str | OrderBy, ...]]] = {
-    "new": ("Newest", ("-created_at", "-pk")),
+    BEST: ("Best match", ()),
+    NEW: ("Newest", ("-created_at", "-pk")),
     "title": ("Title", ("title", "year", "pk")),
     "year": ("Year", (F("year").desc(nulls_last=True), "title", "pk")),
 }
-
-
-def matching(text: str) -> QuerySet[Movie]:
-    """Movies with every word of `text` in their titles, series or year, or whose id it is.
-
-    `tt123` and plain numbers are looked up among the external ids too. Case never matters; where the plain
-    search finds nothing, accents do not either ("amelie" finds "Amélie").
-    """
-    movies = Movie.objects.all()
-    text = " ".join(text.replace("\0", " ").split())[:LONGEST_SEARCH].strip()
-    words = text.split()[:MOST_WORDS]
-    if not words:
-        return movies
-    by_id = _by_id(text)
-    # SQLite folds the case of ASCII letters only.
-    if text.isascii():
-        found = movies.filter(by_id | _by_words(words, "icontains"))
-        if found.exists():
-            return found
-    return movies.filter(by_id | _by_words([unaccented_pattern(word) for word in words], "iregex"))
 
 
 def in_genre(movies: QuerySet[Movie], slug: str) -> QuerySet[Movie]:
@@ -53,54 +28,22 @@ def in_genre(movies: QuerySet[Movie], slug: str) -> QuerySet[Movie]:
     return movies.filter(movie_genres__genre__slug=slug) if slug else movies
 
 
-def ordered(movies: QuerySet[Movie], order: str) -> QuerySet[Movie]:
-    return movies.order_by(*ORDERS[order][1])
+def chosen_order(order: str, text: str) -> str:
+    """`order` if it is one of ORDERS, else the default: best match while searching, newest otherwise."""
+    if order in ORDERS and (text or order != BEST):
+        return order
+    return BEST if text else NEW
 
 
-def genres_with_films() -> QuerySet[Genre]:
-    """Genres that at least one film has, each with the number of them as `films`."""
-    return Genre.objects.annotate(films=Count("movie_genres")).filter(films__gt=0).order_by("name")
+def ordered(found: Found, slug: str, order: str) -> QuerySet[Movie]:
+    """The movies found that are of one genre (see `in_genre`), in one of ORDERS."""
+    movies = found.best_first() if order == BEST else found.movies.order_by(*ORDERS[order][1])
+    return in_genre(movies, slug)
 
 
-def unaccented_pattern(word: str) -> str:
-    """A pattern for SQLite and PostgreSQL in which every Latin letter matches its accented forms."""
-    return "".join(
-        f"[{accented_forms()[letter]}]" if letter in accented_forms() else re.escape(letter)
-        for letter in (_plain(character) for character in word.lower())
+def genres_with_films(movies: QuerySet[Movie] | None = None) -> QuerySet[Genre]:
+    """Genres that one of the movies (None means all) has, each with the number of those as `films`."""
+    among = None if movies is None else Q(movie_genres__movie__in=movies.order_by().values("pk"))
+    return (
+        Genre.objects.annotate(films=Count("movie_genres", filter=among)).filter(films__gt=0).order_by("name")
     )
-
-
-@cache
-def accented_forms() -> dict[str, str]:
-    """a -> "aàáâ…": every letter of the Latin blocks by the ASCII letter it is drawn upon."""
-    forms = {chr(code): chr(code) for code in range(ord("a"), ord("z") + 1)}
-    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
-        plain = _plain(chr(code)).lower()
-        if plain in forms:
-            forms[plain] += chr(code)
-    return forms
-
-
-def _plain(character: str) -> str:
-    return unicodedata.normalize("NFKD", character)[:1] or character
-
-
-def _by_id(text: str) -> Q:
-    query = Q(local_id=text)
-    if re.fullmatch(r"tt\d{5,10}", text, re.IGNORECASE | re.ASCII):
-        query |= Q(imdb_id=text.lower())
-    if re.fullmatch(r"\d{1,10}", text, re.ASCII) and int(text) <= LARGEST_ID:
-        query |= Q(tmdb_id=int(text)) | Q(movielens_id=int(text))
-    return query
-
-
-def _by_words(words: list[str], lookup: str) -> Q:
-    query = Q()
-    for word in words:
-        found = Q()
-        for field in SEARCHED:
-            found |= Q(**{f"{field}__{lookup}": word})
-        if re.fullmatch(r"(18|19|20|21)\d\d", word, re.ASCII):
-            found |= Q(year=int(word))
-        query &= found
-    return query

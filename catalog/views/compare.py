@@ -10,10 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from catalog import search
 from catalog.models import Extractor, Movie
 from catalog.services import embedding, similarity
 
-from .browsing import matching
 from .seeing import METHODS, chosen_method, sight
 
 MOST_FOUND = 24
@@ -24,18 +24,15 @@ def pick(request: HttpRequest) -> HttpResponse:
     """Choose a film to compare for, by search or at random."""
     text = request.GET.get("q", "").strip()
     extractors = similarity.extractors_in_use()
-    found = list(
-        matching(text)
-        .filter(posters__is_primary=True)
-        .prefetch_related("posters", "genres")[: MOST_FOUND + 1]
-        if text
-        else ()
-    )
+    matching = search.find(text, verbatim="exact" in request.GET)
+    shown = matching.best_first().filter(posters__is_primary=True).prefetch_related("posters", "genres")
+    found = list(shown[: MOST_FOUND + 1]) if text else []
     return render(
         request,
         "catalog/compare_pick.html",
         {
             "wanted": text,
+            "corrected": matching.corrected,
             "found": found[:MOST_FOUND],
             "more": len(found) > MOST_FOUND,
             "extractors": extractors,

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.paginator import Paginator
+from django.db.models import Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from catalog import search
+from catalog.models import Genre
 from catalog.services import embedding, overview, runs
 
-from .browsing import ORDERS, UNTAGGED, genres_with_films, in_genre, matching, ordered
+from .browsing import BEST, ORDERS, UNTAGGED, chosen_order, genres_with_films, ordered
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     slug = request.GET.get("genre", "")
-    order = request.GET.get("order", "")
-    order = order if order in ORDERS else "new"
-    movies = ordered(in_genre(matching(text), slug), order).prefetch_related("posters", "genres")
+    found = search.find(text, verbatim="exact" in request.GET)
+    order = chosen_order(request.GET.get("order", ""), text)
+    movies = ordered(found, slug, order).prefetch_related("posters", "genres")
     paginator = Paginator(movies, settings.POSTERS_PER_PAGE)
     page = paginator.get_page(request.GET.get("page"))
-    genres = list(genres_with_films())
+    genres = list(genres_with_films(found.movies if text else None))
+    chosen = next((genre for genre in genres if genre.slug == slug), None)
+    if text and slug and chosen is None and "\0" not in slug:
+        chosen = Genre.objects.annotate(films=Value(0)).filter(slug=slug).first()
+        genres += [chosen] if chosen else []
     live = list(runs.live_runs())
     counts = overview.catalogue_counts()
     return render(
@@ -32,13 +39,15 @@ def home(request: HttpRequest) -> HttpResponse:
             "page": page,
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
             "text": text,
+            "corrected": found.corrected,
             "slug": slug,
-            "genre": next((genre for genre in genres if genre.slug == slug), None),
+            "genre": chosen,
             "only_untagged": slug == UNTAGGED,
             "filtered": bool(text or slug),
             "order": order,
-            "orders": {name: label for name, (label, _) in ORDERS.items()},
+            "orders": {name: label for name, (label, _) in ORDERS.items() if text or name != BEST},
             "genres": genres,
+            "untagged": found.movies.untagged().count() if text else counts["untagged"],
             "counts": counts,
             "live_runs": live,
             # While posters are on their way, the wall fills without a reload.

@@ -21,8 +21,9 @@ SHOWN = 10
 class Command(BaseCommand):
     help = (
         "Looks for posters whose pictures are missing or damaged, files that no poster uses, posters that "
-        "are not embedded and vectors that cannot be. --mend puts right what can be: smaller pictures are "
-        "made anew, unused files deleted, lost posters fetched and embedded again."
+        "are not embedded, vectors that cannot be and titles that search does not know. --mend puts right "
+        "what can be: smaller pictures are made anew, unused files deleted, titles indexed, lost posters "
+        "fetched and embedded again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

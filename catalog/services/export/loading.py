@@ -12,6 +12,7 @@ from django.db import DataError, IntegrityError, connection
 from django.db.models import BinaryField, FileField, Model
 from django.utils import timezone
 
+from catalog import search
 from catalog.models import Embedding, Extractor, GenreModel
 from ml.genres.head_file import manifest_path
 
@@ -57,7 +58,7 @@ def load_table(
 
 
 def finish() -> None:
-    """Ask the database whether all references lead somewhere, and let new ids follow those restored.
+    """Check that all references lead somewhere, index movies for search, let new ids follow those restored.
 
     Raises CannotRestore for a reference that leads nowhere.
     """
@@ -65,6 +66,7 @@ def finish() -> None:
         connection.check_constraints(table_names=[model._meta.db_table for model in TABLES.values()])
     except IntegrityError as error:
         raise CannotRestore(f"The rows of the export do not fit each other: {str(error).strip()}") from error
+    search.index()
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), list(TABLES.values())):
             cursor.execute(statement)

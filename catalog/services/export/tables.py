@@ -55,6 +55,7 @@ LEFT_OUT = {
     "RunItem": "what a run still owes to its workers",
     "RunChunk": "what a run has not written as items yet",
     "SimilarityIndex": "names index files, which are built again from the vectors",
+    "SearchTitle": "what search looks through, made from the movies",
     "ImportChange": "undoes an import by its run, and runs are left out",
 }
 

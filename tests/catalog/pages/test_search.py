@@ -1,88 +1,101 @@
-"""Search finds films by words of either title, by year and by any id, whatever the case and the accents."""
+"""Search on pages, in the API and in admin: best match first, corrections said, genre counts that follow."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from django.test import Client
+from django.urls import reverse
 
-from catalog.views.browsing import accented_forms, matching, unaccented_pattern
-from tests.factories import MovieFactory
+from tests.factories import MovieFactory, PosterFactory, SuggestionFactory
+
+from .reading import films, one, soup, texts
 
 pytestmark = pytest.mark.django_db
 
 
-def found(text: str) -> set[str]:
-    return set(matching(text).values_list("title", flat=True))
-
-
 @pytest.fixture
 def shelf() -> None:
-    MovieFactory(
-        title="The Fabulous Destiny", original_title="Le Fabuleux Destin d'Amélie Poulain", year=2001
-    )
-    MovieFactory(title="Étoile du Nord", year=1982, imdb_id="tt0084000")
-    MovieFactory(title="Über Nacht 1984", year=2007, tmdb_id=4321, movielens_id=77)
-    MovieFactory(title="The Return", franchise="Lanternes d'été", year=1990)
-    MovieFactory(title="100% Wolf_", year=1984, local_id="films/wolf.jpg")
+    MovieFactory(title="Alien", year=1979, genres=["Horror", "Sci-Fi"], poster=True)
+    MovieFactory(title="Aliens", year=1986, genres=["Action"], poster=True)
+    MovieFactory(title="Monsters vs. Aliens", year=2009, poster=True)
+    MovieFactory(title="Casablanca", year=1942, genres=["Drama"], poster=True)
 
 
-@pytest.mark.parametrize(
-    ("text", "titles"),
-    [
-        ("destiny", {"The Fabulous Destiny"}),
-        ("DESTINY fabulous", {"The Fabulous Destiny"}),
-        ("destiny 2001", {"The Fabulous Destiny"}),
-        ("destiny 1999", set()),
-        ("amelie", {"The Fabulous Destiny"}),
-        ("AMÉLIE", {"The Fabulous Destiny"}),
-        ("etoile", {"Étoile du Nord"}),
-        ("étoile", {"Étoile du Nord"}),
-        ("uber", {"Über Nacht 1984"}),
-        ("1984", {"Über Nacht 1984", "100% Wolf_"}),
-        ("tt0084000", {"Étoile du Nord"}),
-        ("TT0084000", {"Étoile du Nord"}),
-        ("4321", {"Über Nacht 1984"}),
-        ("77", {"Über Nacht 1984"}),
-        ("films/wolf.jpg", {"100% Wolf_"}),
-        ("100%", {"100% Wolf_"}),
-        ("%", {"100% Wolf_"}),
-        ("_", {"100% Wolf_"}),
-        ("lanternes d'ete", {"The Return"}),
-        (".*", set()),
-        ("99999999999999999999", set()),
-    ],
-)
-def test_what_a_search_finds(shelf: None, text: str, titles: set[str]) -> None:
-    assert found(text) == titles
+BEST = ["Alien", "Aliens", "Monsters vs. Aliens"]
 
 
-def test_an_empty_search_is_no_filter(shelf: None) -> None:
-    assert len(found("")) == len(found("   ")) == 5
+def test_the_best_match_comes_first_and_other_orders_can_be_chosen(shelf: None, client: Client) -> None:
+    page = soup(client.get("/", {"q": "alien"}))
+    assert films(page) == BEST
+    assert str(one(page, ".order [aria-current]")["href"]).endswith("order=best")
+    assert films(soup(client.get("/", {"q": "alien", "order": "year"}))) == BEST[::-1]
+    assert films(soup(client.get("/", {"q": "alien", "order": "new"}))) == BEST[::-1]
+    assert "order=best" not in client.get("/").text
+    assert films(soup(client.get("/", {"order": "best"})))[0] == "Casablanca"
 
 
-@given(st.text(max_size=120))
-@settings(max_examples=60, deadline=None)
-def test_any_text_can_be_searched_for(text: str) -> None:
-    assert matching(text).count() >= 0
+def test_genre_counts_follow_the_search(shelf: None, client: Client) -> None:
+    page = soup(client.get("/", {"q": "alien"}))
+    assert texts(page, ".chips.scrolling .chip") == ["All", "Untagged 1", "Action 1", "Horror 1", "Sci-Fi 1"]
+    empty = soup(client.get("/", {"q": "alien", "genre": "drama"}))
+    assert films(empty) == [] and texts(empty, ".chips.scrolling [aria-current]") == ["Drama 0"]
 
 
-@given(
-    st.text(
-        alphabet=st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp", "M"]),
-        min_size=1,
-        max_size=20,
-    )
-)
-@settings(max_examples=200, deadline=None)
-def test_a_folded_pattern_is_valid_and_matches_plain_latin_words(word: str) -> None:
-    pattern = re.compile(unaccented_pattern(word), re.IGNORECASE)
-    if word.isascii():
-        assert pattern.fullmatch(word)
+def test_a_correction_is_said_and_can_be_declined(shelf: None, client: Client) -> None:
+    page = soup(client.get("/", {"q": "casablnca"}))
+    assert films(page) == ["Casablanca"]
+    notice = one(page, ".corrected")
+    assert texts(notice, "strong") == ["casablanca"]
+    assert one(page, "#site-search")["value"] == "casablnca"
+    declined = soup(client.get(f"/{one(notice, 'a')['href']}"))
+    assert films(declined) == [] and not declined.select(".corrected")
+    assert not soup(client.get("/", {"q": "casablanca"})).select(".corrected")
 
 
-def test_every_letter_knows_its_accents() -> None:
-    assert set("éèêëēę") <= set(accented_forms()["e"]) and "ł" not in accented_forms()["e"]
-    assert len(accented_forms()) == 26
+def test_the_compare_page_corrects_too(shelf: None, client: Client) -> None:
+    assert "Casablanca" in client.get(reverse("catalog:compare_pick"), {"q": "Casablanca"}).text
+    found = client.get(reverse("catalog:compare_pick"), {"q": "casablnca"}).context
+    assert [movie.title for movie in found["found"]] == ["Casablanca"] and found["corrected"] == "casablanca"
+
+
+def test_the_api(shelf: None, client: Client) -> None:
+    told = client.get("/api/movies", {"q": "alien"}).json()
+    assert [movie["title"] for movie in told["movies"]] == BEST
+    assert (told["count"], told["corrected"]) == (3, "")
+    told = client.get("/api/movies", {"q": "casablnca"}).json()
+    assert [movie["title"] for movie in told["movies"]] == ["Casablanca"]
+    assert told["corrected"] == "casablanca"
+    assert client.get("/api/movies", {"q": "casablnca", "exact": "true"}).json()["count"] == 0
+    told = client.get("/api/movies", {"q": "alien", "order": "title"}).json()
+    assert [movie["title"] for movie in told["movies"]] == BEST
+    assert client.get("/api/movies", {"order": "best"}).json()["movies"][0]["title"] == "Casablanca"
+
+
+def test_the_list_of_movies_in_admin(shelf: None, admin_client: Client) -> None:
+    address = reverse("admin:catalog_movie_changelist")
+    listed = admin_client.get(address, {"q": "alien"})
+    assert [movie.title for movie in listed.context["cl"].result_list] == BEST
+    by_title = admin_client.get(address, {"q": "alien", "o": "-2"})
+    assert [movie.title for movie in by_title.context["cl"].result_list] == BEST[::-1]
+    corrected = admin_client.get(address, {"q": "casablnca"})
+    assert [movie.title for movie in corrected.context["cl"].result_list] == ["Casablanca"]
+    assert "casablanca" in " ".join(texts(soup(corrected), ".messagelist"))
+    assert not texts(soup(admin_client.get(address, {"q": "alien"})), ".messagelist")
+    in_genre = admin_client.get(address, {"q": "alien", "genre": "horror"})
+    assert [movie.title for movie in in_genre.context["cl"].result_list] == ["Alien"]
+
+
+@pytest.mark.parametrize("query", ["thing", "Thing, The (1982)", "tt0084787", "thnig"])
+def test_other_lists_in_admin_are_searched_by_movie(admin_client: Client, query: str) -> None:
+    film = MovieFactory(title="The Thing", year=1982, imdb_id="tt0084787", poster=True)
+    PosterFactory(movie=MovieFactory(title="Other"))
+    suggestion = SuggestionFactory(movie=film)
+    for name, expected in (("poster", film.primary_poster), ("suggestion", suggestion)):
+        listed = admin_client.get(reverse(f"admin:catalog_{name}_changelist"), {"q": query})
+        assert list(listed.context["cl"].result_list) == [expected]
+
+
+def test_other_columns_are_searched_as_well(admin_client: Client) -> None:
+    poster = PosterFactory(movie=MovieFactory(title="The Thing"))
+    listed = admin_client.get(reverse("admin:catalog_poster_changelist"), {"q": poster.sha256[:12]})
+    assert list(listed.context["cl"].result_list) == [poster]

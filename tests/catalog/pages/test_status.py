@@ -42,7 +42,7 @@ def test_a_crash_is_answered_with_the_error_page(monkeypatch: pytest.MonkeyPatch
     def broken(*args: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(home, "matching", broken)
+    monkeypatch.setattr(home, "ordered", broken)
     response = Client(raise_request_exception=False).get("/")
     assert response.status_code == 500 and b"The projector stopped" in response.content
     assert b"broken on purpose" not in response.content

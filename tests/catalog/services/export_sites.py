@@ -24,6 +24,7 @@ from catalog.models import (
     Placeholder,
     Poster,
     ReviewDecision,
+    SearchTitle,
     SourceLookup,
     Suggestion,
 )
@@ -205,6 +206,7 @@ def _duplicates(reviewer: Any, movies: list[Any], kept: Any) -> None:
 def empty_the_catalogue(folder: Path) -> None:
     """What a new site has: no rows, and folders of its own."""
     drop_triggers(connection)
+    SearchTitle._base_manager.all()._raw_delete("default")
     for model in reversed(TABLES.values()):
         model._base_manager.all()._raw_delete("default")
     create_triggers(connection)

@@ -1,0 +1,169 @@
+"""Correct typing mistakes: the most similar query that the catalogue has a title for."""
+
+from __future__ import annotations
+
+import re
+import time
+from array import array
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+
+from django.db.models import Max
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from catalog.models import SearchTitle
+
+from .folding import OPTIONAL_WORDS, canonical, fold, required_words, squeeze
+
+# While an import changes titles all the time, at most a tenth of the time goes into reading them again.
+SHARE_OF_TIME = 0.1
+SIMILAR_WORDS = 100
+SIMILAR_TITLES = 20
+MISSING_WORD = 4  # costs as many edits
+# What people add to a title.
+NOISE = frozenset({"movie", "film"})
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of all titles, by which titles have them.
+
+    titles: distinct folded texts. places: for each word, and for each pair of adjacent words written as one,
+    the positions of its titles. pairs: such a pair as two words.
+    """
+
+    titles: list[str]
+    squeezed: list[str]
+    places: dict[str, array[int]]
+    pairs: dict[str, str]
+
+    @classmethod
+    def read(cls) -> Vocabulary:
+        rows = SearchTitle.objects.order_by().values_list("text", flat=True).distinct()
+        titles = [text.strip() for text in rows.iterator(chunk_size=5000)]
+        places: dict[str, array[int]] = defaultdict(lambda: array("I"))
+        pairs: dict[str, str] = {}
+        for position, title in enumerate(titles):
+            words = title.split()
+            for word in set(words):
+                places[word].append(position)
+            for first, second in pairwise(words):
+                pairs[first + second] = f"{first} {second}"
+                places[first + second].append(position)
+        words_alone = {word for title in titles for word in title.split()}
+        return cls(
+            titles,
+            [squeeze(title) for title in titles],
+            dict(places),
+            {joined: pair for joined, pair in pairs.items() if joined not in words_alone},
+        )
+
+    def correct(self, text: str) -> tuple[float, str] | None:
+        """(edits, text) of the most similar text of which every word is in one title, if any is similar."""
+        best = self._word_by_word(text)
+        joined = squeeze(text)
+        similar = process.extract(
+            joined, self.squeezed, scorer=OSA.distance, score_cutoff=len(joined) // 4, limit=SIMILAR_TITLES
+        )
+        for title, edits, position in similar:
+            # Another number is another film.
+            if _digits(title) == _digits(joined) and (best is None or edits < best[0]):
+                return edits, self.titles[position]
+        return best
+
+    def _word_by_word(self, text: str) -> tuple[float, str] | None:
+        words = required_words(text)
+        costs: dict[int, float] = defaultdict(float)
+        matched: dict[int, dict[str, str]] = defaultdict(dict)
+        for number, word in enumerate(words):
+            here: dict[int, tuple[float, str]] = {}
+            for similar, cost in self._similar(word):
+                for position in self.places[similar]:
+                    if position not in here or cost < here[position][0]:
+                        here[position] = cost, similar
+            for position, (cost, similar) in here.items():
+                # Titles that lack more than one word are left behind.
+                if len(matched[position]) >= number - 1:
+                    costs[position] += cost
+                    matched[position][word] = similar
+        missing = 1 if len(words) > 2 else 0
+        found = [
+            (costs[position] + MISSING_WORD * (len(words) - len(pairs)), position)
+            for position, pairs in matched.items()
+            if len(pairs) >= len(words) - missing
+        ]
+        if not found:
+            return None
+        cost, position = min(found, key=lambda each: (each[0], len(self.titles[each[1]]), each[1]))
+        instead = {word: word for word in OPTIONAL_WORDS} | matched[position]
+        corrected = [self.pairs.get(instead[word], instead[word]) for word in text.split() if word in instead]
+        return cost, " ".join(corrected)
+
+    def _similar(self, word: str) -> list[tuple[str, float]]:
+        """Words, and what it costs to replace `word` by each. Letters left out or swapped are the likeliest
+        mistakes; the first letter is hardly ever wrong."""
+        cutoff = _most_edits(word)
+        if not cutoff:
+            return [(word, 0)] if word in self.places else []
+        found = process.extract(
+            word, self.places.keys(), scorer=OSA.distance, score_cutoff=cutoff, limit=SIMILAR_WORDS
+        )
+        letters = sorted(word)
+        return [
+            (
+                similar,
+                distance
+                + 0.1 * (similar[0] != word[0])
+                + 0.05 * (len(similar) <= len(word) and sorted(similar) != letters),
+            )
+            for similar, distance, _ in found
+        ]
+
+
+def correct(text: str, *, most_edits: int | None = None) -> str | None:
+    """The query most similar to `text` whose words are in one title; None if nothing is similar enough."""
+    folded = fold(text)
+    vocabulary = _current()
+    without_noise = " ".join(word for word in folded.split() if word not in NOISE)
+    for written in dict.fromkeys([folded, canonical(folded), without_noise]):
+        found = vocabulary.correct(written) if written else None
+        if found and found[1] != folded and (most_edits is None or found[0] < most_edits + 1):
+            return found[1]
+    return None
+
+
+def _digits(text: str) -> list[str]:
+    return re.findall("[0-9]+", text)
+
+
+def _most_edits(word: str) -> int:
+    length = len(word)
+    return 0 if length < 3 else 1 if length < 6 else 2 if length < 8 else 3
+
+
+@dataclass(frozen=True)
+class _Reading:
+    vocabulary: Vocabulary
+    newest_row: int
+    finished_at: float
+    seconds: float
+
+
+_latest: list[_Reading] = []  # of this process, at most one
+
+
+def _current() -> Vocabulary:
+    """The vocabulary of the titles as they are now, or were a moment ago."""
+    newest = SearchTitle.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    started = time.monotonic()
+    if _latest:
+        [reading] = _latest
+        rest = reading.seconds / SHARE_OF_TIME
+        if reading.newest_row == newest or started < reading.finished_at + rest:
+            return reading.vocabulary
+    vocabulary = Vocabulary.read()
+    finished = time.monotonic()
+    _latest[:] = [_Reading(vocabulary, newest, finished, finished - started)]
+    return vocabulary

@@ -1,0 +1,209 @@
+"""Find the movies that a query means, ranked by how well a title matches it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_, or_
+from typing import cast
+
+from django.db import connection
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    IntegerField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable, RawSQL
+from django.db.models.functions import Coalesce, Least
+
+from catalog.models import Movie, Poster, SearchTitle
+from catalog.models.movie import MovieQuerySet
+
+from . import corrections
+from .folding import article_first, canonical, fold, required_words, squeeze, without_articles
+from .identifiers import named_id, possible_id
+from .indexing import TRIGRAMS, has_trigrams
+
+LONGEST_QUERY = 300
+FIRST_YEAR, LAST_YEAR = 1870, 2100
+MOST_YEARS = 2  # of a query are tried
+
+# How well a spelling matches, best first. Original titles follow after all titles, franchises after those.
+EXACT, SAME, PREFIX, ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART, YEAR = range(11)
+LEVELS = 11
+
+_YEAR_AT_END = re.compile(r"(.*\S)\s*[(\[]\s*([0-9]{4})\s*[)\]]$")
+_YEAR = re.compile(r"(?<!\w)([0-9]{4})(?!\w)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found. where: the movies. relevance: how well each matches, the lower the better.
+    corrected: the query that was searched for instead of a mistyped one, else ""."""
+
+    where: Q
+    relevance: Combinable
+    corrected: str = ""
+
+    @property
+    def movies(self) -> MovieQuerySet:
+        return cast(MovieQuerySet, Movie.objects.filter(self.where))
+
+    def best_first(self, among: QuerySet[Movie] | None = None) -> QuerySet[Movie]:
+        """The movies found, of those in `among`. Ties: with a poster first, then the newest film."""
+        movies = self.movies if among is None else among.filter(self.where)
+        posters = Poster.objects.filter(movie=OuterRef("pk"))
+        return movies.order_by(
+            self.relevance, Exists(posters).desc(), F("year").desc(nulls_last=True), "title", "pk"
+        )
+
+    def best_level(self) -> int | None:
+        """The relevance of the best movie; None when nothing was found."""
+        levels = self.movies.annotate(relevance=self.relevance).order_by("relevance")
+        return levels.values_list("relevance", flat=True).first()
+
+
+def find(text: str, *, verbatim: bool = False) -> Found:
+    """Movies by title, original title, franchise, year or id; all of them for a blank query.
+
+    When nothing is found, or only parts of words, the movies of the most similar query that finds a title;
+    not when `verbatim`. Any text is a valid query.
+    """
+    text = "".join(each if each.isprintable() else " " for each in text[: 4 * LONGEST_QUERY])
+    text = " ".join(text.split())[:LONGEST_QUERY].strip()
+    if not text:
+        return Found(Q(), Value(EXACT))
+    if (condition := named_id(text)) is not None:
+        return Found(_with_id(condition | Q(local_id=text)), Value(ID))
+    readings = list(_readings(text))
+    for reading in readings:
+        found = _titled(*reading)
+        if (level := found.best_level()) is not None:
+            break
+    if not verbatim and (level is None or level % LEVELS == PART):
+        return _corrected(readings, only_titles=level is not None) or found
+    return found
+
+
+def _corrected(readings: list[tuple[str, int | None]], *, only_titles: bool) -> Found | None:
+    """only_titles: nothing but a title as a whole is better than what was found."""
+    for title, year in sorted(readings, key=lambda reading: reading[1] is None):
+        if corrected := corrections.correct(title, most_edits=1 if only_titles else None):
+            found = _titled(corrected, year)
+            level = found.best_level()
+            if level is not None and (level <= SAME or not only_titles):
+                return replace(found, corrected=f"{corrected} {year}" if year else corrected)
+    return None
+
+
+def _readings(text: str) -> Iterator[tuple[str, int | None]]:
+    """What the query may mean, as title and year; the likeliest first."""
+    if (found := _YEAR_AT_END.fullmatch(text)) and _is_year(found[2]):
+        yield found[1], int(found[2])
+    yield text, None
+    for found in [*_YEAR.finditer(text)][: -MOST_YEARS - 1 : -1]:
+        title = f"{text[: found.start()]} {text[found.end() :]}"
+        if _is_year(found[1]) and fold(title):
+            yield title, int(found[1])
+
+
+def _is_year(digits: str) -> bool:
+    return FIRST_YEAR <= int(digits) <= LAST_YEAR
+
+
+def _with_id(condition: Q) -> Q:
+    """The movies with this id; one that was merged away stands for the movie it was merged into."""
+    rows = Movie.everything.filter(condition).values_list("pk", "merged_into")
+    return Q(pk__in=[into or pk for pk, into in rows])
+
+
+def _titled(title: str, year: int | None) -> Found:
+    """Movies with a spelling that matches, of that year if one is given."""
+    text = fold(article_first(title))
+    bare = without_articles(text)
+    forms = list(dict.fromkeys([text, bare, canonical(bare)]))
+    rows = SearchTitle.objects.filter(_candidates(forms))
+    where = Q(pk__in=rows.values("movie"))
+    level = Case(*_levels(forms), default=None, output_field=IntegerField())
+    best = (
+        SearchTitle.objects.filter(movie=OuterRef("pk"))
+        .values("movie")
+        .annotate(best=Min(level + LEVELS * F("kind")))
+        .values("best")
+    )
+    relevance: Combinable = Coalesce(Subquery(best), Value(YEAR))
+    if year is not None:
+        return Found(where & Q(year=year), relevance)
+    # A number may be an id or a year as well as a title.
+    if (by_id := possible_id(title.strip())) and Movie.everything.filter(by_id).exists():
+        where |= (with_id := _with_id(by_id))
+        relevance = Case(When(with_id, then=Least(relevance, Value(ID))), default=relevance)
+    if text.isascii() and text.isdecimal() and len(text) == 4 and _is_year(text):
+        where |= Q(year=int(text))
+    return Found(where, relevance)
+
+
+def _levels(forms: list[str]) -> Iterator[When]:
+    """Conditions upon a row and the level that each means, best first."""
+    shortest = min(map(len, forms))
+    squeezed = [squeeze(form) for form in forms]
+    yield When(text=f" {forms[0]} ", then=Value(EXACT))
+    yield When(squeezed__in=squeezed, then=Value(SAME))
+    yield When(_any(Q(text__startswith=f" {form} ") for form in forms), then=Value(PREFIX))
+    if shortest > 1:
+        yield When(_any(Q(squeezed__startswith=form) for form in squeezed), then=Value(BEGINNING))
+    yield When(_any(Q(text__endswith=f" {form} ") for form in forms), then=Value(ENDING))
+    yield When(_any(Q(text__contains=f" {form} ") for form in forms), then=Value(PHRASE))
+    if shortest > 2:
+        yield When(_any(_all_words(form, whole=True) for form in forms), then=Value(WORDS))
+        yield When(_any(_all_words(form, whole=False) for form in forms), then=Value(BEGINNINGS))
+        yield When(_any(Q(squeezed__contains=form) for form in squeezed), then=Value(PART))
+
+
+def _candidates(forms: list[str]) -> Q:
+    """Rows that reach some level: with all words of a form, or with its letters somewhere."""
+    alternatives: list[list[tuple[str, str]]] = []
+    for form in forms:
+        if len(form) > 2:
+            alternatives.append([("text__contains", _beginning(word)) for word in required_words(form)])
+            alternatives.append([("squeezed__contains", squeeze(form))])
+        else:
+            # Parts of words would be too many.
+            alternatives.append([("text__contains", f" {form} ")])
+            if len(form) == 2:
+                alternatives.append([("text__startswith", f" {form}")])
+    if connection.vendor == "sqlite" and has_trigrams():
+        match = " OR ".join(f"({' AND '.join(_fts5(*term) for term in terms)})" for terms in alternatives)
+        query = f"SELECT rowid FROM {TRIGRAMS} WHERE {TRIGRAMS} MATCH %s"  # noqa: S608
+        return Q(pk__in=RawSQL(query, [match]))  # noqa: S611
+    return _any(Q(*terms) for terms in alternatives)
+
+
+def _fts5(lookup: str, part: str) -> str:
+    column, _, where = lookup.partition("__")
+    quoted = part.replace('"', '""')
+    return f'{column} : {"^" if where == "startswith" else ""}"{quoted}"'
+
+
+def _beginning(word: str) -> str:
+    # A trigram has three characters, and words that begin with a single letter would be too many.
+    return f" {word}" if len(word) > 1 else f" {word} "
+
+
+def _all_words(form: str, *, whole: bool) -> Q:
+    parts = (f" {word} " if whole else _beginning(word) for word in required_words(form))
+    return reduce(and_, (Q(text__contains=part) for part in parts))
+
+
+def _any(conditions: Iterable[Q]) -> Q:
+    return reduce(or_, conditions)

@@ -1,0 +1,52 @@
+"""Recognise ids of films in what people type or paste."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from django.db.models import Q
+
+LARGEST_ID = 2_147_483_647  # of the columns
+
+_IMDB = re.compile(r"(?<![a-z0-9])tt[ :-]?0*([0-9]{1,10})(?![a-z0-9])", re.IGNORECASE)
+_ADDRESS = re.compile(r"(themoviedb|movielens)\.org/(?:[a-z-]{2,5}/)?movies?/0*([0-9]{1,10})", re.IGNORECASE)
+_NAMED = re.compile(
+    r"(imdb|tmdb|themoviedb|movielens|ml)(?: ?id)?[ :#/=-]{1,3}(?:tt)?0*([0-9]{1,10})", re.IGNORECASE
+)
+_LOCAL = re.compile(r"local(?:_id)? ?[:=] ?(.+)", re.IGNORECASE)
+
+
+def named_id(text: str) -> Q | None:
+    """The condition for the movie that an id in `text` names: "TT133093", "tmdb:603", or a site's address.
+
+    None when there is no id in it, or only a number that may be a title as well.
+    """
+    text = unquote(text)
+    if found := _IMDB.search(text):
+        return _by_number("imdb", found[1])
+    if found := _ADDRESS.search(text) or _NAMED.fullmatch(text):
+        return _by_number(found[1].lower(), found[2])
+    if found := _LOCAL.fullmatch(text):
+        return Q(local_id=found[1])
+    if re.fullmatch(r"0[0-9]{6,7}", text):
+        return _by_number("imdb", text)
+    return None
+
+
+def possible_id(text: str) -> Q:
+    """The condition for movies whose local, TMDB or MovieLens id this is, or the digits of their IMDb id."""
+    condition = Q(local_id=text)
+    if re.fullmatch(r"[0-9]{1,10}", text) and int(text) <= LARGEST_ID:
+        condition |= Q(tmdb_id=int(text)) | Q(movielens_id=int(text))
+        if len(text) >= 6:
+            condition |= _by_number("imdb", text)
+    return condition
+
+
+def _by_number(site: str, digits: str) -> Q:
+    number = int(digits)
+    if site == "imdb":
+        return Q(imdb_id=f"tt{number:07d}")
+    column = "movielens_id" if site in ("movielens", "ml") else "tmdb_id"
+    return Q(**{column: number}) if number <= LARGEST_ID else Q(pk__in=[])

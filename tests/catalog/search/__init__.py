@@ -1,0 +1,1 @@
+"""Search: folding, ranking, corrections, and the index behind them."""

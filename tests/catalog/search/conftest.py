@@ -1,0 +1,24 @@
+"""Search as the database in use has it, and on any database without its trigram index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from catalog.search import indexing
+
+
+@pytest.fixture(params=["with trigrams", "without"])
+def either_index(request: Any, db: None) -> Iterator[None]:
+    """The test runs twice: with the index where the database can have it, and without."""
+    if request.param == "with trigrams":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in indexing._REMOVAL[connection.vendor]:
+            cursor.execute(statement)
+    assert not indexing.has_trigrams()
+    yield
