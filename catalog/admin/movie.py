@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -126,6 +127,13 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
                 "posters will not replace it.",
             )
         tell_renewal(request, renewing.renew_changed(before, by=person(request)))
+
+    def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(*args, **kwargs)
+        except IntegrityError:
+            # Somebody took an id after it was looked up. Nothing was saved; a second look finds who has it.
+            return super().changeform_view(*args, **kwargs)
 
     def view_on_site(self, obj: Movie) -> str:
         return reverse("catalog:movie", args=[obj.pk])

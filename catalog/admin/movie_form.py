@@ -6,10 +6,12 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.models import Genre, Movie, Poster
+from catalog.models.movie import EXTERNAL_IDS
 from catalog.models.poster import NO_WORDS
 from ml import images
 
@@ -97,6 +99,7 @@ class MovieForm(forms.ModelForm):
                 f"{images.MAX_BYTES // 2**20} MB. Save it smaller and upload it again.",
                 code="too_many_bytes",
             )
+        upload.seek(0)  # the form may be looked at again, see MovieAdmin.changeform_view
         data = upload.read()
         try:
             images.open_safely(data)
@@ -104,6 +107,25 @@ class MovieForm(forms.ModelForm):
             raise forms.ValidationError(str(error), code=error.reason) from error
         self.poster_bytes = data
         return upload
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        for name in EXTERNAL_IDS:
+            other = self.instance.other_with(name, self.cleaned_data.get(name))
+            if other is not None:
+                self.add_error(name, forms.ValidationError(self._held_by(other), code="unique"))
+        return cleaned
+
+    def _held_by(self, other: Movie) -> SafeString:
+        kept = other.merged_into or other
+        link = format_html('<a href="{}">{}</a>', reverse("admin:catalog_movie_change", args=[kept.pk]), kept)
+        if kept == other:
+            return format_html("This id belongs to {}.", link)
+        if kept == self.instance:
+            return format_html(
+                "{}, which was merged into this movie, keeps this id. Imports find this movie by it.", other
+            )
+        return format_html("This id belongs to {}, which was merged into {}.", other, link)
 
     def changed_genres(self) -> list[Genre] | None:
         """The genres to set, or None when they were left as they were."""

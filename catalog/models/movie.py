@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -100,6 +103,29 @@ class Movie(models.Model):
     def clean(self) -> None:
         self.imdb_id = self.imdb_id or None
         self.local_id = self.local_id or None
+
+    def validate_unique(self, exclude: Collection[str] | None = None) -> None:
+        """Raise ValidationError for an external id that another row has, merged away or not."""
+        errors: dict[str, list[ValidationError]] = {}
+        for name in set(EXTERNAL_IDS) - {*(exclude or ())}:
+            other = self.other_with(name, getattr(self, name))
+            # Django asks the default manager, which hides merged movies.
+            if other is not None and other.merged_into is not None:
+                why = f"This id belongs to {other}, which was merged into {other.merged_into}."
+                errors[name] = [ValidationError(why, code="unique")]
+        try:
+            super().validate_unique(exclude)
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
+
+    def other_with(self, name: str, value: object) -> Movie | None:
+        """The other movie, merged away or not, that has this external id; None if it is free."""
+        if value in (None, ""):
+            return None
+        holders = Movie.everything.filter(**{name: value}).exclude(pk=self.pk)
+        return holders.select_related("merged_into").first()
 
     @property
     def primary_poster(self):
