@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,12 +14,12 @@ from django.conf import settings
 from catalog.models import Run
 from catalog.sources.records import RejectedRow
 
+from .csv_safety import SafeCsvWriter
+
 MOST_ROWS_KEPT = 200
 # Ten million bad rows would fill the disk; whoever corrects more than these begins with the first of them.
 MOST_ROWS_LISTED = 100_000
 CONFLICTING, REJECTED = "conflicting", "rejected"
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class RowListing:
@@ -39,10 +38,9 @@ class RowListing:
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-            self._writer = csv.writer(self._file)
+            self._writer = SafeCsvWriter(self._file)
             self._writer.writerow(["file", "line", "verdict", "reason", "row"])
-        text = [row.file, row.line, verdict, row.reason, row.text]
-        self._writer.writerow([f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in text])
+        self._writer.writerow([row.file, row.line, verdict, row.reason, row.text])
 
     def close(self) -> None:
         """Write all to disk, with a last line where there were more rows than are listed."""

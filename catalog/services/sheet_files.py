@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import accumulate, chain, islice
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.files import replacing
 
+from .csv_safety import SafeCsvWriter
 from .sheets import Kind, Sheet
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 # Excel takes a CSV for one in the local code page unless it begins with this mark.
 BYTE_ORDER_MARK = "\ufeff"
-# What spreadsheets begin a formula with, full-width signs as some keyboards type them included
-# (https://owasp.org/www-community/attacks/CSV_Injection).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 ROWS_AT_ONCE = 10_000
 Progress = Callable[[str, int, int], object]
 
@@ -28,11 +25,10 @@ Progress = Callable[[str, int, int], object]
 def csv_lines(sheet: Sheet) -> Iterator[str]:
     """The table as CSV, a line a piece: header first, lists joined by `|`, moments in UTC.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it, which spreadsheets use
-    for just that: it is shown as text.
+    A text that a spreadsheet would take for a formula gets an apostrophe before it, see `csv_safety`.
     """
     line = _Line()
-    writer = csv.writer(line)
+    writer = SafeCsvWriter(line)
     writer.writerow(sheet.columns)
     yield BYTE_ORDER_MARK + line.text
     kinds = list(sheet.columns.values())
@@ -54,16 +50,10 @@ def _cell(value: Any, kind: Kind) -> Any:
     if value is None:
         return ""
     if kind in ("text", "texts"):
-        return inert("|".join(value) if kind == "texts" else value)
+        return "|".join(value) if kind == "texts" else value
     if kind == "moment":
         return _utc(value).isoformat(timespec="seconds").replace("+00:00", "Z")
     return str(value).lower() if kind == "yes" else value
-
-
-def inert(text: str) -> str:
-    """The text, with an apostrophe before it if a spreadsheet would otherwise run it."""
-    runs = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
-    return f"'{text}" if runs else text
 
 
 def _utc(value: datetime) -> datetime:

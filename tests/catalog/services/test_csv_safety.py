@@ -1,0 +1,122 @@
+"""No text in a CSV file that the site writes is run by a spreadsheet, wherever that splits its lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import catalog
+from catalog.services.csv_safety import SIGNS, SafeCsvWriter, inert
+from catalog.services.import_reports import REJECTED, RowListing
+from catalog.sources.records import RejectedRow
+
+DROPPED = " \t\r\n\"'\x00\u200b\ufeff\xa0"
+NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def line_of(*cells: object) -> str:
+    file = io.StringIO()
+    SafeCsvWriter(file).writerow(cells)
+    return file.getvalue()
+
+
+def run_by_a_spreadsheet(text: str) -> list[str]:
+    """Parts of a line that some spreadsheet would run: however it splits, and whatever it drops before them.
+
+    An apostrophe right before what is left says that it is text.
+    """
+    parts = re.split(r"[,;|\t\r\n]", text)
+    found = []
+    for part in parts:
+        bare = part.lstrip(DROPPED)
+        protected = "'" in part[: len(part) - len(bare)]
+        if bare[:1] and bare[0] in SIGNS and not protected and not NUMBER.fullmatch(bare.rstrip(' "')):
+            found.append(part)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1+1", "'+1+1"),
+        ("-1+1", "'-1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("＝1+1", "'＝1+1"),
+        ("  =1+1", "'  =1+1"),
+        ("\xa0=1+1", "'\xa0=1+1"),
+        ("\ufeff=1+1", "'\ufeff=1+1"),
+        ('"=1+1"', '\'"=1+1"'),
+        (";=1+1", ";'=1+1"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a,=1+1", "a,'=1+1"),
+        ("a; '=1+1", "a;' '=1+1"),
+        ("a\n=1+1", "a\n'=1+1"),
+        ("a\r=1+1", "a\r'=1+1"),
+        ("a\t=1+1", "a\t'=1+1"),
+        ("a|=1+1", "a|'=1+1"),
+        ('a;"=1+1"', 'a;\'"=1+1"'),
+        ("\tHeat", "'\tHeat"),
+        ("\rHeat", "'\rHeat"),
+        ("\nHeat", "'\nHeat"),
+        ("\t=1+1", "'\t'=1+1"),
+        ("-5;=1+1", "-5;'=1+1"),
+    ],
+)
+def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str, safe: str) -> None:
+    assert inert(text) == safe
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Heat", "-5", "-5.25", " -5 ", "-1e-7", "-1,-2;-3"),
+        *("Spider-Man", "1+1=2", "a@b.org", "https://example.org/?a=1&b=2", "Alien; a film", "It's"),
+    ],
+)
+def test_what_it_would_not_run_is_left_alone(text: str) -> None:
+    assert inert(text) == text
+
+
+PIECES = st.sampled_from([*SIGNS, *DROPPED, ",", ";", "|", "1", "a", "-5", "=1+1"])
+
+
+@given(st.lists(PIECES | st.characters(), max_size=20).map("".join))
+def test_no_part_of_any_text_is_run_and_only_apostrophes_are_added(text: str) -> None:
+    assert not run_by_a_spreadsheet(inert(text))
+    assert inert(text).replace("'", "") == text.replace("'", "")
+
+
+@given(st.lists(st.lists(PIECES, max_size=8).map("".join), min_size=1, max_size=4))
+def test_no_part_of_a_line_is_run_whether_quotes_count_or_not(cells: list[str]) -> None:
+    assert not run_by_a_spreadsheet(line_of("x", *cells))
+
+
+def test_numbers_stay_numbers() -> None:
+    assert line_of(-5, -0.25, None, "-5", "x") == "-5,-0.25,,-5,x\r\n"
+
+
+def test_the_rows_that_an_import_did_not_take_are_listed_by_that_rule(tmp_path: Path) -> None:
+    listing = RowListing(tmp_path / "rows.csv")
+    listing.add(REJECTED, RejectedRow("=titles.csv", 7, "no title", ";=1+1"))
+    listing.close()
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        [_, row] = csv.reader(file)
+    assert row == ["'=titles.csv", "7", REJECTED, "no title", ";'=1+1"]
+
+
+def test_all_csv_is_written_by_it() -> None:
+    """But for the sample's, whose films are our own."""
+    root = Path(catalog.__file__).parent
+    writing = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if re.search(r"csv\.(writer|DictWriter)\(", path.read_text())
+    }
+    assert {name for name in writing if not name.startswith("sample/")} == {"services/csv_safety.py"}
