@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Prefetch, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import resolve, reverse
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from ninja import Field, NinjaAPI, Query, Schema
@@ -23,6 +23,7 @@ from catalog.services import similarity
 from catalog.services.outlook import outlook
 from catalog.services.similarity_index import IndexNotReady
 from catalog.views.browsing import ORDERS, chosen_order, ordered
+from catalog.views.merged import redirect_to_kept
 
 # No browsable docs: they load scripts from elsewhere, which the site's CSP rightly refuses.
 api = NinjaAPI(
@@ -39,14 +40,6 @@ LARGEST_PAGE = 200
 MOST_LOOKALIKES = 50
 
 
-class MovieMerged(Exception):
-    """The movie was merged; `kept` is the id of the movie that it is now part of."""
-
-    def __init__(self, kept: int) -> None:
-        super().__init__(kept)
-        self.kept = kept
-
-
 class StaffSession(SessionAuth):
     """The session of a signed-in member of staff."""
 
@@ -58,12 +51,10 @@ class StaffSession(SessionAuth):
         return request.user
 
 
-@api.exception_handler(MovieMerged)
-def redirect_to_kept(request: HttpRequest, error: MovieMerged) -> HttpResponse:
-    match = resolve(request.path_info)
-    address = reverse(match.view_name, kwargs={**match.kwargs, "movie_id": error.kept})
-    query = request.META.get("QUERY_STRING", "")
-    return HttpResponsePermanentRedirect(f"{address}?{query}" if query else address)
+@api.exception_handler(Http404)
+def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    redirect = redirect_to_kept(request, "movie_id")
+    return redirect or api.create_response(request, {"detail": "Not Found"}, status=404)
 
 
 @api.exception_handler(HttpError)
@@ -201,7 +192,7 @@ def movies(
 
 @api.get("/movies/{int:movie_id}", response={200: MovieOut, 404: ErrorOut}, summary="One movie")
 def movie(request: HttpRequest, movie_id: int) -> MovieOut:
-    return _movie(request, _found(Movie.objects.prefetch_related(*_shown()), movie_id))
+    return _movie(request, get_object_or_404(Movie.objects.prefetch_related(*_shown()), pk=movie_id))
 
 
 @api.get(
@@ -218,7 +209,7 @@ def lookalikes(
         "exact", description="exact, or ball_tree: Euclidean distance, as the recipe's ball tree"
     ),
 ) -> LookAlikesOut:
-    film = _found(Movie.objects.prefetch_related("posters"), movie_id)
+    film = get_object_or_404(Movie.objects.prefetch_related("posters"), pk=movie_id)
     if method not in similarity.METHODS:
         raise HttpError(422, f"There is no method {method!r}; choose one of {', '.join(similarity.METHODS)}.")
     chosen = _extractor(extractor)
@@ -257,17 +248,6 @@ def lookalikes(
 )
 def run(request: HttpRequest, run_id: int) -> Run:
     return get_object_or_404(Run, pk=run_id)
-
-
-def _found(movies: QuerySet[Movie], movie_id: int) -> Movie:
-    """The movie of that id. Raises MovieMerged when it was merged, Http404 when there is none."""
-    film = movies.filter(pk=movie_id).first()
-    if film is not None:
-        return film
-    kept = Movie.everything.filter(pk=movie_id).values_list("merged_into", flat=True).first()
-    if kept is None:
-        raise Http404(f"There is no movie {movie_id}.")
-    raise MovieMerged(kept)
 
 
 def _shown() -> tuple[Prefetch[str] | str, ...]:

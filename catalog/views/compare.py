@@ -14,6 +14,7 @@ from catalog import search
 from catalog.models import Extractor, Movie
 from catalog.services import embedding, similarity
 
+from .merged import follows_merges
 from .seeing import METHODS, chosen_method, sight
 
 MOST_FOUND = 24
@@ -55,6 +56,7 @@ def surprise(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@follows_merges
 @vary_on_headers("HX-Request", "HX-Target")
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     film = get_object_or_404(Movie.objects.prefetch_related("posters", "genres"), pk=pk)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
 from catalog.services import embedding, similarity
 
+from .merged import follows_merges
 from .seeing import METHODS, Sight, chosen_method, sight
 
 PENDING, ACCEPTED = Suggestion.State.PENDING, Suggestion.State.ACCEPTED
@@ -32,11 +33,9 @@ class Strip:
 
 
 @require_safe
+@follows_merges
 @vary_on_headers("HX-Request", "HX-Target")
 def movie(request: HttpRequest, pk: int) -> HttpResponse:
-    merged = Movie.everything.filter(pk=pk, merged_into__isnull=False).select_related("merged_into").first()
-    if merged is not None and merged.merged_into is not None:
-        return redirect(merged.merged_into, permanent=True)
     film = get_object_or_404(
         Movie.objects.prefetch_related(
             "posters",

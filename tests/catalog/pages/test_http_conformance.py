@@ -130,6 +130,15 @@ def test_a_merged_movie_leads_to_the_one_kept(client: Client, merged: Movie) -> 
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("address", ["/movie/{}/", "/compare/{}/?method=ball_tree"])
+def test_pages_of_a_merged_movie_lead_to_those_of_the_one_kept(
+    client: Client, merged: Movie, address: str
+) -> None:
+    assert merged.merged_into is not None
+    response = client.get(address.format(merged.pk))
+    assert (response.status_code, response["Location"]) == (301, address.format(merged.merged_into.pk))
+
+
 def test_a_heat_map_that_cannot_be_had_is_an_error(client: Client) -> None:
     response = client.get(f"/heat-map/{SuggestionFactory().pk}.json")
     assert response.status_code == 404 and response.json()["problem"]
