@@ -1,5 +1,6 @@
 """Rows of catalogues: cells, quotes, encodings and ids that no honest file has."""
 
+import gzip
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -117,6 +118,18 @@ def _files() -> list[Case]:
         ),
         file("rows ended by carriage returns", TAKEN, b"id,title\r1,Film\r2,Other\r"),
         file("an id twice", TAKEN, b"id,title\n1,Film\n1,Other\n"),
+        *(
+            file(
+                f"10 MB of {what}, gzipped", "BreaksOff", gzip.compress(b"id,title\n" + unit * 5_000_000), 20
+            )
+            for what, unit in (
+                ("newlines", b"\n\n"),
+                ("NULs", b"\0\0"),
+                ("spaces", b"  "),
+                ("empty rows", b",\n"),
+            )
+        ),
+        file("over a million empty rows", "SourceError", b"id,title\n" + b",\n" * 1_100_000, 20, True),
         file(
             "a hundred thousand lines of open quotes",
             "SourceError",

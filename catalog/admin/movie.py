@@ -67,7 +67,7 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
     fieldsets = (
         (None, {"fields": (("title", "year"), "genre_choices", "shown_poster", "poster_upload")}),
         ("About it", {"fields": ("original_title", "franchise", "overview")}),
-        ("Ids", {"fields": (("imdb_id", "tmdb_id"), ("movielens_id", "local_id"))}),
+        ("Ids", {"fields": (("imdb_id", "tmdb_id"), ("movielens_id", "local_id"), "poster_url")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:

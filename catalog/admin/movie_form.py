@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from catalog.models import Genre, Movie, Poster
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.models.poster import NO_WORDS
+from catalog.services.known_addresses import why_not
 from ml import images
 
 from .thumbnail import thumbnail
@@ -74,6 +75,7 @@ class MovieForm(forms.ModelForm):
             "tmdb_id",
             "movielens_id",
             "local_id",
+            "poster_url",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,6 +90,12 @@ class MovieForm(forms.ModelForm):
             self.fields["shown_poster"].queryset = mine  # type: ignore[attr-defined]
             locked = mine.filter(locked=True, is_primary=True).first()
             self.initial.setdefault("shown_poster", locked.pk if locked else None)
+
+    def clean_poster_url(self) -> str:
+        url: str = self.cleaned_data["poster_url"]
+        if "poster_url" in self.changed_data and url and (why := why_not(url)):
+            raise forms.ValidationError(why, code="no_source_has_it")
+        return url
 
     def clean_poster_upload(self) -> UploadedFile | None:
         upload: UploadedFile | None = self.cleaned_data.get("poster_upload")

@@ -152,7 +152,7 @@ class Planner:
             same = record.title == former.facts.get("title")
             if same or _folded(record.title, record.original_title) & _folded_titles(former):
                 matches += [former] if former not in matches else []
-            elif not matches:
+            elif record.was_local and not matches:
                 why = f"its id was the local id of {former} before, whose title is another"
                 return Outcome(record, Verdict.CONFLICTING, why=why)
         if not matches and record.poster_url and not record.title:

@@ -15,11 +15,12 @@ class TitleRecord:
     """One title as its source gives it, ids and genre names checked and canonical.
 
     `genres == ()` means the source left the title untagged. `local_id` identifies a title of a catalogue
-    that has no public id, and is unique within one file; `former_local_id` is one that an earlier import of
-    the same file gave the title, whose ids are now read as another kind. `poster_path` is an existing image,
-    set only when the source is a folder. `poster_url` is where the poster can be fetched; a record that gives
-    nothing else has the title "". With `tentative_title` the source knows the original title only: a movie of
-    the catalogue keeps the one it has. `file` and `line` say where it was read; they are no part of it.
+    that has no public id, and is unique within one file. `former_local_id` is the local id that an earlier
+    import of the same file gave the title if it read the file's ids as local ones; `was_local` says that one
+    did. `poster_path` is an existing image, set only when the source is a folder. `poster_url` is where the
+    poster can be fetched; a record that gives nothing else has the title "". With `tentative_title` the
+    source knows the original title only: a movie of the catalogue keeps the one it has. `file` and `line` say
+    where it was read; they are no part of it.
     """
 
     title: str
@@ -35,6 +36,7 @@ class TitleRecord:
     poster_path: Path | None = None
     tentative_title: bool = False
     former_local_id: str | None = None
+    was_local: bool = False
     poster_url: str = ""
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)

@@ -15,7 +15,8 @@ class Selection:
     """`types` are IMDb's, in lower case; `adult` and `video` let in what IMDb or TMDB marks as such.
 
     `ids`, a key of title_rows.ID_KINDS, says what a column `id` holds where the file does not tell;
-    `ids_were_local`, that an earlier import of the file took them for local ids.
+    `ids_were_local`, whether an earlier import of the file took them for local ids, None where none is
+    remembered.
 
     `left_out` counts, by kind, the rows that a source read and did not give: they are not wrong.
     """
@@ -24,7 +25,7 @@ class Selection:
     adult: bool = False
     video: bool = False
     ids: str = "local"
-    ids_were_local: bool = False
+    ids_were_local: bool | None = None
     left_out: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, kind: str) -> None:

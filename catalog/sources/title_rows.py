@@ -72,7 +72,7 @@ def ids_in(row: Row, selection: Selection) -> dict[str, Any]:
     }
     text = row.cell(*ID)
     local_id = None
-    if selection.ids == "local" or selection.ids_were_local:
+    if selection.ids == "local" or selection.ids_were_local is not False:
         local_id = local_id_in(text)
         if local_id and is_imdb_id(local_id.lower()):
             ids["imdb_id"], local_id = ids["imdb_id"] or imdb_id_in(local_id), None
@@ -85,7 +85,8 @@ def ids_in(row: Row, selection: Selection) -> dict[str, Any]:
         raise BadCell(f"{error}; the ids are read as {ID_KINDS[selection.ids]}") from None
     if value and ids[name] and value != ids[name]:
         raise BadCell(f"the id {value} and the {name} {ids[name]} differ")
-    return {**ids, name: value or ids[name], "former_local_id": local_id}
+    was_local = bool(local_id and selection.ids_were_local)
+    return {**ids, name: value or ids[name], "former_local_id": local_id, "was_local": was_local}
 
 
 def ids_described(columns: Collection[str], selection: Selection) -> str:

@@ -91,6 +91,16 @@ def test_movies_that_were_imported_with_local_ids_get_the_ids_they_should_have(t
     assert "0 created, 4 changed" in run(file)
 
 
+def test_movies_of_an_import_that_nobody_remembers_get_their_ids_too(tmp_path: Path) -> None:
+    file = recipe(tmp_path)
+    run(file)
+    ImportedFile.objects.all().delete()
+    # Of an earlier version: this one is of another file, and no reason not to take the row.
+    Movie.objects.filter(local_id="862").update(title="My Holidays")
+    assert "1 created, 3 changed, 0 unchanged, 1 repeated, 0 conflicting" in run(file, "--ids", "tmdb")
+    assert Movie.objects.get(tmdb_id=862).title == "Toy Story"
+
+
 def test_titles_are_compared_loosely_and_signs_count(tmp_path: Path) -> None:
     file = recipe(tmp_path, ",id,title,genres\n0,1,???,\n1,2,Amélie (Fabuleux destin),\n")
     run(file)
