@@ -187,7 +187,7 @@ class _Unpacked(io.RawIOBase):
         read = self._packed.tell() - self._start
         if self._count > min(LARGEST_UNPACKED, max(ALWAYS_ALLOWED, MOST_TIMES * read)):
             raise BreaksOff(
-                f"{self._shown} unpacks to over {MOST_TIMES} times its size, or {LARGEST_UNPACKED >> 30} GiB: "
+                f"{self._shown} unpacks to over {MOST_TIMES} times its size or {LARGEST_UNPACKED >> 30} GiB: "
                 "it may be made to do harm. If you trust it, unpack it yourself and import the result"
             )
         buffer[: len(data)] = data
