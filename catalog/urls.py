@@ -21,7 +21,6 @@ urlpatterns = [
     path("runs/<int:pk>/retry/", runs.retry, name="retry_run"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="cancel_run"),
     path("media/<path:name>", media.media, name="media"),
-    path("healthz", status.healthz, name="healthz"),
     path("robots.txt", status.robots, name="robots"),
     path("favicon.ico", status.favicon, name="favicon"),
 ]

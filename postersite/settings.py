@@ -45,8 +45,10 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "postersite.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "postersite.middleware.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "catalog.http_methods.http_methods",
     "django.middleware.http.ConditionalGetMiddleware",
@@ -90,6 +92,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Workers and commands wait as long as it takes; a visitor is told to come back (postersite/wsgi.py).
+WEB_DATABASE_WAIT_S = whole_number("POSTERSITE_WEB_DATABASE_WAIT", 5, 1, 60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MEDIA_ROOT = VAR_DIR / "media"
@@ -142,8 +146,6 @@ if BEHIND_HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_SSL_REDIRECT = True
-    # A load balancer asks over plain HTTP from inside.
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_HTTPS
 SESSION_COOKIE_NAME = "postersite_session"
 CSRF_FAILURE_VIEW = "catalog.views.errors.csrf_failure"

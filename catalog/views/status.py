@@ -17,10 +17,16 @@ BROKER_TIMEOUT_S = 2.0
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when the database and the broker both answer, else 503; says which, and nothing more."""
-    parts = {"database": database_answers(), "broker": broker_answers()}
-    report = {name: "ok" if answers else "unreachable" for name, answers in parts.items()}
-    return JsonResponse(report, status=200 if all(parts.values()) else 503)
+    """Liveness: 200 as long as this process answers."""
+    return JsonResponse({"web": "ok"})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Readiness: 200 when database and broker can be used, else 503. Names the part, and nothing more."""
+    report = {"database": database_state(), "broker": broker_state()}
+    return JsonResponse(report, status=200 if set(report.values()) == {"ok"} else 503)
 
 
 @cache_control(public=True, max_age=86_400)
@@ -44,16 +50,18 @@ def favicon(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=302, headers={"Location": static("catalog/favicon.svg")})
 
 
-def database_answers() -> bool:
+def database_state() -> str:
+    """`ok` or `unreachable`."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-            return cursor.fetchone() == (1,)
     except DatabaseError:
-        return False
+        return "unreachable"
+    return "ok"
 
 
-def broker_answers() -> bool:
+def broker_state() -> str:
+    """`ok`, `unreachable`, or `refuses writes`: a replica, one without memory, one with a full disk."""
     try:
         with redis.Redis.from_url(
             settings.REDIS_URL,
@@ -61,6 +69,9 @@ def broker_answers() -> bool:
             socket_timeout=BROKER_TIMEOUT_S,
             retry=None,
         ) as broker:
-            return bool(broker.ping())
+            broker.set("postersite:readyz", "1", ex=60)
+    except redis.ResponseError:
+        return "refuses writes"
     except (redis.RedisError, OSError, ValueError):
-        return False
+        return "unreachable"
+    return "ok"

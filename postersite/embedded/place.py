@@ -14,6 +14,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 from .errors import StartError
@@ -88,6 +89,15 @@ def check_port(host: str, port: int) -> None:
         raise StartError(
             f"Port {port} is already taken by another program. Choose another: PORT={port + 1} make run."
         ) from error
+
+
+def is_loopback(host: str) -> bool:
+    """True when only this machine can reach a server that listens on ``host``."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror:
+        return False
+    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def free_port(preferred: int) -> int:

@@ -7,6 +7,8 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,19 +59,11 @@ def host_of(url: str) -> str:
 
 
 def web_program(host: str, port: int) -> Program:
-    """The web server. With gthread workers an idle kept-alive connection holds no thread."""
-    arguments = {
-        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        "workers": "2",
-        "worker-class": "gthread",
-        "threads": "4",
-        "timeout": "60",
-        "graceful-timeout": "3",
-        "log-level": "warning",
-    }
-    command = [PYTHON, "-m", "gunicorn", "postersite.wsgi", "--no-control-socket"]
-    command += [part for name, value in arguments.items() for part in (f"--{name}", value)]
-    return Program("web", command, ASKING, grace_s=4, ready=listening(host, port))
+    """The web server."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    command = [PYTHON, "-m", "gunicorn", "--config", "python:postersite.web.gunicorn_settings"]
+    command += ["--bind", address, "--graceful-timeout", "3", "--log-level", "warning"]
+    return Program("web", command, ASKING, grace_s=4, ready=healthy(host, port))
 
 
 def worker_program(queue: str, processes: int, *more: str) -> Program:
@@ -114,15 +108,35 @@ def site_programs(host: str, port: int) -> list[Program]:
     ]
 
 
+def reachable(host: str) -> str:
+    """The address at which a server that listens on ``host`` is reached from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+
+
 def listening(host: str, port: int) -> Callable[[], bool]:
-    """A test whether something listens there; a server bound to every address is asked on loopback."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+    """A test whether something listens there."""
 
     def test() -> bool:
         try:
-            with socket.create_connection((reachable, port), timeout=0.2):
+            with socket.create_connection((reachable(host), port), timeout=0.2):
                 return True
         except OSError:
             return False
+
+    return test
+
+
+def healthy(host: str, port: int) -> Callable[[], bool]:
+    """A test whether the site's web server answers there: gunicorn listens before its workers serve."""
+
+    def test() -> bool:
+        connection = HTTPConnection(reachable(host), port, timeout=0.5)
+        try:
+            connection.request("HEAD", "/healthz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
     return test

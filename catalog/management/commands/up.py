@@ -62,6 +62,11 @@ class Command(BaseCommand):
         first_run.prepare(to_terminal, f"{address}admin/", show_password=sys.stdout.isatty())
         with_sample = first_run.sample_wanted() and not options["no_sample"]
         self._report_checks(with_sample)
+        if not settings.BEHIND_HTTPS and not place.is_loopback(host):
+            to_terminal(
+                f"Warning: {host} can be reached from other machines, without encryption. Run a proxy that "
+                "speaks https (deploy/nginx.conf), set BEHIND_HTTPS=true, and leave out --host."
+            )
         parts = programs.site_programs(host, port)
         if with_sample:
             parts = self._with_sample(parts)

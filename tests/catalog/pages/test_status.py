@@ -1,14 +1,11 @@
-"""Error pages, health, robots.txt, and the headers every page carries."""
+"""Error pages, robots.txt, and the headers every page carries."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from tests.factories import MovieFactory, SuggestionFactory
 
@@ -46,28 +43,6 @@ def test_a_crash_is_answered_with_the_error_page(monkeypatch: pytest.MonkeyPatch
     response = Client(raise_request_exception=False).get("/")
     assert response.status_code == 500 and b"The projector stopped" in response.content
     assert b"broken on purpose" not in response.content
-
-
-@pytest.mark.django_db
-def test_health_names_the_part_that_is_down_and_no_secret(
-    client: Client, settings: Settings, tmp_path: Path
-) -> None:
-    settings.REDIS_URL = f"unix://:password@{tmp_path}/no-broker.sock"
-    response = client.get("/healthz")
-    assert response.status_code == 503
-    assert response.json() == {"database": "ok", "broker": "unreachable"}
-    assert "no-store" in response["Cache-Control"]
-
-
-@pytest.mark.django_db
-@pytest.mark.process
-def test_health_is_good_with_a_real_broker(client: Client, settings: Settings, tmp_path: Path) -> None:
-    from postersite.embedded.broker import running_broker
-
-    with running_broker(tmp_path / "broker") as url:
-        settings.REDIS_URL = url
-        response = client.get("/healthz")
-    assert response.status_code == 200 and response.json() == {"database": "ok", "broker": "ok"}
 
 
 def test_robots_keeps_crawlers_out_of_what_is_not_theirs(client: Client) -> None:

@@ -1,0 +1,1 @@
+"""The web server: gunicorn's processes, Tornado's connections, Django in threads."""

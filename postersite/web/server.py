@@ -1,0 +1,281 @@
+"""Reads whole requests with Tornado, and answers them with a WSGI application in a few threads.
+
+A request takes a thread only after all of it has arrived, so slow clients hold no thread. Tornado closes
+connections whose headers or body do not arrive in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from email.utils import formatdate
+from functools import partial
+from typing import Any, cast
+
+from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
+from tornado.httpserver import HTTPServer
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.wsgi import WSGIContainer
+
+from catalog.views.errors import error_response
+
+from . import uploads
+from .limits import Limits
+from .pool import Busy, Pool
+from .responses import Response, call
+
+logger = logging.getLogger(__name__)
+
+HEALTH_PATHS = {"/healthz", "/readyz"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# A response is written in parts of this many bytes.
+PART = 256 * 1024
+# A client that is still sending may lose the response when the connection is closed: read on for a moment.
+LINGER_S = 2.0
+LINGER_BYTES = 8 * 1024 * 1024
+
+
+class Server(HTTPServer):
+    """An HTTP server for ``application``. Has to be made inside a running event loop."""
+
+    def __init__(self, application: Callable[..., Any], *, threads: int, limits: Limits) -> None: ...
+
+    def initialize(self, application: Callable[..., Any], *, threads: int, limits: Limits) -> None:  # type: ignore[override]
+        super().initialize(
+            lambda _: None,  # start_request is overridden
+            max_header_size=limits.header_bytes,
+            idle_connection_timeout=limits.header_s,
+            body_timeout=limits.body_s,
+            max_body_size=limits.upload_bytes + 1,  # Request answers larger ones with a page
+            max_buffer_size=limits.upload_bytes + limits.header_bytes,
+        )
+        self.application = application
+        self.container = WSGIContainer(application)
+        self.limits = limits
+        self.reads = Pool(threads, limits.queue_length, limits.queue_s)
+        # Requests that change something may wait for the database; others must not wait for them.
+        self.writes = Pool(max(1, threads // 2), limits.queue_length, limits.queue_s)
+        # Health checks are answered also when all other threads are busy.
+        self.health = Pool(1, 8, limits.queue_s)
+        self.buffered = 0
+        self.open: set[IOStream] = set()
+        self.most_open = min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - 50)
+        # Those that wait for their client, the longest first: these are closed when there are too many.
+        self.waiting: dict[IOStream, None] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        if len(self.open) >= self.most_open:
+            oldest = next(iter(self.waiting), stream)
+            oldest.close()
+            if oldest is stream:
+                return
+            self.forget(oldest)
+        self.open.add(stream)
+        self.set_waiting(stream)
+        super().handle_stream(stream, address)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        connection = cast(HTTP1Connection, request_conn)
+        self.set_waiting(connection.stream)
+        return Request(self, connection)
+
+    def on_close(self, server_conn: object) -> None:
+        self.forget(cast(HTTP1ServerConnection, server_conn).stream)
+        super().on_close(server_conn)
+
+    def forget(self, stream: IOStream) -> None:
+        self.open.discard(stream)
+        self.waiting.pop(stream, None)
+
+    def set_waiting(self, stream: IOStream) -> None:
+        """Notes that the connection waits for its client from now on."""
+        self.waiting.pop(stream, None)
+        if stream in self.open:
+            self.waiting[stream] = None
+
+    def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def shut_down(self) -> None:
+        """Stops listening, and returns when the requests in hand are answered."""
+        self.stop()
+        while self.tasks:
+            await asyncio.wait(set(self.tasks))
+        await self.close_all_connections()
+
+
+class Request(HTTPMessageDelegate):
+    """One request, from its headers to the end of its response."""
+
+    def __init__(self, server: Server, connection: HTTP1Connection) -> None:
+        self.server = server
+        self.connection = connection
+        self.body = bytearray()
+        self.limit = server.limits.body_bytes
+        # How much more is read from a client that was refused; None while it is not.
+        self.left_to_ignore: int | None = None
+        self.gone = asyncio.get_running_loop().create_future()
+
+    async def headers_received(  # type: ignore[override]
+        self, start_line: RequestStartLine, headers: HTTPHeaders
+    ) -> None:
+        # WSGI turns "-" into "_", so these could pass for a header that only the proxy may set.
+        for name in [name for name in headers if "_" in name]:
+            del headers[name]
+        self.request = HTTPServerRequest(connection=self.connection, start_line=start_line, headers=headers)
+        declared = headers.get("Content-Length", "0")
+        length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else 0
+        if len(declared) >= 20 or length > self.limit or "Transfer-Encoding" in headers:
+            await self._allow_upload(headers.get("Cookie", ""))
+        if len(declared) >= 20 or length > self.limit:
+            await self._refuse(413)
+
+    async def _allow_upload(self, cookies: str) -> None:
+        """Raises the limits of the body when a picture may be uploaded with this request."""
+        if not uploads.takes_pictures(self.request.path):
+            return
+        try:
+            allowed = await self.server.reads.run(partial(uploads.is_staff, cookies))
+        except Busy:
+            await self._refuse(503)
+            return
+        if allowed:
+            self.limit = self.server.limits.upload_bytes
+            self.connection.set_body_timeout(self.server.limits.upload_s)
+
+    async def data_received(self, chunk: bytes) -> None:
+        if self.left_to_ignore is not None:
+            self.left_to_ignore -= len(chunk)
+            if self.left_to_ignore < 0:
+                self.connection.stream.close()
+            return
+        before = self._counted()
+        self.body += chunk
+        self.server.buffered += self._counted() - before
+        if len(self.body) > self.limit:
+            await self._refuse(413)
+        elif self._counted() and self.server.buffered > self.server.limits.buffered_bytes:
+            await self._refuse(503)
+
+    def _counted(self) -> int:
+        return max(0, len(self.body) - self.server.limits.free_body_bytes)
+
+    def _drop_body(self) -> None:
+        self.server.buffered -= self._counted()
+        self.body = bytearray()
+
+    def on_connection_close(self) -> None:
+        self._drop_body()
+
+    def finish(self) -> None:
+        if self.left_to_ignore is not None:
+            self.connection.close()
+            return
+        self.server.waiting.pop(self.connection.stream, None)
+        self.connection.set_close_callback(self._client_left)
+        self.server.start_task(self._respond())
+
+    def _client_left(self) -> None:
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    async def _respond(self) -> None:
+        environ = self._environ()
+        try:
+            response = await self._pool().run(partial(self._call, environ))
+        except Busy:
+            response = self._error(503)
+        except Exception:
+            logger.exception("Error while answering %s %s", self.request.method, self.request.path)
+            response = Response(500, "Internal Server Error", [("Content-Length", "0")])
+        finally:
+            self._drop_body()
+        try:
+            if response is not None:
+                self.server.set_waiting(self.connection.stream)
+                await self._send(response)
+        except (StreamClosedError, TimeoutError):
+            self.connection.close()
+        except Exception:
+            logger.exception("Error while sending %s %s", self.request.method, self.request.path)
+            self.connection.close()
+        finally:
+            if response is not None and response.file is not None:
+                await asyncio.to_thread(response.file.close)
+
+    def _pool(self) -> Pool:
+        if self.request.path in HEALTH_PATHS:
+            return self.server.health
+        return self.server.reads if self.request.method in SAFE_METHODS else self.server.writes
+
+    def _environ(self) -> dict[str, Any]:
+        self.request.body = bytes(self.body)
+        environ = self.server.container.environ(self.request)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ["CONTENT_LENGTH"] = str(len(self.body)) if self.body else ""
+        environ["wsgi.multithread"] = True
+        return environ
+
+    def _call(self, environ: dict[str, Any]) -> Response | None:
+        return None if self.connection.stream.closed() else call(self.server.application, environ)
+
+    def _error(self, status: int) -> Response:
+        page = error_response(self.request.path, status)
+        headers = [*page.items(), ("Content-Length", str(len(page.content)))]
+        return Response(status, page.reason_phrase, headers, page.content)
+
+    async def _send(self, response: Response) -> None:
+        headers = HTTPHeaders({"Date": formatdate(usegmt=True)})
+        for name, value in response.headers:
+            headers.add(name, value.strip())  # Django begins cookies with a space
+        has_body = self.request.method != "HEAD" and response.status not in (204, 304)
+        if has_body and response.file is None and "Content-Length" not in headers:
+            headers["Content-Length"] = str(len(response.body))
+        start_line = ResponseStartLine("HTTP/1.1", response.status, response.reason)
+        first, rest = response.body[:PART], memoryview(response.body)[PART:]
+        await self._taken(self.connection.write_headers(start_line, headers, first if has_body else None))
+        while has_body and rest:
+            await self._taken(self.connection.write(bytes(rest[:PART])))
+            rest = rest[PART:]
+        while has_body and response.file and (part := await asyncio.to_thread(response.file.read, PART)):
+            await self._taken(self.connection.write(part))
+        self.connection.finish()
+
+    async def _taken(self, written: asyncio.Future[None]) -> None:
+        """Waits until the client has taken what was written, so that a slow one costs little memory."""
+        await asyncio.wait(
+            {written, self.gone}, timeout=self.server.limits.write_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not written.done():
+            raise TimeoutError
+        written.result()  # raises what went wrong
+
+    async def _refuse(self, status: int) -> None:
+        """Sends an error and closes the connection. What the client still sends is not kept."""
+        self._drop_body()
+        self.left_to_ignore = LINGER_BYTES
+        self.connection.set_max_body_size(sys.maxsize)
+        stream = self.connection.stream
+        asyncio.get_running_loop().call_later(LINGER_S, stream.close)
+        response = self._error(status)
+        lines = [f"HTTP/1.1 {status} {response.reason}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in response.headers]
+        with suppress(StreamClosedError, OSError):
+            await stream.write("\r\n".join([*lines, "", ""]).encode("latin-1") + response.body)
+            stream.socket.shutdown(socket.SHUT_WR)

@@ -1,0 +1,72 @@
+"""`/healthz` says that the process answers, `/readyz` that database and broker can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from pytest_django.fixtures import Settings
+from redis import Redis
+
+from catalog.views import status
+from postersite.embedded.broker import running_broker
+
+
+def test_liveness_needs_no_database(client: Client) -> None:
+    # No database mark: a query would fail this test.
+    response = client.get("/healthz")
+    assert response.status_code == 200
+    assert "no-store" in response["Cache-Control"]
+    assert client.head("/healthz").status_code == 200
+    assert client.post("/healthz").status_code == 405
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_checks_are_answered_over_http_and_for_any_host(settings: Settings, path: str) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/").status_code == 301
+    assert Client().get(path, HTTP_HOST="10.1.2.3:8000").status_code in (200, 503)
+
+
+@pytest.mark.django_db
+def test_the_part_that_is_down_is_named_and_no_secret(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.REDIS_URL = f"unix://:password@{tmp_path}/no-broker.sock"
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"database": "ok", "broker": "unreachable"}
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.django_db
+@pytest.mark.process
+def test_a_broker_that_refuses_writes_is_not_ready(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    with running_broker(tmp_path / "broker") as url, Redis.from_url(url) as broker:
+        settings.REDIS_URL = url
+        response = client.get("/readyz")
+        assert (response.status_code, response.json()) == (200, {"database": "ok", "broker": "ok"})
+        assert 0 < int(broker.ttl("postersite:readyz")) <= 60
+        refused = {"database": "ok", "broker": "refuses writes"}
+        for name, bad, good in (("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")):
+            broker.config_set(name, bad)
+            response = client.get("/readyz")
+            assert (response.status_code, response.json()) == (503, refused), name
+            broker.config_set(name, good)
+        broker.replicaof("127.0.0.1", "1")
+        assert client.get("/readyz").json() == refused
+
+
+def test_a_database_that_does_not_answer_is_not_ready(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(status, "connection", Mock(cursor=Mock(side_effect=DatabaseError)))
+    settings.REDIS_URL = f"unix://{tmp_path}/no-broker.sock"
+    response = client.get("/readyz")
+    assert response.status_code == 503 and response.json()["database"] == "unreachable"

@@ -1,0 +1,102 @@
+"""The queue before the threads is bounded in length and time; health checks and readers pass it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from .serving import everything, request, serving, until
+
+
+class Slow:
+    """An application that answers "/slow" when it is told to, everything else at once."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.entered = threading.Semaphore(0)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/slow":
+            self.entered.release()
+            assert self.go_on.wait(10)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    application = Slow()
+    yield application
+    application.go_on.set()
+
+
+SLOW = request("GET", "/slow", "Connection: close")
+
+
+def is_busy(response: bytes) -> bool:
+    headers = response.partition(b"\r\n\r\n")[0]
+    return headers.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in headers
+
+
+def test_a_full_queue_is_answered_with_503(slow: Slow) -> None:
+    with serving(slow, threads=1, queue_length=2, queue_s=10) as site, ExitStack() as stack:
+        clients = [stack.enter_context(site.connect(SLOW)) for _ in range(3)]
+        assert slow.entered.acquire(timeout=10)
+        until(lambda: site.server.reads.waiting == 2)
+        assert is_busy(site.get())
+        for path in ("/healthz", "/readyz"):
+            assert site.get(path).endswith(b"ok")
+        slow.go_on.set()
+        assert all(everything(client).endswith(b"ok") for client in clients)
+
+
+def test_waiting_in_the_queue_ends(slow: Slow) -> None:
+    with serving(slow, threads=1, queue_s=0.1) as site, site.connect(SLOW):
+        assert slow.entered.acquire(timeout=10)
+        assert is_busy(site.get())
+        assert site.calls == ["/slow"]
+        slow.go_on.set()
+
+
+def test_a_busy_api_answers_with_json(slow: Slow) -> None:
+    with serving(slow, threads=1, queue_length=0) as site, site.connect(SLOW):
+        assert slow.entered.acquire(timeout=10)
+        response = site.get("/api/movies")
+        assert is_busy(response) and b"application/json" in response
+        slow.go_on.set()
+
+
+def test_readers_do_not_wait_for_writers(slow: Slow) -> None:
+    post = request("POST", "/slow", "Content-Length: 0")
+    with serving(slow, threads=4) as site, ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(site.connect(post))
+        assert slow.entered.acquire(timeout=10)
+        assert site.get().endswith(b"ok")
+        slow.go_on.set()
+
+
+def test_a_client_that_left_the_queue_is_not_answered(slow: Slow) -> None:
+    with serving(slow, threads=1) as site:
+        with site.connect(SLOW) as first:
+            assert slow.entered.acquire(timeout=10)
+            site.connect(request("GET", "/left")).close()
+            until(lambda: site.server.reads.waiting == 1)
+            until(lambda: len(site.server.open) == 1)
+            with site.connect(request("GET", "/last", "Connection: close")) as last:
+                slow.go_on.set()
+                assert everything(first).endswith(b"ok") and everything(last).endswith(b"ok")
+        assert site.calls == ["/slow", "/last"]
+
+
+def test_requests_in_hand_are_answered_before_the_end(slow: Slow) -> None:
+    with serving(slow, threads=1) as site, site.connect(SLOW) as client, site.connect(b"GET /half") as half:
+        assert slow.entered.acquire(timeout=10)
+        site.stop()
+        slow.go_on.set()
+        assert everything(client).endswith(b"ok")
+        assert everything(half) == b""
