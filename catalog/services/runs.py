@@ -228,8 +228,9 @@ def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -
 def _waiting(task: Task) -> int:
     """How many messages wait on the queue of `task`, those of other runs included."""
     queue = settings.CELERY_TASK_ROUTES[task.name]["queue"]
-    with task.app.connection_for_write() as connection:
-        return int(connection.default_channel.queue_declare(queue=queue).message_count)
+    # Not the default channel, which waits without end for a broker that is gone.
+    with task.app.connection_for_write() as connection, connection.channel() as channel:
+        return int(channel.queue_declare(queue=queue).message_count)
 
 
 def _task_of(run: Run) -> Task:

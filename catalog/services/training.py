@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from postersite.embedded.processes import dies_with_parent
 
 from . import against_shipped, claims, embedding, promoting
 from .training_data import LabelledPosters, labelled_posters
+from .work_folders import work_folder
 
 SECONDS_BETWEEN_LOOKS = 2.0
 DATA, CONFIG, OUT, HELD_OUT = "train.npz", "config.json", "out", "held_out.npz"
@@ -100,11 +100,11 @@ def train(run: Run, still_wanted: Callable[[], bool]) -> GenreModel:
     config = config_from({"name": DEFAULT_RECIPE, **_wishes(run.params)})
     # Checked here already: what cannot be trained on is refused before a process is started for it.
     checked = training_set(data.features, data.labels, data.genres, data.groups, extractor.fingerprint)
-    with tempfile.TemporaryDirectory(prefix="postersite-training-") as folder:
-        write_training_set(checked, Path(folder) / DATA)
-        (Path(folder) / CONFIG).write_text(json.dumps(config_values(config)))
-        _run_apart(Path(folder), still_wanted, _beginning())
-        return _store(Path(folder) / OUT, run, extractor, data, config_values(config))
+    with work_folder("training") as folder:
+        write_training_set(checked, folder / DATA)
+        (folder / CONFIG).write_text(json.dumps(config_values(config)))
+        _run_apart(folder, still_wanted, _beginning())
+        return _store(folder / OUT, run, extractor, data, config_values(config))
 
 
 def _wishes(params: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +149,8 @@ def _run_apart(folder: Path, still_wanted: Callable[[], bool], start: Path | Non
     command += ["--data", str(folder / DATA), "--config", str(folder / CONFIG), "--out", str(folder / OUT)]
     command += [] if start is None else ["--start", str(start)]
     environment = {**os.environ, "PYTHONPATH": str(settings.BASE_DIR), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # What a killed training leaves in its temporary folder is cleared with the rest.
+    environment["TMPDIR"] = str(folder)
     with (folder / "errors.txt").open("w+b") as errors:
         training = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,

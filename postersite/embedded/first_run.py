@@ -26,10 +26,13 @@ def prepare(say: Callable[[str], None], sign_in_at: str, *, show_password: bool)
 
     Raises StartError when the database or a folder does not allow it, or the given password is a bad one.
     """
+    from catalog.services.work_folders import clear_leftovers
+
     database = settings.DATABASES["default"]
     try:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
+        clear_leftovers()
         take_up_shipped(say)
         create_admin(say, sign_in_at, show_password=show_password)
     except DatabaseError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.models import Run
-from catalog.services import runs
+from catalog.models import Movie, Run
+from catalog.services import claims, runs
 from catalog.services.sweeping import sweep
 from tests.catalog.queueing import queueing_at
 from tests.factories import MovieFactory
@@ -39,3 +39,16 @@ def test_a_run_is_queued_in_the_database_and_waits(
     run.refresh_from_db()
     assert (run.state, run.total) == (Run.State.QUEUED, 1)
     assert "broker cannot be reached" in caplog.text
+
+
+@pytest.mark.timeout(20)
+def test_a_sweep_does_not_wait_for_the_length_of_the_queue(
+    movie: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = runs.start("scrape", queue=False, movies=Movie.objects.all())
+    MovieFactory.create_batch(9)
+    moving = runs.start("scrape", queue=False)
+    claims.finish(claims.claim(moving.pk)[0])
+    with queueing_at(nobody_listens_there()):
+        assert sweep() == 0
+    assert f"{run} waits" in caplog.text and f"{moving} waits" in caplog.text

@@ -1,0 +1,40 @@
+"""SIGKILL in the middle of training: the next training finishes the run and clears what was left."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.sites import Site, wait_until
+
+pytestmark = pytest.mark.process
+
+START = """
+from catalog.services import runs
+from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
+extractor = ExtractorFactory(dims=4)
+for number in range(60):
+    poster = PosterFactory(movie=MovieFactory(genres=[("Drama", "Comedy")[number % 2]]))
+    EmbeddingFactory(poster=poster, extractor=extractor, values=[number % 2, 1, number / 60, 0])
+print(runs.start("train", params={"config": {"resamples": 20}}, queue=False).pk)
+"""
+WORK = """
+from catalog.models import Run
+from catalog.services import inline
+print(inline.work_off(Run.objects.get(pk=argv[0])).state)
+"""
+
+
+def test_nothing_is_left_of_the_killed_training(site: Site) -> None:
+    temporary = site.var / "tmp"
+    temporary.mkdir()
+    site.settings["TMPDIR"] = str(temporary)
+    run = int(site.said(START))
+    killed = site.python(WORK, run)
+    wait_until(lambda: any(site.var.glob("work/training-*/config.json")), "the training's folder")
+    killed.kill()
+    killed.wait()
+    [left] = site.var.glob("work/training-*")
+
+    assert site.said(WORK, run) == "done"
+    assert not left.exists() and not any(site.var.glob("work/training-*"))
+    assert not any(temporary.iterdir())
