@@ -50,7 +50,7 @@ def test_the_page_of_an_import_leads_to_its_undo_and_to_the_rows_it_did_not_take
 def previewed(client: Client, run: Run) -> BeautifulSoup:
     response = client.post(reverse("admin:catalog_run_undo", args=[run.pk]), {"action": "preview"})
     assert response["Location"] == reverse("admin:catalog_run_undo", args=[run.pk])
-    inline.work_off(Run.objects.filter(kind="preview").first())
+    inline.work_off(Run.objects.get(kind="preview"))
     return page(client, "undo", run)
 
 
