@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from django.db import connection
 from django.db.models import Model, QuerySet
 
 from catalog.models import Run, RunItem
@@ -14,6 +15,7 @@ from . import claims
 
 # A task's time limit ends it: what is left after this time is done by the next task.
 SECONDS_PER_TASK = 120.0
+LONGEST_PAUSE_S = 0.1
 
 Row = TypeVar("Row", bound=Model)
 
@@ -27,7 +29,11 @@ def work_in_steps(item: RunItem, step: Callable[[], int], *, done: int, left: in
     """
     total = done + left
     until = time.monotonic() + SECONDS_PER_TASK
-    while units := step():
+    while True:
+        began = time.monotonic()
+        units = step()
+        if not units:
+            break
         done += units
         total = max(total, done)
         # One less than all until the end: finishing, or failing, the item counts one more.
@@ -36,6 +42,9 @@ def work_in_steps(item: RunItem, step: Callable[[], int], *, done: int, left: in
         if time.monotonic() > until:
             claims.postpone(item, 0, f"{total - done} left")
             return False
+        if connection.vendor == "sqlite":
+            # It has one lock for all writers, and does not queue them: they need a chance between the steps.
+            time.sleep(min(time.monotonic() - began, LONGEST_PAUSE_S))
     return _advance(item, max(done, 1) - 1, max(done, 1))
 
 

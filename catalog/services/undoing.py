@@ -18,7 +18,7 @@ from .import_history import IMPORTS_KEPT, KEPT_FOR
 from .steps import work_in_steps
 from .undo_planning import Plan, plans
 
-CHANGES_PER_TRANSACTION = 200
+CHANGES_PER_TRANSACTION = 100
 MOST_KEPT_SHOWN = 200
 UNDONE = " Undone: "
 
