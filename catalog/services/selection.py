@@ -39,11 +39,9 @@ class Selection:
     def suggestions(self) -> QuerySet[Suggestion]:
         """The pending suggestions chosen."""
         found = self.of_any_movie()
-        return (
-            found.filter(movie__in=self.movies(Movie.objects.order_by()).values("pk"))
-            if self.words
-            else found
-        )
+        if not self.words:
+            return found
+        return found.filter(movie__in=self.movies(Movie.objects.order_by()).values("pk"))
 
     def movies(self, movies: QuerySet[Movie]) -> QuerySet[Movie]:
         """Those of `movies` that have all the words."""
@@ -61,7 +59,8 @@ class Selection:
 
     def as_json(self) -> dict[str, Any]:
         """What was set, to be stored; `Selection(**stored)` is the same again."""
-        return {name: value for name, value in asdict(self).items() if value not in ("", None, False)}
+        chosen = asdict(self).items()
+        return {name: value for name, value in chosen if value not in (None, "") and value is not False}
 
     def __str__(self) -> str:
         """In words: "sure, Drama, score from 0.80, matching “ember”"."""
