@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -10,8 +9,6 @@ from django.contrib.auth.models import AbstractBaseUser
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 
 from . import embedding, labelling, planning, runs
-
-log = logging.getLogger(__name__)
 
 IDS_PER_QUERY = 1000
 

@@ -69,6 +69,9 @@ def open_index(extractor: Extractor, metric: Metric) -> LoadedIndex:
     if folder is None:
         raise IndexNotReady(f"No index has been built for {extractor} yet.")
     home = _home(extractor)
+    held = _loaded.get((home, metric))
+    if held is not None and held.path == home / folder:
+        return held
     with _lock:
         held = _loaded.get((home, metric))
         if held is not None and held.path == home / folder:
