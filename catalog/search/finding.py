@@ -49,10 +49,12 @@ _YEAR = re.compile(r"(?<!\w)([0-9]{4})(?!\w)")
 @dataclass(frozen=True)
 class Found:
     """What a search found. where: the movies. relevance: how well each matches, the lower the better.
-    corrected: the query that was searched for instead of a mistyped one, else ""."""
+    best: the relevance of the best one, None when nothing was found. corrected: the query that was searched
+    for instead of a mistyped one, else ""."""
 
     where: Q
     relevance: Combinable
+    best: int | None = None
     corrected: str = ""
 
     @property
@@ -67,11 +69,6 @@ class Found:
             self.relevance, Exists(posters).desc(), F("year").desc(nulls_last=True), "title", "pk"
         )
 
-    def best_level(self) -> int | None:
-        """The relevance of the best movie; None when nothing was found."""
-        levels = self.movies.annotate(relevance=self.relevance).order_by("relevance")
-        return levels.values_list("relevance", flat=True).first()
-
 
 def find(text: str, *, verbatim: bool = False) -> Found:
     """Movies by title, original title, franchise, year or id; all of them for a blank query.
@@ -84,14 +81,14 @@ def find(text: str, *, verbatim: bool = False) -> Found:
     if not text:
         return Found(Q(), Value(EXACT))
     if (condition := named_id(text)) is not None:
-        return Found(_with_id(condition | Q(local_id=text)), Value(ID))
+        return Found(Q(pk__in=_with_id(condition | Q(local_id=text))), Value(ID))
     readings = list(_readings(text))
     for reading in readings:
         found = _titled(*reading)
-        if (level := found.best_level()) is not None:
+        if found.best is not None:
             break
-    if not verbatim and (level is None or level % LEVELS == PART):
-        return _corrected(readings, only_titles=level is not None) or found
+    if not verbatim and (found.best is None or found.best % LEVELS == PART):
+        return _corrected(readings, only_titles=found.best is not None) or found
     return found
 
 
@@ -100,8 +97,7 @@ def _corrected(readings: list[tuple[str, int | None]], *, only_titles: bool) -> 
     for title, year in sorted(readings, key=lambda reading: reading[1] is None):
         if corrected := corrections.correct(title, most_edits=1 if only_titles else None):
             found = _titled(corrected, year)
-            level = found.best_level()
-            if level is not None and (level <= SAME or not only_titles):
+            if found.best is not None and (found.best <= SAME or not only_titles):
                 return replace(found, corrected=f"{corrected} {year}" if year else corrected)
     return None
 
@@ -121,10 +117,10 @@ def _is_year(digits: str) -> bool:
     return FIRST_YEAR <= int(digits) <= LAST_YEAR
 
 
-def _with_id(condition: Q) -> Q:
+def _with_id(condition: Q) -> list[int]:
     """The movies with this id; one that was merged away stands for the movie it was merged into."""
     rows = Movie.everything.filter(condition).values_list("pk", "merged_into")
-    return Q(pk__in=[into or pk for pk, into in rows])
+    return [into or pk for pk, into in rows]
 
 
 def _titled(title: str, year: int | None) -> Found:
@@ -133,24 +129,25 @@ def _titled(title: str, year: int | None) -> Found:
     bare = without_articles(text)
     forms = list(dict.fromkeys([text, bare, canonical(bare)]))
     rows = SearchTitle.objects.filter(_candidates(forms))
-    where = Q(pk__in=rows.values("movie"))
     level = Case(*_levels(forms), default=None, output_field=IntegerField())
-    best = (
-        SearchTitle.objects.filter(movie=OuterRef("pk"))
-        .values("movie")
-        .annotate(best=Min(level + LEVELS * F("kind")))
-        .values("best")
-    )
-    relevance: Combinable = Coalesce(Subquery(best), Value(YEAR))
+    rank = Min(level + LEVELS * F("kind"))
+    of_movie = SearchTitle.objects.filter(movie=OuterRef("pk")).values("movie").annotate(rank=rank)
+    relevance: Combinable = Coalesce(Subquery(of_movie.values("rank")), Value(YEAR))
+    where = Q(pk__in=rows.values("movie"))
     if year is not None:
-        return Found(where & Q(year=year), relevance)
+        best = rows.filter(movie__year=year).aggregate(rank=rank)["rank"]
+        return Found(where & Q(year=year), relevance, best)
+    best = rows.aggregate(rank=rank)["rank"]
     # A number may be an id or a year as well as a title.
-    if (by_id := possible_id(title.strip())) and Movie.everything.filter(by_id).exists():
-        where |= (with_id := _with_id(by_id))
-        relevance = Case(When(with_id, then=Least(relevance, Value(ID))), default=relevance)
+    if with_id := _with_id(possible_id(title.strip())):
+        where |= Q(pk__in=with_id)
+        relevance = Case(When(pk__in=with_id, then=Least(relevance, Value(ID))), default=relevance)
+        best = ID if best is None else min(best, ID)
     if text.isascii() and text.isdecimal() and len(text) == 4 and _is_year(text):
         where |= Q(year=int(text))
-    return Found(where, relevance)
+        if best is None and Movie.objects.filter(year=int(text)).exists():
+            best = YEAR
+    return Found(where, relevance, best)
 
 
 def _levels(forms: list[str]) -> Iterator[When]:
