@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import and_, or_
+from operator import or_
 from typing import cast
 
 from django.db import connection
@@ -37,6 +37,7 @@ from .indexing import TRIGRAMS, has_trigrams
 LONGEST_QUERY = 300
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 MOST_YEARS = 2  # of a query are tried
+SHORT = 2  # letters: of so short a query, parts of words would be too many
 
 # How well a spelling matches, best first. Original titles follow after all titles, franchises after those.
 EXACT, SAME, PREFIX, ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART, YEAR = range(11)
@@ -129,8 +130,7 @@ def _titled(title: str, year: int | None) -> Found:
     bare = without_articles(text)
     forms = list(dict.fromkeys([text, bare, canonical(bare)]))
     rows = SearchTitle.objects.filter(_candidates(forms))
-    level = Case(*_levels(forms), default=None, output_field=IntegerField())
-    rank = Min(level + LEVELS * F("kind"))
+    rank = Min(_level(forms) + LEVELS * F("kind"))
     of_movie = SearchTitle.objects.filter(movie=OuterRef("pk")).values("movie").annotate(rank=rank)
     relevance: Combinable = Coalesce(Subquery(of_movie.values("rank")), Value(YEAR))
     where = Q(pk__in=rows.values("movie"))
@@ -150,32 +150,45 @@ def _titled(title: str, year: int | None) -> Found:
     return Found(where, relevance, best)
 
 
-def _levels(forms: list[str]) -> Iterator[When]:
-    """Conditions upon a row and the level that each means, best first."""
-    shortest = min(map(len, forms))
+def _level(forms: list[str]) -> RawSQL:
+    """How well a row matches, NULL if not at all. As SQL: compiling so many conditions takes long.
+
+    Folded text has no wildcards of LIKE.
+    """
     squeezed = [squeeze(form) for form in forms]
-    yield When(text=f" {forms[0]} ", then=Value(EXACT))
-    yield When(squeezed__in=squeezed, then=Value(SAME))
-    yield When(_any(Q(text__startswith=f" {form} ") for form in forms), then=Value(PREFIX))
-    if shortest > 1:
-        yield When(_any(Q(squeezed__startswith=form) for form in squeezed), then=Value(BEGINNING))
-    yield When(_any(Q(text__endswith=f" {form} ") for form in forms), then=Value(ENDING))
-    yield When(_any(Q(text__contains=f" {form} ") for form in forms), then=Value(PHRASE))
-    if shortest > 2:
-        yield When(_any(_all_words(form, whole=True) for form in forms), then=Value(WORDS))
-        yield When(_any(_all_words(form, whole=False) for form in forms), then=Value(BEGINNINGS))
-        yield When(_any(Q(squeezed__contains=form) for form in squeezed), then=Value(PART))
+    cases = [
+        (EXACT, "text = %s", [[f" {forms[0]} "]]),
+        (SAME, "squeezed = %s", [[form] for form in squeezed]),
+        (PREFIX, "text LIKE %s", [[f" {form} %"] for form in forms]),
+        (BEGINNING, "squeezed LIKE %s", [[f"{form}%"] for form in squeezed if len(form) > 1]),
+        (ENDING, "text LIKE %s", [[f"% {form} "] for form in forms]),
+        (PHRASE, "text LIKE %s", [[f"% {form} %"] for form in forms]),
+    ]
+    longer = [form for form in forms if len(form) > SHORT]
+    whole = [[f"% {word} %" for word in required_words(form)] for form in longer]
+    beginnings = [[f"%{_beginning(word)}%" for word in required_words(form)] for form in longer]
+    cases += [
+        (WORDS, "text LIKE %s", whole),
+        (BEGINNINGS, "text LIKE %s", beginnings),
+        (PART, "squeezed LIKE %s", [[f"%{squeeze(form)}%"] for form in longer]),
+    ]
+    whens, parameters = [], []
+    for level, condition, alternatives in cases:
+        if alternatives:
+            conjunctions = [" AND ".join([condition] * len(patterns)) for patterns in alternatives]
+            whens.append(f"WHEN {' OR '.join(conjunctions)} THEN {level}")
+            parameters += [pattern for patterns in alternatives for pattern in patterns]
+    return RawSQL(f"CASE {' '.join(whens)} END", parameters, output_field=IntegerField())  # noqa: S611
 
 
 def _candidates(forms: list[str]) -> Q:
     """Rows that reach some level: with all words of a form, or with its letters somewhere."""
     alternatives: list[list[tuple[str, str]]] = []
     for form in forms:
-        if len(form) > 2:
+        if len(form) > SHORT:
             alternatives.append([("text__contains", _beginning(word)) for word in required_words(form)])
             alternatives.append([("squeezed__contains", squeeze(form))])
         else:
-            # Parts of words would be too many.
             alternatives.append([("text__contains", f" {form} ")])
             if len(form) == 2:
                 alternatives.append([("text__startswith", f" {form}")])
@@ -195,11 +208,6 @@ def _fts5(lookup: str, part: str) -> str:
 def _beginning(word: str) -> str:
     # A trigram has three characters, and words that begin with a single letter would be too many.
     return f" {word}" if len(word) > 1 else f" {word} "
-
-
-def _all_words(form: str, *, whole: bool) -> Q:
-    parts = (f" {word} " if whole else _beginning(word) for word in required_words(form))
-    return reduce(and_, (Q(text__contains=part) for part in parts))
 
 
 def _any(conditions: Iterable[Q]) -> Q:

@@ -28,6 +28,7 @@ _LEADING_ARTICLES = _TRAILING_ARTICLES - {"die", "i", "de", "den", "en", "o", "o
 # Words that a query may have and the title may lack.
 OPTIONAL_WORDS = frozenset({"the", "a", "an", "and"})
 
+_NO_WILDCARDS = str.maketrans("", "", "%_\\")
 _ACCENT = re.compile("[\u0300-\u036f]")
 _RAISED_NUMBER = re.compile(r"(?<=\w)(?=[¹²³¼-¾⅐-⅞])")
 _ELISION = re.compile(r"\b(l|d|dell|all|nell|sull|un|qu|j)'(?=\w\w)")
@@ -57,7 +58,7 @@ def fold(text: str) -> str:
     """Lower-case words without accents and punctuation, separated by single spaces; "" for blank text.
 
     "Ocean's" is one word, "L'Avventura" two; "M*A*S*H" and "E.T." are "mash" and "et". Text without letters
-    and digits keeps its other characters ("$").
+    and digits keeps its other characters ("$"), but for the wildcards of SQL.
     """
     text = " ".join(text.split())[: 4 * LONGEST].translate(_APOSTROPHES)
     text = unicodedata.normalize("NFKD", _RAISED_NUMBER.sub(" ", text)).casefold()
@@ -68,7 +69,7 @@ def fold(text: str) -> str:
     words = _MONEY_AS_S.sub("s", _ELISION.sub(r"\1 ", words))
     words = _ACRONYM.sub(lambda found: re.sub(r"\W", "", found[0]), words).replace("'", "")
     words = "".join(character if _is_of_word(character) else " " for character in words)
-    return " ".join(words.split() or text.split())[:LONGEST].strip()
+    return " ".join(words.split() or text.translate(_NO_WILDCARDS).split())[:LONGEST].strip()
 
 
 def spellings(title: str) -> list[str]:

@@ -230,6 +230,7 @@ def test_a_blank_query_is_no_filter() -> None:
 
 
 HOSTILE = [
+    *("%%%", "___", "\\\\\\", "$$$", "100%", "a_b%"),
     *(
         '"',
         "'",
