@@ -17,6 +17,7 @@ from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
 
+from django.db import DatabaseError
 from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
@@ -72,10 +73,11 @@ class Server(HTTPServer):
         self.health = Pool(1, 8, limits.queue_s)
         self.buffered = 0
         self.open: set[IOStream] = set()
-        self.most_open = min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - 50)
+        self.most_open = most_connections(limits.connections)
         # Those that wait for their client, the longest first: these are closed when there are too many.
         self.waiting: dict[IOStream, None] = {}
         self.tasks: set[asyncio.Task[None]] = set()
+        self.stopping = False
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         if len(self.open) >= self.most_open:
@@ -91,6 +93,8 @@ class Server(HTTPServer):
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         connection = cast(HTTP1Connection, request_conn)
         self.set_waiting(connection.stream)
+        if self.stopping:
+            connection.stream.close()
         return Request(self, connection)
 
     def on_close(self, server_conn: object) -> None:
@@ -114,10 +118,17 @@ class Server(HTTPServer):
 
     async def shut_down(self) -> None:
         """Stops listening, and returns when the requests in hand are answered."""
+        self.stopping = True
         self.stop()
         while self.tasks:
             await asyncio.wait(set(self.tasks))
         await self.close_all_connections()
+
+
+def most_connections(wanted: int) -> int:
+    """``wanted``, or as many as this process may have, each with an open file."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if files == resource.RLIM_INFINITY else max(10, min(wanted, files // 2 - 50))
 
 
 class Request(HTTPMessageDelegate):
@@ -139,11 +150,12 @@ class Request(HTTPMessageDelegate):
         for name in [name for name in headers if "_" in name]:
             del headers[name]
         self.request = HTTPServerRequest(connection=self.connection, start_line=start_line, headers=headers)
-        declared = headers.get("Content-Length", "0")
-        length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else 0
-        if len(declared) >= 20 or length > self.limit or "Transfer-Encoding" in headers:
+        # Only the length is judged here; Tornado refuses what is no number. Python refuses 4,300 digits.
+        declared = headers.get("Content-Length", "0")[:20]
+        length = int(declared) if declared.isascii() and declared.isdigit() else 0
+        if length > self.limit or "Transfer-Encoding" in headers:
             await self._allow_upload(headers.get("Cookie", ""))
-        if len(declared) >= 20 or length > self.limit:
+        if length > self.limit and self.left_to_ignore is None:
             await self._refuse(413)
 
     async def _allow_upload(self, cookies: str) -> None:
@@ -152,7 +164,7 @@ class Request(HTTPMessageDelegate):
             return
         try:
             allowed = await self.server.reads.run(partial(uploads.is_staff, cookies))
-        except Busy:
+        except (Busy, DatabaseError):
             await self._refuse(503)
             return
         if allowed:
@@ -196,8 +208,8 @@ class Request(HTTPMessageDelegate):
             self.gone.set_result(None)
 
     async def _respond(self) -> None:
-        environ = self._environ()
         try:
+            environ = self._environ()
             response = await self._pool().run(partial(self._call, environ))
         except Busy:
             response = self._error(503)
@@ -226,6 +238,8 @@ class Request(HTTPMessageDelegate):
 
     def _environ(self) -> dict[str, Any]:
         self.request.body = bytes(self.body)
+        # For SERVER_NAME alone. A port need not be a number here; Django looks at the header itself.
+        self.request.host = self.request.host.partition(":")[0]
         environ = self.server.container.environ(self.request)
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["CONTENT_LENGTH"] = str(len(self.body)) if self.body else ""

@@ -75,6 +75,13 @@ def test_a_body_in_chunks_arrives_with_its_length() -> None:
     assert response.endswith(b"|bodyand")
 
 
+@pytest.mark.parametrize("host", ["testserver:", "testserver:99999", "[::1]", "[::1]:80"])
+def test_any_host_is_left_to_django(host: str) -> None:
+    with serving(echo) as site:
+        response = site.exchange(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert response.startswith(b"HTTP/1.1 200 OK") and f"'HTTP_HOST': '{host}'".encode() in response
+
+
 def test_head_has_the_headers_alone() -> None:
     with serving(echo) as site:
         response = site.exchange(request("HEAD", "/", "Connection: close"))

@@ -94,9 +94,12 @@ def test_a_client_that_left_the_queue_is_not_answered(slow: Slow) -> None:
 
 
 def test_requests_in_hand_are_answered_before_the_end(slow: Slow) -> None:
-    with serving(slow, threads=1) as site, site.connect(SLOW) as client, site.connect(b"GET /half") as half:
+    kept = request("GET", "/slow") + request("GET", "/next")
+    with serving(slow, threads=1) as site, site.connect(kept) as client, site.connect(b"GET /half") as half:
         assert slow.entered.acquire(timeout=10)
         site.stop()
+        until(lambda: site.server.stopping)
         slow.go_on.set()
         assert everything(client).endswith(b"ok")
         assert everything(half) == b""
+        assert site.calls == ["/slow"]
