@@ -235,7 +235,9 @@ def measure(
             failed = sum(status == 0 for _, status in during)
             busy = sum(status == 503 for _, status in during)
             worst = waits[-1] - statistics.median(before)
-            passed = "ok  " if worst <= 1 and not failed and (name == "flood" or not busy) else "FAIL"
+            # Many requests may be told to come back, but have to be told soon.
+            allowed = worst <= 4 if name == "flood" else worst <= 1 and not busy
+            passed = "ok  " if allowed and not failed else "FAIL"
             print(
                 f"{passed} {server:9} {proxy:5} {number:5} {name:15}  {len(during):3} visits  median "
                 f"{statistics.median(waits):6.3f} s  worst {waits[-1]:6.3f} s  failed {failed}  503 {busy}",
