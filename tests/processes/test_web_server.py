@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import socket
 import sqlite3
@@ -11,12 +12,15 @@ from contextlib import ExitStack
 
 import pytest
 import requests
+from bs4 import BeautifulSoup
+from PIL import Image
 
 from tests.processes.site import Site
 
 pytestmark = pytest.mark.process
 
 COOKIE = "a" * 32
+PASSWORD = "a long enough one"
 POST = f"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken={COOKIE}\r\n"
 HALF = (
     "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
@@ -35,9 +39,28 @@ def sign_in(site: Site) -> requests.Response:
     return requests.post(address, form, cookies={"csrftoken": COOKIE}, timeout=20, allow_redirects=False)
 
 
+def upload_poster(site: Site) -> requests.Response:
+    """The admin's response to a movie with a picture of more than a megabyte."""
+    picture = io.BytesIO()
+    Image.effect_noise((1200, 1800), 100).convert("RGB").save(picture, "JPEG", quality=95)
+    assert picture.tell() > 1_000_000
+    admin = requests.Session()
+    admin.cookies.set("csrftoken", COOKIE)
+    form: dict[str, str] = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": COOKIE}
+    admin.post(f"http://127.0.0.1:{site.port}/admin/login/", form, timeout=20)
+    address = f"http://127.0.0.1:{site.port}/admin/catalog/movie/add/"
+    page = BeautifulSoup(admin.get(address, timeout=20).content, "lxml")
+    fields = page.select("#movie_form input[type=hidden]")
+    form = {str(field["name"]): str(field.get("value", "")) for field in fields} | {"title": "A film"}
+    files = {"poster_upload": ("poster.jpg", picture.getvalue(), "image/jpeg")}
+    return admin.post(address, form, files=files, timeout=20, allow_redirects=False)
+
+
 def test_visitors_are_served_whatever_others_do(make_site: Callable[..., Site]) -> None:
     # One start for all, because it takes seconds.
-    site = make_site(POSTERSITE_WEB_DATABASE_WAIT="1").start("--host", "0.0.0.0")
+    site = make_site(POSTERSITE_WEB_DATABASE_WAIT="1", POSTERSITE_ADMIN_PASSWORD=PASSWORD).start(
+        "--host", "0.0.0.0"
+    )
     assert "Warning: 0.0.0.0 can be reached" in site.said
     assert sign_in(site).status_code == 200
 
@@ -48,6 +71,8 @@ def test_visitors_are_served_whatever_others_do(make_site: Callable[..., Site]) 
         for path in ("/", "/api/movies", "/admin/login/", "/healthz"):
             assert get(site, path).status_code == 200
 
+    assert upload_poster(site).status_code == 302
+    assert len(list((site.var / "media" / "posters").rglob("*.jpg"))) > 0
     upload = requests.post(
         f"http://127.0.0.1:{site.port}/admin/login/",
         data=iter([b"x" * 100_000] * 50),
