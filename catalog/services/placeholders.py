@@ -28,12 +28,17 @@ def refuse(movie: Movie, data: bytes, *, source: str, source_url: str) -> str:
     titles = set(alike.values_list("movie__title", flat=True)) | {movie.title}
     if len(titles) < MOVIES:
         return ""
+    from . import renewing  # not above, because starting runs imports this module
+
     with transaction.atomic():
         found, _ = Placeholder.objects.get_or_create(
             sha256=sha256,
             defaults={"source": source, "source_url": source_url[:1000], "movies": alike.count() + 1},
         )
-        posters.remove(alike.filter(locked=False))
+        taken = list(alike.filter(locked=False))
+        before = renewing.shown_posters([poster.movie_id for poster in taken])
+        posters.remove(taken)
+        renewing.renew_changed(before)
     return _sentence(found)
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from redis import Redis
 
-from catalog.models import Movie, Placeholder, Poster
+from catalog.models import Movie, Placeholder, Poster, Run
 from catalog.services.placeholders import MOVIES, refuse
 from catalog.services.posters import store_poster
 from catalog.services.scraping import scrape_movie
@@ -63,6 +63,13 @@ def test_one_that_a_person_chose_stays(site: FaultySite) -> None:
         store(number)
     assert "placeholder" in ask(MovieFactory())
     assert list(Poster.objects.all()) == [chosen]
+
+
+def test_the_posters_shown_instead_are_embedded() -> None:
+    taken = [store(number) for number in range(MOVIES - 1)]
+    other = store_poster(taken[0].movie, tiny_jpeg(1), source="tmdb_page", rank=1)
+    assert "placeholder" in ask(MovieFactory())
+    assert [item.poster for item in Run.objects.get(kind="embed").items.all()] == [other]
 
 
 @pytest.mark.parametrize("source", ["upload", "folder"])
