@@ -228,7 +228,7 @@ def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -
 def _waiting(task: Task) -> int:
     """How many messages wait on the queue of `task`, those of other runs included."""
     queue = settings.CELERY_TASK_ROUTES[task.name]["queue"]
-    # Not the default channel, which waits without end for a broker that is gone.
+    # The default channel would try for seconds when the broker is gone.
     with task.app.connection_for_write() as connection, connection.channel() as channel:
         return int(channel.queue_declare(queue=queue).message_count)
 

@@ -11,6 +11,7 @@ from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunIt
 from catalog.services import (
     checking,
     claims,
+    decision_batches,
     duplicate_search,
     duplicates,
     embedding,
@@ -25,12 +26,20 @@ from catalog.services import (
 )
 from catalog.services.importing import import_titles
 from catalog.services.merging import merge_movies
+from catalog.services.selection import Selection
 from catalog.services.visiting import NoPoster, Visit
 from catalog.sources.records import TitleRecord
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.catalog.services.pictures import showing
 from tests.catalog.services.test_training import labelled
-from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, tiny_jpeg
+from tests.factories import (
+    EmbeddingFactory,
+    MovieFactory,
+    PosterFactory,
+    SuggestionFactory,
+    UserFactory,
+    tiny_jpeg,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -248,7 +257,7 @@ def test_an_undo_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, act: A
     monkeypatch.setattr(undoing, "_undo", meanwhile)
     run = undoing.start(imported, queue=False)
     first_batch(run, undoing.undo_item)
-    assert (run.state, run.done) == (Run.State.DONE, 1)
+    assert (run.state, run.failed, run.items.get().attempts) == (Run.State.DONE, 0, 1)
     left = Movie.everything.filter(local_id__startswith="film-")
     assert not left.exists() or act is merged_into_another
 
@@ -271,3 +280,34 @@ def test_a_check_does_not_report_a_poster_that_was_deleted_while_it_looked(
     first_batch(run, checking.check_item)
     assert (run.state, run.done) == (Run.State.DONE, 1)
     assert run.params["findings"] == []
+
+
+@BOTH
+def test_accepting_and_undoing_a_batch_of_suggestions_goes_on_with_the_others(
+    monkeypatch: pytest.MonkeyPatch, act: Act
+) -> None:
+    suggestions = [SuggestionFactory() for _ in range(4)]
+    decide, undo = decision_batches.reviewing._decide, decision_batches.decision_undo.undo
+
+    def decided_meanwhile(*arguments: Any) -> int:
+        monkeypatch.setattr(decision_batches.reviewing, "_decide", decide)
+        act(suggestions[0].movie)
+        return decide(*arguments)
+
+    def undone_meanwhile(*arguments: Any) -> Any:
+        monkeypatch.setattr(decision_batches.decision_undo, "undo", undo)
+        merged_into_another(suggestions[1].movie)  # what people decided about cannot be deleted
+        return undo(*arguments)
+
+    monkeypatch.setattr(decision_batches.reviewing, "_decide", decided_meanwhile)
+    batch = decision_batches.start(Selection(), UserFactory(), queue=False)
+    run = Run.objects.get()
+    first_batch(run, decision_batches.decide_item)
+    assert (run.state, run.failed, run.items.get().attempts) == (Run.State.DONE, 0, 1)
+    assert batch.decisions.count() == 3
+
+    monkeypatch.setattr(decision_batches.decision_undo, "undo", undone_meanwhile)
+    again = decision_batches.start_undo(batch, UserFactory(), queue=False)
+    first_batch(again, decision_batches.undo_item)
+    assert (again.state, again.failed, again.items.get().attempts) == (Run.State.DONE, 0, 1)
+    assert decision_batches.not_undone(batch).count() == 1
