@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from datetime import timedelta
 
@@ -10,7 +11,10 @@ from django.utils import timezone
 from redis import Redis, RedisError
 
 from catalog.fetching.breaker import Failing, RedisBreaker
+from catalog.fetching.clock_change import forget_after_set_back
 from catalog.sources.poster_sources import POSTER_SOURCES
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 1.0
 
@@ -27,6 +31,13 @@ def failing_hosts() -> list[str]:
         breaker = RedisBreaker(memory)
         found = [breaker.look(host) for host in hosts]
     return [_sentence(failing) for failing in found if failing is not None]
+
+
+def forget_after_clock_change() -> None:
+    """Let hosts be asked at once after the clock was set back, and not only when it has caught up."""
+    with suppress(RedisError, OSError, ValueError), _memory() as memory:
+        if forget_after_set_back(memory):
+            log.warning("The clock was set back. What was known about hosts is forgotten.")
 
 
 def _memory() -> Redis:

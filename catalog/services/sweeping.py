@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.models import Run, RunItem
 
-from . import claims, planning, runs
+from . import claims, failing_hosts, planning, runs
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ def sweep() -> int:
     The broker can lose a task that a killed worker was just taking. The database cannot, so every live run
     that stands still gets fresh tasks; one task too many finds nothing to claim and ends.
     """
+    failing_hosts.forget_after_clock_change()
     queued = 0
     # Cancelled runs too: an item whose worker died would be shown as running for ever.
     held = RunItem.objects.filter(state=RunItem.State.RUNNING).values("run")

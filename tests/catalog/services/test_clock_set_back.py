@@ -11,6 +11,8 @@ import time_machine
 from django.utils import timezone
 from redis import Redis
 
+from catalog.fetching.clock_change import SEEN
+from catalog.fetching.pacing import RedisPacer
 from catalog.models import Run, RunItem
 from catalog.services import claims, duplicates, inline, runs
 from catalog.services.outlook import outlook
@@ -152,3 +154,11 @@ def test_a_search_that_failed_does_not_hold_up_the_next_for_longer_than_usual(
     assert not duplicates.is_due()
     clock.shift(A_DAY_BACK)
     assert duplicates.is_due()
+
+
+def test_the_sweep_lets_hosts_be_asked_again(broker: Redis) -> None:
+    sweep()
+    RedisPacer(broker).slow_down("films.example", 3600)
+    broker.incrby(SEEN, 86_400_000)
+    sweep()
+    assert RedisPacer(broker).held_s("films.example") == 0
