@@ -75,10 +75,8 @@ def start(
     for wanted in (kind, *followed_by):
         if wanted not in Run.Kind.values or wanted == Run.Kind.IMPORT:
             raise RunError(f"There is no run of kind {wanted!r}; choose one of {KINDS}.")
-    if NAMED_IN_PARAMS.keys() & set(followed_by) or NAMED_IN_PARAMS.get(kind, "") not in {
-        "",
-        *(params or {}),
-    }:
+    unnamed = kind in NAMED_IN_PARAMS and NAMED_IN_PARAMS[kind] not in (params or {})
+    if unnamed or NAMED_IN_PARAMS.keys() & set(followed_by):
         raise RunError("Choose the import or batch to undo: its page in the admin starts this run.")
     if len(followed_by) > MOST_FOLLOWERS:
         raise RunError(f"A run can be followed by at most {MOST_FOLLOWERS} others.")
