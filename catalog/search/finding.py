@@ -31,7 +31,7 @@ from catalog.models.movie import MovieQuerySet
 
 from . import corrections
 from .folding import article_first, canonical, fold, required_words, squeeze, without_articles
-from .identifiers import named_id, possible_id
+from .identifiers import named_id, possible_ids
 from .indexing import TRIGRAMS, has_trigrams
 
 LONGEST_QUERY = 300
@@ -40,8 +40,8 @@ MOST_YEARS = 2  # of a query are tried
 SHORT = 2  # letters: of so short a query, parts of words would be too many
 
 # How well a spelling matches, best first. Original titles follow after all titles, franchises after those.
-EXACT, SAME, PREFIX, ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART, YEAR = range(11)
-LEVELS = 11
+EXACT, SAME, PREFIX, ID, LESS_LIKELY_ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART, YEAR = range(12)
+LEVELS = 12
 
 _YEAR_AT_END = re.compile(r"(.*\S)\s*[(\[]\s*([0-9]{4})\s*[)\]]$")
 _YEAR = re.compile(r"(?<!\w)([0-9]{4})(?!\w)")
@@ -139,10 +139,11 @@ def _titled(title: str, year: int | None) -> Found:
         return Found(where & Q(year=year), relevance, best)
     best = rows.aggregate(rank=rank)["rank"]
     # A number may be an id or a year as well as a title.
-    if with_id := _with_id(possible_id(title.strip())):
-        where |= Q(pk__in=with_id)
-        relevance = Case(When(pk__in=with_id, then=Least(relevance, Value(ID))), default=relevance)
-        best = ID if best is None else min(best, ID)
+    for id_level, condition in zip((ID, LESS_LIKELY_ID), possible_ids(title.strip()), strict=False):
+        if with_id := _with_id(condition):
+            where |= Q(pk__in=with_id)
+            relevance = Case(When(pk__in=with_id, then=Least(relevance, Value(id_level))), default=relevance)
+            best = id_level if best is None else min(best, id_level)
     if text.isascii() and text.isdecimal() and len(text) == 4 and _is_year(text):
         where |= Q(year=int(text))
         if best is None and Movie.objects.filter(year=int(text)).exists():

@@ -117,7 +117,7 @@ def without_articles(text: str) -> str:
 def canonical(text: str) -> str:
     """Folded text with numbers as digits and some abbreviations: "part two" and "part ii" are "part 2"."""
     words: list[str] = []
-    for word in _with_digits(text.split()):
+    for word in _with_digits(text.replace(" and a half", " 1 2").split()):
         if word == "i" and words and words[-1] in _PARTS:
             word = "1"
         elif word in ("v", "x") and words:

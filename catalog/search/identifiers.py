@@ -34,14 +34,18 @@ def named_id(text: str) -> Q | None:
     return None
 
 
-def possible_id(text: str) -> Q:
-    """The condition for movies whose local, TMDB or MovieLens id this is, or the digits of their IMDb id."""
-    condition = Q(local_id=text)
-    if re.fullmatch(r"[0-9]{1,10}", text) and int(text) <= LARGEST_ID:
-        condition |= Q(tmdb_id=int(text)) | Q(movielens_id=int(text))
-        if len(text) >= 6:
-            condition |= _by_number("imdb", text)
-    return condition
+def possible_ids(text: str) -> list[Q]:
+    """Conditions for movies of which this text may be an id, the likeliest first.
+
+    A number is one on TMDB or IMDb sooner than on MovieLens, whose ids few people know.
+    """
+    likely = Q(local_id=text)
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_ID:
+        return [likely]
+    likely |= Q(tmdb_id=int(text))
+    if len(text) >= 6:
+        likely |= _by_number("imdb", text)
+    return [likely, Q(movielens_id=int(text))]
 
 
 def _by_number(site: str, digits: str) -> Q:

@@ -19,7 +19,7 @@ from django.urls import NoReverseMatch, reverse
 def main() -> None:
     django.setup()
     settings.ALLOWED_HOSTS = ["testserver"]
-    found = {"pages": pages(), "runs": finish_live_runs()}
+    found = {"pages": pages(), "runs": finish_live_runs(), "not_found": not_found()}
     json.dump(found, sys.stdout)
 
 
@@ -30,6 +30,18 @@ def pages() -> dict[str, int]:
     client = Client(raise_request_exception=False)
     client.force_login(get_user_model().objects.get(username="admin"))
     return {path: client.get(path, follow=True).status_code for path in paths()}
+
+
+def not_found() -> list[str]:
+    """Movies that search does not find by their titles."""
+    from catalog import search
+    from catalog.models import Movie
+
+    return [
+        str(movie)
+        for movie in Movie.objects.all()
+        if movie not in search.find(movie.title, verbatim=True).movies
+    ]
 
 
 def paths() -> Iterator[str]:

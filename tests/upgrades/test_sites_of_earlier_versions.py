@@ -54,6 +54,7 @@ def test_every_row_and_file_is_kept_and_every_page_opens(site: Site, tmp_path: P
     assert {path: status for path, status in found["pages"].items() if status != 200} == {}
     assert len(found["pages"]) > 60
     assert set(found["runs"].values()) == {"done"}
+    assert found["not_found"] == []
 
 
 def lost_rows(before: Path, after: Path) -> list[str]:

@@ -75,6 +75,7 @@ def test_ties_go_to_films_with_a_poster_then_to_the_newest() -> None:
         ("The Good, the Bad and the Ugly", ["good bad ugly", "the good the bad & the ugly"]),
         ("2001: A Space Odyssey", ["2001", "2001 space odyssey", "space odyssey"]),
         ("Blade Runner 2049", ["blade runner 2049", "bladerunner 2049"]),
+        ("Nine 1/2 Weeks", ["9½ weeks", "nine and a half weeks", "9 1/2 weeks"]),
         ("$", ["$"]),
         ("キサラギ", ["キサラギ"]),
     ],
@@ -159,6 +160,12 @@ def test_an_id_in_any_spelling_leads_to_the_film(query: str) -> None:
     film("The Matrix", imdb_id="tt0133093", tmdb_id=603, movielens_id=2571, local_id="films/matrix.jpg")
     film("Other", imdb_id="tt1330931", tmdb_id=6031)
     assert found(query) == ["The Matrix"]
+
+
+def test_a_number_is_a_tmdb_id_sooner_than_one_of_movielens() -> None:
+    film("On MovieLens", 2010, movielens_id=603)
+    film("On TMDB", 1999, tmdb_id=603)
+    assert found("603") == ["On TMDB (1999)", "On MovieLens (2010)"]
 
 
 def test_ids_that_nothing_has() -> None:
