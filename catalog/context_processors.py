@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
@@ -15,8 +17,13 @@ def site(request: HttpRequest) -> dict[str, object]:
         return {}
     return {
         "review_queue_url": review_queue_url(),
-        "waiting_suggestions": Suggestion.objects.filter(state=Suggestion.State.PENDING).count(),
+        # Counted by the templates that show it, once.
+        "waiting_suggestions": cache(_waiting_suggestions),
     }
+
+
+def _waiting_suggestions() -> int:
+    return Suggestion.objects.filter(state=Suggestion.State.PENDING).count()
 
 
 def review_queue_url() -> str:

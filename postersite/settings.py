@@ -95,6 +95,8 @@ else:
 # Workers and commands wait as long as it takes; a visitor is told to come back (postersite/wsgi.py).
 WEB_DATABASE_WAIT_S = whole_number("POSTERSITE_WEB_DATABASE_WAIT", 5, 1, 60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Of each process its own, for what pages may show a few seconds late (catalog/services/brief_cache.py).
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL = "media/"
@@ -137,6 +139,8 @@ AXES_VERBOSE = False
 AXES_CLIENT_IP_CALLABLE = "postersite.client_address.client_address"
 
 LANGUAGE_CODE = "en"
+# The pages are in English alone: looking up translations that do not exist was a tenth of a page's time.
+USE_I18N = False
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 

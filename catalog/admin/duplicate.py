@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -64,8 +65,10 @@ class DuplicateGroupAdmin(DeskAdmin):
         ]
 
     def page_view(self, request: HttpRequest) -> HttpResponse:
-        """GET: a page of open groups."""
-        paginator = Paginator(duplicates.open_groups(), PAGE_SIZE)
+        """GET: a page of open groups, or with `?group=` the one group, proposed or not."""
+        wanted = numbers([request.GET.get("group", "")])
+        groups = duplicates.undecided_groups().filter(pk__in=wanted) if wanted else duplicates.open_groups()
+        paginator = Paginator(groups, PAGE_SIZE)
         page = paginator.get_page(request.GET.get("page"))
         context = {
             **self.admin_site.each_context(request),
@@ -73,7 +76,7 @@ class DuplicateGroupAdmin(DeskAdmin):
             "title": "Duplicates",
             "page": page,
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2),
-            "cards": [_card(group) for group in page.object_list],
+            "cards": _cards(page.object_list),
         }
         return TemplateResponse(request, "admin/catalog/duplicategroup/page.html", context)
 
@@ -168,8 +171,14 @@ class DuplicateDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
         return decision_sentence(decision)
 
 
-def _card(group: DuplicateGroup) -> Card:
-    members = _live(group)
+def _cards(groups: Collection[DuplicateGroup]) -> list[Card]:
+    members: dict[int, list[DuplicateMember]] = {group.pk: [] for group in groups}
+    for member in _standing().filter(group__in=members):
+        members[member.group_id].append(member)
+    return [_card(group, members[group.pk]) for group in groups if members[group.pk]]
+
+
+def _card(group: DuplicateGroup, members: list[DuplicateMember]) -> Card:
     best = max(members, key=lambda each: (*_worth(each.movie), -each.movie_id))
     return Card(
         group=group,
@@ -183,10 +192,14 @@ def _card(group: DuplicateGroup) -> Card:
 
 
 def _live(group: DuplicateGroup) -> list[DuplicateMember]:
+    return list(_standing().filter(group=group))
+
+
+def _standing() -> QuerySet[DuplicateMember]:
     """Members that are still what they were found as, the first found first."""
     genres = Prefetch("movie__movie_genres", MovieGenre.objects.select_related("genre"))
-    standing = group.members.filter(duplicates.STANDING).select_related("movie", "poster")
-    return list(standing.prefetch_related(genres, "movie__posters").order_by("pk"))
+    standing = DuplicateMember.objects.filter(duplicates.STANDING).select_related("movie", "poster")
+    return standing.prefetch_related(genres, "movie__posters").order_by("pk")
 
 
 def _state(members: list[DuplicateMember]) -> str:

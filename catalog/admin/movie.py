@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from catalog.external_links import external_link, external_url
 from catalog.models import Movie, Poster, Suggestion
 from catalog.services import renewing, reviewing
 from catalog.services.posters import make_primary, store_poster, unlock
@@ -67,8 +68,12 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
     fieldsets = (
         (None, {"fields": (("title", "year"), "genre_choices", "shown_poster", "poster_upload")}),
         ("About it", {"fields": ("original_title", "franchise", "overview")}),
-        ("Ids", {"fields": (("imdb_id", "tmdb_id"), ("movielens_id", "local_id"), "poster_url")}),
+        (
+            "Ids",
+            {"fields": (("imdb_id", "tmdb_id"), ("movielens_id", "local_id"), "pages", "poster_url")},
+        ),
     )
+    readonly_fields = ("pages",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
         return super().get_queryset(request).prefetch_related("posters", "genres")
@@ -88,12 +93,21 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
     @admin.display(description="ids", ordering="imdb_id")
     def ids(self, movie: Movie) -> SafeString:
         named = (
-            ("", movie.imdb_id),
-            ("TMDB ", movie.tmdb_id),
+            ("", movie.imdb_id and external_link("imdb", movie.imdb_id)),
+            ("TMDB ", movie.tmdb_id and external_link("tmdb", movie.tmdb_id)),
             ("MovieLens ", movie.movielens_id),
             ("", movie.local_id),
         )
         return format_html_join(" · ", "{}{}", ((name, value) for name, value in named if value))
+
+    @admin.display(description="pages")
+    def pages(self, movie: Movie) -> SafeString | str:
+        addresses = (
+            ("IMDb", external_url("imdb", movie.imdb_id)),
+            ("TMDB", external_url("tmdb", movie.tmdb_id)),
+        )
+        links = ((url, name) for name, url in addresses if url)
+        return format_html_join(" · ", '<a href="{}" rel="external noopener noreferrer">{}</a>', links) or "–"
 
     @admin.display(description="poster", boolean=True)
     def has_poster(self, movie: Movie) -> bool:

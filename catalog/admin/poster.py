@@ -7,17 +7,19 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.models import Poster
-from catalog.services import renewing
+from catalog.services import duplicates, renewing
 from catalog.services.posters import make_primary, remove
 
 from .movie_search import SearchesMovies
 from .person import person
 from .starting_runs import tell_renewal
 from .thumbnail import PREVIEW_HEIGHT, thumbnail
+
+SAME_PICTURE_SHOWN = 24
 
 
 @admin.register(Poster)
@@ -34,6 +36,7 @@ class PosterAdmin(SearchesMovies):
     fields = readonly_fields = (
         "preview",
         "movie_link",
+        "same_picture",
         "size",
         "is_primary",
         "locked",
@@ -100,6 +103,25 @@ class PosterAdmin(SearchesMovies):
         return format_html(
             '<a href="{}">{}</a>', reverse("admin:catalog_movie_change", args=[poster.movie_id]), poster.movie
         )
+
+    @admin.display(description="same picture as")
+    def same_picture(self, poster: Poster) -> SafeString | str:
+        """The other movies that show it, and where to say that it is the wrong poster for one of them."""
+        if not poster.is_primary:
+            return "–"
+        others = format_html_join(
+            ", ",
+            '<a href="{}">{}</a>',
+            (
+                (reverse("admin:catalog_movie_change", args=[movie.pk]), movie)
+                for movie in duplicates.same_picture(poster.movie)[:SAME_PICTURE_SHOWN]
+            ),
+        )
+        group = poster.duplicate_members.filter(is_open=True).values_list("group", flat=True).first()
+        if not others or group is None:
+            return others or "–"
+        address = reverse("admin:catalog_duplicategroup_changelist")
+        return format_html('{} · <a href="{}?group={}">Wrong poster?</a>', others, address, group)
 
     @admin.display(description="size, px", ordering="width")
     def size(self, poster: Poster) -> str:

@@ -61,7 +61,11 @@ def edit_view(
 ) -> HttpResponse:
     """GET shows the checkboxes, POST sets the genres by `reviewing.set_genres` and returns to the queue."""
     held = {row.genre_id: row for row in movie.movie_genres.select_related("genre")}
-    pending = movie.suggestions.filter(state=Suggestion.State.PENDING).select_related("genre", "model")
+    pending = (
+        movie.suggestions.filter(state=Suggestion.State.PENDING)
+        .select_related("genre")
+        .prefetch_related(reviewing.calibration())
+    )
     suggested = {suggestion.genre_id: suggestion for suggestion in pending}
     state = _state(held, suggested.values())
     form = GenresForm(request.POST or None, state=state)
@@ -87,9 +91,9 @@ def edit_view(
             for genre in Genre.objects.all()
         ],
         # Those on a row that was merged into this one are about the same film.
-        "decisions": ReviewDecision.objects.filter(
-            Q(movie=movie) | Q(movie__merged_into=movie)
-        ).select_related("genre", "reviewer")[:20],
+        "decisions": ReviewDecision.objects.filter(Q(movie=movie) | Q(movie__merged_into=movie))
+        .select_related("genre", "reviewer", "suggestion")
+        .prefetch_related(reviewing.calibration("suggestion__model"))[:20],
         "back": request.POST.get("back", request.GET.get("back", "")),
         "queue_address": queue_address,
     }

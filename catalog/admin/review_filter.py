@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django import forms
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -17,6 +17,9 @@ ORDERS = {
     "title": "By title",
     "new": "Newest first",
 }
+
+
+Row = TypeVar("Row")
 
 
 class GenreWithCount(forms.ModelChoiceField):
@@ -73,7 +76,7 @@ class QueueFilter(forms.Form):
         """The pending suggestions that match genre, minimum score and sureness."""
         return self.selection().of_any_movie()
 
-    def narrow(self, queue: QuerySet[Movie]) -> QuerySet[Movie]:
+    def narrow(self, queue: QuerySet[Movie, Row]) -> QuerySet[Movie, Row]:
         """The movies of `queue` that match, in the order asked for."""
         if self.narrows_suggestions:
             queue = queue.filter(Exists(self.matching().filter(movie=OuterRef("pk"))))

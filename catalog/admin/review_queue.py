@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -51,19 +52,26 @@ class ReviewQueueAdmin(DeskAdmin):
         chosen = QueueFilter(request.GET)
         chosen.is_valid()
         paginator = Paginator(chosen.narrow(reviewing.review_queue()), PAGE_SIZE)
+        is_filtered = bool(request.GET.keys() - {"page", "order"})
+        waiting = _waiting()
+        if not is_filtered:
+            paginator.count = waiting["waiting_movies"]  # type: ignore[misc]  counted once is enough
         page = paginator.get_page(request.GET.get("page"))
+        movies = reviewing.cards([row["pk"] for row in page.object_list])
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Review queue",
             "filter": chosen,
-            "is_filtered": bool(request.GET.keys() - {"page", "order"}),
+            "is_filtered": is_filtered,
             "page": page,
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2),
             "address": _without_page(request.GET),
+            "movies": movies,
             "back": request.GET.urlencode(),
-            "matching": _matching_pks(chosen, page.object_list),
-            **_waiting(),
+            "matching": _matching_pks(chosen, movies),
+            "may_view_movies": request.user.has_perm("catalog.view_movie"),
+            **waiting,
         }
         return TemplateResponse(request, "admin/catalog/reviewqueue/queue.html", context)
 
@@ -76,7 +84,7 @@ class ReviewQueueAdmin(DeskAdmin):
             return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
         if getattr(request, "htmx", False):
             # A decided movie leaves the queue, so its card is drawn from the movie itself.
-            left = reviewing.review_queue().filter(pk=pk).first()
+            left = next((each for each in reviewing.cards([pk]) if each.pending_suggestions), None)  # type: ignore[attr-defined]
             query = _queue_query(request)
             chosen = QueueFilter(query)
             chosen.is_valid()
@@ -86,6 +94,7 @@ class ReviewQueueAdmin(DeskAdmin):
                 "left": left,
                 "back": query.urlencode(),
                 "matching": _matching_pks(chosen, [movie]),
+                "may_view_movies": request.user.has_perm("catalog.view_movie"),
                 **_waiting(),
             }
             return TemplateResponse(request, "admin/catalog/reviewqueue/decided.html", context)
@@ -132,12 +141,11 @@ def _count(number: int, noun: str) -> str:
 
 
 def _waiting() -> dict[str, int]:
-    pending = Suggestion.objects.filter(state=Suggestion.State.PENDING)
-    return {
-        "waiting_movies": pending.values("movie").distinct().count(),
-        "waiting_suggestions": pending.count(),
-        "waiting_sure": pending.filter(sure=True).count(),
-    }
+    return Suggestion.objects.filter(state=Suggestion.State.PENDING).aggregate(
+        waiting_movies=Count("movie", distinct=True),
+        waiting_suggestions=Count("pk"),
+        waiting_sure=Count("pk", filter=Q(sure=True)),
+    )
 
 
 def _matching_pks(chosen: QueueFilter, movies: Any) -> set[int]:

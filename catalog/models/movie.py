@@ -7,7 +7,8 @@ from collections.abc import Collection
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
-from django.urls import reverse
+
+from catalog.addresses import address
 
 EXTERNAL_IDS = ("imdb_id", "tmdb_id", "movielens_id", "local_id")
 
@@ -66,7 +67,13 @@ class Movie(models.Model):
     genres = models.ManyToManyField(Genre, through="MovieGenre", related_name="movies")
     # Set on what a person merged away: decisions and addresses of old lead from here to the other.
     merged_into = models.ForeignKey(
-        "self", on_delete=models.CASCADE, null=True, blank=True, editable=False, related_name="merged_movies"
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="merged_movies",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -79,6 +86,11 @@ class Movie(models.Model):
         indexes = [
             models.Index(fields=["title", "year", "id"]),
             models.Index(fields=["-created_at", "-id"]),
+            # Of the merged alone: by an index over all rows SQLite would look up those that are not merged,
+            # which are nearly all, and sort them.
+            models.Index(
+                fields=["merged_into"], name="movie_merged_away", condition=Q(merged_into__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(title=""), name="movie_has_a_title"),
@@ -98,7 +110,7 @@ class Movie(models.Model):
         return f"{self.title} ({self.year})" if self.year else self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("catalog:movie", args=[self.pk])
+        return address("catalog:movie", self.pk)
 
     def clean(self) -> None:
         self.imdb_id = self.imdb_id or None

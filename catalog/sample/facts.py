@@ -10,8 +10,8 @@ def write_facts(path: Path) -> None:
     """Writes one row a film; the empty column of genres takes nothing from the MovieLens file's."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["id", "title", "genres", "year", "overview", "franchise"])
+        writer.writerow(["movielens_id", "title", "genres", "year", "overview", "franchise"])
         writer.writerows(
-            [film.imdb_id, film.title, "", film.year, film.overview, film.franchise]
+            [film.movielens_id, film.title, "", film.year, film.overview, film.franchise]
             for film in sample_films()
         )

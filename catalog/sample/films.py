@@ -15,6 +15,8 @@ GENRES = (
 FIRST_TMDB_ID = 90_000_001
 FIRST_IMDB_ID = 99_000_001
 FIRST_MOVIELENS_ID = 9_000_001
+# As in real lists, some films are there twice: the original by its IMDb id, the new edition by its TMDB id.
+LISTED_TWICE = ("The Salt Ledger", "The Tailor of Shadows")
 FEWEST_TAGGED = 10  # films of a genre that keep their tags, so that every genre can be learned
 _LIST = Path(__file__).with_name("films.tsv")
 _ARTICLE = re.compile(r"(The|A|An|Le|Les|Die|Il) (.+)")
@@ -59,7 +61,7 @@ def write_movielens(directory: Path) -> None:
     """Writes ``movies.csv`` and ``links.csv`` as MovieLens does, in ``directory``, made if absent.
 
     Titles carry their year and their article last ("Lantern Hour, The (1978)"), genres are joined by bars,
-    and a film without any says ``(no genres listed)``.
+    and a film without any says ``(no genres listed)``. Films LISTED_TWICE lack one of the two ids.
     """
     directory.mkdir(parents=True, exist_ok=True)
     films = sorted(sample_films(), key=lambda film: film.movielens_id)
@@ -72,7 +74,10 @@ def write_movielens(directory: Path) -> None:
     with (directory / "links.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["movieId", "imdbId", "tmdbId"])
-        writer.writerows([film.movielens_id, film.imdb_id.removeprefix("tt"), film.tmdb_id] for film in films)
+        for film in films:
+            imdb_id = "" if film.edition_of in LISTED_TWICE else film.imdb_id.removeprefix("tt")
+            tmdb_id = "" if film.title in LISTED_TWICE else film.tmdb_id
+            writer.writerow([film.movielens_id, imdb_id, tmdb_id])
 
 
 def movielens_title(film: SampleFilm) -> str:

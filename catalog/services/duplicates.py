@@ -8,7 +8,16 @@ from datetime import timedelta
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Poster, Run, RunItem
+from catalog.models import (
+    DuplicateGroup,
+    DuplicateMember,
+    Embedding,
+    Extractor,
+    Movie,
+    Poster,
+    Run,
+    RunItem,
+)
 
 from . import claims, embedding
 from .duplicate_search import find
@@ -42,13 +51,43 @@ def groups_of(poster_ids: Collection[int]) -> dict[int, int]:
 
 
 def open_groups() -> QuerySet[DuplicateGroup]:
-    """Groups that wait for a person: at least two of their movies are still what they were found as."""
+    """Groups that wait for a person: a source names their movies as one, or they show one picture and two of
+    them may be one film.
+
+    IMDb and TMDB give a film one id, and no two movies have the same, so two that have one each are two films
+    with the same picture: see `same_picture`.
+    """
+
+    def some(**ids: bool) -> Exists:
+        return Exists(DuplicateMember.objects.filter(STANDING, group=OuterRef("pk"), **ids))
+
+    without_ids = some(movie__imdb_id__isnull=True, movie__tmdb_id__isnull=True)
+    only_imdb = some(movie__imdb_id__isnull=False, movie__tmdb_id__isnull=True)
+    only_tmdb = some(movie__imdb_id__isnull=True, movie__tmdb_id__isnull=False)
+    return undecided_groups().filter(~Q(said="") | without_ids | (only_imdb & only_tmdb))
+
+
+def undecided_groups() -> QuerySet[DuplicateGroup]:
+    """Groups about which nobody has decided, proposed or not, each with the number of its movies as `size`.
+
+    At least two of them are still what they were found as.
+    """
     standing = DuplicateMember.objects.filter(STANDING, group=OuterRef("pk")).order_by().values("group")
     return (
         DuplicateGroup.objects.filter(state=DuplicateGroup.State.OPEN)
         .annotate(size=Subquery(standing.annotate(number=Count("pk")).values("number")))
         .filter(size__gt=1)
         .order_by("pk")
+    )
+
+
+def same_picture(movie: Movie) -> QuerySet[Movie]:
+    """Other movies that show the same picture, whether they were kept apart or never proposed as one film."""
+    known = (DuplicateGroup.State.OPEN, DuplicateGroup.State.APART)
+    members = DuplicateMember.objects.filter(poster__isnull=False, poster__is_primary=True)
+    groups = members.filter(poster=movie.primary_poster, group__state__in=known).values("group")
+    return Movie.objects.filter(Exists(members.filter(group__in=groups, movie=OuterRef("pk")))).exclude(
+        pk=movie.pk
     )
 
 

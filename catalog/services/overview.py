@@ -5,13 +5,19 @@ from __future__ import annotations
 from catalog.models import Embedding, Movie, Poster, ReviewDecision, Suggestion
 
 
-def catalogue_counts() -> dict[str, int]:
-    """Movies, posters, embedded posters, untagged movies, pending suggestions and decisions taken."""
+def public_counts() -> dict[str, int]:
+    """Movies, posters and untagged movies: what the home page shows to everybody."""
     return {
         "movies": Movie.objects.count(),
         "posters": Poster.objects.count(),
-        "embedded": Embedding.objects.order_by().values("poster").distinct().count(),
         "untagged": Movie.objects.untagged().count(),
+    }
+
+
+def catalogue_counts() -> dict[str, int]:
+    """The public counts, and embedded posters, pending suggestions and decisions taken."""
+    return public_counts() | {
+        "embedded": Embedding.objects.order_by().values("poster").distinct().count(),
         "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING).count(),
         "reviewed": ReviewDecision.objects.filter(reverses=None, reversal=None).count(),
     }

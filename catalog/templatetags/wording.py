@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from django import template
 from django.conf import settings
 
-from catalog.models import Extractor, Run
+from catalog.external_links import external_link
+from catalog.models import Extractor, GenreModel, ReviewDecision, Run, Suggestion
 from catalog.services.outlook import duration, outlook, rate
 from catalog.sources.poster_sources import POSTER_SOURCES
 
@@ -87,11 +88,38 @@ def web_address(address: str) -> str:
     return address if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
+def score_text(score: float | None, model: GenreModel | None) -> str:
+    """A score as a number to read: "73%" where the model is calibrated, ".73" where it is not."""
+    if score is None:
+        return "–"
+    if model is not None and model.is_calibrated:
+        # Nothing is certain or impossible: 99.6% does not become 100%.
+        return f"{min(99, max(1, round(100 * score)))}%"
+    return f"{score:.2f}".removeprefix("0")
+
+
+@register.filter
+def likelihood(scored: Suggestion | ReviewDecision) -> str:
+    """How likely the genre is: "73% likely" by a calibrated model, "score .73" by another."""
+    suggestion = scored if isinstance(scored, Suggestion) else scored.suggestion
+    model = suggestion.model if suggestion else None
+    text = score_text(scored.score, model)
+    return f"{text} likely" if model and model.is_calibrated else f"score {text}"
+
+
+@register.filter
+def threshold_text(scored: Suggestion | ReviewDecision) -> str:
+    """The threshold that the score passed, in the same form."""
+    suggestion = scored if isinstance(scored, Suggestion) else scored.suggestion
+    return score_text(scored.threshold, suggestion.model if suggestion else None)
+
+
 @register.filter
 def doing(run: Run) -> str:
     return DOING.get(Run.Kind(run.kind), run.get_kind_display())
 
 
+register.simple_tag(external_link)
 register.filter("duration", duration)
 register.filter("rate", rate)
 register.filter("outlook", outlook)

@@ -13,6 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 from catalog import search
 from catalog.models import Extractor, Movie
 from catalog.services import embedding, similarity
+from catalog.services.brief_cache import briefly
 
 from .merged import follows_merges
 from .seeing import METHODS, chosen_method, sight
@@ -37,7 +38,7 @@ def pick(request: HttpRequest) -> HttpResponse:
             "found": found[:MOST_FOUND],
             "more": len(found) > MOST_FOUND,
             "extractors": extractors,
-            "no_convnet": embedding.why_no_convnet(),
+            "no_convnet": briefly("no-convnet", embedding.why_no_convnet),
             "offer_pixels": not any(map(_is_pixels, extractors)),
         },
     )
@@ -74,7 +75,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
         "method": method,
         "methods": METHODS,
         "rows": [sight(film, extractor, method) for extractor in chosen],
-        "no_convnet": embedding.why_no_convnet(),
+        "no_convnet": briefly("no-convnet", embedding.why_no_convnet),
         "offer_pixels": not any(map(_is_pixels, extractors)),
     }
     partial = request.htmx.target == "rows"  # type: ignore[attr-defined]

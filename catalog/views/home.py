@@ -8,15 +8,18 @@ from django.db.models import Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from catalog import search
 from catalog.models import Genre
 from catalog.services import embedding, overview, runs
+from catalog.services.brief_cache import briefly
 
 from .browsing import BEST, ORDERS, UNTAGGED, chosen_order, genres_with_films, ordered
 
 
 @require_safe
+@vary_on_headers("HX-Request", "HX-Target")
 def home(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     slug = request.GET.get("genre", "")
@@ -25,33 +28,38 @@ def home(request: HttpRequest) -> HttpResponse:
     movies = ordered(found, slug, order).prefetch_related("posters", "genres")
     paginator = Paginator(movies, settings.POSTERS_PER_PAGE)
     page = paginator.get_page(request.GET.get("page"))
-    genres = list(genres_with_films(found.movies if text else None))
+    live = list(runs.live_runs())
+    context = {
+        "page": page,
+        "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+        "text": text,
+        "corrected": found.corrected,
+        "slug": slug,
+        "only_untagged": slug == UNTAGGED,
+        "filtered": bool(text or slug),
+        # While posters are on their way, the wall fills without a reload.
+        "filling": bool(live) and any(movie.primary_poster is None for movie in page),
+    }
+    if request.htmx.target == "wall":  # type: ignore[attr-defined]
+        return render(request, "catalog/partials/wall.html", context)
+    if text:
+        genres = list(genres_with_films(found.movies))
+    else:
+        genres = briefly("genres-with-films", lambda: list(genres_with_films()))
     chosen = next((genre for genre in genres if genre.slug == slug), None)
     if text and slug and chosen is None and "\0" not in slug:
         chosen = Genre.objects.annotate(films=Value(0)).filter(slug=slug).first()
         genres += [chosen] if chosen else []
-    live = list(runs.live_runs())
-    counts = overview.catalogue_counts()
-    return render(
-        request,
-        "catalog/home.html",
-        {
-            "page": page,
-            "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
-            "text": text,
-            "corrected": found.corrected,
-            "slug": slug,
-            "genre": chosen,
-            "only_untagged": slug == UNTAGGED,
-            "filtered": bool(text or slug),
-            "order": order,
-            "orders": {name: label for name, (label, _) in ORDERS.items() if text or name != BEST},
-            "genres": genres,
-            "untagged": found.movies.untagged().count() if text else counts["untagged"],
-            "counts": counts,
-            "live_runs": live,
-            # While posters are on their way, the wall fills without a reload.
-            "filling": bool(live) and any(movie.primary_poster is None for movie in page),
-            "no_convnet": embedding.why_no_convnet() if counts.get("movies") else "",
-        },
-    )
+    counts = briefly("public-counts", overview.public_counts)
+    context |= {
+        "genre": chosen,
+        "order": order,
+        "orders": {name: label for name, (label, _) in ORDERS.items() if text or name != BEST},
+        "genres": genres,
+        "untagged": found.movies.untagged().count() if text else counts["untagged"],
+        "counts": counts,
+        "live_runs": live,
+        "is_staff": request.user.is_staff,
+        "no_convnet": briefly("no-convnet", embedding.why_no_convnet) if counts["movies"] else "",
+    }
+    return render(request, "catalog/home.html", context)

@@ -11,13 +11,16 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
-from catalog.services import embedding, similarity
+from catalog.services import duplicates, embedding, reviewing, similarity
+from catalog.services.brief_cache import briefly
 
 from .merged import follows_merges
 from .seeing import METHODS, Sight, chosen_method, sight
 
 PENDING, ACCEPTED = Suggestion.State.PENDING, Suggestion.State.ACCEPTED
 SHOWN = (PENDING, ACCEPTED)
+# A picture that hundreds of films show is no poster of theirs: these are enough to see it.
+SAME_PICTURE_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
             Prefetch("movie_genres", MovieGenre.objects.select_related("genre")),
             Prefetch(
                 "suggestions",
-                Suggestion.objects.filter(state__in=SHOWN).select_related("genre"),
+                Suggestion.objects.filter(state__in=SHOWN)
+                .select_related("genre")
+                .prefetch_related(reviewing.calibration()),
                 to_attr="shown_suggestions",
             ),
         ),
@@ -54,6 +59,7 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
     # Should a genre have been accepted twice, what the later model saw counts.
     by_age = sorted(film.shown_suggestions, key=lambda each: each.pk)
     accepted = {each.genre_id: each for each in by_age if each.state == ACCEPTED}
+    same_picture = list(duplicates.same_picture(film)[: SAME_PICTURE_SHOWN + 1])
     return render(
         request,
         "catalog/movie.html",
@@ -64,9 +70,11 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
             "genres": [(each, accepted.get(each.genre_id)) for each in film.movie_genres.all()],
             "suggested": [each for each in film.shown_suggestions if each.state == PENDING],
             "heat_maps": bool(film.shown_suggestions),
+            "same_picture": same_picture[:SAME_PICTURE_SHOWN],
+            "more_same_picture": len(same_picture) > SAME_PICTURE_SHOWN,
             "strip": strip,
             "may_review": request.user.has_perm("catalog.review_suggestion"),
-            "no_convnet": embedding.why_no_convnet(),
+            "no_convnet": briefly("no-convnet", embedding.why_no_convnet),
         },
     )
 

@@ -14,6 +14,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -21,6 +22,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
 from catalog.services import runs, scraping
+from catalog.services.brief_cache import briefly
 from catalog.services.import_reports import listing_path
 
 RUNS_PER_PAGE = 25
@@ -87,7 +89,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     if request.htmx.target == "run-list":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/run_list.html", context)
     may_start = request.user.has_perm("catalog.start_run")
-    waiting = runs.outstanding() if may_start else {}
+    waiting = briefly("outstanding", runs.outstanding) if may_start else {}
     context |= {
         "startable": [(kind.value, kind.label, note, waiting.get(kind)) for kind, note in STARTABLE.items()],
         "may_start": may_start,
@@ -152,12 +154,19 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """The home page's banner: how far each live run is. Counts only, so anyone may see it."""
-    return render(
-        request,
-        "catalog/partials/live_runs.html",
-        {"live_runs": list(runs.live_runs()), "polled": True, "is_staff": request.user.is_staff},
-    )
+    """The home page's banner: how far each live run is. Counts only, so anyone may see it.
+
+    `?watched` says that the page shows runs which were live: then it is told when they are over. Made once a
+    second at most, however many pages ask.
+    """
+    context = {"is_staff": request.user.is_staff, "watched": "watched" in request.GET}
+
+    def banner() -> str:
+        live_runs = list(runs.live_runs())
+        return render_to_string("catalog/partials/live_runs.html", context | {"live_runs": live_runs})
+
+    name = f"live-runs-{context['is_staff']}-{context['watched']}"
+    return HttpResponse(briefly(name, banner, seconds=1))
 
 
 def announcement(request: HttpRequest, run: Run) -> dict[str, object]:

@@ -26,7 +26,7 @@
   }
 
   function ask(eye) {
-    const address = eye.dataset.heat;
+    const address = eye.getAttribute("href").replace(/\/$/, ".json");
     if (!answers.has(address)) {
       const answer = fetch(address, { headers: { Accept: "application/json" } }).then((response) => {
         // 404 with JSON says why there is no map.

@@ -53,9 +53,9 @@ def page(client: Client, **query: Any) -> BeautifulSoup:
     return BeautifulSoup(response.content, "lxml")
 
 
-def press(client: Client, group: DuplicateGroup, decide: str, **changed: Any) -> Any:
+def press(client: Client, group: DuplicateGroup, decide: str, query: Any = None, **changed: Any) -> Any:
     """Send the group's form as it is on the page."""
-    form = only(page(client), f"#group-{group.pk} form")
+    form = only(page(client, **(query or {})), f"#group-{group.pk} form")
     data: dict[str, Any] = {"decide": decide}
     for field in form.select("input[name]"):
         if field["type"] == "hidden" or field.has_attr("checked"):
@@ -133,10 +133,12 @@ def test_different_films_cannot_be_merged_and_the_card_says_why(decider):
     group = proposed(*twins(imdb_id=None, tmdb_id=None))
     for number, member in enumerate(group.members.all()):
         Movie.objects.filter(pk=member.movie_id).update(imdb_id=f"tt{number}")
-    card = only(page(decider), f"#group-{group.pk}")
+    assert "No duplicates wait" in text_of(page(decider))
+    # Their posters' pages lead to the group, where a wrong poster is taken away.
+    card = only(page(decider, group=group.pk), f"#group-{group.pk}")
     assert "different IMDb ids" in text_of(only(card, ".outcome.late"))
     assert only(card, ".card-buttons button[value=merge]").has_attr("disabled")
-    response = press(decider, group, "merge-now")
+    response = press(decider, group, "merge-now", query={"group": group.pk})
     assert "different films" in told(response) and Movie.objects.count() == 2
 
 

@@ -71,7 +71,7 @@ def test_calibrated_scores_may_be_called_probabilities_and_others_not(admin_clie
     calibrated = {"ece_before": {"value": 0.02}, "ece_after": {"value": 0.003}}
     page = text_of(model_page(admin_client, metrics=METRICS, calibration=calibrated))
     assert "calibration error 0.003, before calibration 0.020" in page
-    assert "A score is not a probability." in text_of(model_page(admin_client, metrics=METRICS))
+    assert "not calibrated" in text_of(model_page(admin_client, metrics=METRICS))
 
 
 def test_a_model_of_the_published_recipe_shows_none_of_it(admin_client):

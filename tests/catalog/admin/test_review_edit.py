@@ -30,7 +30,7 @@ def test_suggested_and_present_genres_are_ticked_all_others_offered(reviewer_cli
     response = reviewer_client.get(reverse("admin:catalog_reviewqueue_change", args=[movie.pk]))
     assert ticked(response) == {"Drama", "War"}
     assert {choice.genre.name for choice in response.context["choices"]} == {"Drama", "War", "Western"}
-    assert "score 0.90, threshold 0.60" in response.text
+    assert "score .90, suggested from .60" in response.text
 
 
 def test_saving_settles_every_suggestion(reviewer_client):
@@ -85,7 +85,7 @@ def test_earlier_decisions_are_shown(reviewer_client):
     movie = waiting("Ember", Drama=0.9)
     press(reviewer_client, movie, "reject")
     response = reviewer_client.get(reverse("admin:catalog_reviewqueue_change", args=[movie.pk]))
-    assert "score 0.90 against 0.60" in response.text
+    assert "score .90, suggested from .60" in response.text
 
 
 def test_the_way_back_keeps_the_filter(reviewer_client):

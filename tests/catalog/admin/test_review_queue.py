@@ -15,13 +15,13 @@ def test_a_card_shows_poster_title_year_and_every_suggestion(reviewer_client):
     assert only(card, "img")["src"] == movie.primary_poster.medium.url
     assert text_of(card.h2) == f"Ember {movie.year}"
     assert [text_of(name) for name in card.select(".genre-name > span")] == ["Drama", "Horror"]
-    assert [text_of(score) for score in card.select(".score-number")] == ["0.91", "0.70"]
+    assert [text_of(score) for score in card.select(".score-number")] == [".91", ".70"]
 
 
 def test_the_bar_and_the_threshold_are_drawn_to_scale(reviewer_client):
     waiting("Ember", Drama=0.8)
     [svg] = queue(reviewer_client).select("article.card .score svg")
-    assert svg["aria-label"] == "score 0.80, threshold 0.60"
+    assert svg["aria-label"] == "score .80, suggested from .60"
     assert only(svg, ".score-value")["width"] == "80"
     assert only(svg, ".score-mark")["x"] == "60"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
@@ -22,7 +25,7 @@ def test_visitors_see_counts_and_nothing_else_of_live_runs(client: Client) -> No
     assert " ".join(banner.get_text().split()) == "Fetching posters: 120 of 240"
     assert banner.select("a") == []
     assert one(banner, "progress")["value"] == "120"
-    assert one(soup(client.get("/")), "#live")["hx-trigger"] == "every 2s"
+    assert one(soup(client.get("/")), "#live")["hx-trigger"] == "every 2s, focus from:window"
 
 
 def test_staff_can_go_from_the_banner_to_the_run(admin_client: Client) -> None:
@@ -32,10 +35,23 @@ def test_staff_can_go_from_the_banner_to_the_run(admin_client: Client) -> None:
 
 def test_the_banner_stops_asking_when_all_is_over(client: Client) -> None:
     RunFactory(state="done", total=1, done=1)
-    assert soup(client.get("/")).select("#live") == []
-    page = soup(client.get("/runs/live/"))
-    assert "hx-get" not in one(page, "#live").attrs
+    for address in ("/", "/runs/live/", "/runs/live/?watched=1"):
+        assert one(soup(client.get(address)), "#live")["hx-trigger"] == "focus from:window"
+    page = soup(client.get("/runs/live/?watched=1"))
     assert one(page, "#announce")["hx-swap-oob"] == "innerHTML"
+    assert "hidden" in one(soup(client.get("/runs/live/")), "#live").attrs
+
+
+def test_the_banner_is_made_once_however_many_pages_ask(
+    client: Client, settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
+    RunFactory(kind="scrape", state="running", total=2, done=1)
+    first = client.get("/runs/live/?watched=1").content
+    with django_assert_num_queries(0):
+        assert client.get("/runs/live/?watched=1").content == first
+    cache.clear()
 
 
 def test_progress_is_never_cached(client: Client) -> None:

@@ -4,7 +4,7 @@ import csv
 import re
 from pathlib import Path
 
-from catalog.sample.films import sample_films, write_movielens
+from catalog.sample.films import LISTED_TWICE, sample_films, write_movielens
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -19,8 +19,21 @@ def test_the_files_list_every_film_once(tmp_path: Path) -> None:
     assert list(movies[0]) == ["movieId", "title", "genres"]
     assert list(links[0]) == ["movieId", "imdbId", "tmdbId"]
     assert [row["movieId"] for row in movies] == [row["movieId"] for row in links]
-    assert {int(row["tmdbId"]) for row in links} == {film.tmdb_id for film in sample_films()}
-    assert all(row["imdbId"].isdigit() for row in links)
+    films = {str(film.movielens_id): film for film in sample_films()}
+    for row in links:
+        assert row["imdbId"] in ("", films[row["movieId"]].imdb_id.removeprefix("tt"))
+        assert row["tmdbId"] in ("", str(films[row["movieId"]].tmdb_id))
+        assert row["imdbId"] or row["tmdbId"]
+
+
+def test_films_listed_twice_share_no_id_that_tells_them_apart(tmp_path: Path) -> None:
+    write_movielens(tmp_path)
+    ids = {row["movieId"]: (row["imdbId"], row["tmdbId"]) for row in rows(tmp_path / "links.csv")}
+    by_title = {film.title: ids[str(film.movielens_id)] for film in sample_films()}
+    for edition in sample_films():
+        if edition.edition_of in LISTED_TWICE:
+            assert by_title[edition.title][0] == "" and by_title[edition.edition_of][1] == ""
+    assert sum("" in pair for pair in ids.values()) == 2 * len(LISTED_TWICE)
 
 
 def test_titles_carry_the_year_and_put_the_article_last(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_refused_merge_leaves_the_group_open(person):
     group = found(showing(0), showing(0))
     with pytest.raises(CannotMerge, match="different films"):
         duplicate_decisions.merge(group, group.members.all()[0].movie, person)
-    assert duplicates.open_groups().get() == group and not DuplicateDecision.objects.exists()
+    assert duplicates.undecided_groups().get() == group and not DuplicateDecision.objects.exists()
 
 
 def test_kept_apart_is_remembered_by_both(person):

@@ -99,7 +99,7 @@ def test_what_was_kept_apart_is_proposed_again_once_a_movie_shows_another_poster
 
 
 def test_a_group_ends_when_its_movies_show_other_posters():
-    showing(0)
+    showing(0, imdb_id=None, tmdb_id=None)
     other = showing(0)
     find()
     assert duplicates.open_groups().count() == 1
@@ -164,3 +164,43 @@ def test_a_search_by_an_extractor_that_is_gone_fails_with_a_sentence():
     run = inline.work_off(run)
     assert run.state == Run.State.FAILED
     assert RunItem.objects.get(poster=poster).error.endswith("look for duplicates anew.")
+
+
+def test_films_with_ids_of_their_own_show_one_picture_and_are_not_proposed():
+    one, other = showing(0), showing(0)
+    find()
+    # The pair is known, as an earlier version would have proposed it, and no decision is asked for.
+    group = duplicates.undecided_groups().get()
+    assert not duplicates.open_groups().exists()
+    assert list(duplicates.same_picture(one.movie)) == [other.movie]
+    assert duplicates.groups_of([one.pk, other.pk]) == {one.pk: group.pk, other.pk: group.pk}
+
+
+@pytest.mark.parametrize(
+    ("ids", "is_proposed"),
+    [
+        ({"imdb_id": None, "tmdb_id": None}, True),
+        ({"imdb_id": None}, False),
+        ({"tmdb_id": None}, False),
+    ],
+)
+def test_a_film_is_proposed_where_no_id_tells_it_from_another(ids, is_proposed):
+    showing(0), showing(0, **ids)
+    find()
+    assert duplicates.open_groups().exists() == is_proposed
+
+
+def test_two_films_known_to_one_site_each_may_be_one():
+    showing(0, imdb_id=None), showing(0, tmdb_id=None)
+    find()
+    assert duplicates.open_groups().count() == 1
+
+
+def test_the_same_picture_is_told_of_films_that_were_kept_apart():
+    one, other, _ = showing(0), showing(0), showing(1)
+    find()
+    DuplicateGroup.objects.update(state=DuplicateGroup.State.APART)
+    DuplicateMember.objects.update(is_open=False)
+    assert list(duplicates.same_picture(other.movie)) == [one.movie]
+    store_poster(one.movie, encoded(drawing(5)), source="upload")
+    assert not duplicates.same_picture(other.movie).exists()

@@ -1,0 +1,183 @@
+"""What each page costs: CPU milliseconds and database queries a request.
+
+    python benchmarks/page_costs.py --var FOLDER [--rounds 20] [--json]
+
+Requests go through the WSGI handler in this process, as the web server sends them: middleware, session, a
+database connection as the settings say, templates. FOLDER is a *copy* of a site's var folder: it is migrated,
+its static files are collected anew, and an account `page-costs` is added. To compare two versions, run the same
+script with the other one's folder as --code, each on a copy of its own.
+
+Prints the median of the process's CPU time with its minimum and maximum, after three requests that warm up,
+and the number of queries. Pages take turns, so that a busy machine slows all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import BytesIO, StringIO
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+WARM_UP = 3
+
+
+def main() -> None:
+    options = _options()
+    os.environ |= {
+        "POSTERSITE_VAR": str(options.var.resolve()),
+        "DJANGO_SETTINGS_MODULE": "postersite.settings",
+    }
+    sys.path.insert(0, str(options.code.resolve()))
+    os.chdir(options.code)  # Celery puts the current folder before all others
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    with redirect_stdout(StringIO()):
+        call_command("migrate", verbosity=0)
+        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    found = measure(options.rounds, options.only)
+    if options.json:
+        print(json.dumps(found))
+        return
+    print(f"{'page':<18} {'CPU ms':>8} {'min':>7} {'max':>7} {'queries':>8} {'KiB':>6}")
+    for name, row in found.items():
+        print(
+            f"{name:<18} {row['cpu_ms']:>8.1f} {row['min']:>7.1f} {row['max']:>7.1f} {row['queries']:>8} "
+            f"{row['kib']:>6}"
+        )
+
+
+def measure(rounds: int, only: str) -> dict[str, dict[str, float]]:
+    """CPU milliseconds (median, minimum, maximum), queries and size of each page."""
+    from django.core.wsgi import get_wsgi_application
+
+    handler = get_wsgi_application()
+    cookie = _session_cookie()
+    addresses = {name: each for name, each in _addresses().items() if only in name}
+    times: dict[str, list[float]] = {name: [] for name in addresses}
+    found: dict[str, dict[str, float]] = {}
+    for number in range(WARM_UP + rounds):
+        for name, (address, staff) in addresses.items():
+            started = time.process_time()
+            size = _request(handler, address, cookie if staff else "")
+            took = (time.process_time() - started) * 1000
+            if number >= WARM_UP:
+                times[name].append(took)
+            found[name] = {"kib": round(size / 1024)}
+    for name, (address, staff) in addresses.items():
+        found[name] |= {
+            "cpu_ms": round(median(times[name]), 2),
+            "min": round(min(times[name]), 2),
+            "max": round(max(times[name]), 2),
+            "queries": _queries(lambda a=address, s=staff: _request(handler, a, cookie if s else "")),
+        }
+    return found
+
+
+def _addresses() -> dict[str, tuple[str, bool]]:
+    """Address of each page, and whether it is asked for as staff."""
+    from django.urls import reverse
+
+    from catalog.models import Movie
+
+    shown = Movie.objects.filter(posters__is_primary=True).order_by("pk")
+    film = shown[shown.count() // 2].pk
+    word = Movie.objects.get(pk=film).title.split()[-1]
+    return {
+        "wall": (reverse("catalog:home"), False),
+        "wall, staff": (reverse("catalog:home"), True),
+        "wall, page 3": (reverse("catalog:home") + "?page=3", False),
+        "search": (reverse("catalog:home") + f"?q={word}", False),
+        "movie": (reverse("catalog:movie", args=[film]), False),
+        "compare": (reverse("catalog:compare", args=[film]), False),
+        "API list": (reverse("api:movies"), False),
+        "live runs": (reverse("catalog:live_runs"), False),
+        "runs": (reverse("catalog:runs"), True),
+        "review queue": (reverse("admin:catalog_reviewqueue_changelist"), True),
+        "duplicates": (reverse("admin:catalog_duplicategroup_changelist"), True),
+        "admin index": (reverse("admin:index"), True),
+        "admin movies": (reverse("admin:catalog_movie_changelist"), True),
+        "admin movie": (reverse("admin:catalog_movie_change", args=[film]), True),
+    }
+
+
+def _session_cookie() -> str:
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    user, _ = get_user_model().objects.update_or_create(
+        username="page-costs", defaults={"is_staff": True, "is_superuser": True}
+    )
+    client = Client()
+    client.force_login(user)
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def _request(handler: Any, address: str, cookie: str) -> int:
+    path, _, query = address.partition("?")
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "localhost",
+        "HTTP_COOKIE": cookie,
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(),
+        "wsgi.errors": sys.stderr,
+    }
+    statuses: list[str] = []
+    response = handler(environ, lambda status, headers: statuses.append(status))
+    size = sum(map(len, response))
+    response.close()
+    if not statuses[0].startswith("200"):
+        raise SystemExit(f"{address} answered {statuses[0]}")
+    return size
+
+
+def _queries(act: Callable[[], object]) -> int:
+    """How many queries `act` makes, on whatever connections it opens."""
+    from django.db.backends.utils import CursorWrapper
+
+    number = 0
+    execute = CursorWrapper.execute
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal number
+        number += 1
+        return execute(self, *args, **kwargs)
+
+    CursorWrapper.execute = counted  # type: ignore[method-assign]
+    try:
+        act()
+    finally:
+        CursorWrapper.execute = execute  # type: ignore[method-assign]
+    return number
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--var", type=Path, required=True, help="a copy of a site's var folder")
+    parser.add_argument("--code", type=Path, default=ROOT, help="the version to measure (default: this one)")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--only", default="", help="pages whose name contains this")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Pieces of HTML that a page repeats many times: posters, tiles of films, score bars, heat map buttons.
+
+They are written in Python: a page shows dozens of them, and including a template takes ten times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from catalog.addresses import address
+from catalog.models import Movie, Poster, Suggestion
+
+from .wording import likelihood, score_text
+
+register = template.Library()
+
+# Posters of the first rows of a wall are loaded at once, the others when they come near the window.
+EAGER = 8
+EYE = mark_safe(
+    '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M2 12s3.6-6.5 10-6.5S22 12 '
+    '22 12s-3.6 6.5-10 6.5S2 12 2 12z" fill="none" stroke="currentColor" stroke-width="2" '
+    'stroke-linejoin="round"/><circle cx="12" cy="12" r="3.2" fill="currentColor"/></svg>'
+)
+LAZY = mark_safe(' loading="lazy"')
+SURE = mark_safe('<em class="sure" title="Above the model\'s sure threshold">sure</em>')
+UNTAGGED = mark_safe('<span class="untagged">untagged</span>')
+
+
+register.simple_tag(address, name="address")
+
+
+@register.simple_tag
+def poster_image(poster: Poster | None, movie: Movie, number: int | None = None) -> SafeString:
+    """The poster in a tile's size, or the film's initial. number: the tile's place on the page, from 0."""
+    if poster is None:
+        return format_html(
+            '<span class="poster leader"><span aria-hidden="true">{}</span> <small>No poster yet</small>'
+            "</span>",
+            movie.title[:1].upper(),
+        )
+    return format_html(
+        '<img class="poster" src="{0}" srcset="{0} 220w, {1} 500w" sizes="(min-width: 60rem) 12rem, 45vw" '
+        'width="{2}" height="{3}" alt=""{4} decoding="async">',
+        poster.thumbnail.url,
+        poster.medium.url,
+        poster.width,
+        poster.height,
+        "" if number is not None and number < EAGER else LAZY,
+    )
+
+
+@register.simple_tag
+def movie_facts(movie: Movie, untagged: bool = True) -> SafeString:
+    """The year and the genres, from a prefetch of `genres`. untagged: say so where there are no genres."""
+    facts = [(movie.year,)] if movie.year else []
+    facts += [(genre.name,) for genre in movie.genres.all()]
+    spans = format_html_join(" ", "<span>{}</span>", facts)
+    is_untagged = untagged and len(facts) == bool(movie.year)
+    return format_html('<span class="meta">{} {}</span>', spans, UNTAGGED if is_untagged else "")
+
+
+@register.simple_tag
+def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeString:
+    """A film on a wall: poster, title, year, genres. Needs a prefetch of `posters` and `genres`."""
+    return format_html(
+        '<a class="tile" id="film-{}" href="{}">{} <span class="title">{}</span> {}</a>',
+        movie.pk,
+        href or movie.get_absolute_url(),
+        poster_image(movie.primary_poster, movie, number),
+        movie.title,
+        movie_facts(movie),
+    )
+
+
+@register.simple_tag
+def heat_toggle(suggestion: Suggestion, movie: Movie) -> SafeString:
+    """A link to the heat map's page; heat_maps.js makes it a button that lays the map over the poster."""
+    return format_html(
+        '<a class="heat-toggle" href="{0}" rel="nofollow" data-heat title="Where the model sees {1}" '
+        'aria-label="Where the model sees {1} in {2}">{3}</a>',
+        address("catalog:heat_map", suggestion.pk),
+        suggestion.genre.name,
+        movie,
+        EYE,
+    )
+
+
+@register.simple_tag
+def score_bar(suggestion: Suggestion) -> SafeString:
+    """The score as a bar with a mark at the threshold, and as a number."""
+    return format_html(
+        '<span class="score" title="{0}"><svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" '
+        'aria-label="{0}"><rect class="score-track" width="100" height="8"></rect><rect class="score-value" '
+        'width="{1}" height="8"></rect><rect class="score-mark" x="{2}" y="0" width="1" height="8"></rect>'
+        '</svg> <span class="score-number">{3}</span></span>',
+        f"{likelihood(suggestion)}, suggested from {score_text(suggestion.threshold, suggestion.model)}",
+        round(100 * suggestion.score),
+        round(100 * suggestion.threshold),
+        score_text(suggestion.score, suggestion.model),
+    )
+
+
+@register.simple_tag
+def suggestion_row(
+    suggestion: Suggestion, movie: Movie, number: int, matching: Collection[int]
+) -> SafeString:
+    """A genre on a card of the review queue: tick, name, score, heat map, accept and reject.
+
+    number: its place on the card from 1, which is its key. matching: ids of the suggestions that match the
+    queue's filter.
+    """
+    is_matching = suggestion.pk in matching
+    return format_html(
+        '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
+        '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
+        '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
+        'autocomplete="off" title="Untick to drop it when the rest is accepted"> {key} <span>{genre}</span> '
+        '{sure}</label> {score} <span class="genre-buttons">{heat} '
+        '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
+        'aria-label="Accept {genre} for {movie}">✓</button> '
+        '<button type="submit" name="decide" value="reject-{pk}" class="one reject" title="Reject {genre}" '
+        'aria-label="Reject {genre} for {movie}">✕</button></span></li>',
+        matching=" matching" if is_matching else "",
+        pk=suggestion.pk,
+        bulk=format_html('<input type="hidden" name="matching" value="{}" form="bulk">', suggestion.pk)
+        if is_matching
+        else "",
+        key=format_html('<kbd class="only-live" aria-hidden="true">{}</kbd>', number) if number < 10 else "",
+        genre=suggestion.genre.name,
+        sure=SURE if suggestion.sure else "",
+        score=score_bar(suggestion),
+        heat=heat_toggle(suggestion, movie),
+        movie=movie,
+    )

@@ -1,0 +1,95 @@
+"""How many queries each page makes: the same few, however many films it shows, and none more than now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from catalog.models import DuplicateGroup, DuplicateMember, Movie
+from tests.factories import (
+    EmbeddingFactory,
+    ExtractorFactory,
+    MovieFactory,
+    RunFactory,
+    RunItemFactory,
+    SuggestionFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+# Two of each page of the staff's are for session and account.
+PAGES = {
+    "/": 11,
+    "/?q=film": 12,
+    "/?genre=drama": 11,
+    "/movie/{movie}/": 17,
+    "/compare/{movie}/": 13,
+    "/compare/?q=film": 9,
+    "/runs/live/": 1,
+    "/api/movies": 4,
+    "/api/movies/{movie}/lookalikes": 13,
+}
+STAFF_PAGES = {
+    "/": 14,
+    "/runs/": 14,
+    "/runs/{run}/": 8,
+    "/admin/": 11,
+    "/admin/catalog/reviewqueue/": 9,
+    "/admin/catalog/duplicategroup/": 7,
+    "/admin/catalog/movie/": 9,
+    "/admin/catalog/movie/{movie}/change/": 12,
+    "/admin/catalog/genremodel/": 7,
+    "/admin/catalog/suggestion/": 9,
+}
+
+
+def films(number: int) -> list[Movie]:
+    """Films with a poster that is embedded, two genres, two suggestions, an item of a run, and a twin."""
+    extractor = ExtractorFactory(spec="histograms", dims=8)
+    run = RunFactory(kind="scrape", state="done")
+    made = []
+    for _ in range(number):
+        film, twin = (
+            MovieFactory(
+                title=f"Film {name}", genres=["Drama", "Horror"], poster=True, imdb_id=None, tmdb_id=None
+            )
+            for name in "ab"
+        )
+        group = DuplicateGroup.objects.create()
+        for each in (film, twin):
+            EmbeddingFactory(poster=each.primary_poster, extractor=extractor)
+            DuplicateMember.objects.create(
+                group=group, movie=each, poster=each.primary_poster, reason="first"
+            )
+        for genre in ("War", "Western"):
+            SuggestionFactory(movie=film, genre__name=genre)
+        RunItemFactory(run=run, movie=film, state="done")
+        made.append(film)
+    return made
+
+
+@pytest.mark.parametrize("who", ["visitor", "staff"])
+def test_pages_take_the_same_few_queries_however_much_they_show(
+    who: str, client: Client, admin_client: Client
+) -> None:
+    asking, pages = (client, PAGES) if who == "visitor" else (admin_client, STAFF_PAGES)
+    film, _ = films(2)
+    run = film.run_items.get().run_id
+    addresses = {address: address.format(movie=film.pk, run=run) for address in pages}
+    few = {address: queries(asking, real) for address, real in addresses.items()}
+    films(5)
+    many = {address: queries(asking, real) for address, real in addresses.items()}
+    assert many == few
+    assert {address: number for address, number in few.items() if number > pages[address]} == {}
+
+
+def queries(client: Client, address: str) -> int:
+    response: Any = client.get(address)  # whatever is remembered from one request to the next
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(address)
+    assert response.status_code == 200, address
+    return len(captured)
