@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from catalog.models import GenreModel, Suggestion
 from catalog.services import against_shipped, promoting
@@ -30,13 +32,10 @@ class GenreModelAdmin(ReadOnlyAdmin):
         "version",
         "state",
         "origin",
-        "recipe",
-        "extractor",
+        "recipe_and_extractor",
         "macro_f1",
-        "predict_everything",
         "mean_average_precision",
-        "created_at",
-        "promoted_at",
+        "promoted",
     )
     list_filter = ("state", "shipped", "recipe", "extractor")
     list_select_related = ("extractor",)
@@ -78,17 +77,21 @@ class GenreModelAdmin(ReadOnlyAdmin):
             return "it is a shipped one itself" if model.shipped else "was not set beside it"
         return f"{why[:1].upper()}{why[1:].rstrip('.')}."
 
-    @admin.display(description="macro F1 (95% interval)")
+    @admin.display(description="recipe", ordering="recipe")
+    def recipe_and_extractor(self, model: GenreModel) -> str:
+        return f"{model.recipe} on {model.extractor}"
+
+    @admin.display(description="macro F1")
     def macro_f1(self, model: GenreModel) -> str:
         return str(scorecard.figure(scorecard.card(model).get("macro_f1")))
-
-    @admin.display(description="predicting everything")
-    def predict_everything(self, model: GenreModel) -> str:
-        return str(scorecard.figure(scorecard.card(model).get("macro_f1_predict_everything")))
 
     @admin.display(description="mAP")
     def mean_average_precision(self, model: GenreModel) -> str:
         return str(scorecard.figure(scorecard.card(model).get("mean_average_precision")))
+
+    @admin.display(description="promoted", ordering="promoted_at")
+    def promoted(self, model: GenreModel) -> str:
+        return date_format(localtime(model.promoted_at), "j M Y") if model.promoted_at else "–"
 
     @admin.action(description="Promote: suggest with it from now on", permissions=["promote"])
     def promote_selected(self, request: HttpRequest, queryset: QuerySet[GenreModel]) -> Any:

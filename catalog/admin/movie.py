@@ -41,7 +41,7 @@ class PosterInline(admin.TabularInline):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.display(description="")
+    @admin.display(description="picture")
     def picture(self, poster: Poster) -> SafeString | str:
         return thumbnail(poster)
 
@@ -78,7 +78,7 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
         return super().get_queryset(request).prefetch_related("posters", "genres")
 
-    @admin.display(description="")
+    @admin.display(description="picture")
     def picture(self, movie: Movie) -> SafeString | str:
         return movie_thumbnail(movie)
 

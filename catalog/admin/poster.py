@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -22,11 +25,26 @@ from .thumbnail import PREVIEW_HEIGHT, thumbnail
 SAME_PICTURE_SHOWN = 24
 
 
+class LanguageFilter(admin.AllValuesFieldListFilter):
+    """Languages that posters have, and the empty one by name: a link without text cannot be read aloud."""
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        for choice in super().choices(changelist):
+            yield choice | {"display": choice["display"] or "unknown"}
+
+
 @admin.register(Poster)
 class PosterAdmin(SearchesMovies):
     list_display = ("picture", "of_movie", "source", "language", "size", "is_primary", "locked", "fetched_at")
     list_display_links = ("picture", "of_movie")
-    list_filter = ("is_primary", "locked", "source", "language", "superseded", "fetched_at")
+    list_filter = (
+        "is_primary",
+        "locked",
+        "source",
+        ("language", LanguageFilter),
+        "superseded",
+        "fetched_at",
+    )
     list_select_related = ("movie",)
     list_per_page = 50
     search_fields = ("^sha256", "source_url")
@@ -86,7 +104,7 @@ class PosterAdmin(SearchesMovies):
         )
         tell_renewal(request, run)
 
-    @admin.display(description="")
+    @admin.display(description="picture")
     def picture(self, poster: Poster) -> SafeString | str:
         return thumbnail(poster)
 

@@ -118,8 +118,9 @@ class ReviewQueueAdmin(DeskAdmin):
             if decided:
                 word = "Rejected" if verb == "reject" else "Accepted"
                 movies = len({suggestion.movie_id for suggestion in still})
-                messages.success(
-                    request, f"{word} {_count(decided, 'suggestion')} of {_count(movies, 'movie')}."
+                level = messages.INFO if verb == "reject" else messages.SUCCESS
+                messages.add_message(
+                    request, level, f"{word} {_count(decided, 'suggestion')} of {_count(movies, 'movie')}."
                 )
             if late := len(asked) - decided:
                 messages.warning(
@@ -174,7 +175,9 @@ def _queue_address(request: HttpRequest) -> str:
 
 def _tell(request: HttpRequest, movie: Movie, outcome: Outcome) -> None:
     if outcome.sentence:
-        messages.success(request, f"{movie}: {outcome.sentence}")
+        # Success is green, which a rejection is not.
+        level = messages.SUCCESS if outcome.accepted else messages.INFO
+        messages.add_message(request, level, f"{movie}: {outcome.sentence}")
     if outcome.too_late:
         messages.warning(request, f"{movie}: {' '.join(outcome.too_late)} Nothing was decided twice.")
     if not outcome.sentence and not outcome.too_late:

@@ -14,6 +14,8 @@
   const eyeAt = (target) => (target instanceof Element ? target.closest("[data-heat]") : null);
   const scopeOf = (eye) => eye.closest("[data-heat-scope]");
   const frameOf = (scope) => scope && scope.querySelector("[data-heat-frame]");
+  // The words have a place of their own, so that they cover nothing and move nothing.
+  const wordsOf = (scope) => scope.querySelector("[data-heat-words]");
   const eyesOf = (scope) => [...scope.querySelectorAll("[data-heat]")];
   const isPressed = (eye) => eye.getAttribute("aria-pressed") === "true";
 
@@ -50,19 +52,10 @@
   function layerOf(told, shown) {
     const layer = document.createElement("div");
     layer.className = "heat-layer";
-    const words = document.createElement("p");
-    words.className = "heat-words";
-    // The status says it already.
-    words.setAttribute("aria-hidden", "true");
-    words.textContent = told.problem || told.caption;
-    if (!told.problem) {
-      if (told.poster.sha256 !== shown) {
-        layer.append(image(told.poster.url, "The earlier poster that this was suggested from", told.poster));
-        words.textContent += " (on an earlier poster)";
-      }
-      layer.append(image(told.overlay, told.sentence, told.poster));
+    if (told.poster.sha256 !== shown) {
+      layer.append(image(told.poster.url, "The earlier poster that this was suggested from", told.poster));
     }
-    layer.append(words);
+    layer.append(image(told.overlay, told.sentence, told.poster));
     return layer;
   }
 
@@ -79,19 +72,22 @@
     }
     // By now something else may be looked at, or the card be gone.
     if (looking.get(scope) !== eye || !scope.isConnected) return;
-    clear(frame);
-    frame.append(layerOf(told, frame.dataset.heatFrame));
+    clear(scope);
+    const shown = frame.dataset.heatFrame;
+    if (!told.problem) frame.append(layerOf(told, shown));
+    const earlier = !told.problem && told.poster.sha256 !== shown ? " (on an earlier poster)" : "";
+    wordsOf(scope).textContent = (told.problem || told.caption) + earlier;
     status.textContent = told.problem || told.sentence;
   }
 
-  function clear(frame) {
-    for (const layer of frame.querySelectorAll(".heat-layer")) layer.remove();
+  function clear(scope) {
+    for (const layer of scope.querySelectorAll(".heat-layer")) layer.remove();
+    wordsOf(scope).textContent = "";
   }
 
   function hide(scope) {
     looking.delete(scope);
-    const frame = frameOf(scope);
-    if (frame) clear(frame);
+    if (frameOf(scope)) clear(scope);
     status.textContent = "";
   }
 
@@ -142,9 +138,7 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
-      for (const layer of document.querySelectorAll("[data-heat-scope] .heat-layer")) {
-        keep(layer.closest("[data-heat-scope]"), null);
-      }
+      for (const words of document.querySelectorAll("[data-heat-words]:not(:empty)")) keep(scopeOf(words), null);
       return;
     }
     const eye = eyeAt(event.target);

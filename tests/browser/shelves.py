@@ -1,0 +1,74 @@
+"""The main pages of the site and the admin, and a catalogue in which each has something to show."""
+
+from __future__ import annotations
+
+from catalog.models import DuplicateGroup, DuplicateMember
+from tests.factories import (
+    EmbeddingFactory,
+    ExtractorFactory,
+    GenreModelFactory,
+    MovieFactory,
+    RunFactory,
+    RunItemFactory,
+    SuggestionFactory,
+)
+
+ADDRESSES = [
+    "/",
+    "/?q=film&genre=drama",
+    "/?q=zzz",
+    "/movie/{movie}/",
+    "/compare/",
+    "/compare/{movie}/",
+    "/runs/",
+    "/runs/{run}/",
+    "/admin/",
+    "/admin/catalog/reviewqueue/",
+    "/admin/catalog/reviewqueue/{movie}/change/",
+    "/admin/catalog/duplicategroup/",
+    "/admin/catalog/genremodel/",
+    "/admin/catalog/genremodel/{model}/change/",
+    "/admin/catalog/movie/",
+    "/admin/catalog/movie/{movie}/change/",
+    "/admin/catalog/poster/",
+    "/admin/catalog/poster/{poster}/change/",
+    "/admin/catalog/run/",
+    "/admin/catalog/run/{run}/change/",
+]
+
+
+def filled_shelf() -> dict[str, int]:
+    """Films with posters, genres, suggestions, look-alikes and a duplicate; runs and a genre model; ids by name."""
+    extractor = ExtractorFactory(spec="histograms")
+    model = GenreModelFactory(
+        state="active",
+        calibration={"ece_after": {"value": 0.01}},
+        extractor=extractor,
+        metrics={
+            "validation": {
+                "posters": 100,
+                "macro_f1": {"value": 0.38, "low": 0.36, "high": 0.4},
+                "mean_average_precision": {"value": 0.37, "low": 0.35, "high": 0.4},
+            }
+        },
+    )
+    films = [
+        MovieFactory(title=f"Film {number}", genres=["Drama", "War"], poster=True) for number in range(12)
+    ]
+    for film in films:
+        EmbeddingFactory(poster=film.primary_poster, extractor=extractor)
+        for genre in ("Western", "Horror"):
+            SuggestionFactory(movie=film, genre__name=genre, model=model)
+    twin = MovieFactory(title="Film 0", imdb_id=None, tmdb_id=None, poster=True)
+    group = DuplicateGroup.objects.create()
+    for film in (films[0], twin):
+        DuplicateMember.objects.create(group=group, movie=film, poster=film.primary_poster, reason="first")
+    run = RunFactory(state="done", total=2, done=1, failed=1, message="One failed.")
+    RunItemFactory(run=run, movie=films[0], state="failed", error="No poster.")
+    return {
+        "movie": films[0].pk,
+        "run": run.pk,
+        "model": model.pk,
+        "poster": films[0].primary_poster.pk,
+        "group": group.pk,
+    }
