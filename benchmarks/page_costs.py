@@ -4,7 +4,7 @@
 
 Requests go through the WSGI handler in this process, as the web server sends them: middleware, session, a
 database connection as the settings say, templates. FOLDER is a *copy* of a site's var folder: it is migrated,
-its static files are collected anew, and an account `page-costs` is added. To compare two versions, run the same
+its static files are collected anew, and an account `page-costs` is added. To compare two versions, run this
 script with the other one's folder as --code, each on a copy of its own.
 
 Prints the median of the process's CPU time with its minimum and maximum, after three requests that warm up,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from django.urls import get_script_prefix, get_urlconf, reverse
+from django.urls import get_script_prefix, reverse
 
-STAND_IN = 10**15  # no row's id
+STAND_IN = str(10**15)  # no row's id
 
 
 def address(name: str, pk: int) -> str:
-    """What `reverse(name, args=[pk])` returns; it is looked up once, because that takes long on a page of 50."""
-    return _pattern(name, get_script_prefix(), get_urlconf()).replace(str(STAND_IN), str(pk))
+    """What `reverse(name, args=[pk])` returns. It is looked up once: that takes long for each of 50 films."""
+    return _pattern(name, get_script_prefix()).replace(STAND_IN, str(pk))
 
 
 @cache
-def _pattern(name: str, prefix: str, urlconf: str | None) -> str:
+def _pattern(name: str, prefix: str) -> str:
     return reverse(name, args=[STAND_IN])

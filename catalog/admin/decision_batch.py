@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from catalog.models import DecisionBatch
-from catalog.services import decision_batches, decision_undo, runs
+from catalog.services import decision_batches, decision_undo, reviewing, runs
 
 from .desk import DeskAdmin
 from .person import person
@@ -74,9 +74,9 @@ class DecisionBatchAdmin(DeskAdmin):
         counts = {"accepted": batch.decisions.count(), "standing": standing.count()}
         is_undone = request.GET.get("show", "" if counts["standing"] else "undone") == "undone"
         shown = batch.decisions.exclude(reversal=None) if is_undone else standing
-        paginator = Paginator(
-            shown.select_related("movie", "genre", "reversal__reviewer").order_by("pk"), DECISIONS_PER_PAGE
-        )
+        shown = shown.select_related("movie", "genre", "suggestion", "reversal__reviewer")
+        shown = shown.prefetch_related(reviewing.calibration("suggestion__model"))
+        paginator = Paginator(shown.order_by("pk"), DECISIONS_PER_PAGE)
         page = paginator.get_page(request.GET.get("page"))
         genres = batch.decisions.order_by().values(name=F("genre__name")).annotate(number=Count("pk"))
         context: dict[str, Any] = {

@@ -173,7 +173,7 @@ class DuplicateDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
 
 def _cards(groups: Collection[DuplicateGroup]) -> list[Card]:
     members: dict[int, list[DuplicateMember]] = {group.pk: [] for group in groups}
-    for member in _standing().filter(group__in=members):
+    for member in _standing().filter(group__in=members) if members else ():
         members[member.group_id].append(member)
     return [_card(group, members[group.pk]) for group in groups if members[group.pk]]
 

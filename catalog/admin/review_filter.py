@@ -6,6 +6,9 @@ from typing import Any, TypeVar, cast
 
 from django import forms
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from catalog.models import Genre, Movie, Suggestion
 from catalog.services.selection import Selection
@@ -19,12 +22,24 @@ ORDERS = {
 }
 
 
+SELECTED = mark_safe(" selected")
 Row = TypeVar("Row")
 
 
 class GenreWithCount(forms.ModelChoiceField):
     def label_from_instance(self, genre: Genre) -> str:
         return f"{genre.name} ({genre.waiting})"  # type: ignore[attr-defined]
+
+
+class Select(forms.Select):
+    """Django's, without a template for each of its options: they took a tenth of the review queue's time."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = "" if value is None else str(value)
+        rows = ((option, SELECTED if str(option) == chosen else "", label) for option, label in self.choices)
+        options = format_html_join("", '<option value="{}"{}>{}</option>', rows)
+        shown = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<select name="{}"{}>{}</select>', name, shown, options)
 
 
 class SearchInput(forms.TextInput):
@@ -38,7 +53,9 @@ class QueueFilter(forms.Form):
     """
 
     q = forms.CharField(label="Search", required=False, max_length=200, widget=SearchInput)
-    genre = GenreWithCount(Genre.objects.none(), label="Genre", required=False, empty_label="Any genre")
+    genre = GenreWithCount(
+        Genre.objects.none(), label="Genre", required=False, empty_label="Any genre", widget=Select
+    )
     min_score = forms.FloatField(
         label="Score from",
         required=False,
@@ -49,7 +66,7 @@ class QueueFilter(forms.Form):
     sure = forms.BooleanField(
         label="Only sure ones", required=False, help_text="scores above the model's sure threshold"
     )
-    order = forms.ChoiceField(label="Order", required=False, choices=list(ORDERS.items()))
+    order = forms.ChoiceField(label="Order", required=False, choices=list(ORDERS.items()), widget=Select)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

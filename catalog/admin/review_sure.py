@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from catalog.models import GenreModel
-from catalog.services import decision_batches
+from catalog.services import decision_batches, reviewing
 from catalog.services.selection import Selection
 
 from . import operating_points
@@ -53,7 +53,9 @@ def sure_view(
         "title": "Accept all sure suggestions",
         **shown,
         "genres": found.order_by().values("genre__name").annotate(number=Count("pk")).order_by("-number"),
-        "least_sure": found.select_related("movie", "genre").order_by("score", "pk")[:EXAMPLES],
+        "least_sure": found.select_related("movie", "genre")
+        .prefetch_related(reviewing.calibration())
+        .order_by("score", "pk")[:EXAMPLES],
         "models": [
             (model, operating_points.sure(model))
             for model in GenreModel.objects.filter(pk__in=found.order_by().values("model"))

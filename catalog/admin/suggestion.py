@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.models import ReviewDecision, Suggestion
+from catalog.services import reviewing
+from catalog.templatetags.wording import likelihood, threshold_text
 
 from .movie_search import SearchesMovies
 from .read_only import ReadOnlyAdmin
@@ -40,11 +44,11 @@ class SuggestionAdmin(SearchesMovies, ReadOnlyAdmin):
 
     @admin.display(description="score", ordering="score")
     def score_(self, suggestion: Suggestion) -> str:
-        return f"{suggestion.score:.3f}"
+        return likelihood(suggestion)
 
     @admin.display(description="threshold", ordering="threshold")
     def threshold_(self, suggestion: Suggestion) -> str:
-        return f"{suggestion.threshold:.2f}"
+        return threshold_text(suggestion)
 
     @admin.display(description="model", ordering="model__version")
     def by_model(self, suggestion: Suggestion) -> str:
@@ -70,10 +74,13 @@ class ReviewDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
         "of_batch",
     )
     list_filter = ("verdict", "genre", "reviewer")
-    list_select_related = ("movie", "genre", "reviewer")
+    list_select_related = ("movie", "genre", "reviewer", "suggestion")
     search_fields = ("reviewer__username",)
     date_hierarchy = "created_at"
     list_per_page = 100
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewDecision]:
+        return super().get_queryset(request).prefetch_related(reviewing.calibration("suggestion__model"))
 
     @admin.display(description="movie", ordering="movie__title")
     def of_movie(self, decision: ReviewDecision) -> SafeString:
@@ -86,8 +93,8 @@ class ReviewDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
 
     @admin.display(description="score seen", ordering="score")
     def score_(self, decision: ReviewDecision) -> str:
-        return "–" if decision.score is None else f"{decision.score:.3f}"
+        return likelihood(decision) if decision.score is not None else "–"
 
     @admin.display(description="threshold seen", ordering="threshold")
     def threshold_(self, decision: ReviewDecision) -> str:
-        return "–" if decision.threshold is None else f"{decision.threshold:.2f}"
+        return threshold_text(decision)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from catalog.addresses import address
@@ -33,16 +33,27 @@ UNTAGGED = mark_safe('<span class="untagged">untagged</span>')
 register.simple_tag(address, name="address")
 
 
+def filled(html: str, *values: object, **named: object) -> SafeString:
+    """`format_html`, which spends half of its time on numbers and on what is escaped already."""
+    escaped = [_escaped(value) for value in values]
+    by_name = {name: _escaped(value) for name, value in named.items()}
+    return mark_safe(html.format(*escaped, **by_name))  # noqa: S308  each value is escaped
+
+
+def _escaped(value: object) -> object:
+    return value if isinstance(value, int | SafeString) else conditional_escape(value)
+
+
 @register.simple_tag
 def poster_image(poster: Poster | None, movie: Movie, number: int | None = None) -> SafeString:
     """The poster in a tile's size, or the film's initial. number: the tile's place on the page, from 0."""
     if poster is None:
-        return format_html(
+        return filled(
             '<span class="poster leader"><span aria-hidden="true">{}</span> <small>No poster yet</small>'
             "</span>",
             movie.title[:1].upper(),
         )
-    return format_html(
+    return filled(
         '<img class="poster" src="{0}" srcset="{0} 220w, {1} 500w" sizes="(min-width: 60rem) 12rem, 45vw" '
         'width="{2}" height="{3}" alt=""{4} decoding="async">',
         poster.thumbnail.url,
@@ -60,13 +71,13 @@ def movie_facts(movie: Movie, untagged: bool = True) -> SafeString:
     facts += [(genre.name,) for genre in movie.genres.all()]
     spans = format_html_join(" ", "<span>{}</span>", facts)
     is_untagged = untagged and len(facts) == bool(movie.year)
-    return format_html('<span class="meta">{} {}</span>', spans, UNTAGGED if is_untagged else "")
+    return filled('<span class="meta">{} {}</span>', spans, UNTAGGED if is_untagged else "")
 
 
 @register.simple_tag
 def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeString:
     """A film on a wall: poster, title, year, genres. Needs a prefetch of `posters` and `genres`."""
-    return format_html(
+    return filled(
         '<a class="tile" id="film-{}" href="{}">{} <span class="title">{}</span> {}</a>',
         movie.pk,
         href or movie.get_absolute_url(),
@@ -79,7 +90,7 @@ def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeS
 @register.simple_tag
 def heat_toggle(suggestion: Suggestion, movie: Movie) -> SafeString:
     """A link to the heat map's page; heat_maps.js makes it a button that lays the map over the poster."""
-    return format_html(
+    return filled(
         '<a class="heat-toggle" href="{0}" rel="nofollow" data-heat title="Where the model sees {1}" '
         'aria-label="Where the model sees {1} in {2}">{3}</a>',
         address("catalog:heat_map", suggestion.pk),
@@ -92,7 +103,7 @@ def heat_toggle(suggestion: Suggestion, movie: Movie) -> SafeString:
 @register.simple_tag
 def score_bar(suggestion: Suggestion) -> SafeString:
     """The score as a bar with a mark at the threshold, and as a number."""
-    return format_html(
+    return filled(
         '<span class="score" title="{0}"><svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" '
         'aria-label="{0}"><rect class="score-track" width="100" height="8"></rect><rect class="score-value" '
         'width="{1}" height="8"></rect><rect class="score-mark" x="{2}" y="0" width="1" height="8"></rect>'
@@ -114,7 +125,7 @@ def suggestion_row(
     queue's filter.
     """
     is_matching = suggestion.pk in matching
-    return format_html(
+    return filled(
         '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
         '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
         '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
@@ -126,10 +137,10 @@ def suggestion_row(
         'aria-label="Reject {genre} for {movie}">✕</button></span></li>',
         matching=" matching" if is_matching else "",
         pk=suggestion.pk,
-        bulk=format_html('<input type="hidden" name="matching" value="{}" form="bulk">', suggestion.pk)
+        bulk=filled('<input type="hidden" name="matching" value="{}" form="bulk">', suggestion.pk)
         if is_matching
         else "",
-        key=format_html('<kbd class="only-live" aria-hidden="true">{}</kbd>', number) if number < 10 else "",
+        key=filled('<kbd class="only-live" aria-hidden="true">{}</kbd>', number) if number < 10 else "",
         genre=suggestion.genre.name,
         sure=SURE if suggestion.sure else "",
         score=score_bar(suggestion),

@@ -38,7 +38,10 @@ ADDRESSES = [
 
 
 def filled_shelf() -> dict[str, int]:
-    """Films with posters, genres, suggestions, look-alikes and a duplicate; runs and a genre model; ids by name."""
+    """Films with posters, genres, suggestions, look-alikes and a duplicate, a run and a genre model.
+
+    Returns ids by name.
+    """
     extractor = ExtractorFactory(spec="histograms")
     model = GenreModelFactory(
         state="active",

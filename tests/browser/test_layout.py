@@ -27,10 +27,12 @@ SHIFT = """() => new Promise(done => {
 CROWDED = """() => {
   const boxes = [...document.querySelectorAll('header.site .mark, header.site .search, header.site nav li')]
     .map(each => each.getBoundingClientRect()).filter(box => box.width);
-  const over = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const over = (a, b) =>
+    a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
   return boxes.some((a, i) => a.right > innerWidth || boxes.slice(i + 1).some(b => over(a, b)));
 }"""
-CUT_OFF = "[...document.querySelectorAll('.results, .wide-table')].some(each => each.scrollWidth > each.clientWidth)"
+CUT_OFF = """() => [...document.querySelectorAll('.results, .wide-table')]
+  .some(each => each.scrollWidth > each.clientWidth)"""
 
 
 @pytest.mark.parametrize("width", [390, 820, 1280, 1440])

@@ -59,7 +59,7 @@ def test_it_says_who_chose_what_and_how_far_it_is(reviewer_client: Client, batch
     said = text_of(shown.select_one("#batch"))
     assert "2 of 2" in said and "ana" in said and "score from 0.75" in said
     assert not shown.select("#batch[hx-get], progress")
-    assert [row[1:3] for row in rows(shown)] == [["Drama", "0.90"], ["Crime", "0.80"]]
+    assert [row[1:3] for row in rows(shown)] == [["Drama", "score .90"], ["Crime", "score .80"]]
 
 
 def test_the_list_counts_what_was_accepted_and_undone(reviewer_client: Client, batch: DecisionBatch) -> None:

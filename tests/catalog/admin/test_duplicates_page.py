@@ -244,3 +244,24 @@ def test_decisions_can_be_looked_up(admin_client):
     decision = DuplicateDecision.objects.get()
     shown = admin_client.get(reverse("admin:catalog_duplicatedecision_change", args=[decision.pk]))
     assert shown.status_code == 200
+
+
+def test_a_posters_page_names_the_films_that_show_it_and_leads_to_the_group(admin_client):
+    one, other = MovieFactory(title="One"), MovieFactory(title="Other")
+    group = proposed(one, other)
+    shown = admin_client.get(reverse("admin:catalog_poster_change", args=[one.primary_poster.pk]))
+    field = only(BeautifulSoup(shown.content, "lxml"), ".field-same_picture")
+    addresses = [link["href"] for link in field.select("a")]
+    assert addresses == [
+        reverse("admin:catalog_movie_change", args=[other.pk]),
+        f"{reverse(PAGE)}?group={group.pk}",
+    ]
+    assert len(page(admin_client, group=group.pk).select(f"#group-{group.pk} button[value^=wrong-]")) == 2
+
+
+def test_ids_lead_to_the_sites_that_gave_them(decider):
+    one, other = twins()
+    Movie.objects.filter(pk=one.pk).update(imdb_id="tt0133093", tmdb_id=603)
+    proposed(one, other)
+    links = [link["href"] for link in page(decider).select(".member-facts a")]
+    assert links == ["https://www.imdb.com/title/tt0133093/", "https://www.themoviedb.org/movie/603"]

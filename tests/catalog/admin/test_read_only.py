@@ -50,7 +50,7 @@ def test_looking_needs_the_view_permission(rows, name):
 
 def test_decisions_show_what_was_seen(admin_client, rows):
     page = admin_client.get(reverse("admin:catalog_reviewdecision_changelist")).text
-    assert "0.900" in page and "0.60" in page and admin_client.user.username in page
+    assert "score .90" in page and ".60" in page and admin_client.user.username in page
 
 
 def test_an_extractor_says_how_many_posters_it_embedded(admin_client, rows):

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from catalog.models import Extractor, Movie
+from catalog.models import DuplicateGroup, DuplicateMember, Extractor, Movie
 from catalog.services.similarity_index import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory, SuggestionFactory
 
@@ -65,7 +65,7 @@ def test_visitors_see_that_a_suggestion_waits_but_not_its_score(client: Client) 
     SuggestionFactory(movie=suggestion.movie, genre__name="War", state="rejected")
     suggested = one(soup(client.get(suggestion.movie.get_absolute_url())), ".suggested")
     assert "awaiting review" in suggested.get_text() and "Western" in suggested.get_text()
-    assert "0.83" not in suggested.get_text() and "War" not in suggested.get_text()
+    assert "83" not in suggested.get_text() and "War" not in suggested.get_text()
     assert suggested.select("a.button") == []
 
 
@@ -167,3 +167,23 @@ def test_the_number_of_queries_does_not_grow_with_the_neighbours(
     client.get(film.get_absolute_url())
     with django_assert_max_num_queries(16):
         assert len(texts(soup(client.get(film.get_absolute_url())), "#lookalikes .title")) == 5
+
+
+def test_ids_lead_to_the_sites_that_gave_them(client: Client) -> None:
+    film = MovieFactory(imdb_id="tt0133093", tmdb_id=603)
+    links = soup(client.get(film.get_absolute_url())).select(".ids a")
+    assert [link["href"] for link in links] == [
+        "https://www.imdb.com/title/tt0133093/",
+        "https://www.themoviedb.org/movie/603",
+    ]
+    assert all("noopener" in link["rel"] for link in links)
+
+
+def test_films_with_the_same_picture_are_named(client: Client) -> None:
+    film, other, stranger = (MovieFactory(title=title, poster=True) for title in ("One", "Other", "Stranger"))
+    group = DuplicateGroup.objects.create()
+    for each in (film, other):
+        DuplicateMember.objects.create(group=group, movie=each, poster=each.primary_poster, reason="first")
+    named = one(soup(client.get(film.get_absolute_url())), ".same-picture")
+    assert [link["href"] for link in named.select("a")] == [other.get_absolute_url()]
+    assert soup(client.get(stranger.get_absolute_url())).select(".same-picture") == []

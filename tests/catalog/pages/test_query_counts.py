@@ -24,11 +24,11 @@ pytestmark = pytest.mark.django_db
 # Two of each page of the staff's are for session and account.
 PAGES = {
     "/": 11,
-    "/?q=film": 12,
+    "/?q=film": 15,
     "/?genre=drama": 11,
     "/movie/{movie}/": 17,
     "/compare/{movie}/": 13,
-    "/compare/?q=film": 9,
+    "/compare/?q=film": 11,
     "/runs/live/": 1,
     "/api/movies": 4,
     "/api/movies/{movie}/lookalikes": 13,

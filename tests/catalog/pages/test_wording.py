@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.models import Extractor
+from catalog.models import Extractor, GenreModel, ReviewDecision, Suggestion
 from catalog.templatetags.wording import (
     duration,
     extractor_name,
     extractor_name_among,
+    likelihood,
     rate,
     source_name,
+    threshold_text,
     web_address,
 )
 
@@ -87,3 +89,27 @@ def test_extractors_of_one_name_are_told_apart_by_the_end_of_their_fingerprint()
     names = [extractor_name_among(each, every) for each in every]
     assert names == ["Postersite · 111111", "Postersite · 222222", "Raw pixels"]
     assert extractor_name_among(now, [now, pixels]) == "Postersite"
+
+
+@pytest.mark.parametrize(
+    ("calibration", "score", "said"),
+    [
+        ({"ece_after": {"value": 0.01}}, 0.734, "73% likely"),
+        ({"ece_after": {"value": 0.01}}, 0.999, "99% likely"),
+        ({"ece_after": {"value": 0.01}}, 0.001, "1% likely"),
+        ({}, 0.734, "score .73"),
+        ({}, 1.0, "score 1.00"),
+    ],
+)
+def test_a_score_is_a_probability_where_the_model_is_calibrated(
+    calibration: dict[str, object], score: float, said: str
+) -> None:
+    suggestion = Suggestion(model=GenreModel(calibration=calibration), score=score, threshold=0.3)
+    assert likelihood(suggestion) == said
+    assert threshold_text(suggestion) == ("30%" if calibration else ".30")
+    # A decision shows what its reviewer saw.
+    assert likelihood(ReviewDecision(suggestion=suggestion, score=score)) == said
+
+
+def test_the_score_of_a_decision_without_a_suggestion_is_no_probability() -> None:
+    assert likelihood(ReviewDecision(score=0.5)) == "score .50"
