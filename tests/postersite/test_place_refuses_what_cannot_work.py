@@ -69,3 +69,18 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         pytest.fail("held twice")
     with place.held(tmp_path) as again:
         assert place.MARK_FORM.fullmatch(again.mark)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+    ],
+)
+def test_which_addresses_only_this_machine_reaches(host: str, expected: bool) -> None:
+    assert place.is_loopback(host) is expected
