@@ -40,8 +40,9 @@ MOST_YEARS = 2  # of a query are tried
 SHORT = 2  # letters: of so short a query, parts of words would be too many
 
 # How well a spelling matches, best first. Original titles follow after all titles, franchises after those.
-EXACT, SAME, PREFIX, ID, LESS_LIKELY_ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART, YEAR = range(12)
-LEVELS = 12
+EXACT, SAME, PREFIX, ID, LESS_LIKELY_ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART = range(11)
+LEVELS = 11
+YEAR = len(SearchTitle.Kind) * LEVELS  # nothing matches but the year
 
 _YEAR_AT_END = re.compile(r"(.*\S)\s*[(\[]\s*([0-9]{4})\s*[)\]]$")
 _YEAR = re.compile(r"(?<!\w)([0-9]{4})(?!\w)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -14,6 +15,8 @@ from .folding import fold, spellings, squeeze
 # A change of one of these changes a movie's rows.
 INDEXED_FIELDS = frozenset({"title", "original_title", "franchise", "merged_into"})
 TRIGRAMS = "catalog_search_trigrams"
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 500
 _TABLE = SearchTitle._meta.db_table
@@ -85,8 +88,8 @@ def prepare(*, anew: bool = False) -> int:
             with transaction.atomic(), connection.cursor() as cursor:
                 for statement in _REMOVAL[connection.vendor] + _STATEMENTS[connection.vendor]:
                     cursor.execute(statement)
-        except DatabaseError:
-            pass
+        except DatabaseError as error:
+            logger.warning("Search works without an index: %s", str(error).strip())
     return changed
 
 

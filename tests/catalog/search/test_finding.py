@@ -121,9 +121,11 @@ def test_a_year_that_is_a_title_is_one() -> None:
     film("Nineteen Eighty-Four", 1984)
     film("Splash", 1984)
     film("2010", 1984)
+    film("Otherwise", 1970, original_title="1984")
     assert found("1984") == [
         "Nineteen Eighty-Four (1984)",
         "1984 (1956)",
+        "Otherwise (1970)",
         "2010 (1984)",
         "Splash (1984)",
     ]
