@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from io import BytesIO, StringIO
 from pathlib import Path
 from statistics import median
@@ -78,7 +79,7 @@ def measure(rounds: int, only: str) -> dict[str, dict[str, float]]:
             "cpu_ms": round(median(times[name]), 2),
             "min": round(min(times[name]), 2),
             "max": round(max(times[name]), 2),
-            "queries": _queries(lambda a=address, s=staff: _request(handler, a, cookie if s else "")),
+            "queries": _queries(partial(_request, handler, address, cookie if staff else "")),
         }
     return found
 

@@ -76,7 +76,7 @@ class DuplicateGroupAdmin(DeskAdmin):
             "title": "Duplicates",
             "page": page,
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2),
-            "cards": _cards(page.object_list),
+            "cards": _cards(list(page.object_list)),
         }
         return TemplateResponse(request, "admin/catalog/duplicategroup/page.html", context)
 

@@ -28,9 +28,9 @@ SAME_PICTURE_SHOWN = 24
 class LanguageFilter(admin.AllValuesFieldListFilter):
     """Languages that posters have, and the empty one by name: a link without text cannot be read aloud."""
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         for choice in super().choices(changelist):
-            yield choice | {"display": choice["display"] or "unknown"}
+            yield {**choice, "display": choice["display"] or "unknown"}
 
 
 @admin.register(Poster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from django import forms
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -23,7 +23,6 @@ ORDERS = {
 
 
 SELECTED = mark_safe(" selected")
-Row = TypeVar("Row")
 
 
 class GenreWithCount(forms.ModelChoiceField):
@@ -93,7 +92,7 @@ class QueueFilter(forms.Form):
         """The pending suggestions that match genre, minimum score and sureness."""
         return self.selection().of_any_movie()
 
-    def narrow(self, queue: QuerySet[Movie, Row]) -> QuerySet[Movie, Row]:
+    def narrow(self, queue: QuerySet[Movie, Any]) -> QuerySet[Movie, Any]:
         """The movies of `queue` that match, in the order asked for."""
         if self.narrows_suggestions:
             queue = queue.filter(Exists(self.matching().filter(movie=OuterRef("pk"))))

@@ -55,7 +55,8 @@ class ReviewQueueAdmin(DeskAdmin):
         is_filtered = bool(request.GET.keys() - {"page", "order"})
         waiting = _waiting()
         if not is_filtered:
-            paginator.count = waiting["waiting_movies"]  # type: ignore[misc]  counted once is enough
+            # Counted once is enough.
+            paginator.count = waiting["waiting_movies"]
         page = paginator.get_page(request.GET.get("page"))
         movies = reviewing.cards([row["pk"] for row in page.object_list])
         context = {

@@ -43,7 +43,7 @@ class Selection:
             return found
         return found.filter(movie__in=self.movies(Movie.objects.order_by()).values("pk"))
 
-    def movies(self, movies: QuerySet[Movie]) -> QuerySet[Movie]:
+    def movies(self, movies: QuerySet[Movie, Any]) -> QuerySet[Movie, Any]:
         """Those of `movies` that have all the words."""
         for word in self.words.split():
             found = (

@@ -41,7 +41,7 @@ def filled(html: str, *values: object, **named: object) -> SafeString:
 
 
 def _escaped(value: object) -> object:
-    return value if isinstance(value, int | SafeString) else conditional_escape(value)
+    return value if isinstance(value, int | SafeString) else conditional_escape(str(value))
 
 
 @register.simple_tag
@@ -67,7 +67,7 @@ def poster_image(poster: Poster | None, movie: Movie, number: int | None = None)
 @register.simple_tag
 def movie_facts(movie: Movie, untagged: bool = True) -> SafeString:
     """The year and the genres, from a prefetch of `genres`. untagged: say so where there are no genres."""
-    facts = [(movie.year,)] if movie.year else []
+    facts = [(str(movie.year),)] if movie.year else []
     facts += [(genre.name,) for genre in movie.genres.all()]
     spans = format_html_join(" ", "<span>{}</span>", facts)
     is_untagged = untagged and len(facts) == bool(movie.year)

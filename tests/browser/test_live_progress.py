@@ -66,3 +66,19 @@ def test_the_list_of_runs_follows_too(
     Run.objects.filter(pk=run.pk).update(done=7)
     page.get_by_text("7 of 10").wait_for()
     assert page.evaluate("document.activeElement.id") == f"run-{run.pk}"
+
+
+def test_nothing_is_asked_while_nothing_runs_and_a_new_run_is_noticed_on_return(
+    page: Page, live_server: Any
+) -> None:
+    MovieFactory()
+    page.goto(live_server.url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(QUIET_MS)
+    assert asked == [] and not page.locator("#live").is_visible()
+    run = RunFactory(kind="scrape", state="running", total=4)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(page.locator("#live")).to_contain_text("0 of 4")
+    Run.objects.filter(pk=run.pk).update(done=3)
+    expect(page.locator("#live")).to_contain_text("3 of 4")

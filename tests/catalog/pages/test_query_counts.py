@@ -51,7 +51,7 @@ def films(number: int) -> list[Movie]:
     """Films with a poster that is embedded, two genres, two suggestions, an item of a run, and a twin."""
     extractor = ExtractorFactory(spec="histograms", dims=8)
     run = RunFactory(kind="scrape", state="done")
-    made = []
+    made: list[Movie] = []
     for _ in range(number):
         film, twin = (
             MovieFactory(
