@@ -105,14 +105,18 @@ def _take_up(weights: Path, head: GenreHead, sha256: str) -> TakenUp:
 def look_with_new_eyes() -> Run | None:
     """A run that looks at every poster with our own ConvNet, for a catalogue that only others have looked at.
 
-    Once only: None where it has begun to look, where nothing is embedded yet, where POSTERSITE_EXTRACTORS
-    says with what to look, and while an embedding run goes on. The workers take the run up at the next sweep.
+    The run that waits already, when the promotion of the bundled genre model has started one. None when it has
+    begun to look, when nothing is embedded yet, when POSTERSITE_EXTRACTORS says with what to look, and while
+    another embedding run goes on. The workers take the run up at the next sweep.
     """
     if settings.EXTRACTORS or not embedding.usable([EYES])[0] or not Embedding.objects.exists():
         return None
     begun = Embedding.objects.filter(extractor__fingerprint=embedding.fingerprint(EYES)).exists()
-    if begun or runs.live_runs().filter(kind=Run.Kind.EMBED).exists():
+    if begun:
         return None
+    live = runs.live_runs().filter(kind=Run.Kind.EMBED).first()
+    if live is not None:
+        return live if EYES in live.params["extractors"] else None
     after = ["label"] if promoting.active_model() is not None else []
     return runs.start("embed", queue=False, followed_by=after)
 

@@ -123,7 +123,8 @@ def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
     run = shipped.look_with_new_eyes()
     assert run is not None and (run.kind, run.total) == (Run.Kind.EMBED, 3)
     assert run.params["extractors"] == ["postersite"]
-    assert shipped.look_with_new_eyes() is None
+    assert shipped.look_with_new_eyes() == run
+    assert Run.objects.count() == 1
     runs.cancel(run)
     again = shipped.look_with_new_eyes()
     assert again is not None
