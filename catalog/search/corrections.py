@@ -22,6 +22,7 @@ SHARE_OF_TIME = 0.1
 SIMILAR_WORDS = 100
 SIMILAR_TITLES = 20
 MISSING_WORD = 4  # costs as many edits
+SHARE_MATCHED = 0.7  # of a query's letters must be in words that a title has, mistyped or not
 # What people add to a title.
 NOISE = frozenset({"movie", "film"})
 
@@ -65,7 +66,7 @@ class Vocabulary:
         best = self._word_by_word(text)
         joined = squeeze(text)
         similar = process.extract(
-            joined, self.squeezed, scorer=OSA.distance, score_cutoff=len(joined) // 4, limit=SIMILAR_TITLES
+            joined, self.squeezed, scorer=OSA.distance, score_cutoff=len(joined) // 5, limit=SIMILAR_TITLES
         )
         for title, edits, position in similar:
             # Another number is another film.
@@ -88,11 +89,12 @@ class Vocabulary:
                 if len(matched[position]) >= number - 1:
                     costs[position] += cost
                     matched[position][word] = similar
-        missing = 1 if len(words) > 2 else 0
+        # Without its main word a query means something else.
+        least = sum(map(len, words)) * SHARE_MATCHED
         found = [
             (costs[position] + MISSING_WORD * (len(words) - len(pairs)), position)
             for position, pairs in matched.items()
-            if len(pairs) >= len(words) - missing
+            if len(pairs) >= len(words) - 1 and sum(map(len, pairs)) >= least
         ]
         if not found:
             return None
@@ -140,7 +142,7 @@ def _digits(text: str) -> list[str]:
 
 def _most_edits(word: str) -> int:
     length = len(word)
-    return 0 if length < 3 else 1 if length < 6 else 2 if length < 8 else 3
+    return 0 if length < 3 else 1 if length < 6 else 2 if length < 10 else 3
 
 
 @dataclass(frozen=True)

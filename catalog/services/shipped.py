@@ -105,9 +105,9 @@ def _take_up(weights: Path, head: GenreHead, sha256: str) -> TakenUp:
 def look_with_new_eyes() -> Run | None:
     """A run that looks at every poster with our own ConvNet, for a catalogue that only others have looked at.
 
-    The run that waits already, when the promotion of the bundled genre model has started one. None when it has
-    begun to look, when nothing is embedded yet, when POSTERSITE_EXTRACTORS says with what to look, and while
-    another embedding run goes on. The workers take the run up at the next sweep.
+    The one that waits already, if the promotion of the bundled genre model has started it. None when it has
+    begun, when nothing is embedded yet, when POSTERSITE_EXTRACTORS names extractors, and while another
+    embedding run goes on. The workers take the run up at the next sweep.
     """
     if settings.EXTRACTORS or not embedding.usable([EYES])[0] or not Embedding.objects.exists():
         return None

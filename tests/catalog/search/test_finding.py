@@ -212,6 +212,14 @@ def test_typing_mistakes_are_corrected(query: str, corrected: str) -> None:
     assert found(query, verbatim=True) != found(query)
 
 
+@pytest.mark.parametrize("query", ["nightmare before christmas", "american beuty"])
+def test_a_correction_keeps_what_the_query_is_about(query: str) -> None:
+    for title in ("The Flight Before Christmas", "My Father and Two Sons", "American Meat"):
+        film(title)
+    result = search.find(query)
+    assert (found(query), result.corrected) == ([], "")
+
+
 @pytest.mark.parametrize(
     "query", ["zzzz", "xyzzy qwerty", "matrix 1998", "casablanca matrix", "99999999999999999999"]
 )
