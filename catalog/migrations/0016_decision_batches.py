@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0020_imported_files'),
+        ('catalog', '0015_imported_files'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

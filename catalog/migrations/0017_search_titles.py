@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0021_decision_batches'),
+        ('catalog', '0016_decision_batches'),
     ]
 
     operations = [

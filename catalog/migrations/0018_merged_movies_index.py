@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0022_search_titles'),
+        ('catalog', '0017_search_titles'),
     ]
 
     operations = [

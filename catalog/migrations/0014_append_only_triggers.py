@@ -8,5 +8,5 @@ before = import_module("catalog.migrations.0002_decisions_are_append_only")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0018_similarity_index")]
+    dependencies = [("catalog", "0013_similarity_index")]
     operations = [migrations.RunPython(before.drop_trigger, before.add_trigger)]

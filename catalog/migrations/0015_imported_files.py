@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0019_append_only_triggers'),
+        ('catalog', '0014_append_only_triggers'),
     ]
 
     operations = [
