@@ -12,11 +12,15 @@ LONGEST_STATEMENT_S = 30
 
 
 def limit_waits(database: dict[str, Any], seconds: int) -> None:
-    """Changes the settings of ``database`` so that new connections wait at most ``seconds`` for a lock."""
+    """Changes the settings of ``database`` so that new connections wait at most ``seconds`` for a lock.
+
+    With PostgreSQL also for the connection itself, unless the settings say how long.
+    """
     options = database.setdefault("OPTIONS", {})
     if database["ENGINE"] == "django.db.backends.sqlite3":
         options["timeout"] = seconds
         return
+    options.setdefault("connect_timeout", seconds)
     waits = f"-c lock_timeout={seconds}s -c statement_timeout={LONGEST_STATEMENT_S}s"
     options["options"] = f"{options.get('options', '')} {waits}".strip()
 

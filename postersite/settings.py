@@ -128,6 +128,7 @@ SESSION_IDLE_S = 2 * 3600
 # IPv6 a /64), it is locked for that time; after so many by name, each attempt has to wait up to 30 s.
 AXES_HANDLER = "catalog.accounts.login_throttle.LoginThrottle"
 AXES_LOCKOUT_CALLABLE = "catalog.accounts.login_throttle.refusal"
+AXES_USERNAME_CALLABLE = "catalog.accounts.login_throttle.attempted_name"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 LOGIN_FAILURES_PER_ADDRESS = 30

@@ -27,6 +27,7 @@ NAME_DELAYS_S = (1, 2, 4, 8, 16, 30)
 # back, and would otherwise count until it is passed again.
 CLOCK_SKEW = timedelta(minutes=1)
 REFUSALS_KEPT = timedelta(days=1)
+LONGEST_NAME = 255  # of axes' columns
 
 Credentials = dict[str, Any] | None
 
@@ -98,6 +99,12 @@ class LoginThrottle(AxesDatabaseHandler):
             refusals = refusals.filter(attempt_time__gt=failed_at)
         found: datetime | None = refusals.aggregate(Min("attempt_time"))["attempt_time__min"]
         return found
+
+
+def attempted_name(request: HttpRequest, credentials: Credentials = None) -> str | None:
+    """The name that was entered, cut to what axes can store: a longer one is no account's."""
+    name: str | None = (credentials or request.POST).get("username")
+    return name and name[:LONGEST_NAME]
 
 
 def refusal(request: HttpRequest, response: HttpResponse, credentials: Credentials) -> HttpResponse:

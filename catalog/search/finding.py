@@ -172,7 +172,7 @@ def _level(forms: list[str]) -> RawSQL:
     cases += [
         (WORDS, "text LIKE %s", whole),
         (BEGINNINGS, "text LIKE %s", beginnings),
-        (PART, "squeezed LIKE %s", [[f"%{squeeze(form)}%"] for form in longer]),
+        (PART, "squeezed LIKE %s", [[f"%{form}%"] for form in squeezed if len(form) > SHORT]),
     ]
     whens, parameters = [], []
     for level, condition, alternatives in cases:
@@ -189,11 +189,13 @@ def _candidates(forms: list[str]) -> Q:
     for form in forms:
         if len(form) > SHORT:
             alternatives.append([("text__contains", _beginning(word)) for word in required_words(form)])
-            alternatives.append([("squeezed__contains", squeeze(form))])
         else:
             alternatives.append([("text__contains", f" {form} ")])
-            if len(form) == 2:
-                alternatives.append([("text__startswith", f" {form}")])
+        letters = squeeze(form)
+        if len(letters) > SHORT:
+            alternatives.append([("squeezed__contains", letters)])
+        elif len(letters) == SHORT:
+            alternatives.append([("text__startswith", f" {letters}")])
     if connection.vendor == "sqlite" and has_trigrams():
         match = " OR ".join(f"({' AND '.join(_fts5(*term) for term in terms)})" for terms in alternatives)
         query = f"SELECT rowid FROM {TRIGRAMS} WHERE {TRIGRAMS} MATCH %s"  # noqa: S608

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO
+
+# Longer responses, such as a CSV file of the whole catalogue, wait on disk until their client takes them.
+LARGEST_IN_MEMORY = 1024 * 1024
 
 
 @dataclass
@@ -19,15 +23,22 @@ class Response:
 
 
 class FileWrapper:
-    """WSGI's ``wsgi.file_wrapper``: Django passes files through it, so that they need not be read at once."""
+    """WSGI's ``wsgi.file_wrapper``: Django passes files through it, so that they need not be read at once.
 
-    def __init__(self, file: BinaryIO, block_size: int = 0) -> None:
+    ``length`` is None when only the headers of the response say it.
+    """
+
+    def __init__(
+        self, file: BinaryIO | SpooledTemporaryFile[bytes], block_size: int = 0, length: int | None = None
+    ) -> None:
+        self.length = length
         self.read = file.read
         self.close = file.close
 
 
 def call(application: Callable[..., Any], environ: dict[str, Any]) -> Response:
-    """The response of ``application``. Files are left to be read; everything else is read here.
+    """The response of ``application``. Files are left to be read; everything else is read here, and what is
+    large into a temporary file.
 
     A streamed response may use this thread's database connection, so it is read in this thread.
     """
@@ -37,11 +48,21 @@ def call(application: Callable[..., Any], environ: dict[str, Any]) -> Response:
         started[:] = [(status, headers)]
 
     result = application({**environ, "wsgi.file_wrapper": FileWrapper}, start_response)
-    file = result if isinstance(result, FileWrapper) else None
+    body, file = (b"", result) if isinstance(result, FileWrapper) else _collected(result)
+    [(line, headers)] = started
+    status, _, reason = line.partition(" ")
+    return Response(int(status), reason, headers, body, file)
+
+
+def _collected(parts: Any) -> tuple[bytes, FileWrapper | None]:
+    """All parts, as bytes or as a temporary file."""
+    spool = SpooledTemporaryFile(LARGEST_IN_MEMORY)
     try:
-        body = b"" if file else b"".join(result)
+        for part in parts:
+            spool.write(part)
     finally:
-        if not file and hasattr(result, "close"):
-            result.close()
-    status, _, reason = started[0][0].partition(" ")
-    return Response(int(status), reason, started[0][1], body, file)
+        if hasattr(parts, "close"):
+            parts.close()
+    length = spool.tell()
+    spool.seek(0)
+    return (spool.read(), None) if length <= LARGEST_IN_MEMORY else (b"", FileWrapper(spool, length=length))

@@ -69,8 +69,9 @@ class Server(HTTPServer):
         self.reads = Pool(threads, limits.queue_length, limits.queue_s)
         # Requests that change something may wait for the database; others must not wait for them.
         self.writes = Pool(max(1, threads // 2), limits.queue_length, limits.queue_s)
-        # Health checks are answered also when all other threads are busy.
-        self.health = Pool(1, 8, limits.queue_s)
+        # Health checks are answered also when all other threads are busy. /readyz may wait for the database
+        # or the broker, and /healthz must not wait for it.
+        self.health = {path: Pool(1, 8, limits.queue_s) for path in HEALTH_PATHS}
         self.buffered = 0
         self.open: set[IOStream] = set()
         self.most_open = most_connections(limits.connections)
@@ -232,8 +233,8 @@ class Request(HTTPMessageDelegate):
                 await asyncio.to_thread(response.file.close)
 
     def _pool(self) -> Pool:
-        if self.request.path in HEALTH_PATHS:
-            return self.server.health
+        if health := self.server.health.get(self.request.path):
+            return health
         return self.server.reads if self.request.method in SAFE_METHODS else self.server.writes
 
     def _environ(self) -> dict[str, Any]:
@@ -259,8 +260,9 @@ class Request(HTTPMessageDelegate):
         for name, value in response.headers:
             headers.add(name, value.strip())  # Django begins cookies with a space
         has_body = self.request.method != "HEAD" and response.status not in (204, 304)
-        if has_body and response.file is None and "Content-Length" not in headers:
-            headers["Content-Length"] = str(len(response.body))
+        length = response.file.length if response.file else len(response.body)
+        if has_body and length is not None and "Content-Length" not in headers:
+            headers["Content-Length"] = str(length)
         start_line = ResponseStartLine("HTTP/1.1", response.status, response.reason)
         first, rest = response.body[:PART], memoryview(response.body)[PART:]
         await self._taken(self.connection.write_headers(start_line, headers, first if has_body else None))

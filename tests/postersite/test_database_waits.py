@@ -63,10 +63,10 @@ def test_a_busy_database_is_answered_with_503(locked: DatabaseError) -> None:
     ("engine", "options", "expected"),
     [
         ("sqlite3", {"timeout": 30, "transaction_mode": "IMMEDIATE"}, {"timeout": 5}),
-        ("postgresql", {}, {"options": POSTGRESQL}),
+        ("postgresql", {}, {"options": POSTGRESQL, "connect_timeout": 5}),
         (
             "postgresql",
-            {"options": "-c a=b"},
+            {"options": "-c a=b", "connect_timeout": 2},
             {"options": f"-c a=b {POSTGRESQL}"},
         ),
     ],

@@ -54,6 +54,11 @@ def test_settings_turn_it_on() -> None:
     assert (site_settings.AXES_FAILURE_LIMIT, site_settings.LOGIN_FAILURES_PER_ADDRESS) == (10, 30)
 
 
+def test_a_name_longer_than_any_is_counted_too() -> None:
+    assert fail(10, name="a" * 5000, address="203.0.113.1") == [200] * 9 + [429]
+    assert [len(each.username) for each in AccessAttempt.objects.all()] == [255]
+
+
 def test_a_name_and_address_are_locked_together_for_15_minutes(anna: User) -> None:
     assert fail(9, address="203.0.113.1") == [200] * 9
     locked = attempt("anna", "203.0.113.1")

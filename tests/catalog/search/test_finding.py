@@ -102,6 +102,13 @@ def test_short_queries_find_whole_words(query: str, title: str) -> None:
     assert listed[2:] == (["Italian Summit (1950)"] if query == "it" else [])
 
 
+def test_two_single_letters_are_no_part_of_a_word() -> None:
+    for title in ("E.T.", "Poetry", "Letters"):
+        film(title, 1982)
+    assert found("e t", verbatim=True) == ["E.T. (1982)"]
+    assert found("o e", verbatim=True) == []
+
+
 def test_franchises_are_found_after_titles_and_together_with_them() -> None:
     film("Goldfinger", 1964, franchise="James Bond")
     film("James Bond: A Documentary", 2000)

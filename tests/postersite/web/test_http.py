@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from postersite.web.responses import call
 
 from .serving import everything, request, serving
 
@@ -105,6 +108,20 @@ def test_a_file_is_sent_whole_and_closed() -> None:
         response = site.exchange(b"GET / HTTP/1.0\r\nHost: testserver\r\n\r\n")
     assert response.partition(b"\r\n\r\n")[2] == b"0123456789" * 100_000
     assert file.closed
+
+
+def test_a_long_stream_is_kept_on_disk_until_it_is_sent() -> None:
+    def stream(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/csv")])
+        yield from [b"0123456789" * 10_000] * 20
+
+    found = call(stream, {})
+    assert found.file is not None and not found.body
+    found.file.close()
+    with serving(stream) as site:
+        response = site.exchange(b"GET / HTTP/1.0\r\nHost: testserver\r\n\r\n")
+    headers, _, body = response.partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: 2000000" in headers and body == b"0123456789" * 200_000
 
 
 def test_a_crash_is_answered_and_the_next_request_too(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,6 +54,20 @@ def test_a_full_queue_is_answered_with_503(slow: Slow) -> None:
         assert all(everything(client).endswith(b"ok") for client in clients)
 
 
+def test_liveness_does_not_wait_for_readiness() -> None:
+    go_on = threading.Event()
+
+    def database_is_away(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        assert environ["PATH_INFO"] == "/healthz" or go_on.wait(10)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    with serving(database_is_away) as site, site.connect(request("GET", "/readyz")):
+        until(lambda: site.calls == ["/readyz"])
+        assert site.get("/healthz").endswith(b"ok")
+        go_on.set()
+
+
 def test_waiting_in_the_queue_ends(slow: Slow) -> None:
     with serving(slow, threads=1, queue_s=0.1) as site, site.connect(SLOW):
         assert slow.entered.acquire(timeout=10)
