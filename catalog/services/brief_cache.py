@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,5 +18,10 @@ def briefly(name: str, compute: Callable[[], Value], seconds: float = SECONDS) -
 
     Only for what all visitors may see, or all who may see the page: the name does not say who asks.
     """
-    found: Value = cache.get_or_set(name, compute, seconds)  # type: ignore[assignment]
-    return found
+    # Django's cache goes by the system clock, which may be set back.
+    now = time.monotonic()
+    found: tuple[float, Value] | None = cache.get(name)
+    if found is None or now - found[0] >= seconds:
+        found = now, compute()
+        cache.set(name, found, seconds)
+    return found[1]

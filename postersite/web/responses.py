@@ -56,7 +56,7 @@ def call(application: Callable[..., Any], environ: dict[str, Any]) -> Response:
 
 def _collected(parts: Any) -> tuple[bytes, FileWrapper | None]:
     """All parts, as bytes or as a temporary file."""
-    spool = SpooledTemporaryFile(LARGEST_IN_MEMORY)
+    spool = SpooledTemporaryFile(LARGEST_IN_MEMORY)  # noqa: SIM115  whoever sends the response closes it
     try:
         for part in parts:
             spool.write(part)
