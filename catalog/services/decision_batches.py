@@ -8,9 +8,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import QuerySet
 
-from catalog.models import DecisionBatch, ReviewDecision, Run, RunItem
+from catalog.models import DecisionBatch, Movie, ReviewDecision, Run, RunItem
 
-from . import claims, decision_undo, reviewing, runs
+from . import claims, decision_undo, renewing, reviewing, runs
 from .selection import Selection
 from .steps import by_key, work_in_steps
 
@@ -103,4 +103,8 @@ def undo_item(items: Sequence[RunItem]) -> None:
         kept = left.count()
         said = f"{total - kept} undone" + (f", {kept} kept as changed since" if kept else "")
         Run.objects.filter(pk=item.run_id).update(message=f"{said}.")
-        claims.finish(item, said)
+        with transaction.atomic():
+            if claims.finish(item, said):
+                # A model that was promoted since the batch replaces what has come back.
+                movies = Movie.objects.filter(pk__in=batch.decisions.values("movie"))
+                renewing.replace_suggestions_of_others(movies, by=reviewer)

@@ -40,8 +40,7 @@ def choose_ids(
     alike = ImportedFile.objects.filter(sha256=sha256).order_by("-imported_at").first()
     known = here or alike
     selection.ids = wanted or (known.ids if known else ImportedFile.Ids.LOCAL)
-    # Imports of earlier versions remembered nothing.
-    selection.ids_were_local = any(each.was_local for each in (here, alike) if each) if known else None
+    selection.ids_were_local = any(each.was_local for each in (here, alike) if each)
     if remember:
         ImportedFile.objects.update_or_create(
             identity=identity,
@@ -49,7 +48,7 @@ def choose_ids(
                 "path": path.encode(errors="replace").decode()[:1000],
                 "sha256": sha256,
                 "ids": selection.ids,
-                "was_local": bool(selection.ids_were_local) or selection.ids == ImportedFile.Ids.LOCAL,
+                "was_local": selection.ids_were_local or selection.ids == ImportedFile.Ids.LOCAL,
                 "imported_at": timezone.now(),
             },
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
 
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 
@@ -32,14 +33,16 @@ def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | No
     """
     now = shown_posters(before)
     changed = [movie for movie, poster in now.items() if poster != before[movie]]
+    without = [movie for movie in changed if now[movie] is None]
+    for start in range(0, len(without), IDS_PER_QUERY):
+        mine = Suggestion.objects.filter(movie__in=without[start : start + IDS_PER_QUERY])
+        mine.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
+    changed = [movie for movie in changed if now[movie] is not None]
     usable, _ = embedding.usable(embedding.specs_to_embed_with())
     after = [Run.Kind.LABEL.value]
     if len(changed) > IDS_PER_QUERY:
         return runs.start(Run.Kind.EMBED, asked_by=by, followed_by=after) if usable else None
-    without = [movie for movie in changed if now[movie] is None]
-    pending = Suggestion.objects.filter(movie__in=without, state=Suggestion.State.PENDING)
-    pending.update(state=Suggestion.State.SUPERSEDED)
-    movies = Movie.objects.filter(pk__in=set(changed) - set(without))
+    movies = Movie.objects.filter(pk__in=changed)
     if not movies.exists():
         return None
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
@@ -58,13 +61,19 @@ def follow_promotion(
     """Have the model just promoted make suggestions, and replace pending ones of other models.
 
     Posters that it cannot read yet are embedded, and labelled then. Live label runs over everything are
-    cancelled: the new run takes what they would have taken. If the training run of the model is live, the
-    new run becomes its follower. Call it in the transaction of the promotion. Returns the run, None if there
-    is nothing to do.
+    cancelled: the new run takes what they would have taken, and what was to follow them follows it. If the
+    training run of the model is live, the new run becomes its follower. Call it in the transaction of the
+    promotion. Returns the run, None if there is nothing to do.
     """
+    after: list[str] = []
     for live in runs.live_runs().filter(kind=Run.Kind.LABEL, chosen=False):
-        runs.cancel(live)
+        followers = live.followed_by
+        try:
+            runs.cancel(live)
+        except runs.RunError:
+            continue  # it has ended this very moment
         Run.objects.filter(pk=live.pk).update(message=f"Cancelled: {model} was promoted.")
+        after += followers
     kinds = []
     if planning.readable(labelling.candidates(model.pk), model.pk).exists():
         kinds = [Run.Kind.LABEL.value]
@@ -72,12 +81,29 @@ def follow_promotion(
     if embedding.can_make(model.extractor) and embedding.lacking(posters, [model.extractor.spec]).exists():
         # Last, because a run that fails has no followers, and one damaged poster is enough for that.
         kinds += [Run.Kind.EMBED.value, Run.Kind.LABEL.value]
-    if not kinds:
-        return None
     training = model.run if model.run is not None and model.run.is_live else None
-    if training is not None:
+    if training is not None and kinds:
         # Its own followers come after this one; one that labels would only do the same again.
         kinds += [kind for kind in training.followed_by if kind != Run.Kind.LABEL]
         by = by or training.asked_by
-    after = kinds[1 : 1 + runs.MOST_FOLLOWERS]
-    return runs.start(kinds[0], asked_by=by, followed_by=after, previous=training, queue=queue)
+    kinds += [kind for kind in dict.fromkeys(after) if kind not in (*kinds, Run.Kind.EMBED, Run.Kind.LABEL)]
+    if not kinds:
+        return None
+    first, *rest = kinds[: 1 + runs.MOST_FOLLOWERS]
+    previous = training if first in (Run.Kind.EMBED, Run.Kind.LABEL) else None
+    return runs.start(first, asked_by=by, followed_by=rest, previous=previous, queue=queue)
+
+
+def replace_suggestions_of_others(
+    movies: QuerySet[Movie], *, by: AbstractBaseUser | None = None
+) -> Run | None:
+    """Have the model in use label those of `movies` that have pending suggestions of another one.
+
+    Returns the run, None if there is none to do.
+    """
+    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    if model is None:
+        return None
+    pending = Suggestion.objects.filter(movie__in=movies, state=Suggestion.State.PENDING)
+    due = planning.readable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk)
+    return runs.start(Run.Kind.LABEL, movies=due, asked_by=by) if due.exists() else None

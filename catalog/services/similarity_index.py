@@ -144,8 +144,12 @@ def build_stale() -> None:
     busy = Run.objects.filter(kind=Run.Kind.EMBED, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
     for extractor in _with_embeddings():
         made = SimilarityIndex.objects.filter(extractor=extractor).first()
-        if made is not None:
-            _remove_old(_home(extractor), made.folder)
+        home = _home(extractor)
+        if made is not None and home.is_dir():
+            with _only_builder(home) as allowed:
+                # Whoever builds now removes old files at the end. Until then its draft may look like one.
+                if allowed:
+                    _remove_old(home, made.folder)
         waits = busy and made is not None and made.built_at > timezone.now() - LONGEST_WAIT
         if not waits and is_stale(extractor):
             _build_or_log(extractor)

@@ -15,8 +15,7 @@ class Selection:
     """`types` are IMDb's, in lower case; `adult` and `video` let in what IMDb or TMDB marks as such.
 
     `ids`, a key of title_rows.ID_KINDS, says what a column `id` holds where the file does not tell;
-    `ids_were_local`, whether an earlier import of the file took them for local ids, None where none is
-    remembered.
+    `ids_were_local`, whether an earlier import of the file is known to have taken them for local ids.
 
     `left_out` counts, by kind, the rows that a source read and did not give: they are not wrong.
     """
@@ -25,7 +24,7 @@ class Selection:
     adult: bool = False
     video: bool = False
     ids: str = "local"
-    ids_were_local: bool | None = None
+    ids_were_local: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, kind: str) -> None:

@@ -71,11 +71,9 @@ def ids_in(row: Row, selection: Selection) -> dict[str, Any]:
         "movielens_id": number_in(row.cell(*MOVIELENS_ID), "movielens_id"),
     }
     text = row.cell(*ID)
-    local_id = None
-    if selection.ids == "local" or selection.ids_were_local is not False:
-        local_id = local_id_in(text)
-        if local_id and is_imdb_id(local_id.lower()):
-            ids["imdb_id"], local_id = ids["imdb_id"] or imdb_id_in(local_id), None
+    local_id = local_id_in(text)
+    if local_id and is_imdb_id(local_id.lower()):
+        ids["imdb_id"], local_id = ids["imdb_id"] or imdb_id_in(local_id), None
     if selection.ids == "local":
         return {**ids, "local_id": local_id}
     name = f"{selection.ids}_id"

@@ -101,6 +101,20 @@ def test_movies_of_an_import_that_nobody_remembers_get_their_ids_too(tmp_path: P
     assert Movie.objects.get(tmdb_id=862).title == "Toy Story"
 
 
+def test_an_import_that_broke_off_or_was_undone_is_taken_up_where_earlier_versions_imported(
+    tmp_path: Path,
+) -> None:
+    file = recipe(tmp_path)
+    run(file)
+    ImportedFile.objects.all().delete()  # as a version left it that remembered nothing
+    run(file, "--ids", "tmdb")
+    Movie.objects.filter(tmdb_id=8844).update(tmdb_id=None)
+    assert "0 created, 1 changed, 3 unchanged" in run(file, "--ids", "tmdb")
+    inline.work_off(undoing.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
+    assert "0 created" in run(file)
+    assert Movie.objects.count() == 4
+
+
 def test_titles_are_compared_loosely_and_signs_count(tmp_path: Path) -> None:
     file = recipe(tmp_path, ",id,title,genres\n0,1,???,\n1,2,Amélie (Fabuleux destin),\n")
     run(file)

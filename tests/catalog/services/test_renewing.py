@@ -11,6 +11,7 @@ import pytest
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
 from catalog.services import (
     claims,
+    decision_batches,
     embedding,
     inline,
     labelling,
@@ -21,6 +22,7 @@ from catalog.services import (
     shipped,
 )
 from catalog.services.posters import make_primary, remove, store_poster, unlock
+from catalog.services.selection import Selection
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.factories import (
     EmbeddingFactory,
@@ -110,6 +112,46 @@ def test_of_promotions_in_quick_succession_only_the_last_is_followed() -> None:
     all_worked_off()
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
     assert not runs.live_runs().exists()
+
+
+def test_what_was_to_follow_a_cancelled_run_follows_the_new_one() -> None:
+    first, later = two_models()
+    seen(first, 0.9, 0.4, 0.1)
+    runs.start("label", followed_by=["duplicates", "check"], queue=False)
+    last = [promoting.promote(model) for model in (later, first, later)][-1]
+    assert last is not None and (last.kind, last.followed_by) == ("label", ["duplicates", "check"])
+    assert all_worked_off() == ["label", "duplicates", "check"]
+
+
+def test_what_was_to_follow_is_not_lost_where_nothing_is_to_be_labelled() -> None:
+    first, later = two_models()
+    movie = seen(first, 0.9, 0.4, 0.1)
+    runs.start("label", followed_by=["check"], queue=False)
+    movie.delete()
+    promoting.promote(later)
+    assert all_worked_off() == ["check"]
+
+
+def test_undoing_a_batch_after_a_promotion_brings_suggestions_of_the_model_in_use() -> None:
+    first, later = two_models()
+    movie, other = seen(first, 0.9, 0.4, 0.1), seen(first, 0.9, 0.4, 0.1)
+    labelling.suggest([movie, other], first, labelling.load(first))
+    batch = decision_batches.start(Selection(), UserFactory(), queue=False)
+    assert all_worked_off() == ["decide"]
+    promoting.promote(later)
+    decision_batches.start_undo(batch, person := UserFactory(), queue=False)
+    assert all_worked_off() == ["revert", "label"]
+    assert pending(movie) == pending(other) == {("Comedy", later.version), ("Drama", later.version)}
+    assert Run.objects.get(kind="label").asked_by == person
+
+
+def test_undoing_a_batch_of_the_model_in_use_asks_it_nothing_again() -> None:
+    model = saved_model()
+    labelling.suggest([seen(model, 0.9, 0.4, 0.1)], model, labelling.load(model))
+    batch = decision_batches.start(Selection(), UserFactory(), queue=False)
+    all_worked_off()
+    decision_batches.start_undo(batch, UserFactory(), queue=False)
+    assert all_worked_off() == ["revert"]
 
 
 def test_with_nothing_to_suggest_for_no_run_is_started() -> None:
@@ -245,6 +287,20 @@ def test_a_movie_without_poster_keeps_no_pending_suggestions(reader: GenreModel)
     remove(movie.posters.all())
     assert renewing.renew_changed(before) is None
     assert movie.suggestions.get().state == State.SUPERSEDED
+
+
+def test_many_movies_at_once_keep_no_suggestions_about_what_they_do_not_show(
+    reader: GenreModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewing, "IDS_PER_QUERY", 2)
+    movies = [MovieFactory(poster=True) for _ in range(3)]
+    for movie in movies:
+        SuggestionFactory(movie=movie)
+    before = renewing.shown_posters([movie.pk for movie in movies])
+    for movie in movies:
+        remove(movie.posters.all())
+    assert renewing.renew_changed(before) is None
+    assert set(Suggestion.objects.values_list("state", flat=True)) == {State.SUPERSEDED}
 
 
 def test_a_tagged_movie_is_embedded_and_gets_no_suggestions(reader: GenreModel) -> None:

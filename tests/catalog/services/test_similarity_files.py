@@ -286,6 +286,22 @@ def test_two_builds_of_one_index_do_not_run_at_the_same_time(
     assert build(extractor)
 
 
+def test_a_build_that_takes_long_keeps_its_draft(
+    extractor: Extractor, movies: list[Movie], settings: Any
+) -> None:
+    build(extractor)
+    home = Path(settings.INDEX_DIR) / str(extractor.pk)
+    draft = home / "draft-of-another-process"
+    draft.mkdir()
+    long_ago = time.time() - similarity_index.KEPT_S - 1
+    os.utime(draft, (long_ago, long_ago))
+    with similarity_index._only_builder(home):
+        build_stale()
+        assert draft.exists()
+    build_stale()
+    assert not draft.exists()
+
+
 def test_forgetting_an_extractor_forgets_its_index(extractor: Extractor, movies: list[Movie]) -> None:
     for poster in Poster.objects.all():
         EmbeddingFactory(poster=poster, extractor__spec="postersite")
