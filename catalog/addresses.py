@@ -1,4 +1,4 @@
-"""Addresses of pages that a list names many times."""
+"""URLs of pages, reversed once for many rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STAND_IN = str(10**15)  # no row's id
 
 
 def address(name: str, pk: int) -> str:
-    """What `reverse(name, args=[pk])` returns. It is looked up once: that takes long for each of 50 films."""
+    """The same as `reverse(name, args=[pk])`, but reversed only once: that is slow for each of 50 films."""
     return _pattern(name, get_script_prefix()).replace(STAND_IN, str(pk))
 
 

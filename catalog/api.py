@@ -117,8 +117,8 @@ class LookAlikeOut(Schema):
     movie: MovieOut
     distance: float = Field(description="by `metric`, without correction")
     corrected_distance: float = Field(
-        description="what the list is ordered by: by cosine, the distance from the centre, raised "
-        "for posters that resemble many others; else the same as `distance`"
+        description="the distance that the list is ordered by: for cosine, measured from the centre of all "
+        "posters and raised for posters that resemble many others; otherwise the same as `distance`"
     )
 
 

@@ -1,7 +1,7 @@
-"""Triggers that make the database itself refuse to change or delete rows of append-only tables.
+"""Triggers by which the database refuses to change or delete rows of append-only tables.
 
-Django drops triggers without a word when a migration rebuilds a table on SQLite, so they are no part of
-migrations: each `migrate` creates them anew at its end, and takes them away before it changes anything.
+SQLite drops triggers when a migration rebuilds their table. Therefore they are not created by a migration:
+every `migrate` drops them before its first migration and creates them after its last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BEGIN
     USING ERRCODE = 'integrity_constraint_violation';
 END $$
 """
-# PostgreSQL empties tables without touching rows; SQLite knows no TRUNCATE.
+# TRUNCATE on PostgreSQL does not fire DELETE triggers. SQLite has no TRUNCATE.
 _EVENTS = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 
 
@@ -38,7 +38,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         elif connection.vendor == "postgresql":
-            # One that was switched off is as good as missing.
+            # A disabled trigger counts as missing.
             cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")
         else:
             return []
@@ -47,7 +47,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def create_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers of all append-only tables in this database, in place of those that are there."""
+    """Create the triggers of all append-only tables in this database, replacing existing ones."""
     with transaction.atomic(using=connection.alias):
         drop_triggers(connection)
         with connection.cursor() as cursor:
@@ -58,7 +58,7 @@ def create_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def drop_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Take the triggers away: for migrations and for emptying the whole database."""
+    """Drop the triggers: for migrations and for `flush`."""
     with connection.cursor() as cursor:
         for model, _, name in _triggers(connection):
             table = f" ON {model._meta.db_table}" if connection.vendor == "postgresql" else ""
@@ -66,7 +66,7 @@ def drop_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def _triggers(connection: BaseDatabaseWrapper) -> Iterator[tuple[type[AppendOnly], str, str]]:
-    """Model, event and name of each trigger; tables that are still to be made have none."""
+    """Model, event and name of each trigger of the tables that exist."""
     tables = set(connection.introspection.table_names())
     for model in append_only_models():
         if model._meta.db_table in tables:
@@ -86,12 +86,12 @@ def _create(connection: BaseDatabaseWrapper, model: type[AppendOnly], event: str
 
 
 def _forbidden_update(connection: BaseDatabaseWrapper, model: type[AppendOnly]) -> str:
-    """All updates are forbidden, but for a reference to a row that is deleted: it may become NULL."""
+    """The WHEN clause of UPDATE triggers: only a foreign key with SET_NULL may change, to NULL."""
     emptied = {field.column for field in model._meta.concrete_fields if _is_set_null(field)}
     if not emptied:
         return ""
     with connection.cursor() as cursor:
-        # Those of the table, not of the model: migrations may stand at an earlier one.
+        # The columns of the table, not of the model: the database may be at an earlier migration.
         described = connection.introspection.get_table_description(cursor, model._meta.db_table)
     differs = "IS NOT" if connection.vendor == "sqlite" else "IS DISTINCT FROM"
     changes = []

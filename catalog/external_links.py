@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 
 def external_url(site: str, external_id: object) -> str:
-    """Address of a film at `imdb` or `tmdb` by its id there; empty for anything that is not such an id."""
+    """URL of a film at `imdb` or `tmdb` by its id there; "" for anything that is not such an id."""
     text = str(external_id)
     if site == "imdb" and re.fullmatch(r"tt[0-9]{1,10}", text):
         return f"https://www.imdb.com/title/{text}/"

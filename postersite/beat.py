@@ -1,4 +1,4 @@
-"""Celery beat that goes on when the system clock is set back."""
+"""A Celery beat scheduler that keeps working when the system clock is set back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from celery.beat import PersistentScheduler
 
 
 class ClockTolerantScheduler(PersistentScheduler):
-    """Celery's own scheduler waits until the clock has caught up with the last time each task was sent.
+    """Sends tasks also after the clock was set back.
 
-    That would stop the sweep, and with it the recovery of runs, for as long as the clock went back.
+    Celery's scheduler would wait until the clock reaches the time at which each task was last sent. Until
+    then no sweep would recover runs.
     """
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

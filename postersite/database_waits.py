@@ -1,4 +1,4 @@
-"""How long the web process waits for the database, and which errors mean that it waited in vain."""
+"""Limit how long the web process waits for the database, and recognise the errors of such waits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def limit_waits(database: dict[str, Any], seconds: int) -> None:
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """True for an error that passes: the database is locked, overloaded, restarting or out of reach."""
+    """True for temporary errors: the database is locked, overloaded, restarting or unreachable."""
     if not isinstance(error, OperationalError):
         return False
     cause = error.__cause__

@@ -1,1 +1,1 @@
-"""Signing in: throttling of attempts, how long a session lasts, and which passwords are taken."""
+"""Signing in: throttling of attempts, session lifetime, and password rules."""

@@ -1,7 +1,7 @@
-"""Slows down guessing of passwords: by name and address, by address, and by name.
+"""Throttles failed sign-ins: by name and address, by address, and by name.
 
-django-axes counts the failures. A name that is attacked from many addresses is not locked, which would lock
-out its owner: an attempt waits at most 30 s, whatever others do meanwhile.
+django-axes counts the failures. A name that is attacked from many addresses is not locked, because that would
+lock out its owner. Attempts are delayed by at most 30 s instead, however many others there are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Credentials = dict[str, Any] | None
 
 
 class LoginThrottle(AxesDatabaseHandler):
-    """axes' own rule (AXES_FAILURE_LIMIT by name and address), and one for addresses and one for names."""
+    """Adds limits by address and by name to axes' own (AXES_FAILURE_LIMIT by name and address)."""
 
     def is_locked(self, request: HttpRequest, credentials: Credentials = None) -> bool:
         return self.wait_s(request, credentials) > 0
@@ -49,7 +49,7 @@ class LoginThrottle(AxesDatabaseHandler):
     def user_login_failed(
         self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
     ) -> None:
-        """Counts a failure; of an attempt that was refused because of its name, notes when it was made."""
+        """Counts a failure. If the attempt was refused because of its name, stores when that was."""
         if (
             request is not None
             and request.axes_locked_out  # type: ignore[attr-defined]
@@ -117,7 +117,7 @@ def refusal(request: HttpRequest, response: HttpResponse, credentials: Credentia
 
 
 def delete_old_refusals() -> None:
-    """Deletes what was noted about refused attempts, a day later."""
+    """Deletes refusals that are older than REFUSALS_KEPT."""
     AccessFailureLog.objects.filter(attempt_time__lt=timezone.now() - REFUSALS_KEPT, locked_out=True).delete()
 
 
@@ -142,7 +142,7 @@ def _recent(request: HttpRequest) -> Q:
 
 def _tally(request: HttpRequest, which: Q) -> tuple[int, datetime | None]:
     """How many failures there are, and when the last one was. A row counts what failed since its first
-    failure, so an address that fails every few minutes is judged a little too strictly."""
+    failure, so failures of an address that fails every few minutes count a little too long."""
     found = AccessAttempt.objects.filter(which, _recent(request)).aggregate(
         failures=Sum("failures_since_start"), last=Max("attempt_time")
     )

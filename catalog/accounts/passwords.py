@@ -1,4 +1,4 @@
-"""A password validator: the product's name is no password."""
+"""A password validator that refuses the product's name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LOOKALIKES = str.maketrans("0134578@$!", "oieastbasi")
 
 
 class ProductNameValidator:
-    """Refuses passwords that are the product's name with little around it, also as "P0stersite-2026!"."""
+    """Refuses passwords that contain the product's name, also spelled like "P0stersite-2026!"."""
 
     def validate(self, password: str, user: object = None) -> None:
         if NAME in "".join(filter(str.isalpha, password.lower().translate(LOOKALIKES))):

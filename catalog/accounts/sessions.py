@@ -1,4 +1,4 @@
-"""How long somebody stays signed in: two hours without a request, and twelve hours in all."""
+"""Session lifetime: two hours without a request, and twelve hours after signing in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def note_time(request: HttpRequest, **_: Any) -> None:
 
 
 class SessionLimitsMiddleware(AuthenticationMiddleware):
-    """Django's, for which a session that lasted too long is none.
+    """Django's authentication, which also ends sessions that are idle or too old.
 
     The time of the last request is kept in a signed cookie, not in the session: a page that is only read
     neither writes to the database nor waits for its lock.
@@ -38,12 +38,12 @@ class SessionLimitsMiddleware(AuthenticationMiddleware):
         request.user = SimpleLazyObject(lambda: _current_user(request))  # type: ignore[assignment]
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        # Who it is was not asked for responses that are the same for everybody: these stay as they are.
+        # Where nothing looked at the user, the response is the same for everybody and may be cached.
         if not hasattr(request, "_cached_user") or not request.user.is_authenticated:
             return response
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_cache=True)
-        # A page that polls is no sign of a person.
+        # Polling by an open page does not count as activity of its user.
         polls = request.method == "GET" and "HX-Request" in request.headers
         if not polls and not _was_active(request, RENEW_AFTER_S):
             response.set_signed_cookie(
@@ -59,14 +59,14 @@ class SessionLimitsMiddleware(AuthenticationMiddleware):
 
 
 def delete_expired() -> None:
-    """Deletes the rows of sessions that are over."""
+    """Deletes expired sessions."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 
 def _current_user(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
     user = get_user(request)
     if user.is_authenticated and not _is_live(request):
-        # Its row is left to `delete_expired`, so that nothing is written here.
+        # `delete_expired` deletes its row: a request that only reads must not write.
         request.session = type(request.session)()
         request._cached_user = user = AnonymousUser()  # type: ignore[attr-defined]
     return user

@@ -1,4 +1,4 @@
-"""Batches of decisions in Django admin: what was accepted together, how far that is, and undo as a whole."""
+"""Batches of decisions in Django admin: list, progress, and undoing a whole batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DECISIONS_PER_PAGE = 50
 
 @admin.register(DecisionBatch)
 class DecisionBatchAdmin(DeskAdmin):
-    """The list and a page for each batch; both, and undoing, need what deciding needs."""
+    """The list, and a page for each batch. All of it needs the permission to review suggestions."""
 
     permission = "catalog.review_suggestion"
     list_display = ("__str__", "created_at", "reviewer", "chosen", "suggestions", "accepted", "undone")
@@ -65,9 +65,9 @@ class DecisionBatchAdmin(DeskAdmin):
         return batch.undone  # type: ignore[attr-defined]
 
     def batch_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """GET: counts, progress, and a page of the decisions that stand or (`show=undone`) were undone.
+        """GET: counts, progress, and a page of the decisions not undone, or (`show=undone`) of those undone.
 
-        Without `show` it lists those that stand, if there are any.
+        Without `show` it lists those not undone, if there are any.
         """
         batch = get_object_or_404(DecisionBatch.objects.select_related("reviewer"), pk=pk)
         standing = decision_batches.not_undone(batch)
@@ -93,7 +93,7 @@ class DecisionBatchAdmin(DeskAdmin):
             "page": page,
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2),
             "address": f"show={'undone' if is_undone else 'standing'}&",
-            # Of this page only: what an undo would leave alone, and why.
+            # For this page only: which decisions an undo would keep, and why.
             "rows": [(each, "") for each in page]
             if is_undone
             else [(each.decision, each.kept) for each in decision_undo.plan(list(page))],
@@ -110,7 +110,7 @@ class DecisionBatchAdmin(DeskAdmin):
         return redirect(batch)
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST: stop accepting or undoing; what is done stays."""
+        """POST: cancel accepting or undoing. What was done so far stays."""
         batch = get_object_or_404(DecisionBatch, pk=pk)
         if live := decision_batches.live_run(batch):
             try:

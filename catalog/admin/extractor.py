@@ -43,5 +43,5 @@ class ExtractorAdmin(ReadOnlyAdmin):
         if not uses and extractor.fingerprint in map(embedding.fingerprint, wanted):
             uses.append("comparison")
         return " and ".join(uses) or (
-            "comparison, without new posters; manage.py forget_extractor deletes what it made"
+            "comparison only, new posters are not embedded; delete with manage.py forget_extractor"
         )

@@ -13,7 +13,7 @@ from catalog.models import Movie
 
 
 class SearchesMovies(admin.ModelAdmin):
-    """Search by movie, and by `search_fields` of other columns. For Movie itself: the best match first."""
+    """Search by movie and by `search_fields`. For Movie itself, the best match comes first."""
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -1,4 +1,4 @@
-"""Accept all sure suggestions at once: a page that counts them and says how good they were, then a run."""
+"""Accept all sure suggestions: a page with counts and measured precision, then a run."""
 
 from __future__ import annotations
 

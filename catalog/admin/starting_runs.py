@@ -59,10 +59,10 @@ def tell(request: HttpRequest, run: Run) -> None:
 
 
 def tell_renewal(request: HttpRequest, run: Run | None) -> None:
-    """Say that look-alikes and suggestions follow a change of posters, with a link to the run."""
+    """Say that look-alikes and suggestions are updated after a change of posters, with a link to the run."""
     if run is not None:
         link = format_html('<a href="{}">{}</a>', run.get_absolute_url(), run)
-        messages.info(request, format_html("Look-alikes and suggestions follow: {}.", link))
+        messages.info(request, format_html("Updating look-alikes and suggestions: {}.", link))
 
 
 class StartsRuns(admin.ModelAdmin):

@@ -1,4 +1,4 @@
-"""Forget what workers share about hosts when the clock of Redis was set back: it all lies too far ahead."""
+"""Delete the state of hosts that workers share when the clock of Redis was set back: its times lie ahead."""
 
 from redis import Redis
 
@@ -17,9 +17,9 @@ return now < seen - tonumber(ARGV[1]) and 1 or 0
 
 
 def forget_after_set_back(client: Redis) -> bool:
-    """To be called every few seconds; True when the clock went back since the last call.
+    """Delete the state if the clock went back since the last call; returns whether it did.
 
-    Hosts may be asked at once then, as if the site had just been started. Raises RedisError.
+    Call it every few seconds. Afterwards requests start as on a new site. Raises RedisError.
     """
     if not client.register_script(_LOOK)(keys=[SEEN], args=[_TOLERANCE_MS]):
         return False

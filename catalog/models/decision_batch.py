@@ -1,4 +1,4 @@
-"""Decisions that one person took together."""
+"""Decisions that one reviewer took together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 
 
 class DecisionBatch(models.Model):
-    """Suggestions accepted together: who did it, when, and what was chosen. Its decisions point to it.
+    """Suggestions accepted together: by whom, when, and by which filter. Its decisions refer to it.
 
     Runs of kind "decide" take the decisions and runs of kind "revert" undo them; their params name the batch.
     """

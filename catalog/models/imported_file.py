@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ImportedFile(models.Model):
-    """One file whose column `id` does not say what it holds; a later import reads it the same way."""
+    """How the column `id` of one file was read, so that a later import reads it the same way."""
 
     class Ids(models.TextChoices):
         TMDB = "tmdb", "TMDB ids"
@@ -15,7 +15,7 @@ class ImportedFile(models.Model):
         LOCAL = "local", "local ids"
 
     path = models.CharField(max_length=1000)
-    # Of the path and the names of the columns: together they may be longer than an index takes.
+    # A hash of path and column names, which together may be too long for an index.
     identity = models.CharField(max_length=64, unique=True)
     sha256 = models.CharField(max_length=64, db_index=True, help_text="of the file, as of the last import")
     ids = models.CharField(max_length=10, choices=Ids.choices)

@@ -17,7 +17,7 @@ from .poster import Poster
 
 # What was done this long ago counts for a third in a run's recent rate.
 RECENT_S = 180.0
-# What the clocks of several hosts may differ by. Moments further ahead mean that the clock was set back.
+# Clocks of several hosts may differ by this much. Times further ahead mean that a clock was set back.
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
 

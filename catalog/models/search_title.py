@@ -1,4 +1,4 @@
-"""What search looks through: the titles of movies, folded."""
+"""The rows of the search index: folded titles of movies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which index files the look-alikes of an extractor are searched in."""
+"""The current index files for look-alikes, by extractor."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Search for movies: one service for pages, the API and the admin.
 
-Others may call `find` (the movies that a query means), `index` (after statements that change movies without
-`Movie.save`), `outdated` and `prepare` (check and rebuild).
+`find` returns the movies that match a query. Call `index` after statements that change movies without
+`Movie.save`. `outdated` and `prepare` check and rebuild the index.
 """
 
 from .finding import Found, find

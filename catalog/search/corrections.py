@@ -1,4 +1,4 @@
-"""Correct typing mistakes: the most similar query that the catalogue has a title for."""
+"""Correct typing mistakes: find the most similar query that matches a title of the catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalog.models import SearchTitle
 
 from .folding import OPTIONAL_WORDS, canonical, fold, required_words, squeeze
 
-# While an import changes titles all the time, at most a tenth of the time goes into reading them again.
+# While an import keeps changing titles, at most a tenth of the time is spent on reading them again.
 SHARE_OF_TIME = 0.1
 SIMILAR_WORDS = 100
 SIMILAR_TITLES = 20
@@ -29,7 +29,7 @@ NOISE = frozenset({"movie", "film"})
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of all titles, by which titles have them.
+    """The words of all titles, and which titles contain them.
 
     titles: distinct folded texts. places: for each word, and for each pair of adjacent words written as one,
     the positions of its titles. pairs: such a pair as two words.

@@ -1,4 +1,4 @@
-"""Keep the rows that search looks through in step with the movies, and the database's index over them."""
+"""Keep the rows of the search index up to date with the movies, and the database's index on these rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STATEMENTS = {
     "postgresql": (
         "CREATE EXTENSION IF NOT EXISTS pg_trgm",
         f"CREATE INDEX {TRIGRAMS} ON {_TABLE} USING gin (text gin_trgm_ops, squeezed gin_trgm_ops)"
-        # Without: the planner shuns the index until a vacuum has merged what an import left pending.
+        # With fastupdate the planner avoids the index until a vacuum has merged the rows of an import.
         " WITH (fastupdate = off)",
     ),
 }
@@ -53,7 +53,7 @@ _REMOVAL = {
 def index(movies: Iterable[int] | None = None) -> int:
     """Write the rows of these movies (primary keys), or of all, where they differ from what is stored.
 
-    Call it after statements that change movies without `Movie.save`. Returns how many movies were behind.
+    Call it after statements that change movies without `Movie.save`. Returns how many were out of date.
     """
     changed = 0
     for batch in _batches(movies):
@@ -77,8 +77,8 @@ def outdated() -> Iterator[int]:
 def prepare(*, anew: bool = False) -> int:
     """Create the database's index where it is missing and index all movies that have no rows.
 
-    anew: create it again in any case, and compare the rows of every movie. A database without the trigram
-    extension is searched without an index. Returns how many movies were indexed.
+    anew: create the index even if it exists, and compare the rows of every movie. Without the trigram
+    extension, search works without an index. Returns how many movies were indexed.
     """
     if _TABLE not in connection.introspection.table_names():
         return 0  # migrated to a version before this table

@@ -1,4 +1,4 @@
-"""Figures that every page shows and that take a while to count, remembered for a few seconds."""
+"""Cache for a few seconds what many pages show and what is slow to compute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 def briefly(name: str, compute: Callable[[], Value], seconds: float = SECONDS) -> Value:
     """What `compute` returns, or returned in this process less than `seconds` ago under the same name.
 
-    Only for what all visitors may see, or all who may see the page: the name does not say who asks.
+    Only for values that do not depend on the user: all callers with the same name share them.
     """
     # Django's cache goes by the system clock, which may be set back.
     now = time.monotonic()

@@ -159,10 +159,9 @@ def finish_all(
 
 
 def skip_merged(items: Sequence[RunItem]) -> list[RunItem]:
-    """End claimed items of movies that a person has merged into another; returns the other items.
+    """Skip claimed items whose movie was merged into another; returns the other items.
 
-    What was to be done for such a movie is the kept movie's matter. The skipped item names it, and counts
-    neither as done nor as failed.
+    The note of a skipped item names the kept movie. The item counts neither as done nor as failed.
     """
     merged = {
         movie.pk: movie.merged_into

@@ -1,4 +1,4 @@
-"""CSV that spreadsheets open without running anything in it: the one way in which this site writes CSV."""
+"""Write CSV in which spreadsheets run no formulas. Every CSV file of the site is written here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-# What spreadsheets begin a formula with, full-width signs as some keyboards type them included
+# Characters that begin a formula in spreadsheets, including full-width ones
 # (https://owasp.org/www-community/attacks/CSV_Injection).
 SIGNS = "=+-@＝＋－＠"
-# Spreadsheets split a line at what their user's language or last import says, in the middle of our cells too.
+# Depending on language and settings, spreadsheets split a line at other separators, even inside our cells.
 _SEPARATOR = re.compile(r"([,;|\t\r\n]+)")
-# Spaces, quotes and characters that are not shown may be dropped before a cell is read.
+# Spreadsheets may drop spaces, quotes and invisible characters at the beginning of a cell.
 _FORMULA = re.compile(rf"[\s\"'\x00\u200b\ufeff]*+[{re.escape(SIGNS)}]")
 _NEGATIVE_NUMBER = re.compile(r"\s*-\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*")
 _MAYBE = re.compile(rf"^[\t\r\n]|[{re.escape(SIGNS)}]")
@@ -23,7 +23,7 @@ class _Writable(Protocol):
 
 
 class SafeCsvWriter:
-    """csv.writer for text that anybody may have typed: each text is written as `inert` makes it."""
+    """A csv.writer for untrusted text: `inert` is applied to every text."""
 
     def __init__(self, file: _Writable) -> None:
         self._writer = csv.writer(file)

@@ -1,4 +1,4 @@
-"""Accept many suggestions as one batch, and undo a batch as a whole: both are runs."""
+"""Accept many suggestions as one batch, and undo a whole batch. Both are runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import claims, decision_undo, renewing, reviewing, runs
 from .selection import Selection
 from .steps import by_key, work_in_steps
 
-# As many as are decided in some 50 ms, for which SQLite keeps every other writer out.
+# Takes about 50 ms, during which SQLite lets nobody else write.
 DECISIONS_PER_STEP = 200
 
 
@@ -25,17 +25,17 @@ class BatchError(ValueError):
 def start(selection: Selection, reviewer: AbstractBaseUser, *, queue: bool = True) -> DecisionBatch:
     """Accept the pending suggestions that `selection` chooses, in a run; returns the batch.
 
-    Takes a count and some inserts, however many they are. Raises BatchError when none is pending, and when
-    the same selection is being accepted already.
+    Costs a count and some inserts, whatever the number of suggestions. Raises BatchError when none is
+    pending, and when the same selection is already being accepted.
     """
     with transaction.atomic():
         count = selection.suggestions().count()
         if not count:
-            raise BatchError("None of these suggestions is waiting any more.")
+            raise BatchError("None of these suggestions is pending any more.")
         choice = selection.as_json()
         for run in runs.live_runs().filter(kind=Run.Kind.DECIDE).select_related("asked_by"):
             if DecisionBatch.objects.filter(pk=run.params["batch"], choice=choice).exists():
-                raise BatchError(f"{run.asked_by} is accepting these already: see {run}.")
+                raise BatchError(f"{run.asked_by} is already accepting these: {run}.")
         batch = DecisionBatch.objects.create(
             reviewer_id=reviewer.pk, choice=choice, chosen=str(selection)[:500], suggestions=count
         )
@@ -45,14 +45,14 @@ def start(selection: Selection, reviewer: AbstractBaseUser, *, queue: bool = Tru
 
 
 def start_undo(batch: DecisionBatch, reviewer: AbstractBaseUser, *, queue: bool = True) -> Run:
-    """A run that undoes the decisions of the batch. What somebody changed since is kept.
+    """Start a run that undoes the decisions of the batch, except where something changed since.
 
     Raises BatchError while the batch is being accepted or undone, and when nothing of it is left to undo.
     """
     with transaction.atomic():
         DecisionBatch.objects.select_for_update().get(pk=batch.pk)
         if live := live_run(batch):
-            raise BatchError(f"{live} is not over: wait for its end, or cancel it.")
+            raise BatchError(f"{live} has not ended: wait for it, or cancel it.")
         count = not_undone(batch).count()
         if not count:
             raise BatchError(f"{batch} has no decision left to undo.")
@@ -61,7 +61,7 @@ def start_undo(batch: DecisionBatch, reviewer: AbstractBaseUser, *, queue: bool 
 
 
 def runs_of(batch: DecisionBatch) -> QuerySet[Run]:
-    """The runs that took the batch's decisions or undid them, newest first."""
+    """The runs that accept or undo the batch, newest first."""
     return Run.objects.filter(kind__in=[Run.Kind.DECIDE, Run.Kind.REVERT], params__batch=batch.pk)
 
 
@@ -70,7 +70,7 @@ def live_run(batch: DecisionBatch) -> Run | None:
 
 
 def not_undone(batch: DecisionBatch) -> QuerySet[ReviewDecision]:
-    """The decisions of the batch that stand."""
+    """The decisions of the batch that were not undone."""
     return batch.decisions.filter(reversal=None)
 
 
@@ -94,14 +94,14 @@ def undo_item(items: Sequence[RunItem]) -> None:
     batch = DecisionBatch.objects.get(pk=item.run.params["batch"])
     reviewer = item.run.asked_by
     if reviewer is None:
-        claims.fail(item, "The account that asked for this is gone: start the undo again.")
+        claims.fail(item, "The account that started this undo was deleted: start it again.")
         return
     left = not_undone(batch)
     step = by_key(left, lambda more: decision_undo.undo(more, reviewer), DECISIONS_PER_STEP)
     total, owed = batch.decisions.count(), left.count()
     if work_in_steps(item, step, done=total - owed, left=owed):
         kept = left.count()
-        said = f"{total - kept} undone" + (f", {kept} kept as changed since" if kept else "")
+        said = f"{total - kept} undone" + (f", {kept} kept (changed since)" if kept else "")
         Run.objects.filter(pk=item.run_id).update(message=f"{said}.")
         with transaction.atomic():
             if claims.finish(item, said):

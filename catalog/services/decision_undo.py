@@ -1,4 +1,4 @@
-"""Undo decisions: the movie is as before and the suggestion pending again, unless something changed since."""
+"""Undo decisions: restore genres and make suggestions pending again, unless something changed since."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACCEPTED = MovieGenre.Origin.ACCEPTED
 
 @dataclass
 class Reversal:
-    """What undoing a decision does: `genre` is the row to delete; `kept` says why nothing is undone."""
+    """The effect of undoing a decision: `genre` is the row to delete; `kept` says why it is not undone."""
 
     decision: ReviewDecision
     genre: MovieGenre | None = None
@@ -26,9 +26,10 @@ class Reversal:
 
 
 def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> list[Reversal]:
-    """Undo accepted and rejected suggestions in one transaction, each at most once; what was done with each.
+    """Undo accepted and rejected suggestions in one transaction, each at most once.
 
-    An undo is a new decision that names the one it reverses. What somebody changed since is left alone.
+    An undo is a new decision that refers to the one it reverses. Decisions are kept where something changed
+    since. Returns the effect of each.
     """
     with transaction.atomic():
         asked = list(decisions)
@@ -58,7 +59,7 @@ def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> lis
 
 
 def plan(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
-    """What undoing these would do now; reads only, and some queries however many they are."""
+    """The effects of undoing these now. Only reads, with the same number of queries for any number."""
     movies = {decision.movie_id for decision in decisions}
     suggestions = Suggestion.objects.in_bulk([each.suggestion_id for each in decisions if each.suggestion_id])
     held = {
@@ -72,7 +73,7 @@ def plan(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
     merged = dict(
         Movie.everything.filter(pk__in=movies, merged_into__isnull=False).values_list("pk", "merged_into")
     )
-    # When a movie is merged its row is written for the last time.
+    # The row of a merged movie is not changed any more after the merge.
     absorbed = Movie.everything.filter(merged_into__in=movies).order_by().values_list("merged_into")
     absorbed_at = dict(absorbed.annotate(Max("updated_at")))
     planned = []
@@ -82,13 +83,13 @@ def plan(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
         suggestion = suggestions.get(decision.suggestion_id or 0)
         merged_at = absorbed_at.get(decision.movie_id)
         if decision.movie_id in merged:
-            reversal.kept = f"the movie has been merged into no. {merged[decision.movie_id]}"
+            reversal.kept = f"the movie was merged into no. {merged[decision.movie_id]}"
         elif merged_at is not None and merged_at > decision.created_at:
-            reversal.kept = "another movie has been merged into it since"
+            reversal.kept = "another movie was merged into it since"
         elif suggestion is None or suggestion.state != decision.verdict or latest[pair] != decision.pk:
-            reversal.kept = "it has been decided again since"
+            reversal.kept = "it was decided again since"
         elif pair in waiting:
-            reversal.kept = "a newer suggestion of this genre is waiting"
+            reversal.kept = "a newer suggestion of this genre is pending"
         elif decision.verdict == ReviewDecision.Verdict.ACCEPTED:
             _plan_genre(reversal, held.get(pair))
         planned.append(reversal)
@@ -100,7 +101,7 @@ def _plan_genre(reversal: Reversal, now: MovieGenre | None) -> None:
     if not before:
         reversal.kept = "it was not recorded whether the movie had the genre before"
     elif now is None:
-        reversal.kept = "the genre has been removed since"
+        reversal.kept = "the genre was removed since"
     elif now.origin != (ACCEPTED if before == ReviewDecision.NO_GENRE else before):
         reversal.kept = f"the genre is {now.get_origin_display()} now"
     elif before == ReviewDecision.NO_GENRE:

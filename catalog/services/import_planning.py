@@ -153,7 +153,7 @@ class Planner:
             if same or _folded(record.title, record.original_title) & _folded_titles(former):
                 matches += [former] if former not in matches else []
             elif record.was_local and not matches:
-                why = f"its id was the local id of {former} before, whose title is another"
+                why = f"its id was the local id of {former}, which has another title"
                 return Outcome(record, Verdict.CONFLICTING, why=why)
         if not matches and record.poster_url and not record.title:
             listed = " or ".join(f"{label_of(name)} {value}" for name, value in ids)

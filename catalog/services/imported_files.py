@@ -13,25 +13,22 @@ from catalog.sources.selection import Selection
 from catalog.sources.source_file import SourceFile
 from catalog.sources.title_rows import ID, ID_KINDS, ids_described
 
-HINT = (
-    "If they are TMDB, IMDb or MovieLens ids, import the file again with --ids tmdb, imdb or movielens: "
-    "its movies get them."
-)
+HINT = "If they are TMDB, IMDb or MovieLens ids, import the file again with --ids tmdb, imdb or movielens."
 
 
 def choose_ids(
     file: SourceFile, columns: Collection[str], wanted: str, selection: Selection, *, remember: bool
 ) -> str:
-    """Set in `selection` how the column `id` of the file is read; returns how ids are read, in sentences.
+    """Set in `selection` how the column `id` of the file is read; returns sentences that say how.
 
-    It is as `wanted` says (a key of ID_KINDS), else as in the last import of the same file, else local. The
-    same file is one at the same path with the same columns, or one with the same content anywhere. The choice
-    is remembered if `remember`. Raises SourceError when one is `wanted` and the file has no such column, or
-    when the file cannot be read.
+    The kind of ids is `wanted` (a key of ID_KINDS), else that of the last import of the same file, else
+    local. A file is the same if path and columns, or the content, are the same. `remember` stores the choice.
+    Raises SourceError when a kind is `wanted` and the file has no column `id`, or when the file cannot be
+    read.
     """
     if not set(ID) & set(columns):
         if wanted:
-            raise SourceError(f"--ids says what a column `id` holds, and {file} has none; import it without")
+            raise SourceError(f"{file} has no column `id`: import it without --ids")
         return f"Ids read as {ids_described(columns, selection)}."
     path = f"{file.path.resolve()}{f': {file.member}' if file.member else ''}"
     identity = hashlib.sha256("\0".join([path, *columns]).encode(errors="replace")).hexdigest()
@@ -54,7 +51,7 @@ def choose_ids(
         )
     said = f"Ids read as {ids_described(columns, selection)}"
     if known and known.ids != selection.ids and known.ids != ImportedFile.Ids.LOCAL:
-        return f"{said}, before as {ID_KINDS[known.ids]}: undo that import if it was wrong."
+        return f"{said}, in an earlier import as {ID_KINDS[known.ids]}: undo that import if it was wrong."
     if wanted or selection.ids != ImportedFile.Ids.LOCAL:
         return f"{said}{'' if wanted else ', as in its last import'}."
     return f"{said}. {HINT}"

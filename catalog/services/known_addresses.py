@@ -1,4 +1,4 @@
-"""Addresses of posters that imports bring: which of them a poster source may be asked for."""
+"""Imported poster addresses: which of them may be fetched, and from which source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from catalog.sources.records import RejectedRow, TitleRecord
 
 
 def checked(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[TitleRecord | RejectedRow]:
-    """The rows, those rejected whose `poster_url` no poster source may be asked for, switched on or not."""
+    """The rows; those whose `poster_url` belongs to no poster source (enabled or not) are rejected."""
     for row in rows:
         if isinstance(row, TitleRecord) and row.poster_url and (why := why_not(row.poster_url)):
             yield RejectedRow(row.file, row.line, why, row.poster_url)
@@ -23,12 +23,12 @@ def checked(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[TitleRecord |
 
 
 def why_not(url: str) -> str:
-    """Why no poster source has this address, in a sentence; empty when one has."""
+    """Why this address belongs to no poster source, as a sentence; "" if it belongs to one."""
     return _why_not(url, *POSTER_SOURCES.values())
 
 
 def source_of(url: str) -> PosterSource | None:
-    """The first of the switched-on poster sources that has this address, in the operator's order."""
+    """The first enabled poster source, in the configured order, that this address belongs to."""
     switched_on = (POSTER_SOURCES[name] for name in settings.POSTER_SOURCES if name in POSTER_SOURCES)
     return next((source for source in switched_on if not _why_not(url, source)), None)
 

@@ -54,8 +54,8 @@ def _fail(items: Sequence[RunItem], why: str) -> None:
 
 
 def candidates(model_id: int) -> QuerySet[Movie]:
-    """Movies to suggest genres for unasked with a model: untagged ones, those with pending suggestions of
-    another model, and those whose suggestions are about a poster that they do not show any more."""
+    """Movies that a run over the whole catalogue suggests genres for: untagged ones, those with pending
+    suggestions of another model, and those whose suggestions are about a poster they no longer show."""
     mine = Suggestion.objects.filter(movie=OuterRef("pk"))
     about_what_is_shown = mine.filter(
         movie__posters__is_primary=True, movie__posters__sha256=F("poster_sha256")

@@ -1,4 +1,4 @@
-"""Files of stored pictures: named by content, shared by posters of one picture, deleted with the last."""
+"""Files of stored pictures: named by content, shared by posters, deleted with the last of them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def file_name(sha256: str, size: str) -> str:
 
 
 def lock_picture(sha256: str) -> None:
-    """Let nobody else store or delete the files of this picture until the transaction ends.
+    """Keep others from storing or deleting the files of this picture until the transaction ends.
 
-    SQLite needs no lock of its own: a transaction begins as the only one that writes (see DATABASES).
+    SQLite needs no extra lock: its transactions begin with the write lock (see DATABASES).
     """
     if connection.vendor == "postgresql":
         key = int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)
@@ -35,18 +35,18 @@ def lock_picture(sha256: str) -> None:
 
 
 def write_files(contents: Mapping[str, bytes]) -> None:
-    """Write files by name, replacing those that are there. Raises OSError."""
+    """Write files by name, replacing existing ones. Raises OSError."""
     for name, content in contents.items():
         default_storage.save(name, ContentFile(content))
 
 
 def write_missing_files(contents: Mapping[str, bytes]) -> None:
-    """Write those of the files that are not there. With the picture locked, they stay. Raises OSError."""
+    """Write those of the files that do not exist. Call it with the picture locked. Raises OSError."""
     write_files({name: content for name, content in contents.items() if not default_storage.exists(name)})
 
 
 def delete_unless_used(sha256: str, names: Iterable[str]) -> None:
-    """Delete a picture's files unless a poster has it. Call it after the deletion is committed."""
+    """Delete a picture's files unless a poster uses it. Call it after the poster's deletion is committed."""
     with transaction.atomic():
         lock_picture(sha256)
         if not Poster.objects.filter(sha256=sha256).exists():
@@ -57,7 +57,7 @@ def delete_unless_used(sha256: str, names: Iterable[str]) -> None:
 def delete_orphan(path: Path, older_than_s: float) -> bool:
     """Delete a file that no poster uses, unless it was written in the last `older_than_s` seconds.
 
-    Returns whether it was deleted: somebody may have stored the very same picture since it was found.
+    Returns whether it was deleted: a poster with this picture may have been stored since it was found.
     """
     named = _NAME.fullmatch(path.name)
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What follows by itself when movies show another poster, or another genre model is put to use."""
+"""Start the runs that follow when movies show another poster, or another genre model is promoted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IDS_PER_QUERY = 1000
 
 
 def shown_posters(movies: Iterable[int]) -> dict[int, int | None]:
-    """Id of the poster that each of the movies shows now, None for none; for `renew_changed` later."""
+    """Id of the poster that each of the movies shows now, None for none; pass it to `renew_changed`."""
     shown: dict[int, int | None] = dict.fromkeys(movies)
     keys = list(shown)
     for start in range(0, len(keys), IDS_PER_QUERY):
@@ -27,9 +27,9 @@ def shown_posters(movies: Iterable[int]) -> dict[int, int | None]:
 def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | None = None) -> Run | None:
     """Embed and label the movies that show another poster than `before` (from `shown_posters`).
 
-    Pending suggestions of a movie that shows none any more are superseded. Call it in the transaction of the
-    change: then no crash can separate the two. Returns the run that was started, None if there is none to do.
-    More than IDS_PER_QUERY movies are left to a run over everything that is not embedded.
+    Pending suggestions of a movie without a poster are superseded. Call it in the transaction of the change,
+    so that a crash cannot separate the two. Returns the run that was started, None if nothing is to be done.
+    For more than IDS_PER_QUERY movies it is a run over all posters that are not embedded.
     """
     now = shown_posters(before)
     changed = [movie for movie, poster in now.items() if poster != before[movie]]
@@ -58,10 +58,10 @@ def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | No
 def follow_promotion(
     model: GenreModel, *, by: AbstractBaseUser | None = None, queue: bool = True
 ) -> Run | None:
-    """Have the model just promoted make suggestions, and replace pending ones of other models.
+    """Start a run in which a promoted model makes suggestions and replaces pending ones of other models.
 
-    Posters that it cannot read yet are embedded, and labelled then. Live label runs over everything are
-    cancelled: the new run takes what they would have taken, and what was to follow them follows it. If the
+    Posters without vectors for it are embedded first and labelled later. Live label runs over the whole
+    catalogue are cancelled: the new run includes their movies, and their followers follow it. If the
     training run of the model is live, the new run becomes its follower. Call it in the transaction of the
     promotion. Returns the run, None if there is nothing to do.
     """
@@ -79,11 +79,11 @@ def follow_promotion(
         kinds = [Run.Kind.LABEL.value]
     posters = Poster.objects.filter(is_primary=True)
     if embedding.can_make(model.extractor) and embedding.lacking(posters, [model.extractor.spec]).exists():
-        # Last, because a run that fails has no followers, and one damaged poster is enough for that.
+        # Last, because a run that fails has no followers, and a single damaged poster makes it fail.
         kinds += [Run.Kind.EMBED.value, Run.Kind.LABEL.value]
     training = model.run if model.run is not None and model.run.is_live else None
     if training is not None and kinds:
-        # Its own followers come after this one; one that labels would only do the same again.
+        # Its own followers come after this run, except another label run, which would do the same again.
         kinds += [kind for kind in training.followed_by if kind != Run.Kind.LABEL]
         by = by or training.asked_by
     kinds += [kind for kind in dict.fromkeys(after) if kind not in (*kinds, Run.Kind.EMBED, Run.Kind.LABEL)]

@@ -1,4 +1,4 @@
-"""Which pending suggestions a filter chooses: for the review queue's pages and the runs they start."""
+"""Select pending suggestions by a filter, for the review queue's pages and the runs they start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.models import Genre, Movie, Suggestion
 
 @dataclass(frozen=True)
 class Selection:
-    """What is chosen: words of the movie, a genre's id, the least score, sure ones only, the newest id."""
+    """A filter: words of the movie, a genre's id, lowest score, sure ones only, highest id (`last`)."""
 
     words: str = ""
     genre: int | None = None
@@ -22,11 +22,11 @@ class Selection:
 
     @property
     def narrows_suggestions(self) -> bool:
-        """Whether only some of a movie's pending suggestions may be chosen."""
+        """Whether the filter may select only some of a movie's pending suggestions."""
         return bool(self.genre or self.sure) or self.min_score is not None
 
     def of_any_movie(self) -> QuerySet[Suggestion]:
-        """The pending suggestions chosen, whatever their movie's words."""
+        """The selected pending suggestions, without the filter by words."""
         found = Suggestion.objects.filter(state=Suggestion.State.PENDING)
         if self.genre:
             found = found.filter(genre=self.genre)
@@ -37,7 +37,7 @@ class Selection:
         return found if self.last is None else found.filter(pk__lte=self.last)
 
     def suggestions(self) -> QuerySet[Suggestion]:
-        """The pending suggestions chosen."""
+        """The selected pending suggestions."""
         found = self.of_any_movie()
         if not self.words:
             return found

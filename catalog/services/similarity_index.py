@@ -1,4 +1,4 @@
-"""Index files for look-alikes: built by workers and commands, only read by the web process."""
+"""Index files for look-alikes. Workers and commands build them; the web process only reads them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def is_stale(extractor: Extractor) -> bool:
 
 
 def build(extractor: Extractor) -> bool:
-    """Write index files over all embeddings of an extractor, and put them to use.
+    """Write index files over all embeddings of an extractor, and make them the current ones.
 
     False when there are no embeddings, or another process on this host is building the same index.
     Raises OSError.
@@ -127,9 +127,9 @@ def build(extractor: Extractor) -> bool:
 
 
 def build_during_run(run: Run) -> None:
-    """After a batch of an embedding run: build what has grown enough, and at the run's end all that is stale.
+    """After a batch of an embedding run, build indexes that grew enough; at the run's end, all stale ones.
 
-    Errors are logged: a failed build must not fail the run, and `build_stale` tries again.
+    Errors are logged, because a failed build must not fail the run; `build_stale` tries again.
     """
     last_batch = not (run.chunks.exists() or run.items.filter(state__in=("pending", "running")).exists())
     for extractor in _with_embeddings():
@@ -159,7 +159,7 @@ def _build_or_log(extractor: Extractor) -> None:
     try:
         build(extractor)
     except Exception:
-        log.exception("The index of %s could not be built; it is tried again.", extractor)
+        log.exception("The index of %s could not be built; the next scheduled task tries again.", extractor)
 
 
 def _with_embeddings() -> Iterable[Extractor]:

@@ -1,4 +1,4 @@
-"""Folders for work whose process may be killed: below var/, and cleared away once nobody holds them."""
+"""Temporary folders in var/work; those of killed processes are deleted later."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from django.conf import settings
 
-# A folder belongs to the process that has this file in it locked; the kernel unlocks it when that dies.
+# The process that uses a folder locks this file in it. The kernel releases the lock when the process dies.
 LOCK = ".lock"
 
 
 @contextmanager
 def work_folder(purpose: str) -> Iterator[Path]:
-    """A new folder for this block, deleted at its end; clears what killed processes left first.
+    """A new folder for this block, deleted at its end. Folders of killed processes are deleted first.
 
-    Raises OSError if it cannot be made.
+    Raises OSError if the folder cannot be created.
     """
     base = _base()
     base.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def _clear(base: Path) -> int:
     cleared = 0
     for folder in [each for each in base.iterdir() if each.is_dir()]:
         with suppress(BlockingIOError):
-            # Nobody makes a folder meanwhile, so one without the file was left by a process killed at that.
+            # No folder is created meanwhile: one without the file is from a process that was killed.
             os.close(_lock(folder / LOCK, wait=False))
             shutil.rmtree(folder, ignore_errors=True)
             cleared += 1

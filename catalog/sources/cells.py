@@ -29,7 +29,7 @@ class BadCell(ValueError):
 
 
 class RepeatedRow(BadCell):
-    """A row that says what an earlier one said: nothing to correct."""
+    """A row that repeats an earlier row: there is nothing to correct."""
 
 
 def tidy(text: str) -> str:

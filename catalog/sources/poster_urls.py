@@ -1,4 +1,4 @@
-"""Addresses of posters by the ids of their films, such as `id,poster`: no titles of their own."""
+"""CSV files with poster addresses by film id, such as `id,poster`; they have no titles."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +19,8 @@ NO_ADDRESS = "without an address"
 def read(place: Path | SourceFile, selection: Selection | None = None) -> Iterator[TitleRecord | RejectedRow]:
     """Stream records without a title, each with ids and a `poster_url`.
 
-    `selection` says what the column `id` holds. Rows without an address are left out. Whether a poster source
-    has such addresses is for the caller to say.
+    `selection` says what the column `id` holds. Rows without an address are left out. The caller checks
+    whether an address belongs to a poster source.
 
     Raises SourceError when the file is missing or lacks a column.
     """

@@ -50,7 +50,7 @@ class TitleRecord:
 class RejectedRow:
     """One row that was not imported, or not wholly: where it starts, why, and how it begins.
 
-    repeats: it says just what an earlier row said, so nothing is lost without it.
+    repeats: the row repeats an earlier one, so nothing is lost.
     """
 
     file: str

@@ -110,7 +110,7 @@ TITLE_SOURCES = (
     ),
     TitleSource(
         "poster_urls",
-        "addresses of posters of films that are here, a CSV with the columns id, poster",
+        "poster addresses of films in the catalogue, a CSV with the columns id, poster",
         poster_urls.read,
         (poster_urls.POSTER, csv_file.IDS),
     ),

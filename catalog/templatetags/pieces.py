@@ -1,6 +1,6 @@
-"""Pieces of HTML that a page repeats many times: posters, tiles of films, score bars, heat map buttons.
+"""HTML that a page repeats many times: posters, tiles of films, score bars, heat map buttons.
 
-They are written in Python: a page shows dozens of them, and including a template takes ten times as long.
+It is written in Python because a page has dozens of these, and including a template takes ten times as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .wording import likelihood, score_text
 
 register = template.Library()
 
-# Posters of the first rows of a wall are loaded at once, the others when they come near the window.
+# The first posters of a wall are loaded at once, the others when they come near the window.
 EAGER = 8
 EYE = mark_safe(
     '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M2 12s3.6-6.5 10-6.5S22 12 '
@@ -34,7 +34,7 @@ register.simple_tag(address, name="address")
 
 
 def filled(html: str, *values: object, **named: object) -> SafeString:
-    """`format_html`, which spends half of its time on numbers and on what is escaped already."""
+    """A faster `format_html`: does not escape numbers and safe strings."""
     escaped = [_escaped(value) for value in values]
     by_name = {name: _escaped(value) for name, value in named.items()}
     return mark_safe(html.format(*escaped, **by_name))  # noqa: S308  each value is escaped

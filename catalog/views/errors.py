@@ -13,7 +13,7 @@ from django.views import csrf, defaults
 from catalog.http_methods import API_PREFIX, is_api
 from postersite.database_waits import is_unavailable
 
-# Errors that the web server reports too, without a request of Django's.
+# Errors that the web server also reports without calling Django.
 DETAILS = {
     413: "The request is too large.",
     503: "The site is busy. Please try again in a few seconds.",

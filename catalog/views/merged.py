@@ -1,4 +1,4 @@
-"""Addresses of merged movies lead to the movie that was kept."""
+"""Redirect addresses of merged movies to the kept movie."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.models import Movie
 
 
 def redirect_to_kept(request: HttpRequest, name: str) -> HttpResponse | None:
-    """The redirect when the movie whose id is the address's part `name` was merged; None when it was not."""
+    """A redirect if the movie whose id is the URL argument `name` was merged; else None."""
     match = resolve(request.path_info)
     merged = Movie.everything.filter(pk=match.kwargs.get(name, 0), merged_into__isnull=False)
     kept = merged.values_list("merged_into", flat=True).first()
@@ -24,7 +24,7 @@ def redirect_to_kept(request: HttpRequest, name: str) -> HttpResponse | None:
 
 
 def follows_merges(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """For a page of the movie `pk`: where that is not found, looks whether it was merged."""
+    """Decorate a page of the movie `pk`: if the movie is not found because it was merged, redirect."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, pk: int) -> HttpResponse:

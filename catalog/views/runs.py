@@ -156,8 +156,8 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def live(request: HttpRequest) -> HttpResponse:
     """The home page's banner: how far each live run is. Counts only, so anyone may see it.
 
-    `?watched` says that the page shows runs which were live: then it is told when they are over. Made once a
-    second at most, however many pages ask.
+    With `?watched` the page has shown live runs, and the response says when they are over. It is rendered at
+    most once a second, for all pages together.
     """
     context = {"is_staff": request.user.is_staff, "watched": "watched" in request.GET}
 

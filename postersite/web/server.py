@@ -75,7 +75,7 @@ class Server(HTTPServer):
         self.buffered = 0
         self.open: set[IOStream] = set()
         self.most_open = most_connections(limits.connections)
-        # Those that wait for their client, the longest first: these are closed when there are too many.
+        # Idle connections, the longest idle first: these are closed when there are too many.
         self.waiting: dict[IOStream, None] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.stopping = False
@@ -107,7 +107,7 @@ class Server(HTTPServer):
         self.waiting.pop(stream, None)
 
     def set_waiting(self, stream: IOStream) -> None:
-        """Notes that the connection waits for its client from now on."""
+        """Marks the connection as idle: it waits for its client."""
         self.waiting.pop(stream, None)
         if stream in self.open:
             self.waiting[stream] = None
@@ -140,7 +140,7 @@ class Request(HTTPMessageDelegate):
         self.connection = connection
         self.body = bytearray()
         self.limit = server.limits.body_bytes
-        # How much more is read from a client that was refused; None while it is not.
+        # How many more bytes are read after a refusal; None if the request was not refused.
         self.left_to_ignore: int | None = None
         self.gone = asyncio.get_running_loop().create_future()
 
@@ -151,7 +151,7 @@ class Request(HTTPMessageDelegate):
         for name in [name for name in headers if "_" in name]:
             del headers[name]
         self.request = HTTPServerRequest(connection=self.connection, start_line=start_line, headers=headers)
-        # Only the length is judged here; Tornado refuses what is no number. Python refuses 4,300 digits.
+        # Tornado refuses lengths that are no numbers. The cut avoids int()'s limit of 4,300 digits.
         declared = headers.get("Content-Length", "0")[:20]
         length = int(declared) if declared.isascii() and declared.isdigit() else 0
         if length > self.limit or "Transfer-Encoding" in headers:

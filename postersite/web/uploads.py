@@ -1,4 +1,4 @@
-"""Which requests may carry a picture, and so a large body."""
+"""Which requests may upload a picture, and therefore have a large body."""
 
 from __future__ import annotations
 

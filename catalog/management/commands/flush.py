@@ -1,4 +1,4 @@
-"""Django's flush, which may empty append-only tables too: it asks before it destroys everything."""
+"""Django's flush, which also empties append-only tables. It asks for confirmation."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Command(BaseCommand):
             self.stderr.write(f"  All of them, to be corrected, are listed in {report.listing.path}")
 
     def _found(self, name: str, path: Path, labels: Path | None) -> tuple[TitleSource, Path | SourceFile]:
-        """The source asked for, or found out, and what it reads."""
+        """The source that was named or recognised, and what it reads."""
         source = None if name == AUTO else named(name)
         if name != AUTO and source is None:
             known = ", ".join(source.name for source in TITLE_SOURCES)
@@ -123,10 +123,10 @@ class Command(BaseCommand):
         selection: Selection,
         dry_run: bool,
     ) -> str:
-        """How the ids are read, in sentences; `selection` is set to it."""
+        """Set in `selection` how ids are read; returns sentences that say how."""
         if source.ids:
             if wanted:
-                raise SourceError(f"--ids is of no use: {source.name} has {source.ids}; import it without")
+                raise SourceError(f"{source.name} has {source.ids}: import it without --ids")
             return f"Ids read as {source.ids}."
         file = SourceFile.of(place)
         try:
