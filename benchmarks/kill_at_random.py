@@ -189,7 +189,7 @@ def promote(draw: random.Random) -> bool:
     from catalog.services import promoting
 
     models = list(GenreModel.objects.exclude(state=GenreModel.State.ACTIVE))
-    return bool(models) and promoting.promote(draw.choice(models)) is not None
+    return bool(models) and draw.random() < 1 / 3 and promoting.promote(draw.choice(models)) is not None
 
 
 def train(draw: random.Random) -> bool:

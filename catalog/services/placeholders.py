@@ -35,7 +35,8 @@ def refuse(movie: Movie, data: bytes, *, source: str, source_url: str) -> str:
             sha256=sha256,
             defaults={"source": source, "source_url": source_url[:1000], "movies": alike.count() + 1},
         )
-        taken = list(alike.filter(locked=False))
+        # Movies in order, as everywhere they are locked, or two workers could lock each other out.
+        taken = list(alike.filter(locked=False).order_by("movie_id"))
         before = renewing.shown_posters([poster.movie_id for poster in taken])
         posters.remove(taken)
         renewing.renew_changed(before)

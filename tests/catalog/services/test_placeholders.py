@@ -10,6 +10,7 @@ from django.test import Client
 from redis import Redis
 
 from catalog.models import Movie, Placeholder, Poster, Run
+from catalog.services import posters
 from catalog.services.placeholders import MOVIES, refuse
 from catalog.services.posters import store_poster
 from catalog.services.scraping import scrape_movie
@@ -70,6 +71,15 @@ def test_the_posters_shown_instead_are_embedded() -> None:
     other = store_poster(taken[0].movie, tiny_jpeg(1), source="tmdb_page", rank=1)
     assert "placeholder" in ask(MovieFactory())
     assert [item.poster for item in Run.objects.get(kind="embed").items.all()] == [other]
+
+
+def test_movies_lose_it_in_the_order_in_which_they_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(MOVIES):
+        store(number + 1)
+    removed: list[int] = []
+    monkeypatch.setattr(posters, "remove", lambda taken: removed.extend(each.movie_id for each in taken))
+    assert "placeholder" in ask(MovieFactory())
+    assert len(removed) == MOVIES and removed == sorted(removed)
 
 
 @pytest.mark.parametrize("source", ["upload", "folder"])
