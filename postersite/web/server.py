@@ -147,6 +147,10 @@ class Request(HTTPMessageDelegate):
     async def headers_received(  # type: ignore[override]
         self, start_line: RequestStartLine, headers: HTTPHeaders
     ) -> None:
+        if self.connection.stream.closed():
+            # Tornado would go on with what the client had sent ahead.
+            self.connection.detach()
+            return
         # WSGI turns "-" into "_", so these could pass for a header that only the proxy may set.
         for name in [name for name in headers if "_" in name]:
             del headers[name]

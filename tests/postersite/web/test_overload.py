@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -105,6 +108,20 @@ def test_a_client_that_left_the_queue_is_not_answered(slow: Slow) -> None:
                 slow.go_on.set()
                 assert everything(first).endswith(b"ok") and everything(last).endswith(b"ok")
         assert site.calls == ["/slow", "/last"]
+
+
+def test_what_a_client_that_left_had_sent_ahead_is_dropped(slow: Slow) -> None:
+    with (
+        serving(slow, threads=1) as site,
+        patch.object(site.server, "start_task", wraps=site.server.start_task) as start_task,
+    ):
+        client = site.connect(request("GET", "/slow") + 50 * request("GET", "/ahead"))
+        assert slow.entered.acquire(timeout=10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+        client.close()
+        slow.go_on.set()
+        until(lambda: not site.server.open)
+        assert start_task.call_count == 1
 
 
 def test_requests_in_hand_are_answered_before_the_end(slow: Slow) -> None:
