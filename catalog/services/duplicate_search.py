@@ -149,8 +149,8 @@ class _Known:
     def learn_what_changed(self) -> None:
         """Read again which posters are shown, by which movie, and what people kept apart.
 
-        People may have spoken, merged or deleted while pictures were compared. Posters stay locked until the
-        transaction ends.
+        People may have decided, merged or deleted movies while pictures were compared. Posters stay locked
+        until the transaction ends.
         """
         pks = sorted(poster.pk for poster in self.posters.values())
         shown: dict[int, Poster] = {}
