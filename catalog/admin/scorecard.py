@@ -37,6 +37,14 @@ class Figure:
             return f"{self.value:.3f}"
         return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f})"
 
+    def percent(self) -> str:
+        """A share to read in a sentence: "76% (70–80%)"."""
+        if self.value is None:
+            return "–"
+        if self.low is None or self.high is None:
+            return f"{self.value:.0%}"
+        return f"{self.value:.0%} ({100 * self.low:.0f}–{self.high:.0%})"
+
 
 @dataclass(frozen=True)
 class Row:

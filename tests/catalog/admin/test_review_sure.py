@@ -129,7 +129,7 @@ def test_the_page_says_how_good_sure_ones_were(reviewer_client):
         "sure": {"target": 0.75, "cut": 0.7, "precision": {"value": 0.76, "low": 0.7, "high": 0.8}}
     }
     model.save()
-    assert "of its sure suggestions 0.760 (0.700–0.800) were right" in text_of(page(reviewer_client))
+    assert "76% (70–80%)" in text_of(page(reviewer_client))
 
 
 def test_reviewing_needs_the_permission(client):
