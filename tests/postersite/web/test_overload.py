@@ -101,8 +101,8 @@ def test_a_client_that_left_the_queue_is_not_answered(slow: Slow) -> None:
     with serving(slow, threads=1) as site:
         with site.connect(SLOW) as first:
             assert slow.entered.acquire(timeout=10)
-            site.connect(request("GET", "/left")).close()
-            until(lambda: site.server.reads.waiting == 1)
+            with site.connect(request("GET", "/left")):
+                until(lambda: site.server.reads.waiting == 1)
             until(lambda: len(site.server.open) == 1)
             with site.connect(request("GET", "/last", "Connection: close")) as last:
                 slow.go_on.set()
