@@ -108,7 +108,7 @@ class PosterAdmin(SearchesMovies):
     def picture(self, poster: Poster) -> SafeString | str:
         return thumbnail(poster)
 
-    @admin.display(description="")
+    @admin.display(description="preview")
     def preview(self, poster: Poster) -> SafeString:
         return format_html('<a href="{}">{}</a>', poster.file.url, thumbnail(poster, height=PREVIEW_HEIGHT))
 
