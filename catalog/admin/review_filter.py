@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django import forms
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -92,17 +92,20 @@ class QueueFilter(forms.Form):
         """The pending suggestions that match genre, minimum score and sureness."""
         return self.selection().of_any_movie()
 
-    def narrow(self, queue: QuerySet[Movie, Any]) -> QuerySet[Movie, Any]:
-        """The movies of `queue` that match, in the order asked for."""
+    def narrow(
+        self, queue: QuerySet[Suggestion, dict[str, Any]]
+    ) -> QuerySet[Suggestion, dict[str, Any]]:
+        """The rows of `reviewing.review_queue()` whose movies match, in the order asked for."""
         if self.narrows_suggestions:
-            queue = queue.filter(Exists(self.matching().filter(movie=OuterRef("pk"))))
-        queue = self.selection().movies(queue)
+            queue = queue.filter(movie__in=self.matching().order_by().values("movie"))
+        if self.selection().words:
+            queue = queue.filter(movie__in=self.selection().movies(Movie.objects.order_by()).values("pk"))
         order = self._value("order")
         if order == "unsure":
-            return queue.order_by(F("best_score").asc(), "pk")
+            return queue.order_by("best_score", "movie_id")
         if order == "title":
-            return queue.order_by("title", "year", "pk")
-        return queue.order_by("-created_at", "-pk") if order == "new" else queue
+            return queue.order_by("movie__title", "movie__year", "movie_id")
+        return queue.order_by("-movie__created_at", "-movie_id") if order == "new" else queue
 
     def _value(self, name: str) -> Any:
         return self.cleaned_data.get(name) if self.is_bound and hasattr(self, "cleaned_data") else None

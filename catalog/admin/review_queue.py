@@ -58,7 +58,7 @@ class ReviewQueueAdmin(DeskAdmin):
             # Counted once is enough.
             paginator.count = waiting["waiting_movies"]
         page = paginator.get_page(request.GET.get("page"))
-        movies = reviewing.cards([row["pk"] for row in page.object_list])
+        movies = reviewing.cards([row["movie_id"] for row in page.object_list])
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -16,6 +16,7 @@ from catalog.models import (
     GenreModel,
     Movie,
     MovieGenre,
+    Poster,
     ReviewDecision,
     Suggestion,
 )
@@ -23,28 +24,29 @@ from catalog.models import (
 PENDING = Suggestion.State.PENDING
 
 
-def review_queue() -> QuerySet[Movie, dict[str, Any]]:
-    """Movies with pending suggestions, the most confident first, as rows of `pk` and `best_score`.
+def review_queue() -> QuerySet[Suggestion, dict[str, Any]]:
+    """Movies with pending suggestions, the most confident first, as rows of `movie_id` and `best_score`.
 
-    Only their ids, because grouping and sorting whole movies takes three times as long: see `cards`.
+    Only their ids: grouping and sorting whole movies takes three times as long. See `cards`.
     """
-    waiting = Movie.objects.filter(suggestions__state=PENDING).values("pk")
-    return waiting.annotate(best_score=Max("suggestions__score")).order_by("-best_score", "pk")
+    waiting = Suggestion.objects.filter(state=PENDING, movie__merged_into=None).values("movie_id")
+    return waiting.annotate(best_score=Max("score")).order_by("-best_score", "movie_id")
 
 
 def cards(movie_ids: Sequence[int]) -> list[Movie]:
     """The movies in the order of their ids, with those of their suggestions that are pending.
 
-    Prefetched: `posters`, and `pending_suggestions` (a list, best score first).
+    Prefetched: `posters`, and `pending_suggestions` (a list, best score first); of both only what cards show.
     """
     pending = (
         Suggestion.objects.filter(state=PENDING)
-        .select_related("genre")
-        .prefetch_related(calibration())
+        .only("movie", "genre", "model", "score", "threshold", "sure")
+        .prefetch_related("genre", calibration())
         .order_by("-score", "pk")
     )
+    posters = Poster.objects.only("movie", "sha256", "file", "medium", "width", "height", "is_primary")
     movies = Movie.objects.prefetch_related(
-        "posters", Prefetch("suggestions", pending, to_attr="pending_suggestions")
+        Prefetch("posters", posters), Prefetch("suggestions", pending, to_attr="pending_suggestions")
     ).in_bulk(movie_ids)
     return [movies[pk] for pk in movie_ids if pk in movies]
 

@@ -5,10 +5,10 @@ It is written in Python because a page has dozens of these, and including a temp
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from html import escape as html_escape
 
 from django import template
-from django.utils.html import conditional_escape, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from catalog.addresses import address
@@ -26,7 +26,6 @@ EYE = mark_safe(
     'stroke-linejoin="round"/><circle cx="12" cy="12" r="3.2" fill="currentColor"/></svg>'
 )
 LAZY = mark_safe(' loading="lazy"')
-SURE = mark_safe('<em class="sure" title="Above the model\'s sure threshold">sure</em>')
 UNTAGGED = mark_safe('<span class="untagged">untagged</span>')
 
 
@@ -34,14 +33,16 @@ register.simple_tag(address, name="address")
 
 
 def filled(html: str, *values: object, **named: object) -> SafeString:
-    """A faster `format_html`: does not escape numbers and safe strings."""
-    escaped = [_escaped(value) for value in values]
-    by_name = {name: _escaped(value) for name, value in named.items()}
-    return mark_safe(html.format(*escaped, **by_name))  # noqa: S308  each value is escaped
+    """A faster `format_html`: does not escape safe strings again."""
+    shown = [escaped(value) for value in values]
+    by_name = {name: escaped(value) for name, value in named.items()}
+    return mark_safe(html.format(*shown, **by_name))  # noqa: S308  each value is escaped
 
 
-def _escaped(value: object) -> object:
-    return value if isinstance(value, int | SafeString) else conditional_escape(str(value))
+def escaped(value: object) -> SafeString:
+    """What `conditional_escape(str(value))` returns, in a third of its time."""
+    text = str(value)
+    return text if isinstance(text, SafeString) else SafeString(html_escape(text))
 
 
 @register.simple_tag
@@ -88,7 +89,7 @@ def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeS
 
 
 @register.simple_tag
-def heat_toggle(suggestion: Suggestion, movie: Movie) -> SafeString:
+def heat_toggle(suggestion: Suggestion, movie: Movie | str) -> SafeString:
     """A link to the heat map's page; heat_maps.js makes it a button that lays the map over the poster."""
     return filled(
         '<a class="heat-toggle" href="{0}" rel="nofollow" data-heat title="Where the model sees {1}" '
@@ -112,38 +113,4 @@ def score_bar(suggestion: Suggestion) -> SafeString:
         round(100 * suggestion.score),
         round(100 * suggestion.threshold),
         score_text(suggestion.score, suggestion.model),
-    )
-
-
-@register.simple_tag
-def suggestion_row(
-    suggestion: Suggestion, movie: Movie, number: int, matching: Collection[int]
-) -> SafeString:
-    """A genre on a card of the review queue: tick, name, score, heat map, accept and reject.
-
-    number: its place on the card from 1, which is its key. matching: ids of the suggestions that match the
-    queue's filter.
-    """
-    is_matching = suggestion.pk in matching
-    return filled(
-        '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
-        '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
-        '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
-        'autocomplete="off" title="Untick to drop it when the rest is accepted"> {key} <span>{genre}</span> '
-        '{sure}</label> {score} <span class="genre-buttons">{heat} '
-        '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
-        'aria-label="Accept {genre} for {movie}">✓</button> '
-        '<button type="submit" name="decide" value="reject-{pk}" class="one reject" title="Reject {genre}" '
-        'aria-label="Reject {genre} for {movie}">✕</button></span></li>',
-        matching=" matching" if is_matching else "",
-        pk=suggestion.pk,
-        bulk=filled('<input type="hidden" name="matching" value="{}" form="bulk">', suggestion.pk)
-        if is_matching
-        else "",
-        key=filled('<kbd class="only-live" aria-hidden="true">{}</kbd>', number) if number < 10 else "",
-        genre=suggestion.genre.name,
-        sure=SURE if suggestion.sure else "",
-        score=score_bar(suggestion),
-        heat=heat_toggle(suggestion, movie),
-        movie=movie,
     )

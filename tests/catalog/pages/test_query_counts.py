@@ -38,7 +38,7 @@ STAFF_PAGES = {
     "/runs/": 14,
     "/runs/{run}/": 8,
     "/admin/": 11,
-    "/admin/catalog/reviewqueue/": 9,
+    "/admin/catalog/reviewqueue/": 10,
     "/admin/catalog/duplicategroup/": 7,
     "/admin/catalog/movie/": 9,
     "/admin/catalog/movie/{movie}/change/": 12,

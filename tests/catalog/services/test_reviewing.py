@@ -139,7 +139,7 @@ def test_the_queue_has_the_most_confident_first_each_movie_once() -> None:
     best = suggested(high, "War", 0.95)
     SuggestionFactory(state=State.REJECTED, score=0.99)
     MovieFactory()
-    queue = reviewing.cards([row["pk"] for row in reviewing.review_queue()])
+    queue = reviewing.cards([row["movie_id"] for row in reviewing.review_queue()])
     assert queue == [high, low]
     pending = [row for movie in queue for row in movie.pending_suggestions]  # type: ignore[attr-defined]
     assert pending[0] == best
@@ -151,8 +151,8 @@ def test_the_queue_takes_the_same_few_queries_however_long_it_is(django_assert_n
         movie = MovieFactory(poster=True)
         suggested(movie, "Drama")
         suggested(movie, "War")
-    with django_assert_num_queries(5):
-        for waiting in reviewing.cards([row["pk"] for row in reviewing.review_queue()]):
+    with django_assert_num_queries(6):
+        for waiting in reviewing.cards([row["movie_id"] for row in reviewing.review_queue()]):
             assert waiting.primary_poster
             assert [row.genre.name for row in waiting.pending_suggestions]  # type: ignore[attr-defined]
 

@@ -1,0 +1,146 @@
+"""Cards of the review queue, written in Python for the same reason as `pieces`: a page shows 25 of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import quote
+
+from django import template
+from django.template import Context
+from django.template.loader import render_to_string
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
+
+from catalog.addresses import address
+from catalog.models import Movie, Poster, Suggestion
+
+from .pieces import escaped, filled, heat_toggle, score_bar
+
+register = template.Library()
+
+OVERVIEW_SHOWN = 320
+SURE = mark_safe('<em class="sure" title="Above the model\'s sure threshold">sure</em>')
+HEAT_WORDS = mark_safe('<p class="heat-words" data-heat-words aria-hidden="true"></p>')
+NO_POSTER = mark_safe('<div class="card-no-poster">No poster any more</div>')
+# The first submit button is what Enter presses: it must not be a single genre's.
+CARD = """
+<article class="card" id="movie-{pk}" tabindex="-1" data-open data-heat-scope aria-labelledby="title-{pk}">
+<div class="card-poster"{frame}>{picture}</div>
+<div class="card-about">
+<h2 id="title-{pk}"><label class="card-tick"><input type="checkbox" name="movie" value="{pk}" form="bulk" \
+aria-label="Tick {movie}"></label> {title} {year}</h2>
+{facts}
+</div>
+<form class="card-form" method="post" action="{decide}" hx-post="{decide}" hx-target="closest article" \
+hx-swap="outerHTML" hx-sync="this:drop">
+<input type="hidden" name="csrfmiddlewaretoken" value="{csrf_token}">
+<input type="hidden" name="back" value="{back}">
+<button type="submit" name="decide" value="accept" class="default-press" tabindex="-1" aria-hidden="true">\
+Accept all</button>
+<ul class="genres">
+{genres}
+</ul>
+{outcome}
+<div class="card-buttons">
+<button type="submit" name="decide" value="accept" class="button accept" data-key="a">\
+<span class="card-verb">Accept all</span> <kbd class="only-live" aria-hidden="true">a</kbd></button>
+<button type="submit" name="decide" value="reject" class="button reject" data-key="r">\
+Reject all <kbd class="only-live" aria-hidden="true">r</kbd></button>
+<a class="button edit" data-key="e" href="{edit}?back={back_quoted}">\
+Edit <kbd class="only-live" aria-hidden="true">e</kbd></a>
+</div>
+</form>
+</article>
+"""
+
+
+@register.simple_tag(takes_context=True)
+def review_card(context: Context, movie: Movie) -> SafeString:
+    """A movie's poster, facts and pending suggestions, each to accept or reject.
+
+    movie: from `reviewing.cards`. Of the page it uses `back`, `matching`, `may_view_movies` and, where
+    something has just been decided, `outcome`.
+    """
+    outcome = context.get("outcome")
+    poster, back = movie.primary_poster, context["back"]
+    title = escaped(movie.title)
+    if context["may_view_movies"]:
+        title = filled('<a href="{}">{}</a>', address("admin:catalog_movie_change", movie.pk), title)
+    shown: list[Suggestion] = movie.pending_suggestions  # type: ignore[attr-defined]
+    name = escaped(str(movie))
+    rows = [_genre(each, name, number, context["matching"]) for number, each in enumerate(shown, start=1)]
+    return filled(
+        CARD,
+        pk=movie.pk,
+        movie=name,
+        frame=filled(' data-heat-frame="{}"', poster.sha256) if poster else "",
+        picture=_picture(poster, name) if poster else NO_POSTER,
+        title=title,
+        year=filled('<span class="card-year">{}</span>', movie.year) if movie.year else "",
+        facts=_facts(movie) + (HEAT_WORDS if poster else SafeString()),
+        decide=address("admin:catalog_reviewqueue_decide", movie.pk),
+        csrf_token=context["csrf_token"],
+        back=back,
+        genres=SafeString("\n".join(rows)),
+        outcome=render_to_string("admin/catalog/reviewqueue/outcome.html", {"outcome": outcome})
+        if outcome
+        else "",
+        edit=address("admin:catalog_reviewqueue_change", movie.pk),
+        back_quoted=quote(back, safe=""),
+    )
+
+
+def _picture(poster: Poster, name: str) -> SafeString:
+    return filled(
+        '<a href="{}" target="_blank" rel="noopener" title="Open the whole poster"><img src="{}" '
+        'alt="Poster of {}" width="{}" height="{}" loading="lazy"></a>',
+        poster.file.url,
+        poster.medium.url,
+        name,
+        poster.width,
+        poster.height,
+    )
+
+
+def _facts(movie: Movie) -> SafeString:
+    facts = []
+    if movie.original_title and movie.original_title != movie.title:
+        facts.append(("card-fact", movie.original_title))
+    if movie.franchise:
+        facts.append(("card-fact", f"Part of {movie.franchise}"))
+    if movie.overview:
+        facts.append(("card-overview", Truncator(movie.overview).chars(OVERVIEW_SHOWN)))
+    return format_html_join("", '<p class="{}">{}</p>', facts)
+
+
+def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection[int]) -> SafeString:
+    """A genre of a card: tick, name, score, heat map, accept and reject.
+
+    number: its place on the card from 1, which is its key. matching: ids of the suggestions that match the
+    queue's filter.
+    """
+    is_matching = suggestion.pk in matching
+    return filled(
+        '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
+        '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
+        '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
+        'autocomplete="off" title="Untick to drop it when the rest is accepted"> {key} <span>{genre}</span> '
+        '{sure}</label> {score} <span class="genre-buttons">{heat} '
+        '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
+        'aria-label="Accept {genre} for {movie}">✓</button> '
+        '<button type="submit" name="decide" value="reject-{pk}" class="one reject" title="Reject {genre}" '
+        'aria-label="Reject {genre} for {movie}">✕</button></span></li>',
+        matching=" matching" if is_matching else "",
+        pk=suggestion.pk,
+        bulk=filled('<input type="hidden" name="matching" value="{}" form="bulk">', suggestion.pk)
+        if is_matching
+        else "",
+        key=filled('<kbd class="only-live" aria-hidden="true">{}</kbd>', number) if number < 10 else "",
+        genre=suggestion.genre.name,
+        sure=SURE if suggestion.sure else "",
+        score=score_bar(suggestion),
+        heat=heat_toggle(suggestion, movie),
+        movie=movie,
+    )
