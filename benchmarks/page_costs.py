@@ -38,14 +38,18 @@ def main() -> None:
     }
     sys.path.insert(0, str(options.code.resolve()))
     os.chdir(options.code)  # Celery puts the current folder before all others
-    import django
     from django.core.management import call_command
 
-    django.setup()
+    from postersite.wsgi import application
+
     with redirect_stdout(StringIO()):
         call_command("migrate", verbosity=0)
         call_command("collectstatic", interactive=False, clear=True, verbosity=0)
-    found = measure(options.rounds, options.only)
+    if options.addresses:
+        pages = {name: address for name, (address, _) in _addresses().items()}
+        print(json.dumps({"pages": pages, "cookie": _session_cookie()}))
+        return
+    found = measure(application, options.rounds, options.only)
     if options.json:
         print(json.dumps(found))
         return
@@ -57,11 +61,8 @@ def main() -> None:
         )
 
 
-def measure(rounds: int, only: str) -> dict[str, dict[str, float]]:
+def measure(handler: Any, rounds: int, only: str) -> dict[str, dict[str, float]]:
     """CPU milliseconds (median, minimum, maximum), queries and size of each page."""
-    from django.core.wsgi import get_wsgi_application
-
-    handler = get_wsgi_application()
     cookie = _session_cookie()
     addresses = {name: each for name, each in _addresses().items() if only in name}
     times: dict[str, list[float]] = {name: [] for name in addresses}
@@ -177,6 +178,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", default="", help="pages whose name contains this")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--addresses", action="store_true", help="measure nothing: print addresses and a session as JSON"
+    )
     return parser.parse_args()
 
 

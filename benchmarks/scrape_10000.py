@@ -35,6 +35,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.slow_clients import cpu_seconds  # noqa: E402
 from catalog.sample.site import ReplicaMovie, Response  # noqa: E402
 from postersite.embedded.broker import answers, command, find_server, make_private  # noqa: E402
 from tests.faults.sites import Site, kill_group  # noqa: E402
@@ -267,31 +268,18 @@ class Crew:
         return self._stack.enter_context(self._site.worker(queue, 1, beat=beat))
 
     def replace(self) -> None:
-        self._lost_cpu_s += _cpu_s(self.processes[0].pid)
+        self._lost_cpu_s += cpu_seconds(self.processes[0].pid)
         kill_group(self.processes[0])
         self.processes[0] = self._hired()
 
     def cpu_s(self) -> float:
-        return self._lost_cpu_s + sum(_cpu_s(process.pid) for process in self.processes)
+        return self._lost_cpu_s + sum(cpu_seconds(process.pid) for process in self.processes)
 
 
 @contextmanager
 def workers(site: Site) -> Iterator[Crew]:
     with ExitStack() as stack:
         yield Crew(site, stack)
-
-
-def _cpu_s(pid: int) -> float:
-    """Seconds of CPU of a process and its children, by /proc (Linux)."""
-    ticks = 0
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[2]) == pid:  # the process group
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def check_posters(site: Site, movies: list[ReplicaMovie], planned: dict[int, Kind]) -> list[str]:

@@ -87,10 +87,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def started(command: list[str], port: int, path: str = "/robots.txt") -> Iterator[subprocess.Popen[bytes]]:
-    """Runs ``command`` until the block ends; waits until a page is served at ``port``."""
+def started(
+    command: list[str], port: int, path: str = "/robots.txt", folder: Path = HERE
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs ``command`` in ``folder`` until the block ends; waits until a page is served at ``port``."""
     process = subprocess.Popen(
-        command, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
         deadline = time.monotonic() + 60
@@ -107,6 +109,17 @@ def started(command: list[str], port: int, path: str = "/robots.txt") -> Iterato
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def cpu_seconds(group: int) -> float:
+    """CPU seconds of the processes of a process group so far; 0 where there is no /proc."""
+    ticks = 0
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def visit(port: int, path: str, timeout_s: float) -> tuple[float, int]:

@@ -92,9 +92,7 @@ class QueueFilter(forms.Form):
         """The pending suggestions that match genre, minimum score and sureness."""
         return self.selection().of_any_movie()
 
-    def narrow(
-        self, queue: QuerySet[Suggestion, dict[str, Any]]
-    ) -> QuerySet[Suggestion, dict[str, Any]]:
+    def narrow(self, queue: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
         """The rows of `reviewing.review_queue()` whose movies match, in the order asked for."""
         if self.narrows_suggestions:
             queue = queue.filter(movie__in=self.matching().order_by().values("movie"))

@@ -86,9 +86,7 @@ def same_picture(movie: Movie) -> QuerySet[Movie]:
     known = (DuplicateGroup.State.OPEN, DuplicateGroup.State.APART)
     members = DuplicateMember.objects.filter(poster__isnull=False, poster__is_primary=True)
     groups = members.filter(poster=movie.primary_poster, group__state__in=known).values("group")
-    return Movie.objects.filter(Exists(members.filter(group__in=groups, movie=OuterRef("pk")))).exclude(
-        pk=movie.pk
-    )
+    return Movie.objects.filter(pk__in=members.filter(group__in=groups).values("movie")).exclude(pk=movie.pk)
 
 
 def uncompared(extractor: Extractor) -> QuerySet[Poster]:

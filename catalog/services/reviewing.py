@@ -24,7 +24,7 @@ from catalog.models import (
 PENDING = Suggestion.State.PENDING
 
 
-def review_queue() -> QuerySet[Suggestion, dict[str, Any]]:
+def review_queue() -> QuerySet[Any, Any]:
     """Movies with pending suggestions, the most confident first, as rows of `movie_id` and `best_score`.
 
     Only their ids: grouping and sorting whole movies takes three times as long. See `cards`.

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, prefetch_related_objects
 
 from catalog.models import Embedding, Extractor, Movie, Poster
 from ml.diversity import diverse_order
@@ -22,7 +22,9 @@ from .similarity_index import LoadedIndex, metric_of, open_index
 # "ball_tree" finds what the recipe's ball tree finds: the nearest by Euclidean distance.
 Method = Literal["exact", "ball_tree"]
 METHODS: tuple[Method, ...] = ("exact", "ball_tree")
-IDS_PER_QUERY = 1000
+# Neighbours are read in parts, each four times as large as the one before: nearly always the first will do.
+FIRST_PART = 12
+MOST_IDS_PER_QUERY = 1000
 # Where diversity is asked for, it chooses among so many times the look-alikes shown.
 CHOICE = 4
 
@@ -88,6 +90,7 @@ def lookalikes(
     found = _different(poster, query, loaded, CHOICE * k if diversity else k)
     if diversity:
         found = _diverse(found, loaded, k, diversity)
+    prefetch_related_objects([each.poster for each in found], "movie__genres")
     distances = [each.distance for each in found]
     if loaded.correction is not None:
         rows = [each.row for each in found]
@@ -134,10 +137,11 @@ def _candidates(
         Poster.objects.filter(is_primary=True, movie__merged_into__isnull=True)
         .exclude(movie=poster.movie_id)
         .select_related("movie")
-        .prefetch_related("movie__genres")
     )
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        part = slice(start, start + IDS_PER_QUERY)
+    start, size = 0, FIRST_PART
+    while start < len(ids):
+        part = slice(start, start + size)
+        start, size = part.stop, min(size * 4, MOST_IDS_PER_QUERY)
         by_id = others.in_bulk(ids[part].tolist())
         groups = duplicates.groups_of([poster.pk, *by_id])
         own = groups.get(poster.pk)

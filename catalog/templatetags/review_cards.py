@@ -1,9 +1,8 @@
-"""Cards of the review queue, written in Python for the same reason as `pieces`: a page shows 25 of them."""
+"""Cards of the review queue, written in Python because a page shows 25 of them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 from urllib.parse import quote
 
 from django import template

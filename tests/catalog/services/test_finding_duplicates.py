@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from django.db import connection
 from PIL import ImageOps
 
 from catalog.models import DuplicateGroup, DuplicateMember, Poster, Run, RunItem
@@ -204,3 +205,9 @@ def test_the_same_picture_is_told_of_films_that_were_kept_apart():
     assert list(duplicates.same_picture(other.movie)) == [one.movie]
     store_poster(one.movie, encoded(drawing(5)), source="upload")
     assert not duplicates.same_picture(other.movie).exists()
+
+
+def test_the_same_picture_is_found_without_reading_every_film():
+    query = duplicates.same_picture(PosterFactory(is_primary=True).movie)
+    # On PostgreSQL the plan depends on how many rows there are.
+    assert connection.vendor != "sqlite" or "SCAN catalog_movie" not in query.explain()

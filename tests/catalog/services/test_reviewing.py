@@ -157,6 +157,21 @@ def test_the_queue_takes_the_same_few_queries_however_long_it_is(django_assert_n
             assert [row.genre.name for row in waiting.pending_suggestions]  # type: ignore[attr-defined]
 
 
+def test_cards_read_of_suggestions_and_posters_only_what_they_show() -> None:
+    for _ in range(2):
+        suggested(MovieFactory(poster=True), "Drama")
+    one, other = reviewing.cards([row["movie_id"] for row in reviewing.review_queue()])
+    [first], [second] = one.pending_suggestions, other.pending_suggestions  # type: ignore[attr-defined]
+    assert first.genre is second.genre
+    assert {"poster_sha256", "created_at"} <= first.get_deferred_fields()
+    assert {"attribution", "fetched_at"} <= one.primary_poster.get_deferred_fields()
+
+
+def test_a_movie_that_was_merged_away_is_not_in_the_queue() -> None:
+    suggested(MovieFactory(merged_into=MovieFactory()), "Drama")
+    assert not reviewing.review_queue().exists()
+
+
 @pytest.fixture
 def decision(reviewer: Any) -> ReviewDecision:
     reviewing.accept([SuggestionFactory()], reviewer)

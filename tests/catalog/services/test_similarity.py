@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Movie, Poster
 from catalog.services import embedding, similarity, similarity_index
@@ -192,6 +194,26 @@ def test_the_list_is_filled_when_many_are_left_out(extractor: Extractor) -> None
     for k in (7, 50):
         assert sorted(titles(lookalikes(movie, extractor, k))) == sorted(other.title for other in others)
     assert set(titles(lookalikes(movie, extractor, 3))) < {other.title for other in others}
+
+
+@pytest.mark.parametrize("part", [1, 3])
+def test_neighbours_are_read_in_parts(
+    extractor: Extractor, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    movies = catalogue(extractor, 12)
+    whole = lookalikes(movies[0], extractor, k=5)
+    monkeypatch.setattr(similarity, "FIRST_PART", part)
+    assert lookalikes(movies[0], extractor, k=5) == whole
+
+
+def test_posters_beyond_the_first_part_are_not_read(extractor: Extractor) -> None:
+    movies = catalogue(extractor, 30)
+    lookalikes(movies[0], extractor, k=5)
+    with CaptureQueriesContext(connection) as captured:
+        similarity.lookalikes(Movie.objects.get(pk=movies[0].pk), extractor, k=5)
+    [read] = [each["sql"] for each in captured if "perceptual_hash" in each["sql"] and " IN (" in each["sql"]]
+    ids = read.rpartition(" IN (")[2].partition(")")[0]
+    assert len(ids.split(",")) == similarity.FIRST_PART
 
 
 def test_new_embeddings_are_found_at_once(extractor: Extractor) -> None:
