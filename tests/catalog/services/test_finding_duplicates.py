@@ -12,7 +12,7 @@ from catalog.models import DuplicateGroup, DuplicateMember, Poster, Run, RunItem
 from catalog.services import duplicate_search, duplicates, inline, runs
 from catalog.services.posters import store_poster
 from tests.catalog.services.pictures import extractor, showing
-from tests.factories import RunFactory
+from tests.factories import PosterFactory, RunFactory
 from tests.ml.drawings import drawing, encoded
 
 pytestmark = pytest.mark.django_db
