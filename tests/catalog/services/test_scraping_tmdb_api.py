@@ -62,7 +62,11 @@ def test_an_id_that_another_movie_has_is_left_to_a_person(site: FaultySite) -> N
     assert movie.tmdb_id is None
 
 
-def test_the_configuration_is_asked_for_once(site: FaultySite) -> None:
+def test_the_configuration_is_asked_for_once(site: FaultySite, settings: Any) -> None:
+    # Other tests have no cache, so that none sees what another counted.
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "configuration"}
+    }
     for shown in site.movies:
         scrape_movie(known(shown))
     assert len(site.paths("/3/configuration")) == 1
