@@ -103,15 +103,6 @@ def test_only_one_genre_and_nothing_newer_than_what_was_shown() -> None:
     assert later.pk > crime.pk
 
 
-@pytest.mark.parametrize(
-    "selection",
-    [Selection(), Selection(last=0), Selection("ember", 3, 0.0, True, 9), Selection(min_score=0.5)],
-)
-def test_a_stored_selection_is_the_same_again(selection: Selection) -> None:
-    stored = selection.as_json()
-    assert Selection(**stored) == selection and str(selection)
-
-
 def test_starting_and_undoing_take_as_many_queries_however_many_there_are() -> None:
     def queries(act: Callable[[], object]) -> int:
         with CaptureQueriesContext(connection) as captured:
