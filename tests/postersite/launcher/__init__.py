@@ -1,0 +1,1 @@
+"""Tests of the wiring: settings, the embedded broker, the supervisor, setting up."""
