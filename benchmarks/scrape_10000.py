@@ -37,7 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.slow_clients import cpu_seconds  # noqa: E402
 from catalog.sample.site import ReplicaMovie, Response  # noqa: E402
-from postersite.embedded.broker import answers, command, find_server, make_private  # noqa: E402
+from postersite.launcher.broker import answers, command, find_server, make_private  # noqa: E402
 from tests.faults.sites import Site, kill_group  # noqa: E402
 from tests.replica import faults  # noqa: E402
 from tests.replica.faults import Fault, FaultySite  # noqa: E402

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from catalog.models import Movie, Run, RunChunk, RunItem
 from catalog.models.run import CLOCK_TOLERANCE
-from postersite.embedded.processes import birth
+from ml.processes import birth
 
 log = logging.getLogger(__name__)
 

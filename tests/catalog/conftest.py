@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from postersite.embedded.broker import running_broker
+from postersite.launcher.broker import running_broker
 from tests.catalog.queueing import queueing_at
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from postersite.embedded.broker import running_broker
+from postersite.launcher.broker import running_broker
 from tests.faults.sites import ROOT, Site
 
 

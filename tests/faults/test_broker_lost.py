@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from postersite.embedded.broker import answers, command, find_server
-from postersite.embedded.processes import dies_with_parent
+from ml.processes import dies_with_parent
+from postersite.launcher.broker import answers, command, find_server
 from tests.catalog.services.films import film
 from tests.faults.sites import Site, wait_until
 from tests.replica.faults import FaultySite, slow

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from redis import Redis
 
 from catalog.views import status
-from postersite.embedded.broker import running_broker
+from postersite.launcher.broker import running_broker
 
 
 def test_liveness_needs_no_database(client: Client) -> None:

@@ -15,7 +15,7 @@ from typing import Self
 
 import requests
 
-from postersite.embedded.processes import carrying, end
+from ml.processes import carrying, end
 from postersite.env import BASE_DIR
 
 MANAGE = BASE_DIR / "manage.py"

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from postersite.embedded import first_run, place
-from postersite.embedded.errors import StartError
+from postersite.launcher import first_run, place
+from postersite.launcher.errors import StartError
 
 
 class Command(BaseCommand):

@@ -22,9 +22,9 @@ from catalog.services.overview import catalogue_counts
 from catalog.sources.poster_sources import POSTER_SOURCES
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
-from postersite.embedded import first_run
-from postersite.embedded.place import ROOM_NEEDED
-from postersite.embedded.programs import host_of
+from postersite.launcher import first_run
+from postersite.launcher.place import ROOM_NEEDED
+from postersite.launcher.programs import host_of
 
 QUEUES = ("io", "ml")
 # Says whether the fact is as it should be, and the fact.

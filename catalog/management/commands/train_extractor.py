@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ml.eyes.command import add_options, told_again
-from postersite.embedded.processes import dies_with_parent
+from ml.processes import dies_with_parent
 
 
 class Command(BaseCommand):

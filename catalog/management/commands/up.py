@@ -14,11 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from catalog.checks import of_the_site
-from postersite.embedded import broker, first_run, place, programs
-from postersite.embedded.child import Program
-from postersite.embedded.errors import StartError
-from postersite.embedded.supervisor import Supervisor, to_terminal
 from postersite.env import BASE_DIR, whole_number
+from postersite.launcher import broker, first_run, place, programs
+from postersite.launcher.child import Program
+from postersite.launcher.errors import StartError
+from postersite.launcher.supervisor import Supervisor, to_terminal
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from catalog.management.commands import run_sample, up
 from catalog.models import Movie, Run
 from catalog.sample.films import sample_films
 from catalog.services import runs
-from postersite.embedded import first_run
+from postersite.launcher import first_run
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db

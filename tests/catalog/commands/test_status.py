@@ -12,7 +12,7 @@ from django.core.management import call_command
 from catalog.management.commands import status
 from catalog.models import Extractor
 from catalog.services import embedding, promoting, shipped, similarity_index
-from postersite.embedded.broker import running_broker
+from postersite.launcher.broker import running_broker
 from tests.catalog.services.shipped_files import shipped_genres
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 

@@ -14,8 +14,8 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from postersite.embedded import broker
-from postersite.embedded.errors import StartError
+from postersite.launcher import broker
+from postersite.launcher.errors import StartError
 
 pytestmark = pytest.mark.process
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postersite.embedded import place, processes
-from postersite.embedded.processes import birth
+from ml import processes
+from ml.processes import birth
+from postersite.launcher import place
 
 Sleeper = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from postersite.embedded import place
-from postersite.embedded.errors import StartError
+from postersite.launcher import place
+from postersite.launcher.errors import StartError
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from django.db import OperationalError
 
 from catalog.models import GenreModel
 from catalog.services import shipped
-from postersite.embedded import first_run
-from postersite.embedded.errors import StartError
+from postersite.launcher import first_run
+from postersite.launcher.errors import StartError
 from tests.catalog.services.shipped_files import shipped_genres
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, UserFactory
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from postersite.embedded import supervisor as module
-from postersite.embedded.child import Program
-from postersite.embedded.processes import birth, carrying
-from postersite.embedded.supervisor import Supervisor
+from ml.processes import birth, carrying
+from postersite.launcher import supervisor as module
+from postersite.launcher.child import Program
+from postersite.launcher.supervisor import Supervisor
 
 MARK = f"POSTERSITE_UP=test{os.getpid()}"
 
@@ -176,8 +176,8 @@ def test_a_part_does_not_take_the_terminals_signals(play: Play) -> None:
 SCRIPT = """
 import sys
 from pathlib import Path
-from postersite.embedded.child import Program
-from postersite.embedded.supervisor import Supervisor
+from postersite.launcher.child import Program
+from postersite.launcher.supervisor import Supervisor
 sys.exit(Supervisor([Program("web", ["sleep", "63"], 0, 1)], logs=Path(sys.argv[1]), mark=sys.argv[2],
                     remember=lambda pids: print(*[pid for pid, _ in pids.values()], file=sys.stderr)).run())
 """
@@ -210,7 +210,7 @@ def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_log_that_grows_too_long_is_set_aside(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postersite.embedded.child.LOG_LIMIT", 1000)
+    monkeypatch.setattr("postersite.launcher.child.LOG_LIMIT", 1000)
     aside = play.logs / "web.log.1"
     play.run(
         program(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from postersite.embedded.processes import birth
+from ml.processes import birth
 from tests.processes.site import free_port, wait_until
 
 pytestmark = pytest.mark.process
