@@ -39,7 +39,7 @@ def test_tasks_addresses_and_views_load_no_tensorflow() -> None:
 def test_the_broker_and_supervisor_load_no_models_or_numbers() -> None:
     script = """
 import json, sys
-import postersite.launcher.broker, postersite.launcher.supervisor, postersite.launcher.place
+import postersite.launcher.broker, postersite.launcher.supervisor, postersite.launcher.site_folder
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
     assert loaded(script).isdisjoint({*HEAVY, "numpy", "PIL", "sklearn"})

@@ -10,7 +10,7 @@ from django.core.management import get_commands
 from postersite.env import BASE_DIR
 
 PAGE = (BASE_DIR / "docs" / "operations.md").read_text()
-READERS = ("postersite/settings.py", "postersite/env.py", "postersite/launcher/first_run.py")
+READERS = ("postersite/settings.py", "postersite/env.py", "postersite/launcher/site_setup.py")
 READER = r"env\.\w+|whole_number|decimals_by_name|decimal|cron|flag|folder|listed|environ\.get"
 READ = re.compile(rf"""(?:{READER})\(\s*"([A-Z][A-Z_]+)\"""")
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from postersite.launcher import first_run, place
+from postersite.launcher import site_folder, site_setup
 from postersite.launcher.errors import StartError
 
 
@@ -17,9 +17,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            place.check_writable(settings.VAR_DIR)
-            place.make_private(settings.VAR_DIR)
-            first_run.prepare(self.stdout.write, "/admin/", show_password=self.stdout.isatty())
+            site_folder.check_writable(settings.VAR_DIR)
+            site_folder.make_private(settings.VAR_DIR)
+            site_setup.prepare(self.stdout.write, "/admin/", show_password=self.stdout.isatty())
         except StartError as error:
             raise CommandError(str(error)) from error
         self.stdout.write("The site is set up.")

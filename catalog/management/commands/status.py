@@ -22,9 +22,9 @@ from catalog.services.overview import catalogue_counts
 from catalog.sources.poster_sources import POSTER_SOURCES
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
-from postersite.launcher import first_run
-from postersite.launcher.place import ROOM_NEEDED
+from postersite.launcher import site_setup
 from postersite.launcher.programs import host_of
+from postersite.launcher.site_folder import ROOM_NEEDED
 
 QUEUES = ("io", "ml")
 # Says whether the fact is as it should be, and the fact.
@@ -160,7 +160,7 @@ def system_checks() -> Iterator[Fact]:
     """What the system checks of the site say."""
     for message in of_the_site():
         # `up` gives the sample a source of its own, which this shell does not know of.
-        if message.id == "catalog.W001" and first_run.sample_wanted():
+        if message.id == "catalog.W001" and site_setup.sample_wanted():
             continue
         yield (
             not message.is_serious(checks.ERROR),

@@ -15,7 +15,7 @@ from django.db import connections
 
 from catalog.checks import of_the_site
 from postersite.env import BASE_DIR, whole_number
-from postersite.launcher import broker, first_run, place, programs
+from postersite.launcher import broker, programs, site_folder, site_setup
 from postersite.launcher.child import Program
 from postersite.launcher.errors import StartError
 from postersite.launcher.supervisor import Supervisor, to_terminal
@@ -40,29 +40,29 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             port = options["port"] or whole_number("PORT", 8000, 1, 65_535)
-            place.check_writable(settings.VAR_DIR)
-            place.make_private(settings.VAR_DIR)
-            with place.held(settings.VAR_DIR) as here:
+            site_folder.check_writable(settings.VAR_DIR)
+            site_folder.make_private(settings.VAR_DIR)
+            with site_folder.held(settings.VAR_DIR) as here:
                 status = self._run(here, options["host"], port, options)
         except (StartError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         if status:
             raise SystemExit(status)
 
-    def _run(self, here: place.Place, host: str, port: int, options: dict[str, Any]) -> int:
+    def _run(self, here: site_folder.Place, host: str, port: int, options: dict[str, Any]) -> int:
         if here.clear():
             to_terminal("Cleared away what an earlier start had left running.")
         if settings.EMBEDDED_BROKER:
             broker.stop_leftover(settings.BROKER_SOCKET)
         else:
             programs.check_broker(settings.REDIS_URL)
-        place.check_port(host, port)
+        site_folder.check_port(host, port)
         shown = "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104
         address = f"http://{shown}:{port}/"
-        first_run.prepare(to_terminal, f"{address}admin/", show_password=sys.stdout.isatty())
-        with_sample = first_run.sample_wanted() and not options["no_sample"]
+        site_setup.prepare(to_terminal, f"{address}admin/", show_password=sys.stdout.isatty())
+        with_sample = site_setup.sample_wanted() and not options["no_sample"]
         self._report_checks(with_sample)
-        if not settings.BEHIND_HTTPS and not place.is_loopback(host):
+        if not settings.BEHIND_HTTPS and not site_folder.is_loopback(host):
             to_terminal(
                 f"Warning: {host} can be reached from other machines, without encryption. Run a proxy that "
                 "speaks https (deploy/nginx.conf), set BEHIND_HTTPS=true, and leave out --host."
@@ -80,7 +80,7 @@ class Command(BaseCommand):
         def ended(name: str, status: int) -> None:
             unfinished.discard(name)
             if status == 0:
-                first_run.sample_is_complete()
+                site_setup.sample_is_complete()
                 return
             trouble.append(name)
             to_terminal("The sample's run did not come to its end; the next start goes on with it.")
@@ -96,7 +96,7 @@ class Command(BaseCommand):
             remember=here.remember,
             on_ready=ready,
             on_ended=ended,
-            is_over=lambda: options["once"] and not unfinished and not first_run.work_is_left(),
+            is_over=lambda: options["once"] and not unfinished and not site_setup.work_is_left(),
         )
         status = supervisor.run()
         to_terminal("Stopped.")
@@ -105,7 +105,7 @@ class Command(BaseCommand):
     def _with_sample(self, parts: list[Program]) -> list[Program]:
         """Adds the replica site and, until it has come to its end once, the sample's run."""
         asked_for = os.environ.get("POSTERSITE_REPLICA_URL")
-        port = place.free_port(8900)
+        port = site_folder.free_port(8900)
         if not asked_for:
             os.environ["POSTERSITE_REPLICA_URL"] = f"http://127.0.0.1:{port}"
             replica = programs.replica_program(port, settings.SAMPLE_DIR / "posters")
@@ -114,7 +114,7 @@ class Command(BaseCommand):
         os.environ.setdefault("POSTERSITE_REQUESTS_PER_SECOND", "200")
         # The sample also shows the recipes' baseline, for comparison.
         os.environ.setdefault("POSTERSITE_EXTRACTORS", "postersite,pixels")
-        if first_run.sample_unfinished():
+        if site_setup.sample_unfinished():
             to_terminal("The sample catalogue of invented films is fetched, embedded and labelled now.")
             parts = [*parts, programs.sample_program(BASE_DIR / "manage.py")]
         return parts

@@ -12,7 +12,7 @@ from catalog.management.commands import run_sample, up
 from catalog.models import Movie, Run
 from catalog.sample.films import sample_films
 from catalog.services import runs
-from postersite.launcher import first_run
+from postersite.launcher import site_setup
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,7 @@ def fail_all() -> None:
 def test_the_sample_is_embedded_with_raw_pixels_too_unless_the_setting_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, named: str | None, used: str
 ) -> None:
-    monkeypatch.setattr(first_run, "sample_unfinished", lambda: False)
+    monkeypatch.setattr(site_setup, "sample_unfinished", lambda: False)
     # Everything that the launcher sets for its processes is taken back after the test.
     monkeypatch.setattr(os, "environ", {} if named is None else {"POSTERSITE_EXTRACTORS": named})
     up.Command()._with_sample([])

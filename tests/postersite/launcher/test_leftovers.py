@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ml import processes
 from ml.processes import birth
-from postersite.launcher import place
+from postersite.launcher import site_folder
 
 Sleeper = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -36,11 +36,11 @@ def sleeper() -> Iterator[Sleeper]:
 
 
 def test_children_of_a_killed_start_and_their_forks_are_ended(tmp_path: Path, sleeper: Sleeper) -> None:
-    with place.held(tmp_path) as killed:
+    with site_folder.held(tmp_path) as killed:
         known, fork = sleeper(killed.mark), sleeper(killed.mark)
         killed.remember({"web": (known.pid, birth(known.pid))})
     stranger = sleeper()
-    with place.held(tmp_path) as here:
+    with site_folder.held(tmp_path) as here:
         assert here.clear() == 2
     assert known.wait(5) and fork.wait(5)
     assert stranger.poll() is None
@@ -48,7 +48,7 @@ def test_children_of_a_killed_start_and_their_forks_are_ended(tmp_path: Path, sl
 
 def test_a_number_used_again_by_another_process_is_left_alone(tmp_path: Path, sleeper: Sleeper) -> None:
     other = sleeper()
-    with place.held(tmp_path) as here:
+    with site_folder.held(tmp_path) as here:
         here.remember({"web": (other.pid, "an earlier birth"), "beat": (other.pid, None)})
         assert here.clear() == 0
     assert other.poll() is None
@@ -57,7 +57,7 @@ def test_a_number_used_again_by_another_process_is_left_alone(tmp_path: Path, sl
 @pytest.mark.parametrize("mark", ["", "PATH", "POSTERSITE_UP=", "=", "POSTERSITE_UP=zz"])
 def test_a_mark_that_is_not_exact_finds_nobody(tmp_path: Path, sleeper: Sleeper, mark: str) -> None:
     other = sleeper(mark if "=" in mark.strip("=") else "")
-    with place.held(tmp_path) as here:
+    with site_folder.held(tmp_path) as here:
         here.mark = mark
         here.remember({})
         assert here.clear() == 0
@@ -68,7 +68,7 @@ def test_a_mark_that_is_not_exact_finds_nobody(tmp_path: Path, sleeper: Sleeper,
     content=st.one_of(st.binary(max_size=200), st.sampled_from([b"[]", b"{}", b'{"children": 3, "mark": 1}']))
 )
 def test_a_damaged_note_is_ignored(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    here = place.Place(tmp_path_factory.mktemp("run"))
+    here = site_folder.Place(tmp_path_factory.mktemp("run"))
     here.state.write_bytes(content)
     assert here.clear() == 0
 

@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 from catalog.models import GenreModel
 from catalog.services import shipped
-from postersite.launcher import first_run
+from postersite.launcher import site_setup
 from postersite.launcher.errors import StartError
 from tests.catalog.services.shipped_files import shipped_genres
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, UserFactory
@@ -28,7 +28,7 @@ def no_password_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def create(show_password: bool = True) -> list[str]:
     said: list[str] = []
-    first_run.create_admin(said.append, "http://localhost:8000/admin/", show_password=show_password)
+    site_setup.create_admin(said.append, "http://localhost:8000/admin/", show_password=show_password)
     return said
 
 
@@ -90,36 +90,36 @@ def test_an_account_of_that_name_is_not_taken_over() -> None:
 
 
 def test_the_sample_fills_an_empty_catalogue_and_stays(settings: Any) -> None:
-    assert first_run.sample_wanted()
-    MovieFactory(tmdb_id=first_run.FIRST_SAMPLE_TMDB_ID)
-    assert first_run.sample_wanted()
+    assert site_setup.sample_wanted()
+    MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
+    assert site_setup.sample_wanted()
     settings.SAMPLE = False
-    assert not first_run.sample_wanted()
+    assert not site_setup.sample_wanted()
 
 
 @pytest.mark.parametrize("tmdb_id", [None, 603])
 def test_the_sample_leaves_a_catalogue_of_ones_own_alone(tmdb_id: int | None) -> None:
-    MovieFactory(tmdb_id=first_run.FIRST_SAMPLE_TMDB_ID)
+    MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
     MovieFactory(tmdb_id=tmdb_id)
-    assert not first_run.sample_wanted()
+    assert not site_setup.sample_wanted()
 
 
 def test_a_site_works_without_the_sample_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_run, "find_spec", lambda name: None)
-    assert not first_run.sample_wanted()
+    monkeypatch.setattr(site_setup, "find_spec", lambda name: None)
+    assert not site_setup.sample_wanted()
 
 
 def test_the_sample_run_is_over_once_it_came_to_its_end() -> None:
-    assert first_run.sample_unfinished()
-    MovieFactory(tmdb_id=first_run.FIRST_SAMPLE_TMDB_ID)
-    assert first_run.sample_unfinished()
-    first_run.sample_is_complete()
-    assert not first_run.sample_unfinished()
+    assert site_setup.sample_unfinished()
+    MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
+    assert site_setup.sample_unfinished()
+    site_setup.sample_is_complete()
+    assert not site_setup.sample_unfinished()
 
 
 def test_an_emptied_catalogue_is_filled_again() -> None:
-    first_run.sample_is_complete()
-    assert first_run.sample_unfinished()
+    site_setup.sample_is_complete()
+    assert site_setup.sample_unfinished()
 
 
 def test_a_shipped_model_is_taken_up_once_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_a_shipped_model_is_taken_up_once_and_told(monkeypatch: pytest.MonkeyPat
     said: list[str] = []
     take_up = shipped.take_up_genre_model
     monkeypatch.setattr(shipped, "take_up_genre_model", lambda: take_up(weights))
-    first_run.take_up_shipped(said.append)
-    first_run.take_up_shipped(said.append)
+    site_setup.take_up_shipped(said.append)
+    site_setup.take_up_shipped(said.append)
     assert said == ["Genre model 1 came with Postersite and suggests genres from the start."]
 
 
@@ -140,7 +140,7 @@ def test_a_shipped_model_that_is_damaged_is_told_and_done_without(
     said: list[str] = []
     take_up = shipped.take_up_genre_model
     monkeypatch.setattr(shipped, "take_up_genre_model", lambda: take_up(weights))
-    first_run.prepare(said.append, "http://localhost:8000/admin/", show_password=True)
+    site_setup.prepare(said.append, "http://localhost:8000/admin/", show_password=True)
     assert said[0].startswith("The genre model that comes with Postersite is left out: ")
     assert not GenreModel.objects.exists()
     assert get_user_model().objects.get().is_superuser
@@ -149,7 +149,7 @@ def test_a_shipped_model_that_is_damaged_is_told_and_done_without(
 def test_a_catalogue_of_an_earlier_version_is_told_that_it_is_looked_at_anew() -> None:
     EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
     said: list[str] = []
-    first_run.take_up_shipped(said.append)
+    site_setup.take_up_shipped(said.append)
     assert "1 poster is looked at with Postersite's own eyes now" in said[-1]
 
 
@@ -157,7 +157,7 @@ def test_a_broken_database_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("database or disk is full\nLINE 1")
 
-    monkeypatch.setattr(first_run, "call_command", fail)
+    monkeypatch.setattr(site_setup, "call_command", fail)
     with pytest.raises(StartError, match=r"database or disk is full\. Check DATABASE_URL") as raised:
-        first_run.prepare(lambda _: None, "", show_password=False)
+        site_setup.prepare(lambda _: None, "", show_password=False)
     assert "LINE 1" not in str(raised.value)
