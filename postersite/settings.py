@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from typing import Any
 
 from csp.constants import SELF
@@ -25,6 +26,7 @@ from .env import (
 
 # What any of our processes writes is for this user only: the database holds sessions and password hashes.
 os.umask(0o077)
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 VAR_DIR = var_dir()
 SECRET_KEY = secret_key(VAR_DIR)
 DEBUG = flag("DEBUG", False)

@@ -7,7 +7,6 @@ from functools import lru_cache
 import redis
 from django.conf import settings
 
-import postersite
 from catalog.fetching.client import PoliteClient, polite_client
 from catalog.fetching.policy import FetchPolicy
 from catalog.sources.poster_sources import PosterSource
@@ -33,7 +32,7 @@ def picture_client(source: PosterSource) -> PoliteClient:
 def user_agent() -> str:
     """What sites see: the project, its version, and how to reach whoever runs this copy."""
     contact = settings.CONTACT or "no contact given"
-    return f"Postersite/{postersite.__version__} (film catalogue; {contact})"
+    return f"Postersite/{settings.VERSION} (film catalogue; {contact})"
 
 
 def _policy(source: PosterSource, max_bytes: int, *, robots: bool = True) -> FetchPolicy:

@@ -21,7 +21,6 @@ from catalog.models import Embedding, Extractor, GenreModel
 from ml.files import file_sha256
 from ml.genres.head_file import manifest_path
 from ml.images import sha256_hex
-from postersite import __version__
 
 from . import layout
 from .errors import CannotExport
@@ -158,7 +157,7 @@ class _Writing:
         manifest = {
             "format": layout.FORMAT,
             "version": layout.VERSION,
-            "made_by": f"Postersite {__version__}",
+            "made_by": f"Postersite {settings.VERSION}",
             "tables": self.tables,
             "vectors": self.vectors,
             "files": self.exported.files,
