@@ -155,7 +155,7 @@ def children_of(pid: int) -> list[int]:
 
 def start_runs(draw: random.Random) -> Iterator[str]:
     """Start a few runs, unless enough of their kind are live; yields what was started."""
-    from catalog.services import runs
+    from catalog.runs import lifecycle
 
     starters = {
         embed: "embed",
@@ -168,20 +168,20 @@ def start_runs(draw: random.Random) -> Iterator[str]:
         compare: "duplicates",
     }
     for starter in draw.sample(list(starters), 4):
-        live = runs.live_runs().filter(kind=starters[starter]).count()
+        live = lifecycle.live_runs().filter(kind=starters[starter]).count()
         if live < MOST_LIVE_OF_A_KIND and starter(draw):
             yield starter.__name__
 
 
 def embed(draw: random.Random) -> bool:
     from catalog.models import Embedding, Run
-    from catalog.services import runs
+    from catalog.runs import lifecycle
 
     every = draw.randrange(20, 40)
     gone = [pk for pk in Embedding.objects.order_by().values_list("pk", flat=True) if pk % every == 0]
     for start in range(0, len(gone), 500):
         Embedding.objects.filter(pk__in=gone[start : start + 500]).delete()
-    return runs.start(Run.Kind.EMBED, followed_by=[Run.Kind.LABEL]).is_live
+    return lifecycle.start(Run.Kind.EMBED, followed_by=[Run.Kind.LABEL]).is_live
 
 
 def promote(draw: random.Random) -> bool:
@@ -194,9 +194,9 @@ def promote(draw: random.Random) -> bool:
 
 def train(draw: random.Random) -> bool:
     from catalog.models import Run
-    from catalog.services import runs
+    from catalog.runs import lifecycle
 
-    return draw.random() < 1 / 3 and runs.start(Run.Kind.TRAIN).is_live
+    return draw.random() < 1 / 3 and lifecycle.start(Run.Kind.TRAIN).is_live
 
 
 def accept(draw: random.Random) -> bool:
@@ -254,29 +254,29 @@ def undo_import(draw: random.Random) -> bool:
 
 def compare(draw: random.Random) -> bool:
     from catalog.models import Embedding, Run
-    from catalog.services import runs
+    from catalog.runs import lifecycle
 
     if draw.random() < 1 / 2 or not Embedding.objects.exists():
         return False
-    return runs.start(Run.Kind.DUPLICATES).is_live
+    return lifecycle.start(Run.Kind.DUPLICATES).is_live
 
 
 def never_ended() -> Iterator[str]:
     """Wait for the end of all runs; a sentence for each that is still live."""
     from catalog.models import Run
-    from catalog.services import runs
+    from catalog.runs import lifecycle
 
     deadline = time.monotonic() + END_WITHIN_S
     embedded = False
     while time.monotonic() < deadline:
-        if not runs.live_runs().exists():
+        if not lifecycle.live_runs().exists():
             if embedded:
                 return
             # What the last runs left out because others were to see to it.
             embedded = True
-            runs.start(Run.Kind.EMBED, followed_by=[Run.Kind.LABEL])
+            lifecycle.start(Run.Kind.EMBED, followed_by=[Run.Kind.LABEL])
         time.sleep(1)
-    for run in runs.live_runs():
+    for run in lifecycle.live_runs():
         yield f"{run} never ended: {run.done} and {run.failed} of {run.total}"
 
 
@@ -287,10 +287,11 @@ def what_is_wrong() -> Iterator[str]:
 
     from catalog.append_only_triggers import missing_triggers
     from catalog.models import GenreModel, ReviewDecision, Run, RunItem, Suggestion
-    from catalog.services import claims, labelling, planning, similarity, similarity_index
+    from catalog.runs import chunks, leases
+    from catalog.services import labelling, similarity, similarity_index
 
     state = RunItem.State
-    of_many = Run.objects.exclude(kind__in=[Run.Kind.IMPORT, *planning.ONE_JOB]).annotate(
+    of_many = Run.objects.exclude(kind__in=[Run.Kind.IMPORT, *chunks.ONE_JOB]).annotate(
         items_done=Count("items", filter=Q(items__state=state.DONE)),
         items_not=Count("items", filter=Q(items__state=state.FAILED)),
     )
@@ -298,9 +299,9 @@ def what_is_wrong() -> Iterator[str]:
         if (run.done, run.failed) != (run.items_done, run.items_not):
             yield f"{run} counted {run.done} and {run.failed}, its items {run.items_done} and {run.items_not}"
     # An item that was hit three times is given up, as it should be.
-    for item in RunItem.objects.filter(state=state.FAILED).exclude(error=claims.ABANDONED)[:20]:
+    for item in RunItem.objects.filter(state=state.FAILED).exclude(error=leases.ABANDONED)[:20]:
         yield f"{item} of {item.run} failed: {item.error}"
-    for item in RunItem.objects.filter(state__in=planning.OPEN).select_related("run")[:5]:
+    for item in RunItem.objects.filter(state__in=chunks.OPEN).select_related("run")[:5]:
         yield f"{item} of {item.run} is {item.state}"
     standing = ReviewDecision.objects.filter(verdict="accepted", reversal=None).order_by()
     twice = standing.values("suggestion").annotate(times=Count("pk")).filter(times__gt=1).count()
@@ -311,7 +312,7 @@ def what_is_wrong() -> Iterator[str]:
         yield f"{accepted} suggestions are accepted, by {standing.count()} decisions"
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is not None:
-        left = planning.readable(labelling.candidates(model.pk), model.pk)
+        left = chunks.readable(labelling.candidates(model.pk), model.pk)
         of_others = Suggestion.objects.filter(state=Suggestion.State.PENDING, movie__in=left).exclude(
             model=model
         )

@@ -71,8 +71,9 @@ def main() -> None:
 def measure(movies: int, work: Path) -> dict[str, Any]:
     """Seconds (s), milliseconds (ms) and mebibytes (MiB) by what was measured."""
     from catalog.models import Movie, Run, RunItem
-    from catalog.services import claims, planning, runs
-    from catalog.services.sweeping import sweep
+    from catalog.runs import chunks as planning
+    from catalog.runs import leases, lifecycle
+    from catalog.runs.recovery import sweep
 
     for start in range(0, movies, 5000):
         Movie.objects.bulk_create(
@@ -83,10 +84,10 @@ def measure(movies: int, work: Path) -> dict[str, Any]:
     before = _peak_mib()
     with writing(work) as longest:
         began = time.perf_counter()
-        run = runs.start("scrape", queue=False)
+        run = lifecycle.start("scrape", queue=False)
         found["start returns after, s"] = round(time.perf_counter() - began, 3)
     found["start: longest another writer waited, ms"] = round(longest[0] * 1000)
-    found["second start finds"] = runs.outstanding()[Run.Kind.SCRAPE]
+    found["second start finds"] = lifecycle.outstanding()[Run.Kind.SCRAPE]
     with writing(work) as longest:
         chunks = []
         began = time.perf_counter()
@@ -105,9 +106,9 @@ def measure(movies: int, work: Path) -> dict[str, Any]:
     found["total"] = run.total
 
     found["claim of a batch, ms"], found["finish of an item, ms"] = claim_and_finish(run.pk)
-    found["settle, ms"] = _each(20, lambda: runs.settle(run.pk))
-    found["is_owed, ms"] = _each(20, lambda: claims.is_owed(run.pk))
-    found["release_the_dead, ms"] = _each(20, lambda: claims.release_the_dead(run.pk))
+    found["settle, ms"] = _each(20, lambda: lifecycle.settle(run.pk))
+    found["is_owed, ms"] = _each(20, lambda: leases.is_owed(run.pk))
+    found["release_the_dead, ms"] = _each(20, lambda: leases.release_the_dead(run.pk))
     found["sweep, ms"] = _each(10, sweep)
     found |= pages(run)
 
@@ -115,11 +116,11 @@ def measure(movies: int, work: Path) -> dict[str, Any]:
         state="done"
     ).update(state="failed")
     began = time.perf_counter()
-    runs.cancel(run)
+    lifecycle.cancel(run)
     found["cancel, s"] = round(time.perf_counter() - began, 3)
     failed = run.items.filter(state="failed").count()
     began = time.perf_counter()
-    again = runs.retry_failed(run)
+    again = lifecycle.retry_failed(run)
     found[f"retry_failed of {failed} returns after, s"] = round(time.perf_counter() - began, 3)
     found["retry's total"] = again.total
     return found
@@ -127,16 +128,16 @@ def measure(movies: int, work: Path) -> dict[str, Any]:
 
 def claim_and_finish(run_id: int) -> tuple[float, float]:
     """Milliseconds that claiming a batch takes on average, and finishing one item of it."""
-    from catalog.services import claims
+    from catalog.runs import leases
 
     claiming, finishing, items = 0.0, 0.0, 0
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        batch = claims.claim(run_id)
+        batch = leases.claim(run_id)
         claiming += time.perf_counter() - began
         began = time.perf_counter()
         for item in batch:
-            claims.finish(item)
+            leases.finish(item)
         finishing += time.perf_counter() - began
         items += len(batch)
     return round(claiming / ROUNDS * 1000, 2), round(finishing / items * 1000, 2)

@@ -45,11 +45,11 @@ def measure(suggestions: int, movies: int, work: Path) -> None:
     from django.urls import reverse
 
     from catalog.models import DecisionBatch, Movie, Run
-    from catalog.services import inline, runs
+    from catalog.runs import lifecycle, local_worker
     from catalog.services.importing import import_titles
     from catalog.sources.records import TitleRecord
 
-    runs.enqueue = lambda run: 0  # type: ignore[assignment, misc]  # there is no broker
+    lifecycle.enqueue = lambda run: 0  # type: ignore[assignment, misc]  # there is no broker
     settings.ALLOWED_HOSTS = ["testserver"]
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
@@ -66,7 +66,7 @@ def measure(suggestions: int, movies: int, work: Path) -> None:
     def work_off(what: str) -> None:
         with writing(work) as longest:
             run = Run.objects.filter(state="queued").get()
-            _timed(what, lambda: inline.work_off(run))
+            _timed(what, lambda: local_worker.work_off(run))
         print(f"  longest wait of another writer {longest[0] * 1000:.0f} ms")
 
     _timed("page before accepting", lambda: client.get(sure))

@@ -110,13 +110,13 @@ def follow(work: Path, port: int) -> dict[str, object]:
     _wait_for(lambda: _answers(port), 120, "the site did not start; see up.log")
     django.setup()
     from catalog.models import Embedding, Run
-    from catalog.services import runs
+    from catalog.runs import lifecycle
     from catalog.services.importing import import_titles
     from catalog.services.overview import catalogue_counts
     from catalog.sources import movielens
 
     _, imported = import_titles(movielens.read(work / "titles"), "real catalogue")
-    run: Run | None = runs.start("scrape", followed_by=["embed", "train", "label"])
+    run: Run | None = lifecycle.start("scrape", followed_by=["embed", "train", "label"])
     steps: list[dict[str, object]] = [{"step": "import", "outcome": str(imported)}]
     while run is not None:
         while run.is_live:

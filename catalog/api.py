@@ -19,8 +19,8 @@ from pydantic import WithJsonSchema
 
 from catalog import search
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
+from catalog.runs.progress import outlook
 from catalog.services import similarity
-from catalog.services.outlook import outlook
 from catalog.services.similarity_index import IndexNotReady
 from catalog.views.browsing import ORDERS, chosen_order, ordered
 from catalog.views.merged import redirect_to_kept

@@ -8,20 +8,16 @@ from __future__ import annotations
 from celery import Task, shared_task
 
 from catalog.accounts import login_throttle, sessions
+from catalog.runs import chunks, leases, lifecycle, recovery, schedules
 from catalog.services import (
     checking,
-    claims,
     decision_batches,
     duplicates,
     embedding,
     labelling,
-    planning,
     refreshing,
-    runs,
-    schedules,
     scraping,
     similarity_index,
-    sweeping,
     training,
     undoing,
 )
@@ -31,8 +27,8 @@ CHECK_TIME_LIMIT_S = 3 * 3600
 
 
 def _continue(task: Task, run_id: int, owed: bool) -> None:
-    planned = planning.plan_ahead(run_id)
-    runs.settle(run_id)
+    planned = chunks.plan_ahead(run_id)
+    lifecycle.settle(run_id)
     if owed or planned:
         task.delay(run_id)
 
@@ -40,43 +36,43 @@ def _continue(task: Task, run_id: int, owed: bool) -> None:
 @shared_task
 def scrape_posters(run_id: int) -> None:
     """Fetch the next few posters of a run."""
-    _continue(scrape_posters, run_id, claims.work(run_id, scraping.scrape_items))
+    _continue(scrape_posters, run_id, leases.work(run_id, scraping.scrape_items))
 
 
 @shared_task
 def refresh_posters(run_id: int) -> None:
     """Ask about the next few movies whether their posters have changed."""
-    _continue(refresh_posters, run_id, claims.work(run_id, refreshing.refresh_items))
+    _continue(refresh_posters, run_id, leases.work(run_id, refreshing.refresh_items))
 
 
 @shared_task
 def embed_posters(run_id: int) -> None:
     """Embed the next batch of posters of a run."""
-    _continue(embed_posters, run_id, claims.work(run_id, embedding.embed_items))
+    _continue(embed_posters, run_id, leases.work(run_id, embedding.embed_items))
 
 
 @shared_task(time_limit=TRAINING_TIME_LIMIT_S, soft_time_limit=TRAINING_TIME_LIMIT_S - 60)
 def train_genre_model(run_id: int) -> None:
     """Train a genre model on the trusted labels."""
-    _continue(train_genre_model, run_id, claims.work(run_id, training.train_item))
+    _continue(train_genre_model, run_id, leases.work(run_id, training.train_item))
 
 
 @shared_task
 def label_movies(run_id: int) -> None:
     """Score the next batch of movies and store suggestions."""
-    _continue(label_movies, run_id, claims.work(run_id, labelling.label_items))
+    _continue(label_movies, run_id, leases.work(run_id, labelling.label_items))
 
 
 @shared_task
 def find_duplicates(run_id: int) -> None:
     """Compare the next batch of posters with all others."""
-    _continue(find_duplicates, run_id, claims.work(run_id, duplicates.find_items))
+    _continue(find_duplicates, run_id, leases.work(run_id, duplicates.find_items))
 
 
 @shared_task(time_limit=CHECK_TIME_LIMIT_S, soft_time_limit=CHECK_TIME_LIMIT_S - 60)
 def check_catalogue(run_id: int) -> None:
     """Compare the database with the files."""
-    _continue(check_catalogue, run_id, claims.work(run_id, checking.check_item))
+    _continue(check_catalogue, run_id, leases.work(run_id, checking.check_item))
 
 
 @shared_task
@@ -107,32 +103,32 @@ def delete_expired_sessions() -> None:
 @shared_task
 def undo_import(run_id: int) -> None:
     """Take back the next part of an import."""
-    _continue(undo_import, run_id, claims.work(run_id, undoing.undo_item))
+    _continue(undo_import, run_id, leases.work(run_id, undoing.undo_item))
 
 
 @shared_task
 def preview_undo(run_id: int) -> None:
     """Look at the next part of an import that may be undone."""
-    _continue(preview_undo, run_id, claims.work(run_id, undoing.preview_item))
+    _continue(preview_undo, run_id, leases.work(run_id, undoing.preview_item))
 
 
 @shared_task
 def decide_suggestions(run_id: int) -> None:
     """Take the next decisions of a batch."""
-    _continue(decide_suggestions, run_id, claims.work(run_id, decision_batches.decide_item))
+    _continue(decide_suggestions, run_id, leases.work(run_id, decision_batches.decide_item))
 
 
 @shared_task
 def undo_decisions(run_id: int) -> None:
     """Undo the next decisions of a batch."""
-    _continue(undo_decisions, run_id, claims.work(run_id, decision_batches.undo_item))
+    _continue(undo_decisions, run_id, leases.work(run_id, decision_batches.undo_item))
 
 
 @shared_task
 def start_finding_duplicates() -> None:
     """Start a run when posters were embedded that nothing has compared yet."""
     if duplicates.is_due():
-        runs.start("duplicates")
+        lifecycle.start("duplicates")
 
 
 @shared_task
@@ -144,4 +140,4 @@ def build_indexes() -> None:
 @shared_task
 def sweep() -> None:
     """Queue again what live runs still owe."""
-    sweeping.sweep()
+    recovery.sweep()

@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from catalog.services.outlook import duration
+from catalog.runs.progress import duration
 
 NAME_DELAYS_S = (1, 2, 4, 8, 16, 30)
 # Clocks of two machines may differ by so much. What lies further ahead was written before a clock was set

@@ -14,7 +14,8 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from catalog.models import DecisionBatch
-from catalog.services import decision_batches, decision_undo, reviewing, runs
+from catalog.runs import lifecycle
+from catalog.services import decision_batches, decision_undo, reviewing
 
 from .desk import DeskAdmin
 from .person import person
@@ -114,7 +115,7 @@ class DecisionBatchAdmin(DeskAdmin):
         batch = get_object_or_404(DecisionBatch, pk=pk)
         if live := decision_batches.live_run(batch):
             try:
-                runs.cancel(live)
-            except runs.RunError as error:
+                lifecycle.cancel(live)
+            except lifecycle.RunError as error:
                 messages.warning(request, str(error))
         return redirect(batch)

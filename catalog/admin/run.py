@@ -14,8 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.models import Run, RunItem
-from catalog.services import runs
-from catalog.services.outlook import duration, outlook
+from catalog.runs import lifecycle
+from catalog.runs.progress import duration, outlook
 
 from .person import person
 from .read_only import ReadOnlyAdmin
@@ -71,16 +71,16 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         for run in queryset:
             try:
-                tell(request, runs.retry_failed(run, asked_by=person(request)))
-            except runs.RunError as error:
+                tell(request, lifecycle.retry_failed(run, asked_by=person(request)))
+            except lifecycle.RunError as error:
                 messages.warning(request, str(error))
 
     @admin.action(description="Cancel", permissions=["start_run"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         for run in queryset:
             try:
-                runs.cancel(run)
-            except runs.RunError as error:
+                lifecycle.cancel(run)
+            except lifecycle.RunError as error:
                 messages.warning(request, str(error))
             else:
                 messages.success(request, f"{run} is cancelled: what is being worked on is still finished.")

@@ -14,12 +14,13 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from catalog.models import Movie, Run
-from catalog.services import runs, scraping
+from catalog.runs import lifecycle
+from catalog.services import scraping
 
 from .person import person
 
 PERMISSION = "catalog.start_run"
-FOR_THESE = {runs.SAME_MOVIES: True}
+FOR_THESE = {lifecycle.SAME_MOVIES: True}
 # What the buttons above the list of movies say: (kind, label, what it covers).
 BUTTONS = (
     (Run.Kind.SCRAPE, "Fetch posters", "for every movie without one"),
@@ -38,8 +39,8 @@ def start_and_tell(
         messages.error(request, why)
         return None
     try:
-        run = runs.start(kind, movies=movies, asked_by=person(request), **options)
-    except runs.RunError as error:
+        run = lifecycle.start(kind, movies=movies, asked_by=person(request), **options)
+    except lifecycle.RunError as error:
         messages.error(request, str(error))
         return None
     tell(request, run)
@@ -82,16 +83,22 @@ class StartsRuns(admin.ModelAdmin):
 
     @admin.action(description="Fetch posters of the selected movies", permissions=["start_run"])
     def fetch_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, Run.Kind.SCRAPE, queryset, params=FOR_THESE, followed_by=runs.AFTER_FETCHING)
+        start_and_tell(
+            request, Run.Kind.SCRAPE, queryset, params=FOR_THESE, followed_by=lifecycle.AFTER_FETCHING
+        )
 
     @admin.action(description="Fetch alternative posters of the selected movies", permissions=["start_run"])
     def fetch_alternatives(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
         params = FOR_THESE | {scraping.WANTED: scraping.ALTERNATIVES}
-        start_and_tell(request, Run.Kind.SCRAPE, queryset, params=params, followed_by=runs.AFTER_FETCHING)
+        start_and_tell(
+            request, Run.Kind.SCRAPE, queryset, params=params, followed_by=lifecycle.AFTER_FETCHING
+        )
 
     @admin.action(description="Refresh posters of the selected movies", permissions=["start_run"])
     def refresh_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, Run.Kind.REFRESH, queryset, params=FOR_THESE, followed_by=runs.AFTER_FETCHING)
+        start_and_tell(
+            request, Run.Kind.REFRESH, queryset, params=FOR_THESE, followed_by=lifecycle.AFTER_FETCHING
+        )
 
     @admin.action(description="Embed posters of the selected movies", permissions=["start_run"])
     def embed_posters(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
@@ -114,7 +121,7 @@ class StartsRuns(admin.ModelAdmin):
         if not self.has_start_run_permission(request):
             raise PermissionDenied("Starting runs needs the permission catalog.start_run.")
         if kind in scraping.FETCHING:
-            start_and_tell(request, kind, params=FOR_THESE, followed_by=runs.AFTER_FETCHING)
+            start_and_tell(request, kind, params=FOR_THESE, followed_by=lifecycle.AFTER_FETCHING)
         else:
             start_and_tell(request, kind)
         return redirect("admin:catalog_movie_changelist")

@@ -12,8 +12,9 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from catalog.models import Run, RunItem
-from catalog.services import inline, runs, scraping
-from catalog.services.outlook import outlook, rate
+from catalog.runs import lifecycle, local_worker
+from catalog.runs.progress import outlook, rate
+from catalog.services import scraping
 
 ERRORS_SHOWN = 10
 
@@ -56,10 +57,10 @@ def work_off(run: Run, say: Callable[[str], object]) -> None:
     """
     try:
         with RunBar(run) as bar:
-            run = inline.work_off(run, bar.show)
+            run = local_worker.work_off(run, bar.show)
     except KeyboardInterrupt as interrupted:
-        with suppress(runs.RunError):
-            runs.cancel(run)
+        with suppress(lifecycle.RunError):
+            lifecycle.cancel(run)
         raise CommandError(
             "Interrupted. What was done stays; run the command again for the rest.", returncode=130
         ) from interrupted
@@ -83,8 +84,8 @@ def start_and_work(kind: str, say: Callable[[str], object], *, queue: bool, **op
     if kind in scraping.FETCHING and not queue and (why := scraping.why_not()):
         raise CommandError(why)  # once, instead of once a movie
     try:
-        run = runs.start(kind, queue=queue, **options)  # type: ignore[arg-type]
-    except runs.RunError as error:
+        run = lifecycle.start(kind, queue=queue, **options)  # type: ignore[arg-type]
+    except lifecycle.RunError as error:
         raise CommandError(str(error)) from error
     if run.is_live and queue:
         say(f"{run} is queued: {run.total} to do. Watch it at {run.get_absolute_url()}")

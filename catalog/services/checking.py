@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from catalog.models import Movie, Run, RunItem
+from catalog.runs import leases, lifecycle
 
-from . import claims, runs, sanity
+from . import sanity
 from .sanity import Kind
 
 MEND = "mend"
@@ -26,7 +27,7 @@ def check_item(items: Sequence[RunItem]) -> None:
     run = item.run
 
     def go_on(done: int) -> None:
-        if done % LOOKS_BETWEEN_CLAIMS == 0 and not claims.keep(items):
+        if done % LOOKS_BETWEEN_CLAIMS == 0 and not leases.keep(items):
             raise _Stopped
 
     counts: Counter[Kind] = Counter()
@@ -57,13 +58,13 @@ def check_item(items: Sequence[RunItem]) -> None:
     run.params = {**run.params, "findings": [finding.what for finding in kept[:FINDINGS_KEPT]]}
     run.message = message
     run.save(update_fields=["params", "message"])
-    claims.finish(item, said)
+    leases.finish(item, said)
 
 
 def _fetch_again(movie_ids: Sequence[int]) -> None:
-    runs.start(
+    lifecycle.start(
         Run.Kind.SCRAPE,
         movies=Movie.objects.filter(pk__in=movie_ids),
-        params={runs.SAME_MOVIES: True},
-        followed_by=runs.AFTER_FETCHING,
+        params={lifecycle.SAME_MOVIES: True},
+        followed_by=lifecycle.AFTER_FETCHING,
     )

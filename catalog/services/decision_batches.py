@@ -9,10 +9,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from catalog.models import DecisionBatch, Movie, ReviewDecision, Run, RunItem
+from catalog.runs import leases, lifecycle
+from catalog.runs.steps import by_key, work_in_steps
 
-from . import claims, decision_undo, renewing, reviewing, runs
+from . import decision_undo, renewing, reviewing
 from .selection import Selection
-from .steps import by_key, work_in_steps
 
 # Takes about 50 ms, during which SQLite lets nobody else write.
 DECISIONS_PER_STEP = 200
@@ -33,14 +34,14 @@ def start(selection: Selection, reviewer: AbstractBaseUser, *, queue: bool = Tru
         if not count:
             raise BatchError("None of these suggestions is pending any more.")
         choice = selection.as_json()
-        for run in runs.live_runs().filter(kind=Run.Kind.DECIDE).select_related("asked_by"):
+        for run in lifecycle.live_runs().filter(kind=Run.Kind.DECIDE).select_related("asked_by"):
             if DecisionBatch.objects.filter(pk=run.params["batch"], choice=choice).exists():
                 raise BatchError(f"{run.asked_by} is already accepting these: {run}.")
         batch = DecisionBatch.objects.create(
             reviewer_id=reviewer.pk, choice=choice, chosen=str(selection)[:500], suggestions=count
         )
         params = {"batch": batch.pk}
-        runs.start(Run.Kind.DECIDE, params=params, asked_by=reviewer, queue=queue, units=count)
+        lifecycle.start(Run.Kind.DECIDE, params=params, asked_by=reviewer, queue=queue, units=count)
     return batch
 
 
@@ -57,7 +58,7 @@ def start_undo(batch: DecisionBatch, reviewer: AbstractBaseUser, *, queue: bool 
         if not count:
             raise BatchError(f"{batch} has no decision left to undo.")
         params = {"batch": batch.pk}
-        return runs.start(Run.Kind.REVERT, params=params, asked_by=reviewer, queue=queue, units=count)
+        return lifecycle.start(Run.Kind.REVERT, params=params, asked_by=reviewer, queue=queue, units=count)
 
 
 def runs_of(batch: DecisionBatch) -> QuerySet[Run]:
@@ -66,7 +67,7 @@ def runs_of(batch: DecisionBatch) -> QuerySet[Run]:
 
 
 def live_run(batch: DecisionBatch) -> Run | None:
-    return runs_of(batch).filter(state__in=runs.LIVE).first()
+    return runs_of(batch).filter(state__in=lifecycle.LIVE).first()
 
 
 def not_undone(batch: DecisionBatch) -> QuerySet[ReviewDecision]:
@@ -85,7 +86,7 @@ def decide_item(items: Sequence[RunItem]) -> None:
         others = max(0, batch.suggestions - accepted)
         said = f"{accepted} accepted" + (f", {others} decided or replaced meanwhile" if others else "")
         Run.objects.filter(pk=item.run_id).update(message=f"{said}.")
-        claims.finish(item, said)
+        leases.finish(item, said)
 
 
 def undo_item(items: Sequence[RunItem]) -> None:
@@ -94,7 +95,7 @@ def undo_item(items: Sequence[RunItem]) -> None:
     batch = DecisionBatch.objects.get(pk=item.run.params["batch"])
     reviewer = item.run.asked_by
     if reviewer is None:
-        claims.fail(item, "The account that started this undo was deleted: start it again.")
+        leases.fail(item, "The account that started this undo was deleted: start it again.")
         return
     left = not_undone(batch)
     step = by_key(left, lambda more: decision_undo.undo(more, reviewer), DECISIONS_PER_STEP)
@@ -104,7 +105,7 @@ def undo_item(items: Sequence[RunItem]) -> None:
         said = f"{total - kept} undone" + (f", {kept} kept (changed since)" if kept else "")
         Run.objects.filter(pk=item.run_id).update(message=f"{said}.")
         with transaction.atomic():
-            if claims.finish(item, said):
+            if leases.finish(item, said):
                 # A model that was promoted since the batch replaces what has come back.
                 movies = Movie.objects.filter(pk__in=batch.decisions.values("movie"))
                 renewing.replace_suggestions_of_others(movies, by=reviewer)

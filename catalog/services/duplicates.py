@@ -18,8 +18,9 @@ from catalog.models import (
     Run,
     RunItem,
 )
+from catalog.runs import leases
 
-from . import claims, embedding
+from . import embedding
 from .duplicate_search import find
 
 IDS_PER_QUERY = 1000
@@ -116,10 +117,10 @@ def find_items(items: Sequence[RunItem]) -> None:
     extractor = Extractor.objects.filter(pk=items[0].run.params["extractor"]).first()
     if extractor is None:
         why = "The extractor this was started with is gone: look for duplicates anew."
-        claims.finish_all(items, errors={item.pk: why for item in items})
+        leases.finish_all(items, errors={item.pk: why for item in items})
         return
     posters = [item.poster for item in items if item.poster is not None]
-    found = find(posters, extractor, still_wanted=lambda: bool(claims.keep(items)))
+    found = find(posters, extractor, still_wanted=lambda: bool(leases.keep(items)))
     if found is None:
         return  # cancelled, or taken over
     notes = {}
@@ -127,4 +128,4 @@ def find_items(items: Sequence[RunItem]) -> None:
         if number := found.get(item.poster_id or 0, 0):
             movies = "another movie" if number == 1 else f"{number} other movies"
             notes[item.pk] = f"the same picture as {movies}"
-    claims.finish_all(items, notes=notes)
+    leases.finish_all(items, notes=notes)

@@ -15,10 +15,11 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run, RunItem
+from catalog.runs import leases
 from ml import backbones, runtime
 from ml.weights import WeightsUnavailable
 
-from . import claims, similarity_index
+from . import similarity_index
 
 log = logging.getLogger(__name__)
 
@@ -154,14 +155,14 @@ def embed_items(items: Sequence[RunItem]) -> None:
     errors: dict[int, str] = {}
     for spec in items[0].run.params["extractors"]:
         # The first batch of a ConvNet waits for its export: several together outlast the lease.
-        claims.keep(items)
+        leases.keep(items)
         try:
             with _said_while_exporting(items[0].run, spec):
                 load(spec)
             errors |= embed(posters, spec)
         except (*UNUSABLE, runtime.ExtractorFailed) as error:
             errors |= {poster.pk: str(error) for poster in posters}
-    claims.finish_all(
+    leases.finish_all(
         items, errors={item.pk: errors[item.poster_id] for item in items if item.poster_id in errors}
     )
     similarity_index.build_during_run(items[0].run)

@@ -11,9 +11,10 @@ from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Length
 
 from catalog.models import Embedding, Extractor, GenreModel, Run, SimilarityIndex
+from catalog.runs import lifecycle
 from ml.export_cache import manifest_path
 
-from . import embedding, runs
+from . import embedding
 
 ROWS_AT_ONCE = 2000
 
@@ -127,7 +128,7 @@ def _wanted(specs: list[str]) -> set[str]:
 
 
 def _embedding_runs() -> QuerySet[Run]:
-    return runs.live_runs().filter(kind=Run.Kind.EMBED)
+    return lifecycle.live_runs().filter(kind=Run.Kind.EMBED)
 
 
 def _files(extractor: Extractor) -> list[Path]:

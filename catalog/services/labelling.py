@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.models import Embedding, Genre, GenreModel, Movie, MovieGenre, Poster, RunItem, Suggestion
+from catalog.runs import leases
 from ml.genres.head import GenreHead, ModelFileError, load_head
 from ml.genres.thresholds import NEVER, decide
 
-from . import claims
 from .genre_names import genre_rows
 
 
@@ -40,9 +40,9 @@ def label_items(items: Sequence[RunItem]) -> None:
             _fail(items, f"The genre model cannot be used: {error}")
             return
     counts = {item.pk: made.get(item.movie_id or 0) for item in items}
-    unread = claims.skip_merged([item for item in items if counts[item.pk] is None])
+    unread = leases.skip_merged([item for item in items if counts[item.pk] is None])
     why = "{} has no embedding by {}: embed its poster first."
-    claims.finish_all(
+    leases.finish_all(
         [*unread, *(item for item in items if counts[item.pk] is not None)],
         notes={pk: f"{count} suggested" if count else "abstained" for pk, count in counts.items()},
         errors={item.pk: why.format(item.movie, model.extractor) for item in unread},
@@ -50,7 +50,7 @@ def label_items(items: Sequence[RunItem]) -> None:
 
 
 def _fail(items: Sequence[RunItem], why: str) -> None:
-    claims.finish_all(items, errors={item.pk: why for item in items})
+    leases.finish_all(items, errors={item.pk: why for item in items})
 
 
 def candidates(model_id: int) -> QuerySet[Movie]:

@@ -11,8 +11,7 @@ from django.db.models import Q
 
 from catalog.models import Genre, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.models.movie import EXTERNAL_IDS
-
-from .claims import merged_note
+from catalog.runs.leases import merged_note
 
 # Sites that give a film one id. MovieLens and a site's own list may name a film twice.
 ONE_PER_FILM = ("imdb_id", "tmdb_id")

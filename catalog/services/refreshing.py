@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from catalog.fetching.errors import FetchError
 from catalog.models import Movie, Poster, Run, RunItem, SourceLookup
+from catalog.runs import leases
 from catalog.sources.poster_sources import POSTER_SOURCES, PosterSource
 
-from . import claims
 from .scraping import NotNow, described, wait_s
 from .visiting import NoPoster, visit
 
@@ -43,14 +43,14 @@ def refresh_items(items: Sequence[RunItem]) -> None:
         try:
             done = refresh_movie(item.movie, everything=everything, alive=alive)
         except NotNow as error:
-            claims.postpone(item, error.seconds, str(error))
+            leases.postpone(item, error.seconds, str(error))
         except CannotRefresh as error:
-            if claims.skip_merged([item]):
-                claims.fail(item, str(error))
+            if leases.skip_merged([item]):
+                leases.fail(item, str(error))
         else:
-            claims.finish(item, done.note)
+            leases.finish(item, done.note)
 
-    claims.one_by_one(items, refresh)
+    leases.one_by_one(items, refresh)
 
 
 def refresh_movie(

@@ -8,8 +8,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
+from catalog.runs import chunks, lifecycle
 
-from . import embedding, labelling, planning, runs
+from . import embedding, labelling
 
 IDS_PER_QUERY = 1000
 
@@ -41,17 +42,17 @@ def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | No
     usable, _ = embedding.usable(embedding.specs_to_embed_with())
     after = [Run.Kind.LABEL.value]
     if len(changed) > IDS_PER_QUERY:
-        return runs.start(Run.Kind.EMBED, asked_by=by, followed_by=after) if usable else None
+        return lifecycle.start(Run.Kind.EMBED, asked_by=by, followed_by=after) if usable else None
     movies = Movie.objects.filter(pk__in=changed)
     if not movies.exists():
         return None
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     posters = Poster.objects.filter(movie__in=movies, is_primary=True)
-    params = {runs.SAME_MOVIES: True}
+    params = {lifecycle.SAME_MOVIES: True}
     if usable and embedding.lacking(posters, usable).exists():
-        return runs.start(Run.Kind.EMBED, movies=movies, asked_by=by, params=params, followed_by=after)
+        return lifecycle.start(Run.Kind.EMBED, movies=movies, asked_by=by, params=params, followed_by=after)
     if model and (due := labelling.candidates(model.pk).filter(pk__in=movies)).exists():
-        return runs.start(Run.Kind.LABEL, movies=due, asked_by=by, params=params)
+        return lifecycle.start(Run.Kind.LABEL, movies=due, asked_by=by, params=params)
     return None
 
 
@@ -66,16 +67,16 @@ def follow_promotion(
     promotion. Returns the run, None if there is nothing to do.
     """
     after: list[str] = []
-    for live in runs.live_runs().filter(kind=Run.Kind.LABEL, chosen=False):
+    for live in lifecycle.live_runs().filter(kind=Run.Kind.LABEL, chosen=False):
         followers = live.followed_by
         try:
-            runs.cancel(live)
-        except runs.RunError:
+            lifecycle.cancel(live)
+        except lifecycle.RunError:
             continue  # it has ended this very moment
         Run.objects.filter(pk=live.pk).update(message=f"Cancelled: {model} was promoted.")
         after += followers
     kinds = []
-    if planning.readable(labelling.candidates(model.pk), model.pk).exists():
+    if chunks.readable(labelling.candidates(model.pk), model.pk).exists():
         kinds = [Run.Kind.LABEL.value]
     posters = Poster.objects.filter(is_primary=True)
     if embedding.can_make(model.extractor) and embedding.lacking(posters, [model.extractor.spec]).exists():
@@ -89,9 +90,9 @@ def follow_promotion(
     kinds += [kind for kind in dict.fromkeys(after) if kind not in (*kinds, Run.Kind.EMBED, Run.Kind.LABEL)]
     if not kinds:
         return None
-    first, *rest = kinds[: 1 + runs.MOST_FOLLOWERS]
+    first, *rest = kinds[: 1 + lifecycle.MOST_FOLLOWERS]
     previous = training if first in (Run.Kind.EMBED, Run.Kind.LABEL) else None
-    return runs.start(first, asked_by=by, followed_by=rest, previous=previous, queue=queue)
+    return lifecycle.start(first, asked_by=by, followed_by=rest, previous=previous, queue=queue)
 
 
 def replace_suggestions_of_others(
@@ -105,5 +106,5 @@ def replace_suggestions_of_others(
     if model is None:
         return None
     pending = Suggestion.objects.filter(movie__in=movies, state=Suggestion.State.PENDING)
-    due = planning.readable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk)
-    return runs.start(Run.Kind.LABEL, movies=due, asked_by=by) if due.exists() else None
+    due = chunks.readable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk)
+    return lifecycle.start(Run.Kind.LABEL, movies=due, asked_by=by) if due.exists() else None

@@ -9,9 +9,9 @@ from django.conf import settings
 from catalog.fetching.errors import FetchError, RobotsDisallow, TryLater
 from catalog.fetching.robots import CLOSED_S
 from catalog.models import Movie, Poster, Run, RunItem
+from catalog.runs import leases
 from catalog.sources.poster_sources import POSTER_SOURCES
 
-from . import claims
 from .known_addresses import source_of
 from .visiting import NoPoster, fetch_known, visit
 
@@ -51,15 +51,15 @@ def scrape_items(items: Sequence[RunItem]) -> None:
         try:
             posters = scrape_posters(item.movie, wanted, alive)
         except NotNow as error:
-            claims.postpone(item, error.seconds, str(error))
+            leases.postpone(item, error.seconds, str(error))
         except NoPoster as error:
-            if claims.skip_merged([item]):
-                claims.fail(item, str(error))
+            if leases.skip_merged([item]):
+                leases.fail(item, str(error))
         else:
             more = f" and {len(posters) - 1} more" if len(posters) > 1 else ""
-            claims.finish(item, f"{described(posters[0])}{more}")
+            leases.finish(item, f"{described(posters[0])}{more}")
 
-    claims.one_by_one(items, scrape)
+    leases.one_by_one(items, scrape)
 
 
 def described(poster: Poster) -> str:

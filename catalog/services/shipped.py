@@ -10,11 +10,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from catalog.models import Embedding, Extractor, GenreModel, Run
+from catalog.runs import lifecycle
 from ml import shipped
 from ml.files import file_sha256
 from ml.genres.head import GenreHead, ModelFileError, load_head
 
-from . import embedding, promoting, runs
+from . import embedding, promoting
 
 EYES = embedding.USUAL[0]
 CARD = "card.json"
@@ -114,11 +115,11 @@ def look_with_new_eyes() -> Run | None:
     begun = Embedding.objects.filter(extractor__fingerprint=embedding.fingerprint(EYES)).exists()
     if begun:
         return None
-    live = runs.live_runs().filter(kind=Run.Kind.EMBED).first()
+    live = lifecycle.live_runs().filter(kind=Run.Kind.EMBED).first()
     if live is not None:
         return live if EYES in live.params["extractors"] else None
     after = ["label"] if promoting.active_model() is not None else []
-    return runs.start("embed", queue=False, followed_by=after)
+    return lifecycle.start("embed", queue=False, followed_by=after)
 
 
 def _card(weights: Path, sha256: str) -> dict[str, Any]:

@@ -18,15 +18,16 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from catalog.models import Extractor, GenreModel, Run, RunItem
+from catalog.runs import leases
+from catalog.runs.work_folders import work_folder
 from ml.genres.head import load_head
 from ml.genres.held_out import HeldOut, HeldOutError
 from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_values
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set
 from ml.processes import dies_with_parent
 
-from . import against_shipped, claims, embedding, promoting
+from . import against_shipped, embedding, promoting
 from .training_data import LabelledPosters, labelled_posters
-from .work_folders import work_folder
 
 SECONDS_BETWEEN_LOOKS = 2.0
 DATA, CONFIG, OUT, HELD_OUT = "train.npz", "config.json", "out", "held_out.npz"
@@ -48,7 +49,7 @@ def train_item(items: Sequence[RunItem]) -> None:
     """Train the model that the item's run asks for, and finish or fail the item."""
     [item] = items
     try:
-        model = train(item.run, still_wanted=lambda: bool(claims.keep(items)))
+        model = train(item.run, still_wanted=lambda: bool(leases.keep(items)))
     except TrainingCancelled:
         return  # the item is no longer ours, or is cancelled when it is given back
     except SoftTimeLimitExceeded:
@@ -57,7 +58,7 @@ def train_item(items: Sequence[RunItem]) -> None:
         _fail(item, str(error))
     else:
         _say(item, f"Made {model}. {_what_becomes_of(model)}")
-        claims.finish(item, f"Made {model}.")
+        leases.finish(item, f"Made {model}.")
 
 
 def _what_becomes_of(model: GenreModel) -> str:
@@ -75,7 +76,7 @@ def _what_becomes_of(model: GenreModel) -> str:
 
 def _fail(item: RunItem, why: str) -> None:
     _say(item, why)
-    claims.fail(item, why)
+    leases.fail(item, why)
 
 
 def _say(item: RunItem, message: str) -> None:

@@ -12,10 +12,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
+from catalog.runs import leases, lifecycle
+from catalog.runs.steps import work_in_steps
 
-from . import claims, posters, renewing, runs
+from . import posters, renewing
 from .import_history import IMPORTS_KEPT, KEPT_FOR
-from .steps import work_in_steps
 from .undo_planning import Plan, plans
 
 CHANGES_PER_TRANSACTION = 100
@@ -82,7 +83,7 @@ def start_preview(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: 
             return latest
         params = {"import": run.pk}
         units = outstanding(run).count()
-        return runs.start(Run.Kind.PREVIEW, params=params, asked_by=asked_by, queue=queue, units=units)
+        return lifecycle.start(Run.Kind.PREVIEW, params=params, asked_by=asked_by, queue=queue, units=units)
 
 
 def latest_preview(run: Run) -> Run | None:
@@ -105,13 +106,13 @@ def start(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = T
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run.pk)
         refuse_what_cannot_be_undone(run)
-        if going_on := runs.live_runs().filter(kind=Run.Kind.UNDO, params__import=run.pk).first():
+        if going_on := lifecycle.live_runs().filter(kind=Run.Kind.UNDO, params__import=run.pk).first():
             raise UndoError(f"{run} is being undone already: see {going_on}.")
         again = run.import_changes.exclude(kept="")
         again.update(undone_at=None, kept="")
         params = {"import": run.pk}
         units = outstanding(run).count()
-        return runs.start(Run.Kind.UNDO, params=params, asked_by=asked_by, queue=queue, units=units)
+        return lifecycle.start(Run.Kind.UNDO, params=params, asked_by=asked_by, queue=queue, units=units)
 
 
 def undo_item(items: Sequence[RunItem]) -> None:
@@ -122,7 +123,7 @@ def undo_item(items: Sequence[RunItem]) -> None:
     [item] = items
     run = Run.objects.filter(pk=item.run.params["import"], kind=Run.Kind.IMPORT).first()
     if run is None:
-        claims.fail(item, "The import is gone, and with it what it had changed.")
+        leases.fail(item, "The import is gone, and with it what it had changed.")
         return
 
     def step() -> int:
@@ -137,7 +138,7 @@ def undo_item(items: Sequence[RunItem]) -> None:
     run.refresh_from_db()
     said = run.message.partition(UNDONE)[2] or str(UndoReport())
     Run.objects.filter(pk=item.run_id).update(message=f"{run} undone: {said}")
-    claims.finish(item, said)
+    leases.finish(item, said)
 
 
 def preview_item(items: Sequence[RunItem]) -> None:
@@ -146,7 +147,7 @@ def preview_item(items: Sequence[RunItem]) -> None:
     preview = item.run
     run = Run.objects.filter(pk=preview.params["import"], kind=Run.Kind.IMPORT).first()
     if run is None:
-        claims.fail(item, "The import is gone.")
+        leases.fail(item, "The import is gone.")
         return
     report, after = report_of(preview), int(preview.params.get("after", 0))
 
@@ -166,7 +167,7 @@ def preview_item(items: Sequence[RunItem]) -> None:
     left = outstanding(run).filter(movie__gt=after).count()
     if work_in_steps(item, step, done=report.seen, left=left):
         Run.objects.filter(pk=preview.pk).update(message=f"Undoing {run} would give: {report}")
-        claims.finish(item, str(report))
+        leases.finish(item, str(report))
 
 
 def refuse_what_cannot_be_undone(run: Run) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import template
 
-from catalog.services import duplicates, overview, runs
+from catalog.runs import lifecycle
+from catalog.services import duplicates, overview
 from catalog.services.failing_hosts import failing_hosts
 
 register = template.Library()
@@ -19,7 +20,7 @@ def status_panel(context: template.Context) -> dict[str, Any]:
     user = context["request"].user
     may_see_runs = user.has_perm("catalog.view_run") or user.has_perm("catalog.start_run")
     may_decide = user.has_perm("catalog.decide_duplicate")
-    live = list(runs.live_runs()[: RUNS_SHOWN + 1]) if may_see_runs else []
+    live = list(lifecycle.live_runs()[: RUNS_SHOWN + 1]) if may_see_runs else []
     return {
         "counts": overview.catalogue_counts(),
         "live": live[:RUNS_SHOWN],

@@ -12,7 +12,8 @@ from django.views.decorators.vary import vary_on_headers
 
 from catalog import search
 from catalog.models import Genre
-from catalog.services import embedding, overview, runs
+from catalog.runs import lifecycle
+from catalog.services import embedding, overview
 from catalog.services.brief_cache import briefly
 
 from .browsing import BEST, ORDERS, UNTAGGED, chosen_order, genres_with_films, ordered
@@ -28,7 +29,7 @@ def home(request: HttpRequest) -> HttpResponse:
     movies = ordered(found, slug, order).prefetch_related("posters", "genres")
     paginator = Paginator(movies, settings.POSTERS_PER_PAGE)
     page = paginator.get_page(request.GET.get("page"))
-    live = list(runs.live_runs())
+    live = list(lifecycle.live_runs())
     context = {
         "page": page,
         "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),

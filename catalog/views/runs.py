@@ -21,7 +21,8 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
-from catalog.services import runs, scraping
+from catalog.runs import lifecycle
+from catalog.services import scraping
 from catalog.services.brief_cache import briefly
 from catalog.services.import_reports import listing_path
 
@@ -89,7 +90,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     if request.htmx.target == "run-list":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/run_list.html", context)
     may_start = request.user.has_perm("catalog.start_run")
-    waiting = briefly("outstanding", runs.outstanding) if may_start else {}
+    waiting = briefly("outstanding", lifecycle.outstanding) if may_start else {}
     context |= {
         "startable": [(kind.value, kind.label, note, waiting.get(kind)) for kind, note in STARTABLE.items()],
         "may_start": may_start,
@@ -162,7 +163,7 @@ def live(request: HttpRequest) -> HttpResponse:
     context = {"is_staff": request.user.is_staff, "watched": "watched" in request.GET}
 
     def banner() -> str:
-        live_runs = list(runs.live_runs())
+        live_runs = list(lifecycle.live_runs())
         return render_to_string("catalog/partials/live_runs.html", context | {"live_runs": live_runs})
 
     name = f"live-runs-{context['is_staff']}-{context['watched']}"
@@ -192,11 +193,13 @@ def start(request: AuthenticatedRequest) -> HttpResponse:
         return redirect("catalog:runs")
     try:
         if kind in scraping.FETCHING:
-            params = {runs.SAME_MOVIES: True}
-            run = runs.start(kind, asked_by=request.user, params=params, followed_by=runs.AFTER_FETCHING)
+            params = {lifecycle.SAME_MOVIES: True}
+            run = lifecycle.start(
+                kind, asked_by=request.user, params=params, followed_by=lifecycle.AFTER_FETCHING
+            )
         else:
-            run = runs.start(kind, asked_by=request.user)
-    except runs.RunError as error:
+            run = lifecycle.start(kind, asked_by=request.user)
+    except lifecycle.RunError as error:
         messages.error(request, str(error))
         return redirect("catalog:runs")
     return redirect(run)
@@ -207,8 +210,8 @@ def start(request: AuthenticatedRequest) -> HttpResponse:
 def retry(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, pk=pk)
     try:
-        return redirect(runs.retry_failed(run, asked_by=request.user))
-    except runs.RunError as error:
+        return redirect(lifecycle.retry_failed(run, asked_by=request.user))
+    except lifecycle.RunError as error:
         messages.error(request, str(error))
         return redirect(run)
 
@@ -218,8 +221,8 @@ def retry(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, pk=pk)
     try:
-        runs.cancel(run)
-    except runs.RunError as error:
+        lifecycle.cancel(run)
+    except lifecycle.RunError as error:
         messages.error(request, str(error))
     else:
         messages.success(request, f"{run} is cancelled. What it had finished stays.")

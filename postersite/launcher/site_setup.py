@@ -26,7 +26,7 @@ def prepare(say: Callable[[str], None], sign_in_at: str, *, show_password: bool)
 
     Raises StartError when the database or a folder does not allow it, or the given password is a bad one.
     """
-    from catalog.services.work_folders import clear_leftovers
+    from catalog.runs.work_folders import clear_leftovers
 
     database = settings.DATABASES["default"]
     try:

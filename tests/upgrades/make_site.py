@@ -78,9 +78,10 @@ def fill() -> None:
         RunItem,
         Suggestion,
     )
+    from catalog.runs import lifecycle, local_worker
     from catalog.sample.drawing import draw_poster
     from catalog.sample.films import sample_films
-    from catalog.services import duplicate_decisions, inline, posters, reviewing, runs
+    from catalog.services import duplicate_decisions, posters, reviewing
     from catalog.services.importing import import_titles
     from catalog.sources.records import TitleRecord
 
@@ -112,7 +113,7 @@ def fill() -> None:
             source_url=f"https://image.tmdb.org/t/p/original/{film.tmdb_id}.jpg",
         )  # fmt: skip
     for kind in ("embed", "label"):
-        inline.work_off(runs.start(kind, queue=False))
+        local_worker.work_off(lifecycle.start(kind, queue=False))
     pending = Suggestion.objects.filter(state="pending").order_by("pk")
     reviewing.accept(pending[:4], reviewer)
     reviewing.reject(pending[:4], reviewer)
@@ -139,8 +140,8 @@ def fill() -> None:
     duplicate_decisions.keep_apart(group_of(movie_of(3), movie_of(4)), admin)
     group_of(movie_of(5), movie_of(6))
 
-    finished = runs.start("check", queue=False)
-    inline.work_off(finished)
+    finished = lifecycle.start("check", queue=False)
+    local_worker.work_off(finished)
     times: dict[str, Any] = {"started_at": finished.started_at, "finished_at": finished.finished_at}
     failed = Run.objects.create(kind="scrape", state="failed", total=1, failed=1, asked_by=admin, **times)
     RunItem.objects.create(run=failed, movie=movie_of(7), state="failed", attempts=3, error="HTTP 500")

@@ -70,9 +70,9 @@ def paths() -> Iterator[str]:
 
 def finish_live_runs() -> dict[int, str]:
     """The state in which each live run ends when it is worked off here."""
-    from catalog.services import inline, runs
+    from catalog.runs import lifecycle, local_worker
 
-    return {run.pk: inline.work_off(run).state for run in runs.live_runs()}
+    return {run.pk: local_worker.work_off(run).state for run in lifecycle.live_runs()}
 
 
 if __name__ == "__main__":

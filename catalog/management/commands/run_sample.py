@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.management.progress import RunBar, tell
 from catalog.models import Run
+from catalog.runs import lifecycle
 from catalog.sample.facts import write_facts
 from catalog.sample.films import write_movielens
-from catalog.services import runs
 from catalog.services.importing import import_titles
 from catalog.services.overview import catalogue_counts
 from catalog.sources import csv_file, movielens
@@ -35,7 +35,9 @@ class Command(BaseCommand):
         _, report = import_titles(movielens.read(folder), "sample catalogue")
         import_titles(csv_file.read(folder / "facts.csv"), "sample catalogue: franchises and overviews")
         self.stdout.write(f"Sample catalogue: {report}")
-        run: Run | None = self._unfinished() or runs.start("scrape", followed_by=["embed", "train", "label"])
+        run: Run | None = self._unfinished() or lifecycle.start(
+            "scrape", followed_by=["embed", "train", "label"]
+        )
         while run is not None:
             run = self._watch(run)
             tell(run, self.stdout.write)
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{counts['movies']} movies, {counts['posters']} posters, {pending}.")
 
     def _unfinished(self) -> Run | None:
-        return runs.live_runs().exclude(kind=Run.Kind.IMPORT).order_by("pk").first()
+        return lifecycle.live_runs().exclude(kind=Run.Kind.IMPORT).order_by("pk").first()
 
     def _watch(self, run: Run) -> Run:
         moved, seen = time.monotonic(), (-1, -1)

@@ -15,9 +15,10 @@ from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
 from catalog.models import Poster, Run
-from catalog.services import embedding, host_pace, promoting, runs, similarity, similarity_index
+from catalog.runs import lifecycle
+from catalog.runs.progress import outlook, rate
+from catalog.services import embedding, host_pace, promoting, similarity, similarity_index
 from catalog.services.failing_hosts import failing_hosts
-from catalog.services.outlook import outlook, rate
 from catalog.services.overview import catalogue_counts
 from catalog.sources.poster_sources import POSTER_SOURCES
 from ml.genres.head import ModelFileError, load_head
@@ -136,7 +137,7 @@ def poster_sources() -> Iterator[Fact]:
 
 def live_runs() -> Iterator[Fact]:
     """What is being done now."""
-    live = list(runs.live_runs())
+    live = list(lifecycle.live_runs())
     for run in live:
         told = outlook(run)
         not_done = (

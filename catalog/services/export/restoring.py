@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
 from catalog.models import Extractor, GenreModel, ImportedFile
-from catalog.services import runs
+from catalog.runs import lifecycle
 
 from . import layout
 from .errors import CannotRestore
@@ -103,7 +103,7 @@ def _check_empty() -> None:
             "new folder (or DATABASE_URL to an empty database) and POSTERSITE_SAMPLE=0, which leaves the "
             "sample out, run `manage.py setup`, and restore there."
         )
-    live = runs.live_runs().first()
+    live = lifecycle.live_runs().first()
     if live is not None:
         raise CannotRestore(f"{live} is not over: let it end or cancel it, and stop the site.")
 

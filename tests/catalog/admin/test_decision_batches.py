@@ -13,7 +13,8 @@ from django.urls import reverse
 
 from catalog.admin import decision_batch
 from catalog.models import DecisionBatch, MovieGenre, Suggestion
-from catalog.services import decision_batches, inline, runs
+from catalog.runs import lifecycle, local_worker
+from catalog.services import decision_batches
 from catalog.services.selection import Selection
 from tests.catalog.admin.cards import text_of, waiting
 from tests.conftest import signed_in
@@ -41,7 +42,7 @@ def rows(shown: BeautifulSoup) -> list[list[str]]:
 def work_off(batch: DecisionBatch) -> None:
     live = decision_batches.live_run(batch)
     assert live is not None
-    inline.work_off(live)
+    local_worker.work_off(live)
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_it_can_be_cancelled_there(reviewer_client: Client, batch: DecisionBatch
 
 def test_what_cannot_be_undone_now_says_so(reviewer_client: Client, batch: DecisionBatch) -> None:
     response = reviewer_client.post(address("undo", batch), follow=True)
-    assert response.context["messages"] and runs.live_runs().count() == 1
+    assert response.context["messages"] and lifecycle.live_runs().count() == 1
 
 
 def test_a_page_costs_the_same_for_any_number_of_decisions(

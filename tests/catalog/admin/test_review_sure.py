@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup
 from django.urls import reverse
 
 from catalog.models import DecisionBatch, ReviewDecision, Run, Suggestion
-from catalog.services import inline
+from catalog.runs import local_worker
 from tests.catalog.admin.cards import genres, only, queue, suggestion, text_of, titles, told, waiting
 from tests.factories import UserFactory
 
@@ -29,7 +29,7 @@ def accept(client, shown, **fields):
     last = only(shown, "input[name=last]")["value"]
     response = client.post(reverse(SURE), {"last": last, **fields})
     for run in Run.objects.filter(state="queued"):
-        inline.work_off(run)
+        local_worker.work_off(run)
     return response
 
 

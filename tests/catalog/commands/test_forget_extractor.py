@@ -10,7 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster
-from catalog.services import embedding, forgetting, runs, similarity_index
+from catalog.runs import lifecycle
+from catalog.services import embedding, forgetting, similarity_index
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +82,7 @@ def test_one_that_a_run_is_embedding_with_is_refused(
     pixels = ExtractorFactory(fingerprint=embedding.fingerprint("pixels"))
     EmbeddingFactory(poster=Poster.objects.first(), extractor=pixels)
     assert "the next embedding run makes them anew" in said("pixels")
-    run = runs.start("embed", queue=False)
+    run = lifecycle.start("embed", queue=False)
     assert f"{run} is embedding with pixels" in refused("pixels", "--delete")
 
 

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from redis import Redis
 
 from catalog.models import Embedding, GenreModel, Poster, Run
-from catalog.services import claims, embedding, inline
+from catalog.runs import leases, local_worker
+from catalog.services import embedding
 from catalog.services.posters import store_poster
 from tests.catalog.services.films import film, known
 from tests.catalog.services.genre_heads import saved_model, vector_for
@@ -132,7 +133,7 @@ def test_an_interrupted_command_leaves_no_run_behind(monkeypatch: pytest.MonkeyP
         embedding.embed_items(items[:1])
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(inline._WORK, Run.Kind.EMBED, one_then_ctrl_c)
+    monkeypatch.setitem(local_worker._WORK, Run.Kind.EMBED, one_then_ctrl_c)
     with pytest.raises(CommandError, match="run the command again for the rest") as caught:
         said("embed_posters")
     assert caught.value.returncode == 130
@@ -142,19 +143,19 @@ def test_an_interrupted_command_leaves_no_run_behind(monkeypatch: pytest.MonkeyP
 
 
 def test_a_run_is_shared_with_a_worker_that_holds_a_part_of_it() -> None:
-    from catalog.services import runs
+    from catalog.runs import lifecycle
 
     posters = [store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(40)]
-    run = runs.start("embed", queue=False)
-    held = claims.claim(run.pk)
+    run = lifecycle.start("embed", queue=False)
+    held = leases.claim(run.pk)
     seen = []
 
     def worker_finishes(shown: Run) -> None:
         seen.append(shown.done)
         if shown.done < len(posters):
             for item in held:
-                claims.finish(item)
+                leases.finish(item)
 
     assert len(held) < len(posters)
-    assert inline.work_off(run, worker_finishes).done == len(posters)
+    assert local_worker.work_off(run, worker_finishes).done == len(posters)
     assert seen[0] == len(posters) - len(held)

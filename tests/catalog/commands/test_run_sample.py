@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 
 from catalog.management.commands import run_sample, up
 from catalog.models import Movie, Run
+from catalog.runs import lifecycle
 from catalog.sample.films import sample_films
-from catalog.services import runs
 from postersite.launcher import site_setup
 from tests.factories import RunFactory
 
@@ -36,7 +36,7 @@ def test_every_film_is_imported_and_its_poster_asked_for() -> None:
     assert (
         f"Sample catalogue: {films} created, 0 changed, 0 unchanged, 0 conflicting, 0 rejected." in started()
     )
-    run = runs.live_runs().get()
+    run = lifecycle.live_runs().get()
     assert (run.kind, run.total, run.followed_by) == ("scrape", films, ["embed", "train", "label"])
     assert Movie.objects.exclude(franchise="").exists()
     assert 0.2 < Movie.objects.untagged().count() / films < 0.3
@@ -46,9 +46,9 @@ def test_every_film_is_imported_and_its_poster_asked_for() -> None:
 def test_starting_again_takes_up_the_run_that_is_unfinished() -> None:
     started()
     RunFactory(kind="import", state=Run.State.RUNNING)
-    before = set(runs.live_runs().exclude(kind="import"))
+    before = set(lifecycle.live_runs().exclude(kind="import"))
     assert " 0 created" in started()
-    assert set(runs.live_runs().exclude(kind="import")) == before
+    assert set(lifecycle.live_runs().exclude(kind="import")) == before
 
 
 def test_a_run_that_failed_ends_the_command_with_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from catalog.models import Run
-from catalog.services import planning, runs
+from catalog.runs import chunks, lifecycle
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
 
 from .reading import one, soup
@@ -84,15 +84,15 @@ def test_only_staff_read_why_a_run_waits(client: Client, admin_client: Client) -
 def test_a_runs_page_says_how_many_are_still_to_come(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "KEYS_PER_CHUNK", 3)
+    monkeypatch.setattr(chunks, "KEYS_PER_CHUNK", 3)
     MovieFactory.create_batch(5)
-    run = runs.start("scrape", queue=False)
+    run = lifecycle.start("scrape", queue=False)
     assert (
         "Listed here when their turn comes: 2 more."
         in soup(admin_client.get(run.get_absolute_url())).get_text()
     )
     assert "their turn" not in soup(admin_client.get(run.get_absolute_url(), {"state": "pending"})).get_text()
-    runs.cancel(run)
+    lifecycle.cancel(run)
     assert "Never begun: 2 more." in soup(admin_client.get(run.get_absolute_url())).get_text()
 
 

@@ -11,12 +11,12 @@ from django.db import connection
 
 from catalog import search
 from catalog.models import Movie, SearchTitle
+from catalog.runs.local_worker import work_off
 from catalog.search import indexing
 from catalog.services import merging, sanity, undoing
 from catalog.services.export.restoring import restore_catalogue
 from catalog.services.export.writing import export_catalogue
 from catalog.services.importing import import_titles
-from catalog.services.inline import work_off
 from catalog.services.visiting import learn
 from catalog.sources.poster_questions import Found
 from catalog.sources.records import TitleRecord

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from catalog.models import Extractor, GenreModel, Run
-from catalog.services import against_shipped, promoting, runs, training
+from catalog.runs import lifecycle
+from catalog.services import against_shipped, promoting, training
 from catalog.services.training_data import LabelledPosters, labelled_posters
 from ml.genres.held_out import HeldOut
 from tests.catalog.services.genre_heads import saved_model, vector_for
@@ -95,7 +96,7 @@ def test_few_posters_seen_by_both_show_nothing() -> None:
 
 
 def trained(**params: Any) -> Run:
-    return worked_off(runs.start("train", params=QUICK | params, queue=False))
+    return worked_off(lifecycle.start("train", params=QUICK | params, queue=False))
 
 
 def test_a_training_that_does_better_replaces_the_shipped_model_at_once() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from catalog.models import Movie, Poster, Run
-from catalog.services import claims, runs, scraping
+from catalog.runs import leases, lifecycle
+from catalog.services import scraping
 from catalog.services.posters import choose, make_primary, preference, unlock
 from catalog.services.scraping import scrape_posters
 from tests.catalog.services.films import film, known
@@ -78,9 +79,9 @@ def test_a_picture_that_is_gone_gives_way_to_the_next(site: FaultySite) -> None:
 def test_a_run_can_ask_for_alternatives(site: FaultySite) -> None:
     movie = known(site.movies[0])
     chosen = Movie.objects.filter(pk=movie.pk)
-    run = runs.start("scrape", movies=chosen, params={scraping.WANTED: 8}, queue=False)
-    claims.work(run.pk, scraping.scrape_items)
-    runs.settle(run.pk)
+    run = lifecycle.start("scrape", movies=chosen, params={scraping.WANTED: 8}, queue=False)
+    leases.work(run.pk, scraping.scrape_items)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.done) == (Run.State.DONE, 1)
     assert run.items.get().note.endswith("and 3 more")

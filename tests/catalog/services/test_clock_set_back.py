@@ -14,9 +14,10 @@ from redis import Redis
 from catalog.fetching.clock_change import SEEN
 from catalog.fetching.pacing import RedisPacer
 from catalog.models import Run, RunItem
-from catalog.services import claims, duplicates, inline, runs
-from catalog.services.outlook import outlook
-from catalog.services.sweeping import sweep
+from catalog.runs import leases, lifecycle, local_worker
+from catalog.runs.progress import outlook
+from catalog.runs.recovery import sweep
+from catalog.services import duplicates
 from tests.factories import EmbeddingFactory, MovieFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -32,14 +33,14 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 def scrape_of(count: int) -> Run:
     MovieFactory.create_batch(count)
-    return runs.start("scrape", queue=False)
+    return lifecycle.start("scrape", queue=False)
 
 
 def test_a_dead_worker_of_another_host_is_given_up_after_its_lease(
     clock: time_machine.Traveller, broker: Redis, settings: Any
 ) -> None:
     run = scrape_of(1)
-    claims.claim(run.pk)
+    leases.claim(run.pk)
     RunItem.objects.update(claimed_by="elsewhere/1/2")
     clock.shift(A_DAY_BACK)
     sweep()
@@ -52,15 +53,15 @@ def test_a_dead_worker_of_another_host_is_given_up_after_its_lease(
 
 def test_what_was_postponed_is_due(clock: time_machine.Traveller, broker: Redis) -> None:
     run = scrape_of(2)
-    items = claims.claim(run.pk)
+    items = leases.claim(run.pk)
     for item in items:
-        claims.postpone(item, 600, "The site asks to wait.")
+        leases.postpone(item, 600, "The site asks to wait.")
     clock.shift(A_DAY_BACK)
     sweep()
-    again = claims.claim(run.pk)
+    again = leases.claim(run.pk)
     assert again == items
     # Postponed by the new clock, it waits as ever.
-    claims.postpone(again[0], 600, "The site asks to wait.")
+    leases.postpone(again[0], 600, "The site asks to wait.")
     sweep()
     assert run.items.get(pk=again[0].pk).not_before == timezone.now() + timedelta(seconds=600)
 
@@ -69,25 +70,25 @@ def test_a_command_without_workers_goes_on_too(
     clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = scrape_of(1)
-    claims.postpone(claims.claim(run.pk)[0], 600, "The site asks to wait.")
+    leases.postpone(leases.claim(run.pk)[0], 600, "The site asks to wait.")
     clock.shift(A_DAY_BACK)
-    monkeypatch.setitem(inline._WORK, "scrape", lambda items: claims.finish_all(items))
-    monkeypatch.setattr(inline.time, "sleep", lambda seconds: pytest.fail("it waits"))
-    assert inline.work_off(run).done == 1
+    monkeypatch.setitem(local_worker._WORK, "scrape", lambda items: leases.finish_all(items))
+    monkeypatch.setattr(local_worker.time, "sleep", lambda seconds: pytest.fail("it waits"))
+    assert local_worker.work_off(run).done == 1
 
 
 def test_a_run_that_stands_still_is_seen_to(
     clock: time_machine.Traveller, broker: Redis, settings: Any
 ) -> None:
     run = scrape_of(9)
-    claims.finish(claims.claim(run.pk)[0])
+    leases.finish(leases.claim(run.pk)[0])
     clock.shift(A_DAY_BACK)
     sweep()
     broker.flushall()
     clock.shift(settings.CLAIM_LEASE_S + settings.SWEEP_EVERY_S + 1)
     run.refresh_from_db()
     assert outlook(run).halt
-    assert sweep() == claims.LANES[Run.Kind.SCRAPE].tasks
+    assert sweep() == leases.LANES[Run.Kind.SCRAPE].tasks
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -107,21 +108,21 @@ def test_no_duration_is_negative_and_the_rate_is_that_of_the_new_clock(
     clock: time_machine.Traveller,
 ) -> None:
     run = scrape_of(30)
-    first, second, *rest = claims.claim(run.pk)
+    first, second, *rest = leases.claim(run.pk)
     clock.shift(10)
-    claims.finish(first)
+    leases.finish(first)
     clock.shift(A_DAY_BACK)
-    claims.finish(second)
+    leases.finish(second)
     run.refresh_from_db()
     assert run.seconds == 0
     second.refresh_from_db()
     assert second.seconds == 0
-    claims.finish_all(rest)
+    leases.finish_all(rest)
     for _ in range(20):
-        [item, *others] = claims.claim(run.pk)
+        [item, *others] = leases.claim(run.pk)
         RunItem.objects.filter(pk__in=[other.pk for other in others]).update(state="pending", attempts=0)
         clock.shift(10)
-        claims.finish(item)
+        leases.finish(item)
     run.refresh_from_db()
     assert run.per_second == pytest.approx(0.1, rel=0.3)
 
@@ -130,19 +131,19 @@ def test_a_site_that_asks_to_wait_is_given_up_a_day_after_the_change_at_the_late
     clock: time_machine.Traveller,
 ) -> None:
     run = scrape_of(1)
-    claims.postpone(claims.claim(run.pk)[0], 60, "Wait.")
+    leases.postpone(leases.claim(run.pk)[0], 60, "Wait.")
     clock.shift(A_DAY_BACK)
-    claims.follow_the_clock(run.pk)
-    claims.postpone(claims.claim(run.pk)[0], 60, "Wait.")
+    leases.follow_the_clock(run.pk)
+    leases.postpone(leases.claim(run.pk)[0], 60, "Wait.")
     assert run.items.get().waiting_since == timezone.now()
 
 
 def test_clocks_of_two_hosts_may_differ_a_little(clock: time_machine.Traveller) -> None:
     run = scrape_of(1)
-    claims.postpone(claims.claim(run.pk)[0], 600, "The site asks to wait.")
+    leases.postpone(leases.claim(run.pk)[0], 600, "The site asks to wait.")
     before = run.items.get().not_before
     clock.shift(-30)
-    claims.follow_the_clock(run.pk)
+    leases.follow_the_clock(run.pk)
     assert run.items.get().not_before == before
 
 

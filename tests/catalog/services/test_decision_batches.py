@@ -10,7 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, Suggestion
-from catalog.services import claims, decision_batches, decision_undo, inline, merging, reviewing, runs, steps
+from catalog.runs import leases, lifecycle, local_worker, steps
+from catalog.services import decision_batches, decision_undo, merging, reviewing
 from catalog.services.decision_batches import BatchError
 from catalog.services.selection import Selection
 from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
@@ -35,11 +36,11 @@ def accepted(selection: Selection = SURE, reviewer: Any = None) -> DecisionBatch
 def work_off(batch: DecisionBatch) -> Run:
     live = decision_batches.live_run(batch)
     assert live is not None
-    return inline.work_off(live)
+    return local_worker.work_off(live)
 
 
 def undone(batch: DecisionBatch, reviewer: Any = None) -> Run:
-    return inline.work_off(decision_batches.start_undo(batch, reviewer or UserFactory(), queue=False))
+    return local_worker.work_off(decision_batches.start_undo(batch, reviewer or UserFactory(), queue=False))
 
 
 def state() -> list[Any]:
@@ -119,7 +120,7 @@ def test_starting_and_undoing_take_as_many_queries_however_many_there_are() -> N
         undo_started = queries(
             lambda: decision_batches.start_undo(DecisionBatch.objects.latest("pk"), reviewer, queue=False)
         )
-        runs.cancel(runs.live_runs().get())
+        lifecycle.cancel(lifecycle.live_runs().get())
         counted.append([started, undo_started])
     assert counted[0] == counted[1]
 
@@ -161,11 +162,11 @@ def test_two_batches_over_the_same_suggestions_decide_each_once(
     live = [decision_batches.live_run(batch) for batch in batches]
     for run in [*live, *live, *live]:
         assert run is not None
-        claims.work(run.pk, decision_batches.decide_item)
-        runs.settle(run.pk)
+        leases.work(run.pk, decision_batches.decide_item)
+        lifecycle.settle(run.pk)
     for run in live:
         assert run is not None
-        assert inline.work_off(run).state == Run.State.DONE
+        assert local_worker.work_off(run).state == Run.State.DONE
     assert sum(batch.decisions.count() for batch in batches) == 5
     assert ReviewDecision.objects.values("suggestion").distinct().count() == 5
     assert states() == [State.ACCEPTED] * 5
@@ -179,7 +180,7 @@ def test_what_a_person_decides_meanwhile_stays_theirs(
     monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
     live = decision_batches.live_run(batch)
     assert live is not None
-    claims.work(live.pk, decision_batches.decide_item)
+    leases.work(live.pk, decision_batches.decide_item)
     reviewing.reject([made[3]], UserFactory())
     run = work_off(batch)
     assert batch.decisions.count() == 4 and made[3].decisions.get().verdict == "rejected"
@@ -192,7 +193,7 @@ def test_a_task_that_comes_twice_changes_nothing(small_steps: None) -> None:
     batch = accepted()
     run = decision_batches.runs_of(batch).get()
     before = state()
-    assert not claims.work(run.pk, decision_batches.decide_item)
+    assert not leases.work(run.pk, decision_batches.decide_item)
     assert state() == before and batch.decisions.count() == 3
 
 
@@ -216,7 +217,7 @@ def test_a_worker_that_dies_again_and_again_loses_and_doubles_nothing(
 
     monkeypatch.setattr(reviewing, "accept", dies)
     for _ in range(5):
-        claims.work(live.pk, decision_batches.decide_item)
+        leases.work(live.pk, decision_batches.decide_item)
     assert batch.decisions.count() == 20
     run = work_off(batch)
     assert (run.state, run.total, run.done, run.failed) == ("done", 20, 20, 0)
@@ -234,7 +235,7 @@ def test_one_that_dies_without_getting_on_is_given_up(monkeypatch: pytest.Monkey
     run = work_off(batch)
     assert (run.state, run.failed) == ("failed", 1)
     monkeypatch.undo()
-    assert inline.work_off(runs.retry_failed(run)).state == "done"
+    assert local_worker.work_off(lifecycle.retry_failed(run)).state == "done"
     assert batch.decisions.count() == 1
 
 
@@ -250,11 +251,11 @@ def test_cancelling_keeps_what_was_accepted_and_that_can_be_undone(
     assert live is not None
 
     def and_cancel(*given: Any) -> int:
-        runs.cancel(live)
+        lifecycle.cancel(live)
         return accept(*given)
 
     monkeypatch.setattr(reviewing, "accept", and_cancel)
-    run = inline.work_off(live)
+    run = local_worker.work_off(live)
     monkeypatch.undo()
     assert (run.state, run.total, run.done) == ("cancelled", 5, 2)
     assert batch.decisions.count() == 2 and states().count(State.PENDING) == 3
@@ -366,7 +367,7 @@ def test_an_undo_that_dies_goes_on_and_undoes_each_once(
         return done
 
     monkeypatch.setattr(decision_undo, "undo", dies)
-    run = inline.work_off(live)
+    run = local_worker.work_off(live)
     assert (run.state, run.total, run.done, run.failed) == ("done", 9, 9, 0)
     assert ReviewDecision.objects.exclude(reverses=None).count() == 8
     assert state()[0][1:] == before[0][1:] and MovieGenre.objects.count() == 1

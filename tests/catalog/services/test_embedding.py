@@ -13,7 +13,8 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
-from catalog.services import claims, embedding, runs, similarity
+from catalog.runs import leases, lifecycle
+from catalog.services import embedding, similarity
 from catalog.services.posters import store_poster
 from ml.runtime import load_extractor
 from tests.factories import GenreModelFactory, MovieFactory, RunFactory, tiny_jpeg
@@ -26,9 +27,9 @@ def posters(count: int) -> list[Poster]:
 
 
 def worked_off(run: Run) -> Run:
-    while claims.work(run.pk, embedding.embed_items):
+    while leases.work(run.pk, embedding.embed_items):
         pass
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     return run
 
@@ -36,7 +37,7 @@ def worked_off(run: Run) -> Run:
 def test_every_poster_gets_a_vector_of_each_extractor(settings: Any) -> None:
     settings.EXTRACTORS = ["postersite", "pixels"]
     made = posters(3)
-    run = worked_off(runs.start("embed", queue=False))
+    run = worked_off(lifecycle.start("embed", queue=False))
     assert (run.state, run.done, run.failed) == (Run.State.DONE, 3, 0)
     assert {(e.poster_id, e.extractor.spec) for e in Embedding.objects.select_related("extractor")} == {
         (poster.pk, spec) for poster in made for spec in ("postersite", "pixels")
@@ -56,9 +57,9 @@ def test_rows_are_little_endian_float16_of_what_the_extractor_says(tmp_path: Pat
 
 def test_embedding_again_changes_nothing() -> None:
     posters(2)
-    worked_off(runs.start("embed", queue=False))
+    worked_off(lifecycle.start("embed", queue=False))
     before = list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at"))
-    again = runs.start("embed", queue=False)
+    again = lifecycle.start("embed", queue=False)
     assert again.message == "Nothing to do: every poster is embedded."
     assert embedding.embed(list(Poster.objects.all()), "postersite") == {}
     assert list(Embedding.objects.order_by("pk").values("pk", "vector", "created_at")) == before
@@ -68,7 +69,7 @@ def test_embedding_again_changes_nothing() -> None:
 def test_one_bad_file_fails_only_its_item(content: bytes) -> None:
     good, bad, also_good = posters(3)
     Path(bad.file.path).write_bytes(content)
-    run = worked_off(runs.start("embed", queue=False))
+    run = worked_off(lifecycle.start("embed", queue=False))
     assert (run.state, run.done, run.failed) == (Run.State.DONE, 2, 1)
     item = run.items.get(state="failed")
     assert item.poster == bad
@@ -79,7 +80,7 @@ def test_one_bad_file_fails_only_its_item(content: bytes) -> None:
 def test_a_missing_file_says_which_and_what_to_do() -> None:
     [poster] = posters(1)
     Path(poster.file.path).unlink()
-    run = worked_off(runs.start("embed", queue=False))
+    run = worked_off(lifecycle.start("embed", queue=False))
     assert run.state == Run.State.FAILED
     error = run.items.get().error
     assert str(poster.file.name) in error
@@ -88,7 +89,7 @@ def test_a_missing_file_says_which_and_what_to_do() -> None:
 
 def test_missing_weights_fail_the_items_with_where_they_belong_and_how_to_fetch_them() -> None:
     made = posters(2)
-    run = runs.start("embed", queue=False)
+    run = lifecycle.start("embed", queue=False)
     # They were there when the run was started.
     Run.objects.filter(pk=run.pk).update(params={"extractors": ["pixels", "mobilenet_v2"]})
     run = worked_off(run)
@@ -113,7 +114,7 @@ def test_pixel_vectors_of_an_earlier_version_stay_in_use_and_are_not_added_to() 
     [old] = posters(1)
     embedding.embed([old], "pixels")
     [new] = [store_poster(MovieFactory(), tiny_jpeg(7), source="upload")]
-    worked_off(runs.start("embed", queue=False))
+    worked_off(lifecycle.start("embed", queue=False))
     assert [str(each) for each in similarity.extractors_in_use()] == ["postersite", "pixels"]
     assert list(new.embeddings.values_list("extractor__spec", flat=True)) == ["postersite"]
     assert old.embeddings.count() == 2
@@ -187,7 +188,7 @@ def test_what_the_active_model_reads_is_embedded_too(settings: Any) -> None:
     GenreModelFactory(state=GenreModel.State.ACTIVE, extractor=Extractor.objects.get())
     settings.EXTRACTORS = ["pixels"]
     assert embedding.specs_to_embed_with() == ["pixels", "histograms"]
-    assert runs.start("embed", queue=False).params["extractors"] == ["pixels", "histograms"]
+    assert lifecycle.start("embed", queue=False).params["extractors"] == ["pixels", "histograms"]
     settings.EXTRACTORS = ["histograms"]
     assert embedding.specs_to_embed_with() == ["histograms"]
 
@@ -222,18 +223,18 @@ def test_without_a_wanted_one_the_extractor_that_knows_most_answers(settings: An
 def test_the_claim_is_renewed_before_each_extractor(settings: Any) -> None:
     """An export takes half a minute or more: those of several extractors together must not cost the claim."""
     posters(2)
-    run = runs.start("embed", queue=False)
+    run = lifecycle.start("embed", queue=False)
     lease = timedelta(seconds=settings.CLAIM_LEASE_S)
     with time_machine.travel(timezone.now(), tick=False) as clock:
 
         def slowly(sender: Any, created: bool, **_: Any) -> None:
             if created:
                 clock.shift(lease * 0.7)
-                assert claims.release_the_dead(run.pk) == 0
+                assert leases.release_the_dead(run.pk) == 0
 
         post_save.connect(slowly, sender=Extractor)
         try:
-            claims.work(run.pk, embedding.embed_items)
+            leases.work(run.pk, embedding.embed_items)
         finally:
             post_save.disconnect(slowly, sender=Extractor)
     assert list(run.items.values_list("state", "attempts")) == [("done", 1)] * 2

@@ -14,7 +14,8 @@ from redis import Redis
 from catalog.fetching.breaker import Patience, RedisBreaker
 from catalog.management.commands import status as status_command
 from catalog.models import RunItem
-from catalog.services import claims, runs, scraping
+from catalog.runs import leases, lifecycle
+from catalog.services import scraping
 from catalog.services.failing_hosts import failing_hosts
 from tests.catalog.services.films import film, known
 from tests.factories import RunFactory
@@ -38,7 +39,7 @@ def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
 
 
 def work_off_what_is_due(run_id: int) -> dict[str, int]:
-    while claims.work(run_id, scraping.scrape_items):
+    while leases.work(run_id, scraping.scrape_items):
         pass
     states = list(RunItem.objects.filter(run_id=run_id).values_list("state", flat=True))
     return {state: states.count(state) for state in sorted(set(states))}
@@ -48,7 +49,7 @@ def test_an_outage_postpones_what_it_meets_and_is_told(site: FaultySite, broker:
     for movie in site.movies:
         known(movie)
     site.spoil("/movie/", status(503))
-    run = runs.start("scrape", queue=False)
+    run = lifecycle.start("scrape", queue=False)
     assert work_off_what_is_due(run.pk) == {"failed": 1, "pending": FILMS - 1}
     assert len(site.paths("/movie/")) == 5
     [sentence] = failing_hosts()

@@ -9,7 +9,8 @@ from django.db import connection
 from PIL import ImageOps
 
 from catalog.models import DuplicateGroup, DuplicateMember, Poster, Run, RunItem
-from catalog.services import duplicate_search, duplicates, inline, runs
+from catalog.runs import lifecycle, local_worker
+from catalog.services import duplicate_search, duplicates
 from catalog.services.posters import store_poster
 from tests.catalog.services.pictures import extractor, showing
 from tests.factories import PosterFactory, RunFactory
@@ -122,12 +123,12 @@ def test_a_picture_that_is_lost_costs_nothing_but_its_pairs_by_sight(caplog):
 def test_a_run_compares_every_embedded_poster_once():
     showing(0, 1), showing(0, 2), showing(1)
     assert duplicates.is_due()
-    run = inline.work_off(runs.start("duplicates", queue=False))
+    run = local_worker.work_off(lifecycle.start("duplicates", queue=False))
     assert (run.state, run.done, run.total) == (Run.State.DONE, 2, 2)
     assert set(run.items.values_list("note", flat=True)) == {"the same picture as another movie"}
     assert not duplicates.is_due()
-    assert runs.start("duplicates", queue=False).message.startswith("Nothing to do")
-    assert runs.outstanding()[Run.Kind.DUPLICATES] == 0
+    assert lifecycle.start("duplicates", queue=False).message.startswith("Nothing to do")
+    assert lifecycle.outstanding()[Run.Kind.DUPLICATES] == 0
 
 
 def test_a_cancelled_search_proposes_nothing():
@@ -139,8 +140,8 @@ def test_a_cancelled_search_proposes_nothing():
 
 def test_without_vectors_a_run_says_what_to_do_first():
     showing(0)
-    with pytest.raises(runs.RunError, match="embed posters first"):
-        runs.start("duplicates")
+    with pytest.raises(lifecycle.RunError, match="embed posters first"):
+        lifecycle.start("duplicates")
     assert not duplicates.is_due()
 
 
@@ -159,10 +160,10 @@ def test_a_search_that_failed_is_not_repeated_at_once():
 
 def test_a_search_by_an_extractor_that_is_gone_fails_with_a_sentence():
     poster = showing(0, 1)
-    run = runs.start("duplicates", queue=False)
+    run = lifecycle.start("duplicates", queue=False)
     run.params["extractor"] = 0
     run.save()
-    run = inline.work_off(run)
+    run = local_worker.work_off(run)
     assert run.state == Run.State.FAILED
     assert RunItem.objects.get(poster=poster).error.endswith("look for duplicates anew.")
 

@@ -11,9 +11,9 @@ import time_machine
 from django.db.models.signals import post_save
 
 from catalog.models import Movie, Poster, Run
+from catalog.runs.recovery import sweep
 from catalog.services.importing import import_titles
 from catalog.services.posters import store_poster
-from catalog.services.sweeping import sweep
 from catalog.sources import folder
 from tests.factories import MovieFactory, tiny_jpeg
 

@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings
 
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
-from catalog.services import claims, labelling, reviewing, runs
+from catalog.runs import leases, lifecycle
+from catalog.services import labelling, reviewing
 from catalog.services.posters import make_primary
 from ml.genres.thresholds import NEVER
 from tests.catalog.services.genre_heads import GENRES, saved_model, vector_for
@@ -41,9 +42,9 @@ def pending(movie: Movie) -> dict[str, float]:
 
 
 def worked_off(run: Run) -> Run:
-    while claims.work(run.pk, labelling.label_items):
+    while leases.work(run.pk, labelling.label_items):
         pass
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     return run
 
@@ -68,7 +69,7 @@ def test_a_score_equal_to_its_threshold_is_not_suggested() -> None:
 def test_below_every_threshold_the_model_abstains() -> None:
     model = saved_model()
     movie = seen(model, 0.1, 0.2, 0.3)
-    run = worked_off(runs.start("label", queue=False))
+    run = worked_off(lifecycle.start("label", queue=False))
     assert (run.state, run.done) == (Run.State.DONE, 1)
     assert run.items.get().note == "abstained"
     assert not movie.suggestions.exists()
@@ -79,7 +80,7 @@ def test_a_run_counts_what_it_suggested() -> None:
     seen(model, 0.9, 0.9, 0.1)
     seen(model, 0.1, 0.1, 0.9)
     tagged = seen(model, 0.9, 0.1, 0.1, genres=["War"])
-    run = worked_off(runs.start("label", queue=False))
+    run = worked_off(lifecycle.start("label", queue=False))
     assert (run.total, run.done, run.failed) == (2, 2, 0)
     assert [item.note for item in run.items.order_by("pk")] == ["2 suggested", "1 suggested"]
     assert not tagged.suggestions.exists()
@@ -233,7 +234,7 @@ def sure(movie: Movie) -> dict[str, bool]:
 def test_a_poster_without_an_embedding_fails_its_item_only() -> None:
     model = saved_model()
     kept, lost = seen(model, 0.9, 0.1, 0.1), seen(model, 0.9, 0.1, 0.1)
-    run = runs.start("label", queue=False)
+    run = lifecycle.start("label", queue=False)
     lost.primary_poster.embeddings.all().delete()
     run = worked_off(run)
     assert (run.done, run.failed) == (1, 1)
@@ -251,7 +252,7 @@ def test_genres_of_another_script_keep_their_own_scores() -> None:
 def test_a_damaged_model_fails_the_items_with_a_sentence() -> None:
     model = saved_model()
     seen(model, 0.9, 0.1, 0.1)
-    run = runs.start("label", queue=False)
+    run = lifecycle.start("label", queue=False)
     (Path(settings.MODELS_DIR) / model.weights_file).write_bytes(b"PK")
     run = worked_off(run)
     assert run.state == Run.State.FAILED
@@ -263,7 +264,7 @@ def test_a_damaged_model_fails_the_items_with_a_sentence() -> None:
 def test_without_a_model_in_use_the_items_fail() -> None:
     model = saved_model()
     seen(model, 0.9, 0.1, 0.1)
-    run = runs.start("label", queue=False)
+    run = lifecycle.start("label", queue=False)
     model.delete()
     assert worked_off(run).state == Run.State.FAILED
 

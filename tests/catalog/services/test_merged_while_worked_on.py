@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
+from catalog.runs import leases, lifecycle
 from catalog.services import (
     checking,
-    claims,
     decision_batches,
     duplicate_search,
     duplicates,
@@ -18,7 +18,6 @@ from catalog.services import (
     labelling,
     posters,
     refreshing,
-    runs,
     sanity,
     scraping,
     training,
@@ -59,8 +58,8 @@ BOTH = pytest.mark.parametrize("act", [merged_into_another, deleted])
 
 
 def first_batch(run: Run, do: Callable[[Sequence[RunItem]], object]) -> None:
-    claims.work(run.pk, do)
-    runs.settle(run.pk)
+    leases.work(run.pk, do)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
 
 
@@ -92,7 +91,7 @@ def test_fetching_goes_on_with_the_others(
         return Visit((posters.store_poster(movie, tiny_jpeg(movie.pk), source="tmdb_page"),), False)
 
     monkeypatch.setattr(scraping, "visit", visit)
-    run = runs.start("scrape", queue=False)
+    run = lifecycle.start("scrape", queue=False)
     first_batch(run, scraping.scrape_items)
     movies[0] = Movie.everything.filter(pk=movies[0].pk).first() or movies[0]
     assert_only_that_one_is_left_out(run, movies[0], act, 2)
@@ -110,7 +109,7 @@ def test_refreshing_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, set
         return Visit(tuple(movie.posters.all()), True)
 
     monkeypatch.setattr(refreshing, "visit", visit)
-    run = runs.start("refresh", movies=Movie.objects.filter(pk__in=[m.pk for m in movies]), queue=False)
+    run = lifecycle.start("refresh", movies=Movie.objects.filter(pk__in=[m.pk for m in movies]), queue=False)
     first_batch(run, refreshing.refresh_items)
     movies[1] = Movie.everything.filter(pk=movies[1].pk).first() or movies[1]
     assert_only_that_one_is_left_out(run, movies[1], act, 2)
@@ -130,7 +129,7 @@ def test_a_poster_that_is_deleted_while_it_is_refreshed_costs_only_its_own_item_
         return Visit((poster,), True)
 
     monkeypatch.setattr(refreshing, "visit", visit)
-    run = runs.start("refresh", movies=Movie.objects.all(), queue=False)
+    run = lifecycle.start("refresh", movies=Movie.objects.all(), queue=False)
     first_batch(run, refreshing.refresh_items)
     assert list(run.items.order_by("pk").values_list("state", "attempts")) == [
         ("pending", 1),
@@ -141,7 +140,7 @@ def test_a_poster_that_is_deleted_while_it_is_refreshed_costs_only_its_own_item_
 
 def test_what_was_merged_between_two_attempts_is_skipped_without_being_worked_on() -> None:
     movie = MovieFactory()
-    run = runs.start("scrape", queue=False)
+    run = lifecycle.start("scrape", queue=False)
     merged_into_another(movie)
     run.items.update(state="pending", note="")  # as given back by a worker that held it meanwhile
     first_batch(run, lambda items: pytest.fail("nothing to work on"))
@@ -152,7 +151,7 @@ def test_what_was_merged_between_two_attempts_is_skipped_without_being_worked_on
 
 def test_what_waits_says_why_it_was_dropped() -> None:
     movie = MovieFactory()
-    run = runs.start("scrape", queue=False)
+    run = lifecycle.start("scrape", queue=False)
     merged_into_another(movie)
     item = run.items.get()
     assert item.state == "cancelled" and "Kept" in item.note
@@ -173,7 +172,7 @@ def test_suggesting_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, act
         act(movies[1])
         return decide(*arguments)
 
-    run = runs.start("label", queue=False)
+    run = lifecycle.start("label", queue=False)
     monkeypatch.setattr(labelling, "decide", meanwhile)
     first_batch(run, labelling.label_items)
     movies[1] = Movie.everything.filter(pk=movies[1].pk).first() or movies[1]
@@ -184,7 +183,7 @@ def test_suggesting_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, act
 @pytest.mark.parametrize("act", ["deleted", "merged"])
 def test_embedding_keeps_the_vectors_of_the_others(monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     made = [posters.store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(3)]
-    run = runs.start("embed", params={"extractors": ["pixels"]}, queue=False)
+    run = lifecycle.start("embed", params={"extractors": ["pixels"]}, queue=False)
     packed = embedding.packed
 
     def meanwhile(vector: Any) -> bytes:
@@ -216,7 +215,7 @@ def test_the_search_for_duplicates_proposes_what_is_there_at_its_end(
         act(one.movie)
         return grouped(*arguments)
 
-    run = runs.start("duplicates", queue=False)
+    run = lifecycle.start("duplicates", queue=False)
     monkeypatch.setattr(duplicate_search, "groups", meanwhile)
     first_batch(run, duplicates.find_items)
     assert (run.state, run.failed) == (Run.State.DONE, 0)
@@ -236,7 +235,9 @@ def test_a_training_that_reads_the_movies_is_not_disturbed(monkeypatch: pytest.M
         apart(*arguments)
 
     monkeypatch.setattr(training, "_run_apart", meanwhile)
-    run = runs.start("train", params={"config": {"resamples": 20}}, movies=Movie.objects.all(), queue=False)
+    run = lifecycle.start(
+        "train", params={"config": {"resamples": 20}}, movies=Movie.objects.all(), queue=False
+    )
     first_batch(run, training.train_item)
     assert (run.state, run.done) == (Run.State.DONE, 1)
 
@@ -276,7 +277,7 @@ def test_a_check_does_not_report_a_poster_that_was_deleted_while_it_looked(
         return opened(*arguments)
 
     monkeypatch.setattr(sanity, "_opened", meanwhile)
-    run = runs.start("check", queue=False)
+    run = lifecycle.start("check", queue=False)
     first_batch(run, checking.check_item)
     assert (run.state, run.done) == (Run.State.DONE, 1)
     assert run.params["findings"] == []

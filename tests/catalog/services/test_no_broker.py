@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from catalog.models import Movie, Run
-from catalog.services import claims, runs
-from catalog.services.sweeping import sweep
+from catalog.runs import leases, lifecycle
+from catalog.runs.recovery import sweep
 from tests.catalog.queueing import queueing_at
 from tests.factories import MovieFactory
 
@@ -34,7 +34,7 @@ def test_a_run_is_queued_in_the_database_and_waits(
 ) -> None:
     url = f"redis+socket://{tmp_path}/nowhere.sock" if kind == "socket" else nobody_listens_there()
     with queueing_at(url):
-        run = runs.start("scrape")
+        run = lifecycle.start("scrape")
         assert sweep() == 0
     run.refresh_from_db()
     assert (run.state, run.total) == (Run.State.QUEUED, 1)
@@ -45,10 +45,10 @@ def test_a_run_is_queued_in_the_database_and_waits(
 def test_a_sweep_does_not_wait_for_the_length_of_the_queue(
     movie: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run = runs.start("scrape", queue=False, movies=Movie.objects.all())
+    run = lifecycle.start("scrape", queue=False, movies=Movie.objects.all())
     MovieFactory.create_batch(9)
-    moving = runs.start("scrape", queue=False)
-    claims.finish(claims.claim(moving.pk)[0])
+    moving = lifecycle.start("scrape", queue=False)
+    leases.finish(leases.claim(moving.pk)[0])
     with queueing_at(nobody_listens_there()):
         assert sweep() == 0
     assert f"{run} waits" in caplog.text and f"{moving} waits" in caplog.text

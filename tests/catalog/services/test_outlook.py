@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.models import Run, RunItem
-from catalog.services import claims, runs
-from catalog.services.outlook import Outlook, clock, outlook
+from catalog.runs import leases, lifecycle
+from catalog.runs.progress import Outlook, clock, outlook
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.get_default_timezone())
@@ -28,15 +28,15 @@ def now() -> Iterator[time_machine.Traveller]:
 
 def scrape_of(count: int) -> Run:
     MovieFactory.create_batch(count)
-    return runs.start("scrape", queue=False)
+    return lifecycle.start("scrape", queue=False)
 
 
 def finish_one(run: Run, now: time_machine.Traveller, seconds: float) -> None:
-    claimed = claims.claim(run.pk)
+    claimed = leases.claim(run.pk)
     for item in claimed[1:]:
         RunItem.objects.filter(pk=item.pk).update(state="pending", attempts=0)
     now.shift(seconds)
-    assert claims.finish(claimed[0])
+    assert leases.finish(claimed[0])
     run.refresh_from_db()
 
 
@@ -99,13 +99,13 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
         finish_one(run, now, 2)
     before = outlook(run).per_second
     if how == "killed":
-        claims.claim(run.pk)
-        RunItem.objects.filter(state="running").update(claimed_by=f"{claims.this_process()}0")
+        leases.claim(run.pk)
+        RunItem.objects.filter(state="running").update(claimed_by=f"{leases.this_process()}0")
     elif how == "put off":
-        for item in claims.claim(run.pk):
-            claims.postpone(item, 3600, "Wait.")
+        for item in leases.claim(run.pk):
+            leases.postpone(item, 3600, "Wait.")
     now.shift(12 * 3600)
-    claims.release_the_dead(run.pk)
+    leases.release_the_dead(run.pk)
     finish_one(run, now, 2)
     assert outlook(run).per_second == pytest.approx(before, rel=0.1)
 
@@ -113,7 +113,7 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
 def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
     run = scrape_of(5)
     finish_one(run, now, 10)
-    claims.postpone(claims.claim(run.pk)[0], 600, "The site asks to wait.")
+    leases.postpone(leases.claim(run.pk)[0], 600, "The site asks to wait.")
     run.refresh_from_db()
     told = outlook(run)
     assert told.seconds_left == pytest.approx(600)
@@ -123,8 +123,8 @@ def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
 def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Traveller) -> None:
     run = scrape_of(3)
     finish_one(run, now, 10)
-    for number, item in enumerate(claims.claim(run.pk)):
-        claims.postpone(item, 7200 + 600 * number, "https://site.example/1: the server asks to come back.")
+    for number, item in enumerate(leases.claim(run.pk)):
+        leases.postpone(item, 7200 + 600 * number, "https://site.example/1: the server asks to come back.")
     now.shift(3600)
     run.refresh_from_db()
     told = outlook(run)
@@ -169,7 +169,7 @@ def test_a_worker_is_believed_for_the_length_of_its_lease(
     now: time_machine.Traveller, settings: Settings
 ) -> None:
     run = scrape_of(5)
-    claims.claim(run.pk)
+    leases.claim(run.pk)
     run.refresh_from_db()
     now.shift(settings.CLAIM_LEASE_S - 1)
     assert outlook(run).halt == ""

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.models import GenreModel, Movie, Poster, Run, RunChunk, RunItem
-from catalog.services import claims, embedding, inline, planning, runs
+from catalog.runs import chunks, leases, lifecycle, local_worker
+from catalog.runs.recovery import sweep
+from catalog.services import embedding
 from catalog.services.posters import store_poster
-from catalog.services.sweeping import sweep
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,
@@ -26,12 +27,12 @@ pytestmark = pytest.mark.django_db
 
 CHUNK = 40
 # Two rounds of all tasks of a fetching run: so many items are kept due while more are to come.
-DUE = 2 * claims.LANES[Run.Kind.SCRAPE].tasks * claims.LANES[Run.Kind.SCRAPE].batch
+DUE = 2 * leases.LANES[Run.Kind.SCRAPE].tasks * leases.LANES[Run.Kind.SCRAPE].batch
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "KEYS_PER_CHUNK", CHUNK)
+    monkeypatch.setattr(chunks, "KEYS_PER_CHUNK", CHUNK)
 
 
 def films(count: int) -> None:
@@ -40,21 +41,21 @@ def films(count: int) -> None:
 
 def scrape_of(count: int) -> Run:
     films(count)
-    return runs.start("scrape", queue=False)
+    return lifecycle.start("scrape", queue=False)
 
 
 def work_off(run: Run) -> None:
     """What tasks do, without fetching."""
-    while claims.work(run.pk, lambda items: [claims.finish(item) for item in items]) or run.chunks.exists():
-        planning.plan_ahead(run.pk)
-    runs.settle(run.pk)
+    while leases.work(run.pk, lambda items: [leases.finish(item) for item in items]) or run.chunks.exists():
+        chunks.plan_ahead(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
 
 
 def test_a_run_is_counted_from_the_start_and_planned_a_chunk_at_a_time() -> None:
     run = scrape_of(2 * CHUNK + 5)
     assert (run.total, run.items.count(), run.chunks.count()) == (2 * CHUNK + 5, CHUNK, 2)
-    planning.plan_ahead(run.pk)
+    chunks.plan_ahead(run.pk)
     assert run.items.count() == CHUNK  # enough is due
     work_off(run)
     assert (run.state, run.total, run.done) == (Run.State.DONE, 2 * CHUNK + 5, 2 * CHUNK + 5)
@@ -69,7 +70,7 @@ def test_a_run_that_fits_into_one_chunk_has_no_other() -> None:
 def test_a_start_over_many_movies_asks_no_more_of_the_database_for_each_of_them() -> None:
     films(10 * CHUNK)
     with connection.execute_wrapper(counting := Counting()):
-        runs.start("scrape", queue=False)
+        lifecycle.start("scrape", queue=False)
     assert counting.writes < 20
 
 
@@ -77,17 +78,17 @@ def test_the_next_chunk_is_planned_before_tasks_run_out_of_items() -> None:
     run = scrape_of(2 * CHUNK)
     for item in run.items.order_by("pk")[: CHUNK - DUE + 1]:
         RunItem.objects.filter(pk=item.pk).update(state=RunItem.State.DONE)
-    assert planning.plan_ahead(run.pk) == CHUNK
-    assert planning.plan_ahead(run.pk) == 0
+    assert chunks.plan_ahead(run.pk) == CHUNK
+    assert chunks.plan_ahead(run.pk) == 0
 
 
 def test_a_run_is_not_over_while_chunks_are_to_come() -> None:
     run = scrape_of(CHUNK + 1)
     run.items.update(state=RunItem.State.DONE)
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.is_live
-    assert claims.is_owed(run.pk)
+    assert leases.is_owed(run.pk)
 
 
 def test_the_sweep_plans_on_and_ends_what_nobody_works_on() -> None:
@@ -112,29 +113,29 @@ def test_a_chunk_whose_planning_breaks_off_is_planned_whole_by_the_next() -> Non
         return execute(sql, *rest)
 
     with connection.execute_wrapper(break_off), pytest.raises(KeyboardInterrupt):
-        planning.plan_next(run.pk)
+        chunks.plan_next(run.pk)
     assert (run.items.count(), run.chunks.count()) == (CHUNK, 1)
-    assert planning.plan_next(run.pk) == CHUNK
+    assert chunks.plan_next(run.pk) == CHUNK
     assert (run.items.count(), run.chunks.count()) == (2 * CHUNK, 0)
-    assert planning.plan_next(run.pk) is None
+    assert chunks.plan_next(run.pk) is None
 
 
 def test_cancelling_drops_what_was_not_planned_yet() -> None:
     run = scrape_of(3 * CHUNK)
-    runs.cancel(run)
-    assert planning.plan_ahead(run.pk) == 0
+    lifecycle.cancel(run)
+    assert chunks.plan_ahead(run.pk) == 0
     assert not run.chunks.exists()
     assert set(run.items.values_list("state", flat=True)) == {"cancelled"}
 
 
 def test_a_second_run_over_everything_leaves_out_what_the_first_is_still_to_plan() -> None:
     run = scrape_of(3 * CHUNK)
-    assert runs.outstanding()[Run.Kind.SCRAPE] == 0
+    assert lifecycle.outstanding()[Run.Kind.SCRAPE] == 0
     new = MovieFactory(tmdb_id=9_999_999)
-    second = runs.start("scrape", queue=False)
+    second = lifecycle.start("scrape", queue=False)
     assert [item.movie_id for item in second.items.all()] == [new.pk]
-    runs.cancel(run)
-    assert runs.outstanding()[Run.Kind.SCRAPE] == 3 * CHUNK
+    lifecycle.cancel(run)
+    assert lifecycle.outstanding()[Run.Kind.SCRAPE] == 3 * CHUNK
 
 
 def test_what_others_saw_to_meanwhile_is_left_out_and_counts_no_longer() -> None:
@@ -142,7 +143,7 @@ def test_what_others_saw_to_meanwhile_is_left_out_and_counts_no_longer() -> None
     with_poster, gone, looked_up = Movie.objects.order_by("-pk")[:3]
     PosterFactory(movie=with_poster)
     gone.delete()
-    other = runs.start("scrape", movies=Movie.objects.filter(pk=looked_up.pk), queue=False)
+    other = lifecycle.start("scrape", movies=Movie.objects.filter(pk=looked_up.pk), queue=False)
     work_off(run)
     assert (run.total, run.done, run.state) == (2 * CHUNK - 3, 2 * CHUNK - 3, Run.State.DONE)
     assert other.items.get().state == RunItem.State.PENDING
@@ -151,7 +152,7 @@ def test_what_others_saw_to_meanwhile_is_left_out_and_counts_no_longer() -> None
 def test_chosen_movies_are_all_taken_but_those_that_are_gone() -> None:
     films(2 * CHUNK)
     last, gone = Movie.objects.order_by("-pk")[:2]
-    run = runs.start("scrape", movies=Movie.objects.all(), queue=False)
+    run = lifecycle.start("scrape", movies=Movie.objects.all(), queue=False)
     PosterFactory(movie=last)
     gone.delete()
     work_off(run)
@@ -176,16 +177,16 @@ def embeddable() -> None:
 @pytest.mark.parametrize("chosen", [False, True])
 def test_every_kind_is_planned_in_chunks(kind: str, prepare: Callable[[], None], chosen: bool) -> None:
     prepare()
-    run = runs.start(kind, movies=Movie.objects.all() if chosen else None, queue=False)
+    run = lifecycle.start(kind, movies=Movie.objects.all() if chosen else None, queue=False)
     assert (run.total, run.items.count(), run.chunks.count()) == (CHUNK + 3, CHUNK, 1)
     work_off(run)
-    column = "poster" if kind in planning.OVER_POSTERS else "movie"
+    column = "poster" if kind in chunks.OVER_POSTERS else "movie"
     assert run.items.values(column).distinct().count() == run.done == CHUNK + 3
 
 
 def test_posters_that_another_run_embedded_meanwhile_are_left_out() -> None:
     embeddable()
-    run = runs.start("embed", params={"extractors": ["pixels"]}, queue=False)
+    run = lifecycle.start("embed", params={"extractors": ["pixels"]}, queue=False)
     extractor = ExtractorFactory(spec="pixels", fingerprint=embedding.fingerprint("pixels"))
     for poster in Poster.objects.order_by("-pk")[:2]:
         EmbeddingFactory(poster=poster, extractor=extractor)
@@ -195,7 +196,7 @@ def test_posters_that_another_run_embedded_meanwhile_are_left_out() -> None:
 
 def test_extractors_that_are_gone_meanwhile_are_for_the_items_to_tell() -> None:
     embeddable()
-    run = runs.start("embed", params={"extractors": ["pixels"]}, queue=False)
+    run = lifecycle.start("embed", params={"extractors": ["pixels"]}, queue=False)
     Run.objects.filter(pk=run.pk).update(params={"extractors": ["retina"]})
     work_off(run)
     assert run.total == CHUNK + 3
@@ -203,12 +204,12 @@ def test_extractors_that_are_gone_meanwhile_are_for_the_items_to_tell() -> None:
 
 def test_a_retry_of_many_is_planned_in_chunks_too() -> None:
     run = scrape_of(3 * CHUNK)
-    while planning.plan_next(run.pk):
+    while chunks.plan_next(run.pk):
         pass
     run.items.update(state=RunItem.State.FAILED)
     Run.objects.filter(pk=run.pk).update(state=Run.State.FAILED, failed=3 * CHUNK)
     run.refresh_from_db()
-    again = runs.retry_failed(run)
+    again = lifecycle.retry_failed(run)
     assert (again.total, again.items.count(), again.chunks.count()) == (3 * CHUNK, CHUNK, 2)
     work_off(again)
     assert set(again.items.values_list("movie", flat=True)) == set(run.items.values_list("movie", flat=True))
@@ -217,7 +218,9 @@ def test_a_retry_of_many_is_planned_in_chunks_too() -> None:
 def test_a_command_works_off_every_chunk() -> None:
     for number in range(CHUNK + 2):
         store_poster(MovieFactory(), tiny_jpeg(number), source="upload")
-    run = inline.work_off(runs.start("embed", params={"extractors": ["pixels:16x24"]}, queue=False))
+    run = local_worker.work_off(
+        lifecycle.start("embed", params={"extractors": ["pixels:16x24"]}, queue=False)
+    )
     assert (run.state, run.done, run.failed) == (Run.State.DONE, CHUNK + 2, 0)
 
 
@@ -235,14 +238,14 @@ def test_whatever_happens_every_movie_left_is_dealt_with_once(
 ) -> None:
     for model in (Run, Movie):
         model._default_manager.all().delete()
-    monkeypatch.setattr(planning, "KEYS_PER_CHUNK", chunk)
+    monkeypatch.setattr(chunks, "KEYS_PER_CHUNK", chunk)
     run = scrape_of(count)
     for step in steps:
         take(run, step)
     RunItem.objects.update(not_before=None)
-    for holder in range(claims.MOST_ATTEMPTS):
-        RunItem.objects.filter(state="running").update(claimed_by=f"{claims.this_process()}{holder}")
-        claims.release_the_dead(run.pk)
+    for holder in range(leases.MOST_ATTEMPTS):
+        RunItem.objects.filter(state="running").update(claimed_by=f"{leases.this_process()}{holder}")
+        leases.release_the_dead(run.pk)
         work_off(run)
     assert not run.is_live
     assert run.total == run.done + run.failed <= count
@@ -255,9 +258,9 @@ def test_whatever_happens_every_movie_left_is_dealt_with_once(
 
 def take(run: Run, step: str) -> None:
     if step == "plan":
-        planning.plan_ahead(run.pk)
+        chunks.plan_ahead(run.pk)
     elif step == "settle":
-        runs.settle(run.pk)
+        lifecycle.settle(run.pk)
     elif step == "sweep":
         sweep()
     elif step == "delete":
@@ -266,12 +269,12 @@ def take(run: Run, step: str) -> None:
         if movie := Movie.objects.without_poster().order_by("-pk").first():
             PosterFactory(movie=movie)
     else:
-        items = claims.claim(run.pk)
+        items = leases.claim(run.pk)
         for item in items if step != "die" else ():
             {
-                "work": claims.finish,
-                "postpone": lambda item: claims.postpone(item, 60, "Wait."),
-                "give back": lambda item: claims.give_back(item, "I stop."),
+                "work": leases.finish,
+                "postpone": lambda item: leases.postpone(item, 60, "Wait."),
+                "give back": lambda item: leases.give_back(item, "I stop."),
             }[step](item)
 
 
@@ -289,5 +292,5 @@ class Counting:
 def test_keys_come_in_rising_order_each_once() -> None:
     for _ in range(3):
         MovieFactory(genres=["Drama", "Comedy"])
-    keys: Iterator[int] = planning.keys_of(Movie.objects.filter(genres__isnull=False).order_by("-title"))
+    keys: Iterator[int] = chunks.keys_of(Movie.objects.filter(genres__isnull=False).order_by("-title"))
     assert list(keys) == sorted(Movie.objects.values_list("pk", flat=True))

@@ -13,7 +13,8 @@ from django.utils import timezone
 from redis import Redis
 
 from catalog.models import Movie, Poster, Run, SourceLookup
-from catalog.services import claims, refreshing, runs
+from catalog.runs import leases, lifecycle
+from catalog.services import refreshing
 from catalog.services.posters import make_primary, store_poster
 from catalog.services.refreshing import CannotRefresh, refresh_movie, stale
 from catalog.services.scraping import NotNow, scrape_movie, scrape_posters
@@ -147,13 +148,13 @@ def test_only_what_was_not_asked_about_for_long_is_stale(
 
 def test_a_run_refreshes_what_is_stale_and_a_second_finds_nothing(site: FaultySite, movie: Movie) -> None:
     SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=400))
-    run = runs.start("refresh", queue=False)
+    run = lifecycle.start("refresh", queue=False)
     assert run.total == 1 and not stale().exists()  # a second run would not take it as well
-    claims.work(run.pk, refreshing.refresh_items)
-    runs.settle(run.pk)
+    leases.work(run.pk, refreshing.refresh_items)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.items.get().note) == (Run.State.DONE, "unchanged")
-    assert runs.start("refresh", queue=False).message.startswith("Nothing to do")
+    assert lifecycle.start("refresh", queue=False).message.startswith("Nothing to do")
 
 
 def test_the_command_refreshes_all_that_is_asked_for(site: FaultySite, movie: Movie, capsys: Any) -> None:

@@ -9,18 +9,8 @@ from typing import Any
 import pytest
 
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
-from catalog.services import (
-    claims,
-    decision_batches,
-    embedding,
-    inline,
-    labelling,
-    promoting,
-    renewing,
-    reviewing,
-    runs,
-    shipped,
-)
+from catalog.runs import leases, lifecycle, local_worker
+from catalog.services import decision_batches, embedding, labelling, promoting, renewing, reviewing, shipped
 from catalog.services.posters import make_primary, remove, store_poster, unlock
 from catalog.services.selection import Selection
 from tests.catalog.services.genre_heads import saved_model, vector_for
@@ -65,9 +55,9 @@ def pending(movie: Movie) -> set[tuple[str, int]]:
 def all_worked_off() -> list[str]:
     """Works off what is live and what follows it; the kinds, in the order of their starts."""
     kinds = []
-    while run := runs.live_runs().order_by("pk").first():
+    while run := lifecycle.live_runs().order_by("pk").first():
         kinds.append(run.kind)
-        assert inline.work_off(run).state == Run.State.DONE
+        assert local_worker.work_off(run).state == Run.State.DONE
     return kinds
 
 
@@ -108,16 +98,16 @@ def test_of_promotions_in_quick_succession_only_the_last_is_followed() -> None:
     assert promoting.promote(later) is None
     promoting.promote(first)
     last = promoting.promote(later)
-    assert list(runs.live_runs()) == [last]
+    assert list(lifecycle.live_runs()) == [last]
     all_worked_off()
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
-    assert not runs.live_runs().exists()
+    assert not lifecycle.live_runs().exists()
 
 
 def test_what_was_to_follow_a_cancelled_run_follows_the_new_one() -> None:
     first, later = two_models()
     seen(first, 0.9, 0.4, 0.1)
-    runs.start("label", followed_by=["duplicates", "check"], queue=False)
+    lifecycle.start("label", followed_by=["duplicates", "check"], queue=False)
     last = [promoting.promote(model) for model in (later, first, later)][-1]
     assert last is not None and (last.kind, last.followed_by) == ("label", ["duplicates", "check"])
     assert all_worked_off() == ["label", "duplicates", "check"]
@@ -126,7 +116,7 @@ def test_what_was_to_follow_a_cancelled_run_follows_the_new_one() -> None:
 def test_what_was_to_follow_is_not_lost_where_nothing_is_to_be_labelled() -> None:
     first, later = two_models()
     movie = seen(first, 0.9, 0.4, 0.1)
-    runs.start("label", followed_by=["check"], queue=False)
+    lifecycle.start("label", followed_by=["check"], queue=False)
     movie.delete()
     promoting.promote(later)
     assert all_worked_off() == ["check"]
@@ -168,7 +158,7 @@ def test_a_training_that_promotes_its_model_is_followed_by_one_suggestion_run(af
     first, later = two_models(run=training)
     movie = seen(first, 0.9, 0.4, 0.1)
     run = promoting.promote(later)
-    runs.settle(training.pk)
+    lifecycle.settle(training.pk)
     assert run is not None and (run.previous, run.asked_by) == (training, training.asked_by)
     assert run.followed_by == [kind for kind in after if kind != "label"]
     assert Run.objects.filter(kind="label").count() == 1
@@ -182,7 +172,7 @@ def test_a_batch_of_the_model_that_is_replaced_is_done_again_with_the_new_one(
 ) -> None:
     first, later = two_models()
     movie = seen(first, 0.9, 0.4, 0.1)
-    run = runs.start("label", movies=Movie.objects.all(), queue=False)
+    run = lifecycle.start("label", movies=Movie.objects.all(), queue=False)
     scored = labelling.decide
 
     def promoted_meanwhile(*arguments: Any) -> Any:
@@ -191,7 +181,7 @@ def test_a_batch_of_the_model_that_is_replaced_is_done_again_with_the_new_one(
         return scored(*arguments)
 
     monkeypatch.setattr(labelling, "decide", promoted_meanwhile)
-    claims.work(run.pk, labelling.label_items)
+    leases.work(run.pk, labelling.label_items)
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
     assert not movie.suggestions.filter(model=first).exists()
 
@@ -315,23 +305,25 @@ def test_a_tagged_movie_is_embedded_and_gets_no_suggestions(reader: GenreModel) 
 def test_a_fetch_for_chosen_movies_is_followed_for_those_movies(reader: GenreModel) -> None:
     movie, other = MovieFactory(), MovieFactory()
     stored(other, 1)
-    run = runs.start(
+    run = lifecycle.start(
         "scrape",
         movies=Movie.objects.filter(pk=movie.pk),
-        params={runs.SAME_MOVIES: True},
-        followed_by=runs.AFTER_FETCHING,
+        params={lifecycle.SAME_MOVIES: True},
+        followed_by=lifecycle.AFTER_FETCHING,
         queue=False,
     )
     stored(movie, 2)
     run.items.update(state="done")
     Run.objects.filter(pk=run.pk).update(done=1)
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     assert all_worked_off() == ["embed", "label"]
     assert not Embedding.objects.filter(poster__movie=other).exists()
     assert {item.movie for item in Run.objects.get(kind="label").items.all()} == {movie}
 
 
 def test_what_follows_starts_only_if_something_was_fetched() -> None:
-    run = runs.start("scrape", params={runs.SAME_MOVIES: True}, followed_by=runs.AFTER_FETCHING)
+    run = lifecycle.start(
+        "scrape", params={lifecycle.SAME_MOVIES: True}, followed_by=lifecycle.AFTER_FETCHING
+    )
     assert [run] == list(Run.objects.all()) and run.state == Run.State.DONE
     assert not Extractor.objects.exists()

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from catalog.models import Movie, Run
-from catalog.services import claims, runs
+from catalog.runs import leases, lifecycle
 from tests.factories import MovieFactory, PosterFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def work_off(run: Run, *, failing: bool = False) -> None:
-    while items := claims.claim(run.pk):
+    while items := leases.claim(run.pk):
         for item in items:
-            claims.fail(item, "It broke.") if failing else claims.finish(item)
+            leases.fail(item, "It broke.") if failing else leases.finish(item)
     run.refresh_from_db()
 
 
@@ -24,9 +24,9 @@ def test_a_follower_starts_when_the_run_is_done() -> None:
     user = UserFactory()
     MovieFactory()
     PosterFactory()
-    run = runs.start("scrape", followed_by=["embed", "train"], asked_by=user)
+    run = lifecycle.start("scrape", followed_by=["embed", "train"], asked_by=user)
     work_off(run)
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     follower = Run.objects.get(previous=run)
     assert (follower.kind, follower.followed_by, follower.asked_by) == ("embed", ["train"], user)
     assert follower.total == 1
@@ -34,9 +34,9 @@ def test_a_follower_starts_when_the_run_is_done() -> None:
 
 def test_a_run_that_is_not_over_has_no_follower_yet() -> None:
     MovieFactory.create_batch(5)
-    run = runs.start("scrape", followed_by=["train"])
-    claims.finish(claims.claim(run.pk)[0])
-    runs.settle(run.pk)
+    run = lifecycle.start("scrape", followed_by=["train"])
+    leases.finish(leases.claim(run.pk)[0])
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.is_live
     assert Run.objects.count() == 1
@@ -44,21 +44,21 @@ def test_a_run_that_is_not_over_has_no_follower_yet() -> None:
 
 def test_settling_twice_starts_one_follower() -> None:
     MovieFactory()
-    run = runs.start("scrape", followed_by=["train"])
+    run = lifecycle.start("scrape", followed_by=["train"])
     work_off(run)
-    runs.settle(run.pk)
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
+    lifecycle.settle(run.pk)
     assert Run.objects.filter(previous=run).count() == 1
 
 
 def test_a_run_with_nothing_to_do_is_followed_at_once() -> None:
-    run = runs.start("scrape", followed_by=["train"])
+    run = lifecycle.start("scrape", followed_by=["train"])
     assert Run.objects.get(previous=run).kind == "train"
 
 
 def test_a_follower_that_cannot_start_is_a_failed_run_with_its_sentence() -> None:
     user = UserFactory()
-    run = runs.start("scrape", followed_by=["label", "embed"], asked_by=user)
+    run = lifecycle.start("scrape", followed_by=["label", "embed"], asked_by=user)
     follower = Run.objects.get(previous=run)
     assert (follower.kind, follower.state, follower.asked_by) == ("label", Run.State.FAILED, user)
     assert "No genre model is active" in follower.message
@@ -69,9 +69,9 @@ def test_a_follower_that_cannot_start_is_a_failed_run_with_its_sentence() -> Non
 def test_a_follower_without_its_weights_does_not_keep_the_run_from_ending(settings: Any) -> None:
     settings.EXTRACTORS = ["mobilenet_v2"]
     MovieFactory()
-    run = runs.start("scrape", followed_by=["embed"])
+    run = lifecycle.start("scrape", followed_by=["embed"])
     work_off(run)
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.DONE
     assert "fetch_weights" in Run.objects.get(previous=run).message
@@ -79,9 +79,9 @@ def test_a_follower_without_its_weights_does_not_keep_the_run_from_ending(settin
 
 def test_nothing_follows_a_run_that_failed_as_a_whole() -> None:
     MovieFactory.create_batch(2)
-    run = runs.start("scrape", followed_by=["embed"])
+    run = lifecycle.start("scrape", followed_by=["embed"])
     work_off(run, failing=True)
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.FAILED
     assert Run.objects.count() == 1
@@ -89,30 +89,30 @@ def test_nothing_follows_a_run_that_failed_as_a_whole() -> None:
 
 def test_a_run_that_failed_in_part_is_followed() -> None:
     MovieFactory.create_batch(2)
-    run = runs.start("scrape", followed_by=["train"])
-    one, other = claims.claim(run.pk)
-    claims.finish(one)
-    claims.fail(other, "No poster.")
-    runs.settle(run.pk)
+    run = lifecycle.start("scrape", followed_by=["train"])
+    one, other = leases.claim(run.pk)
+    leases.finish(one)
+    leases.fail(other, "No poster.")
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.done, run.failed, run.total) == (Run.State.DONE, 1, 1, 2)
     assert Run.objects.filter(previous=run).exists()
 
 
 def test_settling_a_run_that_was_deleted_is_harmless() -> None:
-    run = runs.start("train", queue=False)
+    run = lifecycle.start("train", queue=False)
     run.delete()
-    runs.settle(run.pk or 4711)
+    lifecycle.settle(run.pk or 4711)
     assert not Run.objects.exists()
 
 
 def test_a_run_whose_movies_are_deleted_meanwhile_comes_to_its_end() -> None:
     MovieFactory.create_batch(6)
-    run = runs.start("scrape", followed_by=["train"])
-    for item in claims.claim(run.pk)[:2]:
-        claims.finish(item)
+    run = lifecycle.start("scrape", followed_by=["train"])
+    for item in leases.claim(run.pk)[:2]:
+        leases.finish(item)
     Movie.objects.filter(run_items__state__in=["pending", "running"]).delete()
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.total, run.done, run.percent) == (Run.State.DONE, 2, 2, 100)
     assert Run.objects.filter(previous=run).exists()
@@ -120,14 +120,14 @@ def test_a_run_whose_movies_are_deleted_meanwhile_comes_to_its_end() -> None:
 
 def test_a_run_is_not_over_while_what_is_left_of_it_is_held() -> None:
     MovieFactory.create_batch(3)
-    run = runs.start("scrape")
-    held = claims.claim(run.pk)
+    run = lifecycle.start("scrape")
+    held = leases.claim(run.pk)
     Movie.objects.filter(run_items=held[0]).delete()
-    claims.finish(held[1])
-    runs.settle(run.pk)
+    leases.finish(held[1])
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.is_live
-    claims.fail(held[2], "It broke.")
-    runs.settle(run.pk)
+    leases.fail(held[2], "It broke.")
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.total, run.failed) == (Run.State.DONE, 2, 1)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from catalog.models import GenreModel, Movie, Run, RunItem
-from catalog.services import embedding, runs
+from catalog.runs import lifecycle
+from catalog.services import embedding
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,
@@ -36,7 +37,7 @@ def test_a_scrape_takes_movies_without_poster_that_a_source_may_know() -> None:
     wanted = [MovieFactory(imdb_id=None), MovieFactory(tmdb_id=None)]
     MovieFactory(poster=True)
     MovieFactory(imdb_id=None, tmdb_id=None, local_id="mine")
-    run = runs.start("scrape")
+    run = lifecycle.start("scrape")
     assert movies_of(run) == {movie.pk for movie in wanted}
     assert (run.total, run.state, run.done, run.failed) == (2, Run.State.QUEUED, 0, 0)
 
@@ -44,7 +45,7 @@ def test_a_scrape_takes_movies_without_poster_that_a_source_may_know() -> None:
 def test_a_scrape_of_chosen_movies_takes_them_all_posters_or_not() -> None:
     chosen = [MovieFactory(poster=True), MovieFactory(imdb_id=None, tmdb_id=None, local_id="mine")]
     MovieFactory()
-    run = runs.start("scrape", movies=Movie.objects.filter(pk__in=[movie.pk for movie in chosen]))
+    run = lifecycle.start("scrape", movies=Movie.objects.filter(pk__in=[movie.pk for movie in chosen]))
     assert movies_of(run) == {movie.pk for movie in chosen}
 
 
@@ -53,7 +54,7 @@ def test_a_second_scrape_of_everything_leaves_out_what_the_first_still_owes() ->
     first = RunFactory()
     RunItemFactory(run=first, movie=owed)
     RunItemFactory(run=first, movie=failed, state=RunItem.State.FAILED)
-    assert movies_of(runs.start("scrape")) == {failed.pk}
+    assert movies_of(lifecycle.start("scrape")) == {failed.pk}
 
 
 def test_an_embedding_run_takes_primary_posters_that_lack_an_extractor(settings: Any) -> None:
@@ -68,14 +69,14 @@ def test_an_embedding_run_takes_primary_posters_that_lack_an_extractor(settings:
     EmbeddingFactory(poster=posters[partly], extractor=extractors[0])
     for extractor in extractors:
         EmbeddingFactory(poster=posters[complete], extractor=extractor)
-    run = runs.start("embed")
+    run = lifecycle.start("embed")
     assert {item.poster_id for item in run.items.all()} == {posters[lacking].pk, posters[partly].pk}
     assert run.params["extractors"] == ["postersite", "pixels"]
 
 
 def test_an_embedding_run_can_be_limited_to_movies_and_extractors() -> None:
     chosen, _other = PosterFactory(), PosterFactory()
-    run = runs.start(
+    run = lifecycle.start(
         "embed", movies=Movie.objects.filter(pk=chosen.movie_id), params={"extractors": ["pixels:16x24"]}
     )
     assert [item.poster_id for item in run.items.all()] == [chosen.pk]
@@ -89,22 +90,22 @@ def test_a_suggestion_run_takes_untagged_movies_with_an_embedding_of_the_active_
     embedded(MovieFactory(genres=["Drama"]), extractor=extractor)
     embedded(MovieFactory(), extractor=ExtractorFactory(spec="histograms"))
     MovieFactory(poster=True)
-    run = runs.start("label")
+    run = lifecycle.start("label")
     assert movies_of(run) == {wanted.pk}
     assert run.params["model"] == model.pk
 
 
 def test_a_suggestion_run_says_when_the_models_extractor_has_not_looked_at_the_posters() -> None:
     GenreModelFactory(version=7, extractor=ExtractorFactory(spec="pixels"), state=GenreModel.State.ACTIVE)
-    assert runs.start("label").message == "Nothing to do: no untagged movie has a poster."
+    assert lifecycle.start("label").message == "Nothing to do: no untagged movie has a poster."
     embedded(MovieFactory(), extractor=ExtractorFactory(spec="histograms"))
-    message = runs.start("label").message
+    message = lifecycle.start("label").message
     assert "genre model 7 reads the vectors of pixels" in message
     assert "1 movies" not in message and message.endswith("Embed posters first.")
 
 
 def test_a_training_run_has_one_item_without_a_subject() -> None:
-    run = runs.start("train", params={"recipe": "compact"})
+    run = lifecycle.start("train", params={"recipe": "compact"})
     item = run.items.get()
     assert (item.movie_id, item.poster_id, run.total, run.params["recipe"]) == (None, None, 1, "compact")
 
@@ -112,7 +113,7 @@ def test_a_training_run_has_one_item_without_a_subject() -> None:
 @pytest.mark.parametrize("kind", ["scrape", "embed", "label"])
 def test_a_run_with_nothing_to_do_ends_at_once_and_says_so(kind: str) -> None:
     GenreModelFactory(state=GenreModel.State.ACTIVE)
-    run = runs.start(kind)
+    run = lifecycle.start(kind)
     run.refresh_from_db()
     assert run.state == Run.State.DONE
     assert run.message.startswith("Nothing to do: ")
@@ -122,24 +123,24 @@ def test_a_run_with_nothing_to_do_ends_at_once_and_says_so(kind: str) -> None:
 
 def test_who_asked_is_remembered() -> None:
     user = UserFactory()
-    assert runs.start("scrape", asked_by=user).asked_by == user
+    assert lifecycle.start("scrape", asked_by=user).asked_by == user
 
 
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda: runs.start("polish"), "no run of kind 'polish'"),
-        (lambda: runs.start("import"), "no run of kind 'import'"),
-        (lambda: runs.start("scrape", followed_by=["embed", "polish"]), "no run of kind 'polish'"),
-        (lambda: runs.start("scrape", followed_by=["embed"] * 7), "at most 6"),
-        (lambda: runs.start("label"), "No genre model is active"),
-        (lambda: runs.start("embed", params={"extractors": ["retina"]}), "no extractor 'retina'"),
-        (lambda: runs.start("embed", params={"extractors": ["pixels", "mobilenet_v2"]}), "mobilenet_v2"),
+        (lambda: lifecycle.start("polish"), "no run of kind 'polish'"),
+        (lambda: lifecycle.start("import"), "no run of kind 'import'"),
+        (lambda: lifecycle.start("scrape", followed_by=["embed", "polish"]), "no run of kind 'polish'"),
+        (lambda: lifecycle.start("scrape", followed_by=["embed"] * 7), "at most 6"),
+        (lambda: lifecycle.start("label"), "No genre model is active"),
+        (lambda: lifecycle.start("embed", params={"extractors": ["retina"]}), "no extractor 'retina'"),
+        (lambda: lifecycle.start("embed", params={"extractors": ["pixels", "mobilenet_v2"]}), "mobilenet_v2"),
     ],
 )
 def test_what_cannot_be_started_is_refused_with_a_sentence(ask: Callable[[], Run], says: str) -> None:
     MovieFactory(poster=True)
-    with pytest.raises(runs.RunError, match=says):
+    with pytest.raises(lifecycle.RunError, match=says):
         ask()
     assert not Run.objects.exists()
 
@@ -147,7 +148,7 @@ def test_what_cannot_be_started_is_refused_with_a_sentence(ask: Callable[[], Run
 def test_missing_weights_of_one_of_the_sites_extractors_stop_only_that_one(settings: Any) -> None:
     settings.EXTRACTORS = ["mobilenet_v2", "pixels"]
     PosterFactory()
-    run = runs.start("embed")
+    run = lifecycle.start("embed")
     assert run.params["extractors"] == ["pixels"]
     assert run.total == 1
     assert "mobilenet_v2" in run.message
@@ -157,15 +158,15 @@ def test_missing_weights_of_one_of_the_sites_extractors_stop_only_that_one(setti
 def test_a_site_whose_extractors_all_lack_weights_says_so(settings: Any) -> None:
     settings.EXTRACTORS = ["mobilenet_v2"]
     PosterFactory()
-    with pytest.raises(runs.RunError, match="fetch_weights"):
-        runs.start("embed")
+    with pytest.raises(lifecycle.RunError, match="fetch_weights"):
+        lifecycle.start("embed")
 
 
 def test_a_started_run_is_queued_only_after_its_transaction(django_capture_on_commit_callbacks: Any) -> None:
     MovieFactory()
     with django_capture_on_commit_callbacks() as waiting:
-        runs.start("scrape")
+        lifecycle.start("scrape")
     assert len(waiting) == 1
     with django_capture_on_commit_callbacks() as none:
-        runs.start("train", queue=False)
+        lifecycle.start("train", queue=False)
     assert none == []

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from catalog import tasks
 from catalog.models import Poster, Run, RunItem, SourceLookup
-from catalog.services import checking, claims, runs, schedules
+from catalog.runs import leases, lifecycle, schedules
+from catalog.services import checking
 from catalog.services.posters import store_poster
 from postersite.celery import app
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, tiny_jpeg
@@ -82,8 +83,8 @@ def test_a_check_finds_what_is_lost_and_tells_it_on_its_run() -> None:
     default_storage.delete(str(poster.thumbnail))
     run = schedules.start_check()
     assert run is not None
-    claims.work(run.pk, checking.check_item)
-    runs.settle(run.pk)
+    leases.work(run.pk, checking.check_item)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.DONE
     assert "1 posters without a sound smaller picture" in run.message
@@ -99,7 +100,7 @@ def test_a_check_mends_where_the_operator_wants_it(settings: Any) -> None:
     default_storage.delete(str(lost.file))
     run = schedules.start_check()
     assert run is not None
-    claims.work(run.pk, checking.check_item)
+    leases.work(run.pk, checking.check_item)
     run.refresh_from_db()
     assert "2 smaller pictures made anew" in run.message
     assert default_storage.exists(str(poster.thumbnail))
@@ -110,6 +111,6 @@ def test_a_check_mends_where_the_operator_wants_it(settings: Any) -> None:
 def test_a_catalogue_in_order_says_so() -> None:
     run = schedules.start_check()
     assert run is not None
-    claims.work(run.pk, checking.check_item)
+    leases.work(run.pk, checking.check_item)
     run.refresh_from_db()
     assert run.message == "Everything fits."

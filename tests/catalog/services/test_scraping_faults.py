@@ -9,7 +9,8 @@ import pytest
 from redis import Redis
 
 from catalog.models import Movie, Poster, RunItem
-from catalog.services import claims, clients, runs, scraping
+from catalog.runs import leases, lifecycle
+from catalog.services import clients, scraping
 from tests.catalog.services.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import (
@@ -47,8 +48,8 @@ def movie(site: FaultySite) -> Movie:
 
 def scraped() -> RunItem:
     """The item of a run over everything, after one batch."""
-    run = runs.start("scrape", queue=False)
-    claims.work(run.pk, scraping.scrape_items)
+    run = lifecycle.start("scrape", queue=False)
+    leases.work(run.pk, scraping.scrape_items)
     return run.items.get()
 
 
@@ -127,8 +128,8 @@ def test_while_a_host_asks_to_wait_nobody_asks_it(site: FaultySite, movie: Movie
     site.add(film(2))
     known(site.movies[1])
     site.spoil(PAGE, too_many("90"))
-    run = runs.start("scrape", queue=False)
-    claims.work(run.pk, scraping.scrape_items)
+    run = lifecycle.start("scrape", queue=False)
+    leases.work(run.pk, scraping.scrape_items)
     assert [item.state for item in run.items.all()] == ["pending", "pending"]
     assert len(site.paths(PAGE)) == 1
 
@@ -161,8 +162,8 @@ def test_one_bad_film_does_not_keep_the_others(site: FaultySite, movie: Movie) -
     site.spoil(f"{IMAGE}w780/{site.movies[1].image_name}", html_instead())
     site.spoil(f"{IMAGE}w500/{site.movies[1].image_name}", not_found())
     site.spoil(f"{IMAGE}w300_and_h450_bestv2/{site.movies[1].image_name}", not_found())
-    run = runs.start("scrape", queue=False)
-    claims.work(run.pk, scraping.scrape_items)
+    run = lifecycle.start("scrape", queue=False)
+    leases.work(run.pk, scraping.scrape_items)
     assert [item.state for item in run.items.order_by("pk")] == ["done", "failed", "done"]
 
 

@@ -10,7 +10,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Run
-from catalog.services import claims, embedding, labelling, promoting, runs, shipped, sweeping
+from catalog.runs import leases, lifecycle, recovery
+from catalog.services import embedding, labelling, promoting, shipped
 from ml.genres.head import load_head
 from ml.genres.thresholds import NEVER
 from tests.catalog.services.genre_heads import saved_model
@@ -108,9 +109,9 @@ def test_a_catalogue_of_untagged_titles_gets_suggestions_without_any_training(tm
     poster = PosterFactory()
     shipped.take_up_genre_model(shipped_genres(tmp_path))
     for kind, work in (("embed", embedding.embed_items), ("label", labelling.label_items)):
-        run = runs.start(kind, queue=False)
-        assert claims.work(run.pk, work) is False
-        runs.settle(run.pk)
+        run = lifecycle.start(kind, queue=False)
+        assert leases.work(run.pk, work) is False
+        lifecycle.settle(run.pk)
     found = poster.movie.suggestions.order_by("-score")
     assert [(each.genre.name, each.sure) for each in found] == [("Drama", True), ("Science Fiction", False)]
     assert found[1].genre == by_hand
@@ -125,10 +126,10 @@ def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
     assert run.params["extractors"] == ["postersite"]
     assert shipped.look_with_new_eyes() == run
     assert Run.objects.count() == 1
-    runs.cancel(run)
+    lifecycle.cancel(run)
     again = shipped.look_with_new_eyes()
     assert again is not None
-    runs.cancel(again)
+    lifecycle.cancel(again)
     embedding.embed([Movie.objects.first().primary_poster], "postersite")
     assert shipped.look_with_new_eyes() is None
 
@@ -137,7 +138,7 @@ def test_the_sweep_hands_that_run_to_the_workers(broker: Any) -> None:
     EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
     run = shipped.look_with_new_eyes()
     assert run is not None and broker.llen("ml") == 0
-    assert sweeping.sweep() == broker.llen("ml") > 0
+    assert recovery.sweep() == broker.llen("ml") > 0
 
 
 @pytest.mark.parametrize("named", [["histograms", "pixels"], ["mobilenet_v2"]])

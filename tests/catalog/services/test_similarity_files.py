@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from catalog import tasks
 from catalog.models import Embedding, Extractor, Movie, Poster, Run, SimilarityIndex
-from catalog.services import inline, runs, similarity_index
+from catalog.runs import lifecycle, local_worker
+from catalog.services import similarity_index
 from catalog.services.similarity import lookalikes
 from catalog.services.similarity_index import IndexNotReady, build, build_stale, is_stale
 from catalog.views.seeing import PREPARING
@@ -109,12 +110,12 @@ def test_a_new_index_is_used_without_a_restart(extractor: Extractor, movies: lis
 def test_an_embedding_run_leaves_an_index_of_all_that_it_embedded(settings: Any) -> None:
     settings.EXTRACTORS = ["pixels:16x24"]
     made = [PosterFactory() for _ in range(3)]
-    run = inline.work_off(runs.start("embed", queue=False))
+    run = local_worker.work_off(lifecycle.start("embed", queue=False))
     assert run.state == Run.State.DONE
     extractor = Extractor.objects.get()
     assert not is_stale(extractor)
     PosterFactory()
-    inline.work_off(runs.start("embed", queue=False))
+    local_worker.work_off(lifecycle.start("embed", queue=False))
     assert not is_stale(extractor)
     assert SimilarityIndex.objects.get().rows == len(made) + 1
 
@@ -126,7 +127,7 @@ def test_a_build_that_fails_does_not_fail_the_embedding_run(
     PosterFactory()
     with monkeypatch.context() as patched:
         patched.setattr(similarity_index, "build", lambda extractor: 1 / 0)
-        run = inline.work_off(runs.start("embed", queue=False))
+        run = local_worker.work_off(lifecycle.start("embed", queue=False))
     assert (run.state, run.done, run.failed) == (Run.State.DONE, 1, 0)
     build_stale()
     assert not is_stale(Extractor.objects.get())

@@ -12,8 +12,8 @@ from django.utils import timezone
 from redis import Redis
 
 from catalog.models import Run, RunItem
-from catalog.services import claims, runs
-from catalog.services.sweeping import sweep
+from catalog.runs import leases, lifecycle
+from catalog.runs.recovery import sweep
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +28,8 @@ def queued_runs(broker: Redis, queue: str = "io") -> list[int]:
 
 def test_a_run_whose_tasks_vanished_is_queued_again(broker: Redis) -> None:
     MovieFactory.create_batch(2)
-    run = runs.start("scrape", queue=False)
-    assert sweep() == claims.LANES[Run.Kind.SCRAPE].tasks
+    run = lifecycle.start("scrape", queue=False)
+    assert sweep() == leases.LANES[Run.Kind.SCRAPE].tasks
     assert set(queued_runs(broker)) == {run.pk}
 
 
@@ -45,9 +45,9 @@ def test_each_kind_has_its_queue(broker: Redis, kind: str, queue: str) -> None:
 
 def test_a_run_that_moves_is_left_alone(broker: Redis, settings: Any) -> None:
     MovieFactory.create_batch(9)
-    run = runs.start("scrape", queue=False)
-    runs.enqueue(run)
-    claims.finish(claims.claim(run.pk)[0])
+    run = lifecycle.start("scrape", queue=False)
+    lifecycle.enqueue(run)
+    leases.finish(leases.claim(run.pk)[0])
     assert sweep() == 0
     with time_machine.travel(timezone.now() + timedelta(seconds=settings.SWEEP_EVERY_S + 1)):
         assert sweep() > 0
@@ -55,33 +55,33 @@ def test_a_run_that_moves_is_left_alone(broker: Redis, settings: Any) -> None:
 
 def test_a_run_that_moves_gets_back_the_tasks_that_the_broker_lost(broker: Redis) -> None:
     MovieFactory.create_batch(9)
-    run = runs.start("scrape", queue=False)
-    runs.enqueue(run)
+    run = lifecycle.start("scrape", queue=False)
+    lifecycle.enqueue(run)
     # A worker has taken one, the broker has lost another.
-    claims.finish(claims.claim(run.pk)[0])
+    leases.finish(leases.claim(run.pk)[0])
     broker.lpop("io", 2)
     assert sweep() == 1
-    assert broker.llen("io") == claims.LANES[Run.Kind.SCRAPE].tasks - 1
+    assert broker.llen("io") == leases.LANES[Run.Kind.SCRAPE].tasks - 1
     assert sweep() == 0
 
 
 def test_what_another_run_is_doing_hides_no_lost_task(broker: Redis) -> None:
     """Only a run's own batches count as its tasks, not what else the workers hold."""
     MovieFactory.create_batch(9)
-    run = runs.start("scrape", queue=False)
-    claims.finish(claims.claim(run.pk)[0])
+    run = lifecycle.start("scrape", queue=False)
+    leases.finish(leases.claim(run.pk)[0])
     other = RunFactory(kind="check", total=1)
     RunItemFactory(run=other, movie=None)
-    claims.claim(other.pk)
+    leases.claim(other.pk)
     broker.hset("unacked", "tag", "held by a worker")
     sweep()
-    assert broker.llen("io") == claims.LANES[Run.Kind.SCRAPE].tasks - 1
+    assert broker.llen("io") == leases.LANES[Run.Kind.SCRAPE].tasks - 1
 
 
 def standing_still(run: Run, settings: Any, worked_off_by: str = "") -> Run:
     Run.objects.filter(pk=run.pk).update(
         moved_at=timezone.now() - timedelta(seconds=settings.SWEEP_EVERY_S + 1),
-        params={claims.WORKED_OFF_BY: worked_off_by} if worked_off_by else run.params,
+        params={leases.WORKED_OFF_BY: worked_off_by} if worked_off_by else run.params,
     )
     run.refresh_from_db()
     return run
@@ -89,11 +89,11 @@ def standing_still(run: Run, settings: Any, worked_off_by: str = "") -> Run:
 
 def test_a_run_that_a_command_works_off_is_left_to_it_until_it_dies(broker: Redis, settings: Any) -> None:
     MovieFactory()
-    run = runs.start("scrape", queue=False)
-    claims.keep_to_this_process(run)
+    run = lifecycle.start("scrape", queue=False)
+    leases.keep_to_this_process(run)
     standing_still(run, settings)
     assert sweep() == 0
-    standing_still(run, settings, worked_off_by=f"{claims.this_process()}0")
+    standing_still(run, settings, worked_off_by=f"{leases.this_process()}0")
     assert sweep() > 0
 
 
@@ -101,7 +101,7 @@ def test_a_command_on_another_host_is_believed_for_the_length_of_a_lease(
     broker: Redis, settings: Any
 ) -> None:
     MovieFactory()
-    standing_still(runs.start("scrape", queue=False), settings, worked_off_by="elsewhere/1/1")
+    standing_still(lifecycle.start("scrape", queue=False), settings, worked_off_by="elsewhere/1/1")
     assert sweep() == 0
     with time_machine.travel(timezone.now() + timedelta(seconds=settings.CLAIM_LEASE_S + 1)):
         assert sweep() > 0
@@ -109,17 +109,17 @@ def test_a_command_on_another_host_is_believed_for_the_length_of_a_lease(
 
 def test_a_retry_of_what_a_command_did_is_for_the_workers(broker: Redis, settings: Any) -> None:
     item = RunItemFactory(run=RunFactory(state=Run.State.FAILED, total=1, failed=1), state="failed")
-    claims.keep_to_this_process(item.run)
-    again = standing_still(runs.retry_failed(item.run), settings)
-    assert claims.WORKED_OFF_BY not in again.params
+    leases.keep_to_this_process(item.run)
+    again = standing_still(lifecycle.retry_failed(item.run), settings)
+    assert leases.WORKED_OFF_BY not in again.params
     assert sweep() > 0
 
 
 def test_a_run_that_owes_nothing_now_is_left_alone(broker: Redis) -> None:
     MovieFactory()
-    run = runs.start("scrape", queue=False)
-    [item] = claims.claim(run.pk)
-    claims.postpone(item, 600, "The site asks to wait.")
+    run = lifecycle.start("scrape", queue=False)
+    [item] = leases.claim(run.pk)
+    leases.postpone(item, 600, "The site asks to wait.")
     with time_machine.travel(timezone.now() + timedelta(seconds=300)):
         assert sweep() == 0
     with time_machine.travel(timezone.now() + timedelta(seconds=601)):
@@ -128,7 +128,7 @@ def test_a_run_that_owes_nothing_now_is_left_alone(broker: Redis) -> None:
 
 def test_superfluous_tasks_do_not_pile_up(broker: Redis) -> None:
     MovieFactory()
-    runs.start("scrape", queue=False)
+    lifecycle.start("scrape", queue=False)
     sweep()
     expiries = [json.loads(task)["headers"]["expires"] for task in broker.lrange("io", 0, -1)]
     assert expiries and all(expiries)
@@ -136,9 +136,9 @@ def test_superfluous_tasks_do_not_pile_up(broker: Redis) -> None:
 
 def test_a_dead_workers_items_are_queued_again(broker: Redis) -> None:
     MovieFactory()
-    run = runs.start("scrape", queue=False)
-    claims.claim(run.pk)
-    RunItem.objects.update(claimed_by=f"{claims.this_process()}0")
+    run = lifecycle.start("scrape", queue=False)
+    leases.claim(run.pk)
+    RunItem.objects.update(claimed_by=f"{leases.this_process()}0")
     Run.objects.update(moved_at=timezone.now() - timedelta(minutes=1))
     assert sweep() > 0
     assert run.items.get().state == "pending"
@@ -146,8 +146,8 @@ def test_a_dead_workers_items_are_queued_again(broker: Redis) -> None:
 
 def test_a_run_whose_worker_died_before_ending_it_is_ended_and_followed(broker: Redis) -> None:
     MovieFactory()
-    run = runs.start("scrape", queue=False, followed_by=["train"])
-    claims.finish(claims.claim(run.pk)[0])
+    run = lifecycle.start("scrape", queue=False, followed_by=["train"])
+    leases.finish(leases.claim(run.pk)[0])
     sweep()
     run.refresh_from_db()
     assert run.state == Run.State.DONE
@@ -156,10 +156,10 @@ def test_a_run_whose_worker_died_before_ending_it_is_ended_and_followed(broker: 
 
 def test_a_dead_workers_items_in_a_cancelled_run_are_cancelled(broker: Redis) -> None:
     MovieFactory()
-    run = runs.start("scrape", queue=False)
-    claims.claim(run.pk)
-    runs.cancel(run)
-    RunItem.objects.update(claimed_by=f"{claims.this_process()}0")
+    run = lifecycle.start("scrape", queue=False)
+    leases.claim(run.pk)
+    lifecycle.cancel(run)
+    RunItem.objects.update(claimed_by=f"{leases.this_process()}0")
     assert sweep() == 0
     assert run.items.get().state == "cancelled"
 
@@ -168,7 +168,7 @@ def test_one_broken_run_does_not_stop_the_others(broker: Redis, caplog: pytest.L
     broken = RunFactory(kind="polish", total=1)
     RunItemFactory(run=broken)
     MovieFactory()
-    sound = runs.start("train", queue=False)
+    sound = lifecycle.start("train", queue=False)
     sweep()
     assert set(queued_runs(broker, "ml")) == {sound.pk}
     assert "could not be mended" in caplog.text

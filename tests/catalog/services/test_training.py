@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from catalog.models import Extractor, GenreModel, MovieGenre, Run
-from catalog.services import claims, runs, training
+from catalog.runs import leases, lifecycle
+from catalog.services import training
 from ml.genres.head import load_head
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
@@ -31,16 +32,16 @@ def labelled(count: int, extractor: Extractor | None = None) -> Extractor:
 
 
 def worked_off(run: Run) -> Run:
-    while claims.work(run.pk, training.train_item):
+    while leases.work(run.pk, training.train_item):
         pass
-    runs.settle(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
     return run
 
 
 def test_a_training_makes_a_model_with_its_files_and_puts_the_first_one_to_use() -> None:
     extractor = labelled(60)
-    run = worked_off(runs.start("train", params=QUICK, queue=False))
+    run = worked_off(lifecycle.start("train", params=QUICK, queue=False))
     model = GenreModel.objects.get()
     assert (run.state, run.done) == (Run.State.DONE, 1)
     assert run.message == f"Made {model}. It suggests genres from now on."
@@ -69,7 +70,8 @@ def test_a_training_makes_a_model_with_its_files_and_puts_the_first_one_to_use()
 def test_the_default_recipe_stores_both_operating_points_and_begins_where_the_model_in_use_ended() -> None:
     extractor = labelled(60)
     first, second = (
-        worked_off(runs.start("train", params={"config": {"resamples": 50}}, queue=False)) for _ in range(2)
+        worked_off(lifecycle.start("train", params={"config": {"resamples": 50}}, queue=False))
+        for _ in range(2)
     )
     model, later = first.genre_model, second.genre_model
     assert (model.recipe, model.learning_curves.name, later.state) == ("logistic", "", "candidate")
@@ -87,9 +89,9 @@ def test_the_default_recipe_stores_both_operating_points_and_begins_where_the_mo
 def test_a_model_in_use_whose_file_is_gone_does_not_stop_the_next_training() -> None:
     labelled(60)
     params = {"config": {"resamples": 20}}
-    model = worked_off(runs.start("train", params=params, queue=False)).genre_model
+    model = worked_off(lifecycle.start("train", params=params, queue=False)).genre_model
     (Path(training.settings.MODELS_DIR) / model.weights_file).unlink()
-    later = worked_off(runs.start("train", params=params, queue=False)).genre_model
+    later = worked_off(lifecycle.start("train", params=params, queue=False)).genre_model
     assert not later.metrics["warm_start"]
 
 
@@ -98,7 +100,7 @@ def test_a_training_says_which_genres_it_will_never_suggest() -> None:
     war = GenreFactory(name="War")
     for embedding in extractor.embeddings.order_by("pk")[::3]:
         MovieGenre.objects.create(movie=embedding.poster.movie, genre=war, origin="imported")
-    run = worked_off(runs.start("train", params={"config": {"resamples": 50}}, queue=False))
+    run = worked_off(lifecycle.start("train", params={"config": {"resamples": 50}}, queue=False))
     assert run.genre_model.no_evidence == ["War"]
     assert run.message.endswith(
         "It suggests genres from now on. Never War: nothing shows that it tells them."
@@ -110,7 +112,7 @@ def test_a_training_that_proves_nothing_says_so() -> None:
     for number in range(40):
         poster = PosterFactory(movie=MovieFactory(genres=["Drama" if number % 3 else "Comedy"]))
         EmbeddingFactory(poster=poster, extractor=extractor, values=[1, 1, 1, 1])
-    run = worked_off(runs.start("train", params={"config": {"resamples": 50}}, queue=False))
+    run = worked_off(lifecycle.start("train", params={"config": {"resamples": 50}}, queue=False))
     assert set(run.genre_model.no_evidence) == {"Drama", "Comedy"}
     assert "It suggests nothing, for nothing shows that it tells any genre" in run.message
 
@@ -123,20 +125,20 @@ def test_training_does_not_load_tensorflow_into_the_worker() -> None:
 
 def test_cancelling_ends_the_training_process_and_the_item() -> None:
     labelled(60)
-    run = runs.start("train", params=QUICK | {"config": {"epochs": 100_000}}, queue=False)
-    [item] = claims.claim(run.pk)
+    run = lifecycle.start("train", params=QUICK | {"config": {"epochs": 100_000}}, queue=False)
+    [item] = leases.claim(run.pk)
     seen: list[int] = []
 
     def wanted() -> bool:
         seen.extend(children())
-        runs.cancel(run)
-        return bool(claims.keep([item]))
+        lifecycle.cancel(run)
+        return bool(leases.keep([item]))
 
     with pytest.raises(training.TrainingCancelled):
         training.train(run, still_wanted=wanted)
     assert seen
     assert not set(seen) & set(children())
-    claims.give_back(item, "stopped")
+    leases.give_back(item, "stopped")
     run.refresh_from_db()
     assert (run.state, run.failed, run.items.get().state) == (Run.State.CANCELLED, 0, "cancelled")
     assert not GenreModel.objects.exists()
@@ -166,7 +168,7 @@ def test_what_cannot_be_trained_fails_the_run_with_a_sentence(
     posters: int, params: dict[str, Any], says: str
 ) -> None:
     labelled(posters)
-    run = worked_off(runs.start("train", params=params, queue=False))
+    run = worked_off(lifecycle.start("train", params=params, queue=False))
     assert (run.state, run.failed, run.items.get().attempts) == (Run.State.FAILED, 1, 1)
     assert says in run.message
     assert run.items.get().error == run.message

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Poster, Run, RunItem
-from catalog.services import claims, inline, merging, runs, steps, undoing
+from catalog.runs import leases, lifecycle, local_worker, steps
+from catalog.services import merging, undoing
 from catalog.services.import_history import IMPORTS_KEPT, KEPT_FOR, forget_old_imports
 from catalog.services.importing import import_titles
 from catalog.services.posters import make_primary, store_poster
@@ -30,7 +31,7 @@ def imported(*rows: TitleRecord, merge: bool = False) -> Run:
 def undo(run: Run) -> tuple[Run, UndoReport]:
     """What the preview told, and the run of the undoing, which must have done just that."""
     told = undoing.preview(run)
-    done = inline.work_off(undoing.start(run, queue=False))
+    done = local_worker.work_off(undoing.start(run, queue=False))
     assert done.state == Run.State.DONE
     run.refresh_from_db()
     counted = run.params["undone"]
@@ -243,10 +244,10 @@ def test_it_goes_on_where_it_died(monkeypatch: pytest.MonkeyPatch) -> None:
             raise MemoryError("killed")
 
     monkeypatch.setattr(undoing, "_write_down", dies)
-    claims.work(started.pk, undoing.undo_item)
+    leases.work(started.pk, undoing.undo_item)
     assert Movie.objects.count() == 5  # the batch it died in is undone not at all
     monkeypatch.setattr(undoing, "_write_down", write_down)
-    done = inline.work_off(Run.objects.get(pk=started.pk))
+    done = local_worker.work_off(Run.objects.get(pk=started.pk))
     assert done.state == Run.State.DONE and not Movie.objects.exists()
     assert done.message == f"{run} undone: 7 deleted, 0 put back, 0 kept as changed since."
 
@@ -256,9 +257,9 @@ def test_a_long_undo_is_done_in_parts_that_are_no_attempts(monkeypatch: pytest.M
     monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 6)))
     started = undoing.start(run, queue=False)
-    assert claims.work(started.pk, undoing.undo_item)
+    assert leases.work(started.pk, undoing.undo_item)
     assert Movie.objects.count() == 4
-    assert inline.work_off(started).state == Run.State.DONE and not Movie.objects.exists()
+    assert local_worker.work_off(started).state == Run.State.DONE and not Movie.objects.exists()
 
 
 def test_a_preview_run_finds_what_the_undo_then_does_however_often_it_is_interrupted(
@@ -269,7 +270,7 @@ def test_a_preview_run_finds_what_the_undo_then_does_however_often_it_is_interru
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     Movie.objects.filter(tmdb_id=3).update(year=1985)
     before = everything()
-    preview = inline.work_off(undoing.start_preview(run, queue=False))
+    preview = local_worker.work_off(undoing.start_preview(run, queue=False))
     assert (preview.state, preview.total, preview.done) == ("done", 7, 7)
     assert undoing.latest_preview(run) == preview and everything() == before
     report = undoing.report_of(preview)
@@ -283,10 +284,10 @@ def test_an_undo_counts_the_movies_it_deals_with(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     started = undoing.start(run, queue=False)
-    claims.work(started.pk, undoing.undo_item)
+    leases.work(started.pk, undoing.undo_item)
     started.refresh_from_db()
     assert (started.total, started.done) == (7, 2)
-    done = inline.work_off(started)
+    done = local_worker.work_off(started)
     assert (done.total, done.done, done.failed) == (7, 7, 0)
 
 
@@ -294,7 +295,7 @@ def test_an_undo_that_an_earlier_version_began_is_finished() -> None:
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     started = undoing.start(run, queue=False)
     Run.objects.filter(pk=started.pk).update(total=1)
-    done = inline.work_off(started)
+    done = local_worker.work_off(started)
     assert (done.total, done.done) == (7, 7) and not Movie.objects.exists()
 
 
@@ -302,8 +303,8 @@ def test_a_cancelled_undo_stops_and_can_be_taken_up_again(monkeypatch: pytest.Mo
     monkeypatch.setattr(undoing, "CHANGES_PER_TRANSACTION", 1)
     run = imported(HEAT, TitleRecord("Ran", tmdb_id=1))
     started = undoing.start(run, queue=False)
-    runs.cancel(started)
-    assert inline.work_off(started).state == Run.State.CANCELLED and Movie.objects.count() == 2
+    lifecycle.cancel(started)
+    assert local_worker.work_off(started).state == Run.State.CANCELLED and Movie.objects.count() == 2
     undo(run)
     assert not Movie.objects.exists()
 
@@ -333,8 +334,8 @@ def test_what_cannot_be_undone_says_why(made: dict[str, Any], says: str) -> None
 
 def test_an_undo_of_nothing_in_particular_is_refused() -> None:
     for asked in ({"kind": "undo"}, {"kind": "embed", "followed_by": ["undo"]}):
-        with pytest.raises(runs.RunError):
-            runs.start(**asked)
+        with pytest.raises(lifecycle.RunError):
+            lifecycle.start(**asked)
 
 
 def test_old_imports_can_no_longer_be_undone() -> None:

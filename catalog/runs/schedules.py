@@ -10,8 +10,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from catalog.models import Movie, Run, RunItem
+from catalog.services import checking, refreshing
 
-from . import checking, planning, refreshing, runs
+from . import chunks, lifecycle
 
 log = logging.getLogger(__name__)
 
@@ -27,21 +28,21 @@ def new_arrivals() -> QuerySet[Movie]:
         state=RunItem.State.FAILED,
         finished_at__gt=timezone.now() - ASKED_IN_VAIN,
     )
-    return planning.to_look_up().filter(~Exists(in_vain))
+    return chunks.to_look_up().filter(~Exists(in_vain))
 
 
 def start_new_arrivals() -> Run | None:
     """Fetch the posters of new arrivals, embed them and suggest genres; None when there is nothing to do."""
     if not settings.POSTER_SOURCES or _is_live(Run.Kind.SCRAPE) or not new_arrivals().exists():
         return None
-    return _started(Run.Kind.SCRAPE, movies=new_arrivals(), followed_by=runs.AFTER_FETCHING)
+    return _started(Run.Kind.SCRAPE, movies=new_arrivals(), followed_by=lifecycle.AFTER_FETCHING)
 
 
 def start_refresh() -> Run | None:
     """Refresh what was not asked about for longer than its source's limit; None when that is nothing."""
     if _is_live(Run.Kind.REFRESH) or not refreshing.stale().exists():
         return None
-    return _started(Run.Kind.REFRESH, followed_by=runs.AFTER_FETCHING)
+    return _started(Run.Kind.REFRESH, followed_by=lifecycle.AFTER_FETCHING)
 
 
 def start_check() -> Run | None:
@@ -52,12 +53,12 @@ def start_check() -> Run | None:
 
 
 def _is_live(kind: Run.Kind) -> bool:
-    return runs.live_runs().filter(kind=kind).exists()
+    return lifecycle.live_runs().filter(kind=kind).exists()
 
 
 def _started(kind: Run.Kind, **options: object) -> Run | None:
     try:
-        return runs.start(kind, **options)  # type: ignore[arg-type]
-    except runs.RunError as error:
+        return lifecycle.start(kind, **options)  # type: ignore[arg-type]
+    except lifecycle.RunError as error:
         log.warning("The scheduled run (%s) did not start: %s", kind.label, error)
         return None

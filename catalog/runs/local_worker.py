@@ -6,21 +6,19 @@ import time
 from collections.abc import Callable, Sequence
 
 from catalog.models import Run, RunItem
-
-from . import (
+from catalog.services import (
     checking,
-    claims,
     decision_batches,
     duplicates,
     embedding,
     labelling,
-    planning,
     refreshing,
-    runs,
     scraping,
     training,
     undoing,
 )
+
+from . import chunks, leases, lifecycle
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -45,12 +43,12 @@ def work_off(run: Run, on_progress: Callable[[Run], None] | None = None) -> Run:
     While this process lives the sweep leaves the run to it: workers may have been started with other
     settings (poster sources, weights) than the shell that a person called this from.
     """
-    claims.keep_to_this_process(run)
+    leases.keep_to_this_process(run)
     while True:
-        claims.release_the_dead(run.pk)
-        busy = claims.work(run.pk, _WORK[run.kind])
-        planning.plan_ahead(run.pk)
-        runs.settle(run.pk)
+        leases.release_the_dead(run.pk)
+        busy = leases.work(run.pk, _WORK[run.kind])
+        chunks.plan_ahead(run.pk)
+        lifecycle.settle(run.pk)
         run.refresh_from_db()
         if on_progress is not None:
             on_progress(run)

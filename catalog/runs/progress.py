@@ -11,7 +11,7 @@ from django.utils.dateformat import format as formatted
 
 from catalog.models import Run, RunItem
 
-from . import claims
+from . import leases
 
 LEAST_SILENCE_S = 60.0
 NOT_TAKEN_UP = (
@@ -58,7 +58,7 @@ def outlook(run: Run) -> Outlook:
     last = waiting.order_by("-not_before").values_list("not_before", flat=True).first()
     if last is not None or silence > until_swept:
         held = run.items.filter(state=RunItem.State.RUNNING).exists()
-        if last is not None and not held and not claims.is_owed(run.pk):
+        if last is not None and not held and not leases.is_owed(run.pk):
             return _waiting(run, waiting.order_by("not_before")[0], now, last)
         # What is held is believed for the length of its lease.
         if silence > (max(until_swept, timedelta(seconds=settings.CLAIM_LEASE_S)) if held else until_swept):

@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 
 from catalog.models import Run, RunItem
 
-from . import claims
+from . import leases
 
 # Tasks have a time limit: after this time, the next task does what is left.
 SECONDS_PER_TASK = 120.0
@@ -40,7 +40,7 @@ def work_in_steps(item: RunItem, step: Callable[[], int], *, done: int, left: in
         if not _advance(item, min(done, total - 1), total):
             return False
         if time.monotonic() > until:
-            claims.postpone(item, 0, f"{total - done} left")
+            leases.postpone(item, 0, f"{total - done} left")
             return False
         if connection.vendor == "sqlite":
             # SQLite does not queue writers: the pause gives others a chance to write.
@@ -69,4 +69,4 @@ def _advance(item: RunItem, done: int, total: int) -> bool:
     Run.objects.filter(pk=item.run_id, items__in=held).update(done=done, total=total)
     # Attempts count workers that died; an item that makes progress is not the cause.
     held.update(attempts=1)
-    return bool(claims.keep([item]))
+    return bool(leases.keep([item]))

@@ -10,8 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import Run, RunItem
+from catalog.services import failing_hosts
 
-from . import claims, failing_hosts, planning, runs
+from . import chunks, leases, lifecycle
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def sweep() -> int:
     queued = 0
     # Cancelled runs too: an item whose worker died would be shown as running for ever.
     held = RunItem.objects.filter(state=RunItem.State.RUNNING).values("run")
-    for run in Run.objects.filter(Q(state__in=runs.LIVE) | Q(pk__in=held)):
+    for run in Run.objects.filter(Q(state__in=lifecycle.LIVE) | Q(pk__in=held)):
         try:
             queued += _mend(run)
         except Exception:
@@ -41,21 +42,21 @@ def sweep() -> int:
 
 def _mend(run: Run) -> int:
     now = timezone.now()
-    claims.follow_the_clock(run.pk)
+    leases.follow_the_clock(run.pk)
     run.refresh_from_db()
     if run.kind == Run.Kind.IMPORT:
         if (run.moved_at or run.created_at) < now - timedelta(seconds=settings.CLAIM_LEASE_S):
             # It ran in the command that was called, so nobody else can take it up again.
-            runs.live_runs().filter(pk=run.pk, moved_at=run.moved_at).update(
+            lifecycle.live_runs().filter(pk=run.pk, moved_at=run.moved_at).update(
                 state=Run.State.FAILED, finished_at=now, message=LOST_IMPORT
             )
         return 0
-    claims.release_the_dead(run.pk)
-    planning.plan_ahead(run.pk)
-    runs.settle(run.pk)
+    leases.release_the_dead(run.pk)
+    chunks.plan_ahead(run.pk)
+    lifecycle.settle(run.pk)
     run.refresh_from_db()
-    if not (run.is_live and claims.is_owed(run.pk)) or claims.is_worked_off_elsewhere(run):
+    if not (run.is_live and leases.is_owed(run.pk)) or leases.is_worked_off_elsewhere(run):
         return 0
     still = run.moved_at is None or run.moved_at < now - timedelta(seconds=settings.SWEEP_EVERY_S)
     # One that moves may have lost some of its tasks with the broker, and would go on with the others alone.
-    return runs.enqueue(run, max(LEAST_EXPIRY_S, 2 * settings.SWEEP_EVERY_S), lost_only=not still)
+    return lifecycle.enqueue(run, max(LEAST_EXPIRY_S, 2 * settings.SWEEP_EVERY_S), lost_only=not still)

@@ -16,8 +16,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.models import Extractor, Movie, Poster, Run, RunChunk, RunItem
+from catalog.services import duplicates, embedding, labelling, refreshing
 
-from . import claims, duplicates, embedding, labelling, refreshing
+from . import leases
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def plan_ahead(run_id: int) -> int:
     a movie is gone or another run saw to it, is left out and counts no longer.
     """
     made = 0
-    while RunChunk.objects.filter(run=run_id).exists() and not claims.has_enough_due(run_id):
+    while RunChunk.objects.filter(run=run_id).exists() and not leases.has_enough_due(run_id):
         try:
             more = plan_next(run_id)
         except IntegrityError as error:

@@ -16,10 +16,11 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
+from catalog.services import duplicates, embedding, labelling, refreshing
 
-from . import claims, duplicates, embedding, labelling, planning, refreshing
-from .claims import LANES, WORKED_OFF_BY
-from .planning import LIVE, OPEN
+from . import chunks, leases
+from .chunks import LIVE, OPEN
+from .leases import LANES, WORKED_OFF_BY
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +101,10 @@ def start(
             previous=previous,
             chosen=movies is not None,
         )
-        if kind in planning.ONE_JOB:
+        if kind in chunks.ONE_JOB:
             _one_job(run, movies, units)
         else:
-            planning.lay_out(run, planning.keys_of(planning.wanted(run, movies)))
+            chunks.lay_out(run, chunks.keys_of(chunks.wanted(run, movies)))
         _begin(run, _nothing_to_do(run, movies), queue=queue)
     return run
 
@@ -174,10 +175,10 @@ def outstanding() -> dict[Run.Kind, int]:
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     extractor = embedding.default_extractor()
     return {
-        Run.Kind.SCRAPE: planning.to_look_up().count(),
+        Run.Kind.SCRAPE: chunks.to_look_up().count(),
         Run.Kind.REFRESH: refreshing.stale().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
-        Run.Kind.LABEL: planning.readable(labelling.candidates(model.pk), model.pk).count() if model else 0,
+        Run.Kind.LABEL: chunks.readable(labelling.candidates(model.pk), model.pk).count() if model else 0,
         Run.Kind.DUPLICATES: duplicates.uncompared(extractor).count() if extractor else 0,
     }
 
@@ -212,7 +213,7 @@ def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -
     wanted = LANES[Run.Kind(run.kind)].tasks
     try:
         if lost_only:
-            wanted = max(0, wanted - claims.batches_held(run.pk) - _waiting(task))
+            wanted = max(0, wanted - leases.batches_held(run.pk) - _waiting(task))
         for _ in range(wanted):
             task.apply_async((run.pk,), expires=expires_s)
     except (OperationalError, RedisError) as error:
@@ -299,17 +300,17 @@ def _due_of(run: Run, kind: str) -> QuerySet[Movie]:
 
 def _one_job(run: Run, movies: QuerySet[Movie] | None = None, units: int = 1) -> None:
     if movies is not None:
-        run.params["movies"] = list(planning.keys_of(movies))
+        run.params["movies"] = list(chunks.keys_of(movies))
     run.items.create()
     run.total = units
     run.save(update_fields=["params", "total"])
 
 
 def _lay_out_again(run: Run, failed: QuerySet[RunItem]) -> None:
-    if run.kind not in planning.ONE_JOB:
-        subject = "poster_id" if run.kind in planning.OVER_POSTERS else "movie_id"
+    if run.kind not in chunks.ONE_JOB:
+        subject = "poster_id" if run.kind in chunks.OVER_POSTERS else "movie_id"
         keys = failed.exclude(**{subject: None}).order_by(subject).values_list(subject, flat=True)
-        planning.lay_out(run, keys.iterator())
+        chunks.lay_out(run, keys.iterator())
     elif failed.exists():
         _one_job(run)
 
