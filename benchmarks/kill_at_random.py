@@ -228,8 +228,8 @@ def undo_batch(draw: random.Random) -> bool:
 
 
 def import_titles(draw: random.Random) -> bool:
-    from catalog.services import importing
-    from catalog.sources.records import TitleRecord
+    from catalog.titles import importing
+    from catalog.titles.formats.records import TitleRecord
 
     number = draw.randrange(10**6)
     rows = [TitleRecord(f"Killed {number} {n}", 1990, local_id=f"k{number}-{n}") for n in range(500)]
@@ -239,15 +239,15 @@ def import_titles(draw: random.Random) -> bool:
 
 def undo_import(draw: random.Random) -> bool:
     from catalog.models import Run
-    from catalog.services import undoing
+    from catalog.titles import undo
 
     imports = list(Run.objects.filter(kind=Run.Kind.IMPORT, params__source="kill_at_random"))
     if not imports:
         return False
-    with suppress(undoing.UndoError):
+    with suppress(undo.UndoError):
         chosen = draw.choice(imports)
-        undoing.start_preview(chosen)
-        undoing.start(chosen)
+        undo.start_preview(chosen)
+        undo.start(chosen)
         return True
     return False
 

@@ -46,8 +46,8 @@ def measure(suggestions: int, movies: int, work: Path) -> None:
 
     from catalog.models import DecisionBatch, Movie, Run
     from catalog.runs import lifecycle, local_worker
-    from catalog.services.importing import import_titles
-    from catalog.sources.records import TitleRecord
+    from catalog.titles.formats.records import TitleRecord
+    from catalog.titles.importing import import_titles
 
     lifecycle.enqueue = lambda run: 0  # type: ignore[assignment, misc]  # there is no broker
     settings.ALLOWED_HOSTS = ["testserver"]

@@ -111,9 +111,9 @@ def follow(work: Path, port: int) -> dict[str, object]:
     django.setup()
     from catalog.models import Embedding, Run
     from catalog.runs import lifecycle
-    from catalog.services.importing import import_titles
     from catalog.services.overview import catalogue_counts
-    from catalog.sources import movielens
+    from catalog.titles.formats import movielens
+    from catalog.titles.importing import import_titles
 
     _, imported = import_titles(movielens.read(work / "titles"), "real catalogue")
     run: Run | None = lifecycle.start("scrape", followed_by=["embed", "train", "label"])

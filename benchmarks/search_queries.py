@@ -158,14 +158,14 @@ def main() -> None:
 
 
 def _stored(title: str) -> str:
-    from catalog.sources.movielens import split_title
+    from catalog.titles.formats.movielens import split_title
 
     return split_title(title)[0]
 
 
 def _fill(file: Path, copies: int) -> None:
-    from catalog.services.importing import import_titles
-    from catalog.sources.records import TitleRecord
+    from catalog.titles.formats.records import TitleRecord
+    from catalog.titles.importing import import_titles
 
     def records() -> Iterator[TitleRecord]:
         with file.open(newline="", encoding="utf-8") as rows:

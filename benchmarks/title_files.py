@@ -165,9 +165,9 @@ def _line(cells: Iterable[object]) -> str:
 def read(form: str, path: Path) -> dict[str, object]:
     """Read every title of `path` and keep none."""
     sys.path.insert(0, str(ROOT))
-    from catalog.sources.records import TitleRecord
-    from catalog.sources.selection import Selection
-    from catalog.sources.title_sources import named
+    from catalog.titles.formats.options import Selection
+    from catalog.titles.formats.records import TitleRecord
+    from catalog.titles.formats.registry import named
 
     source = named(form)
     assert source

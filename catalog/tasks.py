@@ -19,8 +19,8 @@ from catalog.services import (
     scraping,
     similarity_index,
     training,
-    undoing,
 )
+from catalog.titles import undo
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
 CHECK_TIME_LIMIT_S = 3 * 3600
@@ -103,13 +103,13 @@ def delete_expired_sessions() -> None:
 @shared_task
 def undo_import(run_id: int) -> None:
     """Take back the next part of an import."""
-    _continue(undo_import, run_id, leases.work(run_id, undoing.undo_item))
+    _continue(undo_import, run_id, leases.work(run_id, undo.undo_item))
 
 
 @shared_task
 def preview_undo(run_id: int) -> None:
     """Look at the next part of an import that may be undone."""
-    _continue(preview_undo, run_id, leases.work(run_id, undoing.preview_item))
+    _continue(preview_undo, run_id, leases.work(run_id, undo.preview_item))
 
 
 @shared_task

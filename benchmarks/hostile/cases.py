@@ -7,7 +7,7 @@ from pathlib import Path
 
 from catalog.fetching.errors import FetchError
 from catalog.sources.poster_links import NoPosterFound
-from catalog.sources.records import SourceError
+from catalog.titles.formats.records import SourceError
 from ml.images import ImageRejected
 
 TAKEN = "taken"

@@ -7,10 +7,10 @@ from typing import Any
 
 from catalog.fetching.robots import LARGEST_BYTES, read_robots
 from catalog.sources import imdb_page, tmdb_page
-from catalog.sources.cells import is_imdb_id
 from catalog.sources.page_reading import MOST_TAGS
 from catalog.sources.poster_questions import Answer
 from catalog.sources.tmdb_api import questions
+from catalog.titles.formats.cells import is_imdb_id
 
 from .cases import TAKEN, Case
 

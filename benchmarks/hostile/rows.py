@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from catalog.sources import csv_file, folder, imdb5000, movielens, tmdb_csv
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.titles.formats import csv_file, folder, imdb5000, movielens, tmdb_csv
+from catalog.titles.formats.records import RejectedRow, TitleRecord
 
 from .cases import TAKEN, Case, Rejected
 

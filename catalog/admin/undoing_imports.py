@@ -14,8 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from catalog.models import Run
-from catalog.services import undoing
-from catalog.services.import_reports import listing_path
+from catalog.titles import undo as undoing
+from catalog.titles.report import listing_path
 
 from .person import person
 from .starting_runs import tell

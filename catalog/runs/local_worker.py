@@ -15,8 +15,8 @@ from catalog.services import (
     refreshing,
     scraping,
     training,
-    undoing,
 )
+from catalog.titles import undo
 
 from . import chunks, leases, lifecycle
 
@@ -30,8 +30,8 @@ _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
     Run.Kind.TRAIN: training.train_item,
     Run.Kind.LABEL: labelling.label_items,
     Run.Kind.DUPLICATES: duplicates.find_items,
-    Run.Kind.UNDO: undoing.undo_item,
-    Run.Kind.PREVIEW: undoing.preview_item,
+    Run.Kind.UNDO: undo.undo_item,
+    Run.Kind.PREVIEW: undo.preview_item,
     Run.Kind.DECIDE: decision_batches.decide_item,
     Run.Kind.REVERT: decision_batches.undo_item,
 }

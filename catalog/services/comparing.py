@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from catalog.sources import folder
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats import folder
+from catalog.titles.formats.records import TitleRecord
 from ml.files import replacing
 from ml.images import load_pixels
 from ml.neighbours import ExactIndex
@@ -46,7 +46,7 @@ class Neighbour:
 def labelled_images(directory: Path, labels_csv: Path) -> LabelledImages:
     """The images of `directory` that the labels file names, as an import would take them.
 
-    Raises CannotCompare when none is left, catalog.sources.records.SourceError for an unusable file.
+    Raises CannotCompare when none is left, catalog.titles.formats.records.SourceError for an unusable file.
     """
     rows = [row for row in folder.read(directory, labels_csv) if isinstance(row, TitleRecord)]
     if not rows:

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from django.utils.text import slugify
 
+from catalog.genres.spelling import canonical_genre
 from catalog.models import Genre
-from catalog.sources.genre_names import canonical_genre
 
 LONGEST_SLUG = 60
 

@@ -10,7 +10,7 @@ from catalog.fetching.errors import Refused
 from catalog.fetching.guard import check_url
 from catalog.fetching.policy import FetchPolicy
 from catalog.sources.poster_sources import POSTER_SOURCES, PosterSource
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.titles.formats.records import RejectedRow, TitleRecord
 
 
 def checked(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[TitleRecord | RejectedRow]:

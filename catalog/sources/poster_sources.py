@@ -5,8 +5,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from catalog.titles.formats.cells import is_imdb_id
+
 from . import imdb_page, tmdb_api, tmdb_page
-from .cells import is_imdb_id
 from .poster_links import NoPosterFound, PosterLink
 from .poster_questions import Answer, ExternalIds, Found, Question, ask_page
 

@@ -10,7 +10,8 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .cells import is_imdb_id
+from catalog.titles.formats.cells import is_imdb_id
+
 from .poster_links import NoPosterFound, PosterLink, web_address
 from .poster_questions import Answer, ExternalIds, Found, Question
 

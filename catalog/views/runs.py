@@ -24,7 +24,7 @@ from catalog.models import Run, RunItem
 from catalog.runs import lifecycle
 from catalog.services import scraping
 from catalog.services.brief_cache import briefly
-from catalog.services.import_reports import listing_path
+from catalog.titles.report import listing_path
 
 RUNS_PER_PAGE = 25
 ITEMS_PER_PAGE = 50

@@ -82,8 +82,8 @@ def fill() -> None:
     from catalog.sample.drawing import draw_poster
     from catalog.sample.films import sample_films
     from catalog.services import duplicate_decisions, posters, reviewing
-    from catalog.services.importing import import_titles
-    from catalog.sources.records import TitleRecord
+    from catalog.titles.formats.records import TitleRecord
+    from catalog.titles.importing import import_titles
 
     users = get_user_model().objects
     users.create_user("reviewer", password="upgrade fixture", is_staff=True).groups.set(Group.objects.all())

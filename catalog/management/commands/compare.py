@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from catalog.services import comparing
-from catalog.sources.records import SourceError
+from catalog.titles.formats.records import SourceError
 from ml.backbones import UnknownExtractor
 from ml.figures import lookalike_figure
 from ml.runtime import ExtractorFailed

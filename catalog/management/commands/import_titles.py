@@ -11,15 +11,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from catalog.services.import_reports import ImportReport
-from catalog.services.imported_files import choose_ids
-from catalog.services.importing import import_titles, rehearse_import
-from catalog.sources import folder, recognising
-from catalog.sources.records import SourceError
-from catalog.sources.selection import FILMS, Selection
-from catalog.sources.source_file import SourceFile, is_zip
-from catalog.sources.title_rows import ID_KINDS
-from catalog.sources.title_sources import TITLE_SOURCES, TitleSource, named
+from catalog.titles.formats import detection, folder
+from catalog.titles.formats.options import FILMS, Selection
+from catalog.titles.formats.records import SourceError
+from catalog.titles.formats.registry import TITLE_SOURCES, TitleSource, named
+from catalog.titles.formats.source_file import SourceFile, is_zip
+from catalog.titles.formats.title_rows import ID_KINDS
+from catalog.titles.imported_files import choose_ids
+from catalog.titles.importing import import_titles, rehearse_import
+from catalog.titles.report import ImportReport
 
 REJECTIONS_SHOWN = 20
 AUTO = "auto"
@@ -110,7 +110,7 @@ class Command(BaseCommand):
         if source is None:
             if named(str(path)) and not path.exists():
                 raise SourceError(f"What is to be imported is missing: import_titles {path} PATH")
-            source, file = recognising.recognised(path)
+            source, file = detection.recognised(path)
             self.stdout.write(f"{file} is taken as {source.name}, by its columns.")
             return source, file
         return source, _place(source, path)
@@ -130,7 +130,7 @@ class Command(BaseCommand):
             return f"Ids read as {source.ids}."
         file = SourceFile.of(place)
         try:
-            columns, _ = recognising.columns_of(file)
+            columns, _ = detection.columns_of(file)
         except SourceError:
             return ""  # the import says why, and leaves a run
         return choose_ids(file, columns, wanted, selection, remember=not dry_run)
@@ -138,5 +138,5 @@ class Command(BaseCommand):
 
 def _place(source: TitleSource, path: Path) -> Path | SourceFile:
     if not source.takes_folders and (path.is_dir() or is_zip(path)):
-        return recognising.recognised(path, [source])[1]
+        return detection.recognised(path, [source])[1]
     return path

@@ -14,9 +14,9 @@ from catalog.models import Run
 from catalog.runs import lifecycle
 from catalog.sample.facts import write_facts
 from catalog.sample.films import write_movielens
-from catalog.services.importing import import_titles
 from catalog.services.overview import catalogue_counts
-from catalog.sources import csv_file, movielens
+from catalog.titles.formats import csv_file, movielens
+from catalog.titles.importing import import_titles
 
 SECONDS_BETWEEN_LOOKS = 0.5
 PATIENCE_S = 90.0

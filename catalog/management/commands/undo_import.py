@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.management.progress import work_off
 from catalog.models import Run
-from catalog.services import undoing
+from catalog.titles import undo as undoing
 
 KEPT_SHOWN = 20
 

@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from catalog.models import Movie, Run
 from catalog.runs import local_worker
-from catalog.services import undoing
-from catalog.services.importing import import_titles
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.titles import undo as undoing
+from catalog.titles.formats.records import RejectedRow, TitleRecord
+from catalog.titles.importing import import_titles
 from tests.catalog.admin.cards import text_of, told
 from tests.conftest import signed_in
 from tests.factories import MovieFactory, RunFactory, UserFactory

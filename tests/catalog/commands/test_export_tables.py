@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from catalog.models import Movie, Suggestion
 from catalog.services import reviewing
 from catalog.services.sheets import PREDICTIONS, TITLES
-from catalog.sources import csv_file
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats import csv_file
+from catalog.titles.formats.records import TitleRecord
 from tests.factories import GenreFactory, MovieFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

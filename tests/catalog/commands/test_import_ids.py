@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from catalog.models import ImportChange, ImportedFile, Movie, Run
 from catalog.runs import local_worker
-from catalog.services import undoing
+from catalog.titles import undo
 from tests.catalog.sources.packed_files import zipped
 from tests.factories import MovieFactory, tiny_jpeg
 
@@ -86,9 +86,7 @@ def test_movies_that_were_imported_with_local_ids_get_the_ids_they_should_have(t
     # An import that was interrupted in the middle is taken up, and one that was undone.
     Movie.objects.filter(tmdb_id=862).update(tmdb_id=None)
     assert "0 created, 1 changed, 3 unchanged" in run(file)
-    done = local_worker.work_off(
-        undoing.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False)
-    )
+    done = local_worker.work_off(undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
     assert done.state == Run.State.DONE
     assert set(Movie.objects.values_list("tmdb_id", flat=True)) == {None}
     assert "0 created, 4 changed" in run(file)
@@ -113,7 +111,7 @@ def test_an_import_that_broke_off_or_was_undone_is_taken_up_where_earlier_versio
     run(file, "--ids", "tmdb")
     Movie.objects.filter(tmdb_id=8844).update(tmdb_id=None)
     assert "0 created, 1 changed, 3 unchanged" in run(file, "--ids", "tmdb")
-    local_worker.work_off(undoing.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
+    local_worker.work_off(undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
     assert "0 created" in run(file)
     assert Movie.objects.count() == 4
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Movie, Run
-from catalog.sources.title_sources import TITLE_SOURCES
+from catalog.titles.formats.registry import TITLE_SOURCES
 from tests.catalog.sources.packed_files import gzipped, zipped
 from tests.factories import tiny_jpeg
 

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Movie, Run
-from catalog.services.importing import import_titles
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.importing import import_titles
 
 pytestmark = pytest.mark.django_db
 

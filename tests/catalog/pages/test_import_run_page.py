@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.models import Run
-from catalog.services.importing import import_titles
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.titles.formats.records import RejectedRow, TitleRecord
+from catalog.titles.importing import import_titles
 from tests.conftest import signed_in
 from tests.factories import RunFactory, UserFactory
 

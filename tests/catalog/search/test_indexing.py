@@ -13,13 +13,14 @@ from catalog import search
 from catalog.models import Movie, SearchTitle
 from catalog.runs.local_worker import work_off
 from catalog.search import indexing
-from catalog.services import merging, sanity, undoing
+from catalog.services import merging, sanity
 from catalog.services.export.restoring import restore_catalogue
 from catalog.services.export.writing import export_catalogue
-from catalog.services.importing import import_titles
 from catalog.services.visiting import learn
 from catalog.sources.poster_questions import Found
-from catalog.sources.records import TitleRecord
+from catalog.titles import undo
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.importing import import_titles
 from tests.catalog.services.export_sites import empty_the_catalogue
 from tests.factories import MovieFactory
 
@@ -51,7 +52,7 @@ def test_an_import_and_its_undoing() -> None:
     run, _ = import_titles(rows, "test")
     assert (found("ash"), found("ember"), found("cinder")) == (set(), {"Ember"}, {"Cinder"})
     assert not list(search.outdated())
-    work_off(undoing.start(run, queue=False))
+    work_off(undo.start(run, queue=False))
     assert (found("ash"), found("ember"), found("cinder")) == ({"Ash"}, set(), set())
     assert not list(search.outdated())
 

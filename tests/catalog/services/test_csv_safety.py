@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import catalog
 from catalog.services.csv_safety import SIGNS, SafeCsvWriter, inert
-from catalog.services.import_reports import REJECTED, RowListing
-from catalog.sources.records import RejectedRow
+from catalog.titles.formats.records import RejectedRow
+from catalog.titles.report import REJECTED, RowListing
 
 DROPPED = " \t\r\n\"'\x00\u200b\ufeff\xa0"
 NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?")

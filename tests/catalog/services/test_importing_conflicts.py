@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre, Poster
-from catalog.services import duplicate_decisions, duplicate_search, duplicates, import_reports, importing
-from catalog.services.import_reports import ImportReport, listing_path
-from catalog.services.importing import import_titles
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.services import duplicate_decisions, duplicate_search, duplicates
+from catalog.titles import importing
+from catalog.titles import report as import_reports
+from catalog.titles.formats.records import RejectedRow, TitleRecord
+from catalog.titles.importing import import_titles
+from catalog.titles.report import ImportReport, listing_path
 from tests.catalog.services.pictures import extractor, showing
 from tests.factories import MovieFactory, UserFactory
 from tests.ml.drawings import drawing

@@ -14,12 +14,13 @@ from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
 from catalog.models import DuplicateMember, Genre, ImportChange, Movie, MovieGenre, Poster, Run
-from catalog.services import importing, merging
-from catalog.services.import_reports import ImportReport
-from catalog.services.importing import import_titles, rehearse_import
+from catalog.services import merging
 from catalog.services.posters import make_primary, store_poster
-from catalog.sources import folder
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.titles import importing
+from catalog.titles.formats import folder
+from catalog.titles.formats.records import RejectedRow, TitleRecord
+from catalog.titles.importing import import_titles, rehearse_import
+from catalog.titles.report import ImportReport
 from tests.factories import MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import pytest
 
 from catalog.models import Genre, Movie, MovieGenre
 from catalog.services.genre_names import genre_rows, keys_of, slug_of
-from catalog.services.importing import import_titles
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.importing import import_titles
 from tests.factories import GenreFactory, MovieFactory
 
 pytestmark = pytest.mark.django_db

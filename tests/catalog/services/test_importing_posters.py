@@ -12,9 +12,9 @@ from django.db.models.signals import post_save
 
 from catalog.models import Movie, Poster, Run
 from catalog.runs.recovery import sweep
-from catalog.services.importing import import_titles
 from catalog.services.posters import store_poster
-from catalog.sources import folder
+from catalog.titles.formats import folder
+from catalog.titles.importing import import_titles
 from tests.factories import MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db

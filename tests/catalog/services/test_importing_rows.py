@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.models import Movie, Run
-from catalog.services import importing
-from catalog.services.importing import ImportReport, import_titles
-from catalog.sources.records import RejectedRow, SourceError, TitleRecord
+from catalog.titles import importing
+from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
+from catalog.titles.importing import ImportReport, import_titles
 from tests.factories import MovieFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

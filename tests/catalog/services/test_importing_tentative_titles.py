@@ -3,8 +3,8 @@
 import pytest
 
 from catalog.models import Movie
-from catalog.services.importing import import_titles
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.importing import import_titles
 
 pytestmark = pytest.mark.django_db
 

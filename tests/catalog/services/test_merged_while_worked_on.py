@@ -21,13 +21,13 @@ from catalog.services import (
     sanity,
     scraping,
     training,
-    undoing,
 )
-from catalog.services.importing import import_titles
 from catalog.services.merging import merge_movies
 from catalog.services.selection import Selection
 from catalog.services.visiting import NoPoster, Visit
-from catalog.sources.records import TitleRecord
+from catalog.titles import undo as undoing
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.importing import import_titles
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.catalog.services.pictures import showing
 from tests.catalog.services.test_training import labelled

@@ -6,8 +6,8 @@ import pytest
 
 from catalog.models import Movie, MovieGenre, ReviewDecision, Suggestion
 from catalog.services import merging, reviewing
-from catalog.services.importing import import_titles
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.importing import import_titles
 from tests.factories import (
     GenreFactory,
     GenreModelFactory,

@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Poster, Run, RunItem
 from catalog.runs import leases, lifecycle, local_worker, steps
-from catalog.services import merging, undoing
-from catalog.services.import_history import IMPORTS_KEPT, KEPT_FOR, forget_old_imports
-from catalog.services.importing import import_titles
+from catalog.services import merging
 from catalog.services.posters import make_primary, store_poster
-from catalog.services.undoing import UndoError, UndoReport
-from catalog.sources.records import TitleRecord
+from catalog.titles import undo as undoing
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.history import IMPORTS_KEPT, KEPT_FOR, forget_old_imports
+from catalog.titles.importing import import_titles
+from catalog.titles.undo import UndoError, UndoReport
 from tests.factories import GenreFactory, MovieFactory, RunFactory, UserFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +76,7 @@ def test_what_it_changed_is_as_before() -> None:
 def test_several_batches_that_changed_one_movie_are_undone_to_before_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("catalog.services.importing.RECORDS_PER_TRANSACTION", 1)
+    monkeypatch.setattr("catalog.titles.importing.RECORDS_PER_TRANSACTION", 1)
     MovieFactory(title="Het", year=1990, imdb_id="tt0113277", genres=["War"])
     before = everything()
     rows = [TitleRecord(f"Heat {n}", 1990 + n, (f"Genre {n}",), imdb_id="tt0113277") for n in range(4)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from catalog.sources.records import RejectedRow, TitleRecord
+from catalog.titles.formats.records import RejectedRow, TitleRecord
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:

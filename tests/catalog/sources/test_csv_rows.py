@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.sources.csv_rows import LONGEST_ROW, Row, read_rows
-from catalog.sources.records import SHOWN_CHARACTERS, RejectedRow, SourceError
+from catalog.titles.formats.csv_rows import LONGEST_ROW, Row, read_rows
+from catalog.titles.formats.records import SHOWN_CHARACTERS, RejectedRow, SourceError
 from tests.catalog.sources.csv_files import written
 
 NEEDS = [{"id"}, {"title"}]

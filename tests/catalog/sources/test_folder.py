@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.sources import folder
-from catalog.sources.cells import BadCell
-from catalog.sources.records import SourceError, TitleRecord
+from catalog.titles.formats import folder
+from catalog.titles.formats.cells import BadCell
+from catalog.titles.formats.records import SourceError, TitleRecord
 from tests.catalog.sources.csv_files import sorted_out, written
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.sources.cells import BadCell, genres_in
-from catalog.sources.genre_names import LONGEST_NAME, canonical_genre
+from catalog.genres.spelling import LONGEST_NAME, canonical_genre
+from catalog.titles.formats.cells import BadCell, genres_in
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.sources import csv_file, folder, imdb5000, movielens, tmdb_csv
-from catalog.sources.cells import LONGEST_OVERVIEW, BadCell, local_id_in, prose_in, title_in
-from catalog.sources.records import RejectedRow, SourceError, TitleRecord
+from catalog.titles.formats import csv_file, folder, imdb5000, movielens, tmdb_csv
+from catalog.titles.formats.cells import LONGEST_OVERVIEW, BadCell, local_id_in, prose_in, title_in
+from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
 from tests.catalog.sources.csv_files import sorted_out, written
 
 READERS: dict[str, tuple[str, Callable[[Path], Iterator[TitleRecord | RejectedRow]]]] = {

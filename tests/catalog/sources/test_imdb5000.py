@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from catalog.sources import imdb5000
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats import imdb5000
+from catalog.titles.formats.records import TitleRecord
 from tests.catalog.sources.csv_files import sorted_out, written
 
 HEADER = "color,director_name,genres,movie_title,title_year,movie_imdb_link\n"

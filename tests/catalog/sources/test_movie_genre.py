@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.sources import movie_genre
-from catalog.sources.records import SourceError, TitleRecord
+from catalog.titles.formats import movie_genre
+from catalog.titles.formats.records import SourceError, TitleRecord
 from tests.catalog.sources.csv_files import sorted_out, written
 
 HEADER = "imdbId,Imdb Link,Title,IMDB Score,Genre,Poster\n"

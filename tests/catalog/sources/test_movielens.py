@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.sources import movielens
-from catalog.sources.cells import BadCell
-from catalog.sources.records import SourceError, TitleRecord
-from catalog.sources.source_file import SourceFile
+from catalog.titles.formats import movielens
+from catalog.titles.formats.cells import BadCell
+from catalog.titles.formats.records import SourceError, TitleRecord
+from catalog.titles.formats.source_file import SourceFile
 from tests.catalog.sources.csv_files import sorted_out, written
 from tests.catalog.sources.packed_files import gzipped, zipped
 

@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.sources.poster_sources import POSTER_SOURCES, PageSource, PosterSource
-from catalog.sources.records import TitleRecord
+from catalog.titles.formats.records import TitleRecord
 
 PAGES = {name: source for name, source in POSTER_SOURCES.items() if isinstance(source, PageSource)}
 TMDB, IMDB = PAGES["tmdb_page"], PAGES["imdb_page"]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from catalog.sources.recognising import recognised
-from catalog.sources.records import SourceError
-from catalog.sources.source_file import SourceFile
-from catalog.sources.title_sources import TITLE_SOURCES, named
+from catalog.titles.formats.detection import recognised
+from catalog.titles.formats.records import SourceError
+from catalog.titles.formats.registry import TITLE_SOURCES, named
+from catalog.titles.formats.source_file import SourceFile
 from tests.catalog.sources.csv_files import written
 from tests.catalog.sources.packed_files import gzipped, zipped
 from tests.catalog.sources.published_headers import BESIDE, HEADERS

@@ -4,10 +4,10 @@ import tracemalloc
 
 import pytest
 
-from catalog.sources import repeats
-from catalog.sources.cells import BadCell, RepeatedRow
-from catalog.sources.records import TitleRecord
-from catalog.sources.repeats import Repeats
+from catalog.titles.formats import repeats
+from catalog.titles.formats.cells import BadCell, RepeatedRow
+from catalog.titles.formats.records import TitleRecord
+from catalog.titles.formats.repeats import Repeats
 
 
 @pytest.mark.parametrize("most_in_memory", [1, 3, 100, 10_000])

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.sources import csv_file, recognising, source_file
-from catalog.sources.csv_rows import Row, read_rows
-from catalog.sources.records import SourceError, TitleRecord
-from catalog.sources.selection import Selection
-from catalog.sources.source_file import BreaksOff, SourceFile, files_in_zip, lines
+from catalog.titles.formats import csv_file, detection, source_file
+from catalog.titles.formats.csv_rows import Row, read_rows
+from catalog.titles.formats.options import Selection
+from catalog.titles.formats.records import SourceError, TitleRecord
+from catalog.titles.formats.source_file import BreaksOff, SourceFile, files_in_zip, lines
 from tests.catalog.sources.csv_files import written
 from tests.catalog.sources.packed_files import gzipped, zipped
 
@@ -94,7 +94,7 @@ def test_a_bomb_is_refused_after_a_small_part_of_it(
     else:
         path = zipped(tmp_path / "a.zip", {"a.csv": bomb})
     with pytest.raises(SourceError):
-        source, file = recognising.recognised(path)
+        source, file = detection.recognised(path)
         for _ in source.read(file, Selection()):
             pass
     assert sum(unpacked) < 2 << 20

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from catalog.sources.poster_links import NoPosterFound
 from catalog.sources.poster_questions import Answer, Found
-from catalog.sources.records import TitleRecord
 from catalog.sources.tmdb_api import LARGEST_ANSWER, MOST_POSTERS, collection, posters, questions, sizes
+from catalog.titles.formats.records import TitleRecord
 
 ALIEN = TitleRecord("Alien", imdb_id="tt0078748", tmdb_id=348)
 CONFIGURATION = {

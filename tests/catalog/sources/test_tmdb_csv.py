@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.sources import tmdb_csv
-from catalog.sources.records import RejectedRow, SourceError, TitleRecord
-from catalog.sources.selection import Selection
+from catalog.titles.formats import tmdb_csv
+from catalog.titles.formats.options import Selection
+from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
 from tests.catalog.sources.csv_files import sorted_out, written
 
 COLUMNS = [

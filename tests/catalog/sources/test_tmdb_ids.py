@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.sources import tmdb_ids
-from catalog.sources.records import RejectedRow, SourceError, TitleRecord
-from catalog.sources.selection import Selection
+from catalog.titles.formats import tmdb_ids
+from catalog.titles.formats.options import Selection
+from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
 from tests.catalog.sources.csv_files import sorted_out, written
 from tests.catalog.sources.packed_files import gzipped
 

@@ -13,17 +13,17 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from catalog.models import Movie, Run
-from catalog.sources.records import RejectedRow, TitleRecord, shortened
+from catalog.services.known_addresses import checked
+from catalog.services.merging import CannotMerge
+from catalog.services.renewing import renew_changed
+from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
 from ml.images import ImageRejected, read_file
 
-from .import_history import forget_old_imports
-from .import_planning import Key, KnownMovie, Outcome, PeoplesWord, Planner, Verdict, usable_genre
-from .import_rehearsal import Rehearsal
-from .import_reports import ImportReport, RowListing, listing_path
-from .import_storing import Catalogue
-from .known_addresses import checked
-from .merging import CannotMerge
-from .renewing import renew_changed
+from .dry_run import Rehearsal
+from .history import forget_old_imports
+from .planning import Key, KnownMovie, Outcome, PeoplesWord, Planner, Verdict, usable_genre
+from .report import ImportReport, RowListing, listing_path
+from .storing import Catalogue
 
 # Few enough that others who want to write wait for a fraction of a second, and that a batch stays far within
 # the lease after which a run is given up.

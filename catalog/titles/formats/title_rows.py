@@ -16,8 +16,8 @@ from .cells import (
     year_in,
 )
 from .csv_rows import Row
+from .options import Selection
 from .records import TitleRecord
-from .selection import Selection
 
 TITLE = ("title", "name", "movie_title")
 GENRES = ("genres", "genre", "categories", "category")

@@ -14,9 +14,9 @@ from django.utils import timezone
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
+from catalog.services import posters, renewing
 
-from . import posters, renewing
-from .import_history import IMPORTS_KEPT, KEPT_FOR
+from .history import IMPORTS_KEPT, KEPT_FOR
 from .undo_planning import Plan, plans
 
 CHANGES_PER_TRANSACTION = 100

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .cells import BadCell, flag_in, genres_in, imdb_id_in, name_in, title_in, year_in
 from .csv_rows import LONGEST_ROW, Row, folded
+from .options import Selection
 from .records import RejectedRow, SourceError, TitleRecord, shortened
-from .selection import Selection
 from .source_file import SourceFile, lines
 from .text_encoding import is_undecodable
 

@@ -21,9 +21,9 @@ from .cells import (
     title_in,
 )
 from .csv_rows import Row, read_rows
+from .options import Selection
 from .records import RejectedRow, TitleRecord
 from .repeats import unrepeated
-from .selection import Selection
 from .source_file import SourceFile
 
 # Spreadsheets turn 1995-10-30 into 10/30/1995, or 30/10/1995: the year is sure in each.

@@ -6,7 +6,7 @@ import re
 import unicodedata
 import warnings
 
-from .genre_names import canonical_genre
+from catalog.genres.spelling import canonical_genre
 
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 LONGEST_TITLE = 500

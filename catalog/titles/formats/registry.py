@@ -16,8 +16,8 @@ from . import (
     tmdb_csv,
     tmdb_ids,
 )
+from .options import Selection
 from .records import RejectedRow, TitleRecord
-from .selection import Selection
 from .source_file import SourceFile
 
 Rows = Iterator[TitleRecord | RejectedRow]

@@ -6,9 +6,9 @@ from pathlib import Path
 from . import title_rows
 from .cells import BadCell
 from .csv_rows import Row, read_rows
+from .options import Selection
 from .records import RejectedRow, TitleRecord
 from .repeats import unrepeated
-from .selection import Selection
 from .source_file import SourceFile
 
 IDS = tuple(sorted({*title_rows.ID, *title_rows.IMDB_ID, *title_rows.TMDB_ID, *title_rows.MOVIELENS_ID}))

@@ -9,15 +9,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from catalog.models import Genre, Movie, Poster
-from catalog.sources.records import TitleRecord
+from catalog.services import one_film
+from catalog.services.duplicate_decisions import is_wrong
+from catalog.services.genre_names import keys_of
+from catalog.services.merging import origins_joined
+from catalog.titles.formats.records import TitleRecord
 from ml.images import open_safely, sha256_hex
 
-from . import one_film
-from .duplicate_decisions import is_wrong
-from .genre_names import keys_of
-from .import_planning import Key, KnownMovie, best_kept, lookup_keys
-from .import_storing import known_movies, touched_by_people
-from .merging import origins_joined
+from .planning import Key, KnownMovie, best_kept, lookup_keys
+from .storing import known_movies, touched_by_people
 
 TABLES = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from .cells import LARGEST_ID, BadCell, title_in
 from .csv_rows import Row
+from .options import Selection
 from .records import RejectedRow, SourceError, TitleRecord, shortened
 from .repeats import unrepeated
-from .selection import Selection
 from .source_file import SourceFile, lines
 from .text_encoding import is_undecodable
 

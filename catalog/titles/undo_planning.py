@@ -19,10 +19,10 @@ from catalog.models import (
     ReviewDecision,
     Run,
 )
+from catalog.services.merging import label_of
 
-from .import_planning import ABSENT, FACTS
-from .import_storing import FOLDER
-from .merging import label_of
+from .planning import ABSENT, FACTS
+from .storing import FOLDER
 
 UPLOAD = "upload"
 ORIGINS = dict(MovieGenre.Origin.choices)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from .csv_rows import columns_in, first_line, folded
 from .records import SourceError, shortened
+from .registry import COMPANIONS, TITLE_SOURCES, TitleSource, companion
 from .source_file import SourceFile, files_in_zip, is_zip
-from .title_sources import COMPANIONS, TITLE_SOURCES, TitleSource, companion
 
 ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 MOST_FILES = 200

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from catalog.sources.poster_links import web_address
+
 from . import csv_file, title_rows
 from .cells import BadCell
 from .csv_rows import Row, read_rows
-from .poster_links import web_address
+from .options import Selection
 from .records import RejectedRow, TitleRecord
 from .repeats import unrepeated
-from .selection import Selection
 from .source_file import SourceFile
 
 POSTER = ("poster_url", "poster")

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from . import title_rows
 from .cells import BadCell, local_id_in
 from .csv_rows import read_rows
+from .options import Selection
 from .records import RejectedRow, SourceError, TitleRecord
 from .repeats import Repeats
-from .selection import Selection
 from .source_file import SourceFile
 
 FILE = ("file", "filename", "file_name", "image", "path", "poster")

@@ -12,9 +12,8 @@ from typing import TextIO
 from django.conf import settings
 
 from catalog.models import Run
-from catalog.sources.records import RejectedRow
-
-from .csv_safety import SafeCsvWriter
+from catalog.services.csv_safety import SafeCsvWriter
+from catalog.titles.formats.records import RejectedRow
 
 MOST_ROWS_KEPT = 200
 # Ten million bad rows would fill the disk; whoever corrects more than these begins with the first of them.

@@ -13,10 +13,9 @@ from django.core.exceptions import ValidationError
 
 from catalog.models import Genre, Movie, MovieGenre
 from catalog.models.movie import EXTERNAL_IDS
-from catalog.sources.cells import FIRST_YEAR, LARGEST_ID, LAST_YEAR
-from catalog.sources.records import TitleRecord
-
-from .merging import ONE_PER_FILM, label_of
+from catalog.services.merging import ONE_PER_FILM, label_of
+from catalog.titles.formats.cells import FIRST_YEAR, LARGEST_ID, LAST_YEAR
+from catalog.titles.formats.records import TitleRecord
 
 FACTS = ("title", "original_title", "year", "overview", "franchise", "poster_url", *EXTERNAL_IDS)
 ABSENT = (None, "")

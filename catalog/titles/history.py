@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from catalog.models import ImportChange, Run
 
-from .import_reports import forget_old_listings
+from .report import forget_old_listings
 
 # Of an import of 60,000 titles it fills some 30 MB of the database.
 KEPT_FOR = timedelta(days=90)
