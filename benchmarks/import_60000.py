@@ -106,7 +106,7 @@ print(time.process_time() - began)
 READER = """
 import sys, tracemalloc
 from pathlib import Path
-from catalog.sources import movielens
+from catalog.posters.sources import movielens
 tracemalloc.start()
 for row in movielens.read(Path(sys.argv[1])):
     pass

@@ -41,7 +41,7 @@ def var_is_writable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
 @register(TAG)
 def poster_sources_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """E002: a poster source that there is not."""
-    from catalog.sources.poster_sources import POSTER_SOURCES
+    from catalog.posters.sources.registry import POSTER_SOURCES
 
     return [
         Error(
@@ -57,8 +57,8 @@ def poster_sources_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) 
 @register(TAG)
 def poster_sources_have_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """E004: a poster source that answers nobody without a key, and none is set."""
-    from catalog.services.source_keys import missing_key
-    from catalog.sources.poster_sources import POSTER_SOURCES
+    from catalog.posters.api_keys import missing_key
+    from catalog.posters.sources.registry import POSTER_SOURCES
 
     missing = [
         missing_key(POSTER_SOURCES[name]) for name in settings.POSTER_SOURCES if name in POSTER_SOURCES
@@ -73,8 +73,8 @@ def poster_sources_have_keys(app_configs: Sequence[AppConfig] | None, **_: Any) 
 @register(TAG)
 def rates_name_what_there_is(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """E005: a rate for something that is no source and no host of one, and so for nothing."""
-    from catalog.services.host_pace import unknown_names
-    from catalog.sources.poster_sources import POSTER_SOURCES
+    from catalog.posters.rate_limits import unknown_names
+    from catalog.posters.sources.registry import POSTER_SOURCES
 
     hosts = sorted({host for source in POSTER_SOURCES.values() for host in source.hosts()})
     return [
@@ -91,7 +91,7 @@ def rates_name_what_there_is(app_configs: Sequence[AppConfig] | None, **_: Any) 
 @register(TAG, deploy=True)
 def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """W001, W002: no poster source at all, or real sites visited without a name."""
-    from catalog.sources.poster_sources import POSTER_SOURCES
+    from catalog.posters.sources.registry import POSTER_SOURCES
 
     if not settings.POSTER_SOURCES:
         known = ", ".join(sorted(POSTER_SOURCES))

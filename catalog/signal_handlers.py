@@ -10,10 +10,11 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from catalog.posters.storage import delete_unless_used
+
 from . import search
 from .append_only_triggers import create_triggers, drop_triggers
 from .models import Movie, Poster
-from .services.picture_files import delete_unless_used
 
 
 @receiver(post_save, sender=Movie)

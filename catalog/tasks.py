@@ -8,6 +8,7 @@ from __future__ import annotations
 from celery import Task, shared_task
 
 from catalog.accounts import login_throttle, sessions
+from catalog.posters import refresh, scraping
 from catalog.runs import chunks, leases, lifecycle, recovery, schedules
 from catalog.services import (
     checking,
@@ -15,8 +16,6 @@ from catalog.services import (
     duplicates,
     embedding,
     labelling,
-    refreshing,
-    scraping,
     similarity_index,
     training,
 )
@@ -42,7 +41,7 @@ def scrape_posters(run_id: int) -> None:
 @shared_task
 def refresh_posters(run_id: int) -> None:
     """Ask about the next few movies whether their posters have changed."""
-    _continue(refresh_posters, run_id, leases.work(run_id, refreshing.refresh_items))
+    _continue(refresh_posters, run_id, leases.work(run_id, refresh.refresh_items))
 
 
 @shared_task

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.fetching.errors import FetchError
-from catalog.sources.poster_links import NoPosterFound
+from catalog.posters.sources.links import NoPosterFound
 from catalog.titles.formats.records import SourceError
 from ml.images import ImageRejected
 

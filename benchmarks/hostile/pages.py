@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from catalog.fetching.robots import LARGEST_BYTES, read_robots
-from catalog.sources import imdb_page, tmdb_page
-from catalog.sources.page_reading import MOST_TAGS
-from catalog.sources.poster_questions import Answer
-from catalog.sources.tmdb_api import questions
+from catalog.posters.sources import imdb_page, tmdb_page
+from catalog.posters.sources.html_metadata import MOST_TAGS
+from catalog.posters.sources.protocol import Answer
+from catalog.posters.sources.tmdb_api import questions
 from catalog.titles.formats.cells import is_imdb_id
 
 from .cases import TAKEN, Case

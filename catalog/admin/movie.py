@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 
 from catalog.external_links import external_link, external_url
 from catalog.models import Movie, Poster, Suggestion
+from catalog.posters.primary import make_primary, store_poster, unlock
 from catalog.services import renewing, reviewing
-from catalog.services.posters import make_primary, store_poster, unlock
 
 from .downloading import DownloadsTitles
 from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, SuggestionFilter

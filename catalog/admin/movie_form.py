@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from catalog.models import Genre, Movie, Poster
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.models.poster import NO_WORDS
-from catalog.services.known_addresses import why_not
+from catalog.posters.known_addresses import why_not
 from ml import images
 
 from .thumbnail import thumbnail

@@ -14,8 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.models import Poster
+from catalog.posters.primary import make_primary, remove
 from catalog.services import duplicates, renewing
-from catalog.services.posters import make_primary, remove
 
 from .movie_search import SearchesMovies
 from .person import person

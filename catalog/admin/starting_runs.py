@@ -14,8 +14,8 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from catalog.models import Movie, Run
+from catalog.posters import scraping
 from catalog.runs import lifecycle
-from catalog.services import scraping
 
 from .person import person
 

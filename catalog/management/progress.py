@@ -12,9 +12,9 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from catalog.models import Run, RunItem
+from catalog.posters import scraping
 from catalog.runs import lifecycle, local_worker
 from catalog.runs.progress import outlook, rate
-from catalog.services import scraping
 
 ERRORS_SHOWN = 10
 

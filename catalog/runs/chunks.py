@@ -16,7 +16,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.models import Extractor, Movie, Poster, Run, RunChunk, RunItem
-from catalog.services import duplicates, embedding, labelling, refreshing
+from catalog.posters import refresh
+from catalog.services import duplicates, embedding, labelling
 
 from . import leases
 
@@ -93,7 +94,7 @@ def wanted(run: Run, movies: QuerySet[Movie] | None) -> QuerySet[Any]:
     if run.kind == Run.Kind.SCRAPE:
         return to_look_up() if movies is None else movies
     if run.kind == Run.Kind.REFRESH:
-        return refreshing.stale() if movies is None else movies
+        return refresh.stale() if movies is None else movies
     if run.kind == Run.Kind.LABEL:
         model = run.params["model"]
         return readable(labelling.candidates(model) if movies is None else movies, model)

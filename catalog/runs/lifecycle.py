@@ -16,7 +16,8 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
-from catalog.services import duplicates, embedding, labelling, refreshing
+from catalog.posters import refresh
+from catalog.services import duplicates, embedding, labelling
 
 from . import chunks, leases
 from .chunks import LIVE, OPEN
@@ -90,7 +91,7 @@ def start(
         params["extractor"] = _extractor_in_use().pk
     elif kind == Run.Kind.REFRESH and movies is not None:
         # Somebody asks about these: sources that were asked of late are asked again.
-        params[refreshing.EVERYTHING] = True
+        params[refresh.EVERYTHING] = True
     with transaction.atomic():
         run = Run.objects.create(
             kind=kind,
@@ -176,7 +177,7 @@ def outstanding() -> dict[Run.Kind, int]:
     extractor = embedding.default_extractor()
     return {
         Run.Kind.SCRAPE: chunks.to_look_up().count(),
-        Run.Kind.REFRESH: refreshing.stale().count(),
+        Run.Kind.REFRESH: refresh.stale().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
         Run.Kind.LABEL: chunks.readable(labelling.candidates(model.pk), model.pk).count() if model else 0,
         Run.Kind.DUPLICATES: duplicates.uncompared(extractor).count() if extractor else 0,

@@ -6,16 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from catalog.models import Run, RunItem
-from catalog.services import (
-    checking,
-    decision_batches,
-    duplicates,
-    embedding,
-    labelling,
-    refreshing,
-    scraping,
-    training,
-)
+from catalog.posters import refresh, scraping
+from catalog.services import checking, decision_batches, duplicates, embedding, labelling, training
 from catalog.titles import undo
 
 from . import chunks, leases, lifecycle
@@ -24,7 +16,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
     Run.Kind.SCRAPE: scraping.scrape_items,
-    Run.Kind.REFRESH: refreshing.refresh_items,
+    Run.Kind.REFRESH: refresh.refresh_items,
     Run.Kind.CHECK: checking.check_item,
     Run.Kind.EMBED: embedding.embed_items,
     Run.Kind.TRAIN: training.train_item,

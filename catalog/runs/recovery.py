@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import Run, RunItem
-from catalog.services import failing_hosts
+from catalog.posters import failing_hosts
 
 from . import chunks, leases, lifecycle
 

@@ -10,7 +10,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from catalog.models import Movie, Run, RunItem
-from catalog.services import checking, refreshing
+from catalog.posters import refresh
+from catalog.services import checking
 
 from . import chunks, lifecycle
 
@@ -40,7 +41,7 @@ def start_new_arrivals() -> Run | None:
 
 def start_refresh() -> Run | None:
     """Refresh what was not asked about for longer than its source's limit; None when that is nothing."""
-    if _is_live(Run.Kind.REFRESH) or not refreshing.stale().exists():
+    if _is_live(Run.Kind.REFRESH) or not refresh.stale().exists():
         return None
     return _started(Run.Kind.REFRESH, followed_by=lifecycle.AFTER_FETCHING)
 

@@ -10,9 +10,10 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie
+from catalog.posters import primary
 from ml.images import DUPLICATE_BITS, hash_distance, open_safely, perceptual_hash, sha256_hex
 
-from . import one_film, posters
+from . import one_film
 from .merging import CannotMerge, merge_movies
 
 Verdict = DuplicateDecision.Verdict
@@ -116,7 +117,7 @@ def _take_away(member: DuplicateMember, by: AbstractBaseUser) -> DuplicateDecisi
         },
     )
     member.delete()
-    posters.remove([poster])
+    primary.remove([poster])
     return decision
 
 

@@ -16,11 +16,12 @@ from PIL.Image import Image
 
 from catalog import search
 from catalog.models import Embedding, Poster
-from catalog.sources.poster_sources import POSTER_SOURCES
+from catalog.posters import primary
+from catalog.posters.sources.registry import POSTER_SOURCES
+from catalog.posters.storage import FOLDER, delete_orphan, is_older
 from ml import images
 
-from . import embedding, posters
-from .picture_files import FOLDER, delete_orphan, is_older
+from . import embedding
 
 TOGETHER = 500
 BYTES_A_NUMBER = 2  # float16
@@ -111,7 +112,7 @@ def mend(findings: Iterable[Finding]) -> Mended:
 
 def _smaller_made(poster: Poster) -> int:
     try:
-        return posters.write_smaller(poster)
+        return primary.write_smaller(poster)
     except (OSError, images.ImageRejected):
         return 0  # only a deep look would have seen that the original is no better
 

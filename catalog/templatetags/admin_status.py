@@ -6,9 +6,9 @@ from typing import Any
 
 from django import template
 
+from catalog.posters.failing_hosts import failing_hosts
 from catalog.runs import lifecycle
 from catalog.services import duplicates, overview
-from catalog.services.failing_hosts import failing_hosts
 
 register = template.Library()
 RUNS_SHOWN = 5

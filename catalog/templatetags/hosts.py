@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 
 from catalog.models import Run
-from catalog.services.failing_hosts import failing_hosts
+from catalog.posters.failing_hosts import failing_hosts
 
 register = template.Library()
 

@@ -10,8 +10,8 @@ from django.conf import settings
 
 from catalog.external_links import external_link
 from catalog.models import Extractor, GenreModel, ReviewDecision, Run, Suggestion
+from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs.progress import duration, outlook, rate
-from catalog.sources.poster_sources import POSTER_SOURCES
 
 register = template.Library()
 

@@ -13,7 +13,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from catalog.models import Movie, Run
-from catalog.services.known_addresses import checked
+from catalog.posters.known_addresses import checked
 from catalog.services.merging import CannotMerge
 from catalog.services.renewing import renew_changed
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
@@ -59,7 +59,7 @@ def import_titles(
     report. The import is a run: a person who cancels it stops it after the batch at hand, and
     services.undoing takes it back.
 
-    Raises catalog.sources.SourceError when the file as a whole is unusable; what came before it stays.
+    Raises catalog.posters.sources.SourceError when the file as a whole is unusable; what came before it stays.
     """
     now = timezone.now()
     run = Run.objects.create(
@@ -97,7 +97,7 @@ def rehearse_import(
     """The report that `import_titles` would give now. Writes nothing into the catalogue, and locks nothing.
 
     Pictures are checked and not stored. All rows that would not be taken are listed in a file, as by an
-    import. Raises catalog.sources.SourceError as `import_titles`.
+    import. Raises catalog.posters.sources.SourceError as `import_titles`.
     """
     with closing(RowListing(listing_path(None))) as listing, Rehearsal() as store:
         report = ImportReport(ids=ids, listing=listing)

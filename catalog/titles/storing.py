@@ -12,10 +12,10 @@ from django.utils import timezone
 from catalog import search
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
+from catalog.posters.primary import store_poster
 from catalog.services import one_film, renewing
 from catalog.services.duplicate_decisions import is_wrong
 from catalog.services.genre_names import genre_rows, keys_of
-from catalog.services.posters import store_poster
 from catalog.titles.formats.records import TitleRecord
 from ml.images import sha256_hex
 

@@ -12,9 +12,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
+from catalog.posters import primary
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
-from catalog.services import posters, renewing
+from catalog.services import renewing
 
 from .history import IMPORTS_KEPT, KEPT_FOR
 from .undo_planning import Plan, plans
@@ -245,7 +246,7 @@ def _put_back(plan: Plan) -> None:
             unique_fields=["movie", "genre"],
             update_fields=["origin"],
         )
-    posters.remove(plan.pictures)
+    primary.remove(plan.pictures)
 
 
 def _write_down(run: Run, report: UndoReport, by: Run) -> None:

@@ -21,8 +21,8 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
+from catalog.posters import scraping
 from catalog.runs import lifecycle
-from catalog.services import scraping
 from catalog.services.brief_cache import briefly
 from catalog.titles.report import listing_path
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog.models import Suggestion
-from catalog.services import posters
+from catalog.posters import primary
 from tests.catalog.services.seen_posters import picture, seen
 from tests.factories import UserFactory
 
@@ -89,7 +89,7 @@ def test_the_keyboard_alone_suffices(film: Any) -> None:
 
 
 def test_a_map_of_an_earlier_poster_brings_that_poster(desk: Any, suggestions: list[Suggestion]) -> None:
-    posters.store_poster(suggestions[0].movie, picture(9), source="upload")
+    primary.store_poster(suggestions[0].movie, picture(9), source="upload")
     desk.reload()
     desk.keyboard.press("h")
     overlay(desk, "Horror").wait_for()

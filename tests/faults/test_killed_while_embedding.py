@@ -12,7 +12,7 @@ POSTERS = 110
 START = """
 from catalog.models import Movie
 from catalog.services import runs
-from catalog.services.posters import store_poster
+from catalog.posters.primary import store_poster
 from tests.factories import tiny_jpeg
 for n in range(int(argv[0])):
     movie = Movie.objects.create(title=f"Film {n}", tmdb_id=n + 1)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.process
 
 START = """
 from catalog.models import Movie
-from catalog.services.posters import store_poster
+from catalog.posters.primary import store_poster
 from tests.factories import tiny_jpeg
 movies = [Movie.objects.create(title=title) for title in ("Old", "New")]
 store_poster(movies[0], tiny_jpeg(1), source="upload")

@@ -78,10 +78,11 @@ def fill() -> None:
         RunItem,
         Suggestion,
     )
+    from catalog.posters import primary
     from catalog.runs import lifecycle, local_worker
     from catalog.sample.drawing import draw_poster
     from catalog.sample.films import sample_films
-    from catalog.services import duplicate_decisions, posters, reviewing
+    from catalog.services import duplicate_decisions, reviewing
     from catalog.titles.formats.records import TitleRecord
     from catalog.titles.importing import import_titles
 
@@ -108,7 +109,7 @@ def fill() -> None:
     records.append(TitleRecord(title="Zwölf Uhr & später", year=1988, local_id="archive-7"))
     import_titles(records, "upgrade fixture")
     for film in films:
-        posters.store_poster(
+        primary.store_poster(
             Movie.objects.get(tmdb_id=film.tmdb_id), small(draw_poster(film)), source="tmdb_page",
             source_url=f"https://image.tmdb.org/t/p/original/{film.tmdb_id}.jpg",
         )  # fmt: skip

@@ -15,12 +15,13 @@ from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
 from catalog.models import Poster, Run
+from catalog.posters import rate_limits
+from catalog.posters.failing_hosts import failing_hosts
+from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
 from catalog.runs.progress import outlook, rate
-from catalog.services import embedding, host_pace, promoting, similarity, similarity_index
-from catalog.services.failing_hosts import failing_hosts
+from catalog.services import embedding, promoting, similarity, similarity_index
 from catalog.services.overview import catalogue_counts
-from catalog.sources.poster_sources import POSTER_SOURCES
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
 from postersite.launcher import site_setup
@@ -128,7 +129,7 @@ def poster_sources() -> Iterator[Fact]:
     """How often each switched-on source is asked, and which of their hosts are failing."""
     for name in settings.POSTER_SOURCES:
         if name in POSTER_SOURCES:
-            rates = sorted(host_pace.requests_per_second(POSTER_SOURCES[name]).items())
+            rates = sorted(rate_limits.requests_per_second(POSTER_SOURCES[name]).items())
             yield True, f"{name} asks at most {', '.join(f'{host} {rate:g}/s' for host, rate in rates)}"
     if not settings.POSTER_SOURCES:
         yield True, "none is switched on"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from catalog.sources.poster_links import web_address
+from catalog.posters.sources.links import web_address
 
 from . import csv_file, title_rows
 from .cells import BadCell

@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from redis import Redis
 
 from catalog.models import Embedding, GenreModel, Poster, Run
+from catalog.posters.primary import store_poster
 from catalog.runs import leases, local_worker
 from catalog.services import embedding
-from catalog.services.posters import store_poster
 from tests.catalog.services.films import film, known
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, tiny_jpeg

@@ -11,7 +11,8 @@ from django.test import Client
 from PIL import Image
 
 from catalog.models import Suggestion
-from catalog.services import posters, reviewing
+from catalog.posters import primary
+from catalog.services import reviewing
 from tests.catalog.services.seen_posters import picture, seen
 from tests.factories import SuggestionFactory, UserFactory
 
@@ -67,7 +68,7 @@ def test_the_page_shows_the_map_over_its_poster_and_says_where_in_words(client: 
 
 def test_a_map_of_an_earlier_poster_says_so(client: Client) -> None:
     [horror] = seen()
-    newer = posters.store_poster(horror.movie, picture(9), source="upload")
+    newer = primary.store_poster(horror.movie, picture(9), source="upload")
     assert "shows another poster by now" in soup(client.get(address(horror))).get_text()
     assert told(client, horror)["poster"]["sha256"] != newer.sha256
 

@@ -11,13 +11,13 @@ from django.db import connection
 
 from catalog import search
 from catalog.models import Movie, SearchTitle
+from catalog.posters.fetch import learn
+from catalog.posters.sources.protocol import Found
 from catalog.runs.local_worker import work_off
 from catalog.search import indexing
 from catalog.services import merging, sanity
 from catalog.services.export.restoring import restore_catalogue
 from catalog.services.export.writing import export_catalogue
-from catalog.services.visiting import learn
-from catalog.sources.poster_questions import Found
 from catalog.titles import undo
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles

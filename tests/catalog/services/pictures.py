@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from catalog.models import Extractor, Movie, Poster
-from catalog.services.posters import store_poster
+from catalog.posters.primary import store_poster
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory
 from tests.ml.drawings import drawing, encoded
 

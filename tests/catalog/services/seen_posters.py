@@ -12,7 +12,8 @@ from django.conf import settings
 from PIL import Image
 
 from catalog.models import Extractor, GenreModel, Movie, Suggestion
-from catalog.services import embedding, posters
+from catalog.posters import primary
+from catalog.services import embedding
 from ml.genres.head import GenreHead, LinearWeights
 from tests.factories import ExtractorFactory, GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory
 
@@ -61,7 +62,7 @@ def seen(
     """One pending suggestion a genre, about a film whose poster is `picture(seed)`."""
     model = model or GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first() or seeing_model()
     film: Movie = MovieFactory(**movie)
-    poster = posters.store_poster(film, picture(seed), source="upload")
+    poster = primary.store_poster(film, picture(seed), source="upload")
     return [
         SuggestionFactory(
             movie=film, genre=GenreFactory(name=genre), model=model, poster=poster, score=0.9 - place / 10

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from catalog.models import Movie, Poster, Run
+from catalog.posters import scraping
+from catalog.posters.primary import choose, make_primary, preference, unlock
+from catalog.posters.scraping import scrape_posters
 from catalog.runs import leases, lifecycle
-from catalog.services import scraping
-from catalog.services.posters import choose, make_primary, preference, unlock
-from catalog.services.scraping import scrape_posters
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory, PosterFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, not_found

@@ -13,9 +13,9 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
+from catalog.posters.primary import store_poster
 from catalog.runs import leases, lifecycle
 from catalog.services import embedding, similarity
-from catalog.services.posters import store_poster
 from ml.runtime import load_extractor
 from tests.factories import GenreModelFactory, MovieFactory, RunFactory, tiny_jpeg
 

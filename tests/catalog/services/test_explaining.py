@@ -15,7 +15,8 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from catalog.models import GenreModel, Suggestion
-from catalog.services import embedding, explaining, labelling, posters
+from catalog.posters import primary
+from catalog.services import embedding, explaining, labelling
 from ml import explanations
 from ml.images import load_pixels
 from tests.factories import ExtractorFactory, GenreFactory, SuggestionFactory
@@ -84,7 +85,7 @@ def test_another_model_or_poster_is_another_look() -> None:
 
 def test_it_is_about_the_poster_that_the_model_saw() -> None:
     [horror] = seen()
-    posters.store_poster(horror.movie, picture(9), source="upload")
+    primary.store_poster(horror.movie, picture(9), source="upload")
     told = explaining.explain(fresh(horror))
     assert told.poster == horror.poster and not told.poster.is_primary
 

@@ -14,9 +14,9 @@ from redis import Redis
 from catalog.fetching.breaker import Patience, RedisBreaker
 from catalog.management.commands import status as status_command
 from catalog.models import RunItem
+from catalog.posters import scraping
+from catalog.posters.failing_hosts import failing_hosts
 from catalog.runs import leases, lifecycle
-from catalog.services import scraping
-from catalog.services.failing_hosts import failing_hosts
 from tests.catalog.services.films import film, known
 from tests.factories import RunFactory
 from tests.replica.faults import FaultySite, status

@@ -9,9 +9,9 @@ from django.db import connection
 from PIL import ImageOps
 
 from catalog.models import DuplicateGroup, DuplicateMember, Poster, Run, RunItem
+from catalog.posters.primary import store_poster
 from catalog.runs import lifecycle, local_worker
 from catalog.services import duplicate_search, duplicates
-from catalog.services.posters import store_poster
 from tests.catalog.services.pictures import extractor, showing
 from tests.factories import PosterFactory, RunFactory
 from tests.ml.drawings import drawing, encoded

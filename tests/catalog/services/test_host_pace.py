@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from catalog.services.clients import _policy
-from catalog.services.host_pace import intervals_s, picture_host, requests_per_second, unknown_names
-from catalog.sources.poster_sources import POSTER_SOURCES
+from catalog.posters.clients import _policy
+from catalog.posters.rate_limits import intervals_s, picture_host, requests_per_second, unknown_names
+from catalog.posters.sources.registry import POSTER_SOURCES
 
 API, PAGE, IMDB = (POSTER_SOURCES[name] for name in ("tmdb_api", "tmdb_page", "imdb_page"))
 

@@ -11,8 +11,8 @@ import time_machine
 from django.db.models.signals import post_save
 
 from catalog.models import Movie, Poster, Run
+from catalog.posters.primary import store_poster
 from catalog.runs.recovery import sweep
-from catalog.services.posters import store_poster
 from catalog.titles.formats import folder
 from catalog.titles.importing import import_titles
 from tests.factories import MovieFactory, tiny_jpeg

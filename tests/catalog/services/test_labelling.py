@@ -9,9 +9,9 @@ import pytest
 from django.conf import settings
 
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
+from catalog.posters.primary import make_primary
 from catalog.runs import leases, lifecycle
 from catalog.services import labelling, reviewing
-from catalog.services.posters import make_primary
 from ml.genres.thresholds import NEVER
 from tests.catalog.services.genre_heads import GENRES, saved_model, vector_for
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory

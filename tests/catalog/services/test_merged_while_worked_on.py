@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
+from catalog.posters import primary, refresh, scraping
+from catalog.posters.fetch import NoPoster, Visit
 from catalog.runs import leases, lifecycle
 from catalog.services import (
     checking,
@@ -16,15 +18,11 @@ from catalog.services import (
     duplicates,
     embedding,
     labelling,
-    posters,
-    refreshing,
     sanity,
-    scraping,
     training,
 )
 from catalog.services.merging import merge_movies
 from catalog.services.selection import Selection
-from catalog.services.visiting import NoPoster, Visit
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
@@ -88,7 +86,7 @@ def test_fetching_goes_on_with_the_others(
             act(movie)
             if not source_has_it:
                 raise NoPoster("none")
-        return Visit((posters.store_poster(movie, tiny_jpeg(movie.pk), source="tmdb_page"),), False)
+        return Visit((primary.store_poster(movie, tiny_jpeg(movie.pk), source="tmdb_page"),), False)
 
     monkeypatch.setattr(scraping, "visit", visit)
     run = lifecycle.start("scrape", queue=False)
@@ -105,12 +103,12 @@ def test_refreshing_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, set
     def visit(movie: Movie, *_: Any, **__: Any) -> Visit:
         if movie == movies[1]:
             act(movie)
-        posters.choose(movie)
+        primary.choose(movie)
         return Visit(tuple(movie.posters.all()), True)
 
-    monkeypatch.setattr(refreshing, "visit", visit)
+    monkeypatch.setattr(refresh, "visit", visit)
     run = lifecycle.start("refresh", movies=Movie.objects.filter(pk__in=[m.pk for m in movies]), queue=False)
-    first_batch(run, refreshing.refresh_items)
+    first_batch(run, refresh.refresh_items)
     movies[1] = Movie.everything.filter(pk=movies[1].pk).first() or movies[1]
     assert_only_that_one_is_left_out(run, movies[1], act, 2)
 
@@ -128,9 +126,9 @@ def test_a_poster_that_is_deleted_while_it_is_refreshed_costs_only_its_own_item_
         poster.refresh_from_db()
         return Visit((poster,), True)
 
-    monkeypatch.setattr(refreshing, "visit", visit)
+    monkeypatch.setattr(refresh, "visit", visit)
     run = lifecycle.start("refresh", movies=Movie.objects.all(), queue=False)
-    first_batch(run, refreshing.refresh_items)
+    first_batch(run, refresh.refresh_items)
     assert list(run.items.order_by("pk").values_list("state", "attempts")) == [
         ("pending", 1),
         ("done", 1),
@@ -182,7 +180,7 @@ def test_suggesting_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, act
 
 @pytest.mark.parametrize("act", ["deleted", "merged"])
 def test_embedding_keeps_the_vectors_of_the_others(monkeypatch: pytest.MonkeyPatch, act: str) -> None:
-    made = [posters.store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(3)]
+    made = [primary.store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(3)]
     run = lifecycle.start("embed", params={"extractors": ["pixels"]}, queue=False)
     packed = embedding.packed
 
@@ -193,7 +191,7 @@ def test_embedding_keeps_the_vectors_of_the_others(monkeypatch: pytest.MonkeyPat
         else:
             # The kept movie has the same picture, so the other row of it goes.
             kept = MovieFactory(imdb_id=None, tmdb_id=None)
-            posters.store_poster(kept, tiny_jpeg(1), source="upload")
+            primary.store_poster(kept, tiny_jpeg(1), source="upload")
             merge_movies(kept, [made[1].movie])
         return packed(vector)
 
@@ -266,7 +264,7 @@ def test_an_undo_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, act: A
 def test_a_check_does_not_report_a_poster_that_was_deleted_while_it_looked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = [posters.store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(2)]
+    made = [primary.store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(2)]
     opened = sanity._opened
 
     def meanwhile(*arguments: Any) -> Any:

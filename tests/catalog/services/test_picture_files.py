@@ -13,8 +13,9 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from catalog.models import Poster
-from catalog.services import posters, sanity
-from catalog.services.posters import remove, store_poster
+from catalog.posters import primary
+from catalog.posters.primary import remove, store_poster
+from catalog.services import sanity
 from tests.factories import MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +49,7 @@ def test_the_last_other_poster_goes_after_the_files_were_written(
             remove([other])
         assert there(other) == [False, False, False]
 
-    once_after(monkeypatch, posters, "write_files", deleted)
+    once_after(monkeypatch, primary, "write_files", deleted)
     poster = store_poster(MovieFactory(), tiny_jpeg(1), source="upload")
     assert there(poster) == [True, True, True]
 
@@ -75,8 +76,8 @@ def test_smaller_pictures_are_not_made_for_a_poster_that_is_gone(
         with django_capture_on_commit_callbacks(execute=True):
             remove([Poster.objects.get()])
 
-    once_after(monkeypatch, posters.images, "open_safely", deleted)
-    assert posters.write_smaller(poster) == 0
+    once_after(monkeypatch, primary.images, "open_safely", deleted)
+    assert primary.write_smaller(poster) == 0
     assert there(poster) == [False, False, False]
 
 

@@ -10,11 +10,11 @@ from django.test import Client
 from redis import Redis
 
 from catalog.models import Movie, Placeholder, Poster, Run
-from catalog.services import posters
-from catalog.services.placeholders import MOVIES, refuse
-from catalog.services.posters import store_poster
-from catalog.services.scraping import scrape_movie
-from catalog.services.visiting import NoPoster
+from catalog.posters import primary
+from catalog.posters.fetch import NoPoster
+from catalog.posters.placeholders import MOVIES, refuse
+from catalog.posters.primary import store_poster
+from catalog.posters.scraping import scrape_movie
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import FaultySite
@@ -77,7 +77,7 @@ def test_movies_lose_it_in_the_order_in_which_they_are_locked(monkeypatch: pytes
     for number in range(MOVIES):
         store(number + 1)
     removed: list[int] = []
-    monkeypatch.setattr(posters, "remove", lambda taken: removed.extend(each.movie_id for each in taken))
+    monkeypatch.setattr(primary, "remove", lambda taken: removed.extend(each.movie_id for each in taken))
     assert "placeholder" in ask(MovieFactory())
     assert len(removed) == MOVIES and removed == sorted(removed)
 

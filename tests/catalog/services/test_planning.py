@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.models import GenreModel, Movie, Poster, Run, RunChunk, RunItem
+from catalog.posters.primary import store_poster
 from catalog.runs import chunks, leases, lifecycle, local_worker
 from catalog.runs.recovery import sweep
 from catalog.services import embedding
-from catalog.services.posters import store_poster
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from catalog.models import Movie, Poster
-from catalog.services.posters import remove, store_poster
+from catalog.posters.primary import remove, store_poster
 from tests.factories import MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db

@@ -13,11 +13,11 @@ from django.utils import timezone
 from redis import Redis
 
 from catalog.models import Movie, Poster, Run, SourceLookup
+from catalog.posters import refresh
+from catalog.posters.primary import make_primary, store_poster
+from catalog.posters.refresh import CannotRefresh, refresh_movie, stale
+from catalog.posters.scraping import NotNow, scrape_movie, scrape_posters
 from catalog.runs import leases, lifecycle
-from catalog.services import refreshing
-from catalog.services.posters import make_primary, store_poster
-from catalog.services.refreshing import CannotRefresh, refresh_movie, stale
-from catalog.services.scraping import NotNow, scrape_movie, scrape_posters
 from tests.catalog.services.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import FaultySite, html_instead, not_found, status, too_many
@@ -150,7 +150,7 @@ def test_a_run_refreshes_what_is_stale_and_a_second_finds_nothing(site: FaultySi
     SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=400))
     run = lifecycle.start("refresh", queue=False)
     assert run.total == 1 and not stale().exists()  # a second run would not take it as well
-    leases.work(run.pk, refreshing.refresh_items)
+    leases.work(run.pk, refresh.refresh_items)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.items.get().note) == (Run.State.DONE, "unchanged")

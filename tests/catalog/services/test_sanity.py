@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from catalog.models import Embedding, Poster
+from catalog.posters.primary import store_poster
 from catalog.services import sanity
-from catalog.services.posters import store_poster
 from catalog.services.sanity import Kind
 from tests.factories import EmbeddingFactory, MovieFactory, tiny_jpeg
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from catalog import tasks
 from catalog.models import Poster, Run, RunItem, SourceLookup
+from catalog.posters.primary import store_poster
 from catalog.runs import leases, lifecycle, schedules
 from catalog.services import checking
-from catalog.services.posters import store_poster
 from postersite.celery import app
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, tiny_jpeg
 

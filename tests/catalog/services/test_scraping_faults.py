@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from catalog.models import Movie, Poster, RunItem
+from catalog.posters import clients, scraping
 from catalog.runs import leases, lifecycle
-from catalog.services import clients, scraping
 from tests.catalog.services.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import (

@@ -9,10 +9,10 @@ import pytest
 from redis import Redis
 
 from catalog.models import Movie, SourceLookup
-from catalog.services.known_addresses import source_of, why_not
-from catalog.services.refreshing import refresh_movie
-from catalog.services.scraping import NotNow, scrape_movie, scrape_posters
-from catalog.services.visiting import NoPoster
+from catalog.posters.fetch import NoPoster
+from catalog.posters.known_addresses import source_of, why_not
+from catalog.posters.refresh import refresh_movie
+from catalog.posters.scraping import NotNow, scrape_movie, scrape_posters
 from tests.catalog.services.films import film, known
 from tests.replica.faults import Fault, FaultySite, html_instead, not_found, status, too_many
 

@@ -9,11 +9,11 @@ import pytest
 from redis import Redis
 
 from catalog.models import Movie
-from catalog.services.clients import user_agent
-from catalog.services.posters import make_primary, store_poster
-from catalog.services.scraping import NotNow, scrape_movie
-from catalog.services.visiting import NoPoster, attribution
-from catalog.sources.poster_sources import POSTER_SOURCES
+from catalog.posters.clients import user_agent
+from catalog.posters.fetch import NoPoster, attribution
+from catalog.posters.primary import make_primary, store_poster
+from catalog.posters.scraping import NotNow, scrape_movie
+from catalog.posters.sources.registry import POSTER_SOURCES
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import Fault, FaultySite, giant, html_instead, not_found, status, too_many

@@ -12,10 +12,10 @@ from redis import Redis
 
 from catalog.checks import poster_sources_have_keys
 from catalog.models import Movie
-from catalog.services.scraping import NotNow, scrape_movie
-from catalog.services.source_keys import missing_key
-from catalog.services.visiting import NoPoster
-from catalog.sources.poster_sources import POSTER_SOURCES
+from catalog.posters.api_keys import missing_key
+from catalog.posters.fetch import NoPoster
+from catalog.posters.scraping import NotNow, scrape_movie
+from catalog.posters.sources.registry import POSTER_SOURCES
 from tests.catalog.services.films import film, known
 from tests.factories import MovieFactory
 from tests.replica.faults import FaultySite, body, not_found, status, too_many

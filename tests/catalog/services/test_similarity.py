@@ -11,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Movie, Poster
+from catalog.posters.primary import make_primary
 from catalog.services import embedding, similarity, similarity_index
-from catalog.services.posters import make_primary
 from catalog.services.similarity import LookAlike, metric_name
 from ml.hubness import hub_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory

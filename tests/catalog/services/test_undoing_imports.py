@@ -10,9 +10,9 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Poster, Run, RunItem
+from catalog.posters.primary import make_primary, store_poster
 from catalog.runs import leases, lifecycle, local_worker, steps
 from catalog.services import merging
-from catalog.services.posters import make_primary, store_poster
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.history import IMPORTS_KEPT, KEPT_FOR, forget_old_imports

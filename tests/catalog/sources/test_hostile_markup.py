@@ -2,9 +2,9 @@
 
 import pytest
 
-from catalog.sources import imdb_page, tmdb_page
-from catalog.sources.page_reading import MOST_KEPT, read_page
-from catalog.sources.poster_links import LONGEST_URL, NoPosterFound
+from catalog.posters.sources import imdb_page, tmdb_page
+from catalog.posters.sources.html_metadata import MOST_KEPT, read_page
+from catalog.posters.sources.links import LONGEST_URL, NoPosterFound
 
 URL = "https://films.example/movie/7"
 META = b'<meta property="og:image" content="https://image.tmdb.org/t/p/w500/x.jpg">'

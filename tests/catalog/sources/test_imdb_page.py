@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalog.sources import imdb_page
-from catalog.sources.poster_links import NoPosterFound
+from catalog.posters.sources import imdb_page
+from catalog.posters.sources.links import NoPosterFound
 from tests.catalog.sources.saved_pages import saved_page
 
 URL = "https://www.imdb.com/title/tt0000007/"

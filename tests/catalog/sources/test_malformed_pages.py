@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.sources.page_reading import MOST_TAGS
-from catalog.sources.poster_links import LARGEST_PAGE, NoPosterFound
-from catalog.sources.poster_sources import POSTER_SOURCES, PageSource
+from catalog.posters.sources.html_metadata import MOST_TAGS
+from catalog.posters.sources.links import LARGEST_PAGE, NoPosterFound
+from catalog.posters.sources.registry import POSTER_SOURCES, PageSource
 from tests.catalog.sources.saved_pages import PAGES, saved_page
 
 SOURCES = sorted(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.sources.poster_sources import POSTER_SOURCES, PageSource, PosterSource
+from catalog.posters.sources.registry import POSTER_SOURCES, PageSource, PosterSource
 from catalog.titles.formats.records import TitleRecord
 
 PAGES = {name: source for name, source in POSTER_SOURCES.items() if isinstance(source, PageSource)}

@@ -3,9 +3,9 @@
 import pytest
 
 from catalog.fetching.errors import NotFound
+from catalog.posters.sources.links import NoPosterFound
+from catalog.posters.sources.registry import POSTER_SOURCES, PageSource
 from catalog.sample.site import ReplicaMovie
-from catalog.sources.poster_links import NoPosterFound
-from catalog.sources.poster_sources import POSTER_SOURCES, PageSource
 from tests.catalog.fetching.replicas import client_for
 from tests.replica.faults import FaultySite
 

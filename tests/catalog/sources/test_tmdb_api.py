@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.sources.poster_links import NoPosterFound
-from catalog.sources.poster_questions import Answer, Found
-from catalog.sources.tmdb_api import LARGEST_ANSWER, MOST_POSTERS, collection, posters, questions, sizes
+from catalog.posters.sources.links import NoPosterFound
+from catalog.posters.sources.protocol import Answer, Found
+from catalog.posters.sources.tmdb_api import (
+    LARGEST_ANSWER,
+    MOST_POSTERS,
+    collection,
+    posters,
+    questions,
+    sizes,
+)
 from catalog.titles.formats.records import TitleRecord
 
 ALIEN = TitleRecord("Alien", imdb_id="tt0078748", tmdb_id=348)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalog.sources import tmdb_page
-from catalog.sources.poster_links import NoPosterFound
+from catalog.posters.sources import tmdb_page
+from catalog.posters.sources.links import NoPosterFound
 from tests.catalog.sources.saved_pages import saved_page
 
 URL = "https://www.themoviedb.org/movie/7-the-lighthouse-choir"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from .poster_links import PosterLink, candidates, first_poster
+from .links import PosterLink, candidates, first_poster
 
 # `SX` scales down to a width and never up; the plain `._V1_.` would be the original, of any size.
 PREFERRED_DIRECTIVES = "._V1_SX780_"

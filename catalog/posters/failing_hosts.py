@@ -12,7 +12,7 @@ from redis import Redis, RedisError
 
 from catalog.fetching.breaker import Failing, RedisBreaker
 from catalog.fetching.clock_change import forget_after_set_back
-from catalog.sources.poster_sources import POSTER_SOURCES
+from catalog.posters.sources.registry import POSTER_SOURCES
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
-from .poster_links import NoPosterFound, PosterLink
+from .links import NoPosterFound, PosterLink
 
 
 class ExternalIds(Protocol):

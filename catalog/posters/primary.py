@@ -14,7 +14,7 @@ from catalog.models import Movie, Poster
 from catalog.models.poster import NO_WORDS
 from ml import images
 
-from .picture_files import file_name, lock_picture, write_files, write_missing_files
+from .storage import file_name, lock_picture, write_files, write_missing_files
 
 MEDIUM_WIDTH = 500  # px: the movie page
 THUMBNAIL_WIDTH = 220  # px: the poster wall

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from catalog.sources.poster_sources import POSTER_SOURCES, PosterSource
+from catalog.posters.sources.registry import POSTER_SOURCES, PosterSource
 
 
 def requests_per_second(source: PosterSource) -> dict[str, float]:

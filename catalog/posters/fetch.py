@@ -14,16 +14,16 @@ from catalog import search
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import Denied, NotFound, TooLarge, shown
 from catalog.models import Movie, Poster, SourceLookup
-from catalog.sources.poster_links import PosterLink
-from catalog.sources.poster_questions import Found
-from catalog.sources.poster_sources import NoPosterFound, PosterSource
+from catalog.posters.sources.links import PosterLink
+from catalog.posters.sources.protocol import Found
+from catalog.posters.sources.registry import NoPosterFound, PosterSource
+from catalog.services.duplicate_decisions import is_wrong
 from ml.images import ImageRejected
 
 from . import placeholders
-from .asking import LookedUp, NotAsked, look_up
 from .clients import page_client, picture_client
-from .duplicate_decisions import is_wrong
-from .posters import choose, store_poster
+from .lookup import LookedUp, NotAsked, look_up
+from .primary import choose, store_poster
 
 # Pictures of one film that may fail before its source is given up on.
 MOST_FAILURES = 3

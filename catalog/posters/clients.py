@@ -9,9 +9,9 @@ from django.conf import settings
 
 from catalog.fetching.client import PoliteClient, polite_client
 from catalog.fetching.policy import FetchPolicy
-from catalog.sources.poster_sources import PosterSource
+from catalog.posters.sources.registry import PosterSource
 
-from .host_pace import intervals_s, picture_host
+from .rate_limits import intervals_s, picture_host
 
 LARGEST_PAGE = 3 * 1024 * 1024  # bytes
 LARGEST_IMAGE = 20 * 1024 * 1024  # bytes

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from catalog.fetching.errors import FetchError
 from catalog.models import Movie, Poster, Run, RunItem, SourceLookup
+from catalog.posters.sources.registry import POSTER_SOURCES, PosterSource
 from catalog.runs import leases
-from catalog.sources.poster_sources import POSTER_SOURCES, PosterSource
 
+from .fetch import NoPoster, visit
 from .scraping import NotNow, described, wait_s
-from .visiting import NoPoster, visit
 
 # Where a run's params say that sources are asked however short ago they were.
 EVERYTHING = "everything"

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from catalog.titles.formats.cells import is_imdb_id
 
-from .poster_links import NoPosterFound, PosterLink, web_address
-from .poster_questions import Answer, ExternalIds, Found, Question
+from .links import NoPosterFound, PosterLink, web_address
+from .protocol import Answer, ExternalIds, Found, Question
 
 LARGEST_ANSWER = 2_000_000
 # Posters of a film that are told: more than anyone looks through to choose another.

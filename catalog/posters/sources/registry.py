@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from catalog.titles.formats.cells import is_imdb_id
 
 from . import imdb_page, tmdb_api, tmdb_page
-from .poster_links import NoPosterFound, PosterLink
-from .poster_questions import Answer, ExternalIds, Found, Question, ask_page
+from .links import NoPosterFound, PosterLink
+from .protocol import Answer, ExternalIds, Found, Question, ask_page
 
 __all__ = ["POSTER_SOURCES", "NoPosterFound", "PageSource", "PosterLink", "PosterSource"]
 

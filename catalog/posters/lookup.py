@@ -13,10 +13,10 @@ from catalog.fetching.client import PoliteClient
 from catalog.fetching.credential import Credential
 from catalog.fetching.errors import Denied
 from catalog.models import Movie, SourceLookup
-from catalog.sources.poster_questions import Answer, Found
-from catalog.sources.poster_sources import NoPosterFound, PosterSource
+from catalog.posters.sources.protocol import Answer, Found
+from catalog.posters.sources.registry import NoPosterFound, PosterSource
 
-from .source_keys import key_of, missing_key
+from .api_keys import key_of, missing_key
 
 # TMDB gives two kinds of key: the older one goes into the address, the "read access token" into a header.
 _V3_KEY = re.compile(r"[0-9a-fA-F]{32}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from catalog.sources.poster_sources import PosterSource
+from catalog.posters.sources.registry import PosterSource
 
 
 def key_of(source: PosterSource) -> str:

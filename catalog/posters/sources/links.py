@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from .page_reading import IsFrame, Page, read_page
+from .html_metadata import IsFrame, Page, read_page
 
 LARGEST_PAGE = 4_000_000
 LONGEST_URL = 900

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.db import transaction
 
 from catalog.models import Movie, Placeholder, Poster
-from catalog.sources.poster_sources import POSTER_SOURCES
+from catalog.posters.sources.registry import POSTER_SOURCES
 from ml.images import sha256_hex
 
-from . import posters
+from . import primary
 
 # Editions and parts of a film do share a picture; so many differently named movies do not.
 MOVIES = 5
@@ -28,7 +28,7 @@ def refuse(movie: Movie, data: bytes, *, source: str, source_url: str) -> str:
     titles = set(alike.values_list("movie__title", flat=True)) | {movie.title}
     if len(titles) < MOVIES:
         return ""
-    from . import renewing  # not above, because starting runs imports this module
+    from catalog.services import renewing  # not above, because starting runs imports this module
 
     with transaction.atomic():
         found, _ = Placeholder.objects.get_or_create(
@@ -38,7 +38,7 @@ def refuse(movie: Movie, data: bytes, *, source: str, source_url: str) -> str:
         # Movies in order, as everywhere they are locked, or two workers could lock each other out.
         taken = list(alike.filter(locked=False).order_by("movie_id"))
         before = renewing.shown_posters([poster.movie_id for poster in taken])
-        posters.remove(taken)
+        primary.remove(taken)
         renewing.renew_changed(before)
     return _sentence(found)
 

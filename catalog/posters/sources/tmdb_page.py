@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from .poster_links import PosterLink, candidates, first_poster
+from .links import PosterLink, candidates, first_poster
 
 # Of the widths this site serves for posters (w92 w154 w185 w342 w500 w780 original) the widest that is
 # bounded: enough for a page on a dense screen, and a tenth of the bytes of many an original.

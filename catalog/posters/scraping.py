@@ -9,11 +9,11 @@ from django.conf import settings
 from catalog.fetching.errors import FetchError, RobotsDisallow, TryLater
 from catalog.fetching.robots import CLOSED_S
 from catalog.models import Movie, Poster, Run, RunItem
+from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import leases
-from catalog.sources.poster_sources import POSTER_SOURCES
 
+from .fetch import NoPoster, fetch_known, visit
 from .known_addresses import source_of
-from .visiting import NoPoster, fetch_known, visit
 
 RETRY_PACING_S = 30.0
 NO_SOURCE = (

@@ -9,7 +9,7 @@ from django.conf import settings
 from catalog.fetching.errors import Refused
 from catalog.fetching.guard import check_url
 from catalog.fetching.policy import FetchPolicy
-from catalog.sources.poster_sources import POSTER_SOURCES, PosterSource
+from catalog.posters.sources.registry import POSTER_SOURCES, PosterSource
 from catalog.titles.formats.records import RejectedRow, TitleRecord
 
 
