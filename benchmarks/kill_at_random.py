@@ -286,9 +286,11 @@ def what_is_wrong() -> Iterator[str]:
     from django.db.models import Count, Q
 
     from catalog.append_only_triggers import missing_triggers
+    from catalog.embeddings import index_files
     from catalog.models import GenreModel, ReviewDecision, Run, RunItem, Suggestion
     from catalog.runs import chunks, leases
-    from catalog.services import labelling, similarity, similarity_index
+    from catalog.services import labelling
+    from catalog.similarity import search
 
     state = RunItem.State
     of_many = Run.objects.exclude(kind__in=[Run.Kind.IMPORT, *chunks.ONE_JOB]).annotate(
@@ -318,8 +320,8 @@ def what_is_wrong() -> Iterator[str]:
         )
         if of_others.exists():
             yield f"{of_others.count()} suggestions of other models than {model} are pending"
-    for extractor in similarity.extractors_in_use():
-        if similarity_index.is_stale(extractor):
+    for extractor in search.extractors_in_use():
+        if index_files.is_stale(extractor):
             yield f"the index of {extractor} is out of date"
     for name in missing_triggers(connection):
         yield f"trigger {name} is missing"

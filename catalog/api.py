@@ -18,10 +18,10 @@ from ninja.security import SessionAuth
 from pydantic import WithJsonSchema
 
 from catalog import search
+from catalog.embeddings.index_files import IndexNotReady
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
 from catalog.runs.progress import outlook
-from catalog.services import similarity
-from catalog.services.similarity_index import IndexNotReady
+from catalog.similarity import search as similarity
 from catalog.views.browsing import ORDERS, chosen_order, ordered
 from catalog.views.merged import redirect_to_kept
 

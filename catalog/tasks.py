@@ -8,17 +8,10 @@ from __future__ import annotations
 from celery import Task, shared_task
 
 from catalog.accounts import login_throttle, sessions
+from catalog.embeddings import embedding, index_files
 from catalog.posters import refresh, scraping
 from catalog.runs import chunks, leases, lifecycle, recovery, schedules
-from catalog.services import (
-    checking,
-    decision_batches,
-    duplicates,
-    embedding,
-    labelling,
-    similarity_index,
-    training,
-)
+from catalog.services import checking, decision_batches, duplicates, labelling, training
 from catalog.titles import undo
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
@@ -133,7 +126,7 @@ def start_finding_duplicates() -> None:
 @shared_task
 def build_indexes() -> None:
     """Build the indexes of look-alikes that are missing or out of date."""
-    similarity_index.build_stale()
+    index_files.build_stale()
 
 
 @shared_task

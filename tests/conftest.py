@@ -85,7 +85,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     settings.REQUESTS_PER_SECOND_OF = {}
     settings.REQUESTS_AT_ONCE = 4
     # Rolled-back rows give their keys to the next test's: what a process remembers by key must go with them.
-    similarity_index = sys.modules.get("catalog.services.similarity_index")
+    similarity_index = sys.modules.get("catalog.embeddings.index_files")
     if similarity_index is not None:
         similarity_index._loaded.clear()
     corrections = sys.modules.get("catalog.search.corrections")

@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
+from catalog.embeddings import embedding
 from catalog.models import Embedding, Extractor
-from catalog.services import embedding, promoting
+from catalog.services import promoting
 
 from .read_only import ReadOnlyAdmin
 

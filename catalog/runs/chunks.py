@@ -15,9 +15,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from catalog.embeddings import embedding
 from catalog.models import Extractor, Movie, Poster, Run, RunChunk, RunItem
 from catalog.posters import refresh
-from catalog.services import duplicates, embedding, labelling
+from catalog.services import duplicates, labelling
 
 from . import leases
 

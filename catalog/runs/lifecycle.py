@@ -15,9 +15,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from catalog.embeddings import embedding
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 from catalog.posters import refresh
-from catalog.services import duplicates, embedding, labelling
+from catalog.services import duplicates, labelling
 
 from . import chunks, leases
 from .chunks import LIVE, OPEN

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from catalog.embeddings import embedding
 from catalog.models import Run, RunItem
 from catalog.posters import refresh, scraping
-from catalog.services import checking, decision_batches, duplicates, embedding, labelling, training
+from catalog.services import checking, decision_batches, duplicates, labelling, training
 from catalog.titles import undo
 
 from . import chunks, leases, lifecycle

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from catalog.embeddings import embedding
 from catalog.models import (
     DuplicateGroup,
     DuplicateMember,
@@ -20,7 +21,6 @@ from catalog.models import (
 )
 from catalog.runs import leases
 
-from . import embedding
 from .duplicate_search import find
 
 IDS_PER_QUERY = 1000

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from django.conf import settings
 from django.db.models import Q
 
+from catalog.embeddings import embedding
 from catalog.models import GenreModel, Poster, Suggestion
 from ml import explanations, heat_maps
 from ml.backbones import BACKBONES, UnknownExtractor, parse_spec
@@ -30,7 +31,7 @@ from ml.genres.head import FeatureMismatch, ModelFileError
 from ml.images import ImageRejected, load_pixels
 from ml.weights import WeightsUnavailable
 
-from . import embedding, labelling
+from . import labelling
 from .genre_names import genre_rows
 
 log = logging.getLogger(__name__)

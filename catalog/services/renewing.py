@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
+from catalog.embeddings import embedding
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.runs import chunks, lifecycle
 
-from . import embedding, labelling
+from . import labelling
 
 IDS_PER_QUERY = 1000
 

@@ -15,13 +15,12 @@ from django.db.models.functions import Length
 from PIL.Image import Image
 
 from catalog import search
+from catalog.embeddings import embedding
 from catalog.models import Embedding, Poster
 from catalog.posters import primary
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.posters.storage import FOLDER, delete_orphan, is_older
 from ml import images
-
-from . import embedding
 
 TOGETHER = 500
 BYTES_A_NUMBER = 2  # float16

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from catalog.embeddings import embedding
 from catalog.models import Embedding, Extractor, GenreModel, Run
 from catalog.runs import lifecycle
 from ml import shipped
 from ml.files import file_sha256
 from ml.genres.head import GenreHead, ModelFileError, load_head
 
-from . import embedding, promoting
+from . import promoting
 
 EYES = embedding.USUAL[0]
 CARD = "card.json"

@@ -17,6 +17,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from catalog.embeddings import embedding
 from catalog.models import Extractor, GenreModel, Run, RunItem
 from catalog.runs import leases
 from catalog.runs.work_folders import work_folder
@@ -26,7 +27,7 @@ from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set
 from ml.processes import dies_with_parent
 
-from . import against_shipped, embedding, promoting
+from . import against_shipped, promoting
 from .training_data import LabelledPosters, labelled_posters
 
 SECONDS_BETWEEN_LOOKS = 2.0

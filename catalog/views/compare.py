@@ -11,9 +11,10 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog import search
+from catalog.embeddings import embedding
 from catalog.models import Extractor, Movie
-from catalog.services import embedding, similarity
 from catalog.services.brief_cache import briefly
+from catalog.similarity import search as similarity
 
 from .merged import follows_merges
 from .seeing import METHODS, chosen_method, sight

@@ -10,9 +10,11 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from catalog.embeddings import embedding
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
-from catalog.services import duplicates, embedding, reviewing, similarity
+from catalog.services import duplicates, reviewing
 from catalog.services.brief_cache import briefly
+from catalog.similarity import search
 
 from .merged import follows_merges
 from .seeing import METHODS, Sight, chosen_method, sight
@@ -81,7 +83,7 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
 
 def lookalike_strip(request: HttpRequest, film: Movie) -> Strip:
     """What `?extractor=PK&method=NAME` asks for; anything unknown means the default."""
-    extractors = similarity.extractors_in_use()
+    extractors = search.extractors_in_use()
     wanted = request.GET.get("extractor", "")
     extractor = next((each for each in extractors if str(each.pk) == wanted), next(iter(extractors), None))
     method = chosen_method(request)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from catalog.embeddings.index_files import IndexNotReady
 from catalog.models import Extractor, Movie
-from catalog.services import similarity
-from catalog.services.similarity_index import IndexNotReady
+from catalog.similarity import search
 
 METHODS = {"exact": "Exact", "ball_tree": "Euclidean (the recipe’s ball tree)"}
 PREPARING = "Look-alikes are being prepared. Look again in a minute."
@@ -20,15 +20,15 @@ class Sight:
 
     extractor: Extractor
     metric: str
-    neighbours: list[similarity.LookAlike]
+    neighbours: list[search.LookAlike]
     problem: str = ""
 
 
 def sight(film: Movie, extractor: Extractor, method: str) -> Sight:
-    metric = similarity.metric_name(extractor, method)
+    metric = search.metric_name(extractor, method)
     label = "Euclidean" if metric == "euclidean" else "corrected cosine"
     try:
-        return Sight(extractor, label, similarity.lookalikes(film, extractor, method=method))
+        return Sight(extractor, label, search.lookalikes(film, extractor, method=method))
     except IndexNotReady:
         return Sight(extractor, label, [], PREPARING)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from catalog.embeddings.index_files import build_stale
 from catalog.models import Movie
-from catalog.services.similarity_index import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog.services.similarity_index import build_stale
+from catalog.embeddings.index_files import build_stale
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,

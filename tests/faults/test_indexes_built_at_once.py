@@ -21,8 +21,8 @@ ASK = """
 import time
 from secrets import token_hex
 from catalog.models import Extractor, Movie
-from catalog.services.similarity import lookalikes
-from catalog.services.similarity_index import build, build_stale, is_stale
+from catalog.similarity.search import lookalikes
+from catalog.embeddings.index_files import build, build_stale, is_stale
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory
 for factory in (MovieFactory, PosterFactory):
     factory.reset_sequence(1000 * int(argv[1]))  # no two processes make the same film or picture
@@ -41,8 +41,8 @@ print(*(each.movie.pk for each in found))
 """
 LAST = """
 from catalog.models import Extractor, Movie
-from catalog.services.similarity import lookalikes
-from catalog.services.similarity_index import build, build_stale, is_stale
+from catalog.similarity.search import lookalikes
+from catalog.embeddings.index_files import build, build_stale, is_stale
 build_stale()
 print(len(lookalikes(Movie.objects.order_by("pk").first(), Extractor.objects.get(), k=1000)))
 """

@@ -10,14 +10,14 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from catalog.services import comparing
+from catalog.similarity import comparison
 from catalog.titles.formats.records import SourceError
 from ml.backbones import UnknownExtractor
 from ml.figures import lookalike_figure
 from ml.runtime import ExtractorFailed
 from ml.weights import WeightsUnavailable
 
-UNUSABLE = (SourceError, comparing.CannotCompare, UnknownExtractor, WeightsUnavailable, ExtractorFailed)
+UNUSABLE = (SourceError, comparison.CannotCompare, UnknownExtractor, WeightsUnavailable, ExtractorFailed)
 
 
 class Command(BaseCommand):
@@ -37,13 +37,13 @@ class Command(BaseCommand):
         if not query.exists() and (options["images"] / query).exists():
             query = options["images"] / query
         try:
-            comparing.readable(query)
-            images = comparing.labelled_images(options["images"], options["labels"])
+            comparison.readable(query)
+            images = comparison.labelled_images(options["images"], options["labels"])
             rows = {}
-            for spec in options["extractor"] or comparing.default_specs():
+            for spec in options["extractor"] or comparison.default_specs():
                 with tqdm(total=len(images.paths), desc=f"{spec:<24}", unit="", disable=None) as bar:
-                    found = comparing.nearest(images, query, spec, partial(_show, bar))
-                name = comparing.exact_name(spec)
+                    found = comparison.nearest(images, query, spec, partial(_show, bar))
+                name = comparison.exact_name(spec)
                 rows[name] = [(near.path, near.distance, near.label) for near in found]
                 listed = ", ".join(f"{near.path.name} {near.distance:.3f}" for near in found)
                 self.stdout.write(f"{name}: {listed}")

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
-from catalog.services import forgetting
-from catalog.services.forgetting import Holdings
+from catalog.embeddings import deletion
+from catalog.embeddings.deletion import Holdings
 
 
 class Command(BaseCommand):
@@ -30,9 +30,9 @@ class Command(BaseCommand):
                 raise CommandError("Name the extractor to forget.")
             return self._list()
         try:
-            extractor = forgetting.named(options["extractor"])
-            found = forgetting.forget(extractor) if options["delete"] else forgetting.holdings(extractor)
-        except forgetting.CannotForget as error:
+            extractor = deletion.named(options["extractor"])
+            found = deletion.forget(extractor) if options["delete"] else deletion.holdings(extractor)
+        except deletion.CannotForget as error:
             raise CommandError(str(error)) from error
         if found.used:
             raise CommandError(found.used)
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was deleted. Add --delete to do it.")
 
     def _list(self) -> None:
-        found = forgetting.all_holdings()
+        found = deletion.all_holdings()
         for each in found:
             self.stdout.write(f"{'in use  ' if each.used else 'not used'}  {told(each)}")
         if not found:

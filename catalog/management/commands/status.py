@@ -14,14 +14,16 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
+from catalog.embeddings import embedding, index_files
 from catalog.models import Poster, Run
 from catalog.posters import rate_limits
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
 from catalog.runs.progress import outlook, rate
-from catalog.services import embedding, promoting, similarity, similarity_index
+from catalog.services import promoting
 from catalog.services.overview import catalogue_counts
+from catalog.similarity import search
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
 from postersite.launcher import site_setup
@@ -99,8 +101,8 @@ def eyes() -> Iterator[Fact]:
     answering = embedding.default_extractor()
     if wanted and answering is not None and answering.fingerprint != embedding.fingerprint(wanted[0]):
         yield True, f"look-alikes come from {answering} until {wanted[0]} has looked at most posters"
-    for extractor in similarity.extractors_in_use():
-        if similarity_index.is_stale(extractor):
+    for extractor in search.extractors_in_use():
+        if index_files.is_stale(extractor):
             yield True, f"the index of {extractor} is out of date: a worker builds it"
 
 

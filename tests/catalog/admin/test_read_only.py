@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from catalog.services import embedding
+from catalog.embeddings import embedding
 from tests.catalog.admin.cards import press, waiting
 from tests.conftest import signed_in
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, RunFactory, UserFactory

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from catalog.services import comparing
+from catalog.similarity import comparison
 from tests.factories import tiny_jpeg
 
 
@@ -61,13 +61,13 @@ def test_an_image_that_cannot_be_read_is_left_out(shoes: Path) -> None:
 
 
 def test_vectors_are_kept_until_an_image_changes(shoes: Path) -> None:
-    images = comparing.labelled_images(shoes, shoes.parent / "shoes.csv")
+    images = comparison.labelled_images(shoes, shoes.parent / "shoes.csv")
     seen: list[int] = []
     for _ in range(2):
-        comparing.nearest(images, shoes / "0.png", "pixels", seen.append)
+        comparison.nearest(images, shoes / "0.png", "pixels", seen.append)
     assert seen == list(range(1, 10))
     (shoes / "8.png").write_bytes((shoes / "0.png").read_bytes())
-    found = comparing.nearest(images, shoes / "0.png", "pixels", seen.append)
+    found = comparison.nearest(images, shoes / "0.png", "pixels", seen.append)
     assert len(seen) == 18
     assert (found[0].path.name, found[0].label) == ("8.png", "Shoes")
     assert found[0].distance == pytest.approx(0, abs=0.001)  # stored as float16

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from catalog.embeddings import deletion, embedding, index_files
 from catalog.models import Embedding, Extractor, GenreModel, Poster
 from catalog.runs import lifecycle
-from catalog.services import embedding, forgetting, similarity_index
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -51,9 +51,9 @@ def test_without_delete_it_says_what_would_go_and_leaves_it(shelf: tuple[Extract
 def test_vectors_index_export_and_row_go_and_nothing_else(
     shelf: tuple[Extractor, Extractor], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgetting, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(deletion, "ROWS_AT_ONCE", 2)
     now, earlier = shelf
-    similarity_index.build_stale()
+    index_files.build_stale()
     index, kept = (Path(settings.INDEX_DIR) / str(each.pk) for each in (earlier, now))
     export = Path(settings.EXPORTS_DIR) / f"{earlier.fingerprint}.tflite"
     export.parent.mkdir(parents=True)

@@ -10,10 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from redis import Redis
 
+from catalog.embeddings import embedding
 from catalog.models import Embedding, GenreModel, Poster, Run
 from catalog.posters.primary import store_poster
 from catalog.runs import leases, local_worker
-from catalog.services import embedding
 from tests.catalog.services.films import film, known
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, tiny_jpeg

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from catalog.embeddings import embedding, index_files
 from catalog.management.commands import status
 from catalog.models import Extractor
-from catalog.services import embedding, promoting, shipped, similarity_index
+from catalog.services import promoting, shipped
 from postersite.launcher.broker import running_broker
 from tests.catalog.services.shipped_files import shipped_genres
 from tests.factories import MovieFactory, PosterFactory, RunFactory
@@ -60,7 +61,7 @@ def test_the_eyes_say_how_far_they_are_and_who_answers_until_then() -> None:
     embedding.embed(made[:1], "postersite")
     ours, answering, *stale = status.eyes()
     assert [fact.split()[3] for _, fact in stale] == ["histograms", "postersite"]
-    similarity_index.build_stale()
+    index_files.build_stale()
     ours, answering = status.eyes()
     assert ours == (True, f"postersite has looked at 1 of 3 posters ({embedding.fingerprint('postersite')})")
     assert answering == (True, "look-alikes come from histograms until postersite has looked at most posters")

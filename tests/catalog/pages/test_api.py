@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from catalog.services.similarity_index import build_stale
+from catalog.embeddings.index_files import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, RunFactory
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from catalog.embeddings.index_files import build_stale
 from catalog.models import Extractor, Movie
-from catalog.services.similarity_index import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory
 
 from .reading import films, one, soup, texts

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from catalog.embeddings.index_files import build_stale
 from catalog.models import DuplicateGroup, DuplicateMember, Extractor, Movie
-from catalog.services.similarity_index import build_stale
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory, SuggestionFactory
 
 from .reading import one, soup, texts

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from catalog.embeddings import embedding
 from catalog.models import Movie
-from catalog.services import embedding
 from catalog.views.browsing import in_genre
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 

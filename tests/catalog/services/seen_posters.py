@@ -11,9 +11,9 @@ import numpy as np
 from django.conf import settings
 from PIL import Image
 
+from catalog.embeddings import embedding
 from catalog.models import Extractor, GenreModel, Movie, Suggestion
 from catalog.posters import primary
-from catalog.services import embedding
 from ml.genres.head import GenreHead, LinearWeights
 from tests.factories import ExtractorFactory, GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory
 

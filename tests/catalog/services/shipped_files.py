@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.services import embedding
+from catalog.embeddings import embedding
 from ml.genres.head import GenreHead
 from ml.genres.head_weights import LinearWeights
 from ml.genres.thresholds import NEVER

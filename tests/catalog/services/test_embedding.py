@@ -12,10 +12,11 @@ import time_machine
 from django.db.models.signals import post_save
 from django.utils import timezone
 
+from catalog.embeddings import embedding
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
 from catalog.posters.primary import store_poster
 from catalog.runs import leases, lifecycle
-from catalog.services import embedding, similarity
+from catalog.similarity import search
 from ml.runtime import load_extractor
 from tests.factories import GenreModelFactory, MovieFactory, RunFactory, tiny_jpeg
 
@@ -115,7 +116,7 @@ def test_pixel_vectors_of_an_earlier_version_stay_in_use_and_are_not_added_to() 
     embedding.embed([old], "pixels")
     [new] = [store_poster(MovieFactory(), tiny_jpeg(7), source="upload")]
     worked_off(lifecycle.start("embed", queue=False))
-    assert [str(each) for each in similarity.extractors_in_use()] == ["postersite", "pixels"]
+    assert [str(each) for each in search.extractors_in_use()] == ["postersite", "pixels"]
     assert list(new.embeddings.values_list("extractor__spec", flat=True)) == ["postersite"]
     assert old.embeddings.count() == 2
 

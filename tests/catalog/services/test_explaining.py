@@ -14,9 +14,10 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from PIL import Image
 
+from catalog.embeddings import embedding
 from catalog.models import GenreModel, Suggestion
 from catalog.posters import primary
-from catalog.services import embedding, explaining, labelling
+from catalog.services import explaining, labelling
 from ml import explanations
 from ml.images import load_pixels
 from tests.factories import ExtractorFactory, GenreFactory, SuggestionFactory

@@ -12,11 +12,13 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
+from catalog.embeddings import index_files
 from catalog.models import Embedding, Extractor, Genre, GenreModel, Movie, Poster, ReviewDecision, Suggestion
-from catalog.services import promoting, reviewing, similarity, similarity_index
+from catalog.services import promoting, reviewing
 from catalog.services.export.restoring import restore_catalogue
 from catalog.services.export.tables import TABLES
 from catalog.services.export.writing import export_catalogue
+from catalog.similarity import search
 from tests.catalog.services.export_sites import contents, empty_the_catalogue, rich_catalogue
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory, UserFactory
 
@@ -80,13 +82,13 @@ def test_new_rows_get_ids_behind_those_restored(exported: Path, tmp_path: Path) 
 def test_a_restored_catalogue_works(exported: Path, tmp_path: Path, client: Any) -> None:
     empty_the_catalogue(tmp_path / "new")
     restore_catalogue(exported)
-    similarity_index.build_stale()
+    index_files.build_stale()
     movie = Movie.objects.get(local_id="a/b c")
     page = client.get(movie.get_absolute_url())
     assert page.status_code == 200 and "Amélie" in page.text
     assert movie.primary_poster is not None
     assert client.get(movie.primary_poster.thumbnail.url).status_code == 200
-    assert similarity.lookalikes(movie, Extractor.objects.get(spec="pixels"))
+    assert search.lookalikes(movie, Extractor.objects.get(spec="pixels"))
     waiting = Suggestion.objects.filter(state=Suggestion.State.PENDING).first()
     assert waiting is not None
     assert reviewing.accept([waiting], UserFactory()) == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from catalog.embeddings import embedding
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
 from catalog.posters import primary, refresh, scraping
 from catalog.posters.fetch import NoPoster, Visit
@@ -16,7 +17,6 @@ from catalog.services import (
     decision_batches,
     duplicate_search,
     duplicates,
-    embedding,
     labelling,
     sanity,
     training,

@@ -9,11 +9,11 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalog.embeddings import embedding
 from catalog.models import GenreModel, Movie, Poster, Run, RunChunk, RunItem
 from catalog.posters.primary import store_poster
 from catalog.runs import chunks, leases, lifecycle, local_worker
 from catalog.runs.recovery import sweep
-from catalog.services import embedding
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from catalog.embeddings import embedding
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
 from catalog.posters.primary import make_primary, remove, store_poster, unlock
 from catalog.runs import leases, lifecycle, local_worker
-from catalog.services import decision_batches, embedding, labelling, promoting, renewing, reviewing, shipped
+from catalog.services import decision_batches, labelling, promoting, renewing, reviewing, shipped
 from catalog.services.selection import Selection
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.factories import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from catalog.embeddings import embedding
 from catalog.models import GenreModel, Movie, Run, RunItem
 from catalog.runs import lifecycle
-from catalog.services import embedding
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,

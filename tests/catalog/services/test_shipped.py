@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from catalog.embeddings import embedding
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Run
 from catalog.runs import leases, lifecycle, recovery
-from catalog.services import embedding, labelling, promoting, shipped
+from catalog.services import labelling, promoting, shipped
 from ml.genres.head import load_head
 from ml.genres.thresholds import NEVER
 from tests.catalog.services.genre_heads import saved_model

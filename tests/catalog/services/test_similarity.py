@@ -10,10 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from catalog.embeddings import embedding, index_files
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Movie, Poster
 from catalog.posters.primary import make_primary
-from catalog.services import embedding, similarity, similarity_index
-from catalog.services.similarity import LookAlike, metric_name
+from catalog.similarity import search
+from catalog.similarity.search import LookAlike, metric_name
 from ml.hubness import hub_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
 
@@ -29,8 +30,8 @@ def extractor() -> Extractor:
 
 def lookalikes(*args: Any, **kwargs: Any) -> list[LookAlike]:
     """Of an index that is up to date."""
-    similarity_index.build_stale()
-    return similarity.lookalikes(*args, **kwargs)
+    index_files.build_stale()
+    return search.lookalikes(*args, **kwargs)
 
 
 def catalogue(extractor: Extractor, count: int, seed: int = 0) -> list[Movie]:
@@ -70,7 +71,7 @@ def cosine(one: Any, other: Any) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
-@pytest.mark.parametrize("method", similarity.METHODS)
+@pytest.mark.parametrize("method", search.METHODS)
 @pytest.mark.parametrize("k", [1, 5, 40])
 def test_they_are_those_a_slow_search_finds(extractor: Extractor, method: Any, k: int) -> None:
     for movie in catalogue(extractor, 30)[:4]:
@@ -85,7 +86,7 @@ def test_they_are_those_a_slow_search_finds(extractor: Extractor, method: Any, k
 def test_ball_tree_and_exact_index_agree_on_raw_pixels() -> None:
     pixels = ExtractorFactory(spec="pixels", dims=DIMS)
     movie = catalogue(pixels, 25)[0]
-    exact, tree = (lookalikes(movie, pixels, 10, method) for method in similarity.METHODS)
+    exact, tree = (lookalikes(movie, pixels, 10, method) for method in search.METHODS)
     assert [each.poster for each in exact] == [each.poster for each in tree]
     assert [each.distance for each in exact] == pytest.approx([each.distance for each in tree], rel=1e-6)
 
@@ -202,7 +203,7 @@ def test_neighbours_are_read_in_parts(
 ) -> None:
     movies = catalogue(extractor, 12)
     whole = lookalikes(movies[0], extractor, k=5)
-    monkeypatch.setattr(similarity, "FIRST_PART", part)
+    monkeypatch.setattr(search, "FIRST_PART", part)
     assert lookalikes(movies[0], extractor, k=5) == whole
 
 
@@ -210,10 +211,10 @@ def test_posters_beyond_the_first_part_are_not_read(extractor: Extractor) -> Non
     movies = catalogue(extractor, 30)
     lookalikes(movies[0], extractor, k=5)
     with CaptureQueriesContext(connection) as captured:
-        similarity.lookalikes(Movie.objects.get(pk=movies[0].pk), extractor, k=5)
+        search.lookalikes(Movie.objects.get(pk=movies[0].pk), extractor, k=5)
     [read] = [each["sql"] for each in captured if "perceptual_hash" in each["sql"] and " IN (" in each["sql"]]
     ids = read.rpartition(" IN (")[2].partition(")")[0]
-    assert len(ids.split(",")) == similarity.FIRST_PART
+    assert len(ids.split(",")) == search.FIRST_PART
 
 
 def test_new_embeddings_are_found_at_once(extractor: Extractor) -> None:
@@ -240,10 +241,10 @@ def test_extractors_do_not_mix(extractor: Extractor) -> None:
     for number, movie in enumerate(movies):
         EmbeddingFactory(poster=movie.primary_poster, extractor=other, values=[number**2, 0, 0])
     assert [each.distance for each in lookalikes(movies[0], other)] == [1, 4]
-    assert similarity.extractors_in_use() == [extractor, other]
+    assert search.extractors_in_use() == [extractor, other]
 
 
-@pytest.mark.parametrize("method", similarity.METHODS)
+@pytest.mark.parametrize("method", search.METHODS)
 def test_a_movie_that_cannot_be_compared_yet_has_none(extractor: Extractor, method: Any) -> None:
     assert lookalikes(MovieFactory(), extractor, method=method) == []
     assert lookalikes(MovieFactory(poster=True), extractor, method=method) == []
@@ -253,7 +254,7 @@ def test_a_movie_that_cannot_be_compared_yet_has_none(extractor: Extractor, meth
 
 def test_a_catalogue_without_any_extractor_has_none() -> None:
     assert lookalikes(MovieFactory(poster=True)) == []
-    assert similarity.extractors_in_use() == []
+    assert search.extractors_in_use() == []
 
 
 @pytest.mark.parametrize("k", [0, -1])
@@ -268,32 +269,32 @@ def test_an_unknown_method_is_refused(extractor: Extractor) -> None:
 
 def test_a_poster_newer_than_the_index_finds_its_look_alikes(extractor: Extractor) -> None:
     movies = catalogue(extractor, 6)
-    similarity_index.build(extractor)
+    index_files.build(extractor)
     newer = embedded(extractor, [1.0] * DIMS)
-    found = titles(similarity.lookalikes(newer, extractor, 3))
+    found = titles(search.lookalikes(newer, extractor, 3))
     assert len(found) == 3 and set(found) <= {movie.title for movie in movies}
-    assert newer.title not in titles(similarity.lookalikes(movies[0], extractor, 10))
+    assert newer.title not in titles(search.lookalikes(movies[0], extractor, 10))
 
 
 def test_what_was_deleted_merged_or_replaced_since_the_index_was_built_is_not_listed(
     extractor: Extractor,
 ) -> None:
     movie, deleted, merged, replaced, kept = catalogue(extractor, 5)
-    similarity_index.build(extractor)
+    index_files.build(extractor)
     Poster.objects.get(movie=deleted).delete()
     Movie.objects.filter(pk=merged.pk).update(merged_into=movie)
     make_primary(PosterFactory(movie=replaced, is_primary=False))
-    assert titles(similarity.lookalikes(movie, extractor)) == [kept.title]
+    assert titles(search.lookalikes(movie, extractor)) == [kept.title]
 
 
 @pytest.mark.parametrize("diversity", [0.0, 0.3])
-@pytest.mark.parametrize("method", similarity.METHODS)
+@pytest.mark.parametrize("method", search.METHODS)
 def test_the_numbers_shown_are_in_the_order_of_the_list(
     extractor: Extractor, settings: Any, client: Any, method: str, diversity: float
 ) -> None:
     settings.LOOKALIKES_DIVERSITY, settings.LOOKALIKES = diversity, 20
     movies = catalogue(extractor, 60, seed=7)
-    similarity_index.build(extractor)
+    index_files.build(extractor)
     for movie in movies[:2]:
         page = client.get(movie.get_absolute_url(), {"method": method}).content.decode()
         compared = client.get(f"/compare/{movie.pk}/", {"method": method}).content.decode()

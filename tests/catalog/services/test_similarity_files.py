@@ -17,11 +17,11 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog import tasks
+from catalog.embeddings import index_files
+from catalog.embeddings.index_files import IndexNotReady, build, build_stale, is_stale
 from catalog.models import Embedding, Extractor, Movie, Poster, Run, SimilarityIndex
 from catalog.runs import lifecycle, local_worker
-from catalog.services import similarity_index
-from catalog.services.similarity import lookalikes
-from catalog.services.similarity_index import IndexNotReady, build, build_stale, is_stale
+from catalog.similarity.search import lookalikes
 from catalog.views.seeing import PREPARING
 from ml.hubness import hub_correction, write_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, PosterFactory, RunFactory, RunItemFactory
@@ -48,7 +48,7 @@ READ = "import numpy, sys; print(numpy.load(sys.argv[1], mmap_mode='r').tolist()
 
 
 def forget() -> None:
-    similarity_index._loaded.clear()
+    index_files._loaded.clear()
 
 
 def test_no_page_and_no_api_call_builds_or_writes_an_index(
@@ -64,7 +64,7 @@ def test_no_page_and_no_api_call_builds_or_writes_an_index(
         EmbeddingFactory(poster=movie.primary_poster, extractor=seen)
     builders = ("build", "_write", "build_stale", "build_during_run", "hub_correction", "write_correction")
     for name in builders:
-        monkeypatch.setattr(similarity_index, name, lambda *_, name=name: pytest.fail(f"{name} was called"))
+        monkeypatch.setattr(index_files, name, lambda *_, name=name: pytest.fail(f"{name} was called"))
     pk = movies[0].pk
     addresses = [
         movies[0].get_absolute_url(),
@@ -126,7 +126,7 @@ def test_a_build_that_fails_does_not_fail_the_embedding_run(
     settings.EXTRACTORS = ["pixels:16x24"]
     PosterFactory()
     with monkeypatch.context() as patched:
-        patched.setattr(similarity_index, "build", lambda extractor: 1 / 0)
+        patched.setattr(index_files, "build", lambda extractor: 1 / 0)
         run = local_worker.work_off(lifecycle.start("embed", queue=False))
     assert (run.state, run.done, run.failed) == (Run.State.DONE, 1, 0)
     build_stale()
@@ -140,7 +140,7 @@ def test_during_a_run_the_index_grows_in_steps(extractor: Extractor, movies: lis
     def rows_after(more: int) -> int:
         for _ in range(more):
             EmbeddingFactory(extractor=extractor)
-        similarity_index.build_during_run(run)
+        index_files.build_during_run(run)
         return SimilarityIndex.objects.get().rows
 
     assert [rows_after(more) for more in (0, 1, 1, 1)] == [4, 4, 6, 6]
@@ -157,7 +157,7 @@ def test_what_a_live_embedding_run_will_build_is_left_to_it_for_a_while(
     EmbeddingFactory(extractor=extractor)
     build_stale()
     assert is_stale(extractor)
-    SimilarityIndex.objects.update(built_at=timezone.now() - similarity_index.LONGEST_WAIT)
+    SimilarityIndex.objects.update(built_at=timezone.now() - index_files.LONGEST_WAIT)
     build_stale()
     assert not is_stale(extractor)
     EmbeddingFactory(extractor=extractor)
@@ -187,7 +187,7 @@ def test_a_second_process_maps_the_same_file(
 
 def test_it_is_mapped_not_read_into_memory(extractor: Extractor, movies: list[Movie]) -> None:
     build(extractor)
-    loaded = similarity_index.open_index(extractor, "euclidean")
+    loaded = index_files.open_index(extractor, "euclidean")
     assert isinstance(loaded.vectors, np.memmap)
     assert loaded.vectors.dtype == np.float32
 
@@ -195,7 +195,7 @@ def test_it_is_mapped_not_read_into_memory(extractor: Extractor, movies: list[Mo
 def test_nothing_but_the_finished_files_is_left(settings: Any) -> None:
     for spec, files in (
         ("pixels", ["ids.npy", "vectors.npy"]),
-        ("postersite", [similarity_index.CORRECTION, "ids.npy", "vectors.npy"]),
+        ("postersite", [index_files.CORRECTION, "ids.npy", "vectors.npy"]),
     ):
         row = EmbeddingFactory(extractor__spec=spec)
         build(row.extractor)
@@ -203,7 +203,7 @@ def test_nothing_but_the_finished_files_is_left(settings: Any) -> None:
         assert sorted(path.name for path in home.iterdir()) == files
 
 
-@pytest.mark.parametrize("name", [similarity_index.CORRECTION, "ids.npy", "vectors.npy"])
+@pytest.mark.parametrize("name", [index_files.CORRECTION, "ids.npy", "vectors.npy"])
 def test_damaged_files_are_built_again(settings: Any, name: str) -> None:
     seen = ExtractorFactory(spec="postersite", dims=4)
     movies = [EmbeddingFactory(extractor=seen, values=[1, n, 0, 0]).poster.movie for n in range(5)]
@@ -225,7 +225,7 @@ def test_a_hub_correction_of_other_vectors_is_built_again(settings: Any) -> None
     build(seen)
     before = lookalikes(movies[0], seen)
     [home] = homes(settings)
-    write_correction(hub_correction(np.ones((6, 4), np.float32)), home / similarity_index.CORRECTION)
+    write_correction(hub_correction(np.ones((6, 4), np.float32)), home / index_files.CORRECTION)
     forget()
     build_stale()
     assert lookalikes(movies[0], seen) == before
@@ -238,7 +238,7 @@ def test_files_of_earlier_states_go_once_nobody_can_be_about_to_open_them(
     [earlier] = homes(settings)
     build(extractor)
     assert earlier in homes(settings)
-    long_ago = time.time() - similarity_index.KEPT_S - 1
+    long_ago = time.time() - index_files.KEPT_S - 1
     os.utime(earlier, (long_ago, long_ago))
     build_stale()
     assert earlier not in homes(settings)
@@ -282,7 +282,7 @@ def test_two_builds_of_one_index_do_not_run_at_the_same_time(
 ) -> None:
     home = Path(settings.INDEX_DIR) / str(extractor.pk)
     home.mkdir(parents=True)
-    with similarity_index._only_builder(home):
+    with index_files._only_builder(home):
         assert not build(extractor)
     assert build(extractor)
 
@@ -294,9 +294,9 @@ def test_a_build_that_takes_long_keeps_its_draft(
     home = Path(settings.INDEX_DIR) / str(extractor.pk)
     draft = home / "draft-of-another-process"
     draft.mkdir()
-    long_ago = time.time() - similarity_index.KEPT_S - 1
+    long_ago = time.time() - index_files.KEPT_S - 1
     os.utime(draft, (long_ago, long_ago))
-    with similarity_index._only_builder(home):
+    with index_files._only_builder(home):
         build_stale()
         assert draft.exists()
     build_stale()

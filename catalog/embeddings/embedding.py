@@ -19,7 +19,7 @@ from catalog.runs import leases
 from ml import backbones, runtime
 from ml.weights import WeightsUnavailable
 
-from . import similarity_index
+from . import index_files
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ def embed_items(items: Sequence[RunItem]) -> None:
     leases.finish_all(
         items, errors={item.pk: errors[item.poster_id] for item in items if item.poster_id in errors}
     )
-    similarity_index.build_during_run(items[0].run)
+    index_files.build_during_run(items[0].run)
 
 
 @contextmanager

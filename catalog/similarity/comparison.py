@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
+from catalog.embeddings import embedding
+from catalog.embeddings.index_files import metric_of
 from catalog.titles.formats import folder
 from catalog.titles.formats.records import TitleRecord
 from ml.files import replacing
 from ml.images import load_pixels
 from ml.neighbours import ExactIndex
-
-from . import embedding
-from .similarity_index import metric_of
 
 NEIGHBOURS = 5
 
