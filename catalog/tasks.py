@@ -8,10 +8,11 @@ from __future__ import annotations
 from celery import Task, shared_task
 
 from catalog.accounts import login_throttle, sessions
+from catalog.duplicates import groups
 from catalog.embeddings import embedding, index_files
 from catalog.posters import refresh, scraping
 from catalog.runs import chunks, leases, lifecycle, recovery, schedules
-from catalog.services import checking, decision_batches, duplicates, labelling, training
+from catalog.services import checking, decision_batches, labelling, training
 from catalog.titles import undo
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
@@ -58,7 +59,7 @@ def label_movies(run_id: int) -> None:
 @shared_task
 def find_duplicates(run_id: int) -> None:
     """Compare the next batch of posters with all others."""
-    _continue(find_duplicates, run_id, leases.work(run_id, duplicates.find_items))
+    _continue(find_duplicates, run_id, leases.work(run_id, groups.find_items))
 
 
 @shared_task(time_limit=CHECK_TIME_LIMIT_S, soft_time_limit=CHECK_TIME_LIMIT_S - 60)
@@ -119,7 +120,7 @@ def undo_decisions(run_id: int) -> None:
 @shared_task
 def start_finding_duplicates() -> None:
     """Start a run when posters were embedded that nothing has compared yet."""
-    if duplicates.is_due():
+    if groups.is_due():
         lifecycle.start("duplicates")
 
 

@@ -15,8 +15,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
+from catalog.duplicates import decisions, merging
+from catalog.duplicates import groups as duplicates
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
-from catalog.services import duplicate_decisions, duplicates, merging, renewing
+from catalog.services import renewing
 
 from .desk import DeskAdmin
 from .duplicate_wording import decision_sentence, merge_preview
@@ -97,23 +99,23 @@ class DuplicateGroupAdmin(DeskAdmin):
                 return self._merge(request, group, sure=decide == "merge-now")
             if decide == "apart":
                 self._refuse_changed(request, group)
-                _tell(request, duplicate_decisions.keep_apart(group, person(request)))
+                _tell(request, decisions.keep_apart(group, person(request)))
             elif decide == "wrong-all":
                 self._refuse_changed(request, group)
-                number = str(len(duplicate_decisions.wrong_for_all(group, person(request))))
+                number = str(len(decisions.wrong_for_all(group, person(request))))
                 messages.success(
                     request, f"Took this picture away from {number} movies. It is not fetched for them again."
                 )
             elif verb == "wrong" and numbers([number]):
                 member = group.members.filter(pk__in=numbers([number])).first()
                 if member is None:
-                    raise duplicate_decisions.AlreadyDecided("That movie is no longer in the group.")
-                _tell(request, duplicate_decisions.wrong_poster(member, person(request)))
+                    raise decisions.AlreadyDecided("That movie is no longer in the group.")
+                _tell(request, decisions.wrong_poster(member, person(request)))
             else:
                 return HttpResponse(
                     "Choose what to do with these movies.", status=400, content_type="text/plain"
                 )
-        except (merging.CannotMerge, duplicate_decisions.AlreadyDecided) as error:
+        except (merging.CannotMerge, decisions.AlreadyDecided) as error:
             messages.error(request, str(error))
         return _back(request, group.pk)
 
@@ -130,9 +132,7 @@ class DuplicateGroupAdmin(DeskAdmin):
         if why := merging.conflict(movies):
             raise merging.CannotMerge(why)
         if sure:
-            _tell(
-                request, duplicate_decisions.merge(group, kept, person(request), [each.pk for each in movies])
-            )
+            _tell(request, decisions.merge(group, kept, person(request), [each.pk for each in movies]))
             return _back(request, group.pk)
         others = [movie for movie in movies if movie != kept]
         context = {
@@ -150,7 +150,7 @@ class DuplicateGroupAdmin(DeskAdmin):
     def _refuse_changed(self, request: HttpRequest, group: DuplicateGroup) -> None:
         """What was added to a group since the page was made has been seen by nobody."""
         if request.POST.get("seen", "") != _state(_live(group)):
-            raise duplicate_decisions.AlreadyDecided(
+            raise decisions.AlreadyDecided(
                 "These movies have changed since you opened the page. Nothing was changed: look again."
             )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from catalog.duplicates.merging import facts_plan, genres_plan, label_of
 from catalog.models import DuplicateDecision, Movie
-from catalog.services.merging import facts_plan, genres_plan, label_of
 
 Verdict = DuplicateDecision.Verdict
 

@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from catalog.duplicates import groups
 from catalog.models import Poster
 from catalog.posters.primary import make_primary, remove
-from catalog.services import duplicates, renewing
+from catalog.services import renewing
 
 from .movie_search import SearchesMovies
 from .person import person
@@ -132,7 +133,7 @@ class PosterAdmin(SearchesMovies):
             '<a href="{}">{}</a>',
             (
                 (reverse("admin:catalog_movie_change", args=[movie.pk]), movie)
-                for movie in duplicates.same_picture(poster.movie)[:SAME_PICTURE_SHOWN]
+                for movie in groups.same_picture(poster.movie)[:SAME_PICTURE_SHOWN]
             ),
         )
         group = poster.duplicate_members.filter(is_open=True).values_list("group", flat=True).first()

@@ -11,13 +11,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog import search
+from catalog.duplicates.decisions import is_wrong
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import Denied, NotFound, TooLarge, shown
 from catalog.models import Movie, Poster, SourceLookup
 from catalog.posters.sources.links import PosterLink
 from catalog.posters.sources.protocol import Found
 from catalog.posters.sources.registry import NoPosterFound, PosterSource
-from catalog.services.duplicate_decisions import is_wrong
 from ml.images import ImageRejected
 
 from . import placeholders

@@ -15,10 +15,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from catalog.duplicates import groups
 from catalog.embeddings import embedding
 from catalog.models import Extractor, Movie, Poster, Run, RunChunk, RunItem
 from catalog.posters import refresh
-from catalog.services import duplicates, labelling
+from catalog.services import labelling
 
 from . import leases
 
@@ -109,7 +110,7 @@ def wanted(run: Run, movies: QuerySet[Movie] | None) -> QuerySet[Any]:
     extractor = Extractor.objects.filter(pk=run.params["extractor"]).first()
     if extractor is None or movies is not None:
         return posters.filter(embeddings__extractor=run.params["extractor"])
-    return duplicates.uncompared(extractor)
+    return groups.uncompared(extractor)
 
 
 def to_look_up() -> QuerySet[Movie]:

@@ -15,10 +15,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from catalog.duplicates import groups
 from catalog.embeddings import embedding
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 from catalog.posters import refresh
-from catalog.services import duplicates, labelling
+from catalog.services import labelling
 
 from . import chunks, leases
 from .chunks import LIVE, OPEN
@@ -181,7 +182,7 @@ def outstanding() -> dict[Run.Kind, int]:
         Run.Kind.REFRESH: refresh.stale().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
         Run.Kind.LABEL: chunks.readable(labelling.candidates(model.pk), model.pk).count() if model else 0,
-        Run.Kind.DUPLICATES: duplicates.uncompared(extractor).count() if extractor else 0,
+        Run.Kind.DUPLICATES: groups.uncompared(extractor).count() if extractor else 0,
     }
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Exists, OuterRef, prefetch_related_objects
 
+from catalog.duplicates import groups as duplicates
 from catalog.embeddings import embedding
 from catalog.embeddings.index_files import LoadedIndex, metric_of, open_index
 from catalog.models import Embedding, Extractor, Movie, Poster
-from catalog.services import duplicates
 from ml.diversity import diverse_order
 from ml.hubness import cosines
 from ml.images import DUPLICATE_BITS, hash_distance

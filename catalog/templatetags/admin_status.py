@@ -6,9 +6,10 @@ from typing import Any
 
 from django import template
 
+from catalog.duplicates import groups
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.runs import lifecycle
-from catalog.services import duplicates, overview
+from catalog.services import overview
 
 register = template.Library()
 RUNS_SHOWN = 5
@@ -28,7 +29,7 @@ def status_panel(context: template.Context) -> dict[str, Any]:
         "may_see_runs": may_see_runs,
         "failing": failing_hosts() if may_see_runs else [],
         "may_decide_duplicates": may_decide,
-        "duplicates": duplicates.open_groups().count() if may_decide else 0,
+        "duplicates": groups.open_groups().count() if may_decide else 0,
         "may_review": user.has_perm("catalog.review_suggestion"),
         "may_view_movies": user.has_perm("catalog.view_movie"),
     }

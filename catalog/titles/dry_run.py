@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from catalog.duplicates import import_matches
+from catalog.duplicates.decisions import is_wrong
+from catalog.duplicates.merging import origins_joined
 from catalog.models import Genre, Movie, Poster
-from catalog.services import one_film
-from catalog.services.duplicate_decisions import is_wrong
 from catalog.services.genre_names import keys_of
-from catalog.services.merging import origins_joined
 from catalog.titles.formats.records import TitleRecord
 from ml.images import open_safely, sha256_hex
 
@@ -66,7 +66,7 @@ class Rehearsal:
         return dict(zip(listed, keys_of(listed, self._genres), strict=True))
 
     def kept_apart(self, movies: Sequence[KnownMovie]) -> bool:
-        return one_film.kept_apart([movie.pks for movie in movies])
+        return import_matches.kept_apart([movie.pks for movie in movies])
 
     def touched_by_people(self, movies: Sequence[KnownMovie]) -> bool:
         return touched_by_people(movies)

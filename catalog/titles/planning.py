@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 
+from catalog.duplicates.merging import ONE_PER_FILM, label_of
 from catalog.models import Genre, Movie, MovieGenre
 from catalog.models.movie import EXTERNAL_IDS
-from catalog.services.merging import ONE_PER_FILM, label_of
 from catalog.titles.formats.cells import FIRST_YEAR, LARGEST_ID, LAST_YEAR
 from catalog.titles.formats.records import TitleRecord
 

@@ -10,11 +10,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog import search
+from catalog.duplicates import import_matches
+from catalog.duplicates.decisions import is_wrong
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.posters.primary import store_poster
-from catalog.services import one_film, renewing
-from catalog.services.duplicate_decisions import is_wrong
+from catalog.services import renewing
 from catalog.services.genre_names import genre_rows, keys_of
 from catalog.titles.formats.records import TitleRecord
 from ml.images import sha256_hex
@@ -42,7 +43,7 @@ class Catalogue:
         return dict(zip(listed, keys_of(listed), strict=True))
 
     def kept_apart(self, movies: Sequence[KnownMovie]) -> bool:
-        return one_film.kept_apart([movie.pks for movie in movies])
+        return import_matches.kept_apart([movie.pks for movie in movies])
 
     def touched_by_people(self, movies: Sequence[KnownMovie]) -> bool:
         return touched_by_people(movies)
@@ -72,7 +73,7 @@ class Catalogue:
         kept = best_kept(movies)
         others = [movie for movie in movies if movie is not kept]
         self._remember_shown(kept.number)
-        one_film.merge(self._run, kept.number, [movie.number for movie in others], said)
+        import_matches.merge(self._run, kept.number, [movie.number for movie in others], said)
         [now] = _read(Q(pk=kept.pk), lock=True)[0]
         kept.facts, kept.genres, kept.genres_locked = now.facts, now.genres, now.genres_locked
         kept.absorbed |= {pk for movie in others for pk in movie.pks}
@@ -81,7 +82,7 @@ class Catalogue:
 
     def propose(self, found: Sequence[tuple[tuple[KnownMovie, ...], str]]) -> None:
         pairs = [({movie.final.number for movie in movies}, said) for movies, said in found]
-        one_film.propose([(pks, said) for pks, said in pairs if len(pks) > 1])
+        import_matches.propose([(pks, said) for pks, said in pairs if len(pks) > 1])
 
     def store_picture(self, movie: KnownMovie, data: bytes) -> bool:
         """Store the picture as the movie's poster; False when it has it, or a person took it away.

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from catalog.duplicates.merging import label_of
 from catalog.models import (
     DuplicateDecision,
     DuplicateGroup,
@@ -19,7 +20,6 @@ from catalog.models import (
     ReviewDecision,
     Run,
 )
-from catalog.services.merging import label_of
 
 from .planning import ABSENT, FACTS
 from .storing import FOLDER

@@ -10,9 +10,10 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from catalog.duplicates import groups
 from catalog.embeddings import embedding
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
-from catalog.services import duplicates, reviewing
+from catalog.services import reviewing
 from catalog.services.brief_cache import briefly
 from catalog.similarity import search
 
@@ -61,7 +62,7 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
     # Should a genre have been accepted twice, what the later model saw counts.
     by_age = sorted(film.shown_suggestions, key=lambda each: each.pk)
     accepted = {each.genre_id: each for each in by_age if each.state == ACCEPTED}
-    same_picture = list(duplicates.same_picture(film)[: SAME_PICTURE_SHOWN + 1])
+    same_picture = list(groups.same_picture(film)[: SAME_PICTURE_SHOWN + 1])
     return render(
         request,
         "catalog/movie.html",

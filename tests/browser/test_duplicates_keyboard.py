@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from catalog.services import duplicate_search
+from catalog.duplicates import search
 from tests.catalog.services.pictures import extractor, showing
 from tests.factories import UserFactory
 from tests.ml.drawings import drawing
@@ -24,7 +24,7 @@ def test_a_group_is_merged_and_another_kept_apart(
         for seed in (0, 1)
         for width in (200, 190)
     ]
-    duplicate_search.find(posters, extractor())
+    search.find(posters, extractor())
     sign_in(page, UserFactory(admin=True))
     page.goto(f"{live_server.url}/admin/catalog/duplicategroup/")
     expect(page.locator("body.live")).to_be_attached()

@@ -67,6 +67,7 @@ def fill() -> None:
     from django.contrib.auth.models import Group
     from django.contrib.sessions.backends.db import SessionStore
 
+    from catalog.duplicates import decisions
     from catalog.models import (
         DuplicateGroup,
         DuplicateMember,
@@ -82,7 +83,7 @@ def fill() -> None:
     from catalog.runs import lifecycle, local_worker
     from catalog.sample.drawing import draw_poster
     from catalog.sample.films import sample_films
-    from catalog.services import duplicate_decisions, reviewing
+    from catalog.services import reviewing
     from catalog.titles.formats.records import TitleRecord
     from catalog.titles.importing import import_titles
 
@@ -137,8 +138,8 @@ def fill() -> None:
 
     Movie.objects.filter(local_id="archive-7").update(year=films[2].year)
     group = group_of(Movie.objects.get(local_id="archive-7"), movie_of(2))
-    duplicate_decisions.merge(group, movie_of(2), admin)
-    duplicate_decisions.keep_apart(group_of(movie_of(3), movie_of(4)), admin)
+    decisions.merge(group, movie_of(2), admin)
+    decisions.keep_apart(group_of(movie_of(3), movie_of(4)), admin)
     group_of(movie_of(5), movie_of(6))
 
     finished = lifecycle.start("check", queue=False)

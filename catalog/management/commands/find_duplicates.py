@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from catalog.duplicates import groups
 from catalog.management.progress import start_and_work
 from catalog.models import Movie
-from catalog.services import duplicates
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         movies = Movie.objects.all() if options["all"] else None
         start_and_work("duplicates", self.stdout.write, queue=options["queue"], movies=movies)
-        waiting = duplicates.open_groups().count()
+        waiting = groups.open_groups().count()
         self.stdout.write(
             f"{waiting} group{'' if waiting == 1 else 's'} wait{'s' * (waiting == 1)} in the admin."
         )

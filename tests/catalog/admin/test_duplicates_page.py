@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 
+from catalog.duplicates import import_matches
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, Poster, Run
-from catalog.services import one_film
 from tests.catalog.admin.cards import only, text_of, told
 from tests.conftest import signed_in
 from tests.factories import MovieFactory, PosterFactory, RunFactory, UserFactory
@@ -102,7 +102,7 @@ def test_a_merge_asks_first_and_says_what_becomes_of_everything(decider):
 def test_movies_that_a_source_named_are_shown_with_its_word_posters_or_not(decider):
     one, other = twins()
     PosterFactory(movie=one)
-    one_film.propose([((one.pk, other.pk), "“Ember” in a.csv, line 5")])
+    import_matches.propose([((one.pk, other.pk), "“Ember” in a.csv, line 5")])
     group = DuplicateGroup.objects.get()
     card = only(page(decider), f"#group-{group.pk}")
     assert text_of(only(card, ".group-said")) == "“Ember” in a.csv, line 5 names them as one film."
@@ -114,14 +114,14 @@ def test_movies_that_a_source_named_are_shown_with_its_word_posters_or_not(decid
 
 def test_movies_that_a_source_named_can_be_kept_apart(decider):
     one, other = twins()
-    one_film.propose([((one.pk, other.pk), "“Ember” in a.csv, line 5")])
+    import_matches.propose([((one.pk, other.pk), "“Ember” in a.csv, line 5")])
     assert "whatever a source says" in told(press(decider, DuplicateGroup.objects.get(), "apart"))
-    assert one_film.kept_apart([{one.pk}, {other.pk}])
+    assert import_matches.kept_apart([{one.pk}, {other.pk}])
 
 
 def test_a_merge_by_an_import_is_told_among_the_decisions(admin_client):
     one, other = twins(year=1999)
-    one_film.merge(RunFactory(kind="import"), one.pk, [other.pk], "“Ember” in a.csv, line 5")
+    import_matches.merge(RunFactory(kind="import"), one.pk, [other.pk], "“Ember” in a.csv, line 5")
     listed = admin_client.get(reverse("admin:catalog_duplicatedecision_changelist")).text
     assert "“Ember” in a.csv, line 5 names them as one film. Merged Ember 1 (1999)" in listed
     decision = DuplicateDecision.objects.get()

@@ -12,9 +12,9 @@ from django.forms import modelform_factory, modelformset_factory
 from django.test import Client
 from django.urls import reverse
 
+from catalog.duplicates.merging import merge_movies
 from catalog.models import Movie, Poster
 from catalog.models.movie import EXTERNAL_IDS
-from catalog.services.merging import merge_movies
 from tests.catalog.admin.movie_forms import save_movie
 from tests.factories import MovieFactory, tiny_jpeg
 

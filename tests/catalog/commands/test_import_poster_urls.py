@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from catalog.duplicates import merging
 from catalog.models import ImportChange, Movie, Run
 from catalog.runs import local_worker
-from catalog.services import merging
 from catalog.titles import undo
 from tests.factories import MovieFactory
 

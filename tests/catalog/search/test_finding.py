@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog import search
+from catalog.duplicates import merging
 from catalog.models import Movie
 from catalog.search import indexing
-from catalog.services import merging
 from tests.factories import MovieFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_index")]

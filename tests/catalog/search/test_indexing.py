@@ -10,12 +10,13 @@ from django.core.management import call_command
 from django.db import connection
 
 from catalog import search
+from catalog.duplicates import merging
 from catalog.models import Movie, SearchTitle
 from catalog.posters.fetch import learn
 from catalog.posters.sources.protocol import Found
 from catalog.runs.local_worker import work_off
 from catalog.search import indexing
-from catalog.services import merging, sanity
+from catalog.services import sanity
 from catalog.services.export.restoring import restore_catalogue
 from catalog.services.export.writing import export_catalogue
 from catalog.titles import undo

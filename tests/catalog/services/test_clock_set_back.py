@@ -11,13 +11,13 @@ import time_machine
 from django.utils import timezone
 from redis import Redis
 
+from catalog.duplicates import groups
 from catalog.fetching.clock_change import SEEN
 from catalog.fetching.pacing import RedisPacer
 from catalog.models import Run, RunItem
 from catalog.runs import leases, lifecycle, local_worker
 from catalog.runs.progress import outlook
 from catalog.runs.recovery import sweep
-from catalog.services import duplicates
 from tests.factories import EmbeddingFactory, MovieFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -152,9 +152,9 @@ def test_a_search_that_failed_does_not_hold_up_the_next_for_longer_than_usual(
 ) -> None:
     EmbeddingFactory(extractor__spec="postersite", extractor__dims=8)
     RunFactory(kind="duplicates", state="failed")
-    assert not duplicates.is_due()
+    assert not groups.is_due()
     clock.shift(A_DAY_BACK)
-    assert duplicates.is_due()
+    assert groups.is_due()
 
 
 def test_the_sweep_lets_hosts_be_asked_again(broker: Redis) -> None:

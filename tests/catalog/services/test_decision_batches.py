@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from catalog.duplicates import merging
 from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, Suggestion
 from catalog.runs import leases, lifecycle, local_worker, steps
-from catalog.services import decision_batches, decision_undo, merging, reviewing
+from catalog.services import decision_batches, decision_undo, reviewing
 from catalog.services.decision_batches import BatchError
 from catalog.services.selection import Selection
 from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory

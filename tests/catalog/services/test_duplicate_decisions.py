@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from catalog.duplicates import decisions as duplicate_decisions
+from catalog.duplicates import groups, search
+from catalog.duplicates.decisions import AlreadyDecided
+from catalog.duplicates.merging import CannotMerge
 from catalog.models import DuplicateDecision, DuplicateGroup, Movie, Poster
 from catalog.models.append_only import AppendOnlyError
-from catalog.services import duplicate_decisions, duplicate_search, duplicates
-from catalog.services.duplicate_decisions import AlreadyDecided
-from catalog.services.merging import CannotMerge
 from tests.catalog.services.pictures import extractor, showing
 from tests.factories import UserFactory
 from tests.ml.drawings import drawing, encoded
@@ -24,7 +25,7 @@ def person():
 
 
 def found(*posters: Poster) -> DuplicateGroup:
-    duplicate_search.find(list(posters), extractor())
+    search.find(list(posters), extractor())
     return DuplicateGroup.objects.get(state=DuplicateGroup.State.OPEN)
 
 
@@ -37,10 +38,10 @@ def test_a_merge_leaves_one_movie_and_a_record(person):
     group = found(one, other)
     decision = duplicate_decisions.merge(group, one.movie, person)
     assert list(Movie.objects.all()) == [one.movie]
-    assert group.state == DuplicateGroup.State.MERGED and not duplicates.open_groups().exists()
+    assert group.state == DuplicateGroup.State.MERGED and not groups.open_groups().exists()
     assert decision.decided_by == person and decision.movie == one.movie
     assert decision.details["merged"][0]["movie"] == other.movie_id
-    assert duplicates.groups_of([one.pk, other.pk]) == {one.pk: group.pk, other.pk: group.pk}
+    assert groups.groups_of([one.pk, other.pk]) == {one.pk: group.pk, other.pk: group.pk}
 
 
 def test_some_are_merged_and_the_rest_goes_on_waiting(person):
@@ -49,10 +50,10 @@ def test_some_are_merged_and_the_rest_goes_on_waiting(person):
     kept = posters[0].movie
     duplicate_decisions.merge(group, kept, person, only=[kept.pk, posters[2].movie_id])
     assert set(Movie.objects.all()) == {kept, posters[1].movie}
-    assert duplicates.open_groups().get() == group
+    assert groups.open_groups().get() == group
     assert set(group.members.values_list("movie", flat=True)) == {kept.pk, posters[1].movie_id}
     duplicate_decisions.keep_apart(group, person)
-    assert duplicate_search.find(list(Poster.objects.filter(is_primary=True)), extractor()) == {}
+    assert search.find(list(Poster.objects.filter(is_primary=True)), extractor()) == {}
 
 
 def test_a_movie_of_no_group_is_not_kept(person):
@@ -66,7 +67,7 @@ def test_a_refused_merge_leaves_the_group_open(person):
     group = found(showing(0), showing(0))
     with pytest.raises(CannotMerge, match="different films"):
         duplicate_decisions.merge(group, group.members.all()[0].movie, person)
-    assert duplicates.undecided_groups().get() == group and not DuplicateDecision.objects.exists()
+    assert groups.undecided_groups().get() == group and not DuplicateDecision.objects.exists()
 
 
 def test_kept_apart_is_remembered_by_both(person):
@@ -74,8 +75,8 @@ def test_kept_apart_is_remembered_by_both(person):
     group = found(one, other)
     decision = duplicate_decisions.keep_apart(group, person)
     assert [each["movie"] for each in decision.details["apart"]] == [one.movie_id, other.movie_id]
-    assert duplicate_search.find([one, other], extractor()) == {}
-    assert duplicates.groups_of([one.pk, other.pk]) == {}
+    assert search.find([one, other], extractor()) == {}
+    assert groups.groups_of([one.pk, other.pk]) == {}
 
 
 @pytest.mark.parametrize("again", ["merge", "keep_apart"])
@@ -108,7 +109,7 @@ def test_the_rest_of_a_group_waits_when_one_poster_was_wrong(person):
     posters = copies(3)
     group = found(*posters)
     duplicate_decisions.wrong_poster(group.members.get(poster=posters[2]), person)
-    assert duplicates.open_groups().get().members.count() == 2
+    assert groups.open_groups().get().members.count() == 2
 
 
 def test_a_picture_that_is_no_poster_is_taken_from_all(person):

@@ -2,8 +2,8 @@
 
 import pytest
 
+from catalog.duplicates import groups
 from catalog.models import DuplicateGroup, DuplicateMember, Poster
-from catalog.services import duplicates
 from tests.factories import PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def test_open_and_merged_groups_are_told_and_no_others():
     first = group(*posters[:2])
     merged = group(*posters[2:4], state=DuplicateGroup.State.MERGED)
     group(*posters[4:6], state=DuplicateGroup.State.APART)
-    found = duplicates.groups_of([poster.pk for poster in posters])
+    found = groups.groups_of([poster.pk for poster in posters])
     assert found == {
         posters[0].pk: first.pk,
         posters[1].pk: first.pk,
@@ -40,13 +40,13 @@ def test_open_and_merged_groups_are_told_and_no_others():
 def test_only_the_posters_asked_for_are_told():
     one, other = PosterFactory.create_batch(2)
     made = group(one, other)
-    assert duplicates.groups_of([one.pk]) == {one.pk: made.pk}
-    assert duplicates.groups_of([]) == {}
+    assert groups.groups_of([one.pk]) == {one.pk: made.pk}
+    assert groups.groups_of([]) == {}
 
 
 def test_of_an_old_merge_and_a_new_proposal_the_proposal_counts():
     one, other, third = PosterFactory.create_batch(3)
     proposed = group(one, third)
     group(one, other, state=DuplicateGroup.State.MERGED)
-    found = duplicates.groups_of([one.pk, other.pk, third.pk])
+    found = groups.groups_of([one.pk, other.pk, third.pk])
     assert found[one.pk] == found[third.pk] == proposed.pk

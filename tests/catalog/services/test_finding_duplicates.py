@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from PIL import ImageOps
 
+from catalog.duplicates import groups, search
 from catalog.models import DuplicateGroup, DuplicateMember, Poster, Run, RunItem
 from catalog.posters.primary import store_poster
 from catalog.runs import lifecycle, local_worker
-from catalog.services import duplicate_search, duplicates
 from tests.catalog.services.pictures import extractor, showing
 from tests.factories import PosterFactory, RunFactory
 from tests.ml.drawings import drawing, encoded
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def find(posters: Iterable[Poster] | None = None) -> dict[int, int] | None:
-    return duplicate_search.find(list(Poster.objects.all() if posters is None else posters), extractor())
+    return search.find(list(Poster.objects.all() if posters is None else posters), extractor())
 
 
 def reasons() -> dict[frozenset[int | None], list[str]]:
@@ -64,7 +64,7 @@ def test_the_same_posters_again_change_nothing():
     showing(0), showing(0), showing(1)
     find()
     before = list(DuplicateMember.objects.order_by("pk").values())
-    assert find() == dict.fromkeys(duplicates.groups_of([row["poster_id"] for row in before]), 1)
+    assert find() == dict.fromkeys(groups.groups_of([row["poster_id"] for row in before]), 1)
     assert list(DuplicateMember.objects.order_by("pk").values()) == before and len(before) == 2
 
 
@@ -104,10 +104,10 @@ def test_a_group_ends_when_its_movies_show_other_posters():
     showing(0, imdb_id=None, tmdb_id=None)
     other = showing(0)
     find()
-    assert duplicates.open_groups().count() == 1
+    assert groups.open_groups().count() == 1
     store_poster(other.movie, encoded(drawing(5)), source="upload")
-    assert duplicates.open_groups().count() == 0
-    duplicate_search.forget_the_gone()
+    assert groups.open_groups().count() == 0
+    search.forget_the_gone()
     assert not DuplicateGroup.objects.exists()
 
 
@@ -122,18 +122,18 @@ def test_a_picture_that_is_lost_costs_nothing_but_its_pairs_by_sight(caplog):
 
 def test_a_run_compares_every_embedded_poster_once():
     showing(0, 1), showing(0, 2), showing(1)
-    assert duplicates.is_due()
+    assert groups.is_due()
     run = local_worker.work_off(lifecycle.start("duplicates", queue=False))
     assert (run.state, run.done, run.total) == (Run.State.DONE, 2, 2)
     assert set(run.items.values_list("note", flat=True)) == {"the same picture as another movie"}
-    assert not duplicates.is_due()
+    assert not groups.is_due()
     assert lifecycle.start("duplicates", queue=False).message.startswith("Nothing to do")
     assert lifecycle.outstanding()[Run.Kind.DUPLICATES] == 0
 
 
 def test_a_cancelled_search_proposes_nothing():
     one, other = showing(0), showing(0)
-    assert duplicate_search.find([one, other], extractor(), still_wanted=lambda: False) is None
+    assert search.find([one, other], extractor(), still_wanted=lambda: False) is None
     assert not DuplicateGroup.objects.exists()
     assert not Poster.objects.filter(compared_with__isnull=False).exists()
 
@@ -142,20 +142,20 @@ def test_without_vectors_a_run_says_what_to_do_first():
     showing(0)
     with pytest.raises(lifecycle.RunError, match="embed posters first"):
         lifecycle.start("duplicates")
-    assert not duplicates.is_due()
+    assert not groups.is_due()
 
 
 @pytest.mark.parametrize("kind", ["embed", "duplicates"])
 def test_a_search_waits_for_what_goes_on(kind):
     showing(0, 1)
     RunFactory(kind=kind, state=Run.State.RUNNING)
-    assert not duplicates.is_due()
+    assert not groups.is_due()
 
 
 def test_a_search_that_failed_is_not_repeated_at_once():
     showing(0, 1)
     RunFactory(kind="duplicates", state=Run.State.FAILED)
-    assert not duplicates.is_due()
+    assert not groups.is_due()
 
 
 def test_a_search_by_an_extractor_that_is_gone_fails_with_a_sentence():
@@ -172,10 +172,10 @@ def test_films_with_ids_of_their_own_show_one_picture_and_are_not_proposed():
     one, other = showing(0), showing(0)
     find()
     # The pair is known, as an earlier version would have proposed it, and no decision is asked for.
-    group = duplicates.undecided_groups().get()
-    assert not duplicates.open_groups().exists()
-    assert list(duplicates.same_picture(one.movie)) == [other.movie]
-    assert duplicates.groups_of([one.pk, other.pk]) == {one.pk: group.pk, other.pk: group.pk}
+    group = groups.undecided_groups().get()
+    assert not groups.open_groups().exists()
+    assert list(groups.same_picture(one.movie)) == [other.movie]
+    assert groups.groups_of([one.pk, other.pk]) == {one.pk: group.pk, other.pk: group.pk}
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,13 @@ def test_films_with_ids_of_their_own_show_one_picture_and_are_not_proposed():
 def test_a_film_is_proposed_where_no_id_tells_it_from_another(ids, is_proposed):
     showing(0), showing(0, **ids)
     find()
-    assert duplicates.open_groups().exists() == is_proposed
+    assert groups.open_groups().exists() == is_proposed
 
 
 def test_two_films_known_to_one_site_each_may_be_one():
     showing(0, imdb_id=None), showing(0, tmdb_id=None)
     find()
-    assert duplicates.open_groups().count() == 1
+    assert groups.open_groups().count() == 1
 
 
 def test_the_same_picture_is_told_of_films_that_were_kept_apart():
@@ -203,12 +203,12 @@ def test_the_same_picture_is_told_of_films_that_were_kept_apart():
     find()
     DuplicateGroup.objects.update(state=DuplicateGroup.State.APART)
     DuplicateMember.objects.update(is_open=False)
-    assert list(duplicates.same_picture(other.movie)) == [one.movie]
+    assert list(groups.same_picture(other.movie)) == [one.movie]
     store_poster(one.movie, encoded(drawing(5)), source="upload")
-    assert not duplicates.same_picture(other.movie).exists()
+    assert not groups.same_picture(other.movie).exists()
 
 
 def test_the_same_picture_is_found_without_reading_every_film():
-    query = duplicates.same_picture(PosterFactory(is_primary=True).movie)
+    query = groups.same_picture(PosterFactory(is_primary=True).movie)
     # On PostgreSQL the plan depends on how many rows there are.
     assert connection.vendor != "sqlite" or "SCAN catalog_movie" not in query.explain()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from catalog.duplicates import decisions, groups, search
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre, Poster
-from catalog.services import duplicate_decisions, duplicate_search, duplicates
 from catalog.titles import importing
 from catalog.titles import report as import_reports
 from catalog.titles.formats.records import RejectedRow, TitleRecord
@@ -45,7 +45,7 @@ def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
     assert (report.conflicts, report.proposed, report.rejections) == (1, 1, 0)
     assert "1 conflicting (1 wait on the Duplicates page)" in str(report)
     assert "They wait on the Duplicates page" in str(report.conflicting[0])
-    group = duplicates.open_groups().get()
+    group = groups.open_groups().get()
     assert set(group.members.values_list("movie", flat=True)) == {one.pk, other.pk}
     assert group.said == "“Heat” in links.csv, line 5"
     assert {member.why for member in group.members.all()} == {"one row of a source names them all"}
@@ -62,7 +62,7 @@ def test_movies_that_share_one_are_one_group() -> None:
     two_rows()
     MovieFactory(title="Heat", imdb_id=None, tmdb_id=None, local_id="heat")
     imported(BOTH, TitleRecord("Heat", movielens_id=6, local_id="heat"))
-    assert duplicates.open_groups().get().members.count() == 3
+    assert groups.open_groups().get().members.count() == 3
 
 
 def test_two_groups_become_one_when_a_row_names_a_movie_of_each() -> None:
@@ -70,15 +70,15 @@ def test_two_groups_become_one_when_a_row_names_a_movie_of_each() -> None:
     MovieFactory(imdb_id=None, tmdb_id=None, local_id="x")
     MovieFactory(imdb_id=None, tmdb_id=2)
     imported(BOTH, TitleRecord("X", tmdb_id=2, local_id="x"))
-    assert duplicates.open_groups().count() == 2
+    assert groups.open_groups().count() == 2
     imported(TitleRecord("X", movielens_id=6, local_id="x"))
-    assert duplicates.open_groups().get().members.count() == 4
+    assert groups.open_groups().get().members.count() == 4
 
 
 def test_movies_that_wait_already_for_their_posters_are_not_proposed_twice() -> None:
     one, other = two_rows()
     posters = one_picture(one, other)
-    duplicate_search.find(posters, extractor())
+    search.find(posters, extractor())
     assert imported(BOTH).proposed == 1
     assert DuplicateGroup.objects.count() == 1
 
@@ -86,7 +86,7 @@ def test_movies_that_wait_already_for_their_posters_are_not_proposed_twice() -> 
 def test_after_a_persons_merge_the_row_is_taken() -> None:
     one, _ = two_rows()
     imported(BOTH)
-    duplicate_decisions.merge(duplicates.open_groups().get(), one, UserFactory())
+    decisions.merge(groups.open_groups().get(), one, UserFactory())
     report = imported(BOTH)
     assert (report.conflicts, report.unchanged) == (0, 1)
     assert Movie.objects.get().movielens_id == 6
@@ -95,31 +95,31 @@ def test_after_a_persons_merge_the_row_is_taken() -> None:
 def test_what_a_person_kept_apart_is_not_proposed_again_nor_merged() -> None:
     two_rows()
     imported(BOTH)
-    decision = duplicate_decisions.keep_apart(duplicates.open_groups().get(), UserFactory())
+    decision = decisions.keep_apart(groups.open_groups().get(), UserFactory())
     assert decision.details["said"] == "“Heat” in links.csv, line 5"
     for merge in (False, True):
         report = imported(BOTH, merge=merge)
         assert (report.conflicts, report.proposed, report.merged) == (1, 0, 0)
         assert "which a person has kept apart" in str(report.conflicting[0])
-    assert not duplicates.open_groups().exists() and Movie.objects.count() == 2
+    assert not groups.open_groups().exists() and Movie.objects.count() == 2
 
 
 def test_movies_kept_apart_by_a_sources_word_are_not_proposed_for_their_posters() -> None:
     one, other = two_rows()
     posters = one_picture(one, other)
     imported(BOTH)
-    duplicate_decisions.keep_apart(duplicates.open_groups().get(), UserFactory())
-    assert duplicate_search.find(posters, extractor()) == {}
+    decisions.keep_apart(groups.open_groups().get(), UserFactory())
+    assert search.find(posters, extractor()) == {}
 
 
 def test_what_waits_about_the_same_movies_for_two_reasons_is_kept_apart_at_once() -> None:
     one, other = two_rows()
     imported(BOTH)
     posters = one_picture(one, other)
-    duplicate_search.find(posters, extractor())
-    assert duplicates.open_groups().count() == 2
-    duplicate_decisions.keep_apart(duplicates.open_groups()[1], UserFactory())
-    assert not duplicates.open_groups().exists()
+    search.find(posters, extractor())
+    assert groups.open_groups().count() == 2
+    decisions.keep_apart(groups.open_groups()[1], UserFactory())
+    assert not groups.open_groups().exists()
     assert imported(BOTH).proposed == 0
 
 
@@ -127,16 +127,16 @@ def test_what_was_merged_for_its_poster_waits_no_longer_for_a_sources_word() -> 
     one, other = two_rows()
     imported(BOTH)
     posters = one_picture(one, other)
-    duplicate_search.find(posters, extractor())
-    duplicate_decisions.merge(duplicates.open_groups()[1], one, UserFactory())
-    assert not duplicates.open_groups().exists()
+    search.find(posters, extractor())
+    decisions.merge(groups.open_groups()[1], one, UserFactory())
+    assert not groups.open_groups().exists()
 
 
 def test_a_look_for_duplicates_leaves_what_a_source_proposed() -> None:
     two_rows()
     imported(BOTH)
-    duplicate_search.forget_the_gone()
-    assert duplicates.open_groups().count() == 1
+    search.forget_the_gone()
+    assert groups.open_groups().count() == 1
 
 
 def test_a_row_that_no_catalogue_could_take_has_no_word_about_movies() -> None:

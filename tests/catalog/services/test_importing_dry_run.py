@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
+from catalog.duplicates import merging
 from catalog.models import DuplicateMember, Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.posters.primary import make_primary, store_poster
-from catalog.services import merging
 from catalog.titles import importing
 from catalog.titles.formats import folder
 from catalog.titles.formats.records import RejectedRow, TitleRecord

@@ -7,21 +7,14 @@ from typing import Any
 
 import pytest
 
+from catalog.duplicates import groups, search
+from catalog.duplicates.merging import merge_movies
 from catalog.embeddings import embedding
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
 from catalog.posters import primary, refresh, scraping
 from catalog.posters.fetch import NoPoster, Visit
 from catalog.runs import leases, lifecycle
-from catalog.services import (
-    checking,
-    decision_batches,
-    duplicate_search,
-    duplicates,
-    labelling,
-    sanity,
-    training,
-)
-from catalog.services.merging import merge_movies
+from catalog.services import checking, decision_batches, labelling, sanity, training
 from catalog.services.selection import Selection
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
@@ -206,16 +199,16 @@ def test_the_search_for_duplicates_proposes_what_is_there_at_its_end(
     monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
     one, other, third = showing(0, 0), showing(0, 1), showing(0, 2)
-    grouped = duplicate_search.groups
+    grouped = search.groups
 
     def meanwhile(*arguments: Any) -> Any:
-        monkeypatch.setattr(duplicate_search, "groups", grouped)
+        monkeypatch.setattr(search, "groups", grouped)
         act(one.movie)
         return grouped(*arguments)
 
     run = lifecycle.start("duplicates", queue=False)
-    monkeypatch.setattr(duplicate_search, "groups", meanwhile)
-    first_batch(run, duplicates.find_items)
+    monkeypatch.setattr(search, "groups", meanwhile)
+    first_batch(run, groups.find_items)
     assert (run.state, run.failed) == (Run.State.DONE, 0)
     shown = set(DuplicateMember.objects.values_list("movie__title", "movie__merged_into"))
     assert {(other.movie.title, None), (third.movie.title, None)} <= shown

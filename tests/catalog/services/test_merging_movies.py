@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from catalog.duplicates import merging
 from catalog.models import Movie, MovieGenre, ReviewDecision, Suggestion
-from catalog.services import merging, reviewing
+from catalog.services import reviewing
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
 from tests.factories import (

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from catalog.duplicates import merging
 from catalog.models import ImportChange, Movie, MovieGenre, Poster, Run, RunItem
 from catalog.posters.primary import make_primary, store_poster
 from catalog.runs import leases, lifecycle, local_worker, steps
-from catalog.services import merging
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.history import IMPORTS_KEPT, KEPT_FOR, forget_old_imports

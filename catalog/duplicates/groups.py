@@ -21,7 +21,7 @@ from catalog.models import (
 )
 from catalog.runs import leases
 
-from .duplicate_search import find
+from .search import find
 
 IDS_PER_QUERY = 1000
 # After a search that failed or was cancelled: what stopped it will most likely do so again.

@@ -13,7 +13,7 @@ from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, M
 from catalog.posters import primary
 from ml.images import DUPLICATE_BITS, hash_distance, open_safely, perceptual_hash, sha256_hex
 
-from . import one_film
+from . import import_matches
 from .merging import CannotMerge, merge_movies
 
 Verdict = DuplicateDecision.Verdict
@@ -41,7 +41,7 @@ def merge(
         left = [member for member in members if member.movie_id not in chosen]
         decided = _split(group, members, chosen, kept) if left else group
         _close(decided, DuplicateGroup.State.MERGED)
-        one_film.forget_the_merged([movie.pk for movie in others])
+        import_matches.forget_the_merged([movie.pk for movie in others])
         return DuplicateDecision.objects.create(
             verdict=Verdict.MERGED,
             decided_by_id=by.pk,
