@@ -185,11 +185,11 @@ def embed(draw: random.Random) -> bool:
 
 
 def promote(draw: random.Random) -> bool:
+    from catalog.genres import promotion
     from catalog.models import GenreModel
-    from catalog.services import promoting
 
     models = list(GenreModel.objects.exclude(state=GenreModel.State.ACTIVE))
-    return bool(models) and draw.random() < 1 / 3 and promoting.promote(draw.choice(models)) is not None
+    return bool(models) and draw.random() < 1 / 3 and promotion.promote(draw.choice(models)) is not None
 
 
 def train(draw: random.Random) -> bool:
@@ -200,9 +200,9 @@ def train(draw: random.Random) -> bool:
 
 
 def accept(draw: random.Random) -> bool:
+    from catalog.genres import decision_batches
+    from catalog.genres.selection import Selection
     from catalog.models import Suggestion
-    from catalog.services import decision_batches
-    from catalog.services.selection import Selection
 
     waiting = Suggestion.objects.filter(state=Suggestion.State.PENDING).order_by()
     genres = sorted(set(waiting.values_list("genre", flat=True)))
@@ -215,8 +215,8 @@ def accept(draw: random.Random) -> bool:
 
 
 def undo_batch(draw: random.Random) -> bool:
+    from catalog.genres import decision_batches
     from catalog.models import DecisionBatch
-    from catalog.services import decision_batches
 
     batches = list(DecisionBatch.objects.all())
     if not batches:
@@ -287,9 +287,9 @@ def what_is_wrong() -> Iterator[str]:
 
     from catalog.append_only_triggers import missing_triggers
     from catalog.embeddings import index_files
+    from catalog.genres import suggestions
     from catalog.models import GenreModel, ReviewDecision, Run, RunItem, Suggestion
     from catalog.runs import chunks, leases
-    from catalog.services import labelling
     from catalog.similarity import search
 
     state = RunItem.State
@@ -314,7 +314,7 @@ def what_is_wrong() -> Iterator[str]:
         yield f"{accepted} suggestions are accepted, by {standing.count()} decisions"
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is not None:
-        left = chunks.readable(labelling.candidates(model.pk), model.pk)
+        left = chunks.readable(suggestions.candidates(model.pk), model.pk)
         of_others = Suggestion.objects.filter(state=Suggestion.State.PENDING, movie__in=left).exclude(
             model=model
         )

@@ -10,9 +10,10 @@ from celery import Task, shared_task
 from catalog.accounts import login_throttle, sessions
 from catalog.duplicates import groups
 from catalog.embeddings import embedding, index_files
+from catalog.genres import decision_batches, suggestions, training
 from catalog.posters import refresh, scraping
 from catalog.runs import chunks, leases, lifecycle, recovery, schedules
-from catalog.services import checking, decision_batches, labelling, training
+from catalog.services import checking
 from catalog.titles import undo
 
 TRAINING_TIME_LIMIT_S = 3 * 3600
@@ -53,7 +54,7 @@ def train_genre_model(run_id: int) -> None:
 @shared_task
 def label_movies(run_id: int) -> None:
     """Score the next batch of movies and store suggestions."""
-    _continue(label_movies, run_id, leases.work(run_id, labelling.label_items))
+    _continue(label_movies, run_id, leases.work(run_id, suggestions.label_items))
 
 
 @shared_task

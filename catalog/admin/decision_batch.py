@@ -13,9 +13,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
+from catalog.genres import decision_batches, decision_undo, review
 from catalog.models import DecisionBatch
 from catalog.runs import lifecycle
-from catalog.services import decision_batches, decision_undo, reviewing
 
 from .desk import DeskAdmin
 from .person import person
@@ -76,7 +76,7 @@ class DecisionBatchAdmin(DeskAdmin):
         is_undone = request.GET.get("show", "" if counts["standing"] else "undone") == "undone"
         shown = batch.decisions.exclude(reversal=None) if is_undone else standing
         shown = shown.select_related("movie", "genre", "suggestion", "reversal__reviewer")
-        shown = shown.prefetch_related(reviewing.calibration("suggestion__model"))
+        shown = shown.prefetch_related(review.calibration("suggestion__model"))
         paginator = Paginator(shown.order_by("pk"), DECISIONS_PER_PAGE)
         page = paginator.get_page(request.GET.get("page"))
         genres = batch.decisions.order_by().values(name=F("genre__name")).annotate(number=Count("pk"))

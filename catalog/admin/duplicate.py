@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST
 
 from catalog.duplicates import decisions, merging
 from catalog.duplicates import groups as duplicates
+from catalog.genres import renewing
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
-from catalog.services import renewing
 
 from .desk import DeskAdmin
 from .duplicate_wording import decision_sentence, merge_preview

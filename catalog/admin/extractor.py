@@ -7,8 +7,8 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from catalog.embeddings import embedding
+from catalog.genres import promotion
 from catalog.models import Embedding, Extractor
-from catalog.services import promoting
 
 from .read_only import ReadOnlyAdmin
 
@@ -34,7 +34,7 @@ class ExtractorAdmin(ReadOnlyAdmin):
 
     @admin.display(description="used for")
     def used_for(self, extractor: Extractor) -> str:
-        model = promoting.active_model()
+        model = promotion.active_model()
         uses = []
         if extractor == embedding.default_extractor():
             uses.append("look-alikes")

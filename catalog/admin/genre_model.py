@@ -14,8 +14,8 @@ from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
+from catalog.genres import model_comparison, promotion
 from catalog.models import GenreModel, Suggestion
-from catalog.services import against_shipped, promoting
 
 from . import operating_points, scorecard
 from .person import person
@@ -72,7 +72,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description="beside the shipped model")
     def beside_the_shipped(self, model: GenreModel) -> str:
-        why = against_shipped.why(model)
+        why = model_comparison.why(model)
         if model.shipped or not why:
             return "it is a shipped one itself" if model.shipped else "was not set beside it"
         return f"{why[:1].upper()}{why[1:].rstrip('.')}."
@@ -127,8 +127,8 @@ class GenreModelAdmin(ReadOnlyAdmin):
             messages.info(request, f"Genre model {model.version} is in use already.")
         elif request.method == "POST":
             try:
-                run = promoting.promote(model, by=person(request))
-            except promoting.CannotPromote as error:
+                run = promotion.promote(model, by=person(request))
+            except promotion.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(
@@ -148,8 +148,8 @@ class GenreModelAdmin(ReadOnlyAdmin):
             )
         elif request.method == "POST":
             try:
-                before = promoting.undo_promotion(model, by=person(request))
-            except promoting.CannotPromote as error:
+                before = promotion.undo_promotion(model, by=person(request))
+            except promotion.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(

@@ -14,9 +14,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.external_links import external_link, external_url
+from catalog.genres import renewing, review
 from catalog.models import Movie, Poster, Suggestion
 from catalog.posters.primary import make_primary, store_poster, unlock
-from catalog.services import renewing, reviewing
 
 from .downloading import DownloadsTitles
 from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, SuggestionFilter
@@ -129,7 +129,7 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
         movie = form.instance
         before = renewing.shown_posters([movie.pk])
         if (genres := form.changed_genres()) is not None:
-            reviewing.set_genres(movie, genres, person(request))
+            review.set_genres(movie, genres, person(request))
         if form.poster_bytes is None and "shown_poster" in form.changed_data:
             chosen = form.cleaned_data["shown_poster"]
             make_primary(chosen, locked=True) if chosen else unlock(movie)

@@ -14,9 +14,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.duplicates import groups
+from catalog.genres import renewing
 from catalog.models import Poster
 from catalog.posters.primary import make_primary, remove
-from catalog.services import renewing
 
 from .movie_search import SearchesMovies
 from .person import person

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.http import QueryDict
 
+from catalog.genres import review
 from catalog.models import Movie, ReviewDecision, Suggestion
-from catalog.services import reviewing
 
 ACCEPTED, REJECTED = ReviewDecision.Verdict.ACCEPTED, ReviewDecision.Verdict.REJECTED
 
@@ -67,7 +67,7 @@ def decide(movie: Movie, verdicts: dict[int, str], reviewer: Any) -> Outcome:
     """Take the decisions on `movie`'s suggestions; what was pending no more is reported, not decided."""
     asked = list(movie.suggestions.filter(pk__in=verdicts).select_related("genre"))
     before = {key: decision.pk for key, decision in _decided(asked).items()}
-    for verdict, act in ((ACCEPTED, reviewing.accept), (REJECTED, reviewing.reject)):
+    for verdict, act in ((ACCEPTED, review.accept), (REJECTED, review.reject)):
         chosen = [suggestion for suggestion in asked if verdicts[suggestion.pk] == verdict]
         if chosen:
             act(chosen, reviewer)

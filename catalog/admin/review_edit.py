@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, Suggestion
-from catalog.services import reviewing
 
 from .person import person
 from .review_decision import numbers
@@ -64,13 +64,13 @@ def edit_view(
     pending = (
         movie.suggestions.filter(state=Suggestion.State.PENDING)
         .select_related("genre")
-        .prefetch_related(reviewing.calibration())
+        .prefetch_related(review.calibration())
     )
     suggested = {suggestion.genre_id: suggestion for suggestion in pending}
     state = _state(held, suggested.values())
     form = GenresForm(request.POST or None, state=state)
     if request.method == "POST" and form.is_valid():
-        reviewing.set_genres(movie, form.cleaned_data["genres"], person(request))
+        review.set_genres(movie, form.cleaned_data["genres"], person(request))
         names = ", ".join(genre.name for genre in form.cleaned_data["genres"]) or "no genre"
         messages.success(request, f"{movie}: saved with {names}.")
         return redirect(queue_address)
@@ -93,7 +93,7 @@ def edit_view(
         # Those on a row that was merged into this one are about the same film.
         "decisions": ReviewDecision.objects.filter(Q(movie=movie) | Q(movie__merged_into=movie))
         .select_related("genre", "reviewer", "suggestion")
-        .prefetch_related(reviewing.calibration("suggestion__model"))[:20],
+        .prefetch_related(review.calibration("suggestion__model"))[:20],
         "back": request.POST.get("back", request.GET.get("back", "")),
         "queue_address": queue_address,
     }

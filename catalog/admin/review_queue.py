@@ -13,8 +13,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
+from catalog.genres import review
 from catalog.models import Movie, ReviewQueue, Suggestion
-from catalog.services import reviewing
 
 from .desk import DeskAdmin
 from .person import person
@@ -51,14 +51,14 @@ class ReviewQueueAdmin(DeskAdmin):
         """GET: a page of cards, filtered and ordered as the address says."""
         chosen = QueueFilter(request.GET)
         chosen.is_valid()
-        paginator = Paginator(chosen.narrow(reviewing.review_queue()), PAGE_SIZE)
+        paginator = Paginator(chosen.narrow(review.review_queue()), PAGE_SIZE)
         is_filtered = bool(request.GET.keys() - {"page", "order"})
         waiting = _waiting()
         if not is_filtered:
             # Counted once is enough.
             paginator.count = waiting["waiting_movies"]
         page = paginator.get_page(request.GET.get("page"))
-        movies = reviewing.cards([row["movie_id"] for row in page.object_list])
+        movies = review.cards([row["movie_id"] for row in page.object_list])
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -85,7 +85,7 @@ class ReviewQueueAdmin(DeskAdmin):
             return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
         if getattr(request, "htmx", False):
             # A decided movie leaves the queue, so its card is drawn from the movie itself.
-            left = next((each for each in reviewing.cards([pk]) if each.pending_suggestions), None)  # type: ignore[attr-defined]
+            left = next((each for each in review.cards([pk]) if each.pending_suggestions), None)  # type: ignore[attr-defined]
             query = _queue_query(request)
             chosen = QueueFilter(query)
             chosen.is_valid()
@@ -114,7 +114,7 @@ class ReviewQueueAdmin(DeskAdmin):
         else:
             asked = list(Suggestion.objects.filter(pk__in=shown, movie__in=ticked))
             still = [suggestion for suggestion in asked if suggestion.state == Suggestion.State.PENDING]
-            act = reviewing.reject if verb == "reject" else reviewing.accept
+            act = review.reject if verb == "reject" else review.accept
             decided = act(still, person(request))
             if decided:
                 word = "Rejected" if verb == "reject" else "Accepted"

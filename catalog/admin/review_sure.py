@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from catalog.genres import decision_batches, review
+from catalog.genres.selection import Selection
 from catalog.models import GenreModel
-from catalog.services import decision_batches, reviewing
-from catalog.services.selection import Selection
 
 from . import operating_points
 from .person import person
@@ -54,7 +54,7 @@ def sure_view(
         **shown,
         "genres": found.order_by().values("genre__name").annotate(number=Count("pk")).order_by("-number"),
         "least_sure": found.select_related("movie", "genre")
-        .prefetch_related(reviewing.calibration())
+        .prefetch_related(review.calibration())
         .order_by("score", "pk")[:EXAMPLES],
         "models": [
             (model, operating_points.sure(model))

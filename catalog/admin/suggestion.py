@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from catalog.genres import review
 from catalog.models import ReviewDecision, Suggestion
-from catalog.services import reviewing
 from catalog.templatetags.wording import likelihood, threshold_text
 
 from .movie_search import SearchesMovies
@@ -80,7 +80,7 @@ class ReviewDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
     list_per_page = 100
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewDecision]:
-        return super().get_queryset(request).prefetch_related(reviewing.calibration("suggestion__model"))
+        return super().get_queryset(request).prefetch_related(review.calibration("suggestion__model"))
 
     @admin.display(description="movie", ordering="movie__title")
     def of_movie(self, decision: ReviewDecision) -> SafeString:

@@ -28,7 +28,7 @@ def refuse(movie: Movie, data: bytes, *, source: str, source_url: str) -> str:
     titles = set(alike.values_list("movie__title", flat=True)) | {movie.title}
     if len(titles) < MOVIES:
         return ""
-    from catalog.services import renewing  # not above, because starting runs imports this module
+    from catalog.genres import renewing  # not above, because starting runs imports this module
 
     with transaction.atomic():
         found, _ = Placeholder.objects.get_or_create(

@@ -17,9 +17,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.duplicates import groups
 from catalog.embeddings import embedding
+from catalog.genres import suggestions
 from catalog.models import Extractor, Movie, Poster, Run, RunChunk, RunItem
 from catalog.posters import refresh
-from catalog.services import labelling
 
 from . import leases
 
@@ -99,7 +99,7 @@ def wanted(run: Run, movies: QuerySet[Movie] | None) -> QuerySet[Any]:
         return refresh.stale() if movies is None else movies
     if run.kind == Run.Kind.LABEL:
         model = run.params["model"]
-        return readable(labelling.candidates(model) if movies is None else movies, model)
+        return readable(suggestions.candidates(model) if movies is None else movies, model)
     posters = Poster.objects.filter(is_primary=True)
     if movies is not None:
         posters = posters.filter(movie__in=movies.order_by().values("pk"))

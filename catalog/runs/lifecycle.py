@@ -17,9 +17,9 @@ from redis import RedisError
 
 from catalog.duplicates import groups
 from catalog.embeddings import embedding
+from catalog.genres import suggestions
 from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
 from catalog.posters import refresh
-from catalog.services import labelling
 
 from . import chunks, leases
 from .chunks import LIVE, OPEN
@@ -181,7 +181,7 @@ def outstanding() -> dict[Run.Kind, int]:
         Run.Kind.SCRAPE: chunks.to_look_up().count(),
         Run.Kind.REFRESH: refresh.stale().count(),
         Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
-        Run.Kind.LABEL: chunks.readable(labelling.candidates(model.pk), model.pk).count() if model else 0,
+        Run.Kind.LABEL: chunks.readable(suggestions.candidates(model.pk), model.pk).count() if model else 0,
         Run.Kind.DUPLICATES: groups.uncompared(extractor).count() if extractor else 0,
     }
 
@@ -298,7 +298,7 @@ def _due_of(run: Run, kind: str) -> QuerySet[Movie]:
         return movies
     # Nobody chose these movies for suggestions, so only those are taken that an unlimited run would take.
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
-    return movies.filter(pk__in=labelling.candidates(model.pk)) if model else movies.none()
+    return movies.filter(pk__in=suggestions.candidates(model.pk)) if model else movies.none()
 
 
 def _one_job(run: Run, movies: QuerySet[Movie] | None = None, units: int = 1) -> None:
@@ -329,7 +329,7 @@ def _extractors(asked: Sequence[str] | None) -> tuple[list[str], str]:
 def _nothing_to_do(run: Run, movies: QuerySet[Movie] | None) -> str:
     if run.kind != Run.Kind.LABEL or run.total:
         return NOTHING_TO_DO.get(Run.Kind(run.kind), "Nothing to do.")
-    candidates = labelling.candidates(run.params["model"]) if movies is None else movies
+    candidates = suggestions.candidates(run.params["model"]) if movies is None else movies
     unseen = candidates.filter(posters__is_primary=True).distinct().count()
     if not unseen:
         return f"Nothing to do: no {'untagged' if movies is None else 'chosen'} movie has a poster."

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from catalog.duplicates import groups
 from catalog.embeddings import embedding
+from catalog.genres import decision_batches, suggestions, training
 from catalog.models import Run, RunItem
 from catalog.posters import refresh, scraping
-from catalog.services import checking, decision_batches, labelling, training
+from catalog.services import checking
 from catalog.titles import undo
 
 from . import chunks, leases, lifecycle
@@ -22,7 +23,7 @@ _WORK: dict[str, Callable[[Sequence[RunItem]], None]] = {
     Run.Kind.CHECK: checking.check_item,
     Run.Kind.EMBED: embedding.embed_items,
     Run.Kind.TRAIN: training.train_item,
-    Run.Kind.LABEL: labelling.label_items,
+    Run.Kind.LABEL: suggestions.label_items,
     Run.Kind.DUPLICATES: groups.find_items,
     Run.Kind.UNDO: undo.undo_item,
     Run.Kind.PREVIEW: undo.preview_item,

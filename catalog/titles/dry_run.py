@@ -11,8 +11,8 @@ from typing import Any, Self
 from catalog.duplicates import import_matches
 from catalog.duplicates.decisions import is_wrong
 from catalog.duplicates.merging import origins_joined
+from catalog.genres.names import keys_of
 from catalog.models import Genre, Movie, Poster
-from catalog.services.genre_names import keys_of
 from catalog.titles.formats.records import TitleRecord
 from ml.images import open_safely, sha256_hex
 

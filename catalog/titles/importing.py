@@ -13,9 +13,9 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from catalog.duplicates.merging import CannotMerge
+from catalog.genres.renewing import renew_changed
 from catalog.models import Movie, Run
 from catalog.posters.known_addresses import checked
-from catalog.services.renewing import renew_changed
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
 from ml.images import ImageRejected, read_file
 

@@ -12,11 +12,11 @@ from django.utils import timezone
 from catalog import search
 from catalog.duplicates import import_matches
 from catalog.duplicates.decisions import is_wrong
+from catalog.genres import renewing
+from catalog.genres.names import genre_rows, keys_of
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.posters.primary import store_poster
-from catalog.services import renewing
-from catalog.services.genre_names import genre_rows, keys_of
 from catalog.titles.formats.records import TitleRecord
 from ml.images import sha256_hex
 

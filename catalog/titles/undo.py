@@ -11,11 +11,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from catalog.genres import renewing
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
 from catalog.posters import primary
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
-from catalog.services import renewing
 
 from .history import IMPORTS_KEPT, KEPT_FOR
 from .undo_planning import Plan, plans

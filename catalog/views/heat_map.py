@@ -11,8 +11,8 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from catalog.genres import explanations
 from catalog.models import Suggestion
-from catalog.services import explaining
 
 # What a movie's page shows to everybody; what was rejected or gave way is for reviewers.
 PUBLIC = (Suggestion.State.PENDING, Suggestion.State.ACCEPTED)
@@ -24,8 +24,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     suggestion = _suggestion(request, pk)
     context: dict[str, Any] = {"suggestion": suggestion, "movie": suggestion.movie}
     try:
-        explanation = explaining.explain(suggestion)
-    except explaining.CannotExplain as error:
+        explanation = explanations.explain(suggestion)
+    except explanations.CannotExplain as error:
         context["problem"] = str(error)
     else:
         context |= {"explanation": explanation, "overlay": _overlay(explanation)}
@@ -38,8 +38,8 @@ def told(request: HttpRequest, pk: int) -> JsonResponse:
     """What heat_maps.js draws: the overlay, the poster it belongs to, and the words; or the problem."""
     suggestion = _suggestion(request, pk)
     try:
-        explanation = explaining.explain(suggestion)
-    except explaining.CannotExplain as error:
+        explanation = explanations.explain(suggestion)
+    except explanations.CannotExplain as error:
         return JsonResponse({"problem": str(error)}, status=404)
     poster = explanation.poster
     return JsonResponse(
@@ -62,8 +62,8 @@ def picture(request: HttpRequest, pk: int) -> HttpResponse:
     """The overlay as PNG. At an address with its version, as pages give it, it never goes stale."""
     suggestion = _suggestion(request, pk)
     try:
-        explanation = explaining.explain(suggestion)
-    except explaining.CannotExplain as error:
+        explanation = explanations.explain(suggestion)
+    except explanations.CannotExplain as error:
         return HttpResponseNotFound(str(error), content_type="text/plain; charset=utf-8")
     etag = f'"{explanation.version}"'
     response = get_conditional_response(request, etag=etag)
@@ -84,6 +84,6 @@ def _suggestion(request: HttpRequest, pk: int) -> Suggestion:
     return suggestion
 
 
-def _overlay(explanation: explaining.Explanation) -> str:
+def _overlay(explanation: explanations.Explanation) -> str:
     address = reverse("catalog:heat_map_picture", args=[explanation.suggestion.pk])
     return f"{address}?v={explanation.version}"

@@ -12,8 +12,8 @@ from django.views.decorators.vary import vary_on_headers
 
 from catalog.duplicates import groups
 from catalog.embeddings import embedding
+from catalog.genres import review
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
-from catalog.services import reviewing
 from catalog.services.brief_cache import briefly
 from catalog.similarity import search
 
@@ -50,7 +50,7 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
                 "suggestions",
                 Suggestion.objects.filter(state__in=SHOWN)
                 .select_related("genre")
-                .prefetch_related(reviewing.calibration()),
+                .prefetch_related(review.calibration()),
                 to_attr="shown_suggestions",
             ),
         ),

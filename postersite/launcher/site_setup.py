@@ -51,11 +51,11 @@ def take_up_shipped(say: Callable[[str], None]) -> None:
 
     A shipped file that cannot be used is said, and the site does without it.
     """
-    from catalog.services import shipped
+    from catalog.genres import bundled
 
     try:
-        model, fresh = shipped.take_up_genre_model()
-    except shipped.ShippedUnusable as error:
+        model, fresh = bundled.take_up_genre_model()
+    except bundled.ShippedUnusable as error:
         say(f"The genre model that comes with Postersite is left out: {error}")
     else:
         if fresh and model.state == model.State.ACTIVE:
@@ -65,7 +65,7 @@ def take_up_shipped(say: Callable[[str], None]) -> None:
                 f"Genre model {model.version} came with this version of Postersite. It waits as a candidate; "
                 "compare its figures and promote it in the admin if you like."
             )
-    run = shipped.look_with_new_eyes()
+    run = bundled.look_with_new_eyes()
     if run is not None and run.is_live:
         posters = "1 poster is" if run.total == 1 else f"{run.total} posters are"
         say(

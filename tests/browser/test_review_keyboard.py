@@ -2,8 +2,8 @@
 
 import pytest
 
+from catalog.genres import review
 from catalog.models import Suggestion
-from catalog.services import reviewing
 from tests.catalog.admin.cards import genres, suggestion, waiting
 from tests.factories import UserFactory
 
@@ -133,7 +133,7 @@ def test_the_shortcuts_are_listed(desk):
 
 def test_somebody_who_was_faster_is_named_in_the_card(desk, films):
     ann = UserFactory(reviewer=True, username="ann")
-    reviewing.reject(films[0].suggestions.all(), ann)
+    review.reject(films[0].suggestions.all(), ann)
     desk.keyboard.press("a")
     expect_decided(desk, 1)
     assert "Drama had already been rejected by ann." in desk.locator("article.decided").inner_text()

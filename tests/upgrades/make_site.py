@@ -68,6 +68,7 @@ def fill() -> None:
     from django.contrib.sessions.backends.db import SessionStore
 
     from catalog.duplicates import decisions
+    from catalog.genres import review
     from catalog.models import (
         DuplicateGroup,
         DuplicateMember,
@@ -83,7 +84,6 @@ def fill() -> None:
     from catalog.runs import lifecycle, local_worker
     from catalog.sample.drawing import draw_poster
     from catalog.sample.films import sample_films
-    from catalog.services import reviewing
     from catalog.titles.formats.records import TitleRecord
     from catalog.titles.importing import import_titles
 
@@ -117,11 +117,11 @@ def fill() -> None:
     for kind in ("embed", "label"):
         local_worker.work_off(lifecycle.start(kind, queue=False))
     pending = Suggestion.objects.filter(state="pending").order_by("pk")
-    reviewing.accept(pending[:4], reviewer)
-    reviewing.reject(pending[:4], reviewer)
+    review.accept(pending[:4], reviewer)
+    review.reject(pending[:4], reviewer)
     Suggestion.objects.filter(pk__in=pending.values("pk")[:2]).update(state="superseded")
     by_hand = Movie.objects.get(tmdb_id=films[1].tmdb_id)
-    reviewing.set_genres(by_hand, Genre.objects.all()[:2], reviewer)
+    review.set_genres(by_hand, Genre.objects.all()[:2], reviewer)
 
     def group_of(*movies: Movie) -> DuplicateGroup:
         group = DuplicateGroup.objects.create()

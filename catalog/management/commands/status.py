@@ -15,13 +15,13 @@ from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
 from catalog.embeddings import embedding, index_files
+from catalog.genres import promotion
 from catalog.models import Poster, Run
 from catalog.posters import rate_limits
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
 from catalog.runs.progress import outlook, rate
-from catalog.services import promoting
 from catalog.services.overview import catalogue_counts
 from catalog.similarity import search
 from ml.genres.head import ModelFileError, load_head
@@ -108,12 +108,12 @@ def eyes() -> Iterator[Fact]:
 
 def genre_model() -> Iterator[Fact]:
     """Which genre model suggests, whether its file is whole, and whether new posters can be read for it."""
-    model = promoting.active_model()
+    model = promotion.active_model()
     if model is None:
         yield True, "none in use: train one, or promote one in the admin"
         return
     try:
-        load_head(promoting.weights_path(model), sha256=model.weights_sha256)
+        load_head(promotion.weights_path(model), sha256=model.weights_sha256)
     except ModelFileError as error:
         yield False, str(error)
         return

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from catalog.genres.training import DEFAULT_RECIPE
 from catalog.management.progress import start_and_work
-from catalog.services.training import DEFAULT_RECIPE
 from ml.genres.recipes import RECIPES
 
 

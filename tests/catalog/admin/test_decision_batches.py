@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalog.admin import decision_batch
+from catalog.genres import decision_batches
+from catalog.genres.selection import Selection
 from catalog.models import DecisionBatch, MovieGenre, Suggestion
 from catalog.runs import lifecycle, local_worker
-from catalog.services import decision_batches
-from catalog.services.selection import Selection
 from tests.catalog.admin.cards import text_of, waiting
 from tests.conftest import signed_in
 from tests.factories import UserFactory

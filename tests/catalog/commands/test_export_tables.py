@@ -12,8 +12,8 @@ import pytest
 from arro3.io import read_parquet
 from django.core.management import CommandError, call_command
 
+from catalog.genres import review
 from catalog.models import Movie, Suggestion
-from catalog.services import reviewing
 from catalog.services.sheets import PREDICTIONS, TITLES
 from catalog.titles.formats import csv_file
 from catalog.titles.formats.records import TitleRecord
@@ -77,7 +77,7 @@ def test_titles_as_parquet_are_unchanged_and_typed(movie: Movie, tmp_path: Path)
 def test_predictions_say_who_decided_and_when(tmp_path: Path) -> None:
     reviewer = UserFactory(username="@anna")
     accepted, waiting = SuggestionFactory(score=0.1 + 0.2, sure=True), SuggestionFactory()
-    reviewing.accept([accepted], reviewer)
+    review.accept([accepted], reviewer)
     accepted.refresh_from_db()
     tables(tmp_path)
     first, second = csv_rows(tmp_path / "predictions.csv")

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import call_command
 
 from catalog.embeddings import embedding, index_files
+from catalog.genres import bundled, promotion
 from catalog.management.commands import status
 from catalog.models import Extractor
-from catalog.services import promoting, shipped
 from postersite.launcher.broker import running_broker
 from tests.catalog.services.shipped_files import shipped_genres
 from tests.factories import MovieFactory, PosterFactory, RunFactory
@@ -74,12 +74,12 @@ def test_a_named_extractor_without_weights_is_wrong(settings: Any) -> None:
 
 def test_the_genre_model_in_use_is_told_and_whether_it_came_with_the_site(tmp_path: Path) -> None:
     assert next(fact for _, fact in status.genre_model()).startswith("none in use")
-    model, _ = shipped.take_up_genre_model(shipped_genres(tmp_path))
+    model, _ = bundled.take_up_genre_model(shipped_genres(tmp_path))
     said = "genre model 1 (logistic, shipped, active) suggests genres from what postersite sees"
     assert list(status.genre_model()) == [(True, said)]
     Extractor.objects.update(fingerprint="postersite-of-yore")
     assert [well for well, _ in status.genre_model()] == [True, False]
-    promoting.weights_path(model).unlink()
+    promotion.weights_path(model).unlink()
     ((well, fact),) = status.genre_model()
     assert not well and "is missing" in fact
 

@@ -10,9 +10,9 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from PIL import Image
 
+from catalog.genres import review
 from catalog.models import Suggestion
 from catalog.posters import primary
-from catalog.services import reviewing
 from tests.catalog.services.seen_posters import picture, seen
 from tests.factories import SuggestionFactory, UserFactory
 
@@ -114,7 +114,7 @@ def test_crawlers_are_kept_out(client: Client) -> None:
 
 def test_a_films_page_has_an_eye_for_each_suggestion_and_accepted_genre(client: Client) -> None:
     horror, drama = seen(genres=["Horror", "Drama"])
-    reviewing.accept([drama], UserFactory(reviewer=True))
+    review.accept([drama], UserFactory(reviewer=True))
     page = soup(client.get(horror.movie.get_absolute_url()))
     assert one(page, ".suggested [data-heat]")["href"] == address(horror)
     eye = one(page, ".chips [data-heat]")
@@ -126,7 +126,7 @@ def test_a_films_page_has_an_eye_for_each_suggestion_and_accepted_genre(client: 
 
 def test_a_film_without_suggestions_has_none_of_it(client: Client) -> None:
     [rejected] = seen()
-    reviewing.reject([rejected], UserFactory(reviewer=True))
+    review.reject([rejected], UserFactory(reviewer=True))
     page = soup(client.get(rejected.movie.get_absolute_url()))
     assert page.select("[data-heat], script[src*='heat_maps.js']") == []
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog.genres import model_comparison, promotion, training
+from catalog.genres.training_data import LabelledPosters, labelled_posters
 from catalog.models import Extractor, GenreModel, Run
 from catalog.runs import lifecycle
-from catalog.services import against_shipped, promoting, training
-from catalog.services.training_data import LabelledPosters, labelled_posters
 from ml.genres.held_out import HeldOut
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.catalog.services.test_training import QUICK, labelled, worked_off
@@ -40,7 +40,7 @@ def shipped_model(extractor: Extractor, genres: tuple[str, ...] = ("War", "Drama
 
 def told(data: LabelledPosters, taken: np.ndarray, rival: GenreModel, rows: Any = None) -> dict[str, Any]:
     rows = np.arange(len(data.labels)) if rows is None else rows
-    return against_shipped.compared(rival, data.genres, data, HeldOut(rows, taken[rows]))
+    return model_comparison.compared(rival, data.genres, data, HeldOut(rows, taken[rows]))
 
 
 def test_figures_are_over_the_genres_both_know_on_the_rows_held_out() -> None:
@@ -81,7 +81,7 @@ def test_a_shipped_model_that_knows_none_of_the_genres_gives_way() -> None:
 def test_a_shipped_model_whose_file_is_damaged_gives_way() -> None:
     eyes, data, truth = catalogue(40, right=40)
     rival = shipped_model(eyes)
-    promoting.weights_path(rival).write_bytes(b"damaged")
+    promotion.weights_path(rival).write_bytes(b"damaged")
     said = told(data, truth, rival)
     assert said["better"] and "cannot be used" in said["why"]
 
@@ -121,7 +121,7 @@ def test_a_training_that_does_not_waits_and_says_why() -> None:
     assert (run.genre_model.state, rival.state) == ("candidate", "active")
     assert run.message.startswith(f"Made {run.genre_model}. The shipped genre model {rival.version} goes on")
     assert run.genre_model.metrics["against_shipped"]["posters"] == 40
-    assert run.message.endswith(against_shipped.why(run.genre_model))
+    assert run.message.endswith(model_comparison.why(run.genre_model))
 
 
 def test_a_training_on_another_extractor_does_not_begin_where_the_shipped_model_ended() -> None:

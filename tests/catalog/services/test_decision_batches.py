@@ -10,11 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.duplicates import merging
+from catalog.genres import decision_batches, decision_undo, review
+from catalog.genres.decision_batches import BatchError
+from catalog.genres.selection import Selection
 from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, Suggestion
 from catalog.runs import leases, lifecycle, local_worker, steps
-from catalog.services import decision_batches, decision_undo, reviewing
-from catalog.services.decision_batches import BatchError
-from catalog.services.selection import Selection
 from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +130,7 @@ def test_a_step_takes_as_many_queries_however_many_it_decides() -> None:
     def queries(number: int) -> int:
         made = [suggested() for _ in range(number)]
         with CaptureQueriesContext(connection) as captured:
-            assert reviewing.accept(made, UserFactory()) == number
+            assert review.accept(made, UserFactory()) == number
         return len(captured)
 
     assert queries(2) == queries(30)
@@ -182,7 +182,7 @@ def test_what_a_person_decides_meanwhile_stays_theirs(
     live = decision_batches.live_run(batch)
     assert live is not None
     leases.work(live.pk, decision_batches.decide_item)
-    reviewing.reject([made[3]], UserFactory())
+    review.reject([made[3]], UserFactory())
     run = work_off(batch)
     assert batch.decisions.count() == 4 and made[3].decisions.get().verdict == "rejected"
     assert (run.state, run.total, run.done, run.failed) == ("done", 4, 4, 0)
@@ -206,7 +206,7 @@ def test_a_worker_that_dies_again_and_again_loses_and_doubles_nothing(
     batch = decision_batches.start(SURE, UserFactory(), queue=False)
     live = decision_batches.live_run(batch)
     assert live is not None
-    accept, calls = reviewing.accept, 0
+    accept, calls = review.accept, 0
 
     def dies(*given: Any) -> int:
         nonlocal calls
@@ -216,7 +216,7 @@ def test_a_worker_that_dies_again_and_again_loses_and_doubles_nothing(
             raise MemoryError("killed")
         return done
 
-    monkeypatch.setattr(reviewing, "accept", dies)
+    monkeypatch.setattr(review, "accept", dies)
     for _ in range(5):
         leases.work(live.pk, decision_batches.decide_item)
     assert batch.decisions.count() == 20
@@ -232,7 +232,7 @@ def test_one_that_dies_without_getting_on_is_given_up(monkeypatch: pytest.Monkey
     def dies(*given: Any) -> int:
         raise MemoryError("killed")
 
-    monkeypatch.setattr(reviewing, "accept", dies)
+    monkeypatch.setattr(review, "accept", dies)
     run = work_off(batch)
     assert (run.state, run.failed) == ("failed", 1)
     monkeypatch.undo()
@@ -247,7 +247,7 @@ def test_cancelling_keeps_what_was_accepted_and_that_can_be_undone(
         suggested()
     before = state()
     batch = decision_batches.start(SURE, UserFactory(), queue=False)
-    accept = reviewing.accept
+    accept = review.accept
     live = decision_batches.live_run(batch)
     assert live is not None
 
@@ -255,7 +255,7 @@ def test_cancelling_keeps_what_was_accepted_and_that_can_be_undone(
         lifecycle.cancel(live)
         return accept(*given)
 
-    monkeypatch.setattr(reviewing, "accept", and_cancel)
+    monkeypatch.setattr(review, "accept", and_cancel)
     run = local_worker.work_off(live)
     monkeypatch.undo()
     assert (run.state, run.total, run.done) == ("cancelled", 5, 2)
@@ -305,11 +305,11 @@ def test_what_was_undone_can_be_accepted_again_by_the_same_person(small_steps: N
 
 
 def set_by_hand(one: Suggestion) -> None:
-    reviewing.set_genres(one.movie, [one.genre], UserFactory())
+    review.set_genres(one.movie, [one.genre], UserFactory())
 
 
 def removed(one: Suggestion) -> None:
-    reviewing.set_genres(one.movie, [], UserFactory())
+    review.set_genres(one.movie, [], UserFactory())
 
 
 def imported(one: Suggestion) -> None:
@@ -392,6 +392,6 @@ def test_a_rejection_is_undone_too() -> None:
     suggestion = suggested()
     before = state()
     reviewer = UserFactory()
-    reviewing.reject([suggestion], reviewer)
+    review.reject([suggestion], reviewer)
     [done] = decision_undo.undo(suggestion.decisions.all(), reviewer)
     assert not done.kept and state() == before

@@ -15,9 +15,10 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from catalog.embeddings import embedding
+from catalog.genres import explanations as explaining
+from catalog.genres import suggestions
 from catalog.models import GenreModel, Suggestion
 from catalog.posters import primary
-from catalog.services import explaining, labelling
 from ml import explanations
 from ml.images import load_pixels
 from tests.factories import ExtractorFactory, GenreFactory, SuggestionFactory
@@ -50,7 +51,7 @@ def refusal(suggestion: Suggestion) -> str:
 def test_it_is_what_the_head_says_of_the_extractors_map() -> None:
     [horror] = seen()
     told = explaining.explain(fresh(horror))
-    extractor, head = embedding.load("postersite"), labelling.load(horror.model)
+    extractor, head = embedding.load("postersite"), suggestions.load(horror.model)
     assert horror.poster is not None
     with horror.poster.file.open("rb") as file:
         _, maps = extractor.embed_with_map(load_pixels(file.read(), extractor.spec.size)[None])
@@ -135,7 +136,7 @@ def test_a_damaged_model_is_told(damage: str) -> None:
         weights.unlink()
     else:
         weights.write_bytes(weights.read_bytes()[:100])
-    labelling._load.cache_clear()
+    suggestions._load.cache_clear()
     assert "genre model that suggested this cannot be read" in refusal(horror)
 
 

@@ -13,8 +13,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from catalog.embeddings import index_files
+from catalog.genres import promotion, review
 from catalog.models import Embedding, Extractor, Genre, GenreModel, Movie, Poster, ReviewDecision, Suggestion
-from catalog.services import promoting, reviewing
 from catalog.services.export.restoring import restore_catalogue
 from catalog.services.export.tables import TABLES
 from catalog.services.export.writing import export_catalogue
@@ -91,9 +91,9 @@ def test_a_restored_catalogue_works(exported: Path, tmp_path: Path, client: Any)
     assert search.lookalikes(movie, Extractor.objects.get(spec="pixels"))
     waiting = Suggestion.objects.filter(state=Suggestion.State.PENDING).first()
     assert waiting is not None
-    assert reviewing.accept([waiting], UserFactory()) == 1
+    assert review.accept([waiting], UserFactory()) == 1
     assert Genre.objects.filter(movies=waiting.movie, pk=waiting.genre_id).exists()
-    promoting.promote(GenreModel.objects.get(state=GenreModel.State.CANDIDATE))
+    promotion.promote(GenreModel.objects.get(state=GenreModel.State.CANDIDATE))
 
 
 def test_merged_movies_still_lead_to_the_one_that_was_kept(

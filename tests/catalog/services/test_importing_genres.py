@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from catalog.genres.names import genre_rows, keys_of, slug_of
 from catalog.models import Genre, Movie, MovieGenre
-from catalog.services.genre_names import genre_rows, keys_of, slug_of
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
 from tests.factories import GenreFactory, MovieFactory

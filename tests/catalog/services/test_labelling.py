@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from catalog.genres import review, suggestions
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.posters.primary import make_primary
 from catalog.runs import leases, lifecycle
-from catalog.services import labelling, reviewing
 from ml.genres.thresholds import NEVER
 from tests.catalog.services.genre_heads import GENRES, saved_model, vector_for
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
@@ -33,7 +33,7 @@ def look(model: GenreModel, poster: Poster, *scores: float) -> None:
 
 
 def ask(model: GenreModel, *movies: Movie) -> dict[int, int]:
-    return labelling.suggest(movies, model, labelling.load(model))
+    return suggestions.suggest(movies, model, suggestions.load(model))
 
 
 def pending(movie: Movie) -> dict[str, float]:
@@ -42,7 +42,7 @@ def pending(movie: Movie) -> dict[str, float]:
 
 
 def worked_off(run: Run) -> Run:
-    while leases.work(run.pk, labelling.label_items):
+    while leases.work(run.pk, suggestions.label_items):
         pass
     lifecycle.settle(run.pk)
     run.refresh_from_db()
@@ -105,7 +105,7 @@ def test_a_genre_the_movie_has_is_not_suggested() -> None:
 def test_a_movie_whose_genres_a_person_set_is_left_alone() -> None:
     model = saved_model()
     movie = seen(model, 0.9, 0.9, 0.9)
-    reviewing.set_genres(movie, [], UserFactory())
+    review.set_genres(movie, [], UserFactory())
     assert ask(model, movie) == {movie.pk: 0}
     assert not movie.suggestions.exists()
 
@@ -126,7 +126,7 @@ def test_a_rejected_pair_stays_rejected_for_later_models() -> None:
     first = saved_model()
     movie = seen(first, 0.9, 0.9, 0.1)
     ask(first, movie)
-    reviewing.reject(movie.suggestions.filter(genre__name="Comedy"), UserFactory())
+    review.reject(movie.suggestions.filter(genre__name="Comedy"), UserFactory())
     ask(first, movie)
     later = saved_model(first.extractor, state=GenreModel.State.CANDIDATE)
     ask(later, movie)
@@ -141,7 +141,7 @@ def test_a_rejected_pair_is_asked_again_once_the_poster_changed(by_a_later_model
     first = saved_model()
     movie = seen(first, 0.9, 0.1, 0.1)
     ask(first, movie)
-    reviewing.reject(movie.suggestions.all(), UserFactory())
+    review.reject(movie.suggestions.all(), UserFactory())
     poster = PosterFactory(movie=movie, is_primary=False)
     look(first, poster, 0.9, 0.1, 0.1)
     make_primary(poster)
@@ -156,7 +156,7 @@ def test_a_rejection_concerns_its_own_movie_only() -> None:
     model = saved_model()
     one, other = seen(model, 0.9, 0.1, 0.1), seen(model, 0.9, 0.1, 0.1)
     ask(model, one, other)
-    reviewing.reject(one.suggestions.all(), UserFactory())
+    review.reject(one.suggestions.all(), UserFactory())
     ask(model, one, other)
     assert pending(one) == {}
     assert list(pending(other)) == ["Comedy"]
@@ -166,7 +166,7 @@ def test_an_accepted_suggestion_is_not_made_again() -> None:
     model = saved_model()
     movie = seen(model, 0.9, 0.1, 0.1)
     ask(model, movie)
-    reviewing.accept(movie.suggestions.all(), UserFactory())
+    review.accept(movie.suggestions.all(), UserFactory())
     assert ask(model, movie) == {movie.pk: 0}
     assert movie.suggestions.get().state == State.ACCEPTED
 
@@ -270,7 +270,7 @@ def test_without_a_model_in_use_the_items_fail() -> None:
 
 
 def test_models_are_told_apart_by_what_their_files_hold() -> None:
-    assert labelling.load(saved_model()).genres == GENRES
+    assert suggestions.load(saved_model()).genres == GENRES
 
 
 def test_movies_are_asked_about_unasked_while_untagged_or_when_they_show_another_poster() -> None:
@@ -278,14 +278,14 @@ def test_movies_are_asked_about_unasked_while_untagged_or_when_they_show_another
     untagged, reviewed = (seen(model, 0.9, 0.9, 0.1) for _ in range(2))
     seen(model, 0.9, 0.9, 0.1, genres=["Western"])
     ask(model, untagged, reviewed)
-    reviewing.accept(reviewed.suggestions.filter(genre__name="Drama"), UserFactory())
-    assert set(labelling.candidates(model.pk)) == {untagged}
+    review.accept(reviewed.suggestions.filter(genre__name="Drama"), UserFactory())
+    assert set(suggestions.candidates(model.pk)) == {untagged}
     poster = PosterFactory(movie=reviewed, is_primary=False)
     look(model, poster, 0.9, 0.1, 0.1)
     make_primary(poster)
-    assert set(labelling.candidates(model.pk)) == {untagged, reviewed}
-    ask(model, *labelling.candidates(model.pk))
-    assert set(labelling.candidates(model.pk)) == {untagged}
+    assert set(suggestions.candidates(model.pk)) == {untagged, reviewed}
+    ask(model, *suggestions.candidates(model.pk))
+    assert set(suggestions.candidates(model.pk)) == {untagged}
 
 
 def test_a_poster_that_its_source_replaced_has_no_say_any_more() -> None:

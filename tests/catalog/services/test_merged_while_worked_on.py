@@ -10,12 +10,14 @@ import pytest
 from catalog.duplicates import groups, search
 from catalog.duplicates.merging import merge_movies
 from catalog.embeddings import embedding
+from catalog.genres import decision_batches, training
+from catalog.genres import suggestions as labelling
+from catalog.genres.selection import Selection
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
 from catalog.posters import primary, refresh, scraping
 from catalog.posters.fetch import NoPoster, Visit
 from catalog.runs import leases, lifecycle
-from catalog.services import checking, decision_batches, labelling, sanity, training
-from catalog.services.selection import Selection
+from catalog.services import checking, sanity
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from catalog.duplicates import merging
+from catalog.genres import review
 from catalog.models import Movie, MovieGenre, ReviewDecision, Suggestion
-from catalog.services import reviewing
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
 from tests.factories import (
@@ -173,7 +173,7 @@ def test_suggestions_move_unless_one_like_it_is_there():
 def test_decisions_stay_written_down_and_are_shown_with_the_kept_movie(reviewer_client):
     kept, other = bare(poster=True), bare(poster=True)
     suggestion = SuggestionFactory(movie=other, genre=GenreFactory(name="Noir"))
-    reviewing.reject([suggestion], UserFactory())
+    review.reject([suggestion], UserFactory())
     SuggestionFactory(movie=kept)
     merged(kept, other)
     assert ReviewDecision.objects.get().movie_id == other.pk

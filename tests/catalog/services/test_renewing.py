@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from catalog.embeddings import embedding
+from catalog.genres import bundled, decision_batches, promotion, renewing, review, suggestions
+from catalog.genres.selection import Selection
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
 from catalog.posters.primary import make_primary, remove, store_poster, unlock
 from catalog.runs import leases, lifecycle, local_worker
-from catalog.services import decision_batches, labelling, promoting, renewing, reviewing, shipped
-from catalog.services.selection import Selection
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.factories import (
     EmbeddingFactory,
@@ -65,11 +65,11 @@ def all_worked_off() -> list[str]:
 def test_a_promotion_replaces_what_is_pending_and_leaves_what_is_decided() -> None:
     first, later = two_models()
     movie, tagged, locked = (seen(first, 0.9, 0.4, 0.7) for _ in range(3))
-    labelling.suggest([movie, tagged], first, labelling.load(first))
-    reviewing.accept(tagged.suggestions.filter(genre__name="Comedy"), UserFactory())
-    reviewing.reject(movie.suggestions.filter(genre__name="Horror"), UserFactory())
-    reviewing.set_genres(locked, [], UserFactory())
-    run = promoting.promote(later, by=(person := UserFactory()))
+    suggestions.suggest([movie, tagged], first, suggestions.load(first))
+    review.accept(tagged.suggestions.filter(genre__name="Comedy"), UserFactory())
+    review.reject(movie.suggestions.filter(genre__name="Horror"), UserFactory())
+    review.set_genres(locked, [], UserFactory())
+    run = promotion.promote(later, by=(person := UserFactory()))
     assert run is not None and (run.kind, run.asked_by) == ("label", person)
     assert all_worked_off() == ["label"]
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
@@ -82,12 +82,12 @@ def test_a_promotion_replaces_what_is_pending_and_leaves_what_is_decided() -> No
 def test_undoing_a_promotion_brings_the_earlier_suggestions_back() -> None:
     first, later = two_models()
     movie = seen(first, 0.9, 0.4, 0.1)
-    for change in (lambda: promoting.promote(first), lambda: promoting.promote(later)):
+    for change in (lambda: promotion.promote(first), lambda: promotion.promote(later)):
         change()
     GenreModel.objects.filter(pk=first.pk).update(promoted_at=later.promoted_at)
     all_worked_off()
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
-    assert promoting.undo_promotion(later) == first
+    assert promotion.undo_promotion(later) == first
     assert all_worked_off() == ["label"]
     assert pending(movie) == {("Comedy", first.version)}
 
@@ -95,10 +95,10 @@ def test_undoing_a_promotion_brings_the_earlier_suggestions_back() -> None:
 def test_of_promotions_in_quick_succession_only_the_last_is_followed() -> None:
     first, later = two_models()
     movie = seen(first, 0.9, 0.4, 0.1)
-    promoting.promote(later)
-    assert promoting.promote(later) is None
-    promoting.promote(first)
-    last = promoting.promote(later)
+    promotion.promote(later)
+    assert promotion.promote(later) is None
+    promotion.promote(first)
+    last = promotion.promote(later)
     assert list(lifecycle.live_runs()) == [last]
     all_worked_off()
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
@@ -109,7 +109,7 @@ def test_what_was_to_follow_a_cancelled_run_follows_the_new_one() -> None:
     first, later = two_models()
     seen(first, 0.9, 0.4, 0.1)
     lifecycle.start("label", followed_by=["duplicates", "check"], queue=False)
-    last = [promoting.promote(model) for model in (later, first, later)][-1]
+    last = [promotion.promote(model) for model in (later, first, later)][-1]
     assert last is not None and (last.kind, last.followed_by) == ("label", ["duplicates", "check"])
     assert all_worked_off() == ["label", "duplicates", "check"]
 
@@ -119,17 +119,17 @@ def test_what_was_to_follow_is_not_lost_where_nothing_is_to_be_labelled() -> Non
     movie = seen(first, 0.9, 0.4, 0.1)
     lifecycle.start("label", followed_by=["check"], queue=False)
     movie.delete()
-    promoting.promote(later)
+    promotion.promote(later)
     assert all_worked_off() == ["check"]
 
 
 def test_undoing_a_batch_after_a_promotion_brings_suggestions_of_the_model_in_use() -> None:
     first, later = two_models()
     movie, other = seen(first, 0.9, 0.4, 0.1), seen(first, 0.9, 0.4, 0.1)
-    labelling.suggest([movie, other], first, labelling.load(first))
+    suggestions.suggest([movie, other], first, suggestions.load(first))
     batch = decision_batches.start(Selection(), UserFactory(), queue=False)
     assert all_worked_off() == ["decide"]
-    promoting.promote(later)
+    promotion.promote(later)
     decision_batches.start_undo(batch, person := UserFactory(), queue=False)
     assert all_worked_off() == ["revert", "label"]
     assert pending(movie) == pending(other) == {("Comedy", later.version), ("Drama", later.version)}
@@ -138,7 +138,7 @@ def test_undoing_a_batch_after_a_promotion_brings_suggestions_of_the_model_in_us
 
 def test_undoing_a_batch_of_the_model_in_use_asks_it_nothing_again() -> None:
     model = saved_model()
-    labelling.suggest([seen(model, 0.9, 0.4, 0.1)], model, labelling.load(model))
+    suggestions.suggest([seen(model, 0.9, 0.4, 0.1)], model, suggestions.load(model))
     batch = decision_batches.start(Selection(), UserFactory(), queue=False)
     all_worked_off()
     decision_batches.start_undo(batch, UserFactory(), queue=False)
@@ -149,7 +149,7 @@ def test_with_nothing_to_suggest_for_no_run_is_started() -> None:
     _, later = two_models()
     seen(later, 0.9, 0.9, 0.9, genres=["War"])
     MovieFactory()
-    assert promoting.promote(later) is None
+    assert promotion.promote(later) is None
     assert not Run.objects.exists()
 
 
@@ -158,7 +158,7 @@ def test_a_training_that_promotes_its_model_is_followed_by_one_suggestion_run(af
     training = RunFactory(kind="train", state="running", followed_by=after, asked_by=UserFactory())
     first, later = two_models(run=training)
     movie = seen(first, 0.9, 0.4, 0.1)
-    run = promoting.promote(later)
+    run = promotion.promote(later)
     lifecycle.settle(training.pk)
     assert run is not None and (run.previous, run.asked_by) == (training, training.asked_by)
     assert run.followed_by == [kind for kind in after if kind != "label"]
@@ -174,15 +174,15 @@ def test_a_batch_of_the_model_that_is_replaced_is_done_again_with_the_new_one(
     first, later = two_models()
     movie = seen(first, 0.9, 0.4, 0.1)
     run = lifecycle.start("label", movies=Movie.objects.all(), queue=False)
-    scored = labelling.decide
+    scored = suggestions.decide
 
     def promoted_meanwhile(*arguments: Any) -> Any:
-        if promoting.active_model() == first:
-            promoting.promote(later)
+        if promotion.active_model() == first:
+            promotion.promote(later)
         return scored(*arguments)
 
-    monkeypatch.setattr(labelling, "decide", promoted_meanwhile)
-    leases.work(run.pk, labelling.label_items)
+    monkeypatch.setattr(suggestions, "decide", promoted_meanwhile)
+    leases.work(run.pk, suggestions.label_items)
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
     assert not movie.suggestions.filter(model=first).exists()
 
@@ -191,18 +191,18 @@ def test_posters_that_the_promoted_model_cannot_read_are_embedded() -> None:
     reads = ExtractorFactory(spec="histograms", fingerprint=embedding.fingerprint("histograms"), dims=3)
     old, new = saved_model(), saved_model(reads, state=GenreModel.State.CANDIDATE)
     seen(old, 0.9, 0.9, 0.9)
-    run = promoting.promote(new)
+    run = promotion.promote(new)
     assert run is not None and (run.kind, run.followed_by) == ("embed", ["label"])
-    promoting.promote(old)
+    promotion.promote(old)
     seen(new, 0.9, 0.9, 0.9)
     # A poster that cannot be embedded must not stand in the way of the others' suggestions.
-    run = promoting.promote(new)
+    run = promotion.promote(new)
     assert run is not None and (run.kind, run.followed_by) == ("label", ["embed", "label"])
 
 
 def test_taking_up_the_shipped_model_is_followed_by_suggestions(tmp_path: Path, broker: Any) -> None:
     PosterFactory()
-    shipped.take_up_genre_model(shipped_genres(tmp_path))
+    bundled.take_up_genre_model(shipped_genres(tmp_path))
     [run] = Run.objects.all()
     assert (run.kind, run.followed_by) == ("embed", ["label"])
     assert broker.llen("ml") == 0  # the broker is not started yet at this moment: the sweep queues it
@@ -244,7 +244,7 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
     first = movie.primary_poster
     assert first is not None
     embedding.embed([first], SMALL)
-    labelling.suggest([movie], reader, labelling.load(reader))
+    suggestions.suggest([movie], reader, suggestions.load(reader))
     before = renewing.shown_posters([movie.pk, other.pk])
     CHANGES[change](movie)
     run = renewing.renew_changed(before)
@@ -264,7 +264,7 @@ def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> Non
     movie = MovieFactory()
     posters = [stored(movie, number) for number in range(2)]
     embedding.embed(posters, SMALL)
-    labelling.suggest([movie], reader, labelling.load(reader))
+    suggestions.suggest([movie], reader, suggestions.load(reader))
     before = renewing.shown_posters([movie.pk])
     make_primary(movie.posters.get(is_primary=False))
     run = renewing.renew_changed(before)

@@ -8,9 +8,9 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from catalog.genres import review
 from catalog.models import Genre, Movie, ReviewDecision, Suggestion
 from catalog.models.append_only import AppendOnlyError
-from catalog.services import reviewing
 from tests.factories import GenreFactory, MovieFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def suggested(movie: Movie, name: str, score: float = 0.75) -> Suggestion:
 
 def test_an_accepted_suggestion_becomes_a_genre(reviewer: Any) -> None:
     suggestion = suggested(MovieFactory(), "Drama", 0.81)
-    assert reviewing.accept([suggestion], reviewer) == 1
+    assert review.accept([suggestion], reviewer) == 1
     suggestion.refresh_from_db()
     assert suggestion.state == State.ACCEPTED
     assert suggestion.decided_at is not None
@@ -48,7 +48,7 @@ def test_an_accepted_suggestion_becomes_a_genre(reviewer: Any) -> None:
 
 def test_a_rejected_suggestion_does_not(reviewer: Any) -> None:
     suggestion = suggested(MovieFactory(), "Drama")
-    assert reviewing.reject([suggestion], reviewer) == 1
+    assert review.reject([suggestion], reviewer) == 1
     suggestion.refresh_from_db()
     assert suggestion.state == State.REJECTED
     assert genres_of(suggestion.movie) == {}
@@ -56,7 +56,7 @@ def test_a_rejected_suggestion_does_not(reviewer: Any) -> None:
 
 def test_a_decision_keeps_who_what_and_the_score_and_threshold_seen(reviewer: Any) -> None:
     suggestion = SuggestionFactory(score=0.81, threshold=0.55)
-    reviewing.accept([suggestion], reviewer)
+    review.accept([suggestion], reviewer)
     decision = ReviewDecision.objects.get()
     assert (decision.reviewer, decision.movie, decision.genre) == (
         reviewer,
@@ -69,15 +69,15 @@ def test_a_decision_keeps_who_what_and_the_score_and_threshold_seen(reviewer: An
 
 def test_many_are_decided_at_once_and_decided_ones_left_alone(reviewer: Any) -> None:
     made = [suggested(MovieFactory(), "Drama") for _ in range(3)]
-    reviewing.reject(made[:1], reviewer)
-    assert reviewing.accept(Suggestion.objects.all(), reviewer) == 2
+    review.reject(made[:1], reviewer)
+    assert review.accept(Suggestion.objects.all(), reviewer) == 2
     assert decisions() == [("Drama", "rejected"), ("Drama", "accepted"), ("Drama", "accepted")]
 
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.REJECTED, State.SUPERSEDED])
 def test_only_what_is_pending_can_be_decided(reviewer: Any, state: str) -> None:
     suggestion = SuggestionFactory(state=state)
-    assert reviewing.accept([suggestion], reviewer) == reviewing.reject([suggestion], reviewer) == 0
+    assert review.accept([suggestion], reviewer) == review.reject([suggestion], reviewer) == 0
     suggestion.refresh_from_db()
     assert suggestion.state == state
     assert not ReviewDecision.objects.exists()
@@ -86,15 +86,15 @@ def test_only_what_is_pending_can_be_decided(reviewer: Any, state: str) -> None:
 def test_of_two_reviewers_who_saw_the_same_page_the_first_decides(reviewer: Any) -> None:
     suggestion = suggested(MovieFactory(), "Drama")
     seen_by_another = Suggestion.objects.get(pk=suggestion.pk)
-    assert reviewing.accept([suggestion], reviewer) == 1
-    assert reviewing.reject([seen_by_another], UserFactory()) == 0
+    assert review.accept([suggestion], reviewer) == 1
+    assert review.reject([seen_by_another], UserFactory()) == 0
     assert genres_of(suggestion.movie) == {"Drama": "accepted"}
     assert ReviewDecision.objects.get().reviewer == reviewer
 
 
 def test_accepting_a_genre_that_an_import_brought_meanwhile_keeps_its_origin(reviewer: Any) -> None:
     movie = MovieFactory(genres=["Drama"])
-    reviewing.accept([suggested(movie, "Drama")], reviewer)
+    review.accept([suggested(movie, "Drama")], reviewer)
     assert genres_of(movie) == {"Drama": "imported"}
 
 
@@ -103,7 +103,7 @@ def test_setting_genres_decides_what_is_pending_and_writes_down_the_rest(reviewe
     accepted, rejected = suggested(movie, "Drama", 0.9), suggested(movie, "Comedy", 0.7)
     GenreFactory(name="Horror")
     wanted = Genre.objects.filter(name__in=["Drama", "War", "Horror"])
-    reviewing.set_genres(movie, wanted, reviewer)
+    review.set_genres(movie, wanted, reviewer)
     assert genres_of(movie) == {"Drama": "manual", "Horror": "manual", "War": "manual"}
     accepted.refresh_from_db()
     rejected.refresh_from_db()
@@ -120,14 +120,14 @@ def test_setting_genres_decides_what_is_pending_and_writes_down_the_rest(reviewe
 
 def test_setting_the_same_genres_again_writes_nothing_down(reviewer: Any) -> None:
     movie, wanted = MovieFactory(), [GenreFactory(name="Drama")]
-    reviewing.set_genres(movie, wanted, reviewer)
-    reviewing.set_genres(movie, wanted, reviewer)
+    review.set_genres(movie, wanted, reviewer)
+    review.set_genres(movie, wanted, reviewer)
     assert decisions() == [("Drama", "added")]
 
 
 def test_a_person_can_say_that_a_movie_has_no_genre(reviewer: Any) -> None:
     movie = MovieFactory(genres=["Drama"])
-    reviewing.set_genres(movie, [], reviewer)
+    review.set_genres(movie, [], reviewer)
     assert genres_of(movie) == {}
     assert decisions() == [("Drama", "removed")]
 
@@ -139,7 +139,7 @@ def test_the_queue_has_the_most_confident_first_each_movie_once() -> None:
     best = suggested(high, "War", 0.95)
     SuggestionFactory(state=State.REJECTED, score=0.99)
     MovieFactory()
-    queue = reviewing.cards([row["movie_id"] for row in reviewing.review_queue()])
+    queue = review.cards([row["movie_id"] for row in review.review_queue()])
     assert queue == [high, low]
     pending = [row for movie in queue for row in movie.pending_suggestions]  # type: ignore[attr-defined]
     assert pending[0] == best
@@ -152,7 +152,7 @@ def test_the_queue_takes_the_same_few_queries_however_long_it_is(django_assert_n
         suggested(movie, "Drama")
         suggested(movie, "War")
     with django_assert_num_queries(6):
-        for waiting in reviewing.cards([row["movie_id"] for row in reviewing.review_queue()]):
+        for waiting in review.cards([row["movie_id"] for row in review.review_queue()]):
             assert waiting.primary_poster
             assert [row.genre.name for row in waiting.pending_suggestions]  # type: ignore[attr-defined]
 
@@ -160,7 +160,7 @@ def test_the_queue_takes_the_same_few_queries_however_long_it_is(django_assert_n
 def test_cards_read_of_suggestions_and_posters_only_what_they_show() -> None:
     for _ in range(2):
         suggested(MovieFactory(poster=True), "Drama")
-    one, other = reviewing.cards([row["movie_id"] for row in reviewing.review_queue()])
+    one, other = review.cards([row["movie_id"] for row in review.review_queue()])
     [first], [second] = one.pending_suggestions, other.pending_suggestions  # type: ignore[attr-defined]
     assert first.genre is second.genre
     assert {"poster_sha256", "created_at"} <= first.get_deferred_fields()
@@ -169,12 +169,12 @@ def test_cards_read_of_suggestions_and_posters_only_what_they_show() -> None:
 
 def test_a_movie_that_was_merged_away_is_not_in_the_queue() -> None:
     suggested(MovieFactory(merged_into=MovieFactory()), "Drama")
-    assert not reviewing.review_queue().exists()
+    assert not review.review_queue().exists()
 
 
 @pytest.fixture
 def decision(reviewer: Any) -> ReviewDecision:
-    reviewing.accept([SuggestionFactory()], reviewer)
+    review.accept([SuggestionFactory()], reviewer)
     return ReviewDecision.objects.get()
 
 
@@ -219,6 +219,6 @@ def test_what_decisions_rest_on_cannot_be_deleted(decision: ReviewDecision) -> N
 def test_a_decision_locks_the_movie_before_the_suggestion_as_labelling_does(reviewer: Any) -> None:
     suggestion = suggested(MovieFactory(), "Drama")
     with CaptureQueriesContext(connection) as asked:
-        reviewing.accept([suggestion], reviewer)
+        review.accept([suggestion], reviewer)
     tables = [sql["sql"].split('"')[1] for sql in asked if "catalog_" in sql["sql"]]
     assert tables[:2] == ["catalog_movie", "catalog_suggestion"]

@@ -10,9 +10,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from catalog.embeddings import embedding
+from catalog.genres import bundled, promotion, suggestions
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Run
 from catalog.runs import leases, lifecycle, recovery
-from catalog.services import labelling, promoting, shipped
 from ml.genres.head import load_head
 from ml.genres.thresholds import NEVER
 from tests.catalog.services.genre_heads import saved_model
@@ -25,7 +25,7 @@ State = GenreModel.State
 
 def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Path, settings: Any) -> None:
     weights = shipped_genres(tmp_path)
-    model, fresh = shipped.take_up_genre_model(weights)
+    model, fresh = bundled.take_up_genre_model(weights)
     assert fresh and (model.version, model.state, model.shipped) == (1, State.ACTIVE, True)
     assert (model.recipe, model.genres, model.no_evidence) == ("logistic", list(GENRES), ["War"])
     assert (model.thresholds, model.sure_thresholds) == ([0.4, 0.4, NEVER], [0.8, NEVER, NEVER])
@@ -40,17 +40,17 @@ def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Pa
 
 def test_taking_it_up_again_changes_nothing_and_restores_lost_files(tmp_path: Path) -> None:
     weights = shipped_genres(tmp_path)
-    model, _ = shipped.take_up_genre_model(weights)
-    promoting.undo_promotion(model)
-    promoting.weights_path(model).unlink()
-    again, fresh = shipped.take_up_genre_model(weights)
+    model, _ = bundled.take_up_genre_model(weights)
+    promotion.undo_promotion(model)
+    promotion.weights_path(model).unlink()
+    again, fresh = bundled.take_up_genre_model(weights)
     assert (again, fresh, again.state) == (model, False, State.CANDIDATE)
-    assert load_head(promoting.weights_path(model), sha256=model.weights_sha256).genres == GENRES
+    assert load_head(promotion.weights_path(model), sha256=model.weights_sha256).genres == GENRES
     assert GenreModel.objects.count() == 1
 
 
 def test_the_database_keeps_one_row_for_each_shipped_file(tmp_path: Path) -> None:
-    model, _ = shipped.take_up_genre_model(shipped_genres(tmp_path))
+    model, _ = bundled.take_up_genre_model(shipped_genres(tmp_path))
     with pytest.raises(IntegrityError), transaction.atomic():
         saved_model(state=State.CANDIDATE, shipped=True)
         GenreModel.objects.update(weights_sha256=model.weights_sha256, shipped=True)
@@ -58,15 +58,15 @@ def test_the_database_keeps_one_row_for_each_shipped_file(tmp_path: Path) -> Non
 
 def test_it_waits_beside_a_model_that_is_in_use(tmp_path: Path) -> None:
     own = saved_model()
-    model, fresh = shipped.take_up_genre_model(shipped_genres(tmp_path))
+    model, fresh = bundled.take_up_genre_model(shipped_genres(tmp_path))
     own.refresh_from_db()
     assert fresh and (own.state, model.state) == (State.ACTIVE, State.CANDIDATE)
     assert model.version == own.version + 1
 
 
 def test_a_later_versions_file_is_another_candidate(tmp_path: Path) -> None:
-    first, _ = shipped.take_up_genre_model(shipped_genres(tmp_path / "1"))
-    second, fresh = shipped.take_up_genre_model(shipped_genres(tmp_path / "2", bias=(1, 1, 1)))
+    first, _ = bundled.take_up_genre_model(shipped_genres(tmp_path / "1"))
+    second, fresh = bundled.take_up_genre_model(shipped_genres(tmp_path / "2", bias=(1, 1, 1)))
     first.refresh_from_db()
     assert fresh and second.version == 2
     assert (first.state, second.state) == (State.ACTIVE, State.CANDIDATE)
@@ -77,7 +77,7 @@ def test_without_a_card_or_with_anothers_it_has_no_figures(tmp_path: Path) -> No
     card = json.loads((tmp_path / "card.json").read_text())
     card["genres"]["sha256"] = "0" * 64
     (tmp_path / "card.json").write_text(json.dumps(card))
-    model, _ = shipped.take_up_genre_model(weights)
+    model, _ = bundled.take_up_genre_model(weights)
     assert (model.metrics, model.dataset_fingerprint, model.state) == ({}, "", State.ACTIVE)
 
 
@@ -100,16 +100,16 @@ def test_what_cannot_be_used_is_a_sentence_and_makes_nothing(damage: str, says: 
         weights.write_bytes(weights.read_bytes()[:-9])
     elif damage == "no manifest":
         weights.with_suffix(".json").unlink()
-    with pytest.raises(shipped.ShippedUnusable, match=says):
-        shipped.take_up_genre_model(weights)
+    with pytest.raises(bundled.ShippedUnusable, match=says):
+        bundled.take_up_genre_model(weights)
     assert not GenreModel.objects.exists() and not Extractor.objects.exists()
 
 
 def test_a_catalogue_of_untagged_titles_gets_suggestions_without_any_training(tmp_path: Path) -> None:
     by_hand = GenreFactory(name="Science Fiction", slug="science-fiction")
     poster = PosterFactory()
-    shipped.take_up_genre_model(shipped_genres(tmp_path))
-    for kind, work in (("embed", embedding.embed_items), ("label", labelling.label_items)):
+    bundled.take_up_genre_model(shipped_genres(tmp_path))
+    for kind, work in (("embed", embedding.embed_items), ("label", suggestions.label_items)):
         run = lifecycle.start(kind, queue=False)
         assert leases.work(run.pk, work) is False
         lifecycle.settle(run.pk)
@@ -122,22 +122,22 @@ def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
     histograms = ExtractorFactory(spec="histograms", dims=4)
     for _ in range(3):
         EmbeddingFactory(extractor=histograms)
-    run = shipped.look_with_new_eyes()
+    run = bundled.look_with_new_eyes()
     assert run is not None and (run.kind, run.total) == (Run.Kind.EMBED, 3)
     assert run.params["extractors"] == ["postersite"]
-    assert shipped.look_with_new_eyes() == run
+    assert bundled.look_with_new_eyes() == run
     assert Run.objects.count() == 1
     lifecycle.cancel(run)
-    again = shipped.look_with_new_eyes()
+    again = bundled.look_with_new_eyes()
     assert again is not None
     lifecycle.cancel(again)
     embedding.embed([Movie.objects.first().primary_poster], "postersite")
-    assert shipped.look_with_new_eyes() is None
+    assert bundled.look_with_new_eyes() is None
 
 
 def test_the_sweep_hands_that_run_to_the_workers(broker: Any) -> None:
     EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
-    run = shipped.look_with_new_eyes()
+    run = bundled.look_with_new_eyes()
     assert run is not None and broker.llen("ml") == 0
     assert recovery.sweep() == broker.llen("ml") > 0
 
@@ -146,10 +146,10 @@ def test_the_sweep_hands_that_run_to_the_workers(broker: Any) -> None:
 def test_a_site_that_says_with_what_to_look_is_left_alone(named: list[str], settings: Any) -> None:
     EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
     settings.EXTRACTORS = named
-    assert shipped.look_with_new_eyes() is None
+    assert bundled.look_with_new_eyes() is None
     assert Embedding.objects.count() == 1
 
 
 def test_nothing_is_looked_at_where_nothing_was_embedded() -> None:
     MovieFactory(poster=True)
-    assert shipped.look_with_new_eyes() is None
+    assert bundled.look_with_new_eyes() is None

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from catalog.genres import training
 from catalog.models import Extractor, GenreModel, MovieGenre, Run
 from catalog.runs import leases, lifecycle
-from catalog.services import training
 from ml.genres.head import load_head
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.genres.training_data import groups, labelled_posters
 from catalog.models import Extractor, Movie, MovieGenre
-from catalog.services.training_data import groups, labelled_posters
 from ml.evaluation import kinship
 from ml.images import DUPLICATE_BITS
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from catalog.genres import training
 from catalog.runs.work_folders import clear_leftovers, work_folder
-from catalog.services import training
 
 
 def left_by_a_killed_process(var: Path, *, locked_before: bool = True) -> Path:

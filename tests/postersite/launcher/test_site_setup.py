@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.db import OperationalError
 
+from catalog.genres import bundled
 from catalog.models import GenreModel
-from catalog.services import shipped
 from postersite.launcher import site_setup
 from postersite.launcher.errors import StartError
 from tests.catalog.services.shipped_files import shipped_genres
@@ -125,8 +125,8 @@ def test_an_emptied_catalogue_is_filled_again() -> None:
 def test_a_shipped_model_is_taken_up_once_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     weights = shipped_genres(tmp_path)
     said: list[str] = []
-    take_up = shipped.take_up_genre_model
-    monkeypatch.setattr(shipped, "take_up_genre_model", lambda: take_up(weights))
+    take_up = bundled.take_up_genre_model
+    monkeypatch.setattr(bundled, "take_up_genre_model", lambda: take_up(weights))
     site_setup.take_up_shipped(said.append)
     site_setup.take_up_shipped(said.append)
     assert said == ["Genre model 1 came with Postersite and suggests genres from the start."]
@@ -138,8 +138,8 @@ def test_a_shipped_model_that_is_damaged_is_told_and_done_without(
     weights = shipped_genres(tmp_path)
     weights.write_bytes(b"damaged")
     said: list[str] = []
-    take_up = shipped.take_up_genre_model
-    monkeypatch.setattr(shipped, "take_up_genre_model", lambda: take_up(weights))
+    take_up = bundled.take_up_genre_model
+    monkeypatch.setattr(bundled, "take_up_genre_model", lambda: take_up(weights))
     site_setup.prepare(said.append, "http://localhost:8000/admin/", show_password=True)
     assert said[0].startswith("The genre model that comes with Postersite is left out: ")
     assert not GenreModel.objects.exists()

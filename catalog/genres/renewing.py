@@ -11,7 +11,7 @@ from catalog.embeddings import embedding
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.runs import chunks, lifecycle
 
-from . import labelling
+from . import suggestions
 
 IDS_PER_QUERY = 1000
 
@@ -52,7 +52,7 @@ def renew_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | No
     params = {lifecycle.SAME_MOVIES: True}
     if usable and embedding.lacking(posters, usable).exists():
         return lifecycle.start(Run.Kind.EMBED, movies=movies, asked_by=by, params=params, followed_by=after)
-    if model and (due := labelling.candidates(model.pk).filter(pk__in=movies)).exists():
+    if model and (due := suggestions.candidates(model.pk).filter(pk__in=movies)).exists():
         return lifecycle.start(Run.Kind.LABEL, movies=due, asked_by=by, params=params)
     return None
 
@@ -77,7 +77,7 @@ def follow_promotion(
         Run.objects.filter(pk=live.pk).update(message=f"Cancelled: {model} was promoted.")
         after += followers
     kinds = []
-    if chunks.readable(labelling.candidates(model.pk), model.pk).exists():
+    if chunks.readable(suggestions.candidates(model.pk), model.pk).exists():
         kinds = [Run.Kind.LABEL.value]
     posters = Poster.objects.filter(is_primary=True)
     if embedding.can_make(model.extractor) and embedding.lacking(posters, [model.extractor.spec]).exists():

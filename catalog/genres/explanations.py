@@ -31,8 +31,8 @@ from ml.genres.head import FeatureMismatch, ModelFileError
 from ml.images import ImageRejected, load_pixels
 from ml.weights import WeightsUnavailable
 
-from . import labelling
-from .genre_names import genre_rows
+from . import suggestions
+from .names import genre_rows
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def _look(poster: Poster, model: GenreModel) -> npt.NDArray[np.float32]:
                 "see where the present one looks."
             )
         extractor = embedding.load(spec)
-        head = labelling.load(model)
+        head = suggestions.load(model)
         if list(head.genres) != list(model.genres):
             raise FeatureMismatch(f"The weights of {model} tell other genres than its row says.")
         with poster.file.open("rb") as file:

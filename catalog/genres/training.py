@@ -27,7 +27,7 @@ from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set
 from ml.processes import dies_with_parent
 
-from . import against_shipped, promoting
+from . import model_comparison, promotion
 from .training_data import LabelledPosters, labelled_posters
 
 SECONDS_BETWEEN_LOOKS = 2.0
@@ -63,13 +63,13 @@ def train_item(items: Sequence[RunItem]) -> None:
 
 
 def _what_becomes_of(model: GenreModel) -> str:
-    active = promoting.active_model()
+    active = promotion.active_model()
     if active is not None and active != model and active.shipped:
-        return f"The shipped genre model {active.version} goes on suggesting: {against_shipped.why(model)}"
+        return f"The shipped genre model {active.version} goes on suggesting: {model_comparison.why(model)}"
     if len(model.no_evidence) == len(model.genres):
         return "It suggests nothing, for nothing shows that it tells any genre: label more movies first."
     if active is None or active == model:
-        why = against_shipped.why(model)
+        why = model_comparison.why(model)
         unproven = f" Never {', '.join(model.no_evidence)}: nothing shows that it tells them."
         return f"It suggests genres from now on{why and f': {why}'}.{unproven if model.no_evidence else ''}"
     return f"Genre model {active.version} goes on suggesting until a person promotes this one in the admin."
@@ -141,8 +141,8 @@ def _made_by(spec: str) -> Extractor | None:
 
 def _beginning() -> Path | None:
     """Where the active model's head lies: decisions since change it little, so a training may begin there."""
-    active = promoting.active_model()
-    return None if active is None else promoting.weights_path(active)
+    active = promotion.active_model()
+    return None if active is None else promotion.weights_path(active)
 
 
 def _run_apart(folder: Path, still_wanted: Callable[[], bool], start: Path | None) -> None:
@@ -203,9 +203,9 @@ def _store(
     sha256 = metrics["weights_sha256"]
     head = load_head(out / "head.npz", sha256=sha256)
     # Beside a model of the site's own it waits for a person; beside the shipped one figures decide.
-    rival = promoting.active_model()
+    rival = promotion.active_model()
     if rival is not None and rival.shipped:
-        metrics["against_shipped"] = against_shipped.compared(
+        metrics["against_shipped"] = model_comparison.compared(
             rival, head.genres, data, HeldOut.read(out / HELD_OUT)
         )
     drawn = out / "curves.png"
@@ -214,13 +214,13 @@ def _store(
         if drawn.exists()
         else ""
     )
-    weights_file = promoting.keep_files(out / "head.npz", sha256)
+    weights_file = promotion.keep_files(out / "head.npz", sha256)
     with transaction.atomic():
-        promoting.lock_models()
+        promotion.lock_models()
         model, _ = GenreModel.objects.get_or_create(
             run=run,
             defaults={
-                "version": promoting.next_version(),
+                "version": promotion.next_version(),
                 "recipe": config["name"],
                 "extractor": extractor,
                 "genres": list(head.genres),
@@ -236,7 +236,7 @@ def _store(
                 "learning_curves": curves,
             },
         )
-        active = promoting.active_model()
-        if active is None or (active == rival and against_shipped.is_better(model)):
-            promoting.promote(model)
+        active = promotion.active_model()
+        if active is None or (active == rival and model_comparison.is_better(model)):
+            promotion.promote(model)
     return model

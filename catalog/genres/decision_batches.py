@@ -12,7 +12,7 @@ from catalog.models import DecisionBatch, Movie, ReviewDecision, Run, RunItem
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import by_key, work_in_steps
 
-from . import decision_undo, renewing, reviewing
+from . import decision_undo, renewing, review
 from .selection import Selection
 
 # Takes about 50 ms, during which SQLite lets nobody else write.
@@ -80,7 +80,7 @@ def decide_item(items: Sequence[RunItem]) -> None:
     [item] = items
     batch = DecisionBatch.objects.select_related("reviewer").get(pk=item.run.params["batch"])
     chosen = Selection(**batch.choice).suggestions()
-    step = by_key(chosen, lambda more: reviewing.accept(more, batch.reviewer, batch), DECISIONS_PER_STEP)
+    step = by_key(chosen, lambda more: review.accept(more, batch.reviewer, batch), DECISIONS_PER_STEP)
     if work_in_steps(item, step, done=batch.decisions.count(), left=chosen.count()):
         accepted = batch.decisions.count()
         others = max(0, batch.suggestions - accepted)

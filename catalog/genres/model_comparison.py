@@ -11,8 +11,8 @@ from catalog.models import Embedding, Extractor, GenreModel
 from ml.genres.head import ModelFileError, load_head
 from ml.genres.held_out import HeldOut, macro_f1_beside
 
-from .genre_names import keys_of
-from .promoting import weights_path
+from .names import keys_of
+from .promotion import weights_path
 from .training_data import LabelledPosters
 
 # Of fewer, the bootstrap's interval says too little about others.

@@ -16,7 +16,7 @@ from catalog.runs import leases
 from ml.genres.head import GenreHead, ModelFileError, load_head
 from ml.genres.thresholds import NEVER, decide
 
-from .genre_names import genre_rows
+from .names import genre_rows
 
 
 class NotInUse(RuntimeError):

@@ -16,7 +16,7 @@ from ml import shipped
 from ml.files import file_sha256
 from ml.genres.head import GenreHead, ModelFileError, load_head
 
-from . import promoting
+from . import promotion
 
 EYES = embedding.USUAL[0]
 CARD = "card.json"
@@ -71,12 +71,12 @@ def _read(weights: Path) -> tuple[GenreHead, str]:
 
 
 def _take_up(weights: Path, head: GenreHead, sha256: str) -> TakenUp:
-    promoting.lock_models()
-    version = promoting.next_version()
+    promotion.lock_models()
+    version = promotion.next_version()
     found = GenreModel.objects.filter(shipped=True, weights_sha256=sha256).first()
     if found is not None:
-        if not _is_whole(promoting.weights_path(found), sha256):
-            promoting.keep_files(weights, sha256)
+        if not _is_whole(promotion.weights_path(found), sha256):
+            promotion.keep_files(weights, sha256)
         return TakenUp(found, False)
     extractor, _ = Extractor.objects.get_or_create(
         fingerprint=head.extractor, defaults={"spec": EYES, "dims": head.weights.dims[0]}
@@ -96,11 +96,11 @@ def _take_up(weights: Path, head: GenreHead, sha256: str) -> TakenUp:
         metrics=metrics,
         config=_dictionary(metrics, "config"),
         dataset_fingerprint=str(_dictionary(card, "posters").get("csv_sha256", ""))[:LONGEST_FINGERPRINT],
-        weights_file=promoting.keep_files(weights, sha256),
+        weights_file=promotion.keep_files(weights, sha256),
         weights_sha256=sha256,
     )
-    if promoting.active_model() is None:
-        promoting.promote(model, queue=False)
+    if promotion.active_model() is None:
+        promotion.promote(model, queue=False)
     return TakenUp(model, True)
 
 
@@ -119,7 +119,7 @@ def look_with_new_eyes() -> Run | None:
     live = lifecycle.live_runs().filter(kind=Run.Kind.EMBED).first()
     if live is not None:
         return live if EYES in live.params["extractors"] else None
-    after = ["label"] if promoting.active_model() is not None else []
+    after = ["label"] if promotion.active_model() is not None else []
     return lifecycle.start("embed", queue=False, followed_by=after)
 
 

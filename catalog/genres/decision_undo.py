@@ -11,7 +11,7 @@ from django.db.models import Max
 
 from catalog.models import Movie, MovieGenre, ReviewDecision, Suggestion
 
-from .reviewing import PENDING, next_sequences
+from .review import PENDING, next_sequences
 
 ACCEPTED = MovieGenre.Origin.ACCEPTED
 
