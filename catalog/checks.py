@@ -170,8 +170,9 @@ def decisions_are_protected(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
     """W005: the database would let decisions be changed or deleted."""
+    from catalog.transfer.snapshot import migrations_waiting
+
     from .append_only_triggers import missing_triggers
-    from .services.export.snapshot import migrations_waiting
 
     found: list[CheckMessage] = []
     for alias in databases or ():

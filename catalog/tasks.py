@@ -11,9 +11,9 @@ from catalog.accounts import login_throttle, sessions
 from catalog.duplicates import groups
 from catalog.embeddings import embedding, index_files
 from catalog.genres import decision_batches, suggestions, training
+from catalog.integrity import checking
 from catalog.posters import refresh, scraping
 from catalog.runs import chunks, leases, lifecycle, recovery, schedules
-from catalog.services import checking
 from catalog.titles import undo
 
 TRAINING_TIME_LIMIT_S = 3 * 3600

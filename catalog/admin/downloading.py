@@ -10,8 +10,8 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from catalog.services.sheet_files import csv_lines
-from catalog.services.sheets import titles
+from catalog.transfer.table_files import csv_lines
+from catalog.transfer.tables import titles
 
 
 class DownloadsTitles(admin.ModelAdmin):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from catalog.duplicates import groups
 from catalog.embeddings import embedding
 from catalog.genres import decision_batches, suggestions, training
+from catalog.integrity import checking
 from catalog.models import Run, RunItem
 from catalog.posters import refresh, scraping
-from catalog.services import checking
 from catalog.titles import undo
 
 from . import chunks, leases, lifecycle

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from catalog.integrity import checking
 from catalog.models import Movie, Run, RunItem
 from catalog.posters import refresh
-from catalog.services import checking
 
 from . import chunks, lifecycle
 

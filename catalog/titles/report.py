@@ -11,8 +11,8 @@ from typing import TextIO
 
 from django.conf import settings
 
+from catalog.csv_safety import SafeCsvWriter
 from catalog.models import Run
-from catalog.services.csv_safety import SafeCsvWriter
 from catalog.titles.formats.records import RejectedRow
 
 MOST_ROWS_KEPT = 200

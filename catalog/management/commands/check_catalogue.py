@@ -10,10 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from catalog.integrity import consistency
+from catalog.integrity.consistency import Finding, Kind
 from catalog.management.progress import start_and_work
 from catalog.models import Movie, Poster, Run
-from catalog.services import sanity
-from catalog.services.sanity import Finding, Kind
 
 SHOWN = 10
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             file=sys.stderr,
             disable=not sys.stderr.isatty(),
         ) as bar:
-            return list(sanity.look(deep=deep, progress=lambda done: bar.update(done - bar.n)))
+            return list(consistency.look(deep=deep, progress=lambda done: bar.update(done - bar.n)))
 
     def _tell(self, findings: list[Finding]) -> None:
         for kind, number in Counter(finding.kind for finding in findings).items():
@@ -62,7 +62,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  … and {number - SHOWN} more")
 
     def _mend(self, findings: list[Finding], *, queue: bool) -> None:
-        done = sanity.mend(findings)
+        done = consistency.mend(findings)
         self.stdout.write(
             f"{done.rewritten} smaller pictures made anew, {done.removed_files} files and "
             f"{done.removed_vectors} vectors deleted."

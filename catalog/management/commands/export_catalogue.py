@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.management.export_progress import ExportBars
-from catalog.services.export.errors import CannotExport
-from catalog.services.export.writing import export_catalogue
+from catalog.transfer.errors import CannotExport
+from catalog.transfer.export import export_catalogue
 
 
 class Command(BaseCommand):

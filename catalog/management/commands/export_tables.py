@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.management.export_progress import ExportBars
-from catalog.services import sheets
-from catalog.services.export.snapshot import snapshot
-from catalog.services.sheet_files import write_csv, write_parquet
+from catalog.transfer import tables
+from catalog.transfer.snapshot import snapshot
+from catalog.transfer.table_files import write_csv, write_parquet
 
 WRITERS = {"csv": write_csv, "parquet": write_parquet}
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with snapshot(), ExportBars() as bars:
-                for sheet in (sheets.titles(), sheets.predictions()):
+                for sheet in (tables.titles(), tables.predictions()):
                     for kind in formats:
                         path = folder / f"{sheet.name}.{kind}"
                         rows = WRITERS[kind](sheet, path, bars)

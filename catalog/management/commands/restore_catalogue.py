@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.management.export_progress import ExportBars
-from catalog.services.export.errors import CannotRestore
-from catalog.services.export.restoring import restore_catalogue
+from catalog.transfer.errors import CannotRestore
+from catalog.transfer.restore import restore_catalogue
 
 
 class Command(BaseCommand):

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from catalog.models import Movie, Poster
-from catalog.services.export import writing
-from catalog.services.export.snapshot import snapshot
+from catalog.transfer import export
+from catalog.transfer.snapshot import snapshot
 from tests.catalog.services.export_sites import empty_the_catalogue
 from tests.factories import EmbeddingFactory, MovieFactory
 
@@ -74,7 +74,7 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The disk is the edge: a full one cannot be had for a test.
-    monkeypatch.setattr(writing.shutil, "disk_usage", lambda path: Usage(10, 10, 1000))
+    monkeypatch.setattr(export.shutil, "disk_usage", lambda path: Usage(10, 10, 1000))
     assert "0 MB free" in refused("export_catalogue", tmp_path / "out")
     assert not (tmp_path / "out.partial").exists()
 
@@ -82,7 +82,7 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
 def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
     EmbeddingFactory()
     told: dict[str, tuple[int, int]] = {}
-    writing.export_catalogue(tmp_path / "out", lambda what, done, total: told.update({what: (done, total)}))
+    export.export_catalogue(tmp_path / "out", lambda what, done, total: told.update({what: (done, total)}))
     assert told["movies"] == told["vectors"] == (1, 1) and told["files"] == (3, 3)
 
 

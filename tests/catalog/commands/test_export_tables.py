@@ -14,9 +14,9 @@ from django.core.management import CommandError, call_command
 
 from catalog.genres import review
 from catalog.models import Movie, Suggestion
-from catalog.services.sheets import PREDICTIONS, TITLES
 from catalog.titles.formats import csv_file
 from catalog.titles.formats.records import TitleRecord
+from catalog.transfer.tables import PREDICTIONS, TITLES
 from tests.factories import GenreFactory, MovieFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,17 +11,17 @@ from django.db import connection
 
 from catalog import search
 from catalog.duplicates import merging
+from catalog.integrity import consistency
 from catalog.models import Movie, SearchTitle
 from catalog.posters.fetch import learn
 from catalog.posters.sources.protocol import Found
 from catalog.runs.local_worker import work_off
 from catalog.search import indexing
-from catalog.services import sanity
-from catalog.services.export.restoring import restore_catalogue
-from catalog.services.export.writing import export_catalogue
 from catalog.titles import undo
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
+from catalog.transfer.export import export_catalogue
+from catalog.transfer.restore import restore_catalogue
 from tests.catalog.services.export_sites import empty_the_catalogue
 from tests.factories import MovieFactory
 
@@ -123,9 +123,9 @@ def test_rows_that_are_behind_are_noticed_and_mended() -> None:
     MovieFactory(title="Other")
     Movie.objects.filter(pk=movie.pk).update(title="Cinder")
     assert list(search.outdated()) == [movie.pk]
-    findings = [each for each in sanity.look() if each.kind == sanity.Kind.UNSEARCHED]
+    findings = [each for each in consistency.look() if each.kind == consistency.Kind.UNSEARCHED]
     assert [each.pk for each in findings] == [movie.pk]
-    sanity.mend(findings)
+    consistency.mend(findings)
     assert found("cinder") == {"Cinder"} and not list(search.outdated())
 
 

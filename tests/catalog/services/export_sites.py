@@ -28,8 +28,8 @@ from catalog.models import (
     SourceLookup,
     Suggestion,
 )
-from catalog.services.export.layout import MANIFEST, SUMS
-from catalog.services.export.tables import TABLES
+from catalog.transfer.layout import MANIFEST, SUMS
+from catalog.transfer.schema import TABLES
 from ml.images import sha256_hex
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.factories import (

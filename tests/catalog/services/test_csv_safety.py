@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import catalog
-from catalog.services.csv_safety import SIGNS, SafeCsvWriter, inert
+from catalog.csv_safety import SIGNS, SafeCsvWriter, inert
 from catalog.titles.formats.records import RejectedRow
 from catalog.titles.report import REJECTED, RowListing
 

@@ -15,10 +15,10 @@ from django.db import connection
 from catalog.embeddings import index_files
 from catalog.genres import promotion, review
 from catalog.models import Embedding, Extractor, Genre, GenreModel, Movie, Poster, ReviewDecision, Suggestion
-from catalog.services.export.restoring import restore_catalogue
-from catalog.services.export.tables import TABLES
-from catalog.services.export.writing import export_catalogue
 from catalog.similarity import search
+from catalog.transfer.export import export_catalogue
+from catalog.transfer.restore import restore_catalogue
+from catalog.transfer.schema import TABLES
 from tests.catalog.services.export_sites import contents, empty_the_catalogue, rich_catalogue
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory, UserFactory
 

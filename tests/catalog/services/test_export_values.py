@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.models import Extractor, GenreModel, Movie, MovieGenre, Poster, ReviewDecision, Suggestion
-from catalog.services.export.layout import is_safe
-from catalog.services.export.tables import TABLES, fields_of
-from catalog.services.export.values import BadValue, from_json, to_json
+from catalog.transfer.layout import is_safe
+from catalog.transfer.schema import TABLES, fields_of
+from catalog.transfer.values import BadValue, from_json, to_json
 
 PEOPLE = {"anna": 7}
 NOT_SURROGATE = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")

@@ -13,11 +13,11 @@ from catalog.embeddings import embedding
 from catalog.genres import decision_batches, training
 from catalog.genres import suggestions as labelling
 from catalog.genres.selection import Selection
+from catalog.integrity import checking, consistency
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
 from catalog.posters import primary, refresh, scraping
 from catalog.posters.fetch import NoPoster, Visit
 from catalog.runs import leases, lifecycle
-from catalog.services import checking, sanity
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
@@ -260,16 +260,16 @@ def test_a_check_does_not_report_a_poster_that_was_deleted_while_it_looked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = [primary.store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(2)]
-    opened = sanity._opened
+    opened = consistency._opened
 
     def meanwhile(*arguments: Any) -> Any:
-        monkeypatch.setattr(sanity, "_opened", opened)
+        monkeypatch.setattr(consistency, "_opened", opened)
         for name in (made[0].file, made[0].medium, made[0].thumbnail):
             name.storage.delete(str(name.name))
         Poster.objects.get(pk=made[0].pk).delete()
         return opened(*arguments)
 
-    monkeypatch.setattr(sanity, "_opened", meanwhile)
+    monkeypatch.setattr(consistency, "_opened", meanwhile)
     run = lifecycle.start("check", queue=False)
     first_batch(run, checking.check_item)
     assert (run.state, run.done) == (Run.State.DONE, 1)

@@ -12,10 +12,10 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
 
+from catalog.integrity import consistency
 from catalog.models import Poster
 from catalog.posters import primary
 from catalog.posters.primary import remove, store_poster
-from catalog.services import sanity
 from tests.factories import MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -59,11 +59,11 @@ def test_a_file_that_is_used_again_since_it_was_found_is_no_orphan() -> None:
     Poster.objects.all().delete()  # its files stay until the deletion is committed
     for name in (poster.file, poster.medium, poster.thumbnail):
         os.utime(name.path, (1, 1))
-    findings = list(sanity.look())
+    findings = list(consistency.look())
     assert len(findings) == 3
     poster.pk = None
     poster.save(force_insert=True)
-    assert sanity.mend(findings).removed_files == 0
+    assert consistency.mend(findings).removed_files == 0
     assert there(poster) == [True, True, True]
 
 

@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from catalog.genres.bundled import take_up_genre_model
 from catalog.models import GenreModel, ImportedFile, Movie, ReviewDecision
-from catalog.services.export.errors import CannotRestore
-from catalog.services.export.layout import SUMS
-from catalog.services.export.restoring import restore_catalogue
-from catalog.services.export.tables import ADDED, TABLES
-from catalog.services.export.writing import export_catalogue
+from catalog.transfer.errors import CannotRestore
+from catalog.transfer.export import export_catalogue
+from catalog.transfer.layout import SUMS
+from catalog.transfer.restore import restore_catalogue
+from catalog.transfer.schema import ADDED, TABLES
 from tests.catalog.services.export_sites import (
     contents,
     empty_the_catalogue,

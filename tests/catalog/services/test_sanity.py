@@ -12,10 +12,10 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from PIL import Image
 
+from catalog.integrity import consistency
+from catalog.integrity.consistency import Kind
 from catalog.models import Embedding, Poster
 from catalog.posters.primary import store_poster
-from catalog.services import sanity
-from catalog.services.sanity import Kind
 from tests.factories import EmbeddingFactory, MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def stored(seed: int, source: str = "upload") -> Poster:
 
 
 def kinds(**options: Any) -> list[Kind]:
-    return [finding.kind for finding in sanity.look(**options) if finding.kind != Kind.UNEMBEDDED]
+    return [finding.kind for finding in consistency.look(**options) if finding.kind != Kind.UNEMBEDDED]
 
 
 def path(name: Any) -> Path:
@@ -46,7 +46,7 @@ def path(name: Any) -> Path:
 
 
 def aged(file: Path) -> Path:
-    old = time.time() - 2 * sanity.YOUNG_S
+    old = time.time() - 2 * consistency.YOUNG_S
     os.utime(file, (old, old))
     return file
 
@@ -61,10 +61,10 @@ def test_a_lost_original_is_found_and_is_fetched_again_where_it_came_from_a_site
     scraped, uploaded = stored(1, "tmdb_page"), stored(2)
     path(scraped.file.name).unlink()
     path(uploaded.file.name).write_bytes(b"")
-    findings = [finding for finding in sanity.look() if finding.kind != Kind.UNEMBEDDED]
+    findings = [finding for finding in consistency.look() if finding.kind != Kind.UNEMBEDDED]
     assert [finding.kind for finding in findings] == [Kind.ORIGINAL, Kind.ORIGINAL]
     assert "cannot be read" in findings[0].what and "is empty" in findings[1].what
-    done = sanity.mend(findings)
+    done = consistency.mend(findings)
     assert done.fetch == [scraped.movie_id]
     assert [finding.pk for finding in done.left] == [uploaded.pk]
     assert Poster.objects.count() == 2
@@ -74,9 +74,9 @@ def test_smaller_pictures_are_made_anew_from_the_original(poster: Poster) -> Non
     before = path(poster.thumbnail.name).read_bytes()
     path(poster.thumbnail.name).unlink()
     path(poster.medium.name).unlink()
-    findings = list(sanity.look())
+    findings = list(consistency.look())
     assert kinds() == [Kind.SMALLER]
-    assert sanity.mend(findings).rewritten == 2
+    assert consistency.mend(findings).rewritten == 2
     assert kinds(deep=True) == []
     assert abs(len(path(poster.thumbnail.name).read_bytes()) - len(before)) < len(before) / 4
 
@@ -86,7 +86,7 @@ def test_damage_and_another_picture_are_seen_by_a_deep_look_alone(poster: Poster
     path(poster.file.name).write_bytes(path(poster.file.name).read_bytes()[:200])
     Image.radial_gradient("L").resize(SIZE).save(path(other.file.name), "JPEG")
     assert kinds() == []
-    found = {finding.kind: finding for finding in sanity.look(deep=True)}
+    found = {finding.kind: finding for finding in consistency.look(deep=True)}
     assert found[Kind.ORIGINAL].pk == poster.pk and "is damaged" in found[Kind.ORIGINAL].what
     assert found[Kind.OTHER].pk == other.pk
 
@@ -97,9 +97,9 @@ def test_smaller_pictures_of_a_damaged_original_need_a_fetch_or_a_person() -> No
         path(each.thumbnail.name).unlink()
     for each in (scraped, uploaded):
         path(each.file.name).write_bytes(b"no picture")
-    findings = [finding for finding in sanity.look() if finding.kind == Kind.SMALLER]
+    findings = [finding for finding in consistency.look() if finding.kind == Kind.SMALLER]
     gone.delete()
-    done = sanity.mend(findings)
+    done = consistency.mend(findings)
     assert (done.rewritten, done.fetch) == (0, [scraped.movie_id])
     assert [finding.pk for finding in done.left] == [uploaded.pk]
 
@@ -110,18 +110,18 @@ def test_a_file_that_no_poster_uses_is_deleted_once_it_is_old(poster: Poster) ->
     for file in (young, old):
         file.write_bytes(b"x")
     aged(old)
-    findings = list(sanity.look())
+    findings = list(consistency.look())
     assert kinds() == [Kind.ORPHAN]
-    assert sanity.mend(findings).removed_files == 1
+    assert consistency.mend(findings).removed_files == 1
     assert young.exists() and not old.exists()
     assert all(path(name).exists() for name in (poster.file.name, poster.medium.name, poster.thumbnail.name))
 
 
 def test_a_file_that_was_fetched_anew_since_stays(poster: Poster) -> None:
     file = aged_copy(poster)
-    findings = list(sanity.look())
+    findings = list(consistency.look())
     os.utime(file)
-    assert sanity.mend(findings).removed_files == 0 and file.exists()
+    assert consistency.mend(findings).removed_files == 0 and file.exists()
 
 
 def aged_copy(poster: Poster) -> Path:
@@ -133,9 +133,9 @@ def aged_copy(poster: Poster) -> Path:
 def test_a_vector_of_the_wrong_length_is_deleted(poster: Poster) -> None:
     fit, short = EmbeddingFactory(), EmbeddingFactory()
     Embedding.objects.filter(pk=short.pk).update(vector=bytes(short.vector)[:-2])
-    findings = [finding for finding in sanity.look() if finding.kind == Kind.VECTOR]
+    findings = [finding for finding in consistency.look() if finding.kind == Kind.VECTOR]
     assert [finding.pk for finding in findings] == [short.pk]
-    assert sanity.mend(findings).removed_vectors == 1
+    assert consistency.mend(findings).removed_vectors == 1
     assert list(Embedding.objects.values_list("pk", flat=True)) == [fit.pk]
 
 

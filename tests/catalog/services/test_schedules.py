@@ -11,10 +11,10 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from catalog import tasks
+from catalog.integrity import checking
 from catalog.models import Poster, Run, RunItem, SourceLookup
 from catalog.posters.primary import store_poster
 from catalog.runs import leases, lifecycle, schedules
-from catalog.services import checking
 from postersite.celery import app
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, tiny_jpeg
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from catalog.models import Movie, Run, RunItem
 from catalog.runs import leases, lifecycle
 
-from . import sanity
-from .sanity import Kind
+from . import consistency
+from .consistency import Kind
 
 MEND = "mend"
 DEEP = "deep"
@@ -31,9 +31,9 @@ def check_item(items: Sequence[RunItem]) -> None:
             raise _Stopped
 
     counts: Counter[Kind] = Counter()
-    kept: list[sanity.Finding] = []
+    kept: list[consistency.Finding] = []
     try:
-        for finding in sanity.look(deep=bool(run.params.get(DEEP)), progress=go_on):
+        for finding in consistency.look(deep=bool(run.params.get(DEEP)), progress=go_on):
             counts[finding.kind] += 1
             # Thousands of posters may wait to be embedded, which needs no mending here.
             if finding.kind != Kind.UNEMBEDDED:
@@ -43,7 +43,7 @@ def check_item(items: Sequence[RunItem]) -> None:
     said = ", ".join(f"{number} {kind}" for kind, number in counts.items())
     message = f"Found {said}." if said else "Everything fits."
     if run.params.get(MEND) and kept:
-        done = sanity.mend(kept)
+        done = consistency.mend(kept)
         message += (
             f" Mended: {done.rewritten} smaller pictures made anew, {done.removed_files} files and "
             f"{done.removed_vectors} vectors deleted."

@@ -15,7 +15,7 @@ from ml.files import file_sha256
 from . import layout
 from .errors import CannotRestore
 from .layout import Progress
-from .tables import ADDED, TABLES, fields_of
+from .schema import ADDED, TABLES, fields_of
 from .values import SHA256
 
 LARGEST_MANIFEST = 4 * 1024 * 1024

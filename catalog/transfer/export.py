@@ -25,8 +25,8 @@ from ml.images import sha256_hex
 from . import layout
 from .errors import CannotExport
 from .layout import Progress
+from .schema import TABLES, AnyField, fields_of, file_fields_of, names_a_person
 from .snapshot import migrations_waiting, snapshot
-from .tables import TABLES, AnyField, fields_of, file_fields_of, names_a_person
 from .values import PICTURE, WEIGHTS, to_json
 from .vectors import DTYPE, VectorsFile, is_sound
 

@@ -8,10 +8,10 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.csv_safety import SafeCsvWriter
 from ml.files import replacing
 
-from .csv_safety import SafeCsvWriter
-from .sheets import Kind, Sheet
+from .tables import Kind, Sheet
 
 if TYPE_CHECKING:
     from arro3.core import Array, RecordBatch, Schema

@@ -20,8 +20,8 @@ from . import layout
 from .errors import CannotRestore
 from .layout import Progress
 from .reading import Export
+from .schema import TABLES, AnyField, fields_of
 from .staging import Staging
-from .tables import TABLES, AnyField, fields_of
 from .values import BadValue, from_json
 from .vectors import read_vectors
 

@@ -22,9 +22,9 @@ from .errors import CannotRestore
 from .layout import Progress
 from .loading import finish, load_table
 from .reading import Export, Listed, check_tables, open_export
+from .schema import TABLES
 from .snapshot import migrations_waiting
 from .staging import Staging, Unacceptable, staging
-from .tables import TABLES
 
 FILES_AT_ONCE = 64
 LOOKERS = 4
