@@ -109,9 +109,9 @@ def follow(work: Path, port: int) -> dict[str, object]:
 
     _wait_for(lambda: _answers(port), 120, "the site did not start; see up.log")
     django.setup()
+    from catalog.counts import catalogue_counts
     from catalog.models import Embedding, Run
     from catalog.runs import lifecycle
-    from catalog.services.overview import catalogue_counts
     from catalog.titles.formats import movielens
     from catalog.titles.importing import import_titles
 

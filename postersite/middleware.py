@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
-from catalog.views.status import healthz, readyz
+from catalog.web.views.status import healthz, readyz
 
 CHECKS = {"/healthz": healthz, "/readyz": readyz}
 # Pictures are compressed already.

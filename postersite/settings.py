@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "postersite.middleware.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
-    "catalog.http_methods.http_methods",
+    "catalog.web.http_methods.http_methods",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -75,7 +75,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "catalog.context_processors.site",
+                "catalog.web.context_processors.site",
             ],
         },
     },
@@ -98,7 +98,7 @@ else:
 # Workers and commands wait as long as it takes; a visitor is told to come back (postersite/wsgi.py).
 WEB_DATABASE_WAIT_S = whole_number("POSTERSITE_WEB_DATABASE_WAIT", 5, 1, 60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Of each process its own, for what pages may show a few seconds late (catalog/services/brief_cache.py).
+# Of each process its own, for what pages may show a few seconds late (catalog/web/brief_cache.py).
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 MEDIA_ROOT = VAR_DIR / "media"
@@ -156,7 +156,7 @@ if BEHIND_HTTPS:
     SECURE_SSL_REDIRECT = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_HTTPS
 SESSION_COOKIE_NAME = "postersite_session"
-CSRF_FAILURE_VIEW = "catalog.views.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "catalog.web.views.errors.csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from catalog.external_links import external_link, external_url
+from catalog.external_ids import external_link, external_url
 from catalog.genres import renewing, review
 from catalog.models import Movie, Poster, Suggestion
 from catalog.posters.primary import make_primary, store_poster, unlock

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from catalog.addresses import address
+from catalog.page_urls import address
 
 EXTERNAL_IDS = ("imdb_id", "tmdb_id", "movielens_id", "local_id")
 

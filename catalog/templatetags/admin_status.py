@@ -6,10 +6,10 @@ from typing import Any
 
 from django import template
 
+from catalog import counts
 from catalog.duplicates import groups
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.runs import lifecycle
-from catalog.services import overview
 
 register = template.Library()
 RUNS_SHOWN = 5
@@ -23,7 +23,7 @@ def status_panel(context: template.Context) -> dict[str, Any]:
     may_decide = user.has_perm("catalog.decide_duplicate")
     live = list(lifecycle.live_runs()[: RUNS_SHOWN + 1]) if may_see_runs else []
     return {
-        "counts": overview.catalogue_counts(),
+        "counts": counts.catalogue_counts(),
         "live": live[:RUNS_SHOWN],
         "more_live": len(live) > RUNS_SHOWN,
         "may_see_runs": may_see_runs,

@@ -11,8 +11,8 @@ from django import template
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from catalog.addresses import address
 from catalog.models import Movie, Poster, Suggestion
+from catalog.page_urls import address
 
 from .wording import likelihood, score_text
 

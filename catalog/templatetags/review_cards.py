@@ -12,8 +12,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 
-from catalog.addresses import address
 from catalog.models import Movie, Poster, Suggestion
+from catalog.page_urls import address
 
 from .pieces import escaped, filled, heat_toggle, score_bar
 

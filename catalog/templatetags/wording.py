@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django import template
 from django.conf import settings
 
-from catalog.external_links import external_link
+from catalog.external_ids import external_link
 from catalog.models import Extractor, GenreModel, ReviewDecision, Run, Suggestion
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs.progress import duration, outlook, rate

@@ -17,7 +17,7 @@ from .schema import AnyField, names_a_person
 
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-# What the media view hands out (catalog/views/media.py), and nothing that leads elsewhere.
+# What the media view hands out (catalog/web/views/media.py), and nothing that leads elsewhere.
 PICTURE = re.compile(r"(posters|learning_curves)(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}){1,3}\.(jpg|png|webp)")
 WEIGHTS = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,180}\.npz")
 # By the column's name, what its text must be: these are taken apart as numbers, or become names of files.

@@ -31,7 +31,7 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.wsgi import WSGIContainer
 
-from catalog.views.errors import error_response
+from catalog.web.views.errors import error_response
 
 from . import uploads
 from .limits import Limits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.external_links import external_link, external_url
+from catalog.external_ids import external_link, external_url
 
 
 def test_ids_lead_to_the_films_pages() -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 from redis import Redis
 
-from catalog.views import status
+from catalog.web.views import status
 from postersite.launcher.broker import running_broker
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog.counts import catalogue_counts
 from catalog.management.progress import RunBar, tell
 from catalog.models import Run
 from catalog.runs import lifecycle
 from catalog.sample.facts import write_facts
 from catalog.sample.films import write_movielens
-from catalog.services.overview import catalogue_counts
 from catalog.titles.formats import csv_file, movielens
 from catalog.titles.importing import import_titles
 

@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis, RedisError
 
 from catalog.checks import of_the_site
+from catalog.counts import catalogue_counts
 from catalog.embeddings import embedding, index_files
 from catalog.genres import promotion
 from catalog.models import Poster, Run
@@ -22,7 +23,6 @@ from catalog.posters.failing_hosts import failing_hosts
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
 from catalog.runs.progress import outlook, rate
-from catalog.services.overview import catalogue_counts
 from catalog.similarity import search
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app

@@ -34,7 +34,7 @@ def test_the_error_page_needs_nothing_that_could_be_broken() -> None:
 
 @pytest.mark.django_db
 def test_a_crash_is_answered_with_the_error_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    from catalog.views import home
+    from catalog.web.views import home
 
     def broken(*args: object) -> None:
         raise RuntimeError("broken on purpose")

@@ -8,7 +8,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.embeddings import embedding
 from catalog.models import Movie
-from catalog.views.browsing import in_genre
+from catalog.web.views.browsing import in_genre
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 
 from .reading import films, one, soup, texts

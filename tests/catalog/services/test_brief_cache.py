@@ -10,7 +10,7 @@ from unittest.mock import patch
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
-from catalog.services.brief_cache import briefly
+from catalog.web.brief_cache import briefly
 
 DAY_S = 86_400
 

@@ -14,11 +14,11 @@ from catalog.duplicates import groups
 from catalog.embeddings import embedding
 from catalog.genres import review
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
-from catalog.services.brief_cache import briefly
 from catalog.similarity import search
+from catalog.web.brief_cache import briefly
 
 from .merged import follows_merges
-from .seeing import METHODS, Sight, chosen_method, sight
+from .neighbours import METHODS, Sight, chosen_method, sight
 
 PENDING, ACCEPTED = Suggestion.State.PENDING, Suggestion.State.ACCEPTED
 SHOWN = (PENDING, ACCEPTED)

@@ -23,8 +23,8 @@ from django_htmx.http import HttpResponseClientRefresh
 from catalog.models import Run, RunItem
 from catalog.posters import scraping
 from catalog.runs import lifecycle
-from catalog.services.brief_cache import briefly
 from catalog.titles.report import listing_path
+from catalog.web.brief_cache import briefly
 
 RUNS_PER_PAGE = 25
 ITEMS_PER_PAGE = 50

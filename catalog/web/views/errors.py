@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views import csrf, defaults
 
-from catalog.http_methods import API_PREFIX, is_api
+from catalog.web.http_methods import API_PREFIX, is_api
 from postersite.database_waits import is_unavailable
 
 # Errors that the web server also reports without calling Django.

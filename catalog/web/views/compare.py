@@ -13,11 +13,11 @@ from django.views.decorators.vary import vary_on_headers
 from catalog import search
 from catalog.embeddings import embedding
 from catalog.models import Extractor, Movie
-from catalog.services.brief_cache import briefly
 from catalog.similarity import search as similarity
+from catalog.web.brief_cache import briefly
 
 from .merged import follows_merges
-from .seeing import METHODS, chosen_method, sight
+from .neighbours import METHODS, chosen_method, sight
 
 MOST_FOUND = 24
 

@@ -10,12 +10,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from catalog import counts as overview
 from catalog import search
 from catalog.embeddings import embedding
 from catalog.models import Genre
 from catalog.runs import lifecycle
-from catalog.services import overview
-from catalog.services.brief_cache import briefly
+from catalog.web.brief_cache import briefly
 
 from .browsing import BEST, ORDERS, UNTAGGED, chosen_order, genres_with_films, ordered
 
