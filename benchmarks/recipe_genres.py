@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.extractors.runtime import load_extractor
 from ml.genres.fitting import Epoch
 from ml.genres.operating_points import sure_figures
 from ml.genres.recipes import RECIPES, config_from
 from ml.genres.scorecard import FIGURES, scorecard
 from ml.genres.splitting import split
 from ml.genres.training import train
-from ml.runtime import load_extractor
 
 Rows = list[dict[str, str]]
 

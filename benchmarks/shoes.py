@@ -31,7 +31,7 @@ from ml.evaluation.labelled_set import LabelledPoster, sample
 from ml.evaluation.pictures import look_at
 from ml.evaluation.ranking import Search, lookalikes
 from ml.evaluation.vectors import Places, vectors_of
-from ml.figures import lookalike_figure
+from ml.imaging.comparison_figure import lookalike_figure
 
 TOGETHER = 200
 LAYER = "Inception-v3's weights reach mixed8; nothing above it is included."

@@ -116,7 +116,7 @@ def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) ->
 @register(TAG)
 def extractors_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """E003: an extractor spec that nothing understands."""
-    from ml.backbones import UnknownExtractor, parse_spec
+    from ml.extractors.registry import UnknownExtractor, parse_spec
 
     found: list[CheckMessage] = []
     for spec in settings.EXTRACTORS:

@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog.fetching.errors import FetchError
 from catalog.posters.sources.links import NoPosterFound
 from catalog.titles.formats.records import SourceError
-from ml.images import ImageRejected
+from ml.imaging.images import ImageRejected
 
 TAKEN = "taken"
 

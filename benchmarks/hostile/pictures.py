@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from ml.images import MAX_BYTES, ImageRejected, encode_jpeg, load_pixels, open_safely
+from ml.imaging.images import MAX_BYTES, ImageRejected, encode_jpeg, load_pixels, open_safely
 
 from .cases import TAKEN, Case
 

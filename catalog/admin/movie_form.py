@@ -14,7 +14,7 @@ from catalog.models import Genre, Movie, Poster
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.models.poster import NO_WORDS
 from catalog.posters.known_addresses import why_not
-from ml import images
+from ml.imaging import images
 
 from .thumbnail import thumbnail
 

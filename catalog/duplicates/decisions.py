@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie
 from catalog.posters import primary
-from ml.images import DUPLICATE_BITS, hash_distance, open_safely, perceptual_hash, sha256_hex
+from ml.imaging.images import DUPLICATE_BITS, hash_distance, open_safely, perceptual_hash, sha256_hex
 
 from . import import_matches
 from .merging import CannotMerge, merge_movies
@@ -124,7 +124,7 @@ def _take_away(member: DuplicateMember, by: AbstractBaseUser) -> DuplicateDecisi
 def is_wrong(movie: Movie, data: bytes) -> bool:
     """Whether a person took this picture, in any size or quality, away from the movie.
 
-    Raises ml.images.ImageRejected as `open_safely`, for movies with such a picture only.
+    Raises ml.imaging.images.ImageRejected as `open_safely`, for movies with such a picture only.
     """
     said = DuplicateDecision.objects.filter(movie=movie, verdict=Verdict.WRONG_POSTER)
     wrong = list(said.values_list("poster_sha256", "details__perceptual_hash"))

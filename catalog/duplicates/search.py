@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Poster
-from ml.duplicates import RECIPROCAL, Comparison, Pair, groups, near_pairs, nearest, reciprocal
-from ml.images import ImageRejected, load_pixels
-from ml.registration import WIDTH, Grey, shrunk
+from ml.imaging.images import ImageRejected, load_pixels
+from ml.imaging.registration import WIDTH, Grey, shrunk
+from ml.search.near_duplicates import RECIPROCAL, Comparison, Pair, groups, near_pairs, nearest, reciprocal
 
 log = logging.getLogger(__name__)
 

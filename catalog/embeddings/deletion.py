@@ -12,7 +12,7 @@ from django.db.models.functions import Length
 
 from catalog.models import Embedding, Extractor, GenreModel, Run, SimilarityIndex
 from catalog.runs import lifecycle
-from ml.export_cache import manifest_path
+from ml.extractors.export_cache import manifest_path
 
 from . import embedding
 

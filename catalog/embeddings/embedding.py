@@ -16,8 +16,8 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run, RunItem
 from catalog.runs import leases
-from ml import backbones, runtime
-from ml.weights import WeightsUnavailable
+from ml.extractors import registry, runtime
+from ml.extractors.weights import WeightsUnavailable
 
 from . import index_files
 
@@ -29,7 +29,7 @@ USUAL = ("postersite",)
 WITHOUT_A_NETWORK = ("histograms", "pixels")
 POSTERS_PER_WRITE = 32
 LARGEST_FLOAT16 = 65504.0
-UNUSABLE = (WeightsUnavailable, backbones.UnknownExtractor)
+UNUSABLE = (WeightsUnavailable, registry.UnknownExtractor)
 
 
 class UnusableVector(ValueError):
@@ -172,7 +172,7 @@ def embed_items(items: Sequence[RunItem]) -> None:
 def _said_while_exporting(run: Run, spec: str) -> Iterator[None]:
     """The first batch of a ConvNet stands still for a minute: its run says why."""
     if (
-        not backbones.parse_spec(spec).needs_weights
+        not registry.parse_spec(spec).needs_weights
         or (Path(settings.EXPORTS_DIR) / f"{fingerprint(spec)}.tflite").exists()
     ):
         yield

@@ -22,8 +22,14 @@ from django.utils import timezone
 
 from catalog.models import Embedding, Extractor, Run, SimilarityIndex
 from ml.files import UNREADABLE_ARRAYS
-from ml.hubness import CorrectionUnreadable, HubCorrection, hub_correction, read_correction, write_correction
-from ml.neighbours import ExactIndex, Metric
+from ml.search.hubness import (
+    CorrectionUnreadable,
+    HubCorrection,
+    hub_correction,
+    read_correction,
+    write_correction,
+)
+from ml.search.neighbours import ExactIndex, Metric
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from catalog.embeddings import embedding
 from catalog.models import Embedding, Extractor, GenreModel, Run
 from catalog.runs import lifecycle
-from ml import shipped
+from ml import bundled
 from ml.files import file_sha256
 from ml.genres.head import GenreHead, ModelFileError, load_head
 
@@ -34,7 +34,7 @@ class TakenUp(NamedTuple):
     fresh: bool
 
 
-def take_up_genre_model(weights: Path = shipped.GENRES) -> TakenUp:
+def take_up_genre_model(weights: Path = bundled.GENRES) -> TakenUp:
     """The shipped genre model as a row with its files in the models folder; made once for each weights file.
 
     It is put to use only where no other model is. One that a later version brings waits as another candidate.

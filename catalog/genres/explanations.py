@@ -23,13 +23,14 @@ from django.db.models import Q
 
 from catalog.embeddings import embedding
 from catalog.models import GenreModel, Poster, Suggestion
-from ml import explanations, heat_maps
-from ml.backbones import BACKBONES, UnknownExtractor, parse_spec
-from ml.export_cache import ExtractorFailed
+from ml.extractors.export_cache import ExtractorFailed
+from ml.extractors.registry import BACKBONES, UnknownExtractor, parse_spec
+from ml.extractors.weights import WeightsUnavailable
 from ml.files import write_bytes
+from ml.genres import explanations
 from ml.genres.head import FeatureMismatch, ModelFileError
-from ml.images import ImageRejected, load_pixels
-from ml.weights import WeightsUnavailable
+from ml.imaging import heat_maps
+from ml.imaging.images import ImageRejected, load_pixels
 
 from . import suggestions
 from .names import genre_rows

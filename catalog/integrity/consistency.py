@@ -20,7 +20,7 @@ from catalog.models import Embedding, Poster
 from catalog.posters import primary
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.posters.storage import FOLDER, delete_orphan, is_older
-from ml import images
+from ml.imaging import images
 
 TOGETHER = 500
 BYTES_A_NUMBER = 2  # float16

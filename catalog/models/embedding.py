@@ -12,7 +12,7 @@ from .poster import Poster
 class Extractor(models.Model):
     """What made a vector, exactly: backbone, layer, pooling, resize filter, precision and weights digest."""
 
-    spec = models.CharField(max_length=200, help_text="as ml.backbones.parse_spec reads it")
+    spec = models.CharField(max_length=200, help_text="as ml.extractors.registry.parse_spec reads it")
     fingerprint = models.CharField(max_length=200, unique=True)
     dims = models.PositiveIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)

@@ -18,7 +18,7 @@ from catalog.models import Movie, Poster, SourceLookup
 from catalog.posters.sources.links import PosterLink
 from catalog.posters.sources.protocol import Found
 from catalog.posters.sources.registry import NoPosterFound, PosterSource
-from ml.images import ImageRejected
+from ml.imaging.images import ImageRejected
 
 from . import placeholders
 from .clients import page_client, picture_client

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from catalog.models import Movie, Placeholder, Poster
 from catalog.posters.sources.registry import POSTER_SOURCES
-from ml.images import sha256_hex
+from ml.imaging.images import sha256_hex
 
 from . import primary
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalog.models import Movie, Poster
 from catalog.models.poster import NO_WORDS
-from ml import images
+from ml.imaging import images
 
 from .storage import file_name, lock_picture, write_files, write_missing_files
 
@@ -38,7 +38,7 @@ def store_poster(
     """Check, re-encode and store `data` as a poster of `movie`; the same bytes again change only dates.
 
     The movie then shows the one that `preference` puts first, unless a person locked another. `locked=True`
-    is that person's choice. Raises ml.images.ImageRejected, with a sentence, for bytes that are
+    is that person's choice. Raises ml.imaging.images.ImageRejected, with a sentence, for bytes that are
     no acceptable picture.
     """
     image = images.open_safely(data)
@@ -96,7 +96,7 @@ def store_poster(
 def write_smaller(poster: Poster) -> int:
     """Make the stored smaller pictures anew from the stored original; returns how many.
 
-    None are made for a poster that is gone. Raises OSError and ml.images.ImageRejected where the original
+    None are made for a poster that is gone. Raises OSError and ml.imaging.images.ImageRejected where the original
     can't be read.
     """
     with default_storage.open(str(poster.file.name)) as file:

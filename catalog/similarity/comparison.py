@@ -15,8 +15,8 @@ from catalog.embeddings.index_files import metric_of
 from catalog.titles.formats import folder
 from catalog.titles.formats.records import TitleRecord
 from ml.files import replacing
-from ml.images import load_pixels
-from ml.neighbours import ExactIndex
+from ml.imaging.images import load_pixels
+from ml.search.neighbours import ExactIndex
 
 NEIGHBOURS = 5
 
@@ -60,7 +60,7 @@ def nearest(
 ) -> list[Neighbour]:
     """The NEIGHBOURS images nearest to `query`, itself left out; Euclidean for pixels, else cosine.
 
-    Images that cannot be read are left out. Raises ml.weights.WeightsUnavailable, ml.images.ImageRejected
+    Images that cannot be read are left out. Raises ml.extractors.weights.WeightsUnavailable, ml.imaging.images.ImageRejected
     (the query), and CannotCompare.
     """
     rows, vectors = _vectors(images, spec, progress)

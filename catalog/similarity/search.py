@@ -14,10 +14,10 @@ from catalog.duplicates import groups as duplicates
 from catalog.embeddings import embedding
 from catalog.embeddings.index_files import LoadedIndex, metric_of, open_index
 from catalog.models import Embedding, Extractor, Movie, Poster
-from ml.diversity import diverse_order
-from ml.hubness import cosines
-from ml.images import DUPLICATE_BITS, hash_distance
-from ml.neighbours import Metric
+from ml.imaging.images import DUPLICATE_BITS, hash_distance
+from ml.search.diversity import diverse_order
+from ml.search.hubness import cosines
+from ml.search.neighbours import Metric
 
 # "ball_tree" finds what the recipe's ball tree finds: the nearest by Euclidean distance.
 Method = Literal["exact", "ball_tree"]

@@ -14,7 +14,7 @@ from catalog.duplicates.merging import origins_joined
 from catalog.genres.names import keys_of
 from catalog.models import Genre, Movie, Poster
 from catalog.titles.formats.records import TitleRecord
-from ml.images import open_safely, sha256_hex
+from ml.imaging.images import open_safely, sha256_hex
 
 from .planning import Key, KnownMovie, best_kept, lookup_keys
 from .storing import known_movies, touched_by_people
@@ -105,7 +105,7 @@ class Rehearsal:
         """Nothing: how many would wait is known without it."""
 
     def store_picture(self, movie: KnownMovie, data: bytes) -> bool:
-        """Whether the picture would be stored. Raises ml.images.ImageRejected."""
+        """Whether the picture would be stored. Raises ml.imaging.images.ImageRejected."""
         sha256 = sha256_hex(data)
         here = self._file.execute(
             "SELECT 1 FROM picture WHERE number = ? AND sha256 = ?", [movie.pk, sha256]

@@ -17,7 +17,7 @@ from catalog.genres.renewing import renew_changed
 from catalog.models import Movie, Run
 from catalog.posters.known_addresses import checked
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
-from ml.images import ImageRejected, read_file
+from ml.imaging.images import ImageRejected, read_file
 
 from .dry_run import Rehearsal
 from .history import forget_old_imports

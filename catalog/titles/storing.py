@@ -18,7 +18,7 @@ from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.posters.primary import store_poster
 from catalog.titles.formats.records import TitleRecord
-from ml.images import sha256_hex
+from ml.imaging.images import sha256_hex
 
 from .planning import ABSENT, FACTS, Key, KnownMovie, best_kept, lookup_keys
 
@@ -87,7 +87,7 @@ class Catalogue:
     def store_picture(self, movie: KnownMovie, data: bytes) -> bool:
         """Store the picture as the movie's poster; False when it has it, or a person took it away.
 
-        Raises ml.images.ImageRejected and Movie.DoesNotExist.
+        Raises ml.imaging.images.ImageRejected and Movie.DoesNotExist.
         """
         sha256 = sha256_hex(data)
         row = Movie.objects.get(pk=movie.pk)

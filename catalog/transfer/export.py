@@ -20,7 +20,7 @@ from django.db.models import F, Sum
 from catalog.models import Embedding, Extractor, GenreModel
 from ml.files import file_sha256
 from ml.genres.head_file import manifest_path
-from ml.images import sha256_hex
+from ml.imaging.images import sha256_hex
 
 from . import layout
 from .errors import CannotExport

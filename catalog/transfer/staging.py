@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from ml import images
+from ml.imaging import images
 
 from .errors import CannotRestore
 from .reading import LARGEST_FILE, Export, Listed, damaged

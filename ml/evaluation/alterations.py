@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageEnhance, ImageOps
 
-from ml.images import encode_jpeg, open_safely
+from ml.imaging.images import encode_jpeg, open_safely
 
 REVISION = "alterations-1"
 """Changes when a copy does: part of the names under which its hash and vectors are kept."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ml.backbones import BACKBONES, UnknownExtractor, parse_spec
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import Teller, find_head, newest_head, read_shipped, read_teller
 from ml.evaluation.ranking import Search
 from ml.evaluation.vectors import Places, Precision
+from ml.extractors.registry import BACKBONES, UnknownExtractor, parse_spec
 from ml.genres.recipes import RECIPES
 
 ACTIVE = "active"

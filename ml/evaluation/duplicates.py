@@ -18,10 +18,10 @@ from ml.evaluation.figures import Figure, figure
 from ml.evaluation.kinship import Kinship
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.vectors import Places, Vectors
+from ml.extractors.runtime import load_extractor
 from ml.genres.metrics import bootstrap_interval
-from ml.images import DUPLICATE_BITS, MAX_BYTES, ImageRejected, open_safely, perceptual_hash
-from ml.neighbours import ExactIndex, Metric
-from ml.runtime import load_extractor
+from ml.imaging.images import DUPLICATE_BITS, MAX_BYTES, ImageRejected, open_safely, perceptual_hash
+from ml.search.neighbours import ExactIndex, Metric
 
 WAYS = ("hash", "features", "both")
 NOBODY = -1

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.backbones import BACKBONES, parse_spec
 from ml.evaluation.answer import Answer, Measured, ask
 from ml.evaluation.contenders import Contender, with_teller
 from ml.evaluation.duplicates import (
@@ -36,7 +35,8 @@ from ml.evaluation.pictures import Pictures, look_at
 from ml.evaluation.similarity import ground
 from ml.evaluation.slices import parts_of
 from ml.evaluation.vectors import Places, Precision, Vectors, vectors_of
-from ml.images import DUPLICATE_BITS
+from ml.extractors.registry import BACKBONES, parse_spec
+from ml.imaging.images import DUPLICATE_BITS
 
 FEWEST_POSTERS = 2
 # What a site keeps of every vector, so what its genre model reads.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ml import shipped
-from ml.backbones import BACKBONES, STANDARD, UnknownExtractor, parse_spec
+from ml import bundled
 from ml.evaluation.errors import EvaluationError
+from ml.extractors.registry import BACKBONES, STANDARD, UnknownExtractor, parse_spec
+from ml.extractors.runtime import resolve_fingerprint
+from ml.extractors.weights import WeightsUnavailable
 from ml.genres.head import GenreHead, ModelFileError, load_head
 from ml.genres.head_file import manifest_path
-from ml.runtime import resolve_fingerprint
-from ml.weights import WeightsUnavailable
 
 _LAYER_OR_SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_.]*|\d+x\d+")
 
@@ -80,7 +80,7 @@ def read_shipped(extractor: str, weights_dir: Path | None) -> Teller:
 
     Raises EvaluationError if a file is missing or damaged, or if the model reads other vectors.
     """
-    head = _load(shipped.GENRES, None)
+    head = _load(bundled.GENRES, None)
     try:
         found = resolve_fingerprint(extractor, weights_dir)
     except WeightsUnavailable as error:
@@ -90,7 +90,7 @@ def read_shipped(extractor: str, weights_dir: Path | None) -> Teller:
             f"The genre model that comes with Postersite reads vectors of {head.extractor}, and {extractor} "
             f"makes {found}: name a model trained on those, or train a recipe with --fit."
         )
-    facts = {"file": shipped.GENRES.name, "extractor_fingerprint": head.extractor}
+    facts = {"file": bundled.GENRES.name, "extractor_fingerprint": head.extractor}
     return teller_of(head, parse_spec(extractor).name, facts)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ml.images import DUPLICATE_BITS
+from ml.imaging.images import DUPLICATE_BITS
 
 _BLOCK = 256
 

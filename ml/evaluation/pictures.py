@@ -16,7 +16,7 @@ from PIL import Image
 from ml.evaluation import kept_arrays
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.lettering import is_mostly_lettering
-from ml.images import MAX_BYTES, ImageRejected, open_safely, perceptual_hash
+from ml.imaging.images import MAX_BYTES, ImageRejected, open_safely, perceptual_hash
 
 GREY_SPREAD = 12.0
 """A poster is greyscale when the spread of its channels stays below this (of 255) on 99% of its surface."""

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.kinship import Kinship
-from ml.hubness import hub_correction
-from ml.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
+from ml.search.hubness import hub_correction
+from ml.search.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 
 NOBODY = -1
 _TOGETHER = 256

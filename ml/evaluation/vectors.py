@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ml.backbones import UnknownExtractor
 from ml.evaluation import kept_arrays
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.labelled_set import LabelledPoster
-from ml.runtime import ExtractorFailed, load_extractor
-from ml.weights import WeightsUnavailable
+from ml.extractors.registry import UnknownExtractor
+from ml.extractors.runtime import ExtractorFailed, load_extractor
+from ml.extractors.weights import WeightsUnavailable
 
 Precision = Literal["float16", "float32"]
 Progress = Callable[[int], object]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.extractors.weights import WeightsFile
 from ml.eyes.arrays import TRAINED, Head, load_arrays, save_arrays
 from ml.eyes.errors import EyesError
 from ml.eyes.learner import Learner, run
@@ -21,7 +22,6 @@ from ml.eyes.plan import TrainingPlan
 from ml.eyes.start import first_head, first_projection
 from ml.eyes.teacher import teacher_scores
 from ml.files import UNREADABLE_ARRAYS, write_bytes
-from ml.weights import WeightsFile
 
 TEACHER = "teacher.npz"
 # Posters by which random weights are scaled.

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ml.evaluation.kinship import numbered
 from ml.evaluation.labelled_set import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
 from ml.evaluation.pictures import look_at
+from ml.extractors.weights import WeightsFile
 from ml.eyes import checkpoint, measuring
 from ml.eyes.arrays import load_arrays
 from ml.eyes.errors import EyesError
@@ -34,7 +35,6 @@ from ml.eyes.shipping import Cargo, ship
 from ml.eyes.start import imagenet_weights
 from ml.files import file_sha256, write_json
 from ml.genres.training_set import TrainingDataError
-from ml.weights import WeightsFile
 
 LEAST_POSTERS = 30
 SHIPPED, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"

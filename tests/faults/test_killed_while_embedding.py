@@ -43,6 +43,6 @@ def test_every_poster_has_each_vector_once_and_every_item_is_done_once(site: Sit
 
 
 def site_dims() -> int:
-    from ml.histograms import DIMS
+    from ml.extractors.histograms import DIMS
 
     return DIMS

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from ml.apart import run_apart
-from ml.export import manifest_path
-from ml.runtime import load_extractor, resolve_fingerprint
+from ml.extractors.export import manifest_path
+from ml.extractors.runtime import load_extractor, resolve_fingerprint
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def raced(made: Path) -> Race:
     started, vectors = [], []
     watch = logging.Handler()
     watch.emit = lambda record: started.append(record.msg)  # type: ignore[method-assign]
-    logger = logging.getLogger("ml.export_cache")
+    logger = logging.getLogger("ml.extractors.export_cache")
 
     def work() -> None:
         extractor = load_extractor("tfhub:small_hub", weights_dir=made, cache_dir=cache)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.images import load_pixels
+from ml.imaging.images import load_pixels
 
 
 def compute(weights: Path, out: Path, files: list[Path]) -> None:

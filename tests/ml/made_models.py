@@ -45,8 +45,8 @@ def make(folder: Path) -> None:
     scaled = keras.applications.mobilenet_v2.preprocess_input(images.copy())
     reference = {"pictures": images, "mobilenet": np.asarray(cut(scaled)).mean(axis=(1, 2))}
 
-    from ml.export import export_extractor
-    from ml.runtime import resolve_fingerprint
+    from ml.extractors.export import export_extractor
+    from ml.extractors.runtime import resolve_fingerprint
 
     spec = f"mobilenet_v2:{LAYER}:avg"
     export_extractor(spec, folder, folder / "exports" / f"{resolve_fingerprint(spec, folder)}.tflite")
@@ -74,8 +74,8 @@ def refusals(folder: Path, model: Any, keras: Any, tf: Any) -> dict[str, str]:
     said = {}
 
     def note(case: str, spec: str) -> Path:
-        from ml.export import ExportFailed, export_extractor
-        from ml.weights import WeightsUnavailable
+        from ml.extractors.export import ExportFailed, export_extractor
+        from ml.extractors.weights import WeightsUnavailable
 
         keras.backend.clear_session()
         out = folder / case / "out.tflite"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ml.backbones
-from ml.backbones import BACKBONES, STANDARD, UnknownExtractor, parse_spec
+import ml.extractors.registry
+from ml.extractors.registry import BACKBONES, STANDARD, UnknownExtractor, parse_spec
 
 DIGEST = "ab" * 32
 
@@ -130,7 +130,7 @@ def test_everything_that_changes_the_numbers_changes_the_fingerprint(monkeypatch
     ]
     found = [each.fingerprint(DIGEST)[-12:] for each in (spec, *variants)]
     found.append(spec.fingerprint("cd" * 32)[-12:])
-    monkeypatch.setattr(ml.backbones, "DECODER", "another")
+    monkeypatch.setattr(ml.extractors.registry, "DECODER", "another")
     found.append(spec.fingerprint(DIGEST)[-12:])
     monkeypatch.undo()
     monkeypatch.setitem(BACKBONES, "mobilenet_v2", replace(BACKBONES["mobilenet_v2"], revision=2))

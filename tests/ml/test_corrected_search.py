@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-import ml.neighbours
-from ml.hubness import HubCorrection, hub_correction
-from ml.neighbours import ExactIndex
+import ml.search.neighbours
+from ml.search.hubness import HubCorrection, hub_correction
+from ml.search.neighbours import ExactIndex
 
 tied = st.sampled_from([-2.0, -1.0, 0.0, 0.0, 1.0, 3.0])
 free = st.floats(-100, 100, width=16).map(lambda x: 0.0 if abs(x) < 1e-2 else x)
@@ -63,8 +63,8 @@ def test_it_agrees_with_the_slow_reference(search, dtype):
 @pytest.mark.parametrize("offset", [0.0, 5.0, 300.0])
 def test_far_from_the_origin_in_many_blocks(offset, monkeypatch):
     """Where the centre is far longer than what differs, a float32 product alone would see noise."""
-    monkeypatch.setattr(ml.neighbours, "_ROWS", 128)
-    monkeypatch.setattr(ml.neighbours, "_QUERIES", 7)
+    monkeypatch.setattr(ml.search.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.search.neighbours, "_QUERIES", 7)
     random = np.random.default_rng(2)
     vectors = (offset + random.normal(size=(400, 24))).astype(np.float32)
     strangers = (offset + random.normal(size=(6, 24))).astype(np.float32)

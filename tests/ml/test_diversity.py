@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.diversity import diverse_order
+from ml.search.diversity import diverse_order
 
 
 def cosines(vectors):

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageOps
 
-from ml import duplicates
-from ml.duplicates import Comparison, Pair
-from ml.images import perceptual_hash
-from ml.registration import Grey, shrunk
+from ml.imaging.images import perceptual_hash
+from ml.imaging.registration import Grey, shrunk
+from ml.search import near_duplicates
+from ml.search.near_duplicates import Comparison, Pair
 from tests.ml.drawings import drawing
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=12)
@@ -43,8 +43,8 @@ def test_the_mirrored_hash_is_told_from_the_hash() -> None:
         picture = drawing(seed)
         here = np.array([int(perceptual_hash(picture), 16)], dtype=np.uint64)
         there = np.uint64(int(perceptual_hash(ImageOps.mirror(picture)), 16))
-        away.append(int(np.bitwise_count(duplicates.mirrored(here)[0] ^ there)))
-    assert np.mean(np.array(away) <= duplicates.PROPOSED_BITS) >= 0.9
+        away.append(int(np.bitwise_count(near_duplicates.mirrored(here)[0] ^ there)))
+    assert np.mean(np.array(away) <= near_duplicates.PROPOSED_BITS) >= 0.9
 
 
 @settings(deadline=None, max_examples=40)
@@ -55,13 +55,13 @@ def test_near_pairs_agree_with_looking_at_every_pair(hashes: list[int], data: st
     hashes = [*hashes, hashes[0] ^ bits(3, 40), hashes[-1], hashes[0] ^ 0x5555555555555555]
     new = data.draw(st.sets(st.sampled_from(rows), min_size=1))
     held = np.array(hashes, dtype=np.uint64)
-    found = set(duplicates.near_pairs(held, np.array(sorted(new))))
+    found = set(near_duplicates.near_pairs(held, np.array(sorted(new))))
     leads = [hashes.index(each) for each in hashes]
     for one in range(len(hashes)):
         for other in range(one + 1, len(hashes)):
             apart = (hashes[one] ^ hashes[other]).bit_count()
             mirrored = (hashes[one] ^ hashes[other] ^ 0x5555555555555555).bit_count()
-            near = min(apart, mirrored) <= duplicates.PROPOSED_BITS
+            near = min(apart, mirrored) <= near_duplicates.PROPOSED_BITS
             touched = bool({one, other} & new)
             if apart == 0:
                 assert not touched or other not in new or (leads[other], other) in found
@@ -70,12 +70,12 @@ def test_near_pairs_agree_with_looking_at_every_pair(hashes: list[int], data: st
     for one, other in found:
         assert one < other
         away = min((hashes[one] ^ hashes[other] ^ mask).bit_count() for mask in (0, 0x5555555555555555))
-        assert away <= duplicates.PROPOSED_BITS
+        assert away <= near_duplicates.PROPOSED_BITS
 
 
 def test_a_thousand_copies_make_a_thousand_pairs() -> None:
     hashes = np.full(1001, 7, dtype=np.uint64)
-    assert len(set(duplicates.near_pairs(hashes, np.arange(1001)))) == 1000
+    assert len(set(near_duplicates.near_pairs(hashes, np.arange(1001)))) == 1000
 
 
 def test_nearest_agrees_with_sorting_everything() -> None:
@@ -83,7 +83,7 @@ def test_nearest_agrees_with_sorting_everything() -> None:
     vectors = random.normal(size=(70, 9)).astype(np.float32)
     numbers = random.permutation(1000)[:70]
     blocks = [(numbers[start : start + 16], vectors[start : start + 16]) for start in range(0, 70, 16)]
-    rows, cosines = duplicates.nearest(vectors[:5], blocks, 4)
+    rows, cosines = near_duplicates.nearest(vectors[:5], blocks, 4)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     every = unit[:5] @ unit.T
     expected = np.argsort(-every, axis=1)[:, :4]
@@ -93,13 +93,13 @@ def test_nearest_agrees_with_sorting_everything() -> None:
 
 def test_fewer_rows_than_asked_for_are_filled_up() -> None:
     one = np.ones((1, 2), dtype=np.float32)
-    rows, cosines = duplicates.nearest(one, [(np.array([5]), one)], 3)
+    rows, cosines = near_duplicates.nearest(one, [(np.array([5]), one)], 3)
     assert rows.tolist() == [[5, -1, -1]] and cosines[0, 1] == -np.inf
 
 
 def test_only_neighbours_of_each_other_are_proposed() -> None:
     neighbours = {1: [1, 2, 3], 2: [2, 1], 3: [3, 4], 4: [4, 3]}
-    assert set(duplicates.reciprocal(np.array([1, 3]), neighbours)) == {(1, 2), (3, 4)}
+    assert set(near_duplicates.reciprocal(np.array([1, 3]), neighbours)) == {(1, 2), (3, 4)}
 
 
 def test_reasons() -> None:
@@ -132,7 +132,7 @@ def test_what_was_told_apart_is_different_however_alike() -> None:
 
 
 def grouped(same: Comparison, proposed: list[tuple[int, int]]) -> list[list[int]]:
-    return duplicates.groups([pair for each in proposed if (pair := same(*each))], same)
+    return near_duplicates.groups([pair for each in proposed if (pair := same(*each))], same)
 
 
 def test_a_chain_does_not_join_different_posters() -> None:
@@ -160,7 +160,7 @@ def test_every_row_of_a_group_shows_what_every_other_shows(hashes: list[int], da
         near = data.draw(st.sampled_from(hashes))
         hashes = [*hashes, near ^ bits(*data.draw(st.sets(st.integers(0, 63), max_size=5)))]
     same = comparison(hashes)
-    found = grouped(same, list(duplicates.near_pairs(same.hashes, np.arange(len(hashes)))))
+    found = grouped(same, list(near_duplicates.near_pairs(same.hashes, np.arange(len(hashes)))))
     rows = [row for group in found for row in group]
     assert len(rows) == len(set(rows))
     for group in found:

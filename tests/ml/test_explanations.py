@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ml.explanations import EVERYWHERE, evidence, gradient, where
+from ml.genres.explanations import EVERYWHERE, evidence, gradient, where
 from ml.genres.head import FeatureMismatch, GenreHead, HeadWeights, LinearWeights
 from ml.genres.head_weights import AnyWeights
 

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from ml.export import ExportFailed, export_extractor
-from ml.runtime import load_extractor
+from ml.extractors.export import ExportFailed, export_extractor
+from ml.extractors.runtime import load_extractor
 
 from .made_models import LAYER
 

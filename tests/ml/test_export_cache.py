@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from ml.backbones import parse_spec
-from ml.export_cache import ExtractorFailed, exported_model
-from ml.runtime import load_extractor, resolve_fingerprint
+from ml.extractors.export_cache import ExtractorFailed, exported_model
+from ml.extractors.registry import parse_spec
+from ml.extractors.runtime import load_extractor, resolve_fingerprint
 
 # Whoever comes first waits for Keras to make the models, which a busy machine draws out.
 pytestmark = pytest.mark.timeout(900)

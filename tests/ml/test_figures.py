@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.figures import lookalike_figure
-from ml.images import ImageRejected
+from ml.imaging.comparison_figure import lookalike_figure
+from ml.imaging.images import ImageRejected
 
 from .drawings import drawing
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from ml.heat_maps import STEPS, TALLEST, WIDTH, encoded, overlay, palette
+from ml.imaging.heat_maps import STEPS, TALLEST, WIDTH, encoded, overlay, palette
 
 
 def spot(row: int, column: int) -> npt.NDArray[np.float32]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import shipped
-from ml.explanations import evidence
+from ml import bundled
+from ml.extractors.runtime import load_extractor
+from ml.genres.explanations import evidence
 from ml.genres.head import load_head
-from ml.images import load_pixels
-from ml.runtime import load_extractor
+from ml.imaging.images import load_pixels
 
 POSTERS = 24
 CELL = 32  # px of a picture of 288 x 192 behind each of the 9 x 6 places
@@ -24,7 +24,7 @@ def test_blanking_the_strongest_part_costs_more_than_blanking_the_weakest(
     real_data: Path, tmp_path: Path
 ) -> None:
     extractor = load_extractor("postersite", weights_dir=None, cache_dir=tmp_path)
-    head = load_head(shipped.GENRES)
+    head = load_head(bundled.GENRES)
     with (real_data / "posters.csv").open(encoding="utf-8", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]
     costs = []

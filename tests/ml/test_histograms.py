@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.histograms import DIMS, describe
+from ml.extractors.histograms import DIMS, describe
 
 from .drawings import drawing
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-import ml.hubness
-from ml.hubness import (
+import ml.search.hubness
+from ml.search.hubness import (
     SHRINKAGE,
     STRENGTH,
     CorrectionUnreadable,
@@ -20,7 +20,7 @@ from ml.hubness import (
     read_correction,
     write_correction,
 )
-from ml.neighbours import ExactIndex
+from ml.search.neighbours import ExactIndex
 
 
 def crowd(count, dims, seed=0, families=10, apart=0.4):
@@ -79,8 +79,8 @@ def test_it_agrees_with_the_slow_way(vectors, nearest):
 def test_blocks_and_parts_change_nothing(monkeypatch):
     vectors = crowd(230, 12)
     whole = hub_correction(vectors)
-    monkeypatch.setattr(ml.hubness, "_ROWS", 32)
-    monkeypatch.setattr(ml.hubness, "_AT_ONCE", 12 * 50)
+    monkeypatch.setattr(ml.search.hubness, "_ROWS", 32)
+    monkeypatch.setattr(ml.search.hubness, "_AT_ONCE", 12 * 50)
     parts = hub_correction(vectors)
     assert np.allclose(parts.centre, whole.centre, atol=1e-6)
     assert np.allclose(parts.penalties, whole.penalties, atol=2e-5)

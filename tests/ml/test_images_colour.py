@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from ml.images import load_pixels, open_safely
+from ml.imaging.images import load_pixels, open_safely
 
 from .drawings import drawing, encoded
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from ml.images import MAX_BYTES, ImageRejected, image_format, load_pixels, open_safely
+from ml.imaging.images import MAX_BYTES, ImageRejected, image_format, load_pixels, open_safely
 
 from .drawings import drawing, encoded
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ml.images import hash_distance, load_pixels, open_safely, perceptual_hash, sha256_hex
+from ml.imaging.images import hash_distance, load_pixels, open_safely, perceptual_hash, sha256_hex
 
 from .drawings import drawing, encoded
 

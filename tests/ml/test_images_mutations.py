@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ml.images import MAX_PIXELS, ImageRejected, open_safely, read_file
+from ml.imaging.images import MAX_PIXELS, ImageRejected, open_safely, read_file
 
 from .drawings import drawing, encoded
 

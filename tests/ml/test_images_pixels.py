@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.images import ImageRejected, encode_jpeg, fit_width, load_pixels, open_safely
+from ml.imaging.images import ImageRejected, encode_jpeg, fit_width, load_pixels, open_safely
 
 from .drawings import drawing, encoded
 

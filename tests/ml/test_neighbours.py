@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.neighbors import NearestNeighbors
 
-import ml.neighbours
-from ml.neighbours import BallTreeIndex, ExactIndex, NeighbourIndex
+import ml.search.neighbours
+from ml.search.neighbours import BallTreeIndex, ExactIndex, NeighbourIndex
 
 
 def rows(values):
@@ -87,8 +87,8 @@ def test_ties_come_in_the_order_of_their_rows_even_at_the_cut(metric):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_many_blocks_agree_with_scikit_learn(metric, monkeypatch):
-    monkeypatch.setattr(ml.neighbours, "_ROWS", 128)
-    monkeypatch.setattr(ml.neighbours, "_QUERIES", 7)
+    monkeypatch.setattr(ml.search.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.search.neighbours, "_QUERIES", 7)
     rng = np.random.default_rng(3)
     vectors = rng.normal(size=(2000, 64)).astype(np.float32)
     queries = np.concatenate([vectors[:10], rng.normal(size=(10, 64)).astype(np.float32)])

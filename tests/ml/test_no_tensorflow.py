@@ -9,9 +9,9 @@ from pathlib import Path
 SCRIPT = """
 import sys
 from pathlib import Path
-import ml.backbones, ml.export, ml.export_cache, ml.figures, ml.images, ml.litert, ml.neighbours
-import ml.shipped, ml.trained, ml.weights
-from ml.runtime import available_extractors, load_extractor
+import ml.extractors.registry, ml.extractors.export, ml.extractors.export_cache, ml.imaging.comparison_figure, ml.imaging.images, ml.extractors.litert, ml.search.neighbours
+import ml.bundled, ml.extractors.trained, ml.extractors.weights
+from ml.extractors.runtime import available_extractors, load_extractor
 import numpy as np
 for name in available_extractors(None):
     if name in ("pixels", "histograms", "postersite"):

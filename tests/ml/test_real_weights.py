@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ml.apart import run_apart
-from ml.neighbours import ExactIndex
-from ml.runtime import available_extractors, load_extractor
+from ml.extractors.runtime import available_extractors, load_extractor
+from ml.search.neighbours import ExactIndex
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(900)]
 

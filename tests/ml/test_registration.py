@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ml.duplicates import CONFIRMED
-from ml.registration import WIDTH, Grey, overlap, shrunk
+from ml.imaging.registration import WIDTH, Grey, overlap, shrunk
+from ml.search.near_duplicates import CONFIRMED
 from tests.ml.drawings import drawing
 
 SEEDS = range(3)
@@ -86,7 +86,7 @@ def test_what_is_no_picture_is_refused() -> None:
 
 def test_the_search_agrees_with_one_by_hand() -> None:
     """Without scaling, edges left out: the highest plain correlation of the part with any window."""
-    from ml import registration
+    from ml.imaging import registration
 
     outer = grey(drawing(2))
     inner = outer[10:70, 5:60]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.images import ImageRejected, load_pixels
-from ml.runtime import Extractor, ExtractorFailed, load_extractor
+from ml.extractors.runtime import Extractor, ExtractorFailed, load_extractor
+from ml.imaging.images import ImageRejected, load_pixels
 
 from .drawings import drawing, encoded
 from .made_models import LAYER, pictures
@@ -130,7 +130,7 @@ def test_every_source_is_either_embedded_or_reported_once_in_order(extractor, go
 
 @pixels_only
 def test_without_a_callback_what_is_left_out_is_logged(extractor, caplog):
-    with caplog.at_level(logging.WARNING, "ml.runtime"):
+    with caplog.at_level(logging.WARNING, "ml.extractors.runtime"):
         assert list(extractor.embed_files([b"bad"])) == []
     assert "Image 0 was left out" in caplog.text
 

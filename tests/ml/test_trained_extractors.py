@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml import shipped
+from ml import bundled
 from ml.apart import run_apart
-from ml.backbones import parse_spec
+from ml.extractors.registry import parse_spec
+from ml.extractors.runtime import Extractor, ExtractorFailed, NoMap, load_extractor, resolve_fingerprint
+from ml.extractors.weights import WeightsUnavailable, find_weights
 from ml.files import file_sha256
-from ml.images import load_pixels
-from ml.runtime import Extractor, ExtractorFailed, NoMap, load_extractor, resolve_fingerprint
-from ml.weights import WeightsUnavailable, find_weights
+from ml.imaging.images import load_pixels
 
 from .drawings import drawing, encoded
 from .made_trained import DIMS
@@ -98,9 +98,9 @@ def test_an_extractor_without_a_map_says_so():
 
 def test_ours_is_small_and_needs_nothing_beside_it():
     found = find_weights("postersite", None)
-    assert found is not None and found.path == shipped.EXTRACTOR
-    assert found.digest == file_sha256(shipped.EXTRACTOR)
-    assert shipped.EXTRACTOR.stat().st_size < 6_000_000
+    assert found is not None and found.path == bundled.EXTRACTOR
+    assert found.digest == file_sha256(bundled.EXTRACTOR)
+    assert bundled.EXTRACTOR.stat().st_size < 6_000_000
     assert load("postersite").dims <= 256
     assert not parse_spec("postersite").needs_weights
 
@@ -127,7 +127,7 @@ def test_a_trained_file_is_found_in_the_weights_folder_too(trained):
 
 
 def test_a_lost_file_of_ours_says_how_to_restore_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(shipped, "EXTRACTOR", tmp_path / "postersite.tflite")
+    monkeypatch.setattr(bundled, "EXTRACTOR", tmp_path / "postersite.tflite")
     with pytest.raises(WeightsUnavailable, match=r"postersite\.tflite.*is missing: install it again"):
         load("postersite")
 

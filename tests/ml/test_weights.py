@@ -9,10 +9,10 @@ import pickle
 import numpy as np
 import pytest
 
-from ml.backbones import UnknownExtractor, parse_spec
-from ml.export import read_arrays
-from ml.runtime import available_extractors, load_extractor, resolve_fingerprint
-from ml.weights import (
+from ml.extractors.export import read_arrays
+from ml.extractors.registry import UnknownExtractor, parse_spec
+from ml.extractors.runtime import available_extractors, load_extractor, resolve_fingerprint
+from ml.extractors.weights import (
     WeightsUnavailable,
     fetch_weights,
     find_weights,

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from catalog.similarity import comparison
 from catalog.titles.formats.records import SourceError
-from ml.backbones import UnknownExtractor
-from ml.figures import lookalike_figure
-from ml.runtime import ExtractorFailed
-from ml.weights import WeightsUnavailable
+from ml.extractors.registry import UnknownExtractor
+from ml.extractors.runtime import ExtractorFailed
+from ml.extractors.weights import WeightsUnavailable
+from ml.imaging.comparison_figure import lookalike_figure
 
 UNUSABLE = (SourceError, comparison.CannotCompare, UnknownExtractor, WeightsUnavailable, ExtractorFailed)
 

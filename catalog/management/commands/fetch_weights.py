@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ml.backbones import UnknownExtractor
-from ml.weights import WeightsUnavailable, fetch_weights
+from ml.extractors.registry import UnknownExtractor
+from ml.extractors.weights import WeightsUnavailable, fetch_weights
 
 
 class Command(BaseCommand):

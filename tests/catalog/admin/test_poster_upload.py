@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
 from catalog.models import Movie, Poster, Run
-from ml import images
+from ml.imaging import images
 from tests.catalog.admin.cards import told
 from tests.catalog.admin.movie_forms import save_movie
 from tests.factories import MovieFactory, PosterFactory, tiny_jpeg

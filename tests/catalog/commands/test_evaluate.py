@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from ml.backbones import parse_spec
+from ml.extractors.registry import parse_spec
 from tests.factories import ExtractorFactory, GenreModelFactory
 from tests.ml.evaluation.heads import DIMS, SPEC, save_head
 from tests.ml.evaluation.labelled import GENRES, labelled_posters

@@ -30,7 +30,7 @@ from catalog.models import (
 )
 from catalog.transfer.layout import MANIFEST, SUMS
 from catalog.transfer.schema import TABLES
-from ml.images import sha256_hex
+from ml.imaging.images import sha256_hex
 from tests.catalog.services.genre_heads import saved_model, vector_for
 from tests.factories import (
     EmbeddingFactory,

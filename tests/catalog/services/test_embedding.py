@@ -17,7 +17,7 @@ from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
 from catalog.posters.primary import store_poster
 from catalog.runs import leases, lifecycle
 from catalog.similarity import search
-from ml.runtime import load_extractor
+from ml.extractors.runtime import load_extractor
 from tests.factories import GenreModelFactory, MovieFactory, RunFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db

@@ -19,8 +19,8 @@ from catalog.genres import explanations as explaining
 from catalog.genres import suggestions
 from catalog.models import GenreModel, Suggestion
 from catalog.posters import primary
-from ml import explanations
-from ml.images import load_pixels
+from ml.genres import explanations
+from ml.imaging.images import load_pixels
 from tests.factories import ExtractorFactory, GenreFactory, SuggestionFactory
 
 from .seen_posters import picture, seeing_model, seen

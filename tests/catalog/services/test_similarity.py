@@ -15,7 +15,7 @@ from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor
 from catalog.posters.primary import make_primary
 from catalog.similarity import search
 from catalog.similarity.search import LookAlike, metric_name
-from ml.hubness import hub_correction
+from ml.search.hubness import hub_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db

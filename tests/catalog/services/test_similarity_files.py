@@ -23,7 +23,7 @@ from catalog.models import Embedding, Extractor, Movie, Poster, Run, SimilarityI
 from catalog.runs import lifecycle, local_worker
 from catalog.similarity.search import lookalikes
 from catalog.web.views.neighbours import PREPARING
-from ml.hubness import hub_correction, write_correction
+from ml.search.hubness import hub_correction, write_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, PosterFactory, RunFactory, RunItemFactory
 
 pytestmark = pytest.mark.django_db

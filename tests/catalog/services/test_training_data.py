@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from catalog.genres.training_data import groups, labelled_posters
 from catalog.models import Extractor, Movie, MovieGenre
 from ml.evaluation import kinship
-from ml.images import DUPLICATE_BITS
+from ml.imaging.images import DUPLICATE_BITS
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ml.backbones import parse_spec
+from ml.extractors.registry import parse_spec
 from ml.genres.head import GenreHead
 from tests.ml.evaluation.labelled import GENRES
 from tests.ml.genres.heads import make_weights

@@ -7,10 +7,10 @@ import os
 
 import pytest
 
-from ml.backbones import parse_spec
 from ml.evaluation.contenders import contender, search_of
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import matching_extractor, read_teller
+from ml.extractors.registry import parse_spec
 from ml.genres.thresholds import NEVER
 from tests.ml.evaluation.heads import SPEC, save_head
 from tests.ml.evaluation.labelled import GENRES, places

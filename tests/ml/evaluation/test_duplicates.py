@@ -24,7 +24,7 @@ from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.pictures import look_at
 from ml.evaluation.vectors import Vectors, vectors_of
-from ml.images import ImageRejected, perceptual_hash
+from ml.imaging.images import ImageRejected, perceptual_hash
 from tests.ml.drawings import drawing, encoded
 from tests.ml.evaluation.labelled import labelled_posters, no_bar, places
 

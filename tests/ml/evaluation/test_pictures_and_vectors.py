@@ -13,8 +13,8 @@ from ml.evaluation.errors import EvaluationError
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.pictures import look_at
 from ml.evaluation.vectors import vectors_of
-from ml.images import perceptual_hash
-from ml.runtime import load_extractor
+from ml.extractors.runtime import load_extractor
+from ml.imaging.images import perceptual_hash
 from tests.ml.drawings import drawing, encoded
 from tests.ml.evaluation.labelled import places
 

@@ -14,13 +14,13 @@ import pytest
 
 from catalog.sample.drawing import draw_poster
 from catalog.sample.films import sample_films
-from ml import shipped
+from ml import bundled
 from ml.evaluation.command import main
 from ml.evaluation.contenders import contender
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import read_shipped, read_teller
+from ml.extractors.runtime import load_extractor, resolve_fingerprint
 from ml.genres.head import load_head
-from ml.runtime import load_extractor, resolve_fingerprint
 from tests.ml.evaluation.heads import DIMS, SPEC, save_head
 from tests.ml.evaluation.labelled import labelled_posters, places, write_csv
 
@@ -37,7 +37,7 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 
 
 def test_the_shipped_genre_model_reads_what_the_shipped_extractor_makes():
-    head = load_head(shipped.GENRES)
+    head = load_head(bundled.GENRES)
     extractor = load_extractor("postersite", weights_dir=None, cache_dir=Path("unused"), threads=1)
     assert head.extractor == extractor.fingerprint
     assert head.weights.dims[0] == extractor.dims
@@ -50,7 +50,7 @@ def test_postersite_is_the_extractor_and_its_genre_model(tmp_path):
     found = contender("postersite", places(tmp_path))
     assert (found.extractor, found.precision) == ("postersite", "float16")
     assert found.teller and found.teller.extractor == "postersite"
-    assert found.teller.head.genres == load_head(shipped.GENRES).genres
+    assert found.teller.head.genres == load_head(bundled.GENRES).genres
     assert found.teller.sure is not None
     assert "model-card" in found.note
 
@@ -59,7 +59,7 @@ def test_active_without_any_model_is_what_comes_along_and_says_so(tmp_path):
     for active in (None, lambda: None):
         found = contender("active", places(tmp_path), active=active)
         assert found.name == "active" and found.extractor == "postersite"
-        assert found.teller and found.teller.facts["file"] == shipped.GENRES.name
+        assert found.teller and found.teller.facts["file"] == bundled.GENRES.name
         assert "what comes with Postersite stands for the active one" in found.note
     places(tmp_path).models.mkdir()
     assert contender("active", places(tmp_path)).extractor == "postersite"
@@ -74,7 +74,7 @@ def test_without_its_genre_model_postersite_still_finds_look_alikes(tmp_path, mo
         path.unlink()
     if damage == "cut short":
         path.write_bytes(path.read_bytes()[:-100])
-    monkeypatch.setattr(shipped, "GENRES", path)
+    monkeypatch.setattr(bundled, "GENRES", path)
     for name in ("postersite", "active"):
         found = contender(name, places(tmp_path))
         assert found.extractor == "postersite" and found.teller is None

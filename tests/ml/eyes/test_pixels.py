@@ -12,7 +12,7 @@ import pytest
 from ml.evaluation.labelled_set import read_labelled_set
 from ml.eyes.errors import EyesError
 from ml.eyes.pixels import decode
-from ml.images import load_pixels
+from ml.imaging.images import load_pixels
 from tests.ml.evaluation.labelled import labelled_posters
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ml.evaluation.labelled_set import read_labelled_set
+from ml.extractors.runtime import load_extractor
 from ml.eyes.parts import files_digest
 from ml.genres.head import load_head
-from ml.runtime import load_extractor
 
 pytestmark = pytest.mark.timeout(900)
 

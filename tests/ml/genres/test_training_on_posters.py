@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.extractors.runtime import load_extractor
 from ml.genres.recipes import COMPACT
 from ml.genres.training import train
-from ml.runtime import load_extractor
 
 POSTERS = 1000
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ml.images import DECODER, Resize
+from ml.imaging.images import DECODER, Resize
 
 Pooling = Literal["avg", "flatten"]
 Scaling = Literal["unit", "signed", "none"]

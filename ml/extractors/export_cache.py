@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ml.apart import ApartFailed, run_apart
-from ml.backbones import ExtractorSpec
-from ml.export import manifest_path
 from ml.files import file_sha256
+
+from .export import manifest_path
+from .registry import ExtractorSpec
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def _export(spec: ExtractorSpec, weights_dir: Path | None, file: Path) -> None:
     if weights_dir is not None:
         arguments += ["--weights", str(weights_dir)]
     try:
-        run_apart("ml.export", arguments)
+        run_apart("ml.extractors.export", arguments)
     except ApartFailed as error:
         raise ExtractorFailed(f"{spec.name} could not be exported: {error}") from error
 

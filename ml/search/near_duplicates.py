@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from .images import DUPLICATE_BITS
-from .registration import Grey, Overlap, overlap
+from ml.imaging.images import DUPLICATE_BITS
+from ml.imaging.registration import Grey, Overlap, overlap
 
 Reason = Literal["bytes", "hash", "mirrored", "cropped", "alike"]
 Hashes = npt.NDArray[np.uint64]

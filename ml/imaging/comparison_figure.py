@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ml.images import ImageRejected, fit_width, open_safely
+from .images import ImageRejected, fit_width, open_safely
 
 Neighbour = tuple[str | os.PathLike[str], float, str]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ml.hubness import HubCorrection
+from .hubness import HubCorrection
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Where weights come from: with us, from a local folder, from Keras' downloads; and what vouches for a file.
 
 A site never downloads by itself: `fetch_weights` does, when a person asks for it.
-`python -m ml.weights NAME FOLDER` is the part of it that carries TensorFlow.
+`python -m ml.extractors.weights NAME FOLDER` is the part of it that carries TensorFlow.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ml import shipped
+from ml import bundled
 from ml.apart import ApartFailed, report_failure, run_apart
-from ml.backbones import BACKBONES, ExtractorSpec, parse_spec
 from ml.files import file_sha256
+
+from .registry import BACKBONES, ExtractorSpec, parse_spec
 
 Kind = Literal["with_top", "no_top", "arrays", "saved_model", "litert"]
 
@@ -121,7 +122,7 @@ def _find_hub_folder(handle: str, weights_dir: Path | None) -> WeightsFile | Non
 
 
 def _find_trained(handle: str, weights_dir: Path | None) -> WeightsFile | None:
-    places = [Path(handle).expanduser()] if handle else [shipped.EXTRACTOR]
+    places = [Path(handle).expanduser()] if handle else [bundled.EXTRACTOR]
     if handle and weights_dir is not None:
         places.append(weights_dir / handle)
     for place in places:
@@ -154,7 +155,7 @@ def require_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> Weig
         )
     if BACKBONES[wanted.backbone].trained:
         raise WeightsUnavailable(
-            f"{shipped.EXTRACTOR}, which comes with Postersite, is missing: install it again, or restore the "
+            f"{bundled.EXTRACTOR}, which comes with Postersite, is missing: install it again, or restore the "
             "file with `git checkout -- ml/shipped`."
         )
     place = str(weights_dir) if weights_dir else "the folder that POSTERSITE_WEIGHTS names"
@@ -196,7 +197,7 @@ def fetch_weights(name: str, weights_dir: Path, *, timeout: float = 1800) -> Pat
     with tempfile.TemporaryDirectory(dir=weights_dir, prefix=".fetching-") as scratch:
         try:
             run_apart(
-                "ml.weights",
+                "ml.extractors.weights",
                 [spec.name, scratch],
                 environment={"KERAS_HOME": scratch, "TFHUB_CACHE_DIR": scratch},
                 timeout=timeout,

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 from scipy.fft import dctn
 
-from .image_parts import too_many_parts
+from .container_parts import too_many_parts
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 40_000_000

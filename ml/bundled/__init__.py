@@ -7,7 +7,7 @@ from pathlib import Path
 _FOLDER = Path(__file__).resolve().parent
 
 EXTRACTOR = _FOLDER / "postersite.tflite"
-"""The extractor `postersite`: a LiteRT file, see `ml.trained`."""
+"""The extractor `postersite`: a LiteRT file, see `ml.extractors.trained`."""
 
 GENRES = _FOLDER / "genres.npz"
 """The genre model, read by `ml.genres.head.load_head`; its manifest is the .json of the same name."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.export_cache import ExtractorFailed
-from ml.litert import LiteRTModel
+from .export_cache import ExtractorFailed
+from .litert import LiteRTModel
 
 MAX_BYTES = 64 * 2**20
 MAX_DIMS = 1024

@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ml import histograms
-from ml.backbones import BACKBONES, STANDARD, ExtractorSpec, parse_spec
-from ml.export_cache import ExtractorFailed, exported_model
-from ml.images import ImageRejected, load_pixels
-from ml.litert import LiteRTModel
-from ml.trained import open_trained
-from ml.weights import find_weights, require_weights, resolve_spec
+from ml.imaging.images import ImageRejected, load_pixels
+
+from . import histograms
+from .export_cache import ExtractorFailed, exported_model
+from .litert import LiteRTModel
+from .registry import BACKBONES, STANDARD, ExtractorSpec, parse_spec
+from .trained import open_trained
+from .weights import find_weights, require_weights, resolve_spec
 
 __all__ = [
     "Extractor",

@@ -1,6 +1,6 @@
 """Turn a backbone with its weights into one float32 LiteRT file, checked against the model it came from.
 
-`python -m ml.export --spec mobilenet_v2 --weights FOLDER --out FILE.tflite`
+`python -m ml.extractors.export --spec mobilenet_v2 --weights FOLDER --out FILE.tflite`
 
 One of the three places that import TensorFlow; the runtime runs it in a process of its own. The path goes
 through a SavedModel: `from_concrete_functions` can leave the variables out without a word.
@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.apart import report_failure
-from ml.backbones import BACKBONES, ExtractorSpec, UnknownExtractor, parse_spec
 from ml.files import write_bytes, write_json
-from ml.weights import WeightsFile, WeightsUnavailable, require_weights, resolve_spec
+
+from .registry import BACKBONES, ExtractorSpec, UnknownExtractor, parse_spec
+from .weights import WeightsFile, WeightsUnavailable, require_weights, resolve_spec
 
 AGREEMENT = 1e-4
 """Largest difference allowed between LiteRT and the original, relative to the largest activation above 1."""
@@ -271,7 +272,7 @@ def _probe(size: tuple[int, int]) -> Floats:
 
 def _disagreement(content: bytes, probe: Floats, expected: Floats) -> tuple[float, float]:
     """Largest difference of the LiteRT copy, and the largest activation (at least 1)."""
-    from ml.litert import LiteRTModel
+    from .litert import LiteRTModel
 
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "model.tflite"
@@ -281,7 +282,9 @@ def _disagreement(content: bytes, probe: Floats, expected: Floats) -> tuple[floa
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m ml.export", description="Export a backbone to LiteRT.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ml.extractors.export", description="Export a backbone to LiteRT."
+    )
     parser.add_argument("--spec", required=True, help="such as mobilenet_v2 or inception_v3:mixed8:avg")
     parser.add_argument("--weights", type=Path, help="folder of weight files")
     parser.add_argument("--out", type=Path, required=True, help="the .tflite file to write")
