@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ml.eyes.command import add_options, told_again
+from ml.extractor_training.command import add_options, told_again
 from ml.processes import dies_with_parent
 
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         }
         variables.pop("DJANGO_SETTINGS_MODULE", None)
         training = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "ml.eyes.training", *told],
+            [sys.executable, "-m", "ml.extractor_training.training", *told],
             env=variables,
             stdin=subprocess.DEVNULL,
             preexec_fn=dies_with_parent(signal.SIGTERM),

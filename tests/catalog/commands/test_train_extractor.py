@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.eyes.command import told_again
+from ml.extractor_training.command import told_again
 from tests.ml.evaluation.labelled import labelled_posters
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,7 +86,7 @@ def test_what_was_asked_is_asked_of_the_other_process_in_the_same_words(tmp_path
 LOOK = """
 import sys, django
 django.setup()
-import catalog.management.commands.train_extractor, ml.eyes.command, ml.eyes.training
+import catalog.management.commands.train_extractor, ml.extractor_training.command, ml.extractor_training.training
 print(sorted({"tensorflow", "keras"} & set(sys.modules)))
 """
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.eyes.plan import TrainingPlan
+from ml.extractor_training.plan import TrainingPlan
 from tests.ml.evaluation.labelled import labelled_posters, no_bar
 from tests.ml.made_models import pictures
 
@@ -50,8 +50,8 @@ def network(folder: Path) -> None:
     """The folded network beside the one it was folded from, at two sizes; and refusals of unfit weights."""
     import keras
 
-    from ml.eyes.errors import EyesError
-    from ml.eyes.network import build_network, start_from_imagenet
+    from ml.extractor_training.errors import EyesError
+    from ml.extractor_training.network import build_network, start_from_imagenet
 
     keras.utils.set_random_seed(5)
     images = pictures(count=2, height=288, width=192)
@@ -98,7 +98,7 @@ def network(folder: Path) -> None:
 def views(folder: Path) -> None:
     import tensorflow as tf
 
-    from ml.eyes.views import mixed, random_views
+    from ml.extractor_training.augmentation import mixed, random_views
 
     images = tf.constant(np.repeat(pictures(count=2, height=288, width=192), 40, axis=0))
     shown = tf.function(random_views)
@@ -113,7 +113,7 @@ def views(folder: Path) -> None:
 def objective(folder: Path) -> None:
     import tensorflow as tf
 
-    from ml.eyes.objective import genre_loss, kinship_losses
+    from ml.extractor_training.objective import genre_loss, kinship_losses
 
     random = np.random.default_rng(2)
     vectors = random.normal(size=(9, 5)).astype(np.float32)
@@ -143,10 +143,10 @@ def objective(folder: Path) -> None:
 def whole(folder: Path) -> None:
     """A training of drawn posters, run through to its last step; the same killed in the middle and taken up
     by the command, from first to last; and what the command says when asked again."""
-    from ml.eyes.command import main
-    from ml.eyes.errors import EyesStopped
-    from ml.eyes.loop import Watch
-    from ml.eyes.training import Request, train_extractor
+    from ml.extractor_training.command import main
+    from ml.extractor_training.errors import EyesStopped
+    from ml.extractor_training.loop import Watch
+    from ml.extractor_training.training import Request, train_extractor
 
     listing, images = labelled_posters(folder / "set", count=60, series=4)
     with listing.open("a") as file:
@@ -185,9 +185,9 @@ def whole(folder: Path) -> None:
 def begun_with(trained: Path, request: Any) -> None:
     """A first step, too small to move anything, of a training that goes on from another's result; and what is
     said to a result that had its last touch."""
-    from ml.eyes.errors import EyesError, EyesStopped
-    from ml.eyes.loop import Watch
-    from ml.eyes.training import train_extractor
+    from ml.extractor_training.errors import EyesError, EyesStopped
+    from ml.extractor_training.loop import Watch
+    from ml.extractor_training.training import train_extractor
 
     still = replace(PLAN, distil=0.0, learning_rate=1e-9, head_rate=1e-9)
     finished = trained.with_name("finished.npz")

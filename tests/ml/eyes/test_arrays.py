@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.eyes.arrays import Head, load_arrays, save_arrays
-from ml.eyes.errors import EyesError
+from ml.extractor_training.arrays import Head, load_arrays, save_arrays
+from ml.extractor_training.errors import EyesError
 
 
 class Network:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.eyes.genre_model import Told, fit_genres
+from ml.extractor_training.genre_model import Told, fit_genres
 from ml.genres.recipes import LOGISTIC
 from ml.genres.training_set import TrainingDataError
 from tests.ml.genres.catalogues import informative

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.eyes import checkpoint
-from ml.eyes.checkpoint import Checkpoint
-from ml.eyes.errors import EyesError
+from ml.extractor_training import checkpoint
+from ml.extractor_training.checkpoint import Checkpoint
+from ml.extractor_training.errors import EyesError
 
 pytestmark = pytest.mark.timeout(900)
 

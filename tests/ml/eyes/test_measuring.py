@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.eyes.measuring import asked, figures, sentence
+from ml.extractor_training.validation import asked, figures, sentence
 
 # Six posters, of which the last four are asked: two of a franchise, and two genres.
 LABELS = np.array([[1, 1], [1, 1], [1, 0], [1, 0], [0, 1], [0, 1]], dtype=np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.eyes.metric import finish, touch
+from ml.extractor_training.final_transform import finish, touch
 
 
 def given(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.eyes.order import Order
-from ml.eyes.plan import TrainingPlan
+from ml.extractor_training.batches import Order
+from ml.extractor_training.plan import TrainingPlan
 
 FRANCHISE = np.array([-1] * 20 + [0] * 5 + [1] * 5 + [2], dtype=np.int64)
 # one poster of franchise 1 is not learned from

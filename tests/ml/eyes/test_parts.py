@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.evaluation.labelled_set import LabelledPoster, label_table, read_labelled_set
-from ml.eyes import parts as parts_module
-from ml.eyes.errors import EyesError
-from ml.eyes.parts import divide, families, files_digest, kept_parts
+from ml.extractor_training import splits as parts_module
+from ml.extractor_training.errors import EyesError
+from ml.extractor_training.splits import divide, families, files_digest, kept_parts
 
 GENRES = ("Comedy", "Drama", "Horror")
 

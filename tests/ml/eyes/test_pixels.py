@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ml.evaluation.labelled_set import read_labelled_set
-from ml.eyes.errors import EyesError
-from ml.eyes.pixels import decode
+from ml.extractor_training.errors import EyesError
+from ml.extractor_training.pixels import decode
 from ml.imaging.images import load_pixels
 from tests.ml.evaluation.labelled import labelled_posters
 

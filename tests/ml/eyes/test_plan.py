@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.eyes.command import add_options, plan_from
-from ml.eyes.errors import EyesError
-from ml.eyes.plan import TrainingPlan
+from ml.extractor_training.command import add_options, plan_from
+from ml.extractor_training.errors import EyesError
+from ml.extractor_training.plan import TrainingPlan
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.eyes.errors import EyesError
-from ml.eyes.start import first_head, first_projection, imagenet_weights
+from ml.extractor_training.errors import EyesError
+from ml.extractor_training.initial_weights import first_head, first_projection, imagenet_weights
 
 
 def depths(rows: int = 300, seed: int = 0) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.eyes.teacher import teacher_scores
+from ml.extractor_training.teacher import teacher_scores
 from ml.genres.metrics import mean_average_precision
 from tests.ml.genres.catalogues import informative, shuffled
 

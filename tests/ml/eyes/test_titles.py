@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.eyes.titles import LARGEST, title_series
+from ml.extractor_training.franchises import LARGEST, title_series
 
 TITLES = st.lists(
     st.one_of(

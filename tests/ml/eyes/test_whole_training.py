@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ml.evaluation.labelled_set import read_labelled_set
+from ml.extractor_training.splits import files_digest
 from ml.extractors.runtime import load_extractor
-from ml.eyes.parts import files_digest
 from ml.genres.head import load_head
 
 pytestmark = pytest.mark.timeout(900)

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.extractors.weights import WeightsFile, WeightsUnavailable, require_weights
-from ml.eyes.errors import EyesError
 from ml.genres.logistic import fit_logistic
+
+from .errors import EyesError
 
 BACKBONE = "mobilenet_v2"
 # Added to every deviation: features that hardly ever stir must not be blown up.

@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.extractors.weights import WeightsFile
-from ml.eyes.arrays import TRAINED, Head, load_arrays, save_arrays
-from ml.eyes.errors import EyesError
-from ml.eyes.learner import Learner, run
-from ml.eyes.loop import Lesson, Watch, learn
-from ml.eyes.network import DIMS, build_network, start_at_random, start_from_imagenet
-from ml.eyes.plan import TrainingPlan
-from ml.eyes.start import first_head, first_projection
-from ml.eyes.teacher import teacher_scores
 from ml.files import UNREADABLE_ARRAYS, write_bytes
+
+from .arrays import TRAINED, Head, load_arrays, save_arrays
+from .errors import EyesError
+from .initial_weights import first_head, first_projection
+from .learner import Learner, run
+from .loop import Lesson, Watch, learn
+from .network import DIMS, build_network, start_at_random, start_from_imagenet
+from .plan import TrainingPlan
+from .teacher import teacher_scores
 
 TEACHER = "teacher.npz"
 # Posters by which random weights are scaled.
@@ -52,7 +53,7 @@ def learned_network(
 
     first: ImageNet weights to begin with, None for random ones; what a teacher tells rests on them. earlier:
     trained networks whose mean the training begins with instead. The result is also left in the folder `work`
-    as arrays (trained.npz), still without the last touch. Raises as `ml.eyes.loop.learn`, and EyesError for
+    as arrays (trained.npz), still without the last touch. Raises as `ml.extractor_training.loop.learn`, and EyesError for
     unfit weights.
     """
     plan = lesson.order.plan

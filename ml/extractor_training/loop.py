@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes import checkpoint, measuring
-from ml.eyes.errors import EyesError, EyesStopped
-from ml.eyes.learner import Batch, Learner
-from ml.eyes.measuring import Asked
-from ml.eyes.order import Order
-from ml.eyes.plan import TrainingPlan
 from ml.files import write_json
+
+from . import checkpoint, validation
+from .batches import Order
+from .errors import EyesError, EyesStopped
+from .learner import Batch, Learner
+from .plan import TrainingPlan
+from .validation import Asked
 
 HISTORY = "history.json"
 LOSSES = ("genres", "contrast", "agreement")
@@ -144,10 +145,10 @@ def _measured(learner: Learner, lesson: Lesson) -> dict[str, Any] | None:
         return None
     with learner.averaged():
         vectors = learner.vectors(lesson.images, lesson.asked.rows)
-        return measuring.figures(vectors, learner.logits(vectors), lesson.asked)
+        return validation.figures(vectors, learner.logits(vectors), lesson.asked)
 
 
 def _line(told: dict[str, Any]) -> str:
     losses = ", ".join(f"{name} {value:.3f}" for name, value in told["losses"].items())
-    shown = f"; {measuring.sentence(told['validation'])}" if told["validation"] else ""
+    shown = f"; {validation.sentence(told['validation'])}" if told["validation"] else ""
     return f"Epoch {told['epoch']:g}: losses {losses}{shown}"

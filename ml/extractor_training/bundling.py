@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from ml.evaluation.report import versions
 from ml.extractors.runtime import Extractor, load_extractor
-from ml.eyes.errors import EyesError
-from ml.eyes.export import agreement, lite_bytes, probes
-from ml.eyes.genre_model import Told, fit_genres
-from ml.eyes.loop import Watch
 from ml.files import write_bytes, write_json
 from ml.genres.head_file import manifest_path
+
+from .errors import EyesError
+from .export import agreement, lite_bytes, probes
+from .genre_model import Told, fit_genres
+from .loop import Watch
 
 EXTRACTOR, GENRES, CARD = "postersite.tflite", "genres.npz", "card.json"
 _TOGETHER = 16

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes.errors import EyesError
+from .errors import EyesError
 
 SIZE = (288, 192)
 """Height and width that posters are seen with: their own shape, and about their size as thumbnails."""

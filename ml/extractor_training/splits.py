@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.labelled_set import LabelledPoster
-from ml.eyes.errors import EyesError
-from ml.eyes.titles import title_series
 from ml.files import write_bytes, write_json
 from ml.genres.splitting import split
+
+from .errors import EyesError
+from .franchises import title_series
 
 TEST_SHARE, TEST_SEED = 0.2, 20261121
 VALIDATION_SHARE, VALIDATION_SEED = 0.1, 1

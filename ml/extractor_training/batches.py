@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes.plan import TrainingPlan
+from .plan import TrainingPlan
 
 Indexes = npt.NDArray[np.int64]
 

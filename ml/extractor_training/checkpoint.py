@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes.errors import EyesError
 from ml.files import UNREADABLE_ARRAYS, replacing
+
+from .errors import EyesError
 
 CHECKPOINT = "checkpoint.npz"
 _FACTS = "facts"

@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ml.eyes.errors import EyesError
+from .errors import EyesError
 
 Rows = Literal["train", "all"]
 

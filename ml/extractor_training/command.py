@@ -1,4 +1,4 @@
-"""The command behind `python -m ml.eyes.training` and `manage.py train_extractor`: options and output."""
+"""The command behind `python -m ml.extractor_training.training` and `manage.py train_extractor`: options and output."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from tqdm import tqdm
 
 from ml.evaluation.command import bar
 from ml.evaluation.errors import EvaluationError
-from ml.eyes.errors import EyesError, EyesStopped
-from ml.eyes.loop import TRAINING, Bar, Watch
-from ml.eyes.measuring import sentence
-from ml.eyes.plan import TrainingPlan
 from ml.genres.training_set import TrainingDataError
+
+from .errors import EyesError, EyesStopped
+from .loop import TRAINING, Bar, Watch
+from .plan import TrainingPlan
+from .validation import sentence
 
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 143
 LOG = "training.log"
@@ -77,7 +78,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def told_again(options: dict[str, Any], weights: Path | None) -> list[str]:
-    """The options, once parsed, as arguments for `python -m ml.eyes.training`."""
+    """The options, once parsed, as arguments for `python -m ml.extractor_training.training`."""
     told = [
         f"--posters={options['posters']}",
         f"--images={options['images']}",
@@ -125,13 +126,13 @@ def _value(name: str, text: str) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m ml.eyes.training`; returns the exit code: 0 done, 1 failed, 2 bad input, 143 stopped.
+    """`python -m ml.extractor_training.training`; returns the exit code: 0 done, 1 failed, 2 bad input, 143 stopped.
 
     SIGTERM and Ctrl-C stop it after the step at hand, with a checkpoint. What TensorFlow writes goes to
     training.log in the working folder.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m ml.eyes.training",
+        prog="python -m ml.extractor_training.training",
         description="Train the extractor `postersite` and its genre model on labelled posters.",
     )
     add_options(parser)
@@ -153,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     # Neither the help nor a typing error should wait for TensorFlow's neighbours.
-    from ml.eyes.training import SHIPPED, Request, stored_plan, train_extractor
+    from .training import SHIPPED, Request, stored_plan, train_extractor
 
     plan = plan_from(options, stored_plan(options.output) if options.resume else None)
     weights = options.weights or _weights_folder()

@@ -1,4 +1,4 @@
-"""Train the extractor on labelled posters, from first to last; `python -m ml.eyes.training` from a shell."""
+"""Train the extractor on labelled posters, from first to last; `python -m ml.extractor_training.training` from a shell."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from ml.evaluation.kinship import numbered
 from ml.evaluation.labelled_set import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
 from ml.evaluation.pictures import look_at
 from ml.extractors.weights import WeightsFile
-from ml.eyes import checkpoint, measuring
-from ml.eyes.arrays import load_arrays
-from ml.eyes.errors import EyesError
-from ml.eyes.learner import run
-from ml.eyes.learning import learned_network
-from ml.eyes.loop import Lesson, Watch
-from ml.eyes.metric import finish, touch
-from ml.eyes.network import build_network
-from ml.eyes.order import Order
-from ml.eyes.parts import FACTS, Families, Parts, families, kept_parts
-from ml.eyes.pixels import decode
-from ml.eyes.plan import TrainingPlan
-from ml.eyes.shipping import Cargo, ship
-from ml.eyes.start import imagenet_weights
 from ml.files import file_sha256, write_json
 from ml.genres.training_set import TrainingDataError
+
+from . import checkpoint
+from . import validation as measuring
+from .arrays import load_arrays
+from .batches import Order
+from .bundling import Cargo, ship
+from .errors import EyesError
+from .final_transform import finish, touch
+from .initial_weights import imagenet_weights
+from .learner import run
+from .learning import learned_network
+from .loop import Lesson, Watch
+from .network import build_network
+from .pixels import decode
+from .plan import TrainingPlan
+from .splits import FACTS, Families, Parts, families, kept_parts
 
 LEAST_POSTERS = 30
 SHIPPED, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"
@@ -252,6 +254,6 @@ def _named(first: WeightsFile | None) -> Any:
 if __name__ == "__main__":
     import sys
 
-    from ml.eyes.command import main
+    from .command import main
 
     sys.exit(main())

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.extractors.litert import LiteRTModel
-from ml.eyes.errors import EyesError
+
+from .errors import EyesError
 
 LEAST_COSINE = 0.99
 """How alike a vector of the file and one of the network must be at least, as a cosine: rounded weights turn

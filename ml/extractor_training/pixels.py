@@ -14,9 +14,10 @@ from numpy.lib.format import open_memmap
 
 from ml.evaluation.kept_arrays import listing_digest
 from ml.evaluation.labelled_set import LabelledPoster
-from ml.eyes.errors import EyesError
-from ml.eyes.network import SIZE
 from ml.imaging.images import DECODER, ImageRejected, load_pixels
+
+from .errors import EyesError
+from .network import SIZE
 
 # Room left on the disk for checkpoints and the results.
 _SPARE_BYTES = 300 * 2**20

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes.errors import EyesError
 from ml.files import UNREADABLE_ARRAYS, write_bytes
+
+from .errors import EyesError
 
 TRAINED = "trained.npz"
 KERNEL, BIAS, UNTOUCHED = "hw", "hb", "untouched"

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.eyes.network import DIMS, SIZE, build_network, depth_of
-from ml.eyes.objective import NO_KIN, genre_loss, kinship_losses
-from ml.eyes.plan import TrainingPlan
-from ml.eyes.views import mixed, random_views
+from .augmentation import mixed, random_views
+from .network import DIMS, SIZE, build_network, depth_of
+from .objective import NO_KIN, genre_loss, kinship_losses
+from .plan import TrainingPlan
 
 _TOGETHER = 64
 
