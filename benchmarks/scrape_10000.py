@@ -147,9 +147,9 @@ class Broker:
 
 START = """
 from catalog.models import Movie
-from catalog.services import runs
+from catalog.runs import lifecycle
 chosen = {"movies": Movie.objects.filter(posters__isnull=False)} if argv[0] == "refresh" else {}
-print(runs.start(argv[0], **chosen).pk)
+print(lifecycle.start(argv[0], **chosen).pk)
 """
 FILL = """
 from catalog.models import Movie

@@ -1,0 +1,1 @@
+"""Duplicate movies: search, groups, decisions, merging."""

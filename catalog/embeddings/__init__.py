@@ -1,0 +1,1 @@
+"""Embedding posters: configured extractors, vectors, index files, deletion."""

@@ -1,0 +1,1 @@
+"""Genres: suggestions, review, training and promotion of models, explanations."""

@@ -1,0 +1,1 @@
+"""Consistency of the database and the stored files."""

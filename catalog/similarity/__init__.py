@@ -1,0 +1,1 @@
+"""Look-alikes: nearest neighbours of a poster, and comparison of extractors."""

@@ -60,8 +60,8 @@ def nearest(
 ) -> list[Neighbour]:
     """The NEIGHBOURS images nearest to `query`, itself left out; Euclidean for pixels, else cosine.
 
-    Images that cannot be read are left out. Raises ml.extractors.weights.WeightsUnavailable, ml.imaging.images.ImageRejected
-    (the query), and CannotCompare.
+    Images that cannot be read are left out. Raises WeightsUnavailable, ImageRejected (the query), and
+    CannotCompare.
     """
     rows, vectors = _vectors(images, spec, progress)
     if not rows:

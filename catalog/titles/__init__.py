@@ -1,0 +1,1 @@
+"""Importing titles: file formats, matching, storing, undo, reports."""

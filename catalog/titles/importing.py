@@ -59,7 +59,7 @@ def import_titles(
     report. The import is a run: a person who cancels it stops it after the batch at hand, and
     services.undoing takes it back.
 
-    Raises catalog.posters.sources.SourceError when the file as a whole is unusable; what came before it stays.
+    Raises SourceError when the file as a whole is unusable; what came before it stays.
     """
     now = timezone.now()
     run = Run.objects.create(

@@ -1,1 +1,1 @@
-"""The whole catalogue to a folder and back; docs/operations.md describes the format."""
+"""Export and restore of a whole catalogue, and tables as CSV or Parquet."""

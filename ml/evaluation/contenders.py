@@ -23,7 +23,7 @@ flattened, in a Euclidean ball tree."""
 
 RECIPE_EXTRACTOR = "mobilenet_v2"
 POSTERSITE = "postersite"
-_COMES_ALONG = "It comes with Postersite; ml/shipped/model-card.md tells which posters it learned from."
+_COMES_ALONG = "It comes with Postersite; ml/bundled/model-card.md tells which posters it learned from."
 _AT = "@"
 
 

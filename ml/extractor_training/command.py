@@ -1,4 +1,4 @@
-"""The command behind `python -m ml.extractor_training.training` and `manage.py train_extractor`: options and output."""
+"""Command line of extractor training: `manage.py train_extractor` and `python -m ml.extractor_training.training`."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _value(name: str, text: str) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m ml.extractor_training.training`; returns the exit code: 0 done, 1 failed, 2 bad input, 143 stopped.
+    """Runs the command line; returns the exit code: 0 done, 1 failed, 2 bad input, 143 stopped.
 
     SIGTERM and Ctrl-C stop it after the step at hand, with a checkpoint. What TensorFlow writes goes to
     training.log in the working folder.

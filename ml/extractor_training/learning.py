@@ -53,8 +53,8 @@ def learned_network(
 
     first: ImageNet weights to begin with, None for random ones; what a teacher tells rests on them. earlier:
     trained networks whose mean the training begins with instead. The result is also left in the folder `work`
-    as arrays (trained.npz), still without the last touch. Raises as `ml.extractor_training.loop.learn`, and EyesError for
-    unfit weights.
+    as arrays (trained.npz), still without the last touch. Raises as `loop.learn`, and EyesError for unfit
+    weights.
     """
     plan = lesson.order.plan
 

@@ -1,4 +1,4 @@
-"""Train the extractor on labelled posters, from first to last; `python -m ml.extractor_training.training` from a shell."""
+"""Train the extractor on labelled posters: `python -m ml.extractor_training.training`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Extractors: registry, weights, export to LiteRT, and the embedding runtime."""

@@ -156,7 +156,7 @@ def require_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> Weig
     if BACKBONES[wanted.backbone].trained:
         raise WeightsUnavailable(
             f"{bundled.EXTRACTOR}, which comes with Postersite, is missing: install it again, or restore the "
-            "file with `git checkout -- ml/shipped`."
+            "file with `git checkout -- ml/bundled`."
         )
     place = str(weights_dir) if weights_dir else "the folder that POSTERSITE_WEIGHTS names"
     if wanted.backbone == "tfhub":

@@ -1,0 +1,1 @@
+"""Decoding of untrusted images, hashes, registration, heat maps."""

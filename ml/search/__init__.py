@@ -1,0 +1,1 @@
+"""Nearest neighbours, hub correction, diversity, near-duplicates."""

@@ -24,12 +24,13 @@ FILMS = 60
 CHUNK = 8
 START = """
 from catalog.models import Movie
-from catalog.services import planning, runs
-planning.KEYS_PER_CHUNK = int(argv[1])
+from catalog.runs import chunks
+from catalog.runs import lifecycle
+chunks.KEYS_PER_CHUNK = int(argv[1])
 Movie.objects.bulk_create(
     Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
 )
-print(runs.start("scrape").pk)
+print(lifecycle.start("scrape").pk)
 """
 
 

@@ -13,22 +13,23 @@ pytestmark = pytest.mark.process
 ITEMS = 120
 START = """
 from catalog.models import Movie, RunItem
-from catalog.services import runs
+from catalog.runs import lifecycle
 Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(int(argv[0])))
-print(runs.start("scrape", queue=False, followed_by=["train"]).pk)
+print(lifecycle.start("scrape", queue=False, followed_by=["train"]).pk)
 """
 # Each waits for the same moment, so that the first claims meet.
 CLAIM = """
 import time
-from catalog.services import claims, runs
+from catalog.runs import leases
+from catalog.runs import lifecycle
 time.sleep(max(0.0, float(argv[1]) - time.time()))
 taken = []
-while items := claims.claim(int(argv[0])):
+while items := leases.claim(int(argv[0])):
     taken += [item.pk for item in items]
     for item in items:
-        assert claims.finish(item)
-    runs.settle(int(argv[0]))
-runs.settle(int(argv[0]))
+        assert leases.finish(item)
+    lifecycle.settle(int(argv[0]))
+lifecycle.settle(int(argv[0]))
 print(*taken)
 """
 

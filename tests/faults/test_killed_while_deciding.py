@@ -14,7 +14,7 @@ pytestmark = pytest.mark.process
 SUGGESTIONS = 4000
 START = """
 from catalog.models import Genre, Movie, Suggestion
-from catalog.services import decision_batches
+from catalog.genres import decision_batches
 from catalog.genres.selection import Selection
 from tests.factories import GenreModelFactory, UserFactory
 number, model = int(argv[0]), GenreModelFactory(state="active")
@@ -29,13 +29,13 @@ decision_batches.start(Selection(genre=genres[0].pk), UserFactory(username="bo")
 """
 REJECT_THE_LAST = """
 from catalog.models import Suggestion
-from catalog.services import reviewing
+from catalog.genres import review
 from tests.factories import UserFactory
-print(reviewing.reject(Suggestion.objects.order_by("-pk")[:3], UserFactory(username="cy")))
+print(review.reject(Suggestion.objects.order_by("-pk")[:3], UserFactory(username="cy")))
 """
 UNDO = """
 from catalog.models import DecisionBatch
-from catalog.services import decision_batches
+from catalog.genres import decision_batches
 from tests.factories import UserFactory
 for batch in DecisionBatch.objects.all():
     if decision_batches.not_undone(batch).exists():

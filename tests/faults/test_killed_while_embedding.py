@@ -11,13 +11,13 @@ pytestmark = pytest.mark.process
 POSTERS = 110
 START = """
 from catalog.models import Movie
-from catalog.services import runs
+from catalog.runs import lifecycle
 from catalog.posters.primary import store_poster
 from tests.factories import tiny_jpeg
 for n in range(int(argv[0])):
     movie = Movie.objects.create(title=f"Film {n}", tmdb_id=n + 1)
     store_poster(movie, tiny_jpeg(n, (300, 450)), source="upload")
-print(runs.start("embed").pk)
+print(lifecycle.start("embed").pk)
 """
 LARGE = "pixels:256x384"  # decoding and writing take long enough to be caught at it
 

@@ -14,31 +14,34 @@ MOVIES = 60
 CHUNK = 40
 START = """
 from catalog.models import Movie
-from catalog.services import planning, runs
-planning.KEYS_PER_CHUNK = int(argv[1])
+from catalog.runs import chunks
+from catalog.runs import lifecycle
+chunks.KEYS_PER_CHUNK = int(argv[1])
 Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(int(argv[0])))
-print(runs.start("scrape", queue=False, followed_by=["train"]).pk)
+print(lifecycle.start("scrape", queue=False, followed_by=["train"]).pk)
 """
 # Dies when the items are written and the chunk is not yet gone.
 DIE = """
 import os, signal
 from django.db import connection
-from catalog.services import planning
+from catalog.runs import chunks
 def die(execute, sql, *rest):
     if sql.startswith("DELETE") and "runchunk" in sql:
         os.kill(os.getpid(), signal.SIGKILL)
     return execute(sql, *rest)
 with connection.execute_wrapper(die):
-    planning.plan_next(int(argv[0]))
+    chunks.plan_next(int(argv[0]))
 """
 # What a worker's task does, but for fetching.
 WORK = """
-from catalog.services import claims, planning, runs
+from catalog.runs import leases
+from catalog.runs import chunks
+from catalog.runs import lifecycle
 run = int(argv[0])
-while claims.work(run, lambda items: [claims.finish(item) for item in items]):
-    planning.plan_ahead(run)
-    runs.settle(run)
-runs.settle(run)
+while leases.work(run, lambda items: [leases.finish(item) for item in items]):
+    chunks.plan_ahead(run)
+    lifecycle.settle(run)
+lifecycle.settle(run)
 """
 
 

@@ -9,18 +9,18 @@ from tests.faults.sites import Site, wait_until
 pytestmark = pytest.mark.process
 
 START = """
-from catalog.services import runs
+from catalog.runs import lifecycle
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
 extractor = ExtractorFactory(dims=4)
 for number in range(60):
     poster = PosterFactory(movie=MovieFactory(genres=[("Drama", "Comedy")[number % 2]]))
     EmbeddingFactory(poster=poster, extractor=extractor, values=[number % 2, 1, number / 60, 0])
-print(runs.start("train", params={"config": {"resamples": 20}}, queue=False).pk)
+print(lifecycle.start("train", params={"config": {"resamples": 20}}, queue=False).pk)
 """
 WORK = """
 from catalog.models import Run
-from catalog.services import inline
-print(inline.work_off(Run.objects.get(pk=argv[0])).state)
+from catalog.runs import local_worker
+print(local_worker.work_off(Run.objects.get(pk=argv[0])).state)
 """
 
 

@@ -19,24 +19,24 @@ store_poster(movies[0], tiny_jpeg(1), source="upload")
 STORE = """
 import pathlib, time
 from catalog.models import Movie
-from catalog.services import posters
+from catalog.posters import primary
 from tests.factories import tiny_jpeg
-here, choose = pathlib.Path(argv[0]), posters._choose
+here, choose = pathlib.Path(argv[0]), primary._choose
 def slow(movie):
     choose(movie)
     (here / "row-written").touch()
     while not (here / "deleting").exists():
         time.sleep(0.01)
     time.sleep(1)  # without a lock the files are deleted within it
-posters._choose = slow
-posters.store_poster(Movie.objects.get(title="New"), tiny_jpeg(1), source="upload")
+primary._choose = slow
+primary.store_poster(Movie.objects.get(title="New"), tiny_jpeg(1), source="upload")
 """
 # Deletes the row before that, and the files while the other waits.
 DELETE = """
 import pathlib, time
 from catalog.models import Poster
-from catalog.services import picture_files
-here, delete = pathlib.Path(argv[0]), picture_files.delete_unless_used
+from catalog.posters import storage
+here, delete = pathlib.Path(argv[0]), storage.delete_unless_used
 def late(sha256, names):
     (here / "row-deleted").touch()
     while not (here / "row-written").exists():

@@ -9,7 +9,13 @@ from pathlib import Path
 SCRIPT = """
 import sys
 from pathlib import Path
-import ml.extractors.registry, ml.extractors.export, ml.extractors.export_cache, ml.imaging.comparison_figure, ml.imaging.images, ml.extractors.litert, ml.search.neighbours
+import ml.extractors.registry
+import ml.extractors.export
+import ml.extractors.export_cache
+import ml.imaging.comparison_figure
+import ml.imaging.images
+import ml.extractors.litert
+import ml.search.neighbours
 import ml.bundled, ml.extractors.trained, ml.extractors.weights
 from ml.extractors.runtime import available_extractors, load_extractor
 import numpy as np

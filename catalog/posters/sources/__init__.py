@@ -1,1 +1,1 @@
-"""Where titles and posters come from: one module a source, pure functions over files and bytes."""
+"""Poster sources: one module per site, pure functions over pages and API responses."""

@@ -1,0 +1,1 @@
+"""File formats of titles: one module per format, pure functions over files and bytes."""

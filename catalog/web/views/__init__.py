@@ -1,1 +1,1 @@
-"""The pages people see; one file a family of pages."""
+"""Views of the public pages, one module per family of pages."""

@@ -86,7 +86,8 @@ def test_what_was_asked_is_asked_of_the_other_process_in_the_same_words(tmp_path
 LOOK = """
 import sys, django
 django.setup()
-import catalog.management.commands.train_extractor, ml.extractor_training.command, ml.extractor_training.training
+import catalog.management.commands.train_extractor
+import ml.extractor_training.command, ml.extractor_training.training
 print(sorted({"tensorflow", "keras"} & set(sys.modules)))
 """
 

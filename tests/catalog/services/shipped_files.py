@@ -1,4 +1,4 @@
-"""Files like those in ml/shipped, with a genre model whose scores a test can dictate."""
+"""Files like those in ml/bundled, with a genre model whose scores a test can dictate."""
 
 from __future__ import annotations
 

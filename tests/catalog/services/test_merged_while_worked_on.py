@@ -281,10 +281,10 @@ def test_accepting_and_undoing_a_batch_of_suggestions_goes_on_with_the_others(
     monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
     suggestions = [SuggestionFactory() for _ in range(4)]
-    decide, undo = decision_batches.reviewing._decide, decision_batches.decision_undo.undo
+    decide, undo = decision_batches.review._decide, decision_batches.decision_undo.undo
 
     def decided_meanwhile(*arguments: Any) -> int:
-        monkeypatch.setattr(decision_batches.reviewing, "_decide", decide)
+        monkeypatch.setattr(decision_batches.review, "_decide", decide)
         act(suggestions[0].movie)
         return decide(*arguments)
 
@@ -293,7 +293,7 @@ def test_accepting_and_undoing_a_batch_of_suggestions_goes_on_with_the_others(
         merged_into_another(suggestions[1].movie)  # what people decided about cannot be deleted
         return undo(*arguments)
 
-    monkeypatch.setattr(decision_batches.reviewing, "_decide", decided_meanwhile)
+    monkeypatch.setattr(decision_batches.review, "_decide", decided_meanwhile)
     batch = decision_batches.start(Selection(), UserFactory(), queue=False)
     run = Run.objects.get()
     first_batch(run, decision_batches.decide_item)
