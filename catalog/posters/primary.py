@@ -96,7 +96,8 @@ def store_poster(
 def write_smaller(poster: Poster) -> int:
     """Make the stored smaller pictures anew from the stored original; returns how many.
 
-    None are made for a poster that is gone. Raises OSError and ImageRejected where the original can't be read.
+    None are made for a poster that is gone. Raises OSError and ImageRejected where the original can't be
+    read.
     """
     with default_storage.open(str(poster.file.name)) as file:
         full = images.open_safely(file.read())

@@ -1,4 +1,4 @@
-"""Command line of extractor training: `manage.py train_extractor` and `python -m ml.extractor_training.training`."""
+"""Command line of extractor training (`train_extractor`, `python -m ml.extractor_training.training`)."""
 
 from __future__ import annotations
 
