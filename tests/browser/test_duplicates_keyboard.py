@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from catalog.duplicates import search
-from tests.catalog.services.pictures import extractor, showing
+from tests.catalog.posters.pictures import extractor, showing
 from tests.factories import UserFactory
 from tests.ml.drawings import drawing
 

@@ -14,7 +14,7 @@ import pytest
 
 from ml.processes import dies_with_parent
 from postersite.launcher.broker import answers, command, find_server
-from tests.catalog.services.films import film
+from tests.catalog.titles.films import film
 from tests.faults.sites import Site, wait_until
 from tests.replica.faults import FaultySite, slow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.catalog.services.films import film
+from tests.catalog.titles.films import film
 from tests.faults.sites import Site, kill_group, wait_until
 from tests.replica.faults import FaultySite, slow
 

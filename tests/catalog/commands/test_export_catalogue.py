@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from catalog.models import Movie, Poster
 from catalog.transfer import export
 from catalog.transfer.snapshot import snapshot
-from tests.catalog.services.export_sites import empty_the_catalogue
+from tests.catalog.transfer.export_sites import empty_the_catalogue
 from tests.factories import EmbeddingFactory, MovieFactory
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.catalog.services.pictures import showing
+from tests.catalog.posters.pictures import showing
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from catalog.models import ImportChange, ImportedFile, Movie, Run
 from catalog.runs import local_worker
 from catalog.titles import undo
-from tests.catalog.sources.packed_files import zipped
+from tests.catalog.titles.formats.packed_files import zipped
 from tests.factories import MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db

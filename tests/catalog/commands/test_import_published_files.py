@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from catalog.models import Movie
-from tests.catalog.sources.csv_files import written
-from tests.catalog.sources.published_headers import BESIDE, HEADERS
+from tests.catalog.titles.formats.csv_files import written
+from tests.catalog.titles.formats.published_headers import BESIDE, HEADERS
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from catalog.models import Movie, Run
 from catalog.titles.formats.registry import TITLE_SOURCES
-from tests.catalog.sources.packed_files import gzipped, zipped
+from tests.catalog.titles.formats.packed_files import gzipped, zipped
 from tests.factories import tiny_jpeg
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,8 @@ from catalog.embeddings import embedding
 from catalog.models import Embedding, GenreModel, Poster, Run
 from catalog.posters.primary import store_poster
 from catalog.runs import leases, local_worker
-from tests.catalog.services.films import film, known
-from tests.catalog.services.genre_heads import saved_model, vector_for
+from tests.catalog.genres.genre_heads import saved_model, vector_for
+from tests.catalog.titles.films import film, known
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, not_found, too_many
 

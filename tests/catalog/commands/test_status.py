@@ -14,7 +14,7 @@ from catalog.genres import bundled, promotion
 from catalog.management.commands import status
 from catalog.models import Extractor
 from postersite.launcher.broker import running_broker
-from tests.catalog.services.shipped_files import shipped_genres
+from tests.catalog.genres.bundled_files import shipped_genres
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
 from catalog.transfer.export import export_catalogue
 from catalog.transfer.restore import restore_catalogue
-from tests.catalog.services.export_sites import empty_the_catalogue
+from tests.catalog.transfer.export_sites import empty_the_catalogue
 from tests.factories import MovieFactory
 
 pytestmark = pytest.mark.django_db

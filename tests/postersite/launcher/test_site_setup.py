@@ -14,7 +14,7 @@ from catalog.genres import bundled
 from catalog.models import GenreModel
 from postersite.launcher import site_setup
 from postersite.launcher.errors import StartError
-from tests.catalog.services.shipped_files import shipped_genres
+from tests.catalog.genres.bundled_files import shipped_genres
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

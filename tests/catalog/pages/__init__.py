@@ -1,1 +1,0 @@
-"""The public pages and the JSON API, through Django's test client."""

@@ -1,0 +1,166 @@
+"""Pages as no site should send them: a poster or NoPosterFound, never another error."""
+
+import gzip
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catalog.posters.sources.html_metadata import MOST_TAGS
+from catalog.posters.sources.links import LARGEST_PAGE, NoPosterFound
+from catalog.posters.sources.registry import POSTER_SOURCES, PageSource
+
+from .saved_pages import PAGES, saved_page
+
+SOURCES = sorted(
+    (source for source in POSTER_SOURCES.values() if isinstance(source, PageSource)),
+    key=lambda source: source.name,
+)
+URL = "https://films.example/movie/7"
+EVERY_PAGE = sorted(page.stem for page in PAGES.glob("*.html"))
+POSTERS = {
+    "tmdb_page": "https://image.tmdb.org/t/p/w500/x.jpg",
+    "imdb_page": "https://m.media-amazon.com/images/M/x._V1_.jpg",
+}
+
+every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+
+
+def poster_or_none(source: PageSource, page: bytes) -> str | None:
+    try:
+        link = source.parse(page, URL)
+    except NoPosterFound as error:
+        assert URL in str(error)
+        return None
+    assert link.url.startswith(("http://", "https://"))
+    return link.url
+
+
+@every_source
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"",
+        b"\x00" * 1000,
+        b"\xff\xfe",
+        b"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00",
+        b"not html at all",
+        b"<",
+        b"<!",
+        b"<![CDATA[",
+        b"<!-- never closed",
+        b"<html><head><meta charset='klingon'><body>",
+        b"<?xml version='1.0' encoding='utf-7'?><html/>",
+        b"<div class='image_content backdrop'>" * 1000,
+        b"<img>" * 1000,
+        b"<script type='application/ld+json'>" + b"[" * 100_000 + b"</script>",
+        b'<script type="application/ld+json">{"image":' * 50,
+        b'<script type="application/ld+json">{"image": 5, "@graph": {"@graph": null}}</script>',
+        b'<script type="application/ld+json">"just text"</script>',
+        b'<script type="application/ld+json">NaN</script>',
+        b'<meta property="og:image">',
+        b'<meta property="og:image" content="">',
+        b'<meta property="og:image" content="http://[::1/t/p/w500/x.jpg">',
+        b'<meta property="og:image" content="http://h:port/t/p/w500/x.jpg">',
+        b'<meta property="og:image" content="javascript:/t/p/w500/x.jpg">',
+        b'<meta property="og:image" content="file:///t/p/w500/x.jpg">',
+        b'<base href="http://["><meta property="og:image" content="data:image/png;base64,AAAA">',
+        b'<div class="poster"><img src="http:///images/M/x.jpg"></div>',
+        gzip.compress(b"<html>", mtime=0),
+        b"\xff\xd8\xff\xe0\x00\x10JFIF",
+    ],
+)
+def test_a_page_without_a_poster_is_just_that(source: PageSource, page: bytes) -> None:
+    assert poster_or_none(source, page) is None
+
+
+@every_source
+def test_a_giant_page_is_not_even_parsed(source: PageSource) -> None:
+    page = f'<meta property="og:image" content="{POSTERS[source.name]}">'.encode()
+    assert poster_or_none(source, page)
+    with pytest.raises(NoPosterFound, match="bytes"):
+        source.parse(page + b" " * LARGEST_PAGE, URL)
+
+
+@every_source
+def test_a_page_of_nothing_but_tags_is_not_even_parsed(source: PageSource) -> None:
+    page = f'<meta property="og:image" content="{POSTERS[source.name]}">'.encode()
+    with pytest.raises(NoPosterFound, match="tags"):
+        source.parse(page + b"<b>" * MOST_TAGS, URL)
+
+
+@every_source
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<html><body><p><meta name="twitter:image" content=POSTER>',
+        '</html></div><META PROPERTY="og:image" CONTENT="  POSTER  "></head></head>',
+        '<meta property="og:image" content=""><meta property="og:image" content="POSTER">',
+        '<script type="application/ld+json">{"image": ["", null, {"url": "POSTER"}]}</script>',
+        '<script type="application/ld+json">[{"image": "/logo.png"}, {"image": "POSTER"}]</script>',
+        '<script type="application/ld+json">\n\n  {"image": "POSTER#top"}</script>',
+        "\ufeff<!doctype html><meta property='og:image' content='POSTER'>",
+        "<meta charset=klingon><title>caf\udce9</title><meta property='og:image' content='POSTER'>",
+    ],
+)
+def test_a_poster_survives_sloppy_markup(source: PageSource, page: str) -> None:
+    written = page.replace("POSTER", POSTERS[source.name]).encode(errors="surrogateescape")
+    found = poster_or_none(source, written)
+    assert found
+    assert found.startswith(POSTERS[source.name][:20])
+
+
+@every_source
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252", "utf-8-sig"])
+def test_the_encoding_of_the_page_does_not_matter(source: PageSource, encoding: str) -> None:
+    page = f"<html><title>Café</title><meta property='og:image' content='{POSTERS[source.name]}'></html>"
+    assert poster_or_none(source, page.encode(encoding))
+
+
+@every_source
+def test_relative_links_start_from_the_page_or_its_base(source: PageSource) -> None:
+    path = POSTERS[source.name].partition("//")[2].partition("/")[2]
+    meta = f'<meta property="og:image" content="/{path}">'.encode()
+    assert (poster_or_none(source, meta) or "").startswith("https://films.example/")
+    based = b'<base href="https://img.example/deep/">' + meta
+    assert (poster_or_none(source, based) or "").startswith("https://img.example/")
+
+
+@every_source
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_damaged_page_is_never_an_error(source: PageSource, data: st.DataObject) -> None:
+    page = bytearray(saved_page(data.draw(st.sampled_from(EVERY_PAGE))))
+    for _ in range(data.draw(st.integers(0, 6))):
+        at = data.draw(st.integers(0, len(page) - 1))
+        match data.draw(st.sampled_from(["flip", "cut", "insert"])):
+            case "flip":
+                page[at] ^= data.draw(st.integers(1, 255))
+            case "cut":
+                del page[at : at + data.draw(st.integers(1, 200))]
+            case "insert":
+                page[at:at] = data.draw(st.binary(max_size=20))
+        page = page or bytearray(b" ")
+    poster_or_none(source, bytes(page))
+
+
+@every_source
+@settings(max_examples=100, deadline=None)
+@given(
+    page=st.binary(max_size=300)
+    | st.text(alphabet="<>/='\"!-[]{}& \nimgscrhfetapo:", max_size=300).map(str.encode)
+)
+def test_any_bytes_are_never_an_error(source: PageSource, page: bytes) -> None:
+    assert poster_or_none(source, page) is None
+
+
+@every_source
+@settings(max_examples=100, deadline=None)
+@given(url=st.text(max_size=80))
+def test_any_address_on_a_page_is_never_an_error(source: PageSource, url: str) -> None:
+    quoted = url.replace("&", "&amp;").replace('"', "&quot;").encode(errors="ignore")
+    poster_or_none(source, b'<meta property="og:image" content="' + quoted + b'">')
+    poster_or_none(source, b'<div class="image_content backdrop"><img srcset="' + quoted + b'"></div>')
+    poster_or_none(
+        source, b'<base href="' + quoted + b'"><div class="poster"><img src="/images/M/x.jpg"></div>'
+    )

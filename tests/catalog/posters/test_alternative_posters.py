@@ -1,0 +1,145 @@
+"""Several posters of one movie: which are fetched, and which one is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
+
+from catalog.models import Movie, Poster, Run
+from catalog.posters import scraping
+from catalog.posters.primary import choose, make_primary, preference, unlock
+from catalog.posters.scraping import scrape_posters
+from catalog.runs import leases, lifecycle
+from tests.catalog.titles.films import film, known
+from tests.factories import MovieFactory, PosterFactory, tiny_jpeg
+from tests.replica.faults import FaultySite, not_found
+
+pytestmark = pytest.mark.django_db
+
+OTHERS = (("de", tiny_jpeg(31, (60, 90))), (None, tiny_jpeg(32, (60, 90))), ("fr", tiny_jpeg(33, (60, 90))))
+
+
+@pytest.fixture
+def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
+    with FaultySite([replace(film(1), others=OTHERS), film(2)]) as site:
+        settings.REPLICA_URL = site.url
+        settings.POSTER_SOURCES = ["tmdb_api", "imdb_page"]
+        settings.REQUESTS_PER_SECOND = 1000.0
+        yield site
+
+
+def languages(movie: Movie) -> set[str]:
+    return set(movie.posters.values_list("language", flat=True))
+
+
+def test_one_poster_is_fetched_unless_more_are_asked_for(site: FaultySite) -> None:
+    movie = known(site.movies[0])
+    [poster] = scrape_posters(movie, 1)
+    assert (poster.language, poster.rank, poster.is_primary) == ("en", 0, True)
+    assert movie.posters.count() == 1
+
+
+def test_alternatives_come_with_their_languages_and_the_first_stays_shown(site: FaultySite) -> None:
+    movie = known(site.movies[0])
+    posters = scrape_posters(movie, 8)
+    assert len(posters) == 4 and languages(movie) == {"en", "de", "fr", "zxx"}
+    assert [poster.language for poster in movie.posters.filter(is_primary=True)] == ["en"]
+
+
+def test_a_wanted_language_is_shown_first(site: FaultySite, settings: Any) -> None:
+    settings.POSTER_LANGUAGES = ["de"]
+    movie = known(site.movies[0])
+    scrape_posters(movie, 8)
+    assert Poster.objects.get(movie=movie, is_primary=True).language == "de"
+
+
+def test_another_source_fills_up_what_the_first_does_not_have(site: FaultySite) -> None:
+    movie = known(site.movies[1])
+    scrape_posters(movie, 3)
+    # The same picture at both sites is one poster.
+    assert movie.posters.count() == 1
+    assert len(site.paths("/title/")) == 1
+
+
+def test_a_picture_that_is_gone_gives_way_to_the_next(site: FaultySite) -> None:
+    movie = known(site.movies[0])
+    site.spoil(f"/t/p/w780/{site.movies[0].image_name}", not_found())
+    site.spoil(f"/t/p/w500/{site.movies[0].image_name}", not_found())
+    [poster] = scrape_posters(movie, 1)
+    assert poster.language == "zxx"
+
+
+def test_a_run_can_ask_for_alternatives(site: FaultySite) -> None:
+    movie = known(site.movies[0])
+    chosen = Movie.objects.filter(pk=movie.pk)
+    run = lifecycle.start("scrape", movies=chosen, params={scraping.WANTED: 8}, queue=False)
+    leases.work(run.pk, scraping.scrape_items)
+    lifecycle.settle(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.done) == (Run.State.DONE, 1)
+    assert run.items.get().note.endswith("and 3 more")
+    assert movie.posters.count() == 4
+
+
+def test_what_a_person_chose_stays_until_it_is_given_back_to_the_rule(site: FaultySite) -> None:
+    movie = known(site.movies[0])
+    scrape_posters(movie, 8)
+    french = Poster.objects.get(movie=movie, language="fr")
+    make_primary(french)
+    scrape_posters(movie, 8)
+    assert Poster.objects.get(movie=movie, is_primary=True) == french
+    unlock(movie)
+    assert Poster.objects.get(movie=movie, is_primary=True).language == "en"
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({}, {"superseded": True, "width": 900}),
+        ({"language": "de", "width": 100}, {"language": "en", "width": 900}),
+        ({"language": "de"}, {"language": ""}),
+        ({"language": "zxx"}, {"language": "fr", "width": 900}),
+        ({"language": ""}, {"language": "fr", "width": 900}),
+        ({"width": 400, "source": "imdb_page"}, {"width": 300, "source": "tmdb_api"}),
+        ({"width": 500, "source": "tmdb_api"}, {"width": 2000, "source": "imdb_page"}),
+        ({"rank": 0}, {"rank": 1}),
+    ],
+)
+def test_the_rule_goes_by_language_then_resolution_then_source_then_rank(
+    better: dict[str, Any], worse: dict[str, Any], settings: Any
+) -> None:
+    settings.POSTER_LANGUAGES = ["de", "en"]
+    settings.POSTER_SOURCES = ["tmdb_api", "imdb_page"]
+    movie = MovieFactory()
+    plain = {"source": "tmdb_api", "language": "en"}
+    first = PosterFactory(movie=movie, is_primary=False)
+    second = PosterFactory(movie=movie, is_primary=False)
+    for one, other in ((first, second), (second, first)):
+        Poster.objects.filter(movie=movie).update(is_primary=False, width=500, superseded=False, rank=0)
+        Poster.objects.filter(pk=one.pk).update(**plain | better)
+        Poster.objects.filter(pk=other.pk).update(**plain | worse)
+        choose(movie)
+        assert Poster.objects.get(movie=movie, is_primary=True) == one
+
+
+@given(st.permutations(range(6)))
+def test_the_rule_does_not_depend_on_the_order_the_posters_came_in(order: list[int]) -> None:
+    movie = Movie(pk=1)
+    posters = [
+        Poster(
+            pk=number + 1,
+            movie=movie,
+            width=300 + number % 2,
+            language=("de", "", "fr")[number % 3],
+            fetched_at=datetime(2026, 1, 1 + number, tzinfo=UTC),
+        )
+        for number in range(6)
+    ]
+    assert max((posters[number] for number in order), key=preference) == max(posters, key=preference)

@@ -1,0 +1,103 @@
+"""A failing host is told to staff, with the moment when it is asked again, and its items wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.urls import reverse
+from redis import Redis
+
+from catalog.fetching.breaker import Patience, RedisBreaker
+from catalog.management.commands import status as status_command
+from catalog.models import RunItem
+from catalog.posters import scraping
+from catalog.posters.failing_hosts import failing_hosts
+from catalog.runs import leases, lifecycle
+from tests.catalog.titles.films import film, known
+from tests.factories import RunFactory
+from tests.replica.faults import FaultySite, status
+
+pytestmark = [pytest.mark.django_db, pytest.mark.process]
+
+FILMS = 4
+SAID = (
+    r"^127\.0\.0\.1:\d+ is failing \(5 times in a row, the last time: status 503\): not asked again before "
+)
+
+
+@pytest.fixture
+def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
+    with FaultySite([film(n) for n in range(FILMS)]) as site:
+        settings.REPLICA_URL = site.url
+        settings.POSTER_SOURCES = ["tmdb_page"]
+        settings.REQUESTS_PER_SECOND = 1000.0
+        yield site
+
+
+def work_off_what_is_due(run_id: int) -> dict[str, int]:
+    while leases.work(run_id, scraping.scrape_items):
+        pass
+    states = list(RunItem.objects.filter(run_id=run_id).values_list("state", flat=True))
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+def test_an_outage_postpones_what_it_meets_and_is_told(site: FaultySite, broker: Redis) -> None:
+    for movie in site.movies:
+        known(movie)
+    site.spoil("/movie/", status(503))
+    run = lifecycle.start("scrape", queue=False)
+    assert work_off_what_is_due(run.pk) == {"failed": 1, "pending": FILMS - 1}
+    assert len(site.paths("/movie/")) == 5
+    [sentence] = failing_hosts()
+    assert re.search(SAID + r"\d\d:\d\d:\d\d\.$", sentence)
+    assert (False, sentence) in list(status_command.poster_sources())
+
+    site.mend()
+    host = site.url.partition("://")[2]
+    broker.hset(f"postersite:breaker:{{{host}}}", "till", 1)  # its time has come
+    [sentence] = failing_hosts()
+    assert "the next poster from there finds out" in sentence
+    RunItem.objects.filter(run=run).update(not_before=None)
+    assert work_off_what_is_due(run.pk) == {"done": FILMS - 1, "failed": 1}
+    assert failing_hosts() == []
+
+
+def test_it_is_shown_to_those_who_see_runs(
+    site: FaultySite, admin_client: Any, reviewer_client: Any, broker: Redis
+) -> None:
+    host = site.url.partition("://")[2]
+    for _ in range(5):
+        RedisBreaker(broker).failed(host, "status 503", Patience())
+    index = reverse("admin:index")
+    page = BeautifulSoup(admin_client.get(index).content, "lxml")
+    [row] = page.select(".status-failing li")
+    assert re.search(SAID, row.get_text())
+    assert b"is failing" not in reviewer_client.get(index).content
+    live = RunFactory(kind="scrape", state="running", total=2)
+    over = RunFactory(kind="scrape", state="done", total=2, done=2)
+    other = RunFactory(kind="embed", state="running", total=2)
+    shown = [
+        "is failing" in admin_client.get(run.get_absolute_url()).content.decode()
+        for run in (live, over, other)
+    ]
+    assert shown == [True, False, False]
+
+
+def test_without_a_broker_nothing_is_known(settings: Any) -> None:
+    settings.POSTER_SOURCES = ["tmdb_page"]
+    for url in ("unix:///nowhere/broker.sock", "redis://127.0.0.1:1/0"):
+        settings.REDIS_URL = url
+        assert failing_hosts() == []
+
+
+def test_the_status_tells_how_often_each_source_is_asked(settings: Any, broker: Redis) -> None:
+    settings.REQUESTS_PER_SECOND, settings.REQUESTS_PER_SECOND_OF = None, {"image.tmdb.org": 12.5}
+    settings.POSTER_SOURCES = ["tmdb_api"]
+    said = "tmdb_api asks at most api.themoviedb.org 20/s, image.tmdb.org 12.5/s"
+    assert list(status_command.poster_sources()) == [(True, said)]
+    settings.POSTER_SOURCES = []
+    assert list(status_command.poster_sources()) == [(True, "none is switched on")]

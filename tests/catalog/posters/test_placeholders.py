@@ -1,0 +1,110 @@
+"""A picture that a site shows for many movies is its placeholder, and no poster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from redis import Redis
+
+from catalog.models import Movie, Placeholder, Poster, Run
+from catalog.posters import primary
+from catalog.posters.fetch import NoPoster
+from catalog.posters.placeholders import MOVIES, refuse
+from catalog.posters.primary import store_poster
+from catalog.posters.scraping import scrape_movie
+from tests.catalog.titles.films import film, known
+from tests.factories import MovieFactory, tiny_jpeg
+from tests.replica.faults import FaultySite
+
+pytestmark = pytest.mark.django_db
+
+NOTHING = tiny_jpeg(99, (60, 90))
+
+
+@pytest.fixture
+def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
+    with FaultySite([film(number, NOTHING) for number in range(MOVIES + 1)]) as site:
+        settings.REPLICA_URL = site.url
+        settings.POSTER_SOURCES = ["tmdb_page"]
+        settings.REQUESTS_PER_SECOND = 1000.0
+        yield site
+
+
+def test_the_fifth_movie_gives_it_away_and_the_others_wait_for_a_poster_again(site: FaultySite) -> None:
+    movies = [known(shown) for shown in site.movies]
+    for movie in movies[: MOVIES - 1]:
+        scrape_movie(movie)
+    assert Poster.objects.count() == MOVIES - 1
+    for movie in movies[MOVIES - 1 :]:
+        with pytest.raises(NoPoster, match=f"stands for {MOVIES} movies there, which makes it a placeholder"):
+            scrape_movie(movie)
+    assert not Poster.objects.exists()
+    assert Movie.objects.without_poster().count() == MOVIES + 1
+    found = Placeholder.objects.get()
+    assert (found.source, found.movies) == ("tmdb_page", MOVIES) and found.source_url.startswith(site.url)
+
+
+def test_a_person_who_says_that_it_is_a_poster_is_believed(site: FaultySite, admin_client: Client) -> None:
+    Placeholder.objects.create(sha256=store(1).sha256, source="tmdb_page", movies=7)
+    movie = known(site.movies[0])
+    with pytest.raises(NoPoster, match="placeholder"):
+        scrape_movie(movie)
+    page = admin_client.get("/admin/catalog/placeholder/").content.decode()
+    assert "tmdb_page" in page
+    Placeholder.objects.update(is_poster=True)
+    assert scrape_movie(movie).movie_id == movie.pk
+
+
+def test_one_that_a_person_chose_stays(site: FaultySite) -> None:
+    chosen = store(1, locked=True)
+    for number in range(2, MOVIES):
+        store(number)
+    assert "placeholder" in ask(MovieFactory())
+    assert list(Poster.objects.all()) == [chosen]
+
+
+def test_the_posters_shown_instead_are_embedded() -> None:
+    taken = [store(number) for number in range(MOVIES - 1)]
+    other = store_poster(taken[0].movie, tiny_jpeg(1), source="tmdb_page", rank=1)
+    assert "placeholder" in ask(MovieFactory())
+    assert [item.poster for item in Run.objects.get(kind="embed").items.all()] == [other]
+
+
+def test_movies_lose_it_in_the_order_in_which_they_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(MOVIES):
+        store(number + 1)
+    removed: list[int] = []
+    monkeypatch.setattr(primary, "remove", lambda taken: removed.extend(each.movie_id for each in taken))
+    assert "placeholder" in ask(MovieFactory())
+    assert len(removed) == MOVIES and removed == sorted(removed)
+
+
+@pytest.mark.parametrize("source", ["upload", "folder"])
+def test_what_people_brought_does_not_count(source: str) -> None:
+    for number in range(MOVIES + 2):
+        store(number, source=source)
+    assert ask(MovieFactory()) == ""
+
+
+def test_parts_and_editions_with_one_name_do_not_count_twice() -> None:
+    for _ in range(MOVIES + 2):
+        store_poster(MovieFactory(title="Harbour"), NOTHING, source="tmdb_page")
+    assert ask(MovieFactory(title="Harbour")) == ""
+
+
+def test_the_same_movie_again_is_not_another(site: FaultySite) -> None:
+    movie = known(site.movies[0])
+    for _ in range(MOVIES + 2):
+        scrape_movie(movie)
+    assert movie.posters.count() == 1 and not Placeholder.objects.exists()
+
+
+def store(number: int, source: str = "tmdb_page", **options: Any) -> Poster:
+    return store_poster(MovieFactory(), NOTHING, source=source, **options)
+
+
+def ask(movie: Movie) -> str:
+    return refuse(movie, NOTHING, source="tmdb_page", source_url="https://image.tmdb.org/x.jpg")

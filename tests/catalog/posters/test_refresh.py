@@ -1,0 +1,186 @@
+"""Refreshing: what an unchanged poster costs, and what a changed or vanished one leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from redis import Redis
+
+from catalog.models import Movie, Poster, Run, SourceLookup
+from catalog.posters import refresh
+from catalog.posters.primary import make_primary, store_poster
+from catalog.posters.refresh import CannotRefresh, refresh_movie, stale
+from catalog.posters.scraping import NotNow, scrape_movie, scrape_posters
+from catalog.runs import leases, lifecycle
+from tests.catalog.titles.films import film, known
+from tests.factories import tiny_jpeg
+from tests.replica.faults import FaultySite, html_instead, not_found, status, too_many
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=["tmdb_page", "tmdb_api", "imdb_page"])
+def site(request: Any, broker: Redis, settings: Any) -> Iterator[FaultySite]:
+    with FaultySite([film(1)]) as site:
+        settings.REPLICA_URL = site.url
+        settings.POSTER_SOURCES = [request.param]
+        settings.REQUESTS_PER_SECOND = 1000.0
+        yield site
+
+
+@pytest.fixture
+def movie(site: FaultySite) -> Movie:
+    movie = known(site.movies[0])
+    scrape_movie(movie)
+    site.log.clear()
+    return movie
+
+
+def asked(site: FaultySite) -> list[int]:
+    return [code for _, path, code in site.log if path not in ("/robots.txt", "/3/configuration")]
+
+
+def another(site: FaultySite, seed: int = 77) -> bytes:
+    """The site shows another poster from now on, as sites do: at another address."""
+    data = tiny_jpeg(seed, (60, 90))
+    site.change(replace(site.movies[0], poster=data, revision=str(seed)))
+    return data
+
+
+def test_an_unchanged_poster_costs_one_304(site: FaultySite, movie: Movie) -> None:
+    before = list(movie.posters.values("pk", "sha256", "fetched_at"))
+    done = refresh_movie(movie)
+    assert asked(site) == [304]
+    assert (done.changed, done.note) == (False, "unchanged")
+    assert list(movie.posters.values("pk", "sha256", "fetched_at")) == before
+
+
+def test_a_changed_poster_is_shown_and_the_former_one_kept(site: FaultySite, movie: Movie) -> None:
+    former = movie.posters.get()
+    another(site)
+    done = refresh_movie(movie)
+    assert done.changed and done.note.startswith("changed: 60×90 from ")
+    former.refresh_from_db()
+    shown = movie.posters.get(is_primary=True)
+    assert shown.pk != former.pk
+    assert former.superseded and not shown.superseded
+    site.log.clear()
+    assert not refresh_movie(movie).changed
+    assert asked(site) == [304]
+
+
+def test_a_poster_that_a_person_locked_is_never_replaced(site: FaultySite, movie: Movie) -> None:
+    chosen = movie.posters.get()
+    make_primary(chosen)
+    another(site)
+    assert not refresh_movie(movie).changed
+    assert movie.posters.get(is_primary=True) == chosen
+    assert movie.posters.count() == 2
+
+
+def test_a_poster_that_vanished_keeps_its_last_good_copy(site: FaultySite, movie: Movie) -> None:
+    poster = movie.posters.get()
+    site.spoil("/", not_found())
+    done = refresh_movie(movie)
+    poster.refresh_from_db()
+    assert not done.changed and "the last copy is kept" in done.note
+    assert poster.is_primary and poster.gone_at is not None
+    site.mend()
+    refresh_movie(movie)
+    poster.refresh_from_db()
+    assert poster.gone_at is None
+
+
+def test_a_damaged_picture_in_its_place_changes_nothing(site: FaultySite, movie: Movie) -> None:
+    poster = movie.posters.get()
+    another(site)
+    site.spoil("/t/p/", html_instead())
+    site.spoil("/images/", html_instead())
+    done = refresh_movie(movie)
+    poster.refresh_from_db()
+    assert not done.changed and poster.is_primary and poster.gone_at is None
+
+
+def test_a_site_in_trouble_leaves_everything_as_it_was(site: FaultySite, movie: Movie) -> None:
+    before = list(SourceLookup.objects.values())
+    site.spoil("/", status(403))
+    with pytest.raises(CannotRefresh, match="What it has is kept"):
+        refresh_movie(movie)
+    assert list(SourceLookup.objects.values()) == before
+
+
+def test_a_site_that_asks_to_wait_is_waited_for(site: FaultySite, movie: Movie) -> None:
+    site.spoil("/", too_many("90"))
+    with pytest.raises(NotNow) as caught:
+        refresh_movie(movie)
+    assert caught.value.seconds == pytest.approx(90, abs=1)
+
+
+def test_validators_of_another_address_are_not_used(site: FaultySite, movie: Movie) -> None:
+    SourceLookup.objects.update(url=f"{site.url}/elsewhere")
+    refresh_movie(movie)
+    # The page is read whole; the picture at the address it names is the one we have.
+    assert asked(site) == [200, 304]
+
+
+def test_posters_from_before_lookups_were_kept_are_asked_about_too(site: FaultySite, movie: Movie) -> None:
+    SourceLookup.objects.all().delete()
+    assert refresh_movie(movie).note == "unchanged"
+    assert asked(site) == [200, 304]
+
+
+def test_only_what_was_not_asked_about_for_long_is_stale(
+    site: FaultySite, movie: Movie, settings: Any
+) -> None:
+    settings.REFRESH_AFTER_DAYS = 10.0
+    assert not stale().exists()
+    SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=11))
+    assert list(stale()) == [movie]
+    settings.REFRESH_AFTER_DAYS_OF = {settings.POSTER_SOURCES[0]: 12.0}
+    assert not stale().exists()
+
+
+def test_a_run_refreshes_what_is_stale_and_a_second_finds_nothing(site: FaultySite, movie: Movie) -> None:
+    SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=400))
+    run = lifecycle.start("refresh", queue=False)
+    assert run.total == 1 and not stale().exists()  # a second run would not take it as well
+    leases.work(run.pk, refresh.refresh_items)
+    lifecycle.settle(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.items.get().note) == (Run.State.DONE, "unchanged")
+    assert lifecycle.start("refresh", queue=False).message.startswith("Nothing to do")
+
+
+def test_the_command_refreshes_all_that_is_asked_for(site: FaultySite, movie: Movie, capsys: Any) -> None:
+    call_command("refresh_posters")
+    assert "Nothing to do" in capsys.readouterr().out
+    call_command("refresh_posters", "--all")
+    assert asked(site) == [304]
+
+
+def test_an_upload_without_a_source_is_left_alone(site: FaultySite) -> None:
+    movie = known(replace(film(9)))
+    store_poster(movie, tiny_jpeg(5), source="upload", locked=True)
+    assert refresh_movie(movie).note.startswith("nothing to ask")
+    assert asked(site) == []
+
+
+def test_alternatives_are_refreshed_with_the_poster(broker: Redis, settings: Any) -> None:
+    others = (("de", tiny_jpeg(31, (60, 90))), ("fr", tiny_jpeg(32, (60, 90))))
+    with FaultySite([replace(film(1), others=others)]) as site:
+        settings.REPLICA_URL = site.url
+        settings.POSTER_SOURCES = ["tmdb_api"]
+        settings.REQUESTS_PER_SECOND = 1000.0
+        movie = known(site.movies[0])
+        scrape_posters(movie, 8)
+        site.change(replace(site.movies[0], others=others[:1]))
+        refresh_movie(movie)
+        gone = Poster.objects.get(movie=movie, superseded=True)
+        assert gone.language == "fr"
+        assert movie.posters.filter(superseded=False).count() == 2

@@ -1,0 +1,208 @@
+"""Scraping a real HTTP server that misbehaves: what becomes of the item, and the sentence it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from catalog.models import Movie, Poster, RunItem
+from catalog.posters import clients, scraping
+from catalog.runs import leases, lifecycle
+from tests.catalog.titles.films import film, known
+from tests.factories import tiny_jpeg
+from tests.replica.faults import (
+    Fault,
+    FaultySite,
+    body,
+    giant,
+    html_instead,
+    not_found,
+    redirect,
+    slow,
+    status,
+    too_many,
+    truncated,
+)
+
+pytestmark = pytest.mark.django_db
+
+PAGE, IMAGE = "/movie/", "/t/p/"
+
+
+@pytest.fixture
+def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
+    with FaultySite([film(1)]) as site:
+        settings.REPLICA_URL = site.url
+        settings.POSTER_SOURCES = ["tmdb_page"]
+        settings.REQUESTS_PER_SECOND = 1000.0
+        yield site
+
+
+@pytest.fixture
+def movie(site: FaultySite) -> Movie:
+    return known(site.movies[0])
+
+
+def scraped() -> RunItem:
+    """The item of a run over everything, after one batch."""
+    run = lifecycle.start("scrape", queue=False)
+    leases.work(run.pk, scraping.scrape_items)
+    return run.items.get()
+
+
+def test_a_page_and_its_picture_make_a_poster(site: FaultySite, movie: Movie) -> None:
+    item = scraped()
+    assert (item.state, item.note, item.error) == ("done", "60×90 from tmdb_page", "")
+    poster = movie.posters.get()
+    assert poster.is_primary
+    assert poster.page_url == f"{site.url}/movie/{movie.tmdb_id}"
+    assert poster.source_url.startswith(f"{site.url}/t/p/")
+    assert "replica" in poster.attribution and "Movie Database" not in poster.attribution
+    assert poster.etag and poster.last_modified
+
+
+@pytest.mark.parametrize(
+    ("part", "fault", "says"),
+    [
+        (PAGE, not_found(), "the server has nothing there (status 404)"),
+        (IMAGE, not_found(), "the server has nothing there (status 404)"),
+        (PAGE, status(403), "the server does not let us have it (status 403)"),
+        (IMAGE, status(500), "the server is in trouble (status 500)"),
+        (IMAGE, truncated(), "the answer broke off"),
+        (IMAGE, html_instead(), "This is a web page, not an image"),
+        (IMAGE, body(b"GIF89a nonsense", "image/gif"), "begins like a GIF but is not one"),
+        (IMAGE, body(b"BM not one of ours", "image/bmp"), "BMP files are not accepted"),
+        (IMAGE, giant(clients.LARGEST_IMAGE + 1), "bytes"),
+        (PAGE, redirect("http://169.254.169.254/latest/meta-data"), "not one of the hosts of tmdb_page"),
+        (IMAGE, redirect("http://example.org{path}"), "example.org is not one of the hosts of tmdb_page"),
+        (IMAGE, redirect("{path}"), "redirects in a circle"),
+        (PAGE, html_instead(), "shows no poster"),
+        (PAGE, body(b"\x00\xff" * 500), "shows no poster"),
+    ],
+)
+def test_a_fault_fails_the_item_with_a_sentence_that_names_movie_and_address(
+    site: FaultySite, movie: Movie, part: str, fault: Fault, says: str
+) -> None:
+    site.spoil(part, fault)
+    item = scraped()
+    assert item.state == "failed"
+    assert item.error.startswith(f"No poster for {movie}. tmdb_page: http://")
+    assert says in item.error
+    assert not Poster.objects.exists()
+    item.run.refresh_from_db()
+    assert (item.run.done, item.run.failed) == (0, 1)
+
+
+@pytest.mark.parametrize("fault", [status(500), truncated(), status(503), too_many("0")])
+@pytest.mark.parametrize("part", [PAGE, IMAGE])
+def test_a_passing_fault_is_ridden_out(site: FaultySite, movie: Movie, part: str, fault: Fault) -> None:
+    site.spoil(part, fault, times=1)
+    assert scraped().state == "done"
+
+
+def test_a_slow_site_is_given_up_at_the_deadline(
+    site: FaultySite, movie: Movie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "DEADLINE_S", 0.4)
+    site.spoil(IMAGE, slow(5))
+    item = scraped()
+    assert item.state == "failed"
+    assert "no complete answer within 0.4 s; try again later" in item.error
+
+
+@pytest.mark.parametrize("part", [PAGE, IMAGE])
+def test_a_site_that_asks_to_wait_postpones_the_item(site: FaultySite, movie: Movie, part: str) -> None:
+    site.spoil(part, too_many("90"))
+    item = scraped()
+    assert (item.state, item.attempts) == ("pending", 0)
+    assert item.not_before is not None and item.claimed_at is not None
+    assert 80 < (item.not_before - item.claimed_at).total_seconds() <= 100
+    assert "may be asked again in" in item.error
+    assert len(site.paths(part)) == 1
+
+
+def test_while_a_host_asks_to_wait_nobody_asks_it(site: FaultySite, movie: Movie) -> None:
+    site.add(film(2))
+    known(site.movies[1])
+    site.spoil(PAGE, too_many("90"))
+    run = lifecycle.start("scrape", queue=False)
+    leases.work(run.pk, scraping.scrape_items)
+    assert [item.state for item in run.items.all()] == ["pending", "pending"]
+    assert len(site.paths(PAGE)) == 1
+
+
+def test_a_robots_txt_that_cannot_be_read_postpones_the_item(site: FaultySite, movie: Movie) -> None:
+    site.spoil("/robots.txt", status(500))
+    item = scraped()
+    assert item.state == "pending"
+    assert "robots.txt cannot be read now" in item.error
+    assert site.paths(PAGE) == []
+
+
+def test_a_robots_txt_that_forbids_it_fails_the_item(site: FaultySite, movie: Movie) -> None:
+    site.spoil("/robots.txt", body(b"User-agent: *\nDisallow: /movie/\n", "text/plain"))
+    item = scraped()
+    assert item.state == "failed"
+    assert "robots.txt forbids it" in item.error
+
+
+def test_a_size_that_the_site_lacks_is_asked_for_smaller(site: FaultySite, movie: Movie) -> None:
+    site.spoil("/t/p/w780/", not_found())
+    assert scraped().state == "done"
+    assert "/t/p/w500/" in movie.posters.get().source_url
+
+
+def test_one_bad_film_does_not_keep_the_others(site: FaultySite, movie: Movie) -> None:
+    for number in (2, 3):
+        site.add(film(number))
+        known(site.movies[-1])
+    site.spoil(f"{IMAGE}w780/{site.movies[1].image_name}", html_instead())
+    site.spoil(f"{IMAGE}w500/{site.movies[1].image_name}", not_found())
+    site.spoil(f"{IMAGE}w300_and_h450_bestv2/{site.movies[1].image_name}", not_found())
+    run = lifecycle.start("scrape", queue=False)
+    leases.work(run.pk, scraping.scrape_items)
+    assert [item.state for item in run.items.order_by("pk")] == ["done", "failed", "done"]
+
+
+def test_what_a_page_says_is_not_trusted_with_our_own_network(site: FaultySite, movie: Movie) -> None:
+    page = b'<meta property="og:image" content="http://127.0.0.1:22/t/p/w500/secret.jpg">'
+    site.spoil(PAGE, body(page))
+    item = scraped()
+    assert item.state == "failed"
+    assert (
+        "http://127.0.0.1:22/t/p/w780/secret.jpg: 127.0.0.1 is not one of the hosts of tmdb_page"
+        in item.error
+    )
+
+
+def test_pacing_that_does_not_answer_postpones_the_item(
+    site: FaultySite, movie: Movie, settings: Any
+) -> None:
+    settings.EMBEDDED_BROKER = False
+    settings.REDIS_URL = "unix:///nowhere/broker.sock"
+    item = scraped()
+    assert item.state == "pending"
+    assert "(Redis) does not answer" in item.error
+
+
+def test_a_command_works_while_the_embedded_broker_is_down(
+    site: FaultySite, movie: Movie, settings: Any
+) -> None:
+    settings.REDIS_URL = "unix:///nowhere/else/broker.sock"
+    assert scraped().state == "done"
+
+
+def test_a_picture_that_is_no_jpeg_is_stored_as_one(site: FaultySite, movie: Movie) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    png = BytesIO()
+    Image.open(BytesIO(tiny_jpeg(3))).convert("RGBA").save(png, "PNG")
+    site.spoil(IMAGE, body(png.getvalue(), "image/jpeg"))
+    assert scraped().state == "done"
+    with movie.posters.get().file.open() as stored:
+        assert Image.open(stored).format == "JPEG"

@@ -1,1 +1,0 @@
-"""Tests of where titles and posters come from."""

@@ -1,0 +1,110 @@
+"""What a file, a folder or a zip holds is found out from its columns."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from catalog.titles.formats.detection import recognised
+from catalog.titles.formats.records import SourceError
+from catalog.titles.formats.registry import TITLE_SOURCES, named
+from catalog.titles.formats.source_file import SourceFile
+
+from .csv_files import written
+from .packed_files import gzipped, zipped
+from .published_headers import BESIDE, HEADERS
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("packed", ["plain", "gzip", "zip"])
+def test_each_published_file_is_known_by_its_first_line(tmp_path: Path, name: str, packed: str) -> None:
+    source, header = HEADERS[name]
+    if packed == "plain":
+        path = written(tmp_path, name, header + "\n")
+    elif packed == "gzip":
+        path = gzipped(tmp_path / f"{name}.gz", header + "\n")
+    else:
+        path = zipped(tmp_path / "archive.zip", {f"archive/{name}": header + "\n"})
+    if packed == "zip" and source == "folder":
+        with pytest.raises(SourceError, match="No titles were found"):
+            recognised(path)
+        return
+    found, file = recognised(path)
+    assert found.name == source
+    assert file == SourceFile(path, f"archive/{name}" if packed == "zip" else "")
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_file_that_lies_beside_titles_says_what_it_holds(tmp_path: Path, name: str) -> None:
+    header, holds = BESIDE[name]
+    with pytest.raises(SourceError, match="No titles were found in") as caught:
+        recognised(written(tmp_path, name, header + "\n"))
+    assert f"{name} has {holds}" in str(caught.value)
+    assert "movielens has movieid, title, genres" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("titles", "beside"),
+    [
+        ("movies.csv", ["links.csv", "ratings.csv", "tags.csv", "genome-scores.csv", "genome-tags.csv"]),
+        ("tmdb_5000_movies.csv", ["tmdb_5000_credits.csv"]),
+        ("movies_metadata.csv", ["credits.csv", "links.csv", "ratings.csv"]),
+        ("title.basics.tsv", ["title.akas.tsv", "title.ratings.tsv", "name.basics.tsv"]),
+        ("movie_ids_11_22_2026.json", ["person_ids_11_22_2026.json", "tv_series_ids_11_22_2026.json"]),
+    ],
+)
+@pytest.mark.parametrize("packed", ["folder", "zip"])
+def test_titles_are_found_among_what_is_published_with_them(
+    tmp_path: Path, titles: str, beside: list[str], packed: str
+) -> None:
+    files = {name: BESIDE[name][0] + "\n" for name in beside} | {titles: HEADERS[titles][1] + "\n"}
+    files |= {"README.txt": "Summary\n=======\n", "empty.csv": "", "picture.csv": "\0\0\0"}
+    for name, content in files.items():
+        written(tmp_path, name, content)
+    place = zipped(tmp_path.with_suffix(".zip"), files) if packed == "zip" else tmp_path
+    source, file = recognised(place)
+    assert (source.name, file.name) == (HEADERS[titles][0], titles)
+
+
+def test_several_lists_of_titles_are_named_and_none_is_taken(tmp_path: Path) -> None:
+    for name in ("movies.csv", "MovieGenre.csv"):
+        written(tmp_path, name, HEADERS[name][1] + "\n")
+    with pytest.raises(
+        SourceError, match=r"MovieGenre\.csv \(movie_genre\), movies\.csv \(movielens\); give"
+    ):
+        recognised(tmp_path)
+    among = [source for source in TITLE_SOURCES if source.name == "movielens"]
+    assert recognised(tmp_path, among)[1].name == "movies.csv"
+
+
+def test_an_unknown_file_says_what_it_has_and_what_was_looked_for(tmp_path: Path) -> None:
+    path = written(tmp_path, "x.csv", "Rank,Director,Gross\n1,A,2\n")
+    with pytest.raises(SourceError) as caught:
+        recognised(path)
+    assert "x.csv has the columns rank, director, gross" in str(caught.value)
+    for source in TITLE_SOURCES:
+        assert f"{source.name} has " in str(caught.value)
+
+
+def test_what_cannot_be_a_list_says_why(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        recognised(tmp_path / "none.csv")
+    with pytest.raises(SourceError, match=r"holds no file that ends in \.csv"):
+        recognised(tmp_path)
+    with pytest.raises(SourceError, match="is empty"):
+        recognised(written(tmp_path, "a.csv", ""))
+    with pytest.raises(SourceError, match="binary data"):
+        recognised(written(tmp_path, "a.jpg", b"\xff\xd8\0\0"))
+
+
+def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    written(tmp_path, "films.csv", "id,title\n")
+    assert recognised(tmp_path)[1].name == "films.csv"
+
+
+def test_sources_are_called_by_their_names_old_and_new() -> None:
+    assert [source.name for source in TITLE_SOURCES if named(source.name) is not source] == []
+    tmdb = named("tmdb5000")
+    assert tmdb is named("tmdb") is not None
+    assert named("auto") is None

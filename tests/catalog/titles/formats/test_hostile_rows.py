@@ -1,0 +1,105 @@
+"""Any bytes are rows, rejected rows or a SourceError, for every format of titles; none stalls the reader."""
+
+import os
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.titles.formats import csv_file, folder, imdb5000, movielens, tmdb_csv
+from catalog.titles.formats.cells import LONGEST_OVERVIEW, BadCell, local_id_in, prose_in, title_in
+from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
+
+from .csv_files import sorted_out, written
+
+READERS: dict[str, tuple[str, Callable[[Path], Iterator[TitleRecord | RejectedRow]]]] = {
+    "csv_file": ("id,title,genres,year,imdb_id,overview", csv_file.read),
+    "tmdb": ("id,title,genres,release_date,original_title,overview", tmdb_csv.read),
+    "imdb5000": ("movie_imdb_link,movie_title,genres,title_year", imdb5000.read),
+    "movielens": ("movieId,title,genres", lambda path: movielens.read(path.parent)),
+    "links": ("movieId,imdbId,tmdbId", lambda path: movielens.read(path.parent)),
+    "folder": ("file,title,genres,id", lambda path: folder.read(path.parent, path)),
+}
+FILES = {"movielens": "movies.csv", "links": "links.csv"}
+
+cells = st.sampled_from(
+    ["7", "tt0000007", "Film (1999)", "Drama|War", '[{"name": "Drama"}]', "1999-01-01", "[", '"']
+)
+bodies = st.one_of(
+    st.binary(max_size=200),
+    st.text(alphabet='abé,;|"\n\r\t\0 0123456789()[]{}\u202e\u0301', max_size=200).map(str.encode),
+    st.lists(st.lists(cells, max_size=7).map(",".join), max_size=6).map(
+        lambda rows: "\n".join(rows).encode()
+    ),
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(body=bodies)
+def test_any_bytes_under_a_header_are_titles_or_reasons(name: str, body: bytes) -> None:
+    header, read = READERS[name]
+    with tempfile.TemporaryDirectory() as place:
+        if name == "links":
+            written(Path(place), "movies.csv", "movieId,title,genres\n1,Film,Drama\n")
+        path = written(Path(place), FILES.get(name, "titles.csv"), header.encode() + b"\n" + body)
+        try:
+            rows = list(read(path))
+        except SourceError as error:
+            assert "titles.csv" in str(error) or ".csv" in str(error)
+            return
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            assert row.reason and row.line >= 1 and row.text.isprintable()
+        else:
+            assert row.title == row.title.strip() and "\0" not in row.title and len(row.title) <= 500
+            assert row.title.encode() and len(row.genres) <= 50
+
+
+def test_a_file_of_open_quotes_ends_with_a_sentence(tmp_path: Path) -> None:
+    path = written(tmp_path, "titles.csv", "id,title\n" + 'p","\n' * 60_000)
+    with pytest.raises(SourceError, match="too many quotes are opened"):
+        list(csv_file.read(path))
+
+
+def test_some_open_quotes_cost_their_own_rows_only(tmp_path: Path) -> None:
+    rows = [f'{n},"Film {n}' if n % 50 == 0 else f"{n},Film {n}" for n in range(1, 1001)]
+    titles, rejected = sorted_out(
+        csv_file.read(written(tmp_path, "titles.csv", "\n".join(["id,title", *rows])))
+    )
+    assert len(titles) + len(rejected) == 1000
+    assert len(rejected) == 20
+
+
+def test_marks_upon_marks_are_refused_unsorted() -> None:
+    marks = "a" + "\u0315\u0300" * 200_000
+    with pytest.raises(BadCell, match="400001 characters"):
+        title_in(marks)
+    assert len(prose_in(marks)) <= LONGEST_OVERVIEW
+    with pytest.raises(BadCell, match="characters"):
+        local_id_in(marks)
+
+
+def test_a_title_written_with_separate_marks_may_be_longer_until_they_are_joined() -> None:
+    assert title_in(unicodedata.normalize("NFD", "ệ" * 400)) == "ệ" * 400
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u2060\u200d", "\u202e", " \u00a0 "])
+def test_a_title_of_nothing_visible_is_empty(text: str) -> None:
+    with pytest.raises(BadCell, match="is empty"):
+        title_in(text)
+
+
+def test_what_turns_the_direction_of_text_is_left_out() -> None:
+    assert title_in("abc\u202efdp\u2066.exe") == "abcfdp.exe"
+    assert title_in("می\u200cخواهم") == "می\u200cخواهم"
+
+
+def test_a_pipe_is_no_file_to_wait_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    path = written(tmp_path, "titles.csv", "file,title\npipe.jpg,Film\n")
+    _, rejected = sorted_out(folder.read(tmp_path, path))
+    assert "not in the folder" in rejected[0][1]

@@ -1,0 +1,150 @@
+"""Titles from IMDb's title.basics.tsv."""
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catalog.titles.formats import imdb_basics
+from catalog.titles.formats.options import Selection
+from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
+
+from .csv_files import sorted_out, written
+from .packed_files import gzipped
+
+HEADER = (
+    "tconst\ttitleType\tprimaryTitle\toriginalTitle\tisAdult\tstartYear\tendYear\truntimeMinutes\tgenres\n"
+)
+ROWS = [
+    "tt0000001\tshort\tPaper Comet\tPaper Comet\t0\t1894\t\\N\t1\tDocumentary,Short",
+    "tt0000009\tmovie\tMiss Harbour\tMiss Harbour\t0\t1894\t\\N\t45\tRomance",
+    'tt0000012\tmovie\t"Signals\tLe "Signal"\t0\t\\N\t\\N\t\\N\t\\N',
+    "tt0000502\ttvMovie\tÉté, l'\tÉté, l'\t0\t1905\t\\N\t100\tAction,Sci-Fi,Reality-TV",
+    "tt0000630\ttvEpisode\tHamlet\tAmleto\t0\t1908\t\\N\t\\N\tDrama",
+    "tt0000679\ttvSeries\tThe Long Tide\tThe Long Tide\t0\t1908\t1910\t120\tAdventure",
+    "tt0000770\tmovie\tBlue\tBlue\t1\t1968\t\\N\t\\N\tAdult",
+    "tt0000800\tvideoGame\tOrchard\tOrchard\t0\t1999\t\\N\t\\N\t\\N",
+    "tt10000001\tmovie\tTen\tDiez\t0\t2019\t\\N\t90\tDrama",
+]
+BAD = [
+    ("tt0001000\tmovie\tSlipped Title\t0\t1990\t\\N\t\\N\tDrama", "8 cells where the header has 9"),
+    ("nm0000001\tmovie\tA Person\tA Person\t0\t1990\t\\N\t\\N\tDrama", "'nm0000001' is not an IMDb id"),
+    ("\\N\tmovie\tNo Id\tNo Id\t0\t1990\t\\N\t\\N\tDrama", "the tconst is empty"),
+    ("tt0001001\tmovie\t\\N\t\\N\t0\t1990\t\\N\t\\N\tDrama", "the primaryTitle is empty"),
+    ("tt0001002\tmovie\tSlip\tSlip\t1990\t2009\t\\N\t\\N\tDrama", "isAdult '1990' is neither true nor false"),
+    ("tt0001003\tmovie\tOld\tOld\t0\t1492\t\\N\t\\N\tDrama", "1492 is outside 1870 to 2100"),
+    ("tt0001004\tmovie\tBell\x07\tBell\t0\t1990\t\\N\t\\N\tDrama", "control characters"),
+    ("tt0001005\tmovie\tBroken \udce9\tX\t0\t1990\t\\N\t\\N\tDrama", "bytes that are not UTF-8"),
+    ("tt0001006\tmovie\t" + "x" * 600 + "\tX\t0\t1990\t\\N\t\\N\tDrama", "500 is the most"),
+    ("tt0001007\tmovie\t" + "x" * (1 << 20) + "\tX\t0\t1990\t\\N\t\\N\tDrama", "over 1,048,576 bytes"),
+]
+
+
+def file_of(folder: Path, *rows: str) -> Path:
+    text = HEADER + "".join(f"{row}\n" for row in rows)
+    return written(folder, "title.basics.tsv", text.encode(errors="surrogateescape"))
+
+
+def test_films_become_titles_and_other_types_are_left_out(tmp_path: Path) -> None:
+    selection = Selection()
+    titles, rejected = sorted_out(imdb_basics.read(file_of(tmp_path, *ROWS), selection))
+    assert rejected == []
+    assert titles == [
+        TitleRecord("Miss Harbour", 1894, ("Romance",), "tt0000009"),
+        TitleRecord('"Signals', None, (), "tt0000012", original_title='Le "Signal"'),
+        TitleRecord("Été, l'", 1905, ("Action", "Sci-Fi", "Reality-TV"), "tt0000502"),
+        TitleRecord("Ten", 2019, ("Drama",), "tt10000001", original_title="Diez"),
+    ]
+    assert selection.left_out == {"short": 1, "tvEpisode": 1, "tvSeries": 1, "adult": 1, "videoGame": 1}
+    assert str(selection).startswith("5 left out: 1 ")
+
+
+def test_other_types_and_adult_titles_come_when_asked_for(tmp_path: Path) -> None:
+    selection = Selection(frozenset({"tvseries", "movie"}), adult=True)
+    titles, _ = sorted_out(imdb_basics.read(file_of(tmp_path, *ROWS), selection))
+    assert [title.title for title in titles] == ["Miss Harbour", '"Signals', "The Long Tide", "Blue", "Ten"]
+    assert "adult" not in selection.left_out
+
+
+@pytest.mark.parametrize(("row", "reason"), BAD)
+def test_a_bad_row_is_reported_and_the_rest_go_on(tmp_path: Path, row: str, reason: str) -> None:
+    titles, [(line, said)] = sorted_out(imdb_basics.read(file_of(tmp_path, ROWS[1], row, "", ROWS[8])))
+    assert [title.imdb_id for title in titles] == ["tt0000009", "tt10000001"]
+    assert line == 3
+    assert reason in said
+
+
+def test_bad_rows_of_types_that_are_not_wanted_are_only_left_out(tmp_path: Path) -> None:
+    row = "??\ttvEpisode\t\\N\t\udce9\t7\tsoon\t\\N\t\\N\tDrama"
+    assert list(imdb_basics.read(file_of(tmp_path, row))) == []
+
+
+def test_columns_are_found_by_name_and_line_endings_do_not_matter(tmp_path: Path) -> None:
+    header = "genres\tstartYear\tisAdult\tnew\toriginalTitle\tprimaryTitle\ttitleType\ttconst\r\n"
+    path = written(tmp_path, "t.tsv", header + "Drama\t1990\t0\tx\tA\tA\tmovie\ttt0000007\r\n")
+    assert list(imdb_basics.read(path)) == [TitleRecord("A", 1990, ("Drama",), "tt0000007")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    path = written(tmp_path, "t.tsv", "\ufeff" + HEADER + ROWS[1] + "\n")
+    assert [type(row) for row in imdb_basics.read(path)] == [TitleRecord]
+
+
+def test_gzipped_is_the_same_and_a_cut_off_file_keeps_its_beginning(tmp_path: Path) -> None:
+    rows = [f"tt{n:07d}\tmovie\tFilm {n}\tFilm {n}\t0\t1990\t\\N\t\\N\tDrama" for n in range(1, 8_000)]
+    path = gzipped(tmp_path / "title.basics.tsv.gz", HEADER + "\n".join(rows))
+    assert list(imdb_basics.read(path)) == list(imdb_basics.read(file_of(tmp_path, *rows)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    kept = []
+    with pytest.raises(SourceError, match="breaks off"):
+        for row in imdb_basics.read(path):
+            kept.append(row)
+    assert len(kept) > 1_000
+    assert all(isinstance(row, TitleRecord) for row in kept)
+
+
+@pytest.mark.parametrize("content", ["", "tconst\tordering\tnconst\n", "id,title\n1,x\n", "\0\0"])
+def test_another_file_says_what_it_lacks(tmp_path: Path, content: str) -> None:
+    with pytest.raises(SourceError, match=r"x\.tsv is no title\.basics\.tsv: it has no column .*titleType"):
+        list(imdb_basics.read(written(tmp_path, "x.tsv", content)))
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        list(imdb_basics.read(tmp_path / "none.tsv.gz"))
+
+
+def test_memory_does_not_grow_with_rows_or_with_kinds_of_them(tmp_path: Path) -> None:
+    peaks = []
+    for count in (1_000, 5_000):
+        rows = (
+            f"tt{n:07d}\t{'movie' if n % 2 else f'kind{n}'}\tA\tA\t0\t1990\t\\N\t\\N\tDrama"
+            for n in range(1, count)
+        )
+        path = gzipped(tmp_path / "t.tsv.gz", HEADER + "\n".join(rows))
+        selection = Selection()
+        tracemalloc.start()
+        assert sum(1 for _ in imdb_basics.read(path, selection)) == count // 2
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert selection.left_out.total() == count // 2 - 1
+    assert peaks[1] < peaks[0] + 100_000
+
+
+def test_read_in_pieces_a_selection_tells_how_far_it_is(tmp_path: Path) -> None:
+    selection = Selection()
+    rows = imdb_basics.read(file_of(tmp_path, *ROWS), selection)
+    next(rows)
+    assert selection.left_out == {"short": 1}
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200) | st.text("t0\tmovie\\N\n", max_size=80).map(str.encode))
+def test_any_bytes_are_titles_or_rejected_rows(tmp_path: Path, content: bytes) -> None:
+    path = written(tmp_path, "t.tsv", HEADER.encode() + content)
+    selection = Selection()
+    rows = list(imdb_basics.read(path, selection))
+    assert all(isinstance(row, TitleRecord | RejectedRow) for row in rows)
+    assert len(rows) + selection.left_out.total() <= content.count(b"\n") + 1

@@ -1,0 +1,185 @@
+"""Titles from a MovieLens folder."""
+
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.titles.formats import movielens
+from catalog.titles.formats.cells import BadCell
+from catalog.titles.formats.records import SourceError, TitleRecord
+from catalog.titles.formats.source_file import SourceFile
+
+from .csv_files import sorted_out, written
+from .packed_files import gzipped, zipped
+
+MOVIES = """\
+movieId,title,genres
+1,Salt Orchard (1988),Children|Fantasy
+2,"Lighthouse Choir, The (1961) ",Film-Noir|Drama
+3,Paper Comet,(no genres listed)
+4,Old Harbour (1854),Drama
+x,Bad Id (1990),Drama
+1,Salt Orchard again (1988),Drama
+7,"Winter Signals (2006–2007)",Sci-Fi
+"""
+LINKS = """\
+movieId,imdbId,tmdbId
+1,0000001,11
+2,0000002,
+3,,33
+7,0000001,77
+8,0000008,88
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    written(tmp_path, "movies.csv", MOVIES)
+    written(tmp_path, "links.csv", LINKS)
+    return tmp_path
+
+
+def test_titles_come_with_years_genres_and_ids(folder: Path) -> None:
+    titles, _ = sorted_out(movielens.read(folder))
+    assert titles == [
+        TitleRecord("Salt Orchard", 1988, ("Children", "Fantasy"), "tt0000001", 11, 1),
+        TitleRecord("The Lighthouse Choir", 1961, ("Film-Noir", "Drama"), "tt0000002", None, 2),
+        TitleRecord("Paper Comet", None, (), None, 33, 3),
+        TitleRecord("Winter Signals", 2006, ("Sci-Fi",), None, 77, 7),
+    ]  # fmt: skip
+    assert [title.untagged for title in titles] == [False, False, True, False]
+
+
+def test_bad_rows_and_links_are_reported_with_their_lines(folder: Path) -> None:
+    rejected = [row for row in movielens.read(folder) if not isinstance(row, TitleRecord)]
+    assert [str(row) for row in rejected] == [
+        "links.csv, line 5: the imdbId tt0000001 already belongs to movieId 1; the title is kept without it",
+        "movies.csv, line 5: the year 1854 is outside 1870 to 2100",
+        "movies.csv, line 6: the movieId 'x' is not a positive whole number",
+        "movies.csv, line 7: the MovieLens id 1 was already on line 2",
+    ]
+
+
+def test_links_may_be_missing(folder: Path) -> None:
+    (folder / "links.csv").unlink()
+    titles, _ = sorted_out(movielens.read(folder))
+    assert [title.imdb_id for title in titles] == [None] * 4
+
+
+def test_bad_links_cost_the_link_and_not_the_title(folder: Path) -> None:
+    written(folder, "links.csv", "movieId,imdbId,tmdbId\n1,abc,11\n2,0000002,-4\nz,1,1\n3,0000003,33,9\n")
+    titles, rejected = sorted_out(movielens.read(folder))
+    assert [(t.imdb_id, t.tmdb_id) for t in titles[:3]] == [(None, 11), ("tt0000002", None), (None, None)]
+    assert [line for line, _ in rejected[:4]] == [2, 3, 4, 5]
+
+
+def test_an_archive_is_read_in_place_as_its_folder_is(folder: Path, tmp_path: Path) -> None:
+    files = {
+        "ml-25m/": "",
+        "ml-25m/README.txt": "Summary",
+        "ml-25m/links.csv": LINKS,
+        "ml-25m/movies.csv": MOVIES,
+    }
+    expected = list(movielens.read(folder))
+    assert list(movielens.read(zipped(tmp_path / "ml-25m.zip", files))) == expected
+    without_folder = {"movies.csv": MOVIES, "links.csv": LINKS}
+    assert list(movielens.read(zipped(tmp_path / "flat.zip", without_folder))) == expected
+
+
+def test_links_of_another_folder_of_an_archive_are_not_taken(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a/movies.csv": MOVIES, "b/links.csv": LINKS})
+    titles, _ = sorted_out(movielens.read(path))
+    assert [title.imdb_id for title in titles] == [None] * 4
+
+
+def test_an_archive_with_two_movielens_in_it_says_so(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a/movies.csv": MOVIES, "b/movies.csv": MOVIES})
+    with pytest.raises(SourceError, match=r"more than one movies\.csv: .*a/movies\.csv and .*b/movies\.csv"):
+        list(movielens.read(path))
+
+
+def test_an_archive_of_something_else_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"a\.zip holds no movies\.csv"):
+        list(movielens.read(zipped(tmp_path / "a.zip", {"ratings.csv": "userId"})))
+
+
+def test_both_files_may_be_gzipped(folder: Path, tmp_path: Path) -> None:
+    expected = list(movielens.read(folder))
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    gzipped(packed / "movies.csv.gz", MOVIES)
+    gzipped(packed / "links.csv.gz", LINKS)
+    assert [str(row).replace(".csv.gz", ".csv") for row in movielens.read(packed)] == list(map(str, expected))
+
+
+def test_movies_csv_itself_may_be_given(folder: Path) -> None:
+    expected = list(movielens.read(folder))
+    assert list(movielens.read(folder / "movies.csv")) == expected
+    assert list(movielens.read(SourceFile(folder / "movies.csv"))) == expected
+
+
+def test_a_folder_without_movies_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"holds no movies\.csv"):
+        list(movielens.read(tmp_path))
+
+
+def test_links_that_are_no_links_say_so(folder: Path) -> None:
+    written(folder, "links.csv", "userId,rating\n1,5\n")
+    with pytest.raises(SourceError, match=r"links\.csv has no column 'movieid'"):
+        list(movielens.read(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "year"),
+    [
+        ("Salt Orchard (1988)", "Salt Orchard", 1988),
+        ("Salt Orchard (1988) ", "Salt Orchard", 1988),
+        ("Salt Orchard  (1988)", "Salt Orchard", 1988),
+        ("Salt\xa0Orchard (1988)", "Salt Orchard", 1988),
+        ("Winter Signals (2006–2007)", "Winter Signals", 2006),
+        ("Winter Signals (1975-1979)", "Winter Signals", 1975),
+        ("Winter Signals (2009– )", "Winter Signals", 2009),
+        ("Winter Signals (2009-)", "Winter Signals", 2009),
+        ("Winter Signals", "Winter Signals", None),
+        ("(500) Winters (2009)", "(500) Winters", 2009),
+        ("1984 (1956)", "1984", 1956),
+        ("2001: A Signal (1968)", "2001: A Signal", 1968),
+        ("Signal 1999", "Signal 1999", None),
+        ("Harbour, The (1950)", "The Harbour", 1950),
+        ("Winter's Tale, A (1950)", "A Winter's Tale", 1950),
+        ("Orchard, An (1950)", "An Orchard", 1950),
+        ("Signaux, Les (1950)", "Les Signaux", 1950),
+        ("Aurore, L' (1950)", "L'Aurore", 1950),
+        ("Good, the Salt and the Sea, The (1966)", "The Good, the Salt and the Sea", 1966),
+        ("Harbour, The (Port, Le) (1950)", "The Harbour (Le Port)", 1950),
+        ("Harbour, The (a.k.a. Old Harbour, The) (1950)", "The Harbour (a.k.a. The Old Harbour)", 1950),
+        ("Harbour (a.k.a. Port 7) (1950)", "Harbour (a.k.a. Port 7)", 1950),
+        ("Aurore, L' (Dawn, The) (Alba, Il) (1950)", "L'Aurore (The Dawn) (Il Alba)", 1950),
+        ("Me, Myself and Theo (1950)", "Me, Myself and Theo", 1950),
+        ("Theatre, Therefore (1950)", "Theatre, Therefore", 1950),
+    ],
+)
+def test_years_and_articles_are_taken_from_titles(text: str, title: str, year: int | None) -> None:
+    assert movielens.split_title(text) == (title, year)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "(1999)", "Far (9999)", "Early (1200)", "x" * 600, "nul\0"])
+def test_a_title_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(BadCell):
+        movielens.split_title(text)
+
+
+@given(st.text(max_size=60))
+def test_any_title_is_split_or_refused(text: str) -> None:
+    try:
+        title, year = movielens.split_title(text)
+    except BadCell:
+        return
+    assert title.strip() == title != ""
+    assert year is None or 1870 <= year <= 2100
+    letters = Counter(title.replace(" ", ""))
+    assert letters <= Counter(unicodedata.normalize("NFC", text))

@@ -1,0 +1,263 @@
+"""Packed files are read in place, within bounds, and say where they break off."""
+
+import gzip
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catalog.titles.formats import csv_file, detection, source_file
+from catalog.titles.formats.csv_rows import Row, read_rows
+from catalog.titles.formats.options import Selection
+from catalog.titles.formats.records import SourceError, TitleRecord
+from catalog.titles.formats.source_file import BreaksOff, SourceFile, files_in_zip, lines
+
+from .csv_files import written
+from .packed_files import gzipped, zipped
+
+ROWS = "id,title\n" + "".join(f"{n},Été {n}\n" for n in range(10_000))
+
+
+def test_a_gzipped_csv_is_read_as_the_plain_one(tmp_path: Path) -> None:
+    plain = list(csv_file.read(written(tmp_path, "a.csv", ROWS)))
+    packed = list(csv_file.read(gzipped(tmp_path / "a.csv.gz", ROWS)))
+    assert packed == plain
+    assert len(plain) == 10_000
+    assert {row.file for row in packed} == {"a.csv.gz"}
+
+
+def test_what_is_gzipped_is_told_by_its_bytes_and_not_its_name(tmp_path: Path) -> None:
+    assert SourceFile(gzipped(tmp_path / "a.csv", "id,title\n")).open().read() == b"id,title\n"
+    assert SourceFile(written(tmp_path, "b.csv.gz", "id,title\n")).open().read() == b"id,title\n"
+
+
+def test_members_of_a_gzip_file_follow_each_other(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv.gz", gzip.compress(b"id,title\n1,a\n") + gzip.compress(b"2,b\n"))
+    assert [row.local_id for row in csv_file.read(path) if isinstance(row, TitleRecord)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("damage", ["cut off", "overwritten", "wrong checksum"])
+def test_what_came_before_the_break_is_kept_and_the_break_is_said(tmp_path: Path, damage: str) -> None:
+    packed = bytearray(gzip.compress(ROWS.encode()))
+    middle = len(packed) // 2
+    if damage == "cut off":
+        del packed[middle:]
+    elif damage == "overwritten":
+        packed[middle : middle + 2_000] = b"\xff" * 2_000
+    else:
+        packed[-6] ^= 0xFF
+    rows = []
+    with pytest.raises(BreaksOff, match=r"a\.csv\.gz breaks off or is damaged after [\d,]+ unpacked bytes"):
+        for row in csv_file.read(written(tmp_path, "a.csv.gz", bytes(packed))):
+            rows.append(row)
+    assert len(rows) > (2_000 if damage != "wrong checksum" else 8_000)
+    assert all(isinstance(row, TitleRecord) and row.title == f"Été {row.local_id}" for row in rows[:2_000])
+
+
+@pytest.fixture
+def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the blocks that were unpacked, of all files, in all passes over them."""
+    sizes: list[int] = []
+    readinto = source_file._Unpacked.readinto
+
+    def counted(self: Any, buffer: Any) -> int:
+        size = readinto(self, buffer)
+        sizes.append(size)
+        return size
+
+    monkeypatch.setattr(source_file._Unpacked, "readinto", counted)
+    return sizes
+
+
+# Without a row of column names the file is refused by its first line.
+@pytest.mark.parametrize("header", ["", "id,title,genres\n"])
+@pytest.mark.parametrize("unit", ["\n", "\0", " ", "x", ",,,,\n", ",,\n", " \n"])
+@pytest.mark.parametrize("wrap", ["gzip", "zip"])
+def test_a_bomb_is_refused_after_a_small_part_of_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unpacked: list[int],
+    unit: str,
+    header: str,
+    wrap: str,
+) -> None:
+    # An eighth of the bounds, so that the test is quick: what is allowed does not depend on the file's size.
+    monkeypatch.setattr(source_file, "ALWAYS_ALLOWED", source_file.ALWAYS_ALLOWED // 8)
+    monkeypatch.setattr(source_file, "_PACKED_STEP", source_file._PACKED_STEP // 8)
+    bomb = header + unit * ((8 << 20) // len(unit))
+    if wrap == "gzip":
+        path = gzipped(tmp_path / "a.csv.gz", bomb)
+    else:
+        path = zipped(tmp_path / "a.zip", {"a.csv": bomb})
+    with pytest.raises(SourceError):
+        source, file = detection.recognised(path)
+        for _ in source.read(file, Selection()):
+            pass
+    assert sum(unpacked) < 2 << 20
+
+
+def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, unpacked: list[int]) -> None:
+    path = gzipped(tmp_path / "a.csv.gz", b"id,title\n1,first\n" + b"\0" * (24 << 20))
+    tracemalloc.start()
+    with pytest.raises(BreaksOff, match="unpacks to over"):
+        list(csv_file.read(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(unpacked) < 4 << 20
+    assert peak < 12 << 20
+
+
+def test_blank_rows_are_bounded_whatever_they_are_packed_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_file, "MOST_BLANK_LINES", 1_000)
+    for blank in ("\n", ",,\n", " , ,\n"):
+        path = written(tmp_path, "a.csv", "id,title,genres\n1,One,\n" + blank * 1_002 + "2,Two,\n")
+        rows = csv_file.read(path)
+        assert isinstance(next(rows), TitleRecord)
+        with pytest.raises(SourceError, match="1,000 rows without content"):
+            next(rows)
+        # What a spreadsheet leaves below its table, and a line left blank after each row, are no harm.
+        path = written(tmp_path, "a.csv", f"id,title,genres\n1,One,\n{blank * 999}" + f"x,Two,\n{blank}" * 9)
+        assert len(list(csv_file.read(path))) == 10
+    with written(tmp_path, "a.txt", "\n" * 1_001).open("rb") as file, pytest.raises(SourceError):
+        list(lines(file, 10))
+
+
+def test_text_that_packs_well_is_no_bomb(tmp_path: Path) -> None:
+    text = "id,title\n" + "".join(f"{n},The Same Title Again And Again\n" for n in range(10_000))
+    assert sum(1 for _ in csv_file.read(gzipped(tmp_path / "a.csv.gz", text))) == 10_000
+
+
+def test_memory_does_not_grow_with_a_gzipped_file(tmp_path: Path) -> None:
+    peaks = []
+    for count in (1_000, 5_000):
+        text = "id,title\n" + "".join(f"{n},{'x' * 300}\n" for n in range(count))
+        path = gzipped(tmp_path / "a.csv.gz", text)
+        del text
+        tracemalloc.start()
+        assert sum(isinstance(row, Row) for row in read_rows(path, [{"id"}])) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000
+
+
+def test_a_file_in_a_zip_is_read_where_it_lies(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"ml/movies.csv": ROWS, "ml/": "", "__MACOSX/ml/._movies.csv": "x"})
+    [file] = files_in_zip(path)
+    assert (file.name, str(file)) == ("movies.csv", f"{path}: ml/movies.csv")
+    assert sum(isinstance(row, Row) for row in read_rows(file, [{"id"}])) == 10_000
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == ["a.zip"]
+
+
+def test_names_that_climb_out_of_a_zip_are_only_names(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"../../evil.csv": ROWS, "/etc/evil.csv": ROWS, "c:\\evil.csv": ROWS})
+    before = {file for folder in (tmp_path, tmp_path.parent) for file in folder.iterdir()}
+    assert [file.member for file in files_in_zip(path)] == ["/etc/evil.csv", "c:\\evil.csv"]
+    assert SourceFile(path, "/etc/evil.csv").open().readline() == b"id,title\n"
+    assert {file for folder in (tmp_path, tmp_path.parent) for file in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_a_limit_are_refused(tmp_path: Path, method: int) -> None:
+    path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS}, method)
+    with pytest.raises(SourceError, match="packed in a rare way"):
+        SourceFile(path, "movies.csv").open()
+
+
+def test_an_encrypted_file_in_a_zip_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
+    data = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + flags] |= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(SourceError, match="encrypted"):
+        SourceFile(path, "movies.csv").open()
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("movies.csv", "one")
+        archive.writestr("movies.csv", "two")
+    with pytest.raises(SourceError, match=r"2 files named 'movies\.csv'"):
+        SourceFile(path, "movies.csv").open()
+
+
+def test_a_zip_with_a_huge_directory_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path / "a.zip", {f"{n}.csv": "" for n in range(300)})
+    assert len(files_in_zip(path)) == 300
+    monkeypatch.setattr(source_file, "LARGEST_DIRECTORY", 10_000)
+    with pytest.raises(SourceError, match="lists too many files"):
+        files_in_zip(path)
+    # The same with a second, smaller end record hidden in the first one's last field.
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"PK\x05\x06")
+    data[end + 16 : end + 20] = b"PK\x05\x06"
+    path.write_bytes(bytes(data))
+    with pytest.raises(SourceError, match="lists too many files"):
+        files_in_zip(path)
+
+
+def test_a_size_told_wrong_in_a_zip_is_found(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", 1_000)
+    path.write_bytes(bytes(data))
+    with pytest.raises(BreaksOff):
+        SourceFile(path, "movies.csv").open().read()
+
+
+def test_a_zip_that_is_cut_off_says_so(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(SourceError, match="no whole zip"):
+        files_in_zip(path)
+
+
+def test_lines_are_numbered_and_long_ones_cut(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.txt", b"one\r\n\n" + b"x" * 95 + b"\nfour")
+    with path.open("rb") as file:
+        assert list(lines(file, 10)) == [
+            (1, b"one", True),
+            (2, b"", True),
+            (3, b"x" * 10, False),
+            (4, b"four", True),
+        ]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([b"", b"\x1f\x8b\x08\0\0\0\0\0\0\x03", b"PK\x03\x04", b"PK\x05\x06"]),
+)
+def test_any_bytes_are_read_or_a_source_error(tmp_path: Path, content: bytes, start: bytes) -> None:
+    path = written(tmp_path, "a.bin", start + content)
+    for attempt in (lambda: SourceFile(path).open().read(), lambda: files_in_zip(path)):
+        try:
+            attempt()
+        except SourceError as error:
+            assert str(path) in str(error)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.integers(0, 10_000), bits=st.integers(1, 255), wrap=st.sampled_from(["gzip", "zip"]))
+def test_a_flipped_byte_is_never_another_error(tmp_path: Path, at: int, bits: int, wrap: str) -> None:
+    text = ROWS[:3_000]
+    name = "a.zip" if wrap == "zip" else "a.gz"
+    path = zipped(tmp_path / name, {"a.csv": text}) if wrap == "zip" else gzipped(tmp_path / name, text)
+    data = bytearray(path.read_bytes())
+    data[at % len(data)] ^= bits
+    path.write_bytes(bytes(data))
+    try:
+        files = files_in_zip(path) if wrap == "zip" else [SourceFile(path)]
+        for file in files:
+            list(csv_file.read(file))
+    except SourceError:
+        pass

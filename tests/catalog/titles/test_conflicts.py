@@ -1,0 +1,246 @@
+"""Rows whose ids do not fit the catalogue: told apart, listed whole, proposed to people or merged."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import pytest
+
+from catalog.duplicates import decisions, groups, search
+from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre, Poster
+from catalog.titles import importing
+from catalog.titles import report as import_reports
+from catalog.titles.formats.records import RejectedRow, TitleRecord
+from catalog.titles.importing import import_titles
+from catalog.titles.report import ImportReport, listing_path
+from tests.catalog.posters.pictures import extractor, showing
+from tests.factories import MovieFactory, UserFactory
+from tests.ml.drawings import drawing
+
+pytestmark = pytest.mark.django_db
+
+BOTH = TitleRecord("Heat", 1995, imdb_id="tt0113277", movielens_id=6, file="links.csv", line=5)
+
+
+def imported(*rows: TitleRecord, merge: bool = False) -> ImportReport:
+    return import_titles(rows, "test", merge=merge)[1]
+
+
+def two_rows(**facts: Any) -> tuple[Movie, Movie]:
+    """Heat by its IMDb id, and Heat by its MovieLens id."""
+    ids: dict[str, Any] = {"imdb_id": None, "tmdb_id": None}
+    one = MovieFactory(title="Heat", year=1995, **{**ids, "imdb_id": "tt0113277"})
+    return one, MovieFactory(**{"title": "Heat", "year": 1995, "movielens_id": 6, **ids, **facts})
+
+
+def one_picture(*movies: Movie) -> list[Poster]:
+    """The shown posters of movies that look alike."""
+    return [showing(drawing(0).resize((200 - n, 300)), movie=movie) for n, movie in enumerate(movies)]
+
+
+def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
+    one, other = two_rows()
+    report = imported(BOTH)
+    assert (report.conflicts, report.proposed, report.rejections) == (1, 1, 0)
+    assert "1 conflicting (1 wait on the Duplicates page)" in str(report)
+    assert "They wait on the Duplicates page" in str(report.conflicting[0])
+    group = groups.open_groups().get()
+    assert set(group.members.values_list("movie", flat=True)) == {one.pk, other.pk}
+    assert group.said == "“Heat” in links.csv, line 5"
+    assert {member.why for member in group.members.all()} == {"one row of a source names them all"}
+
+
+def test_importing_it_again_proposes_nothing_new() -> None:
+    two_rows()
+    imported(BOTH)
+    assert imported(BOTH, BOTH).proposed == 2
+    assert DuplicateGroup.objects.count() == 1 and DuplicateMember.objects.count() == 2
+
+
+def test_movies_that_share_one_are_one_group() -> None:
+    two_rows()
+    MovieFactory(title="Heat", imdb_id=None, tmdb_id=None, local_id="heat")
+    imported(BOTH, TitleRecord("Heat", movielens_id=6, local_id="heat"))
+    assert groups.open_groups().get().members.count() == 3
+
+
+def test_two_groups_become_one_when_a_row_names_a_movie_of_each() -> None:
+    two_rows()
+    MovieFactory(imdb_id=None, tmdb_id=None, local_id="x")
+    MovieFactory(imdb_id=None, tmdb_id=2)
+    imported(BOTH, TitleRecord("X", tmdb_id=2, local_id="x"))
+    assert groups.open_groups().count() == 2
+    imported(TitleRecord("X", movielens_id=6, local_id="x"))
+    assert groups.open_groups().get().members.count() == 4
+
+
+def test_movies_that_wait_already_for_their_posters_are_not_proposed_twice() -> None:
+    one, other = two_rows()
+    posters = one_picture(one, other)
+    search.find(posters, extractor())
+    assert imported(BOTH).proposed == 1
+    assert DuplicateGroup.objects.count() == 1
+
+
+def test_after_a_persons_merge_the_row_is_taken() -> None:
+    one, _ = two_rows()
+    imported(BOTH)
+    decisions.merge(groups.open_groups().get(), one, UserFactory())
+    report = imported(BOTH)
+    assert (report.conflicts, report.unchanged) == (0, 1)
+    assert Movie.objects.get().movielens_id == 6
+
+
+def test_what_a_person_kept_apart_is_not_proposed_again_nor_merged() -> None:
+    two_rows()
+    imported(BOTH)
+    decision = decisions.keep_apart(groups.open_groups().get(), UserFactory())
+    assert decision.details["said"] == "“Heat” in links.csv, line 5"
+    for merge in (False, True):
+        report = imported(BOTH, merge=merge)
+        assert (report.conflicts, report.proposed, report.merged) == (1, 0, 0)
+        assert "which a person has kept apart" in str(report.conflicting[0])
+    assert not groups.open_groups().exists() and Movie.objects.count() == 2
+
+
+def test_movies_kept_apart_by_a_sources_word_are_not_proposed_for_their_posters() -> None:
+    one, other = two_rows()
+    posters = one_picture(one, other)
+    imported(BOTH)
+    decisions.keep_apart(groups.open_groups().get(), UserFactory())
+    assert search.find(posters, extractor()) == {}
+
+
+def test_what_waits_about_the_same_movies_for_two_reasons_is_kept_apart_at_once() -> None:
+    one, other = two_rows()
+    imported(BOTH)
+    posters = one_picture(one, other)
+    search.find(posters, extractor())
+    assert groups.open_groups().count() == 2
+    decisions.keep_apart(groups.open_groups()[1], UserFactory())
+    assert not groups.open_groups().exists()
+    assert imported(BOTH).proposed == 0
+
+
+def test_what_was_merged_for_its_poster_waits_no_longer_for_a_sources_word() -> None:
+    one, other = two_rows()
+    imported(BOTH)
+    posters = one_picture(one, other)
+    search.find(posters, extractor())
+    decisions.merge(groups.open_groups()[1], one, UserFactory())
+    assert not groups.open_groups().exists()
+
+
+def test_a_look_for_duplicates_leaves_what_a_source_proposed() -> None:
+    two_rows()
+    imported(BOTH)
+    search.forget_the_gone()
+    assert groups.open_groups().count() == 1
+
+
+def test_a_row_that_no_catalogue_could_take_has_no_word_about_movies() -> None:
+    two_rows()
+    report = imported(TitleRecord("He\0at", imdb_id="tt0113277", movielens_id=6), merge=True)
+    assert (report.rejections, report.conflicts, report.merged) == (1, 0, 0)
+    assert not DuplicateGroup.objects.exists()
+
+
+def test_movies_with_different_ids_are_never_proposed() -> None:
+    MovieFactory(imdb_id="tt0113277", tmdb_id=1)
+    MovieFactory(imdb_id="tt0000001", tmdb_id=None, movielens_id=6)
+    report = imported(BOTH, merge=True)
+    assert (report.conflicts, report.proposed, report.merged) == (1, 0, 0)
+    assert "cannot be one film, for their IMDb ids differ" in str(report.conflicting[0])
+    assert not DuplicateGroup.objects.exists()
+
+
+def test_with_merge_they_become_one_and_the_row_is_taken() -> None:
+    one, other = two_rows(overview="Two men.", genres=["Crime"])
+    report = imported(TitleRecord("HEAT", 1995, ("Drama",), imdb_id="tt0113277", movielens_id=6), merge=True)
+    assert (report.merged, report.changed, report.conflicts) == (1, 1, 0)
+    movie = Movie.objects.get()
+    assert (movie.title, movie.imdb_id, movie.movielens_id, movie.overview) == (
+        "HEAT",
+        "tt0113277",
+        6,
+        "Two men.",
+    )
+    assert list(movie.genres.values_list("name", flat=True)) == ["Drama"]
+    decision = DuplicateDecision.objects.get()
+    assert decision.decided_by is None and decision.details["kept"] == movie.pk
+    assert {row["movie"] for row in decision.details["merged"]} == {one.pk, other.pk} - {movie.pk}
+
+
+def test_what_earlier_rows_of_the_batch_made_is_merged_too() -> None:
+    rows = [
+        TitleRecord("Heat", 1995, ("Crime",), imdb_id="tt0113277"),
+        TitleRecord("Heat", 1996, movielens_id=6, franchise="Mann"),
+        BOTH,
+        TitleRecord("Heat", movielens_id=6, overview="Two men."),
+    ]
+    report = imported(*rows, merge=True)
+    assert (report.created, report.merged, report.unchanged, report.changed) == (2, 1, 1, 1)
+    movie = Movie.objects.get()
+    assert (movie.year, movie.franchise, movie.overview) == (1995, "Mann", "Two men.")
+
+
+@pytest.mark.parametrize(
+    "differing",
+    [{"title": "Cold"}, {"year": 1999}, {"year": None}, {"genres_locked": True}, {"local_id": "mine"}],
+)
+def test_what_contradicts_is_proposed_and_not_merged(differing: dict[str, Any]) -> None:
+    one, _ = two_rows(**differing)
+    Movie.objects.filter(pk=one.pk).update(local_id="theirs")
+    report = imported(BOTH, merge=True)
+    assert (report.merged, report.proposed) == (0, 1)
+    assert Movie.objects.count() == 2
+
+
+def test_a_genre_set_by_a_person_stands_in_the_way_of_a_merge() -> None:
+    _, other = two_rows(genres=["Drama"])
+    MovieGenre.objects.filter(movie=other).update(origin="manual")
+    assert imported(BOTH, merge=True).merged == 0
+
+
+def test_all_rows_that_were_not_taken_are_listed_and_the_first_kept_with_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(import_reports, "MOST_ROWS_KEPT", 5)
+    two_rows()
+    bad = [RejectedRow("a.csv", n, "the title is empty", "=HYPERLINK(…)") for n in range(20)]
+    run, report = import_titles([BOTH, *bad], "test")
+    assert (report.rejections, report.conflicts, run.failed) == (20, 1, 21)
+    assert len(report.rejected) == len(run.params["rejected"]) == 5 and len(run.params["conflicting"]) == 1
+    with listing_path(run).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["verdict"] for row in rows] == ["rejected"] * 20 + ["conflicting"]
+    assert rows[3]["line"] == "3" and rows[3]["row"] == "'=HYPERLINK(…)"
+
+
+def test_a_listing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_reports, "MOST_ROWS_LISTED", 3)
+    run, _ = import_titles((RejectedRow("a.csv", n, "bad", "") for n in range(10)), "test")
+    lines = listing_path(run).read_text().splitlines()
+    assert len(lines) == 5 and "7 more are not listed" in lines[-1]
+
+
+def test_an_import_that_takes_every_row_leaves_no_listing() -> None:
+    run, _ = import_titles([BOTH], "test")
+    assert not listing_path(run).exists()
+
+
+def test_when_another_process_was_faster_only_the_rows_concerned_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = MovieFactory(title="Heat", imdb_id=None, tmdb_id=949)
+    known = importing.Catalogue.known
+
+    def looked_before_it_came(self: Any, records: Any) -> Any:
+        return {key: movie for key, movie in known(self, records).items() if movie.pk != taken.pk}
+
+    monkeypatch.setattr(importing.Catalogue, "known", looked_before_it_came)
+    report = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in (947, 948, 949, 950)))
+    assert (report.created, report.rejections) == (3, 1)
+    assert "the database does not take it" in str(report.rejected[0])
+    assert set(Movie.objects.values_list("tmdb_id", flat=True)) == {947, 948, 949, 950}
