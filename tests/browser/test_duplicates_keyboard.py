@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from catalog.duplicates import search
 from tests.catalog.posters.pictures import extractor, showing
 from tests.factories import UserFactory
-from tests.ml.drawings import drawing
+from tests.ml.imaging.drawings import drawing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -21,7 +21,7 @@ from ml.extractors.runtime import load_extractor, resolve_fingerprint
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `made_models` fills; it serves as a folder of weights."""
     folder = tmp_path_factory.mktemp("made")
-    run_apart("tests.ml.made_models", [str(folder)])
+    run_apart("tests.ml.extractors.made_models", [str(folder)])
     return folder
 
 

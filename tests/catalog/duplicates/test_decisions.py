@@ -12,7 +12,7 @@ from catalog.models import DuplicateDecision, DuplicateGroup, Movie, Poster
 from catalog.models.append_only import AppendOnlyError
 from tests.catalog.posters.pictures import extractor, showing
 from tests.factories import UserFactory
-from tests.ml.drawings import drawing, encoded
+from tests.ml.imaging.drawings import drawing, encoded
 
 pytestmark = pytest.mark.django_db
 

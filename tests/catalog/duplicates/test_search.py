@@ -14,7 +14,7 @@ from catalog.posters.primary import store_poster
 from catalog.runs import lifecycle, local_worker
 from tests.catalog.posters.pictures import extractor, showing
 from tests.factories import PosterFactory, RunFactory
-from tests.ml.drawings import drawing, encoded
+from tests.ml.imaging.drawings import drawing, encoded
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from PIL import Image
 from catalog.models import Extractor, Movie, Poster
 from catalog.posters.primary import store_poster
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory
-from tests.ml.drawings import drawing, encoded
+from tests.ml.imaging.drawings import drawing, encoded
 
 DIMS = 8
 

@@ -16,7 +16,7 @@ from catalog.titles.importing import import_titles
 from catalog.titles.report import ImportReport, listing_path
 from tests.catalog.posters.pictures import extractor, showing
 from tests.factories import MovieFactory, UserFactory
-from tests.ml.drawings import drawing
+from tests.ml.imaging.drawings import drawing
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.vectors import Places
-from tests.ml.drawings import drawing, encoded
+from tests.ml.imaging.drawings import drawing, encoded
 
 GENRES = ("Comedy", "Drama", "Horror", "Western")
 

@@ -25,8 +25,8 @@ from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.pictures import look_at
 from ml.evaluation.vectors import Vectors, vectors_of
 from ml.imaging.images import ImageRejected, perceptual_hash
-from tests.ml.drawings import drawing, encoded
 from tests.ml.evaluation.labelled import labelled_posters, no_bar, places
+from tests.ml.imaging.drawings import drawing, encoded
 
 WAYS = ("hash", "features", "both")
 

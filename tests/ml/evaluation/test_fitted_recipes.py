@@ -12,8 +12,8 @@ from ml.evaluation.command import main
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.fitted import fit_recipe
 from ml.evaluation.vectors import Vectors
-from tests.ml.drawings import drawing, encoded
 from tests.ml.evaluation.labelled import labelled_posters
+from tests.ml.imaging.drawings import drawing, encoded
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from ml.evaluation.pictures import look_at
 from ml.evaluation.vectors import vectors_of
 from ml.extractors.runtime import load_extractor
 from ml.imaging.images import perceptual_hash
-from tests.ml.drawings import drawing, encoded
 from tests.ml.evaluation.labelled import places
+from tests.ml.imaging.drawings import drawing, encoded
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from ml.evaluation.command import main
-from tests.ml.drawings import drawing, encoded
 from tests.ml.evaluation.heads import save_head
 from tests.ml.evaluation.labelled import labelled_posters, write_csv
+from tests.ml.imaging.drawings import drawing, encoded
 
 ROOT = Path(__file__).resolve().parents[3]
 GENRE_KEYS = {

@@ -13,7 +13,7 @@ from ml.evaluation.languages import has_other_language, is_english
 from ml.evaluation.lettering import is_mostly_lettering
 from ml.evaluation.pictures import Pictures
 from ml.evaluation.slices import parts_of
-from tests.ml.drawings import drawing
+from tests.ml.imaging.drawings import drawing
 
 
 def poster(tmp_path, **facts) -> LabelledPoster:

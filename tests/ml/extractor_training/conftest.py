@@ -13,5 +13,5 @@ from ml.apart import run_apart
 def made_eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `made_eyes` fills."""
     folder = tmp_path_factory.mktemp("eyes")
-    run_apart("tests.ml.eyes.made_eyes", [str(folder)])
+    run_apart("tests.ml.extractor_training.made_training", [str(folder)])
     return folder

@@ -1,4 +1,4 @@
-"""Makes the models that the export tests need: `python -m tests.ml.made_models FOLDER`.
+"""Makes the models that the export tests need: `python -m tests.ml.extractors.made_models FOLDER`.
 
 Keras and TensorFlow stay out of the test process, as they stay out of a worker. What it leaves in FOLDER:
 seeded random MobileNetV2 weights, a small TF-Hub model, vectors computed by Keras itself for the same

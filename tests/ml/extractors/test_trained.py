@@ -18,8 +18,8 @@ from ml.extractors.runtime import Extractor, ExtractorFailed, NoMap, load_extrac
 from ml.extractors.weights import WeightsUnavailable, find_weights
 from ml.files import file_sha256
 from ml.imaging.images import load_pixels
+from tests.ml.imaging.drawings import drawing, encoded
 
-from .drawings import drawing, encoded
 from .made_trained import DIMS
 
 # Whoever comes first waits for TensorFlow, which a busy machine draws out.
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(900)
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of small trained extractors, fit and unfit."""
     folder = tmp_path_factory.mktemp("trained")
-    run_apart("tests.ml.made_trained", [str(folder)])
+    run_apart("tests.ml.extractors.made_trained", [str(folder)])
     return folder
 
 

@@ -24,7 +24,7 @@ def files(real_data: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def keras(real_data: Path, files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("keras")
-    run_apart("tests.ml.keras_reference", [str(real_data / "weights"), str(out), *map(str, files)])
+    run_apart("tests.ml.extractors.keras_reference", [str(real_data / "weights"), str(out), *map(str, files)])
     return out
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ml.extractors.histograms import DIMS, describe
-
-from .drawings import drawing
+from tests.ml.imaging.drawings import drawing
 
 COLOURS = slice(0, 384)
 EDGES = slice(384, 600)

@@ -14,7 +14,7 @@ from ml.imaging.images import perceptual_hash
 from ml.imaging.registration import Grey, shrunk
 from ml.search import near_duplicates
 from ml.search.near_duplicates import Comparison, Pair
-from tests.ml.drawings import drawing
+from tests.ml.imaging.drawings import drawing
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=12)
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from ml.imaging.registration import WIDTH, Grey, overlap, shrunk
 from ml.search.near_duplicates import CONFIRMED
-from tests.ml.drawings import drawing
+
+from .drawings import drawing
 
 SEEDS = range(3)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ml.extractors.runtime import Extractor, ExtractorFailed, load_extractor
 from ml.imaging.images import ImageRejected, load_pixels
+from tests.ml.imaging.drawings import drawing, encoded
 
-from .drawings import drawing, encoded
 from .made_models import LAYER, pictures
 
 # Whoever comes first waits for Keras to make the models, which a busy machine draws out.

@@ -1,4 +1,4 @@
-"""Trains tiny extractors and tries their parts: `python -m tests.ml.eyes.made_eyes FOLDER`.
+"""Trains tiny extractors and tries their parts: `python -m tests.ml.extractor_training.made_training FOLDER`.
 
 Keras and TensorFlow stay out of the test process. What it leaves in FOLDER: arrays of each part beside what
 they were made from (`*.npz`), and trainings of the drawn posters in `set/`: `through/` without a break,
@@ -20,7 +20,7 @@ import numpy as np
 
 from ml.extractor_training.plan import TrainingPlan
 from tests.ml.evaluation.labelled import labelled_posters, no_bar
-from tests.ml.made_models import pictures
+from tests.ml.extractors.made_models import pictures
 
 PLAN = TrainingPlan(
     epochs=2.0,

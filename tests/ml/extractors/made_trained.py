@@ -1,4 +1,4 @@
-"""Makes small trained extractors, fit and unfit: `python -m tests.ml.made_trained FOLDER`.
+"""Makes small trained extractors, fit and unfit: `python -m tests.ml.extractors.made_trained FOLDER`.
 
 TensorFlow stays out of the test process. Each is one convolution over 9 x 6 places of the picture, written as
 the real network is: a LiteRT file with float16 weights and two outputs.
