@@ -14,9 +14,9 @@ import importlib, json, os, pkgutil, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "postersite.settings"
 import django
 django.setup()
-import catalog.tasks, catalog.admin, catalog.web.views, postersite.celery, postersite.urls, postersite.wsgi
-for package in (catalog.web.views, catalog.admin, catalog.services):
-    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+import catalog, postersite.celery, postersite.urls, postersite.wsgi
+for found in pkgutil.walk_packages(catalog.__path__, "catalog."):
+    if not found.name.startswith(("catalog.management.", "catalog.migrations.")):
         importlib.import_module(found.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """

@@ -1,4 +1,4 @@
-"""What Keras itself says about real posters: `python -m tests.ml.extractors.keras_reference WEIGHTS OUT FILE...`.
+"""Features of real posters by Keras: `python -m tests.ml.extractors.keras_reference WEIGHTS OUT FILE...`.
 
 The recipes' own way, written without our export: keras.applications, its preprocessing, and an average over
 the last layer. Also leaves a TF-Hub folder made from the same MobileNetV2, whose input is [0, 1].
