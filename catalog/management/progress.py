@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +15,8 @@ from catalog.models import Run, RunItem
 from catalog.posters import scraping
 from catalog.runs import lifecycle, local_worker
 from catalog.runs.progress import outlook, rate
+from postersite.launcher.broker import broker_running
+from postersite.launcher.errors import StartError
 
 ERRORS_SHOWN = 10
 
@@ -50,20 +52,24 @@ class RunBar:
 
 
 def work_off(run: Run, say: Callable[[str], object]) -> None:
-    """Do a run in this process with a bar, then say what became of it.
+    """Process a run in this process with a progress bar, then write its result.
 
-    Raises CommandError if it failed, or was interrupted (Ctrl-C): then it is cancelled, or a worker that
-    starts later would take it up unasked.
+    Fetching is throttled through the broker, which is started when no site is running. Raises CommandError
+    if the run failed, and if it could not start or was interrupted (Ctrl-C). Then it is cancelled, because
+    workers that start later would continue it.
     """
+    throttled = run.kind in scraping.FETCHING
     try:
-        with RunBar(run) as bar:
+        with broker_running() if throttled else nullcontext(), RunBar(run) as bar:
             run = local_worker.work_off(run, bar.show)
-    except KeyboardInterrupt as interrupted:
+    except (KeyboardInterrupt, StartError) as error:
         with suppress(lifecycle.RunError):
             lifecycle.cancel(run)
+        if isinstance(error, StartError):
+            raise CommandError(str(error)) from error
         raise CommandError(
             "Interrupted. What was done stays; run the command again for the rest.", returncode=130
-        ) from interrupted
+        ) from error
     tell(run, say)
 
 

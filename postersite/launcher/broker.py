@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
 
 from ml.processes import dies_with_parent
 
@@ -114,20 +117,22 @@ def stop_leftover(socket_file: Path, patience_s: float = 5.0) -> bool:
 
 
 @contextmanager
-def running_broker(folder: Path, patience_s: float = 10.0) -> Iterator[str]:
-    """A broker of one's own for as long as the block runs; gives its URL (``unix://…``).
+def private_broker(folder: Path, patience_s: float = 10.0) -> Iterator[str]:
+    """Runs a broker for the duration of the block and yields its URL (``unix://…``).
 
-    The queue is kept in ``folder``: a second broker on the same folder continues where the first ended.
-    Raises StartError when it does not answer within ``patience_s`` seconds.
+    The queue is stored in ``folder``: a later broker on the same folder continues with it. Raises StartError
+    when the broker does not answer within ``patience_s`` seconds.
     """
     make_private(folder)
-    with tempfile.TemporaryDirectory(prefix="postersite-broker-") as private:
-        socket_file = Path(private) / "broker.sock"
+    with tempfile.TemporaryDirectory(prefix="postersite-broker-") as socket_folder:
+        socket_file = Path(socket_folder) / "broker.sock"
         process = subprocess.Popen(  # noqa: S603
             command(find_server(), folder, socket_file),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            # Ctrl-C reaches the whole process group; the broker must outlast the command's own clean-up.
+            start_new_session=True,
             preexec_fn=dies_with_parent(signal.SIGTERM),
         )
         try:
@@ -144,3 +149,27 @@ def running_broker(folder: Path, patience_s: float = 10.0) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def broker_running() -> Iterator[None]:
+    """Makes sure that a broker answers at ``settings.REDIS_URL`` for the duration of the block.
+
+    When REDIS_URL is set in the environment, or the site runs, nothing is started. Otherwise a private broker
+    is started and ``settings.REDIS_URL`` points to it. It has its own socket and folder, so a site or
+    another command that starts meanwhile is not affected. Celery's broker URL stays as it is: what is queued
+    for the workers must not go to a broker that ends with the command.
+    """
+    configured = settings.REDIS_URL
+    if not settings.EMBEDDED_BROKER or answers(Path(urlsplit(configured).path)):
+        yield
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="postersite-throttle-") as folder,
+        private_broker(Path(folder)) as url,
+    ):
+        settings.REDIS_URL = url
+        try:
+            yield
+        finally:
+            settings.REDIS_URL = configured

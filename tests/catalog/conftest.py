@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from postersite.launcher.broker import running_broker
+from postersite.launcher.broker import private_broker
 from tests.catalog.queueing import queueing_at
 
 
@@ -21,7 +21,7 @@ def no_weights_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 @pytest.fixture(scope="session")
 def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_broker(tmp_path_factory.mktemp("broker")) as url:
+    with private_broker(tmp_path_factory.mktemp("broker")) as url:
         yield url
 
 

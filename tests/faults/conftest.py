@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from postersite.launcher.broker import running_broker
+from postersite.launcher.broker import private_broker
 from tests.faults.sites import ROOT, Site
 
 
@@ -32,5 +32,5 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(empty_site: Path, tmp_path: Path) -> Iterator[Site]:
     var = tmp_path / "site"
     shutil.copytree(empty_site, var)
-    with running_broker(var / "broker") as url:
+    with private_broker(var / "broker") as url:
         yield Site(var, {"REDIS_URL": url, "POSTERSITE_SWEEP_EVERY": "1", "POSTERSITE_CLAIM_LEASE": "3"})

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from redis import Redis
 
 from catalog.web.views import status
-from postersite.launcher.broker import running_broker
+from postersite.launcher.broker import private_broker
 
 
 def test_liveness_needs_no_database(client: Client) -> None:
@@ -48,7 +48,7 @@ def test_the_part_that_is_down_is_named_and_no_secret(
 def test_a_broker_that_refuses_writes_is_not_ready(
     client: Client, settings: Settings, tmp_path: Path
 ) -> None:
-    with running_broker(tmp_path / "broker") as url, Redis.from_url(url) as broker:
+    with private_broker(tmp_path / "broker") as url, Redis.from_url(url) as broker:
         settings.REDIS_URL = url
         response = client.get("/readyz")
         assert (response.status_code, response.json()) == (200, {"database": "ok", "broker": "ok"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from catalog.embeddings import embedding
 from catalog.models import Embedding, GenreModel, Poster, Run
 from catalog.posters.primary import store_poster
 from catalog.runs import leases, local_worker
+from postersite.launcher.errors import StartError
 from tests.catalog.genres.genre_heads import saved_model, vector_for
 from tests.catalog.titles.films import film, known
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, tiny_jpeg
@@ -43,6 +45,37 @@ def test_posters_are_fetched_here(site: FaultySite) -> None:
     assert said("scrape_posters") == f"{Run.objects.get()}: 6 done, 0 failed.\n"
     assert Poster.objects.count() == 6
     assert "Nothing to do" in said("scrape_posters")
+
+
+def test_fetching_starts_a_broker_when_no_site_runs(
+    site: FaultySite, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = f"unix://{tmp_path / 'absent.sock'}"
+    known(site.movies[0])
+    answered = []
+    work_off = local_worker.work_off
+
+    def watched(*arguments: Any) -> Run:
+        answered.append(Redis.from_url(settings.REDIS_URL).ping())
+        return work_off(*arguments)
+
+    monkeypatch.setattr(local_worker, "work_off", watched)
+    assert "1 done, 0 failed." in said("scrape_posters")
+    assert answered == [True]
+
+
+def test_a_run_is_cancelled_when_no_broker_can_be_started(
+    site: FaultySite, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Path:
+        raise StartError("No Valkey server.")
+
+    settings.REDIS_URL = f"unix://{tmp_path / 'absent.sock'}"
+    monkeypatch.setattr("postersite.launcher.broker.find_server", fail)
+    known(site.movies[0])
+    with pytest.raises(CommandError, match="No Valkey server"):
+        said("scrape_posters")
+    assert Run.objects.get().state == Run.State.CANCELLED
 
 
 def test_without_a_source_it_is_said_once_and_nothing_is_begun(settings: Any) -> None:

@@ -13,7 +13,7 @@ from catalog.embeddings import embedding, index_files
 from catalog.genres import bundled, promotion
 from catalog.management.commands import status
 from catalog.models import Extractor
-from postersite.launcher.broker import running_broker
+from postersite.launcher.broker import private_broker
 from tests.catalog.genres.bundled_files import shipped_genres
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 
@@ -36,7 +36,7 @@ def test_an_absent_broker_is_wrong_and_says_what_to_start(settings: Any, tmp_pat
 
 @pytest.mark.process
 def test_a_broker_tells_its_version_and_what_waits(settings: Any, tmp_path: Path) -> None:
-    with running_broker(tmp_path) as url:
+    with private_broker(tmp_path) as url:
         settings.REDIS_URL = url
         ((is_well, fact),) = status.broker()
     assert is_well

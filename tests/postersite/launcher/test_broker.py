@@ -30,25 +30,25 @@ def test_queued_messages_survive_a_restart(tmp_path: Path) -> None:
     def at(url: str) -> str:
         return url.replace("unix://", "redis+socket://")
 
-    with broker.running_broker(tmp_path) as url, app.connection_for_write(at(url)) as link:
+    with broker.private_broker(tmp_path) as url, app.connection_for_write(at(url)) as link:
         add.apply_async((2, 3), connection=link, queue="io")
-    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+    with broker.private_broker(tmp_path) as url, Redis.from_url(url) as client:
         assert client.llen("io") == 1
 
 
 def test_it_survives_being_killed(tmp_path: Path) -> None:
-    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+    with broker.private_broker(tmp_path) as url, Redis.from_url(url) as client:
         client.lpush("io", "owed")
         time.sleep(1.2)  # the queue file is flushed every second
         facts: Any = client.info("server")
         os.kill(facts["process_id"], signal.SIGKILL)
-    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+    with broker.private_broker(tmp_path) as url, Redis.from_url(url) as client:
         assert client.lrange("io", 0, -1) == [b"owed"]
 
 
 def test_only_this_user_can_reach_it(tmp_path: Path) -> None:
     folder = tmp_path / "queue"
-    with broker.running_broker(folder) as url, Redis.from_url(url) as client:
+    with broker.private_broker(folder) as url, Redis.from_url(url) as client:
         socket_file = Path(url.removeprefix("unix://"))
         assert stat.S_IMODE(socket_file.stat().st_mode) == 0o700
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -60,16 +60,16 @@ def test_only_this_user_can_reach_it(tmp_path: Path) -> None:
 
 
 def test_a_damaged_queue_file_is_a_sentence(tmp_path: Path) -> None:
-    with broker.running_broker(tmp_path) as url, Redis.from_url(url) as client:
+    with broker.private_broker(tmp_path) as url, Redis.from_url(url) as client:
         client.lpush("io", *["owed"] * 100)
     for file in (tmp_path / "appendonlydir").glob("*.aof"):
         file.write_bytes(b"not a queue\r\n" * 50)
-    with pytest.raises(StartError, match="did not start"), broker.running_broker(tmp_path):
+    with pytest.raises(StartError, match="did not start"), broker.private_broker(tmp_path):
         pytest.fail("started")
 
 
 def test_a_leftover_broker_is_shut_down(tmp_path: Path) -> None:
-    with broker.running_broker(tmp_path) as url:
+    with broker.private_broker(tmp_path) as url:
         socket_file = Path(url.removeprefix("unix://"))
         assert broker.stop_leftover(socket_file)
         assert not broker.answers(socket_file)
@@ -92,3 +92,23 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StartError, match="Cannot prepare"):
         broker.make_private(tmp_path / "file")
+
+
+def test_a_command_gets_a_broker_when_none_answers(tmp_path: Path, settings: Any) -> None:
+    settings.EMBEDDED_BROKER = True
+    settings.REDIS_URL = configured = f"unix://{tmp_path / 'absent.sock'}"
+    with broker.broker_running():
+        with Redis.from_url(settings.REDIS_URL) as client:
+            assert client.ping()
+        ours = settings.REDIS_URL
+        with broker.broker_running():
+            assert ours == settings.REDIS_URL
+    assert configured == settings.REDIS_URL
+    assert not broker.answers(Path(ours.removeprefix("unix://")))
+
+
+def test_a_command_starts_no_broker_beside_an_external_one(settings: Any) -> None:
+    settings.EMBEDDED_BROKER = False
+    settings.REDIS_URL = configured = "redis://127.0.0.1:1/0"
+    with broker.broker_running():
+        assert configured == settings.REDIS_URL
