@@ -15,7 +15,7 @@ PROC = Path("/proc")
 PR_SET_PDEATHSIG = 1
 
 
-def birth(pid: int) -> str | None:
+def start_time(pid: int) -> str | None:
     """When process ``pid`` started, as an opaque text; None when there is none, or only a zombie.
 
     Two processes that get the same number one after the other differ in it.
@@ -50,7 +50,7 @@ def carrying(mark: str) -> list[int]:
             continue  # gone meanwhile, or another user's
         if wanted in environment.split(b"\0") and int(entry.name) != os.getpid():
             found.append(int(entry.name))
-    return [pid for pid in found if birth(pid)]
+    return [pid for pid in found if start_time(pid)]
 
 
 def send(pid: int, number: int) -> None:
@@ -63,15 +63,15 @@ def send(pid: int, number: int) -> None:
 
 def end(pids: Iterable[int], grace_s: float) -> None:
     """Asks the processes to end (SIGTERM), and after ``grace_s`` seconds ends those left (SIGKILL)."""
-    born = {pid: birth(pid) for pid in pids}
+    born = {pid: start_time(pid) for pid in pids}
     for number, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 2.0)):
-        left = [pid for pid, start in born.items() if start and birth(pid) == start]
+        left = [pid for pid, start in born.items() if start and start_time(pid) == start]
         for pid in left:
             send(pid, number)
         deadline = time.monotonic() + patience
         while left and time.monotonic() < deadline:
             time.sleep(0.05)
-            left = [pid for pid in left if birth(pid) == born[pid]]
+            left = [pid for pid in left if start_time(pid) == born[pid]]
 
 
 def dies_with_parent(number: int) -> Callable[[], None] | None:

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from catalog.models import Movie, Run, RunChunk, RunItem
 from catalog.models.run import CLOCK_TOLERANCE
-from ml.processes import birth
+from ml.processes import start_time
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ LANES = {
 
 def this_process() -> str:
     """Host, process id and start time of this process, as stored with a claim."""
-    return f"{_this_host()}/{os.getpid()}/{birth(os.getpid())}"
+    return f"{_this_host()}/{os.getpid()}/{start_time(os.getpid())}"
 
 
 def keep_to_this_process(run: Run) -> None:
@@ -382,7 +382,7 @@ def _due(run_id: int, most: int) -> list[tuple[int, int]]:
 def _is_gone(holder: str) -> bool:
     host, _, process = holder.partition("/")
     pid, _, born = process.partition("/")
-    return host == _this_host() and not (pid.isdigit() and birth(int(pid)) == born)
+    return host == _this_host() and not (pid.isdigit() and start_time(int(pid)) == born)
 
 
 def _this_host() -> str:

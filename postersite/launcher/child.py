@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ml.processes import birth, dies_with_parent, send
+from ml.processes import dies_with_parent, send, start_time
 
 # Ctrl-C and a closed terminal reach the whole process group at once. Only the supervisor takes them, so that
 # it can end the parts in order: the broker last. A blocked signal stays blocked over exec, unlike an ignored
@@ -96,7 +96,7 @@ class Child:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         if self.process.stdout:
             os.set_blocking(self.process.stdout.fileno(), False)
-        self.born = birth(self.pid)
+        self.born = start_time(self.pid)
         self.started_at = time.monotonic()
         self.is_ready = self.program.ready is None
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
-from ml.processes import birth, carrying, end
+from ml.processes import carrying, end, start_time
 
 from .errors import StartError
 
@@ -133,7 +133,8 @@ class Place:
         try:
             state = json.loads(self.state.read_text())
             mark = str(state["mark"])
-            left = {int(pid) for pid, born in state["children"].values() if born and birth(int(pid)) == born}
+            children = [(int(pid), started) for pid, started in state["children"].values()]
+            left = {pid for pid, started in children if started and start_time(pid) == started}
             # Anything less exact would find processes of others.
             left |= set(carrying(mark)) if MARK_FORM.fullmatch(mark) else set()
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -39,7 +39,7 @@ class Supervisor:
 
     A program named in ``first`` holds back those after it until its ``ready`` test passes. ``mark``
     (``NAME=value``) is put into every child's environment, to find what is left of them. ``remember`` gets
-    {name: (pid, birth)} whenever that changes. No threads are used: the kernel's promise to end a child
+    {name: (pid, start_time)} whenever that changes. No threads are used: the kernel's promise to end a child
     with its parent is in truth a promise about the parent's thread.
     """
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml import processes
-from ml.processes import birth
+from ml.processes import start_time
 from postersite.launcher import site_folder
 
 Sleeper = Callable[..., "subprocess.Popen[bytes]"]
@@ -38,7 +38,7 @@ def sleeper() -> Iterator[Sleeper]:
 def test_children_of_a_killed_start_and_their_forks_are_ended(tmp_path: Path, sleeper: Sleeper) -> None:
     with site_folder.held(tmp_path) as killed:
         known, fork = sleeper(killed.mark), sleeper(killed.mark)
-        killed.remember({"web": (known.pid, birth(known.pid))})
+        killed.remember({"web": (known.pid, start_time(known.pid))})
     stranger = sleeper()
     with site_folder.held(tmp_path) as here:
         assert here.clear() == 2
@@ -49,7 +49,7 @@ def test_children_of_a_killed_start_and_their_forks_are_ended(tmp_path: Path, sl
 def test_a_number_used_again_by_another_process_is_left_alone(tmp_path: Path, sleeper: Sleeper) -> None:
     other = sleeper()
     with site_folder.held(tmp_path) as here:
-        here.remember({"web": (other.pid, "an earlier birth"), "beat": (other.pid, None)})
+        here.remember({"web": (other.pid, "an earlier start_time"), "beat": (other.pid, None)})
         assert here.clear() == 0
     assert other.poll() is None
 
@@ -75,11 +75,11 @@ def test_a_damaged_note_is_ignored(tmp_path_factory: pytest.TempPathFactory, con
 
 def test_a_process_that_has_ended_has_no_birth(sleeper: Sleeper) -> None:
     process = sleeper()
-    assert birth(process.pid) == birth(process.pid) is not None
+    assert start_time(process.pid) == start_time(process.pid) is not None
     process.kill()
     # Not waited for yet: a zombie is no living process.
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert birth(process.pid) is None
+    assert start_time(process.pid) is None
 
 
 @pytest.mark.skipif(not Path("/bin/ps").exists(), reason="there is no /bin/ps to ask")
@@ -88,8 +88,8 @@ def test_where_there_is_no_proc_ps_tells_births_apart(
 ) -> None:
     process = sleeper()
     monkeypatch.setattr(processes, "PROC", tmp_path)
-    born = birth(process.pid)
+    born = start_time(process.pid)
     assert born and re.search(r"\d\d:\d\d:\d\d \d{4}$", born)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert birth(process.pid) is None
+    assert start_time(process.pid) is None

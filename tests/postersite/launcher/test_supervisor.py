@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ml.processes import birth, carrying
+from ml.processes import carrying, start_time
 from postersite.launcher import supervisor as module
 from postersite.launcher.child import Program
 from postersite.launcher.supervisor import Supervisor
@@ -192,7 +192,7 @@ def test_a_closed_terminal_ends_it_even_when_no_signal_comes(tmp_path: Path) -> 
         os.close(theirs)
         os.close(ours)
         assert running.wait(15) == 0
-    assert birth(child) is None
+    assert start_time(child) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
@@ -201,12 +201,12 @@ def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE) as parent:
         assert parent.stderr
         child = int(parent.stderr.readline())
-        assert birth(child)
+        assert start_time(child)
         parent.kill()
     deadline = time.monotonic() + 10
-    while birth(child) and time.monotonic() < deadline:
+    while start_time(child) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert birth(child) is None
+    assert start_time(child) is None
 
 
 def test_a_log_that_grows_too_long_is_set_aside(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:

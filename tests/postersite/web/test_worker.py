@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from ml.processes import birth
+from ml.processes import start_time
 from tests.processes.site import free_port, wait_until
 
 pytestmark = pytest.mark.process
@@ -53,10 +53,10 @@ def answers(address: str) -> Callable[[], bool]:
 def test_a_worker_ends_with_its_parent_and_may_open_many_files() -> None:
     with running() as (process, address):
         worker, files = map(int, requests.get(address, timeout=5).text.split())
-        assert worker != process.pid and birth(worker)
+        assert worker != process.pid and start_time(worker)
         assert files >= min(4000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         process.kill()
-        wait_until(lambda: not birth(worker), "the worker has ended", 10)
+        wait_until(lambda: not start_time(worker), "the worker has ended", 10)
 
 
 def test_a_request_in_hand_is_answered_before_the_end() -> None:
