@@ -16,7 +16,7 @@ import django
 django.setup()
 import catalog, postersite.celery, postersite.urls, postersite.wsgi
 for found in pkgutil.walk_packages(catalog.__path__, "catalog."):
-    if not found.name.startswith(("catalog.management.", "catalog.migrations.")):
+    if not found.name.startswith(("catalog.management.", "catalog.migrations.", "catalog.sample.")):
         importlib.import_module(found.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
