@@ -1,21 +1,22 @@
-"""What an answer carries, what a request says, and what is not kept."""
+"""Responses and requests: validators, headers, cookies and passwords, and responses that are not HTTP."""
 
+import gzip
 import socket
 from pathlib import Path
 
 import pytest
 
-from catalog.fetching.errors import Denied, FetchError, ServerTrouble
+from catalog.fetching.errors import Denied, FetchError, ServerTrouble, TooLarge, Truncated
 from tests.catalog.fetching.replicas import IMAGE_PATH, POSTER, FakeTime, client_for
 from tests.replica.faults import FaultySite, body, html_instead, status
 from tests.replica.raw_server import RawServer
 
 
-def answer_twice(connection: socket.socket, heard: list[bytes]) -> None:
-    """Set a cookie, and keep what the second request on the connection says."""
+def respond_twice(connection: socket.socket, requests: list[bytes]) -> None:
+    """Set a cookie, and record the second request on the connection."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: id=1; Path=/\r\n\r\nok"
     connection.sendall(answer)
-    heard.append(connection.recv(65536))
+    requests.append(connection.recv(65536))
     connection.sendall(answer)
 
 
@@ -42,30 +43,30 @@ def test_an_old_validator_gives_the_new_body(site: FaultySite) -> None:
     assert client_for(site.url).get(site.url + IMAGE_PATH, etag='"older"').body == POSTER
 
 
-def test_a_senselessly_long_validator_is_not_kept(site: FaultySite) -> None:
+def test_a_very_long_validator_is_ignored(site: FaultySite) -> None:
     site.spoil("/movie/7", body(b"x", etag=f'"{"e" * 300}"', last_modified="d" * 100))
     fetched = client_for(site.url).get(site.url + "/movie/7")
     assert (fetched.etag, fetched.last_modified, fetched.body) == (None, None, b"x")
 
 
-def test_validators_that_would_split_a_header_are_left_out(site: FaultySite) -> None:
+def test_validators_that_would_split_a_header_are_not_sent(site: FaultySite) -> None:
     fetched = client_for(site.url).get(site.url + IMAGE_PATH, etag='"a"\r\nX-Evil: 1', last_modified="ü")
     assert fetched.body == POSTER
 
 
-def test_the_type_is_told_as_the_server_gives_it(site: FaultySite) -> None:
+def test_the_content_type_is_the_servers(site: FaultySite) -> None:
     site.spoil("/t/p/", html_instead())
     assert client_for(site.url).get(site.url + IMAGE_PATH).content_type == "text/html"
 
 
-def test_requests_name_us_and_bring_no_cookies_back() -> None:
-    heard: list[bytes] = []
-    with RawServer(lambda connection: answer_twice(connection, heard)) as server:
+def test_requests_carry_our_user_agent_and_no_cookies() -> None:
+    requests: list[bytes] = []
+    with RawServer(lambda connection: respond_twice(connection, requests)) as server:
         client = client_for(server.url, robots=False)
         client.get(server.url + "/a", accept="image/*")
         client.get(server.url + "/b", accept="image/*")
         assert server.connections == 1  # kept alive, so the second request went to the first connection
-    second = heard[0].decode()
+    second = requests[0].decode()
     assert second.startswith("GET /b HTTP/1.1\r\n")
     assert "User-Agent: Postersite/0.1 (+https://example.org/contact)\r\n" in second
     assert "Accept: image/*\r\n" in second
@@ -78,44 +79,96 @@ def test_a_password_in_netrc_is_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_pa
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    heard: list[bytes] = []
-    with RawServer(lambda connection: answer_twice(connection, heard)) as server:
+    requests: list[bytes] = []
+    with RawServer(lambda connection: respond_twice(connection, requests)) as server:
         client = client_for(server.url, robots=False)
         client.get(server.url + "/a")
         client.get(server.url + "/b")
-    assert b"authorization" not in heard[0].lower()
+    assert b"authorization" not in requests[0].lower()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+GZIPPED = OK + b"Content-Encoding: gzip\r\n"
+PACKED = gzip.compress(b"film" * 100, mtime=0)
+MEGABYTE = b"x" * 1_000_000
+MALFORMED: dict[type[FetchError], list[bytes]] = {
+    ServerTrouble: [
+        b"",
+        b"\x00\x01\x02",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 banana\r\n\r\n",
+        b"HTTP/1.1 99999 OK\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 " + MEGABYTE,
+        OK + b"X: " + MEGABYTE + b"\r\n\r\n",
+        OK + b"X: y\r\n" * 10_000 + b"\r\n",
+        OK + b"Content-Length: 4\r\nContent-Length: 9\r\n\r\nfilm",
+        OK + b"Content-Encoding: gzip, gzip\r\n\r\n" + gzip.compress(PACKED),
+        GZIPPED + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PACKED),
+        OK + b"Content-Encoding: br\r\n\r\nxxxx",
+    ],
+    Truncated: [
+        OK + b"Content-Length: 9\r\n\r\nfilm",
+        CHUNKED + b"4\r\nfilm\r\n",
+        CHUNKED + b"zz\r\nfilm",
+        CHUNKED + b"-4\r\nfilm\r\n0\r\n\r\n",
+        CHUNKED + b"F" * 16 + b"\r\nfilm",
+        CHUNKED + b"4;" + MEGABYTE + b"\r\nfilm",
+        GZIPPED + b"\r\nfilm",
+        GZIPPED + b"\r\n" + PACKED[:-9],
+        GZIPPED + b"\r\n" + PACKED[:-8] + bytes(8),
+    ],
+    TooLarge: [OK + b"Content-Length: " + b"9" * 30 + b"\r\n\r\nfilm"],
+    Denied: [
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 206 Partial Content\r\n\r\nfilm",
+        b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [(error, answer) for error, answers in MALFORMED.items() for answer in answers],
+    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value[:60]),
+)
+def test_a_malformed_answer_is_a_fetch_error(
+    error: type[FetchError], answer: bytes, fake_time: FakeTime
+) -> None:
+    with RawServer(lambda connection: connection.sendall(answer)) as server:
+        client = client_for(server.url, fake_time, robots=False, max_attempts=2)
+        with pytest.raises(error) as caught:
+            client.get(server.url + "/x")
+    assert server.connections == (2 if caught.value.retryable else 1)
+    assert server.url in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        b"",
-        b"\x00\x01\x02",
-        b"SSH-2.0-OpenSSH_9.2\r\n",
-        b"HTTP/1.1 banana\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3, 5\r\n\r\nabc",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
+        OK + b"no colon here\r\n\r\nfilm",
+        OK + b"X: \x00\x1b[2J\r\n\r\nfilm",
+        OK + b"Content-Length: -4\r\n\r\nfilm",
+        OK + b"Content-Length: 4\r\n\r\nfilm and more",
+        OK + b"Content-Length: 400\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfilm\r\n0\r\n\r\n",
+        GZIPPED + b"\r\n" + gzip.compress(b"", mtime=0) * 100_000 + gzip.compress(b"film"),
     ],
+    ids=["no colon", "control characters", "negative length", "short length", "two lengths", "members"],
 )
-def test_what_is_no_http_is_trouble_and_nothing_worse(answer: bytes, fake_time: FakeTime) -> None:
+def test_a_slightly_wrong_answer_is_read(answer: bytes) -> None:
     with RawServer(lambda connection: connection.sendall(answer)) as server:
-        client = client_for(server.url, fake_time, robots=False, max_attempts=2)
-        with pytest.raises(FetchError) as caught:
-            client.get(server.url + "/x")
-    assert caught.value.retryable
-    assert server.url in str(caught.value)
+        assert client_for(server.url, robots=False).get(server.url + "/x").body == b"film"
 
 
-def test_no_tls_where_tls_is_asked_for_is_trouble(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_server_without_tls_is_server_trouble(site: FaultySite, fake_time: FakeTime) -> None:
     url = site.url.replace("http:", "https:")
     client = client_for(site.url, fake_time, schemes=("https",), robots=False)
-    with pytest.raises(ServerTrouble, match="secure"):
+    with pytest.raises(ServerTrouble):
         client.get(url + "/movie/7")
 
 
-def test_a_redirect_without_location_is_no_page(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_redirect_without_location_is_denied(site: FaultySite, fake_time: FakeTime) -> None:
     site.spoil("/movie/7", status(302))
-    with pytest.raises(Denied, match="status 302"):
+    with pytest.raises(Denied):
         client_for(site.url, fake_time).get(site.url + "/movie/7")

@@ -1,96 +1,108 @@
-"""Bodies that are too large, cut short, or never end."""
+"""Bodies that are too large, truncated, or never end."""
 
+import contextlib
+import gzip
 import socket
 import threading
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 
 from catalog.fetching.errors import Deadline, ServerTrouble, TooLarge, Truncated
 from tests.catalog.fetching.replicas import IMAGE_PATH, POSTER, FakeTime, client_for
-from tests.replica.faults import Fault, FaultySite, body, giant, gzip_bomb, slow, truncated
+from tests.replica.faults import Fault, FaultySite, giant, gzip_bomb, slow, truncated
 from tests.replica.raw_server import RawServer
 
 MANY = 300_000
+BODIES = [giant(MANY), giant(MANY, declared=False), gzip_bomb(MANY)]
 
 
-@pytest.mark.parametrize("fault", [giant(MANY), giant(MANY, declared=False), gzip_bomb(MANY)])
+@pytest.mark.parametrize("fault", BODIES, ids=["length", "chunked", "gzip"])
 def test_a_body_over_the_cap_is_refused_once(site: FaultySite, fake_time: FakeTime, fault: Fault) -> None:
     site.spoil("/t/p/", fault)
-    with pytest.raises(TooLarge, match="100,000") as caught:
+    with pytest.raises(TooLarge) as caught:
         client_for(site.url, fake_time, max_bytes=100_000).get(site.url + IMAGE_PATH)
     assert not caught.value.retryable
     assert len(site.paths("/t/p/")) == 1
 
 
-@pytest.mark.parametrize("fault", [giant(MANY), giant(MANY, declared=False), gzip_bomb(MANY)])
+@pytest.mark.parametrize("fault", BODIES, ids=["length", "chunked", "gzip"])
 def test_a_body_of_exactly_the_cap_is_whole(site: FaultySite, fault: Fault) -> None:
     site.spoil("/t/p/", fault)
     assert client_for(site.url, max_bytes=MANY).get(site.url + IMAGE_PATH).body == bytes(MANY)
 
 
-def test_a_body_cut_short_is_tried_again_and_then_whole(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_truncated_body_is_fetched_again(site: FaultySite, fake_time: FakeTime) -> None:
     site.spoil("/t/p/", truncated(), times=2)
     assert client_for(site.url, fake_time).get(site.url + IMAGE_PATH).body == POSTER
     assert len(site.paths("/t/p/")) == 3
 
 
-def test_a_body_that_is_always_cut_short_is_not_taken_for_whole(
-    site: FaultySite, fake_time: FakeTime
-) -> None:
+def test_a_body_that_is_always_truncated_is_an_error(site: FaultySite, fake_time: FakeTime) -> None:
     site.spoil("/t/p/", truncated())
     with pytest.raises(Truncated) as caught:
         client_for(site.url, fake_time).get(site.url + IMAGE_PATH)
     assert caught.value.retryable
 
 
-def test_chunks_that_break_off_are_not_taken_for_whole(site: FaultySite, fake_time: FakeTime) -> None:
-    site.spoil("/t/p/", body(b"64\r\nonly a few", transfer_encoding="chunked"))
-    with RawServer(
-        lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nfew")
-    ) as raw:
-        client = client_for(raw.url, fake_time, robots=False, max_attempts=1)
-        with pytest.raises(Truncated):
-            client.get(raw.url + "/x.jpg")
-
-
-def test_damaged_compression_is_not_taken_for_a_body(site: FaultySite, fake_time: FakeTime) -> None:
-    site.spoil("/t/p/", body(b"\x1f\x8b no gzip at all", content_encoding="gzip"))
-    with pytest.raises(Truncated):
-        client_for(site.url, fake_time).get(site.url + IMAGE_PATH)
-
-
-def test_a_compression_nobody_asked_for_is_refused(site: FaultySite, fake_time: FakeTime) -> None:
-    site.spoil("/t/p/", body(b"????", content_encoding="br"))
-    with pytest.raises(ServerTrouble, match="'br'"):
-        client_for(site.url, fake_time).get(site.url + IMAGE_PATH)
-
-
 def test_a_slow_answer_meets_the_deadline(site: FaultySite) -> None:
     site.spoil("/t/p/", slow(30))
-    with pytest.raises(Deadline, match=r"within 0\.3 s") as caught:
+    with pytest.raises(Deadline) as caught:
         client_for(site.url, deadline_s=0.3).get(site.url + IMAGE_PATH)
     assert caught.value.retryable
 
 
+def test_a_compressed_bomb_takes_little_memory() -> None:
+    bomb = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(50_000_000))
+    with RawServer(lambda connection: connection.sendall(bomb)) as server:
+        client = client_for(server.url, robots=False, max_bytes=1_000_000)
+        tracemalloc.start()
+        with pytest.raises(TooLarge):
+            client.get(server.url + "/x.jpg")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 5_000_000
+
+
 @pytest.mark.parametrize(
-    "start",
+    ("start", "drop"),
     [
-        b"HTTP/1.1 200 OK\r\nX-Slow: ",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFF\r\n",
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFF\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
     ],
-    ids=["headers", "length", "no length", "chunked"],
+    ids=["header", "headers", "continue", "early hints", "length", "no length", "chunked", "trailers"],
 )
-def test_a_server_that_drips_bytes_meets_the_deadline(start: bytes) -> None:
+def test_a_server_that_drips_bytes_meets_the_deadline(start: bytes, drop: bytes) -> None:
+    with dripping_server(start, drop) as server, pytest.raises(Deadline):
+        client_for(server.url, deadline_s=0.2, robots=False, max_attempts=1).get(server.url + "/x.jpg")
+
+
+def test_a_tls_handshake_that_drips_bytes_ends() -> None:
+    rules = {"schemes": ("https",), "robots": False, "connect_timeout_s": 0.2, "max_attempts": 1}
+    with dripping_server(b"\x16\x03\x03\x40\x00", b"\x02") as server, pytest.raises(ServerTrouble):
+        url = server.url.replace("http:", "https:")
+        client_for(url, **rules).get(url + "/x.jpg")
+
+
+@contextlib.contextmanager
+def dripping_server(start: bytes, drop: bytes) -> Iterator[RawServer]:
+    """A server that sends `start`, then `drop` again and again."""
     stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(start)
-        while not stop.wait(0.02):
-            connection.sendall(b"x")
+        while not stop.wait(0.01):
+            connection.sendall(drop)
 
     with RawServer(drip) as server:
-        with pytest.raises(Deadline):
-            client_for(server.url, deadline_s=0.4, robots=False).get(server.url + "/x.jpg")
-        stop.set()
+        try:
+            yield server
+        finally:
+            stop.set()

@@ -1,4 +1,4 @@
-"""What the guard lets through means the same host to every reader, and is public by the IANA's lists."""
+"""Every URL parser finds the same host in an allowed URL, and public addresses are those of IANA's lists."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ addresses = st.lists(pieces, max_size=9).map("".join)
 
 
 def browser_host(url: str) -> str:
-    """The host as the WHATWG URL standard finds it: tabs and line breaks dropped, backslashes
-    taken for slashes, the last @ before the path ending the user's name."""
+    """The host as the WHATWG URL standard finds it: tabs and line breaks are dropped, backslashes
+    count as slashes, and the last @ before the path ends the user name."""
     text = re.sub(r"[\t\r\n]", "", url.strip("\x00\x01\x1f ")).replace("\\", "/")
     authority = re.sub(r"^[a-zA-Z][a-zA-Z0-9+.-]*:/*", "", text)
     authority = re.split(r"[/?#]", authority, maxsplit=1)[0].rpartition("@")[2]
@@ -37,7 +37,7 @@ def browser_host(url: str) -> str:
 @given(addresses.map(lambda rest: f"https://{rest}") | addresses)
 @example("https://films.example\\@evil.example/")
 @example("https://evil.example#@films.example/")
-def test_what_passes_has_the_same_host_for_every_reader(url: str) -> None:
+def test_every_parser_finds_the_same_host_in_an_allowed_url(url: str) -> None:
     try:
         check_url(url, POLICY)
     except Refused:
@@ -50,9 +50,9 @@ def test_what_passes_has_the_same_host_for_every_reader(url: str) -> None:
     check_url(sent, POLICY)
 
 
-# https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry: what is not
-# globally reachable, or leads to another address; with multicast and what was never given out. As bits,
-# so that nothing is shared with the code under test.
+# Networks that are not globally reachable or that embed another address, by
+# https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry, with multicast
+# and reserved ones. They are compared as bits, to share nothing with the code under test.
 _CLOSED_4 = [
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
     "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
@@ -71,7 +71,7 @@ def within(address: str, network: str) -> bool:
     return address[: int(length)] == bits(ip_address(start))[: int(length)]
 
 
-def slowly_public(address: IPv4Address | IPv6Address) -> bool:
+def reference_is_public(address: IPv4Address | IPv6Address) -> bool:
     written = bits(address)
     if address.version == 6 and written.startswith(_MAPPED):
         written = written[96:]
@@ -101,5 +101,5 @@ def at_an_edge(draw: st.DrawFn) -> IPv4Address | IPv6Address:
     | st.integers(0, 2**125 - 1).map(lambda n: IPv6Address(2**125 + n))
     | st.integers(0, 2**32 - 1).map(lambda n: IPv6Address((0xFFFF << 32) + n))
 )
-def test_is_public_agrees_with_the_registries_read_bit_by_bit(address: IPv4Address | IPv6Address) -> None:
-    assert is_public(address) == slowly_public(address)
+def test_is_public_agrees_with_the_registries(address: IPv4Address | IPv6Address) -> None:
+    assert is_public(address) == reference_is_public(address)

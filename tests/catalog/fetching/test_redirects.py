@@ -1,4 +1,4 @@
-"""Redirects: each step is checked as if it were the first."""
+"""Redirects: each step is checked like the first request."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ import pytest
 
 from catalog.fetching.errors import NotFound, Refused, RobotsDisallow, ServerTrouble
 from tests.catalog.fetching.replicas import client_for, faulty_site
-from tests.replica.faults import FaultySite, redirect
+from tests.replica.faults import FaultySite, not_found, redirect
 from tests.replica.raw_server import RawServer
 
 
@@ -23,7 +23,7 @@ def test_a_redirect_within_the_host_is_followed(site: FaultySite, code: int) -> 
 def test_a_redirect_off_the_allow_list_is_refused_and_not_fetched(site: FaultySite) -> None:
     with faulty_site() as other:
         site.spoil("/movie/7", redirect(other.url + "/movie/7"))
-        with pytest.raises(Refused, match="not one of the hosts"):
+        with pytest.raises(Refused):
             client_for(site.url).get(site.url + "/movie/7")
         assert other.paths() == []
 
@@ -34,18 +34,41 @@ def test_a_redirect_off_the_allow_list_is_refused_and_not_fetched(site: FaultySi
         "http://169.254.169.254/latest/meta-data/",
         "http://127.0.0.1:1/",
         "http://[::1]/",
+        "http://2130706433/",
         "file:///etc/passwd",
         "https://127.0.0.1/",
         "//evil.example/",
         "http://user@127.0.0.1/",
         "http://[",
         "javascript:alert(1)",
+        "/" + "x" * 60_000,
     ],
+    ids=lambda to: to[:20],
 )
 def test_a_redirect_to_a_bad_address_is_refused(site: FaultySite, to: str) -> None:
     site.spoil("/movie/7", redirect(to))
     with pytest.raises(Refused):
         client_for(site.url).get(site.url + "/movie/7")
+
+
+@pytest.mark.parametrize(
+    ("to", "path"),
+    [
+        ("?end", "/dir/old?end"),
+        ("http:end", "/dir/end"),
+        ("../../../../end", "/end"),
+        ("/a%0d%0aX: y/end", "/a%0D%0AX:%20y/end"),
+        ("/end#@evil.example", "/end"),
+        ("\\\\evil.example/end", "/dir/%5C%5Cevil.example/end"),
+        ("/\\evil.example/end", "/%5Cevil.example/end"),
+    ],
+)
+def test_a_relative_redirect_stays_on_its_host(site: FaultySite, to: str, path: str) -> None:
+    site.spoil("/dir/old", redirect(to), times=1)
+    site.spoil("", not_found())
+    with pytest.raises(NotFound):
+        client_for(site.url, robots=False).get(site.url + "/dir/old")
+    assert site.paths() == ["/dir/old", path]
 
 
 def test_a_location_in_utf8_is_percent_encoded(site: FaultySite) -> None:
@@ -55,10 +78,10 @@ def test_a_location_in_utf8_is_percent_encoded(site: FaultySite) -> None:
     assert site.paths("/t/p/") == ["/t/p/%C3%A9%20x"]
 
 
-def test_a_circle_ends(site: FaultySite) -> None:
+def test_a_redirect_loop_ends(site: FaultySite) -> None:
     site.spoil("/a", redirect("/b"))
     site.spoil("/b", redirect("/a"))
-    with pytest.raises(ServerTrouble, match="circle") as caught:
+    with pytest.raises(ServerTrouble) as caught:
         client_for(site.url).get(site.url + "/a")
     assert not caught.value.retryable
     assert len(site.paths()) == 3  # robots.txt, /a, /b
@@ -66,7 +89,7 @@ def test_a_circle_ends(site: FaultySite) -> None:
 
 def test_a_long_chain_ends_after_three(site: FaultySite) -> None:
     site.spoil("/x", redirect("{path}x"))
-    with pytest.raises(ServerTrouble, match="more than 3 times"):
+    with pytest.raises(ServerTrouble):
         client_for(site.url).get(site.url + "/x")
     assert site.paths("/x") == ["/x", "/xx", "/xxx", "/xxxx"]
 
@@ -77,7 +100,7 @@ def test_three_redirects_are_still_allowed(site: FaultySite) -> None:
     assert client_for(site.url).get(site.url + "/one").status == 200
 
 
-def test_a_redirect_into_what_robots_txt_forbids_is_not_followed(site: FaultySite) -> None:
+def test_a_redirect_to_a_path_that_robots_txt_forbids_is_not_followed(site: FaultySite) -> None:
     site.spoil("/movie/7", redirect("/search"))
     with pytest.raises(RobotsDisallow):
         client_for(site.url).get(site.url + "/movie/7")

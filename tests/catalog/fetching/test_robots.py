@@ -1,4 +1,4 @@
-"""robots.txt: asked for first, obeyed, remembered, and closed when it cannot be read."""
+"""robots.txt is fetched first, obeyed and cached; a site whose rules cannot be read is closed."""
 
 import pytest
 from hypothesis import given
@@ -16,15 +16,15 @@ def rules(text: str) -> Fault:
     return body(text.encode(), "text/plain")
 
 
-def test_robots_txt_is_asked_for_first_and_once(site: FaultySite) -> None:
+def test_robots_txt_is_fetched_first_and_once(site: FaultySite) -> None:
     client = client_for(site.url)
     client.get(site.url + "/movie/7")
     client.get(site.url + "/title/tt0000007/")
     assert site.paths() == ["/robots.txt", "/movie/7", "/title/tt0000007/"]
 
 
-def test_what_is_forbidden_is_not_asked_for(site: FaultySite) -> None:
-    with pytest.raises(RobotsDisallow, match="forbids it to Postersite") as caught:
+def test_a_forbidden_page_is_not_fetched(site: FaultySite) -> None:
+    with pytest.raises(RobotsDisallow) as caught:
         client_for(site.url).get(site.url + "/search?q=x")
     assert not caught.value.retryable
     assert site.paths("/search") == []
@@ -42,7 +42,7 @@ def test_a_name_in_our_contact_address_is_not_ours(site: FaultySite) -> None:
 
 
 @pytest.mark.parametrize("fault", [not_found(), status(403), status(410), body(b""), body(b"<html>soft 404")])
-def test_a_site_without_rules_is_free(site: FaultySite, fault: Fault) -> None:
+def test_a_site_without_rules_allows_everything(site: FaultySite, fault: Fault) -> None:
     site.spoil("/robots.txt", fault)
     client = client_for(site.url)
     assert client.get(site.url + "/movie/7").status == 200
@@ -75,10 +75,10 @@ def test_a_429_on_robots_txt_is_waited_for(site: FaultySite, fake_time: FakeTime
     assert client.get(site.url + "/movie/7").status == 200
 
 
-def test_a_missing_server_is_reported_as_such(fake_time: FakeTime) -> None:
+def test_a_missing_server_is_server_trouble(fake_time: FakeTime) -> None:
     with faulty_site() as gone:
         pass
-    with pytest.raises(ServerTrouble, match="refused"):
+    with pytest.raises(ServerTrouble):
         client_for(gone.url, fake_time).get(gone.url + "/movie/7")
 
 
@@ -99,7 +99,7 @@ def test_a_redirected_robots_txt_is_followed_within_the_host(site: FaultySite) -
         client_for(site.url).get(site.url + "/movie/7")
 
 
-def test_a_crawl_delay_is_kept(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_crawl_delay_is_obeyed(site: FaultySite, fake_time: FakeTime) -> None:
     site.spoil("/robots.txt", rules("User-agent: *\nCrawl-delay: 4\nAllow: /\n"))
     client = client_for(site.url, fake_time)
     for _ in range(3):
@@ -128,10 +128,28 @@ def test_a_huge_robots_txt_is_read_to_its_limit(site: FaultySite) -> None:
         client_for(site.url, max_bytes=1000).get(site.url + "/movie/7")
 
 
-@pytest.mark.parametrize("delay", ["nan", "inf", "-5", "1e400", "soon"])
-def test_a_senseless_delay_asks_for_none(delay: str) -> None:
-    robots = read_robots(f"User-agent: *\nCrawl-delay: {delay}\n".encode())
-    assert robots.interval_s(NAME) == 0
+@pytest.mark.parametrize(
+    "line",
+    ["Crawl-delay: " + delay for delay in ("nan", "inf", "-5", "1e400", "soon")] + ["Request-rate: 1/0"],
+)
+def test_an_invalid_delay_is_ignored(line: str) -> None:
+    assert read_robots(f"User-agent: *\n{line}\n".encode()).interval_s(NAME) == 0
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        (b"Disallow: /" + b"*a" * 30 + b"*b", True),
+        (b"Disallow: /" + b"%" * 400_000, True),
+        (b"Disallow: /\0", True),
+        (b"#" * LARGEST_BYTES + b"\nDisallow: /", True),
+        (b"Disallow: /x\rDisallow: /", False),
+    ],
+    ids=["stars", "percent signs", "NUL", "after the limit", "carriage returns"],
+)
+def test_odd_rules_are_read(rules: bytes, allowed: bool) -> None:
+    robots = read_robots(b"User-agent: *\n" + rules)
+    assert robots.allows("https://films.example/movie/" + "a" * 800, NAME) == allowed
 
 
 def test_a_request_rate_is_a_delay() -> None:
