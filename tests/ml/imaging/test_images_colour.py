@@ -74,10 +74,11 @@ def test_an_embedded_profile_is_converted_to_srgb():
     assert np.abs(pixels(opened) - pixels(original)[..., ::-1]).mean() < 3
 
 
-def test_a_plain_or_broken_or_unfitting_profile_leaves_the_picture_as_it_is():
+def test_a_plain_broken_or_unsuitable_profile_is_ignored():
     original = drawing()
     for profile in (
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(),
         b"not a profile" * 20,
     ):
         opened = open_safely(encoded(original, "PNG", icc_profile=profile))

@@ -1,4 +1,4 @@
-"""Mutilated pictures of every format are refused with a reason, or become an RGB picture within bounds."""
+"""Damaged image files of every format are rejected with a reason, or become an RGB image within bounds."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def edited(data: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(SEEDS), edits)
-def test_a_mutilated_picture_is_refused_with_a_reason_or_is_rgb_within_bounds(data, changes):
+def test_a_damaged_file_is_rejected_or_an_rgb_image_within_bounds(data, changes):
     try:
         image = open_safely(edited(data, changes))
-    except ImageRejected as refused:
-        assert refused.reason and str(refused).endswith(".")
+    except ImageRejected as error:
+        assert error.reason and str(error).endswith(".")
     else:
         assert image.mode == "RGB" and not image.info
         assert min(image.size) >= 16 and image.width * image.height <= MAX_PIXELS
@@ -77,8 +77,8 @@ def test_a_mutilated_picture_is_refused_with_a_reason_or_is_rgb_within_bounds(da
 def test_a_cap_on_pixels_holds_whatever_the_format(data, most):
     try:
         image = open_safely(data, max_pixels=most)
-    except ImageRejected as refused:
-        assert refused.reason in ("too_many_pixels", "animated")
+    except ImageRejected as error:
+        assert error.reason in ("too_many_pixels", "animated")
     else:
         assert image.width * image.height <= most
 
@@ -93,18 +93,20 @@ def reason_for(data: bytes) -> str:
     return caught.value.reason
 
 
-def test_files_of_innumerable_parts_are_refused_before_a_decoder_walks_them(monkeypatch):
+def test_files_of_very_many_parts_are_rejected_before_decoding(monkeypatch):
     opened: list[object] = []
     png, jpeg, gif = (encoded(SMALL, kind) for kind in ("PNG", "JPEG", "GIF"))
     frame = 13 + (3 << ((gif[10] & 7) + 1) if gif[10] & 0x80 else 0)
     monkeypatch.setattr(Image, "open", lambda *args, **options: opened.append(args))
     assert reason_for(png[:33] + chunk(b"prVt", b"") * 40_000 + png[33:]) == "too_many_parts"
     assert reason_for(jpeg[:2] + b"\xff\xed\0\x02" * 5_000 + jpeg[2:]) == "too_many_parts"
+    assert reason_for(jpeg[:2] + b"\xff" * 10**6 + jpeg[2:]) == "too_many_parts"
     assert reason_for(gif[:frame] + b"!\xfe\x01a\0" * 140_000 + gif[frame:]) == "too_many_parts"
+    assert reason_for(gif[:frame] + b"!\xfe" + b"\x01a" * 10**6 + b"\0" + gif[frame:]) == "too_many_parts"
     assert not opened
 
 
-def test_files_of_many_honest_parts_are_opened():
+def test_files_of_many_valid_parts_are_opened():
     png = encoded(drawing(size=(400, 600)), "PNG")
     pixels = b"".join(
         png[at + 8 : at + 8 + size]
@@ -121,20 +123,29 @@ def test_files_of_many_honest_parts_are_opened():
     assert open_safely(gif).size == (1_000, 1_500)
 
 
-def test_compressed_text_that_unpacks_to_too_much_is_called_that():
+@pytest.mark.parametrize(
+    ("name", "start"), [(b"zTXt", b"k\0\0"), (b"iTXt", b"k\0\1\0\0\0"), (b"iCCP", b"p\0\0")]
+)
+def test_compressed_text_that_unpacks_to_too_much_is_rejected(name, start):
     png = encoded(SMALL, "PNG")
-    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(5_000_000)))
+    text = chunk(name, start + zlib.compress(bytes(5_000_000)))
     assert reason_for(png[:33] + text + png[33:]) == "too_much_text"
 
 
-def test_transparency_on_white_is_what_compositing_gives():
+def test_text_after_the_pixels_is_not_unpacked():
+    png = encoded(SMALL, "PNG")
+    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(5_000_000)))
+    assert open_safely(png[:-12] + text + png[-12:]).size == (48, 64)
+
+
+def test_transparency_is_composited_on_white():
     grey, alpha = np.meshgrid(np.arange(256), np.arange(256))
     picture = Image.fromarray(np.stack([grey, grey, grey, alpha], -1).astype(np.uint8), "RGBA")
     expected = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     assert np.array_equal(np.asarray(open_safely(encoded(picture, "PNG"))), np.asarray(expected))
 
 
-def test_a_large_file_is_read_no_further_than_it_takes_to_refuse_it(tmp_path):
+def test_a_large_file_is_not_read_to_its_end(tmp_path):
     file = tmp_path / "huge.png"
     with file.open("wb") as handle:
         handle.write(encoded(SMALL, "PNG"))
