@@ -6,6 +6,7 @@ import socket
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,12 @@ def test_a_server_that_drips_bytes_meets_the_deadline(start: bytes, drop: bytes)
 
 
 def test_a_tls_handshake_that_drips_bytes_ends() -> None:
-    rules = {"schemes": ("https",), "robots": False, "connect_timeout_s": 0.2, "max_attempts": 1}
+    rules: dict[str, Any] = {
+        "schemes": ("https",),
+        "robots": False,
+        "connect_timeout_s": 0.2,
+        "max_attempts": 1,
+    }
     with dripping_server(b"\x16\x03\x03\x40\x00", b"\x02") as server, pytest.raises(ServerTrouble):
         url = server.url.replace("http:", "https:")
         client_for(url, **rules).get(url + "/x.jpg")

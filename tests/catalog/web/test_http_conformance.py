@@ -1,8 +1,9 @@
-"""Methods, status codes and headers, as RFC 9110 has them, on pages and below /api/."""
+"""Methods, status codes and headers of pages and of /api/ follow RFC 9110."""
 
 from __future__ import annotations
 
 import re
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def merged() -> Movie:
     return MovieFactory(merged_into=MovieFactory())
 
 
-def test_head_is_answered_wherever_get_is_on_the_api(
+def test_the_api_supports_head_wherever_it_supports_get(
     client: Client, admin_client: Client, merged: Movie
 ) -> None:
     film, run = MovieFactory(), RunFactory()
@@ -55,28 +56,36 @@ def test_head_sends_no_body_whatever_the_web_server(rf: RequestFactory) -> None:
         assert b"".join(body) == b"" and int(headers["Content-Length"]) > 0
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO"])
-@pytest.mark.parametrize("address", ["/api/movies", "/api/openapi.json", "/api/runs/1"])
+# Every method and every address once, not each with each.
+@pytest.mark.parametrize(
+    ("method", "address"),
+    zip(
+        ["POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO"],
+        cycle(["/api/movies", "/api/openapi.json", "/api/runs/1"]),
+        strict=False,
+    ),
+)
 def test_other_methods_on_the_api_give_405_as_json(client: Client, method: str, address: str) -> None:
     response = client.generic(method, address)
     assert response.status_code == 405 and "detail" in response.json()
     assert set(response["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_options_on_the_api_names_the_methods(client: Client) -> None:
+def test_options_on_the_api_lists_the_methods(client: Client) -> None:
     response = client.options("/api/movies")
     assert (response.status_code, response.content) == (204, b"")
     assert set(response["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-@pytest.mark.parametrize("method", ["TRACE", "PUT", "DELETE", "OPTIONS", "FOO"])
-@pytest.mark.parametrize("address", PAGES)
-def test_pages_refuse_methods_that_nothing_uses(admin_client: Client, method: str, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "method"), zip(PAGES, cycle(["TRACE", "PUT", "DELETE", "OPTIONS", "FOO"]), strict=False)
+)
+def test_pages_refuse_unused_methods(admin_client: Client, address: str, method: str) -> None:
     response = admin_client.generic(method, address)
     assert response.status_code == 405 and "GET" in response["Allow"]
 
 
-def test_a_page_takes_no_form(client: Client) -> None:
+def test_a_page_does_not_accept_post(client: Client) -> None:
     film = MovieFactory()
     for address in ("/", "/compare/", f"/movie/{film.pk}/", f"/compare/{film.pk}/"):
         response = client.post(address)
@@ -86,7 +95,7 @@ def test_a_page_takes_no_form(client: Client) -> None:
 @pytest.mark.parametrize(
     "address", ["/api/", "/api/nothing", "/api/movies/", "/api/movies/0", "/api/movies/x"]
 )
-def test_what_is_not_there_is_json_below_api(client: Client, address: str) -> None:
+def test_not_found_is_json_below_api(client: Client, address: str) -> None:
     response = client.get(address)
     assert response.status_code == 404 and "detail" in response.json()
 
@@ -121,7 +130,7 @@ def test_401_names_a_scheme(client: Client, stranger_client: Client) -> None:
     assert refused.status_code == 403 and "WWW-Authenticate" not in refused
 
 
-def test_a_merged_movie_leads_to_the_one_kept(client: Client, merged: Movie) -> None:
+def test_a_merged_movie_redirects_to_the_remaining_one(client: Client, merged: Movie) -> None:
     assert merged.merged_into is not None
     response = client.get(f"/api/movies/{merged.pk}")
     assert (response.status_code, response["Location"]) == (301, f"/api/movies/{merged.merged_into.pk}")
@@ -131,7 +140,7 @@ def test_a_merged_movie_leads_to_the_one_kept(client: Client, merged: Movie) -> 
 
 
 @pytest.mark.parametrize("address", ["/movie/{}/", "/compare/{}/?method=ball_tree"])
-def test_pages_of_a_merged_movie_lead_to_those_of_the_one_kept(
+def test_pages_of_a_merged_movie_redirect_to_the_remaining_one(
     client: Client, merged: Movie, address: str
 ) -> None:
     assert merged.merged_into is not None
@@ -139,7 +148,7 @@ def test_pages_of_a_merged_movie_lead_to_those_of_the_one_kept(
     assert (response.status_code, response["Location"]) == (301, address.format(merged.merged_into.pk))
 
 
-def test_a_heat_map_that_cannot_be_had_is_an_error(client: Client) -> None:
+def test_a_heat_map_that_cannot_be_made_is_an_error(client: Client) -> None:
     response = client.get(f"/heat-map/{SuggestionFactory().pk}.json")
     assert response.status_code == 404 and response.json()["problem"]
 
@@ -164,7 +173,7 @@ def test_order_and_method_are_enums_in_the_schema(client: Client) -> None:
 @pytest.mark.parametrize(
     "address", ["/", "/api/movies", "/api/movies/{pk}", "/api/openapi.json", "/movie/{pk}/"]
 )
-def test_what_did_not_change_is_not_sent_again(client: Client, address: str) -> None:
+def test_an_unchanged_page_is_not_sent_again(client: Client, address: str) -> None:
     film = MovieFactory()
     address = address.format(pk=film.pk)
     first = client.get(address)
@@ -175,7 +184,7 @@ def test_what_did_not_change_is_not_sent_again(client: Client, address: str) -> 
         assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 200
 
 
-def test_pages_for_one_person_are_not_kept_by_caches(client: Client, admin_client: Client) -> None:
+def test_pages_for_one_user_are_not_cached(client: Client, admin_client: Client) -> None:
     run = RunFactory()
     for address in ("/runs/", f"/runs/{run.pk}/", "/runs/live/"):
         assert "no-store" in admin_client.get(address)["Cache-Control"]
@@ -196,7 +205,7 @@ def test_pages_for_one_person_are_not_kept_by_caches(client: Client, admin_clien
         "",
     ],
 )
-def test_a_bad_next_leads_to_the_admin(client: Client, bad: str) -> None:
+def test_a_bad_next_redirects_to_the_admin(client: Client, bad: str) -> None:
     get_user_model()._default_manager.create_superuser("anna", password="a long password")
     form = {"username": "anna", "password": "a long password", "next": bad}
     assert client.get("/admin/login/", {"next": bad}).status_code == 200
@@ -212,7 +221,7 @@ def test_a_good_next_is_followed(client: Client) -> None:
     assert client.post("/admin/login/", form)["Location"] == "/runs/?page=2"
 
 
-def test_a_picture_may_be_kept_by_everyone_though_somebody_is_signed_in(admin_client: Client) -> None:
+def test_a_picture_is_cacheable_by_everyone_even_for_a_signed_in_user(admin_client: Client) -> None:
     film: Any = MovieFactory(poster=True)
     response = admin_client.get(film.primary_poster.thumbnail.url)
     assert "public" in response["Cache-Control"] and "Vary" not in response and not response.cookies

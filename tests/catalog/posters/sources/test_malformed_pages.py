@@ -1,4 +1,4 @@
-"""Pages as no site should send them: a poster or NoPosterFound, never another error."""
+"""Malformed pages give a poster or NoPosterFound, and never raise another error."""
 
 import gzip
 
@@ -23,6 +23,55 @@ POSTERS = {
     "imdb_page": "https://m.media-amazon.com/images/M/x._V1_.jpg",
 }
 
+META = b'<meta property="og:image" content="https://image.tmdb.org/t/p/w500/x.jpg">'
+WITHOUT_POSTER = [
+    b"",
+    b"\x00" * 1000,
+    b"\xff\xfe",
+    b"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00",
+    b"not html at all",
+    META.replace(b"o", b"o\0"),
+    META.replace(b"x.jpg", b"x" * 5000 + b".jpg"),
+    b"&amp;" * 100_000,
+    b"<!DOCTYPE html [<!ENTITY a 'x'>" + b"<!ENTITY b '&a;&a;&a;'>" * 1000 + b"]>&b;",
+    b"<!DOCTYPE html [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>&a;",
+    b'<div class="poster_wrapper"><img srcset="' + b"/x 1w, " * 100_000 + b'">',
+    b"<script type='application/ld+json'>" + b"9" * 10**6 + b"</script>",
+    b"<",
+    b"<!",
+    b"<![CDATA[",
+    b"<!-- never closed",
+    b"<html><head><meta charset='klingon'><body>",
+    b"<?xml version='1.0' encoding='utf-7'?><html/>",
+    b"<div class='image_content backdrop'>" * 1000,
+    b"<img>" * 1000,
+    b"<script type='application/ld+json'>" + b"[" * 100_000 + b"</script>",
+    b'<script type="application/ld+json">{"image":' * 50,
+    b'<script type="application/ld+json">{"image": 5, "@graph": {"@graph": null}}</script>',
+    b'<script type="application/ld+json">"just text"</script>',
+    b'<script type="application/ld+json">NaN</script>',
+    b'<meta property="og:image">',
+    b'<meta property="og:image" content="">',
+    b'<meta property="og:image" content="http://[::1/t/p/w500/x.jpg">',
+    b'<meta property="og:image" content="http://h:port/t/p/w500/x.jpg">',
+    b'<meta property="og:image" content="javascript:/t/p/w500/x.jpg">',
+    b'<meta property="og:image" content="file:///t/p/w500/x.jpg">',
+    b'<base href="http://["><meta property="og:image" content="data:image/png;base64,AAAA">',
+    b'<div class="poster"><img src="http:///images/M/x.jpg"></div>',
+    gzip.compress(b"<html>", mtime=0),
+    b"\xff\xd8\xff\xe0\x00\x10JFIF",
+]
+SLOPPY = [
+    '<html><body><p><meta name="twitter:image" content=POSTER>',
+    '</html></div><META PROPERTY="og:image" CONTENT="  POSTER  "></head></head>',
+    '<meta property="og:image" content=""><meta property="og:image" content="POSTER">',
+    '<script type="application/ld+json">{"image": ["", null, {"url": "POSTER"}]}</script>',
+    '<script type="application/ld+json">[{"image": "/logo.png"}, {"image": "POSTER"}]</script>',
+    '<script type="application/ld+json">\n\n  {"image": "POSTER#top"}</script>',
+    "\ufeff<!doctype html><meta property='og:image' content='POSTER'>",
+    "<meta charset=klingon><title>caf\udce9</title><meta property='og:image' content='POSTER'>",
+]
+
 every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 
 
@@ -37,84 +86,38 @@ def poster_or_none(source: PageSource, page: bytes) -> str | None:
 
 
 @every_source
-@pytest.mark.parametrize(
-    "page",
-    [
-        b"",
-        b"\x00" * 1000,
-        b"\xff\xfe",
-        b"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00",
-        b"not html at all",
-        b"<",
-        b"<!",
-        b"<![CDATA[",
-        b"<!-- never closed",
-        b"<html><head><meta charset='klingon'><body>",
-        b"<?xml version='1.0' encoding='utf-7'?><html/>",
-        b"<div class='image_content backdrop'>" * 1000,
-        b"<img>" * 1000,
-        b"<script type='application/ld+json'>" + b"[" * 100_000 + b"</script>",
-        b'<script type="application/ld+json">{"image":' * 50,
-        b'<script type="application/ld+json">{"image": 5, "@graph": {"@graph": null}}</script>',
-        b'<script type="application/ld+json">"just text"</script>',
-        b'<script type="application/ld+json">NaN</script>',
-        b'<meta property="og:image">',
-        b'<meta property="og:image" content="">',
-        b'<meta property="og:image" content="http://[::1/t/p/w500/x.jpg">',
-        b'<meta property="og:image" content="http://h:port/t/p/w500/x.jpg">',
-        b'<meta property="og:image" content="javascript:/t/p/w500/x.jpg">',
-        b'<meta property="og:image" content="file:///t/p/w500/x.jpg">',
-        b'<base href="http://["><meta property="og:image" content="data:image/png;base64,AAAA">',
-        b'<div class="poster"><img src="http:///images/M/x.jpg"></div>',
-        gzip.compress(b"<html>", mtime=0),
-        b"\xff\xd8\xff\xe0\x00\x10JFIF",
-    ],
-)
-def test_a_page_without_a_poster_is_just_that(source: PageSource, page: bytes) -> None:
-    assert poster_or_none(source, page) is None
+def test_a_page_without_a_poster_has_none(source: PageSource) -> None:
+    for page in WITHOUT_POSTER:
+        assert poster_or_none(source, page) is None, page[:60]
 
 
 @every_source
-def test_a_giant_page_is_not_even_parsed(source: PageSource) -> None:
+def test_a_giant_page_is_not_parsed(source: PageSource) -> None:
     page = f'<meta property="og:image" content="{POSTERS[source.name]}">'.encode()
     assert poster_or_none(source, page)
-    with pytest.raises(NoPosterFound, match="bytes"):
+    with pytest.raises(NoPosterFound):
         source.parse(page + b" " * LARGEST_PAGE, URL)
 
 
 @every_source
-def test_a_page_of_nothing_but_tags_is_not_even_parsed(source: PageSource) -> None:
+def test_a_page_of_too_many_tags_is_not_parsed(source: PageSource) -> None:
     page = f'<meta property="og:image" content="{POSTERS[source.name]}">'.encode()
-    with pytest.raises(NoPosterFound, match="tags"):
+    with pytest.raises(NoPosterFound):
         source.parse(page + b"<b>" * MOST_TAGS, URL)
 
 
 @every_source
-@pytest.mark.parametrize(
-    "page",
-    [
-        '<html><body><p><meta name="twitter:image" content=POSTER>',
-        '</html></div><META PROPERTY="og:image" CONTENT="  POSTER  "></head></head>',
-        '<meta property="og:image" content=""><meta property="og:image" content="POSTER">',
-        '<script type="application/ld+json">{"image": ["", null, {"url": "POSTER"}]}</script>',
-        '<script type="application/ld+json">[{"image": "/logo.png"}, {"image": "POSTER"}]</script>',
-        '<script type="application/ld+json">\n\n  {"image": "POSTER#top"}</script>',
-        "\ufeff<!doctype html><meta property='og:image' content='POSTER'>",
-        "<meta charset=klingon><title>caf\udce9</title><meta property='og:image' content='POSTER'>",
-    ],
-)
-def test_a_poster_survives_sloppy_markup(source: PageSource, page: str) -> None:
-    written = page.replace("POSTER", POSTERS[source.name]).encode(errors="surrogateescape")
-    found = poster_or_none(source, written)
-    assert found
-    assert found.startswith(POSTERS[source.name][:20])
+def test_a_poster_is_found_in_sloppy_markup(source: PageSource) -> None:
+    for page in SLOPPY:
+        written = page.replace("POSTER", POSTERS[source.name]).encode(errors="surrogateescape")
+        assert (poster_or_none(source, written) or "").startswith(POSTERS[source.name][:20]), page
 
 
 @every_source
-@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252", "utf-8-sig"])
-def test_the_encoding_of_the_page_does_not_matter(source: PageSource, encoding: str) -> None:
+def test_the_encoding_of_the_page_does_not_matter(source: PageSource) -> None:
     page = f"<html><title>Café</title><meta property='og:image' content='{POSTERS[source.name]}'></html>"
-    assert poster_or_none(source, page.encode(encoding))
+    for encoding in ("utf-16", "latin-1", "cp1252", "utf-8-sig"):
+        assert poster_or_none(source, page.encode(encoding)), encoding
 
 
 @every_source

@@ -119,9 +119,20 @@ def test_more_posters_than_are_worth_trying_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/../etc.jpg", "own.jpg", "/a/b.jpg", "/own.svg", "//h/x.jpg", 7, None, "/\u0660.jpg"]
+    "path",
+    [
+        "/../etc.jpg",
+        "own.jpg",
+        "/a/b.jpg",
+        "/own.svg",
+        "//h/x.jpg",
+        "/x.jpg?redirect=https://evil.example",
+        7,
+        None,
+        "/\u0660.jpg",
+    ],
 )
-def test_a_path_that_is_no_picture_is_no_poster(path: object) -> None:
+def test_an_invalid_path_is_no_poster(path: object) -> None:
     with pytest.raises(NoPosterFound, match="names no poster"):
         asked([{"poster_path": path}, CONFIGURATION])
 
@@ -146,31 +157,32 @@ def test_without_an_id_nothing_is_asked(film: TitleRecord) -> None:
         next(questions(film))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"\xff\xfe",
-        b"[]",
-        b"null",
-        b"[" * 100_000,
-        b'{"id":' * 50_000,
-        b"<html>Sign in</html>",
-        b"9" * 5000,
-        b"{}" + b" " * LARGEST_ANSWER,
-        b'{"poster_path": "/x.jpg", "images": {"posters": {"0": 1}}, "belongs_to_collection": 5',
-    ],
-)
+BAD_ANSWERS = [
+    b"",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    b"[" * 100_000,
+    b'{"id":' * 50_000,
+    b"<html>Sign in</html>",
+    b"9" * 5000,
+    b"{}" + b" " * LARGEST_ANSWER,
+    b'{"poster_path": "/x.jpg", "images": {"posters": {"0": 1}}, "belongs_to_collection": 5',
+    b'{"movie_results": "x", "images": {"secure_base_url": "file:///", "poster_sizes": ["w500"]}}',
+]
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_an_answer_that_is_none_is_said_to_be_none(body: bytes, place: int) -> None:
-    answers: list[Any] = [FOUND, FILM, CONFIGURATION]
-    answers[place] = body
-    with pytest.raises(NoPosterFound):
-        asked(answers, TitleRecord("Alien", imdb_id="tt0078748"))
+def test_a_bad_answer_gives_no_poster(place: int) -> None:
+    for body in BAD_ANSWERS:
+        answers: list[Any] = [FOUND, FILM, CONFIGURATION]
+        answers[place] = body
+        with pytest.raises(NoPosterFound):
+            asked(answers, TitleRecord("Alien", imdb_id="tt0078748"))
 
 
-@pytest.mark.parametrize("number", [0, -5, 2**40, "348", True, None, 3.5])
-def test_an_id_that_is_none_is_not_asked_for(number: object) -> None:
+@pytest.mark.parametrize("number", [0, -5, 2**40, "348", "7/../../account", True, None, 3.5])
+def test_an_invalid_id_is_not_requested(number: object) -> None:
     with pytest.raises(NoPosterFound, match="knows no movie with the IMDb id tt0078748"):
         asked(
             [{"movie_results": [{"id": number}, 5]}, FILM, CONFIGURATION],
@@ -225,7 +237,7 @@ film_like = st.fixed_dictionaries(
 
 
 @given(json_values | film_like, json_values | film_like)
-def test_any_answers_give_a_poster_or_the_sentence_that_there_is_none(film: Any, places: Any) -> None:
+def test_any_answers_give_a_poster_or_no_poster_found(film: Any, places: Any) -> None:
     try:
         found, _ = asked([film, places if places else CONFIGURATION])
     except NoPosterFound as error:

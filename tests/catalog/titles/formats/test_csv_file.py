@@ -63,6 +63,10 @@ def test_every_optional_column(tmp_path: Path) -> None:
         ("2," + "x" * 600 + ",drama", "the title has 600 characters"),
         ("2,Film," + "x" * 100, "a genre name has 100 characters"),
         ("2,Bell\x07,drama", "control characters"),
+        ("2,a\x1b[2Jb,drama", "control characters"),
+        ("2,Film," + "|".join(f"g{n}" for n in range(51)), "genres"),
+        ("2,Film," + "|".join(f"g{n}" for n in range(10_000)), "genres"),
+        ("2,Film," + "Drama|" * 1000, "genres"),
     ],
 )
 def test_a_bad_row_is_reported_and_the_rest_go_on(tmp_path: Path, row: str, reason: str) -> None:
@@ -75,7 +79,7 @@ def test_a_bad_row_is_reported_and_the_rest_go_on(tmp_path: Path, row: str, reas
     assert reason in said
 
 
-@pytest.mark.parametrize("year", ["1869", "2101", "88", "next", "-1988", "１９８８"])
+@pytest.mark.parametrize("year", ["0", "1869", "2101", "9999", "88", "1e3", "next", "-1988", "１９８８"])
 def test_a_year_that_cannot_be_is_reported(tmp_path: Path, year: str) -> None:
     path = written(
         tmp_path, "films.csv", f"id,title,year\n1,Film,{year}\n2,Film,1870\n3,Film,\n4,Film,2100.0\n"
@@ -94,7 +98,9 @@ def test_imdb_ids_are_known_however_written(tmp_path: Path, cell: str, imdb_id: 
     assert title.imdb_id == imdb_id
 
 
-@pytest.mark.parametrize("cell", ["nm0000007", "tt7", "tt0000007x", "0", "tt00000070000", "../tt0000007"])
+@pytest.mark.parametrize(
+    "cell", ["nm0000007", "tt7", "tt0000007x", "0", "tt00000070000", "9" * 30, "../tt0000007", "tt٠٠٠٠٠٠٧"]
+)
 def test_imdb_ids_that_are_none_are_reported(tmp_path: Path, cell: str) -> None:
     titles, [(_, reason)] = sorted_out(
         csv_file.read(written(tmp_path, "f.csv", f"imdb_id,title\n{cell},Film\n"))
@@ -106,6 +112,21 @@ def test_imdb_ids_that_are_none_are_reported(tmp_path: Path, cell: str) -> None:
 def test_an_id_that_only_looks_like_imdbs_is_the_catalogues_own(tmp_path: Path) -> None:
     [title], _ = sorted_out(csv_file.read(written(tmp_path, "f.csv", "id,title\ntt12,Film\n")))
     assert (title.imdb_id, title.local_id) == (None, "tt12")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "=cmd|'/c calc'!A0",
+        "@SUM(1+1)",
+        "<script>alert(1)</script>",
+        "'); DROP TABLE x; --",
+        "{{ SECRET_KEY }}",
+    ],
+)
+def test_a_formula_or_code_is_a_title(tmp_path: Path, title: str) -> None:
+    path = written(tmp_path, "f.csv", f'id,title\n1,"{title}"\n')
+    assert sorted_out(csv_file.read(path)) == ([TitleRecord(title, local_id="1")], [])
 
 
 def test_a_rejected_repeat_does_not_use_up_its_other_ids(tmp_path: Path) -> None:

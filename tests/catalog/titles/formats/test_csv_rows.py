@@ -135,6 +135,11 @@ def test_the_encoding_is_found_out(tmp_path: Path, encoding: str) -> None:
     assert good[2]["title"] == "Amélie – “Été”"
 
 
+def test_utf_16_that_ends_within_a_character_is_read(tmp_path: Path) -> None:
+    good, _ = read(written(tmp_path, "a.csv", "id,title\n1,Film\n2,Other".encode("utf-16")[:-1]))
+    assert good[2]["title"] == "Film"
+
+
 def test_windows_1252_is_noted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     read(written(tmp_path, "old.csv", "id,title\n1,Amélie\n".encode("cp1252")))
     assert "old.csv is not UTF-8; it is read as Windows-1252" in caplog.text
@@ -159,6 +164,7 @@ def test_one_broken_line_does_not_garble_a_utf8_file(tmp_path: Path) -> None:
         (b"PK\x03\x04\x00\x00", "binary data"),
         (b"x" * (LONGEST_ROW + 10), "too long"),
         (b'"id,title\n1,x\n', "line of column names"),
+        ("id,title\n1,x\n".encode("utf-32"), "neither|binary data"),
         (b"id,title\n1,\x81\x8d\n", "neither UTF-8 nor Windows-1252 \\(line 2\\)"),
     ],
 )

@@ -161,13 +161,27 @@ def test_links_that_are_no_links_say_so(folder: Path) -> None:
         ("Aurore, L' (Dawn, The) (Alba, Il) (1950)", "L'Aurore (The Dawn) (Il Alba)", 1950),
         ("Me, Myself and Theo (1950)", "Me, Myself and Theo", 1950),
         ("Theatre, Therefore (1950)", "Theatre, Therefore", 1950),
+        ("(" * 490, "(" * 490, None),
     ],
 )
 def test_years_and_articles_are_taken_from_titles(text: str, title: str, year: int | None) -> None:
     assert movielens.split_title(text) == (title, year)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "(1999)", "Far (9999)", "Early (1200)", "x" * 600, "nul\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "(1999)",
+        "Far (9999)",
+        "Film (1999) (9999)",
+        "a, The " * 1000,
+        "Early (1200)",
+        "x" * 600,
+        "nul\0",
+    ],
+)
 def test_a_title_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(BadCell):
         movielens.split_title(text)

@@ -1,1 +1,0 @@
-"""Hostile inputs by kind, each with what must become of it; benchmarks.hostile_inputs tries them."""
