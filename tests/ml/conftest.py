@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,60 +16,52 @@ import pytest
 from ml.apart import run_apart
 from ml.extractors.export import manifest_path
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
+from tests.built_once import built_once
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `made_models` fills; it serves as a folder of weights."""
-    folder = tmp_path_factory.mktemp("made")
-    run_apart("tests.ml.extractors.made_models", [str(folder)])
-    return folder
-
-
-@dataclass
-class Race:
-    """What came of two threads that asked for the same damaged export at once."""
-
-    cache: Path
-    vectors: list[np.ndarray]
-    exports_started: int
+    return built_once(
+        tmp_path_factory, "made", lambda folder: run_apart("tests.ml.extractors.made_models", [str(folder)])
+    )
 
 
 @pytest.fixture(scope="session")
-def raced(made: Path) -> Race:
-    """The small TF-Hub model, exported because two threads at once found only a damaged copy of it."""
-    cache = made / "exports"
+def exports(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exports of both made models; `race.npz` tells how the small TF-Hub model was exported.
+
+    Two threads needed it at once and found only a damaged copy of it. `race.npz` holds the `vectors` that
+    they computed and the number of exports `started`.
+    """
+    return built_once(tmp_path_factory, "exports", lambda folder: race(made, folder))
+
+
+def race(made: Path, cache: Path) -> None:
+    shutil.copytree(made / "exports", cache, dirs_exist_ok=True)
     damaged = cache / f"{resolve_fingerprint('tfhub:small_hub', made)}.tflite"
     damaged.write_bytes(b"cut short")
     manifest_path(damaged).write_text('{"sha256": "0", "fingerprint": "x", "dims": 12}')
-    started, vectors = [], []
+    messages: list[str] = []
     watch = logging.Handler()
-    watch.emit = lambda record: started.append(record.msg)  # type: ignore[method-assign]
+    watch.emit = lambda record: messages.append(record.msg)  # type: ignore[method-assign]
     logger = logging.getLogger("ml.extractors.export_cache")
 
-    def work() -> None:
+    def embed(_: int) -> np.ndarray:
         extractor = load_extractor("tfhub:small_hub", weights_dir=made, cache_dir=cache)
-        vectors.append(extractor.embed(np.full((1, 224, 224, 3), 9.0)))
+        return extractor.embed(np.full((1, 224, 224, 3), 9.0))
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
     level = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(watch)
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(2) as pool:
+            vectors = list(pool.map(embed, range(2)))
     finally:
         logger.removeHandler(watch)
         logger.setLevel(level)
-    return Race(cache, vectors, sum("Exporting" in message for message in started))
-
-
-@pytest.fixture(scope="session")
-def exports(raced: Race) -> Path:
-    """A folder with the exports of both made models."""
-    return raced.cache
+    started = sum("Exporting" in message for message in messages)
+    np.savez(cache / "race.npz", vectors=np.stack(vectors), started=started)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from ml.extractors.runtime import Extractor, ExtractorFailed, NoMap, load_extrac
 from ml.extractors.weights import WeightsUnavailable, find_weights
 from ml.files import file_sha256
 from ml.imaging.images import load_pixels
+from tests.built_once import built_once
 from tests.ml.imaging.drawings import drawing, encoded
 
 from .made_trained import DIMS
@@ -29,9 +30,11 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of small trained extractors, fit and unfit."""
-    folder = tmp_path_factory.mktemp("trained")
-    run_apart("tests.ml.extractors.made_trained", [str(folder)])
-    return folder
+    return built_once(
+        tmp_path_factory,
+        "trained",
+        lambda folder: run_apart("tests.ml.extractors.made_trained", [str(folder)]),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -165,9 +168,9 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
 
 @settings(max_examples=40, deadline=None)
 @given(share=st.floats(0, 0.999))
-def test_a_file_cut_short_anywhere_is_refused(trained, share):
+def test_a_file_cut_short_anywhere_is_refused(trained, tmp_path_factory, share):
     whole = (trained / "fit.tflite").read_bytes()
-    cut = trained / "cut.tflite"
+    cut = tmp_path_factory.mktemp("cut") / "cut.tflite"
     cut.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ExtractorFailed, match=r"cut\.tflite is not a trained extractor"):
         load(f"postersite:{cut}")
