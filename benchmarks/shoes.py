@@ -26,11 +26,11 @@ import numpy.typing as npt
 from ml.evaluation.categories import AT, precision_figure, precision_terms, random_terms
 from ml.evaluation.command import bar
 from ml.evaluation.contenders import search_of
-from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.labelled_set import LabelledPoster, sample
 from ml.evaluation.pictures import look_at
 from ml.evaluation.ranking import Search, lookalikes
 from ml.evaluation.vectors import Places, vectors_of
+from ml.grouping import Kinship, numbered
 from ml.imaging.comparison_figure import lookalike_figure
 
 TOGETHER = 200

@@ -11,7 +11,7 @@ import numpy as np
 from django.db.models import Exists, OuterRef
 
 from catalog.models import Embedding, Extractor, MovieGenre
-from ml.evaluation.kinship import Kinship, numbered
+from ml.grouping import Kinship, numbered
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from ml.evaluation.contenders import Contender
 from ml.evaluation.curves import genre_curves
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import Teller
-from ml.evaluation.kinship import Kinship
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.ranking import Progress, lookalikes
 from ml.evaluation.slices import Part, slices_of
 from ml.evaluation.vectors import Vectors
 from ml.genres.head import FeatureMismatch
+from ml.grouping import Kinship
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.figures import figure
-from ml.evaluation.kinship import Kinship
 from ml.evaluation.ranking import NOBODY
 from ml.genres.metrics import bootstrap_interval
+from ml.grouping import Kinship
 
 AT = 5
 

@@ -15,11 +15,11 @@ from ml.evaluation import kept_arrays
 from ml.evaluation.alterations import ALTERATIONS, EVERYDAY, REVISION, copies_of
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.figures import Figure, figure
-from ml.evaluation.kinship import Kinship
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.vectors import Places, Vectors
 from ml.extractors.runtime import load_extractor
 from ml.genres.metrics import bootstrap_interval
+from ml.grouping import Kinship
 from ml.imaging.images import DUPLICATE_BITS, MAX_BYTES, ImageRejected, open_safely, perceptual_hash
 from ml.search.neighbours import ExactIndex, Metric
 

@@ -22,7 +22,6 @@ from ml.evaluation.duplicates import (
 )
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.fitted import fit_recipe, held_out
-from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.labelled_set import (
     LabelledPoster,
     LabelledSet,
@@ -36,6 +35,7 @@ from ml.evaluation.similarity import ground
 from ml.evaluation.slices import parts_of
 from ml.evaluation.vectors import Places, Precision, Vectors, vectors_of
 from ml.extractors.registry import BACKBONES, parse_spec
+from ml.grouping import Kinship, numbered
 from ml.imaging.images import DUPLICATE_BITS
 
 FEWEST_POSTERS = 2

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.kinship import Kinship
+from ml.grouping import Kinship
 from ml.search.hubness import hub_correction
 from ml.search.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 

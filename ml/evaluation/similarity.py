@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.figures import Figure, figure, plain
-from ml.evaluation.kinship import Kinship
 from ml.evaluation.ranking import NOBODY
 from ml.genres.metrics import bootstrap_interval
+from ml.grouping import Kinship
 
 SHARE_AT, NDCG_AT, FRANCHISE_AT = 5, 10, 5
 DEPTH = 10

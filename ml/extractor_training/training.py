@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.kinship import numbered
 from ml.evaluation.labelled_set import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
 from ml.evaluation.pictures import look_at
 from ml.extractors.weights import WeightsFile
 from ml.files import file_sha256, write_json
 from ml.genres.training_set import TrainingDataError
+from ml.grouping import numbered
 
 from . import checkpoint
 from . import validation as measuring

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.kinship import Kinship
 from ml.evaluation.ranking import Search, lookalikes
 from ml.evaluation.similarity import DEPTH, Ground, column_means, ground, terms
 from ml.genres.logistic import log_loss
 from ml.genres.metrics import mean_average_precision
+from ml.grouping import Kinship
 
 Floats = npt.NDArray[np.float32]
 Indexes = npt.NDArray[np.int64]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.vectors import Places
+from ml.grouping import Kinship, numbered
 from tests.ml.imaging.drawings import drawing, encoded
 
 GENRES = ("Comedy", "Drama", "Horror", "Western")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ml.evaluation.categories import precision_figure, precision_terms, random_terms
-from ml.evaluation.kinship import Kinship
 from ml.evaluation.ranking import Search, lookalikes
+from ml.grouping import Kinship
 from tests.ml.evaluation.labelled import strangers
 
 

@@ -20,10 +20,10 @@ from ml.evaluation.duplicates import (
     vectors_of_copies,
 )
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.pictures import look_at
 from ml.evaluation.vectors import Vectors, vectors_of
+from ml.grouping import Kinship, numbered
 from ml.imaging.images import ImageRejected, perceptual_hash
 from tests.ml.evaluation.labelled import labelled_posters, no_bar, places
 from tests.ml.imaging.drawings import drawing, encoded

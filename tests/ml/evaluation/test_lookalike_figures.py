@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ml.evaluation import similarity
-from ml.evaluation.kinship import Kinship, numbered
 from ml.evaluation.ranking import NOBODY, Search, lookalikes
+from ml.grouping import Kinship, numbered
 from tests.ml.evaluation import slow
 from tests.ml.evaluation.labelled import strangers
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.evaluation.kinship import Kinship, near_pairs, numbered
+from ml.grouping import Kinship, near_pairs, numbered
 
 
 def test_a_chain_of_series_duplicate_and_movie_is_one_group():
