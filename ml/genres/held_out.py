@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.files import UNREADABLE_ARRAYS
-from ml.genres.resampling import draws
+from ml.genres.weighted_metrics import draws
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -18,11 +18,11 @@ from ml.genres.head import GenreHead, LinearWeights, sigmoid
 from ml.genres.logistic import Interrupted, Projection, fit_logistic, project, strengths
 from ml.genres.out_of_fold import out_of_fold
 from ml.genres.recipes import LogisticConfig, config_values
-from ml.genres.resampling import calibration_error
 from ml.genres.scorecard import scorecard
 from ml.genres.splitting import folds
 from ml.genres.thresholds import NEVER
 from ml.genres.training_set import TrainingSet
+from ml.genres.weighted_metrics import calibration_error
 
 Float32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]

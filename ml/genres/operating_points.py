@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.genres.resampling import draws
 from ml.genres.thresholds import NEVER
+from ml.genres.weighted_metrics import draws
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

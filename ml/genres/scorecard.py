@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from ml.genres import metrics
 from ml.genres.metrics import Floats
-from ml.genres.resampling import Resampled
 from ml.genres.thresholds import decide
+from ml.genres.weighted_metrics import Resampled
 
 FIGURES = (
     "macro_f1",

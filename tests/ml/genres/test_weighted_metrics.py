@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ml.genres import metrics
-from ml.genres.resampling import Resampled, calibration_error, draws
 from ml.genres.thresholds import decide
+from ml.genres.weighted_metrics import Resampled, calibration_error, draws
 from tests.ml.genres.catalogues import random_scores
 
 CUT = 0.6
