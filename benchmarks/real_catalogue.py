@@ -141,7 +141,7 @@ def measure(truth: dict[str, set[str]], seed: int) -> dict[str, object]:
     import numpy as np
 
     from catalog.models import GenreModel, Movie, Suggestion
-    from ml.genres import metrics
+    from ml.genres.scorecard import scorecard
 
     model = GenreModel.objects.get(state="active")
     genres = sorted({genre for names in truth.values() for genre in names} | set(model.genres))
@@ -155,29 +155,15 @@ def measure(truth: dict[str, set[str]], seed: int) -> dict[str, object]:
         if movie_id in rows:
             y_pred[rows[movie_id], genres.index(genre)] = 1.0
 
-    def figures(truth_rows: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        return np.array(
-            [
-                metrics.macro_f1(truth_rows, predicted),
-                metrics.predict_everything_macro_f1(truth_rows),
-                metrics.macro_f1(truth_rows, predicted) - metrics.predict_everything_macro_f1(truth_rows),
-                metrics.micro_f1(truth_rows, predicted, 0.5),
-            ]
-        )
-
-    value = figures(y_true, y_pred)
-    low, high = metrics.bootstrap_interval(figures, y_true, y_pred, n=1000, seed=seed)
-    names = ("macro_f1", "macro_f1_predict_everything", "paired_difference", "micro_f1")
+    card = scorecard(y_true, y_pred, genres, 0.5, resamples=1000, seed=seed)
+    names = ("macro_f1", "macro_f1_predict_everything", "macro_f1_gain", "micro_f1")
     return {
         "movies": len(movies),
         "movies_with_suggestions": int((y_pred.sum(axis=1) > 0).sum()),
         "suggestions_a_movie": round(float(y_pred.sum(axis=1).mean()), 2),
         "recipe": model.recipe,
         "extractor": model.extractor.spec,
-        **{
-            name: [round(float(number), 3) for number in (value[i], low[i], high[i])]
-            for i, name in enumerate(names)
-        },
+        **{name: [round(card[name][end], 3) for end in ("value", "low", "high")] for name in names},
     }
 
 

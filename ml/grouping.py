@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,10 @@ from scipy.sparse.csgraph import connected_components
 
 from ml.imaging.images import DUPLICATE_BITS
 
-_BLOCK = 256
+# Memory: ten bytes a pair.
+_PAIRS_AT_ONCE = 1 << 21
 
+Hashes = npt.NDArray[np.uint64]
 Indexes = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -62,7 +64,7 @@ class Kinship:
         edges.append(_chain(which.astype(np.int64)))
         first = np.full(len(different), -1, dtype=np.int64)
         first[which[::-1]] = np.arange(len(self))[::-1]
-        edges += [first[pairs] for pairs in near_pairs(different)]
+        edges += [first[pairs] for pairs in near_pairs(different, different, DUPLICATE_BITS)]
         joined = np.concatenate(edges)
         graph = coo_array(
             (np.ones(len(joined), dtype=np.int8), (joined[:, 0], joined[:, 1])), shape=(len(self), len(self))
@@ -82,14 +84,12 @@ def numbered(names: Sequence[str]) -> Indexes:
     )
 
 
-def near_pairs(hashes: npt.NDArray[np.uint64]) -> Iterable[Indexes]:
-    """Pairs (m, 2) of rows, the first before the second, whose hashes are near; in blocks."""
-    for start in range(0, len(hashes), _BLOCK):
-        block = hashes[start : start + _BLOCK]
-        close = np.bitwise_count(block[:, None] ^ hashes[None, start:]) <= DUPLICATE_BITS
-        pairs = np.argwhere(np.triu(close, 1)) + start
-        if len(pairs):
-            yield pairs.astype(np.int64)
+def near_pairs(queries: Hashes, hashes: Hashes, bits: int) -> Iterator[Indexes]:
+    """Pairs (m, 2) of a row of `queries` and a row of `hashes` that are at most `bits` apart, in blocks."""
+    step = max(1, _PAIRS_AT_ONCE // max(1, len(hashes)))
+    for start in range(0, len(queries), step):
+        close = np.bitwise_count(queries[start : start + step, None] ^ hashes[None, :]) <= bits
+        yield np.argwhere(close) + np.array([[start, 0]])
 
 
 def _chain(number: Indexes) -> Indexes:

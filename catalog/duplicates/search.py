@@ -13,7 +13,15 @@ from django.db.models import Count, F, Q
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Poster
 from ml.imaging.images import ImageRejected, load_pixels
 from ml.imaging.registration import WIDTH, Grey, shrunk
-from ml.search.near_duplicates import RECIPROCAL, Comparison, Pair, groups, near_pairs, nearest, reciprocal
+from ml.search.near_duplicates import (
+    RECIPROCAL,
+    Comparison,
+    Pair,
+    candidate_pairs,
+    groups,
+    nearest,
+    reciprocal,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +46,7 @@ def find(
     ids, hashes = _shown()
     new = np.flatnonzero(np.isin(ids, [poster.pk for poster in posters]))
     row_of = dict(zip(ids.tolist(), range(len(ids)), strict=True))
-    proposed = set(near_pairs(hashes, new)) | set(_by_vectors(ids[new], extractor, row_of))
+    proposed = set(candidate_pairs(hashes, new)) | set(_by_vectors(ids[new], extractor, row_of))
     known = _Known(ids)
     known.learn({row for pair in proposed for row in pair})
     compare = Comparison(hashes, known.content, known.look, known.apart)

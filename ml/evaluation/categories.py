@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.figures import figure
 from ml.evaluation.ranking import NOBODY
-from ml.genres.metrics import bootstrap_interval
 from ml.grouping import Kinship
+from ml.stats import Floats, bootstrap, ratio, weighted_means
 
 AT = 5
 
-Floats = npt.NDArray[np.float64]
 Indexes = npt.NDArray[np.int64]
 
 
@@ -26,8 +24,7 @@ def precision_terms(neighbours: Indexes, category: Indexes) -> Floats:
     nearest = neighbours[:, :AT]
     present = nearest != NOBODY
     same = present & (category[nearest] == category[:, None])
-    count = present.sum(axis=1)
-    return np.divide(same.sum(axis=1), count, out=np.full(len(count), np.nan), where=count > 0)
+    return ratio(same.sum(axis=1), present.sum(axis=1))
 
 
 def random_terms(kin: Kinship, category: Indexes) -> Floats:
@@ -42,9 +39,7 @@ def random_terms(kin: Kinship, category: Indexes) -> Floats:
 
 def precision_figure(terms: Floats, *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
     """The mean of the terms and its 95% interval over pictures. Differences of terms give paired ones."""
-
-    def mean(drawn: Floats) -> float:
-        return float(np.nanmean(drawn)) if not np.isnan(drawn).all() else float("nan")
-
-    low, high = bootstrap_interval(mean, terms, n=resamples, seed=seed)
-    return figure(mean(terms), low, high)
+    found: dict[str, Any] = bootstrap(
+        lambda weights: {"mean": weighted_means(weights, terms)}, len(terms), resamples=resamples, seed=seed
+    )["mean"]
+    return found

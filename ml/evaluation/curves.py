@@ -8,22 +8,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.genres import Labels, Scores, Telling, micro_precision_recall
+from ml.evaluation.genres import Labels, Scores, Telling
 from ml.genres.thresholds import decide
+from ml.genres.weighted_metrics import precision_recall_coverage
+from ml.stats import Floats, finite
 
 POINTS = 150
 POINTS_A_GENRE = 60
 BINS = 15
 LOWEST_RECALL = 0.25
 
-Floats = npt.NDArray[np.float64]
-
 
 def genre_curves(truth: Labels, told: Telling, genres: Sequence[str]) -> dict[str, Any]:
     """All curves of one model, ready for JSON; see the functions below."""
-    points = {"suggest": _point(truth, told.scores, told.suggest)}
-    if told.sure is not None:
-        points["sure"] = _point(truth, told.scores, told.sure)
+    cuts = {"suggest": told.suggest, "sure": told.sure}
+    points = {
+        name: {key: value for key, value in _point(truth, told.scores, cut).items() if key != "coverage"}
+        for name, cut in cuts.items()
+        if cut is not None
+    }
     return {
         "precision_recall": precision_recall_curve(truth.ravel(), told.scores.ravel(), POINTS),
         "precision_recall_per_genre": {
@@ -43,21 +46,16 @@ def precision_recall_curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any], po
     truth, scores: (m,). Gives lists `recall` (rising, from the first hit on), `precision` and `cut`; empty
     without a positive.
     """
-    order = np.argsort(-scores, kind="stable")
-    falling = scores[order]
-    last = np.flatnonzero(np.append(np.diff(falling) != 0, True)) if len(falling) else np.array([], int)
-    hits = np.cumsum(truth[order].astype(bool))[last].astype(np.float64)
-    if not len(last) or not hits[-1]:
+    recall, precision, cut = _curve(truth, scores)
+    if not len(cut):
         return {"recall": [], "precision": [], "cut": []}
-    last, hits = last[hits > 0], hits[hits > 0]
-    recall, precision = hits / hits[-1], hits / (last + 1)
     # Even steps of recall, always with both ends.
     kept = np.unique(np.searchsorted(recall, np.linspace(recall[0], 1, points)))
-    kept = np.unique(np.concatenate([[0], kept[kept < len(last)]]))
+    kept = np.unique(np.concatenate([[0], kept[kept < len(cut)]]))
     return {
         "recall": recall[kept].tolist(),
         "precision": precision[kept].tolist(),
-        "cut": falling[last][kept].astype(float).tolist(),
+        "cut": cut[kept].astype(float).tolist(),
     }
 
 
@@ -79,38 +77,40 @@ def reliability(truth: Labels, scores: Scores) -> list[dict[str, Any]]:
     ]
 
 
-def abstention_curve(truth: Labels, scores: Scores, points: int = 60) -> dict[str, list[float]]:
+def abstention_curve(truth: Labels, scores: Scores, points: int = 60) -> dict[str, list[float | None]]:
     """What is gained by saying less: as one cut for all genres rises, `coverage` (the share of posters that
     still get a genre) falls and `precision` (of all genres given) should rise; `recall` beside them.
     """
     best = scores.max(axis=1)
     cuts = np.unique(np.concatenate([[0.0], np.quantile(best, np.linspace(0, 1, points))]).astype(np.float32))
-    found: dict[str, list[float]] = {"cut": [], "coverage": [], "precision": [], "recall": []}
+    found: dict[str, list[float | None]] = {"cut": [], "coverage": [], "precision": [], "recall": []}
     for cut in cuts:
-        chosen = decide(scores, float(cut))
-        if not chosen.any():
-            continue
-        precision, recall = micro_precision_recall(truth, chosen)
-        row = (float(cut), float(chosen.any(axis=1).mean()), precision, recall)
-        for values, value in zip(found.values(), row, strict=True):
-            values.append(value)
+        point = _point(truth, scores, float(cut))
+        if point["coverage"]:
+            for name, values in found.items():
+                values.append(float(cut) if name == "cut" else point[name])
     return found
 
 
 def _best_precision(truth: Labels, scores: Scores) -> dict[str, float | None]:
     """The best micro precision that one cut for all genres could have had here at that recall. The cut is
     chosen on these very posters: it shows what the scores allow, and is no operating point."""
-    order = np.argsort(-scores.ravel(), kind="stable")
-    falling = scores.ravel()[order]
-    last = np.flatnonzero(np.append(np.diff(falling) != 0, True))
-    hits = np.cumsum(truth.ravel()[order].astype(bool))[last]
-    enough = np.flatnonzero(hits >= LOWEST_RECALL * hits[-1])
-    precision = hits[enough] / (last[enough] + 1)
-    best = int(np.argmax(precision))
-    return {"precision": float(precision[best]), "cut": float(falling[last][enough][best])}
+    recall, precision, cut = _curve(truth.ravel(), scores.ravel())
+    enough = recall >= LOWEST_RECALL
+    best = int(np.argmax(np.where(enough, precision, -1)))
+    return {"precision": float(precision[best]), "cut": float(cut[best])}
 
 
-def _point(truth: Labels, scores: Scores, cuts: Floats) -> dict[str, float | None]:
-    precision, recall = micro_precision_recall(truth, decide(scores, cuts))
-    known = [None if np.isnan(value) else value for value in (precision, recall)]
-    return {"precision": known[0], "recall": known[1]}
+def _curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any]) -> tuple[Floats, Floats, npt.NDArray[Any]]:
+    """Recall, precision and cut at each distinct score from the highest down, from the first hit on."""
+    order = np.argsort(-scores, kind="stable")
+    falling, hits = scores[order], np.cumsum(truth[order], dtype=np.float64)
+    found = np.append(falling[1:] != falling[:-1], True)[: len(falling)] & (hits > 0)
+    last = np.flatnonzero(found)
+    return hits[last] / max(hits[-1:].sum(), 1), hits[last] / (last + 1), falling[last]
+
+
+def _point(truth: Labels, scores: Scores, cuts: Floats | float) -> dict[str, float | None]:
+    """Micro precision, recall and coverage of the decisions at these cuts."""
+    figures = precision_recall_coverage(truth, decide(scores, cuts))(np.ones((1, len(truth))))
+    return {name: finite(value[0]) for name, value in figures.items()}

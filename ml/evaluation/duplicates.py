@@ -14,14 +14,13 @@ from PIL import Image
 from ml.evaluation import kept_arrays
 from ml.evaluation.alterations import ALTERATIONS, EVERYDAY, REVISION, copies_of
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.figures import Figure, figure
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.vectors import Places, Vectors
 from ml.extractors.runtime import load_extractor
-from ml.genres.metrics import bootstrap_interval
 from ml.grouping import Kinship
 from ml.imaging.images import DUPLICATE_BITS, MAX_BYTES, ImageRejected, open_safely, perceptual_hash
 from ml.search.neighbours import ExactIndex, Metric
+from ml.stats import Figure, bootstrap, weighted_means
 
 WAYS = ("hash", "features", "both")
 NOBODY = -1
@@ -175,16 +174,12 @@ def _columns(hits: Bools) -> npt.NDArray[np.float64]:
 def _figures(
     table: npt.NDArray[np.float64], resamples: int, seed: int, ways: Sequence[str]
 ) -> dict[str, Any]:
-    def means(drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray(drawn.mean(axis=0).ravel())
-
-    value = means(table)
-    low, high = bootstrap_interval(means, table, n=resamples, seed=seed)
-    shape = table.shape[1:]
-    cells = [part.reshape(shape) for part in (value, low, high)]
+    found = bootstrap(
+        lambda weights: {"recall": weighted_means(weights, table)}, len(table), resamples=resamples, seed=seed
+    )["recall"]
 
     def row(number: int) -> dict[str, Figure]:
-        return {way: figure(*(cell[number, WAYS.index(way)] for cell in cells)) for way in ways}
+        return {way: found[number][WAYS.index(way)] for way in ways}
 
     return {
         "everyday": row(0),

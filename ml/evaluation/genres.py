@@ -9,26 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation import weighing
-from ml.evaluation.figures import Figure, figure, undefined
-from ml.evaluation.weighing import Weighed
-from ml.genres import metrics
 from ml.genres.scorecard import scorecard
 from ml.genres.thresholds import NEVER, decide
+from ml.genres.weighted_metrics import WeightedMetrics, precision_recall_coverage
+from ml.stats import Figure, Floats, Statistics, bootstrap, mean_of_defined
 
-Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
 
-FIGURES = (
-    "macro_f1_suggest",
-    "micro_f1_suggest",
-    "samples_f1_suggest",
-    "map",
-    "ece",
-    *weighing.FIGURES,
-)
-_SURE = ("sure_precision", "sure_recall", "sure_coverage")
 _FROM_SCORECARD = {
     "macro_f1_suggest": "macro_f1",
     "micro_f1_suggest": "micro_f1",
@@ -38,6 +26,9 @@ _FROM_SCORECARD = {
     "predict_everything_macro_f1": "macro_f1_predict_everything",
     "macro_f1_gain": "macro_f1_gain",
 }
+_SURE = ("sure_precision", "sure_recall", "sure_coverage")
+FIGURES = (*list(_FROM_SCORECARD)[:5], "macro_auc", "coverage_suggest", *_SURE)
+"""Figures of which differences between two models are reported."""
 
 
 @dataclass(frozen=True)
@@ -107,20 +98,13 @@ def genre_figures(
     card = scorecard(truth, told.scores, genres, told.suggest, resamples=resamples, seed=seed)
     found: dict[str, Any] = {ours: card[theirs] for ours, theirs in _FROM_SCORECARD.items()}
 
-    weighed = Weighed(truth, told.scores, told.suggest, told.sure)
-    everybody = np.arange(len(truth))
-    value = weighed.figures(everybody)
-    low, high = metrics.bootstrap_interval(weighed.figures, everybody, n=resamples, seed=seed)
-    names = weighing.FIGURES
-    found |= {name: figure(value[i], low[i], high[i]) for i, name in enumerate(names)}
+    own = bootstrap(_statistics(truth, told), len(truth), resamples=resamples, seed=seed)
+    auc = own.pop("auc")
+    found |= {name: own[name] for name in (*FIGURES[5:], "predict_everything_micro_f1")}
     if told.sure is None:
         found |= {name: undefined(told.sure_reason) for name in _SURE}
     elif not decide(told.scores, told.sure).any():
         found["sure_precision"] = undefined("No score is above its sure threshold, so nothing was predicted.")
-    found["predict_everything_micro_f1"] = _everything_micro(truth, resamples, seed)
-    auc = [
-        figure(*row) for row in zip(value[len(names) :], low[len(names) :], high[len(names) :], strict=True)
-    ]
     found["per_genre"] = [
         row
         | {
@@ -141,53 +125,47 @@ def genre_differences(
     truth: Labels, one: Telling, other: Telling, *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
     """Paired differences (`one` minus `other`, on the same posters) of every figure, with 95% intervals."""
+    ours, theirs = (_statistics(truth, told, with_scorecard=True) for told in (one, other))
 
-    both = [(told, Weighed(truth, told.scores, told.suggest, told.sure)) for told in (one, other)]
+    def differences(weights: Floats) -> dict[str, Floats]:
+        first, second = ours(weights), theirs(weights)
+        return {name: first[name] - second[name] for name in FIGURES}
 
-    def apart(drawn: npt.NDArray[np.int64]) -> Floats:
-        ours, theirs = (
-            np.concatenate([_overall(truth[drawn], told, drawn), weighed.figures(drawn)])[: len(FIGURES)]
-            for told, weighed in both
-        )
-        return ours - theirs
-
-    everybody = np.arange(len(truth))
-    value = apart(everybody)
-    low, high = metrics.bootstrap_interval(apart, everybody, n=resamples, seed=seed)
-    found = {name: figure(value[i], low[i], high[i]) for i, name in enumerate(FIGURES)}
+    found = bootstrap(differences, len(truth), resamples=resamples, seed=seed)
     if one.sure is None or other.sure is None:
         reason = one.sure_reason if one.sure is None else other.sure_reason
         found |= {name: undefined(reason) for name in _SURE}
     return found
 
 
-def micro_precision_recall(truth: Labels, chosen: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Precision and recall over all (poster, genre) decisions pooled; NaN where undefined."""
-    hits = float((truth.astype(bool) & chosen).sum())
-    made, wanted = float(chosen.sum()), float(truth.sum())
-    return hits / made if made else float("nan"), hits / wanted if wanted else float("nan")
+def undefined(reason: str) -> Figure:
+    """A figure that cannot be given, with the reason."""
+    return {"value": None, "low": None, "high": None, "reason": reason}
 
 
-def _overall(truth: Labels, told: Telling, drawn: npt.NDArray[np.int64]) -> Floats:
-    """The first five of FIGURES."""
-    scores = told.scores[drawn]
-    return np.array(
-        [
-            metrics.macro_f1(truth, scores, told.suggest),
-            metrics.micro_f1(truth, scores, told.suggest),
-            metrics.samples_f1(truth, scores, told.suggest),
-            metrics.mean_average_precision(truth, scores),
-            metrics.expected_calibration_error(truth, scores),
-        ]
-    )
+def _statistics(truth: Labels, told: Telling, with_scorecard: bool = False) -> Statistics:
+    """The figures by name, for weights of the posters; those of the scorecard only if wanted."""
+    suggested = decide(told.scores, told.suggest)
+    measured = WeightedMetrics(truth, told.scores, suggested)
+    coverage = precision_recall_coverage(truth, suggested)
+    everything = precision_recall_coverage(truth, np.ones_like(suggested))
+    nothing = np.zeros_like(suggested)
+    sure = precision_recall_coverage(truth, nothing if told.sure is None else decide(told.scores, told.sure))
 
+    def statistics(weights: Floats) -> dict[str, Floats]:
+        card = measured(weights) if with_scorecard else {}
+        auc = measured.auc(weights)
+        prevalence = everything(weights)["precision"]
+        return {
+            **{ours: card[theirs] for ours, theirs in _FROM_SCORECARD.items() if theirs in card},
+            "macro_auc": mean_of_defined(auc),
+            "coverage_suggest": coverage(weights)["coverage"],
+            **{f"sure_{name}": values for name, values in sure(weights).items()},
+            "predict_everything_micro_f1": 2 * prevalence / (1 + prevalence),
+            "auc": auc,
+        }
 
-def _everything_micro(truth: Labels, resamples: int, seed: int) -> Figure:
-    def micro(labels: Labels) -> float:
-        return metrics.micro_f1(labels, np.ones(labels.shape))
-
-    low, high = metrics.bootstrap_interval(micro, truth, n=min(resamples, 200), seed=seed)
-    return figure(micro(truth), low, high)
+    return statistics
 
 
 def _spread(cuts: Sequence[float], ours: Sequence[int], theirs: Sequence[int], genres: int) -> Floats:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.figures import Figure, figure, plain
 from ml.evaluation.ranking import NOBODY
-from ml.genres.metrics import bootstrap_interval
 from ml.grouping import Kinship
+from ml.stats import Figure, Floats, bootstrap, figure, ratio, weighted_means
 
 SHARE_AT, NDCG_AT, FRANCHISE_AT = 5, 10, 5
 DEPTH = 10
 
-Floats = npt.NDArray[np.float64]
 Indexes = npt.NDArray[np.int64]
 
 _MEANS = (
@@ -116,7 +114,7 @@ def terms(neighbours: Indexes, truth: Ground) -> Terms:
         theirs = neighbours[:, place]
         common = np.einsum("ij,ij->i", labels, labels[theirs])
         gains[:, place] = np.where(present[:, place], common / (sizes + sizes[theirs] - common), 0.0)
-    share = _over((gains[:, :SHARE_AT] > 0).sum(axis=1), present[:, :SHARE_AT].sum(axis=1))
+    share = ratio((gains[:, :SHARE_AT] > 0).sum(axis=1), present[:, :SHARE_AT].sum(axis=1))
     ideal = np.where(truth.ideal > 0, truth.ideal, np.nan)
     discounts = _discounts(NDCG_AT)
     reach = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(truth.allowed, NDCG_AT)]
@@ -144,8 +142,7 @@ def lookalike_figures(
     of: Terms, bytes_per_poster: int, *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
     """Every look-alike figure with its 95% interval, by name."""
-    values, low, high = _with_interval([of], resamples, seed)
-    found = {name: figure(values[i], low[i], high[i]) for i, name in enumerate(_NAMES)}
+    found = _with_intervals([of], resamples, seed)
     found["bytes_per_poster"] = figure(bytes_per_poster, bytes_per_poster, bytes_per_poster)
     return found
 
@@ -154,8 +151,7 @@ def lookalike_differences(
     of: Terms, other: Terms, bytes_apart: int, *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
     """Paired differences (`of` minus `other`, on the same posters) of every figure, with intervals."""
-    values, low, high = _with_interval([of, other], resamples, seed)
-    found = {name: figure(values[i], low[i], high[i]) for i, name in enumerate(_NAMES)}
+    found = _with_intervals([of, other], resamples, seed)
     found["bytes_per_poster"] = figure(bytes_apart, bytes_apart, bytes_apart)
     return {name: row for name, row in found.items() if not name.endswith("_random")}
 
@@ -174,32 +170,30 @@ def counts(neighbours: Indexes, of: Terms, files: Sequence[str]) -> dict[str, ob
     }
 
 
-_NAMES = (*_MEANS, "worst_hub", *_FRANCHISE)
+def _with_intervals(contenders: Sequence[Terms], resamples: int, seed: int) -> dict[str, Figure]:
+    """Every figure, or the difference of every figure between two contenders."""
+
+    def over_posters(weights: Floats) -> dict[str, Floats]:
+        means = _difference([weighted_means(weights, each.columns) for each in contenders])
+        means[:, -1] *= weights.shape[1]
+        return dict(zip((*_MEANS, "worst_hub"), means.T, strict=True))
+
+    by_series = [_by_series(each) for each in contenders]
+
+    def over_series(weights: Floats) -> dict[str, Floats]:
+        sums = [weights @ each for each in by_series]
+        recall = _difference([ratio(each[:, :2], each[:, 2:]) for each in sums])
+        return dict(zip(_FRANCHISE, recall.T, strict=True))
+
+    again = {"resamples": resamples, "seed": seed}
+    found = bootstrap(over_posters, len(contenders[0].columns), **again)
+    if len(by_series[0]):
+        return found | bootstrap(over_series, len(by_series[0]), **again)
+    return found | {name: figure(np.nan, np.nan, np.nan) for name in _FRANCHISE}
 
 
-def _with_interval(contenders: list[Terms], resamples: int, seed: int) -> tuple[Floats, Floats, Floats]:
-    """Values, low and high of every figure, or of the difference between two contenders."""
-
-    def over_posters(*columns: Floats) -> Floats:
-        means = [column_means(each) for each in columns]
-        for each, mean in zip(columns, means, strict=True):
-            mean[-1] *= len(each)
-        return means[0] if len(means) == 1 else means[0] - means[1]
-
-    def over_series(*sums: Floats) -> Floats:
-        recalls = [_over(each[:, :2].sum(axis=0), np.repeat(each[:, 2].sum(), 2)) for each in sums]
-        return recalls[0] if len(recalls) == 1 else recalls[0] - recalls[1]
-
-    columns = [each.columns for each in contenders]
-    value = over_posters(*columns)
-    low, high = bootstrap_interval(over_posters, *columns, n=resamples, seed=seed)
-    sums = [_by_series(each) for each in contenders]
-    if not len(sums[0]):
-        unknown = np.full(2, np.nan)
-        return tuple(np.concatenate([part, unknown]) for part in (value, low, high))  # type: ignore[return-value]
-    recall = over_series(*sums)
-    bottom, top = bootstrap_interval(over_series, *sums, n=resamples, seed=seed)
-    return np.concatenate([value, recall]), np.concatenate([low, bottom]), np.concatenate([high, top])
+def _difference(figures: Sequence[Floats]) -> Floats:
+    return figures[0] if len(figures) == 1 else figures[0] - figures[1]
 
 
 def _by_series(of: Terms) -> Floats:
@@ -224,19 +218,8 @@ def _percentiles(neighbours: Indexes) -> dict[str, float]:
     appearances = np.bincount(neighbours[neighbours != NOBODY], minlength=len(neighbours))
     wanted = (50, 90, 99, 99.9)
     found = np.percentile(appearances, wanted)
-    return {f"{share:g}": plain(value) or 0.0 for share, value in zip(wanted, found, strict=True)}
+    return {f"{share:g}": float(value) for share, value in zip(wanted, found, strict=True)}
 
 
 def _discounts(depth: int) -> Floats:
     return 1 / np.log2(np.arange(depth) + 2)
-
-
-def _over(
-    part: npt.NDArray[np.floating | np.integer], whole: npt.NDArray[np.floating | np.integer]
-) -> Floats:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-
-
-def column_means(columns: Floats) -> Floats:
-    known = ~np.isnan(columns)
-    return _over(np.where(known, columns, 0.0).sum(axis=0), known.sum(axis=0))

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation import similarity
-from ml.evaluation.figures import figure
 from ml.evaluation.genres import Telling, genre_figures
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.languages import has_other_language, is_english
 from ml.evaluation.pictures import GREY_SPREAD, Pictures
-from ml.genres.metrics import bootstrap_interval
+from ml.stats import Figure, Floats, bootstrap, weighted_means
 
 OLD_BEFORE = 1970
 FEWEST = 10
@@ -127,12 +126,10 @@ def _by_column(what: str, column: str, given: Sequence[object | None], otherwise
     return f"{what}, as the column `{column}` says for {said:,} posters; for the others {otherwise}"
 
 
-def _share(columns: npt.NDArray[np.float64], resamples: int, seed: int) -> dict[str, Any]:
+def _share(columns: Floats, resamples: int, seed: int) -> dict[str, Figure]:
     names = ("share_at_5", "share_at_5_random", "share_at_5_lift", "ndcg_at_10")
 
-    def means(drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return similarity.column_means(drawn[:, : len(names)])
+    def means(weights: Floats) -> dict[str, Floats]:
+        return dict(zip(names, weighted_means(weights, columns[:, : len(names)]).T, strict=True))
 
-    value = means(columns)
-    low, high = bootstrap_interval(means, columns, n=resamples, seed=seed)
-    return {name: figure(value[i], low[i], high[i]) for i, name in enumerate(names)}
+    return bootstrap(means, len(columns), resamples=resamples, seed=seed)

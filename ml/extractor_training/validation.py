@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.ranking import Search, lookalikes
-from ml.evaluation.similarity import DEPTH, Ground, column_means, ground, terms
+from ml.evaluation.similarity import DEPTH, Ground, ground, terms
 from ml.genres.logistic import log_loss
 from ml.genres.metrics import mean_average_precision
 from ml.grouping import Kinship
+from ml.stats import mean_of_defined
 
 Floats = npt.NDArray[np.float32]
 Indexes = npt.NDArray[np.int64]
@@ -57,7 +58,7 @@ def figures(vectors: Floats, logits: Floats, of: Asked) -> dict[str, Any]:
     return {
         "genre_loss": _known(log_loss(of.labels, logits).sum()),
         "map": _known(mean_average_precision(of.labels, logits)),
-        "share_at_5_lift": _known(column_means(seen.columns)[_LIFT]),
+        "share_at_5_lift": _known(float(mean_of_defined(seen.columns[:, _LIFT]))),
         "franchise_recall_at_5": _known(seen.hits[:, 0].sum() / queries) if queries else None,
         "franchise_queries": int(queries),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ml.vectors import unit_vectors
+
 COLOUR_GRID = (3, 2)
 COLOUR_BINS = (4, 4, 4)
 EDGE_GRID = (6, 4)
@@ -77,9 +79,4 @@ def _edges(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     for step, weight in ((0, 1 - share), (1, share)):
         index = cell + (low + step) % ORIENTATIONS
         counts += np.bincount(index.ravel(), (magnitude * weight).ravel(), minlength=counts.size)
-    return _unit(np.minimum(_unit(counts), 0.2))
-
-
-def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    length = np.linalg.norm(vector)
-    return vector / length if length > 0 else vector
+    return unit_vectors(np.minimum(unit_vectors(counts), 0.2))

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.files import UNREADABLE_ARRAYS
-from ml.genres.weighted_metrics import draws
+from ml.genres.weighted_metrics import weighted_f1
+from ml.stats import Figure, Floats, bootstrap
 
 Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 
 
 class HeldOutError(ValueError):
@@ -46,35 +46,23 @@ class HeldOut:
 
 def macro_f1_beside(
     truth: npt.ArrayLike, ours: npt.ArrayLike, theirs: npt.ArrayLike, *, resamples: int = 1000, seed: int = 0
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Figure]:
     """Macro F1 of two sets of decisions about the same posters, and how much better `ours` is.
 
     truth, ours, theirs: (n, genres) of 0 and 1, n > 0. Returns `ours`, `theirs` and `difference`, each as
     {"value", "low", "high"} with a 95% percentile bootstrap interval over posters. All three come from one
     set of resamples, so the difference is paired: what is easy about the posters drawn is easy for both.
 
-    Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13. Raises ValueError for tables of
-    other shapes, or without a poster or genre.
+    Raises ValueError for tables of other shapes, or without a poster or genre.
     """
     right, first, second = (np.asarray(table).astype(bool) for table in (truth, ours, theirs))
     if right.ndim != 2 or not right.shape == first.shape == second.shape or 0 in right.shape:
         raise ValueError(
             f"Decisions must be tables of one shape; got {right.shape}, {first.shape}, {second.shape}."
         )
-    columns = np.hstack([right, first, right & first, second, right & second]).astype(np.float32)
-    table = np.vstack([_both(w, columns) for w in draws(len(right), resamples, seed)])
-    value = _both(np.ones((1, len(right))), columns)[0]
-    low, high = np.percentile(table, [2.5, 97.5], axis=0)
-    return {
-        name: {"value": float(value[i]), "low": float(low[i]), "high": float(high[i])}
-        for i, name in enumerate(("ours", "theirs", "difference"))
-    }
 
+    def statistics(weights: Floats) -> dict[str, Floats]:
+        one, other = (weighted_f1(weights, right, chosen).mean(axis=1) for chosen in (first, second))
+        return {"ours": one, "theirs": other, "difference": one - other}
 
-def _both(weights: Floats, columns: npt.NDArray[np.float32]) -> Floats:
-    """(resamples, 3): both macro F1 and their difference."""
-    right, *parts = np.split((weights.astype(np.float32) @ columns).astype(np.float64), 5, axis=1)
-    first, second = (
-        (2 * hits / np.maximum(right + chosen, 1)).mean(axis=1) for chosen, hits in (parts[:2], parts[2:])
-    )
-    return np.stack([first, second, first - second], axis=1)
+    return bootstrap(statistics, len(right), resamples=resamples, seed=seed)

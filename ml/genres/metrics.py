@@ -4,17 +4,13 @@ Everywhere: `y_true` is (n, genres) of 0 and 1, `y_score` is (n, genres) of numb
 is predicted when its score is strictly above the threshold (one number, or one per genre).
 """
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
 
 from ml.genres.thresholds import decide
+from ml.stats import Floats, Ranking, mean_of_defined, ratio
 
-Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Figure = TypeVar("Figure", float, Floats)
 
 # As in the published metric: a genre that nobody has and nobody predicts scores 0, not 0/0.
 EPSILON = 1e-16
@@ -51,7 +47,7 @@ def precision_recall(
     """Precision and recall of each genre, two (genres,) arrays; NaN where they are undefined."""
     truth, chosen = _decisions(y_true, y_score, threshold)
     hits = (truth & chosen).sum(axis=0).astype(np.float64)
-    return _ratio(hits, chosen.sum(axis=0)), _ratio(hits, truth.sum(axis=0))
+    return ratio(hits, chosen.sum(axis=0)), ratio(hits, truth.sum(axis=0))
 
 
 def per_genre_average_precision(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> Floats:
@@ -60,24 +56,14 @@ def per_genre_average_precision(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -
     The step-wise sum of scikit-learn: equal scores are one step, so their order does not matter.
     """
     truth, scores = _checked(y_true, y_score)
-    result = np.full(truth.shape[1], np.nan)
-    for genre in range(truth.shape[1]):
-        positives = truth[:, genre].sum()
-        if not positives:
-            continue
-        order = np.argsort(-scores[:, genre], kind="stable")
-        falling = -scores[order, genre]
-        hit = truth[order, genre]
-        last_equal = np.searchsorted(falling, falling[hit], side="right") - 1
-        result[genre] = (np.cumsum(hit)[last_equal] / (last_equal + 1.0)).sum() / positives
-    return result
+    once = np.ones((len(truth), 1))
+    rankings = (Ranking(truth[:, genre], scores[:, genre]) for genre in range(truth.shape[1]))
+    return np.array([ranking.average_precision(once)[0] for ranking in rankings])
 
 
 def mean_average_precision(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
     """Mean of the average precision over genres that have a positive; NaN if none has."""
-    values = per_genre_average_precision(y_true, y_score)
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")
+    return float(mean_of_defined(per_genre_average_precision(y_true, y_score)))
 
 
 def predict_everything_f1(y_true: npt.ArrayLike) -> Floats:
@@ -87,7 +73,7 @@ def predict_everything_f1(y_true: npt.ArrayLike) -> Floats:
 
 
 def predict_everything_macro_f1(y_true: npt.ArrayLike) -> float:
-    """Macro F1 of giving every genre to every poster: the level any teller must beat."""
+    """Macro F1 of giving every genre to every poster: the level any model must beat."""
     return float(predict_everything_f1(y_true).mean())
 
 
@@ -118,42 +104,6 @@ def calibration_gaps(y_true: npt.ArrayLike, y_score: npt.ArrayLike, bins: int) -
     return np.asarray(sums, dtype=np.float64).reshape(len(scores), bins)
 
 
-def bootstrap_interval(
-    statistic: Callable[..., Figure],
-    *arrays: npt.NDArray[np.generic],
-    n: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
-) -> tuple[Figure, Figure]:
-    """Percentile bootstrap interval of `statistic(*arrays)`, resampling rows of all arrays together.
-
-    statistic may return a number or an array of numbers; low and high come back in the same shape, so several
-    figures (and their differences) can share one set of resamples, which makes the comparison paired.
-    A figure that is undefined (NaN) in some resamples is taken over the others.
-
-    Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
-    Raises ValueError if there is no row, or if the arrays differ in length.
-    """
-    rows = {len(array) for array in arrays}
-    if len(rows) != 1 or 0 in rows:
-        raise ValueError(f"A bootstrap needs rows, and the same number in every array; got {sorted(rows)}.")
-    (count,) = rows
-    random = np.random.default_rng(seed)
-    values = []
-    for _ in range(n):
-        drawn = random.integers(0, count, count)
-        values.append(np.asarray(statistic(*(array[drawn] for array in arrays)), dtype=np.float64))
-    table = np.stack(values)
-    undefined = np.isnan(table).all(axis=0)
-    table = np.where(undefined, 0.0, table)
-    tail = 50 * (1 - confidence)
-    low, high = np.nanpercentile(table, [tail, 100 - tail], axis=0)
-    low, high = np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
-    if table.ndim == 1:
-        low, high = float(low), float(high)
-    return cast("tuple[Figure, Figure]", (low, high))
-
-
 def _checked(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[Bools, npt.NDArray[np.floating]]:
     truth, scores = np.asarray(y_true), np.asarray(y_score)
     if truth.ndim != 2 or truth.shape != scores.shape or 0 in truth.shape:
@@ -181,7 +131,3 @@ def _f1(truth: Bools, chosen: Bools, axis: int) -> Floats:
     hits = (truth & chosen).sum(axis=axis)
     mistakes = (truth ^ chosen).sum(axis=axis)
     return np.asarray(2 * hits / (2 * hits + mistakes + EPSILON), dtype=np.float64)
-
-
-def _ratio(part: Floats, whole: npt.NDArray[np.integer]) -> Floats:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

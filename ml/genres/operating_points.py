@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.genres.thresholds import NEVER
-from ml.genres.weighted_metrics import draws
+from ml.genres.weighted_metrics import precision_recall_coverage
+from ml.stats import bootstrap
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -184,22 +185,8 @@ def sure_figures(truth: Labels, sure: Bools, *, resamples: int, seed: int) -> di
 
     truth, sure: (n, genres). A figure is {"value", "low", "high"}, None where nothing is sure.
     """
-    hits = (sure & (truth == 1)).sum(axis=1)
-    made, wanted, some = sure.sum(axis=1), truth.sum(axis=1, dtype=np.int64), sure.any(axis=1)
-    columns = np.stack([hits, made, wanted, some, np.ones(len(truth), dtype=np.int64)], axis=1)
-    drawn = np.vstack([weights @ columns for weights in draws(len(truth), resamples, seed)])
-    totals = columns.sum(axis=0).astype(np.float64)
-
-    def figure(above: int, below: int) -> dict[str, float | None]:
-        if not totals[below]:
-            return {"value": None, "low": None, "high": None}
-        known = drawn[:, below] > 0
-        low, high = np.percentile(drawn[known, above] / drawn[known, below], [2.5, 97.5])
-        return {"value": float(totals[above] / totals[below]), "low": float(low), "high": float(high)}
-
+    statistics = precision_recall_coverage(truth, sure)
     return {
-        "precision": figure(0, 1),
-        "recall": figure(0, 2),
-        "coverage": figure(3, 4),
-        "pairs": int(totals[1]),
+        **bootstrap(statistics, len(truth), resamples=resamples, seed=seed),
+        "pairs": int(sure.sum()),
     }

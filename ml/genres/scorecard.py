@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.genres import metrics
-from ml.genres.metrics import Floats
 from ml.genres.thresholds import decide
-from ml.genres.weighted_metrics import Resampled
+from ml.genres.weighted_metrics import WeightedMetrics
+from ml.stats import Figure, Floats, bootstrap, finite
 
 FIGURES = (
     "macro_f1",
@@ -52,18 +52,14 @@ def scorecard(
     cuts = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (len(genres),))
     taken = decide(y_score, cuts) if chosen is None else chosen
     shown = np.array([genre not in withheld for genre in genres])
-    figures = Resampled(y_true, y_score, taken, shown)
-    value = figures.of(np.ones((1, len(y_true))))[0]
-    low, high = figures.interval(resamples, seed)
-    rows = [
-        {"value": _plain(value[i]), "low": _plain(low[i]), "high": _plain(high[i])} for i in range(len(value))
-    ]
-    card: dict[str, Any] = dict(zip(FIGURES, rows, strict=False))
+    measured = WeightedMetrics(y_true, y_score, taken, shown)
+    figures = bootstrap(measured, len(y_true), resamples=resamples, seed=seed)
+    card: dict[str, Any] = {name: figures[name] for name in FIGURES}
     card["posters"] = len(y_true)
     card["genres_a_poster"] = float(taken[:, shown].sum(axis=1).mean())
     card["true_genres_a_poster"] = float(y_true.sum(axis=1).mean())
     card["per_genre"] = _per_genre(
-        y_true, y_score, taken, genres, cuts, rows[len(FIGURES) :], worthwhile=worthwhile
+        y_true, y_score, taken, genres, cuts, figures["f1"], figures["f1_gain"], worthwhile
     )
     return card
 
@@ -74,14 +70,13 @@ def _per_genre(
     taken: npt.NDArray[np.bool_],
     genres: Sequence[str],
     cuts: Floats,
-    rows: list[dict[str, float | None]],
-    *,
+    f1: Sequence[Figure],
+    gain: Sequence[Figure],
     worthwhile: float,
 ) -> list[dict[str, Any]]:
     precision, recall = metrics.precision_recall(y_true, taken.astype(np.float32), 0.5)
     average_precision = metrics.per_genre_average_precision(y_true, y_score)
     always = metrics.predict_everything_f1(y_true)
-    f1, gain = rows[: len(genres)], rows[len(genres) :]
     return [
         {
             "genre": genre,
@@ -90,14 +85,10 @@ def _per_genre(
             "prevalence": float(y_true[:, i].mean()),
             "f1": f1[i],
             "f1_predict_everything": float(always[i]),
-            "precision": _plain(precision[i]),
-            "recall": _plain(recall[i]),
-            "average_precision": _plain(average_precision[i]),
+            "precision": finite(precision[i]),
+            "recall": finite(recall[i]),
+            "average_precision": finite(average_precision[i]),
             "evidence": (gain[i]["low"] or 0.0) > worthwhile * float(always[i]),
         }
         for i, genre in enumerate(genres)
     ]
-
-
-def _plain(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.files import UNREADABLE_ARRAYS, write_bytes
+from ml.vectors import unit_vectors
 
 Floats = npt.NDArray[np.float32]
 
@@ -25,7 +26,6 @@ _AT_ONCE = 1 << 24
 _ROWS = 1024
 # Equal rows may differ in the last digits of a blocked float32 product: their penalties should not.
 _DECIMALS = 5
-_SHORTEST = 1e-6
 
 
 class CorrectionUnreadable(ValueError):
@@ -90,8 +90,7 @@ def cosines(one: npt.NDArray[Any], other: npt.NDArray[Any], centre: Floats | Non
 
     A row that lies there has none with anything: 0.
     """
-    shift = np.zeros(one.shape[1], np.float32) if centre is None else centre
-    return np.asarray(_units(one, shift) @ _units(other, shift).T)
+    return np.asarray(_directions(one, centre) @ _directions(other, centre).T)
 
 
 def write_correction(correction: HubCorrection, path: Path) -> None:
@@ -137,10 +136,10 @@ def _crowding(
     step = min(_ROWS, part)
     best = np.full((count, min(nearest, len(chosen))), -np.inf, dtype=np.float32)
     for first in range(0, len(chosen), part):
-        others = _units(vectors[chosen[first : first + part]], shift)
+        others = _directions(vectors[chosen[first : first + part]], shift)
         for start in range(0, count, step):
             rows = slice(start, min(start + step, count))
-            cosines = _units(vectors[rows], shift) @ others.T
+            cosines = _directions(vectors[rows], shift) @ others.T
             mine = place[rows] - first
             itself = np.flatnonzero((mine >= 0) & (mine < len(others)))
             cosines[itself, mine[itself]] = -np.inf
@@ -152,10 +151,5 @@ def _crowding(
     return np.asarray(total / np.maximum(there.sum(axis=1), 1))
 
 
-def _units(vectors: npt.NDArray[Any], centre: Floats) -> Floats:
-    """Rows from the centre, of length 1; one that lies in the centre is zero."""
-    raw = np.asarray(vectors, dtype=np.float32)
-    moved = raw - centre
-    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-    near = lengths <= _SHORTEST * np.linalg.norm(raw, axis=1, keepdims=True)
-    return np.asarray(np.where(near, 0, moved / np.where(near, 1, lengths)), dtype=np.float32)
+def _directions(vectors: npt.NDArray[Any], centre: Floats | None) -> Floats:
+    return unit_vectors(np.asarray(vectors, dtype=np.float32), centre)

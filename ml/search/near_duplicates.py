@@ -11,8 +11,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ml.grouping import near_pairs
 from ml.imaging.images import DUPLICATE_BITS
 from ml.imaging.registration import Grey, Overlap, overlap
+from ml.search.hubness import cosines as _cosines
 
 Reason = Literal["bytes", "hash", "mirrored", "cropped", "alike"]
 Hashes = npt.NDArray[np.uint64]
@@ -31,7 +33,6 @@ most alike reached .58; of 25 posters every copy cropped by up to 20%, mirrored 
 
 # Inside by less than this a copy is not called cropped: so much comes from rounding to whole pixels.
 _WHOLE = 0.985
-_PAIRS_AT_ONCE = 1 << 21
 _PICTURES_KEPT = 512
 _SPARE = 16  # so that of a few equal ones the lowest rows are kept
 # The DCT of a mirrored row is the row's own with every odd coefficient negated, and bits tell signs, nearly.
@@ -109,7 +110,7 @@ def mirrored(hashes: Hashes) -> Hashes:
     return hashes ^ _ODD_COLUMNS
 
 
-def near_pairs(hashes: Hashes, new: Rows, bits: int = PROPOSED_BITS) -> Iterator[tuple[int, int]]:
+def candidate_pairs(hashes: Hashes, new: Rows, bits: int = PROPOSED_BITS) -> Iterator[tuple[int, int]]:
     """Pairs of rows, one of them among `new`, whose hashes, plain or mirrored, are at most `bits` apart.
 
     Of rows with equal hashes each is paired with the first only, so that a thousand copies of one picture
@@ -123,13 +124,10 @@ def near_pairs(hashes: Hashes, new: Rows, bits: int = PROPOSED_BITS) -> Iterator
     is_new = np.zeros(len(hashes), dtype=bool)
     is_new[new] = True
     fresh = np.unique(which[is_new])
-    step = max(1, _PAIRS_AT_ONCE // max(1, len(different)))
-    for start in range(0, len(fresh), step):
-        block = fresh[start : start + step]
-        for asked in (different[block], mirrored(different[block])):
-            close = np.bitwise_count(asked[:, None] ^ different[None, :]) <= bits
-            for row, column in np.argwhere(close):
-                one, other = int(first[block[row]]), int(first[column])
+    for queries in (different[fresh], mirrored(different[fresh])):
+        for pairs in near_pairs(queries, different, bits):
+            for row, column in pairs.tolist():
+                one, other = int(first[fresh[row]]), int(first[column])
                 if one != other:
                     yield min(one, other), max(one, other)
 
@@ -147,11 +145,10 @@ def nearest(
         row numbers (q, k) and cosines (q, k), nearest first; -1 and -inf where there are
         fewer. A query that is itself in the stream finds itself.
     """
-    asked = _unit(queries)
     rows = np.full((len(queries), k), -1, dtype=np.int64)
     cosines = np.full((len(queries), k), -np.inf, dtype=np.float32)
     for numbers, vectors in blocks:
-        every = np.concatenate([cosines, asked @ _unit(vectors).T], axis=1)
+        every = np.concatenate([cosines, _cosines(queries, vectors)], axis=1)
         which = np.concatenate([rows, np.broadcast_to(numbers, (len(queries), len(numbers)))], axis=1)
         if every.shape[1] > k + _SPARE:
             best = np.argpartition(-every, k + _SPARE, axis=1)[:, : k + _SPARE]
@@ -199,8 +196,3 @@ class _Group:
     rows: list[int]
     voices: dict[int, int]
     apart: frozenset[int]
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)

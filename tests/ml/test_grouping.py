@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml import grouping
 from ml.grouping import Kinship, near_pairs, numbered
 
 
@@ -26,17 +29,23 @@ def test_posters_that_are_no_kin_stand_alone():
     assert len(set(kin.groups().tolist())) == 3
 
 
-@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 255), min_size=2, max_size=40))
-def test_near_pairs_are_all_pairs_within_six_bits(values):
-    hashes = np.array(values, dtype=np.uint64)
-    found = {tuple(pair) for block in near_pairs(hashes) for pair in block.tolist()}
-    expected = {
-        (one, other)
-        for one in range(len(values))
-        for other in range(one + 1, len(values))
-        if (values[one] ^ values[other]).bit_count() <= 6
-    }
-    assert found == expected
+def hashed(values):
+    return np.array(values, dtype=np.uint64)
+
+
+HASHES = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 255), min_size=1, max_size=40)
+
+
+@given(HASHES, HASHES, st.integers(0, 12), st.sampled_from([7, 1 << 21]))
+def test_near_pairs_are_all_pairs_within_so_many_bits(queries, hashes, bits, together):
+    with mock.patch.object(grouping, "_PAIRS_AT_ONCE", together):
+        blocks = list(near_pairs(hashed(queries), hashed(hashes), bits))
+    assert [tuple(pair) for block in blocks for pair in block.tolist()] == [
+        (row, column)
+        for row, query in enumerate(queries)
+        for column, value in enumerate(hashes)
+        if (query ^ value).bit_count() <= bits
+    ]
 
 
 def test_many_copies_of_one_picture_are_one_group():

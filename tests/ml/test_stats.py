@@ -1,58 +1,86 @@
-"""Bootstrap intervals: repeatable, paired, and as wide as theory says."""
+"""Bootstrap intervals against drawing rows one resample at a time; rankings against scikit-learn."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
 
-from ml.genres.metrics import bootstrap_interval, macro_f1, predict_everything_macro_f1
-from tests.ml.genres.catalogues import random_scores
+from ml.stats import Ranking, bootstrap, mean_of_defined, ratio, resample_weights, weighted_means
+
+
+def slow_bootstrap(statistic, values, resamples, seed):
+    random = np.random.default_rng(seed)
+    drawn = [statistic(values[random.integers(0, len(values), len(values))]) for _ in range(resamples)]
+    return statistic(values), *np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+
+
+def means(values):
+    return lambda weights: {"mean": weighted_means(weights, values)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([1, 63, 64, 130]))
+def test_intervals_are_those_of_drawing_rows(rows, seed, resamples):
+    values = np.random.default_rng(seed).normal(size=(rows, 2, 3))
+    found = bootstrap(means(values), rows, resamples=resamples, seed=seed)["mean"]
+    expected = slow_bootstrap(lambda drawn: drawn.mean(axis=0), values, resamples, seed)
+    for end, table in zip(("value", "low", "high"), expected, strict=True):
+        assert np.array([[cell[end] for cell in row] for row in found]) == pytest.approx(table)
 
 
 def test_the_interval_of_a_mean_matches_the_normal_theory():
     values = np.random.default_rng(1).normal(size=400)
-    low, high = bootstrap_interval(lambda x: float(x.mean()), values, n=2000, seed=3)
+    found = bootstrap(means(values), 400, resamples=2000, seed=3)["mean"]
     half = 1.96 * values.std() / np.sqrt(len(values))
-    assert low == pytest.approx(values.mean() - half, abs=0.15 * half)
-    assert high == pytest.approx(values.mean() + half, abs=0.15 * half)
+    assert found["low"] == pytest.approx(values.mean() - half, abs=0.15 * half)
+    assert found["high"] == pytest.approx(values.mean() + half, abs=0.15 * half)
 
 
-def test_one_seed_gives_one_interval():
-    values = np.arange(50.0)
-    first, again, other = (
-        bootstrap_interval(lambda x: float(x.mean()), values, n=50, seed=seed) for seed in (7, 7, 8)
-    )
-    assert first == again
-    assert first != other
-
-
-def test_rows_of_all_arrays_are_drawn_together():
-    values = np.arange(30.0)
-    assert bootstrap_interval(lambda a, b: float(np.abs(a - b).max()), values, values.copy(), n=20) == (0, 0)
-
-
-def test_figures_measured_together_share_their_resamples():
-    truth, scores = random_scores(60, 3)
-
-    def both(y, s):
-        return np.array([macro_f1(y, s), predict_everything_macro_f1(y)])
-
-    low, high = bootstrap_interval(both, truth, scores, n=100, seed=5)
-    alone = bootstrap_interval(macro_f1, truth, scores, n=100, seed=5)
-    assert (low[0], high[0]) == alone
-    assert low.shape == high.shape == (2,)
-    assert (low <= both(truth, scores)).all()
-    assert (both(truth, scores) <= high).all()
-
-
-def test_a_figure_undefined_in_every_resample_stays_undefined_without_a_warning(recwarn):
-    low, high = bootstrap_interval(lambda x: np.array([x.mean(), np.nan]), np.arange(5.0), n=10)
-    assert np.isnan(low[1])
-    assert np.isnan(high[1])
-    assert low[0] <= 2 <= high[0]
+def test_a_statistic_undefined_in_every_resample_is_none_without_a_warning(recwarn):
+    values = np.array([[1.0, np.nan], [2.0, np.nan]])
+    known, unknown = bootstrap(means(values), 2, resamples=10)["mean"]
+    assert unknown == {"value": None, "low": None, "high": None}
+    assert known["low"] <= 1.5 <= known["high"]
     assert not recwarn.list
 
 
-def test_arrays_of_different_length_are_refused():
-    with pytest.raises(ValueError, match="same number"):
-        bootstrap_interval(lambda a, b: 0.0, np.zeros(3), np.zeros(4))
-    with pytest.raises(ValueError, match="needs rows"):
-        bootstrap_interval(lambda a: 0.0, np.zeros(0))
+def test_a_bootstrap_needs_rows():
+    with pytest.raises(ValueError, match="at least one row"):
+        bootstrap(means(np.zeros(0)), 0)
+
+
+def test_every_resample_draws_as_many_rows_as_there_are():
+    tables = list(resample_weights(30, 130, 0))
+    assert sum(len(table) for table in tables) == 130
+    assert all((table.sum(axis=1) == 30).all() for table in tables)
+
+
+def test_means_and_ratios_of_what_is_undefined_are_nan():
+    assert weighted_means(np.array([[1.0, 2.0]]), np.array([3.0, np.nan])).tolist() == [3.0]
+    assert mean_of_defined(np.array([[1.0, np.nan], [2.0, 4.0]])).tolist() == [1.0, 3.0]
+    assert np.isnan(mean_of_defined(np.array([np.nan]))) and np.isnan(ratio(1, 0))
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_rankings_agree_with_scikit_learn_on_the_rows_repeated(data):
+    rows = data.draw(st.integers(1, 25))
+    whole = st.lists(st.integers(0, 3), min_size=rows, max_size=rows)
+    scores = np.array(data.draw(whole), dtype=np.float32)
+    positive = np.array(data.draw(st.lists(st.integers(0, 1), min_size=rows, max_size=rows)))
+    weights = np.array(data.draw(whole))
+    ranking = Ranking(positive, scores)
+    repeated = np.repeat(positive, weights), np.repeat(scores, weights)
+    precision, auc = (
+        measure(weights[:, None].astype(np.float32)).tolist()
+        for measure in (ranking.average_precision, ranking.auc)
+    )
+    if repeated[0].any():
+        assert precision == pytest.approx([reference.average_precision_score(*repeated)])
+    else:
+        assert np.isnan(precision).all()
+    if 0 < repeated[0].sum() < len(repeated[0]):
+        assert auc == pytest.approx([reference.roc_auc_score(*repeated)])
+    else:
+        assert np.isnan(auc).all()

@@ -136,7 +136,7 @@ def test_groups_are_those_a_slow_search_finds(
 
 def test_groups_reach_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
-    monkeypatch.setattr(grouping, "_BLOCK", 2)
+    monkeypatch.setattr(grouping, "_PAIRS_AT_ONCE", 20)
     hashes = np.array([0, 0xFFFF << 40, 0xFF00FF << 8, 0xFFFF << 20, 1], dtype=np.uint64)
     found = groups([""] * 5, hashes)
     assert found[0] == found[4]

@@ -8,7 +8,6 @@ from sklearn import metrics as reference
 
 from ml.evaluation.curves import abstention_curve, genre_curves, precision_recall_curve, reliability
 from ml.evaluation.genres import FIGURES, genre_differences, genre_figures, telling
-from ml.evaluation.weighing import Weighed
 from ml.genres import metrics
 from ml.genres.thresholds import NEVER
 from tests.ml.genres.catalogues import random_scores
@@ -72,21 +71,6 @@ def test_auc_by_hand_counts_ties_half():
     assert found["macro_auc"]["value"] == pytest.approx(3.5 / 4)
 
 
-def test_a_resample_by_weights_is_the_resample_itself(set_of_scores):
-    truth, scores = set_of_scores
-    weighed = Weighed(truth, scores, np.full(4, 0.5), np.full(4, 0.8))
-    drawn = np.random.default_rng(3).integers(0, len(truth), len(truth))
-    mine, chosen, sure = truth[drawn], scores[drawn], scores[drawn] > np.float32(0.8)
-    expected = [
-        reference.roc_auc_score(mine, chosen, average="macro"),
-        (chosen > 0.5).any(axis=1).mean(),
-        reference.precision_score(mine, sure, average="micro"),
-        reference.recall_score(mine, sure, average="micro"),
-        sure.any(axis=1).mean(),
-    ]
-    assert weighed.figures(drawn)[:5] == pytest.approx(expected)
-
-
 def test_genres_the_model_does_not_know_are_never_predicted_and_said():
     truth = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 0], [0, 1, 1]], np.uint8)
     says = told(
@@ -132,7 +116,7 @@ def test_a_model_against_itself_differs_by_nothing(set_of_scores):
     truth, scores = set_of_scores
     apart = genre_differences(truth, told(scores, sure=0.8), told(scores, sure=0.8), resamples=30)
     assert tuple(apart) == FIGURES
-    assert all(figure == {"value": 0, "low": 0, "high": 0} for figure in apart.values())
+    assert all(set(figure.values()) == {0} for figure in apart.values())
 
 
 def test_a_paired_difference_is_the_difference_of_the_values(set_of_scores):

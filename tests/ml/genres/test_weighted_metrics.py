@@ -1,26 +1,16 @@
-"""Resampling by weights: the very figures and intervals of the metrics on the rows drawn."""
+"""Weighted metrics are the metrics of the rows repeated."""
 
 import numpy as np
 import pytest
+from sklearn import metrics as reference
 
 from ml.genres import metrics
 from ml.genres.thresholds import decide
-from ml.genres.weighted_metrics import Resampled, calibration_error, draws
+from ml.genres.weighted_metrics import WeightedMetrics, calibration_error, precision_recall_coverage
 from tests.ml.genres.catalogues import random_scores
 
 CUT = 0.6
 SHOWN = np.array([True, True, False, True])
-
-
-def slow(truth, scores):
-    f1 = metrics.per_genre_f1(truth, scores, CUT)
-    always = metrics.predict_everything_f1(truth)
-    cuts = np.where(SHOWN, CUT, 1.0)
-    macro = metrics.macro_f1(truth, scores, cuts)
-    overall = [macro, always.mean(), macro - always.mean(), metrics.micro_f1(truth, scores, cuts)]
-    overall += [metrics.samples_f1(truth, scores, cuts), metrics.mean_average_precision(truth, scores)]
-    overall += [metrics.expected_calibration_error(truth, scores)]
-    return np.concatenate([overall, f1, f1 - always])
 
 
 @pytest.fixture
@@ -32,37 +22,46 @@ def case():
     return truth, scores
 
 
-def test_the_figures_are_those_of_the_metrics(case):
-    truth, scores = case
-    found = Resampled(truth, scores, decide(scores, CUT), SHOWN).of(np.ones((1, len(truth))))[0]
-    assert found == pytest.approx(slow(truth, scores), abs=1e-6)
+@pytest.mark.parametrize("seed", range(8))
+def test_they_are_those_of_the_rows_repeated(case, seed):
+    weights = np.random.default_rng(seed).multinomial(150, np.full(150, 1 / 150))
+    measured = WeightedMetrics(case[0], case[1], decide(case[1], CUT), SHOWN)
+    truth, scores = (np.repeat(table, weights, axis=0) for table in case)
+    found = measured(weights[None].astype(float))
+    f1, always = metrics.per_genre_f1(truth, scores, CUT), metrics.predict_everything_f1(truth)
+    cuts = np.where(SHOWN, CUT, 1.0)
+    expected = {
+        "macro_f1": metrics.macro_f1(truth, scores, cuts),
+        "macro_f1_predict_everything": always.mean(),
+        "macro_f1_gain": metrics.macro_f1(truth, scores, cuts) - always.mean(),
+        "micro_f1": metrics.micro_f1(truth, scores, cuts),
+        "samples_f1": metrics.samples_f1(truth, scores, cuts),
+        "mean_average_precision": metrics.mean_average_precision(truth, scores),
+        "expected_calibration_error": metrics.expected_calibration_error(truth, scores),
+        "f1": f1,
+        "f1_gain": f1 - always,
+    }
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert found[name][0] == pytest.approx(value, abs=1e-6), name
+    auc = measured.auc(weights[None].astype(float))[0]
+    assert auc[:3] == pytest.approx(reference.roc_auc_score(truth[:, :3], scores[:, :3], average=None))
 
-
-def test_the_intervals_are_those_of_drawing_rows(case):
-    truth, scores = case
-    low, high = Resampled(truth, scores, decide(scores, CUT), SHOWN).interval(90, seed=3)
-    slow_low, slow_high = metrics.bootstrap_interval(slow, truth, scores, n=90, seed=3)
-    assert low == pytest.approx(slow_low, abs=1e-6)
-    assert high == pytest.approx(slow_high, abs=1e-6)
+    chosen = decide(scores, CUT)
+    micro = precision_recall_coverage(case[0], decide(case[1], CUT))(weights[None].astype(float))
+    assert micro["precision"] == pytest.approx(reference.precision_score(truth, chosen, average="micro"))
+    assert micro["recall"] == pytest.approx(reference.recall_score(truth, chosen, average="micro"))
+    assert micro["coverage"] == pytest.approx(chosen.any(axis=1).mean())
 
 
 def test_a_genre_without_a_positive_has_no_average_precision(case):
-    truth, scores = case
-    none = np.zeros_like(truth)
-    found = Resampled(none, scores, decide(scores, CUT), SHOWN).of(np.ones((2, len(truth))))
-    assert np.isnan(found[:, 5]).all()
-    assert (found[:, 0] == 0).all()
+    truth, scores = np.zeros_like(case[0]), case[1]
+    found = WeightedMetrics(truth, scores, decide(scores, CUT))(np.ones((2, len(truth))))
+    assert np.isnan(found["mean_average_precision"]).all()
+    assert (found["macro_f1"] == 0).all()
 
 
-def test_every_resample_draws_as_many_rows_as_there_are():
-    tables = list(draws(30, 130, 0))
-    assert [len(table) for table in tables] == [64, 64, 2]
-    assert all((table.sum(axis=1) == 30).all() for table in tables)
-
-
-def test_the_calibration_error_has_the_interval_of_drawing_rows(case):
-    truth, scores = case
-    found = calibration_error(truth, scores, 150, 2)
-    assert found["value"] == pytest.approx(metrics.expected_calibration_error(truth, scores))
-    slow = metrics.bootstrap_interval(metrics.expected_calibration_error, truth, scores, n=150, seed=2)
-    assert (found["low"], found["high"]) == pytest.approx(slow, abs=1e-9)
+def test_the_calibration_error_has_an_interval(case):
+    found = calibration_error(case[0], case[1], 150, 2)
+    assert found["value"] == pytest.approx(metrics.expected_calibration_error(*case))
+    assert found["low"] < found["value"] < found["high"]

@@ -49,13 +49,13 @@ def test_the_mirrored_hash_is_told_from_the_hash() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(HASHES, st.data())
-def test_near_pairs_agree_with_looking_at_every_pair(hashes: list[int], data: st.DataObject) -> None:
+def test_candidate_pairs_agree_with_looking_at_every_pair(hashes: list[int], data: st.DataObject) -> None:
     rows = list(range(len(hashes)))
     # Some near and some equal ones among them.
     hashes = [*hashes, hashes[0] ^ bits(3, 40), hashes[-1], hashes[0] ^ 0x5555555555555555]
     new = data.draw(st.sets(st.sampled_from(rows), min_size=1))
     held = np.array(hashes, dtype=np.uint64)
-    found = set(near_duplicates.near_pairs(held, np.array(sorted(new))))
+    found = set(near_duplicates.candidate_pairs(held, np.array(sorted(new))))
     leads = [hashes.index(each) for each in hashes]
     for one in range(len(hashes)):
         for other in range(one + 1, len(hashes)):
@@ -75,7 +75,7 @@ def test_near_pairs_agree_with_looking_at_every_pair(hashes: list[int], data: st
 
 def test_a_thousand_copies_make_a_thousand_pairs() -> None:
     hashes = np.full(1001, 7, dtype=np.uint64)
-    assert len(set(near_duplicates.near_pairs(hashes, np.arange(1001)))) == 1000
+    assert len(set(near_duplicates.candidate_pairs(hashes, np.arange(1001)))) == 1000
 
 
 def test_nearest_agrees_with_sorting_everything() -> None:
@@ -160,7 +160,7 @@ def test_every_row_of_a_group_shows_what_every_other_shows(hashes: list[int], da
         near = data.draw(st.sampled_from(hashes))
         hashes = [*hashes, near ^ bits(*data.draw(st.sets(st.integers(0, 63), max_size=5)))]
     same = comparison(hashes)
-    found = grouped(same, list(near_duplicates.near_pairs(same.hashes, np.arange(len(hashes)))))
+    found = grouped(same, list(near_duplicates.candidate_pairs(same.hashes, np.arange(len(hashes)))))
     rows = [row for group in found for row in group]
     assert len(rows) == len(set(rows))
     for group in found:
