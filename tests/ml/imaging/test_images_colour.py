@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -35,7 +37,7 @@ def test_one_bit_and_palette_pictures_keep_their_colours():
     assert np.array_equal(pixels(open_safely(encoded(palette, "PNG"))), pixels(palette.convert("RGB")))
 
 
-def test_transparency_is_laid_on_white():
+def test_transparency_becomes_white():
     picture = Image.new("RGBA", (32, 32), (200, 0, 0, 0))
     picture.paste((10, 20, 30, 255), (0, 0, 16, 32))
     picture.paste((0, 0, 0, 51), (0, 24, 32, 32))
@@ -87,8 +89,9 @@ def test_a_plain_broken_or_unsuitable_profile_is_ignored():
     assert np.array_equal(pixels(opened)[..., 0], pixels(original.convert("L")))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("orientation", "kind"), zip(range(1, 9), cycle(["JPEG", "PNG", "WEBP"]), strict=False)
+)
 def test_exif_orientation_is_applied(orientation, kind):
     upright = drawing(size=(160, 240))
     undo = {
@@ -113,12 +116,12 @@ def test_exif_orientation_is_applied(orientation, kind):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_a_senseless_orientation_is_ignored(orientation):
+def test_an_invalid_orientation_is_ignored(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert open_safely(encoded(drawing(), exif=exif)).size == (200, 300)
 
 
-def test_broken_exif_does_not_cost_the_picture():
+def test_an_image_with_broken_exif_is_opened():
     data = encoded(drawing(), exif=b"Exif\0\0II*\0\xff\xff\xff\xff junk")
     assert open_safely(data).size == (200, 300)
