@@ -1,4 +1,4 @@
-"""Links to a film's pages at IMDb and TMDB."""
+"""Ids of films at IMDb, TMDB and MovieLens: recognise them, and link to the films' pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,32 @@ import re
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+LARGEST_ID = 2**31 - 1  # of an integer column
+
+_IMDB_ID = re.compile(r"tt[0-9]{7,10}", re.ASCII)
+
+
+def is_imdb_id(text: str) -> bool:
+    """Whether `text` is an IMDb id such as "tt0114709"."""
+    return bool(_IMDB_ID.fullmatch(text))
+
+
+def normalized_imdb_id(text: str) -> str:
+    """The IMDb id in `text` in its usual form; digits alone, as in MovieLens, are padded to seven.
+
+    Returns "" if `text` is not an IMDb id.
+    """
+    text = text.strip().lower()
+    if re.fullmatch(r"[0-9]{1,10}", text) and int(text):
+        return f"tt{int(text):07d}"
+    return text if is_imdb_id(text) else ""
+
+
+def numeric_id(text: str) -> int | None:
+    """The positive number in `text`, also from "862.0"; None if it is no id or does not fit the database."""
+    found = re.fullmatch(r"([0-9]{1,12})(?:\.0+)?", text.strip())
+    return int(found[1]) if found and 0 < int(found[1]) <= LARGEST_ID else None
 
 
 def external_url(site: str, external_id: object) -> str:

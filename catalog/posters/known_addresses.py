@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from django.conf import settings
 
 from catalog.fetching.errors import Refused
 from catalog.fetching.guard import check_url
 from catalog.fetching.policy import FetchPolicy
 from catalog.posters.sources.registry import POSTER_SOURCES, PosterSource
-from catalog.titles.formats.records import RejectedRow, TitleRecord
-
-
-def checked(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[TitleRecord | RejectedRow]:
-    """The rows; those whose `poster_url` belongs to no poster source (enabled or not) are rejected."""
-    for row in rows:
-        if isinstance(row, TitleRecord) and row.poster_url and (why := why_not(row.poster_url)):
-            yield RejectedRow(row.file, row.line, why, row.poster_url)
-        else:
-            yield row
 
 
 def why_not(url: str) -> str:

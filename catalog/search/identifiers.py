@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from django.db.models import Q
 
-LARGEST_ID = 2_147_483_647  # of the columns
+from catalog.external_ids import LARGEST_ID
 
 _IMDB = re.compile(r"(?<![a-z0-9])tt[ :-]?0*([0-9]{1,10})(?![a-z0-9])", re.IGNORECASE)
 _ADDRESS = re.compile(r"(themoviedb|movielens)\.org/(?:[a-z-]{2,5}/)?movies?/0*([0-9]{1,10})", re.IGNORECASE)

@@ -12,8 +12,6 @@ from django.conf import settings
 
 from catalog.embeddings import embedding
 from catalog.embeddings.index_files import metric_of
-from catalog.titles.formats import folder
-from catalog.titles.formats.records import TitleRecord
 from ml.files import replacing
 from ml.imaging.images import load_pixels
 from ml.search.neighbours import ExactIndex
@@ -40,19 +38,6 @@ class Neighbour:
     path: Path
     label: str
     distance: float
-
-
-def labelled_images(directory: Path, labels_csv: Path) -> LabelledImages:
-    """The images of `directory` that the labels file names, as an import would take them.
-
-    Raises CannotCompare when none is left, catalog.titles.formats.records.SourceError for an unusable file.
-    """
-    rows = [row for row in folder.read(directory, labels_csv) if isinstance(row, TitleRecord)]
-    if not rows:
-        raise CannotCompare(f"None of the images that {labels_csv} names is in {directory}.")
-    return LabelledImages(
-        [row.poster_path for row in rows if row.poster_path], [", ".join(row.genres) for row in rows]
-    )
 
 
 def nearest(

@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalog.duplicates.merging import CannotMerge
 from catalog.genres.renewing import renew_changed
 from catalog.models import Movie, Run
-from catalog.posters.known_addresses import checked
+from catalog.posters.known_addresses import why_not
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
 from ml.imaging.images import ImageRejected, read_file
 
@@ -109,9 +109,18 @@ def rehearse_import(
 
 
 def _batches(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[list[TitleRecord | RejectedRow]]:
-    stream = checked(rows)
+    stream = _checked_addresses(rows)
     while batch := list(islice(stream, RECORDS_PER_TRANSACTION)):
         yield batch
+
+
+def _checked_addresses(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[TitleRecord | RejectedRow]:
+    """The rows, with those rejected whose `poster_url` belongs to no poster source, enabled or not."""
+    for row in rows:
+        if isinstance(row, TitleRecord) and row.poster_url and (why := why_not(row.poster_url)):
+            yield RejectedRow(row.file, row.line, why, row.poster_url)
+        else:
+            yield row
 
 
 def _goes_on(run: Run, report: ImportReport) -> bool:

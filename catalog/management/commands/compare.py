@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from catalog.similarity import comparison
-from catalog.titles.formats.records import SourceError
+from catalog.titles.formats import folder
+from catalog.titles.formats.records import SourceError, TitleRecord
 from ml.extractors.registry import UnknownExtractor
 from ml.extractors.runtime import ExtractorFailed
 from ml.extractors.weights import WeightsUnavailable
@@ -38,7 +39,7 @@ class Command(BaseCommand):
             query = options["images"] / query
         try:
             comparison.readable(query)
-            images = comparison.labelled_images(options["images"], options["labels"])
+            images = _labelled_images(options["images"], options["labels"])
             rows = {}
             for spec in options["extractor"] or comparison.default_specs():
                 with tqdm(total=len(images.paths), desc=f"{spec:<24}", unit="", disable=None) as bar:
@@ -51,6 +52,16 @@ class Command(BaseCommand):
         except (*UNUSABLE, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Figure: {options['output']} ({len(images.paths)} images compared)")
+
+
+def _labelled_images(directory: Path, labels_csv: Path) -> comparison.LabelledImages:
+    """The images in `directory` that the labels file names, read as an import reads them."""
+    rows = [row for row in folder.read(directory, labels_csv) if isinstance(row, TitleRecord)]
+    if not rows:
+        raise comparison.CannotCompare(f"None of the images that {labels_csv} names is in {directory}.")
+    return comparison.LabelledImages(
+        [row.poster_path for row in rows if row.poster_path], [", ".join(row.genres) for row in rows]
+    )
 
 
 def _show(bar: tqdm[NoReturn], done: int) -> None:

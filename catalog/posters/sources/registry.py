@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from catalog.titles.formats.cells import is_imdb_id
+from catalog.external_ids import is_imdb_id
 
 from . import imdb_page, tmdb_api, tmdb_page
 from .links import NoPosterFound, PosterLink

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from catalog.titles.formats.cells import is_imdb_id
+from catalog.external_ids import is_imdb_id
 
 from .links import NoPosterFound, PosterLink, web_address
 from .protocol import Answer, ExternalIds, Found, Question

@@ -6,6 +6,7 @@ import re
 import unicodedata
 import warnings
 
+from catalog.external_ids import normalized_imdb_id, numeric_id
 from catalog.genres.spelling import canonical_genre
 
 FIRST_YEAR, LAST_YEAR = 1870, 2100
@@ -13,15 +14,12 @@ LONGEST_TITLE = 500
 LONGEST_OVERVIEW = 10_000
 LONGEST_LOCAL_ID = 255
 MOST_GENRES = 50
-LARGEST_ID = 2**31 - 1
 # That of a real film has some hundred characters; Python's parser takes much memory for a long text.
 LONGEST_LITERAL = 5_000
 
 # Sorting the marks of a letter takes time by their number squared: what is much too long is not normalised.
 _MOST_MARKS = 4
 _STEERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-
-_IMDB_ID = re.compile(r"tt[0-9]{7,10}", re.ASCII)
 
 
 class BadCell(ValueError):
@@ -87,28 +85,17 @@ def checked_year(year: int, column: str = "year") -> int:
 def imdb_id_in(text: str, column: str = "imdb_id") -> str | None:
     """An IMDb id such as "tt0114709", None when empty; digits alone (MovieLens) are padded to seven."""
     text = text.strip()
-    if not text:
-        return None
-    if re.fullmatch(r"[0-9]{1,10}", text) and int(text):
-        return f"tt{int(text):07d}"
-    if is_imdb_id(text.lower()):
-        return text.lower()
-    raise BadCell(f"the {column} {text[:40]!r} is not an IMDb id such as tt0114709")
-
-
-def is_imdb_id(text: str) -> bool:
-    return bool(_IMDB_ID.fullmatch(text))
+    if text and not normalized_imdb_id(text):
+        raise BadCell(f"the {column} {text[:40]!r} is not an IMDb id such as tt0114709")
+    return normalized_imdb_id(text) or None
 
 
 def number_in(text: str, column: str) -> int | None:
     """A positive id that fits the database, None when empty ("862.0" is 862)."""
     text = text.strip()
-    if not text:
-        return None
-    found = re.fullmatch(r"([0-9]{1,12})(?:\.0+)?", text)
-    if not found or not 0 < int(found[1]) <= LARGEST_ID:
+    if text and numeric_id(text) is None:
         raise BadCell(f"the {column} {text[:40]!r} is not a positive whole number")
-    return int(found[1])
+    return numeric_id(text)
 
 
 def flag_in(text: str, column: str) -> bool:

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from typing import Any
 
+from catalog.external_ids import is_imdb_id
+
 from .cells import (
     BadCell,
     genres_in,
     imdb_id_in,
-    is_imdb_id,
     local_id_in,
     name_in,
     number_in,

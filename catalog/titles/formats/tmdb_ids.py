@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from .cells import LARGEST_ID, BadCell, title_in
+from catalog.external_ids import LARGEST_ID
+
+from .cells import BadCell, title_in
 from .csv_rows import Row
 from .options import Selection
 from .records import RejectedRow, SourceError, TitleRecord, shortened

@@ -61,7 +61,8 @@ def test_an_image_that_cannot_be_read_is_left_out(shoes: Path) -> None:
 
 
 def test_vectors_are_kept_until_an_image_changes(shoes: Path) -> None:
-    images = comparison.labelled_images(shoes, shoes.parent / "shoes.csv")
+    paths = [shoes / f"{number}.png" for number in range(9)]
+    images = comparison.LabelledImages(paths, ["Shoes"] * 9)
     seen: list[int] = []
     for _ in range(2):
         comparison.nearest(images, shoes / "0.png", "pixels", seen.append)

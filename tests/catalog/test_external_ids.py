@@ -1,10 +1,10 @@
-"""Links to IMDb and TMDB lead nowhere else, whatever an import has stored as an id."""
+"""Ids are recognised strictly; links to IMDb and TMDB lead nowhere else, whatever an import has stored."""
 
 from __future__ import annotations
 
 import pytest
 
-from catalog.external_ids import external_link, external_url
+from catalog.external_ids import external_link, external_url, normalized_imdb_id, numeric_id
 
 
 def test_ids_lead_to_the_films_pages() -> None:
@@ -33,3 +33,33 @@ def test_ids_lead_to_the_films_pages() -> None:
 def test_anything_else_is_text(site: str, external_id: object) -> None:
     assert external_url(site, external_id) == ""
     assert "<" not in external_link(site, external_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "normalized"),
+    [
+        (" TT0114709 ", "tt0114709"),
+        ("114709", "tt0114709"),
+        ("0", ""),
+        ("tt٣٣٣٣٣٣٣", ""),
+        ("tt11", ""),
+        ("", ""),
+    ],
+)
+def test_imdb_ids_are_normalized(text: str, normalized: str) -> None:
+    assert normalized_imdb_id(text) == normalized
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (" 862.0 ", 862),
+        ("2147483647", 2**31 - 1),
+        ("2147483648", None),
+        ("0", None),
+        ("-1", None),
+        ("", None),
+    ],
+)
+def test_numeric_ids_fit_the_database(text: str, number: int | None) -> None:
+    assert numeric_id(text) == number
