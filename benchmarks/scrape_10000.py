@@ -26,7 +26,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +100,6 @@ class Replica(FaultySite):
 
     def __init__(self, movies: list[ReplicaMovie], planned: dict[int, Kind]) -> None:
         super().__init__(movies)
-        self.log = self.log.__class__(maxlen=1_000_000)
         self.sent = 0
         self._at: dict[str, tuple[Kind, list[int]]] = {}
         for movie in movies:
@@ -109,7 +107,7 @@ class Replica(FaultySite):
                 key = f"/movie/{movie.tmdb_id}" if kind.where == PAGE else movie.image_name
                 self._at[key] = (kind, [kind.times])
 
-    def respond(self, path: str) -> Response | None:
+    def override(self, path: str) -> Response | None:
         key = path if path.startswith("/movie/") else path.rpartition("/")[2].removesuffix(".jpg")
         kind, left = self._at.get(key, (None, [0]))
         if kind is None or left[0] == 0:
@@ -172,9 +170,7 @@ def main() -> None:
     spoilt = chance.sample(numbers, round(options.movies * options.faults))
     planned = {FIRST_ID + number: KINDS[place % len(KINDS)] for place, number in enumerate(spoilt)}
     movies = [
-        ReplicaMovie(
-            FIRST_ID + n, f"tt{FIRST_ID + n}", f"Film {n}", 1950 + n % 70, "It goes on.", partial(picture, n)
-        )
+        ReplicaMovie(FIRST_ID + n, f"tt{FIRST_ID + n}", f"Film {n}", 1950 + n % 70, "It goes on.", picture(n))
         for n in numbers
     ]
     told: dict[str, object] = {"movies": options.movies, "limit_a_second": options.rate}

@@ -1,24 +1,16 @@
-"""The sample catalogue's invented films, and the MovieLens files that list them."""
+"""The sample catalogue's invented films, and the files from which they are imported."""
 
 import csv
-import hashlib
 import re
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-GENRES = (
-    "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
-    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
-)  # fmt: skip
-FIRST_TMDB_ID = 90_000_001
-FIRST_IMDB_ID = 99_000_001
-FIRST_MOVIELENS_ID = 9_000_001
-# As in real lists, some films are there twice: the original by its IMDb id, the new edition by its TMDB id.
+# As in many lists, some films appear twice: the original with its IMDb id only, the new edition with its
+# TMDB id only.
 LISTED_TWICE = ("The Salt Ledger", "The Tailor of Shadows")
-FEWEST_TAGGED = 10  # films of a genre that keep their tags, so that every genre can be learned
-_LIST = Path(__file__).with_name("films.tsv")
+_TABLE = Path(__file__).with_name("films.tsv")
+_POSTERS = Path(__file__).with_name("posters")
 _ARTICLE = re.compile(r"(The|A|An|Le|Les|Die|Il) (.+)")
 
 
@@ -26,9 +18,8 @@ _ARTICLE = re.compile(r"(The|A|An|Le|Les|Die|Il) (.+)")
 class SampleFilm:
     """One invented film.
 
-    ``true_genres`` are what it is, and what its poster is drawn from; ``genres`` are what the catalogue is
-    told: nothing for the quarter of films that are new arrivals. ``part`` numbers the films of a franchise
-    from 1 by year. A re-release names its original in ``edition_of``.
+    ``true_genres`` describe the film and its poster. A quarter of the films are untagged: the catalogue
+    imports them without genres. A re-release names its original in ``edition_of``.
     """
 
     tmdb_id: int
@@ -37,102 +28,82 @@ class SampleFilm:
     title: str
     year: int
     true_genres: tuple[str, ...]
+    is_tagged: bool
+    franchise: str
+    edition_of: str
     overview: str = field(repr=False)
-    franchise: str = ""
-    part: int = 0
-    edition_of: str = ""
-    is_tagged: bool = True
 
     @property
     def genres(self) -> tuple[str, ...]:
-        """The genres the catalogue is told."""
+        """The genres that are imported."""
         return self.true_genres if self.is_tagged else ()
+
+    @property
+    def poster(self) -> Path:
+        """The film's poster, a WebP file of 500 by 750 pixels."""
+        return _POSTERS / f"{self.tmdb_id}.webp"
 
 
 @cache
 def sample_films() -> tuple[SampleFilm, ...]:
-    """Every film of the sample catalogue, in the same order each time."""
-    films = _numbered(_read())
-    arrivals = _new_arrivals(films)
-    return tuple(replace(film, is_tagged=film.title not in arrivals) for film in films)
+    """Every film of the sample catalogue, by TMDB id."""
+    with _TABLE.open(encoding="utf-8", newline="") as stream:
+        return tuple(
+            SampleFilm(
+                tmdb_id=int(row["tmdb_id"]),
+                imdb_id=row["imdb_id"],
+                movielens_id=int(row["movielens_id"]),
+                title=row["title"],
+                year=int(row["year"]),
+                true_genres=tuple(row["genres"].split("|")),
+                is_tagged=row["tagged"] == "yes",
+                franchise=row["franchise"],
+                edition_of=row["edition_of"],
+                overview=row["overview"],
+            )
+            for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+        )
 
 
 def write_movielens(directory: Path) -> None:
-    """Writes ``movies.csv`` and ``links.csv`` as MovieLens does, in ``directory``, made if absent.
+    """Writes ``movies.csv`` and ``links.csv`` in MovieLens' format to ``directory``, created if missing.
 
-    Titles carry their year and their article last ("Lantern Hour, The (1978)"), genres are joined by bars,
-    and a film without any says ``(no genres listed)``. Films LISTED_TWICE lack one of the two ids.
+    Titles end with the article and the year ("Lantern Hour, The (1978)"), genres are separated by bars, and a
+    film without genres has ``(no genres listed)``. The films in LISTED_TWICE lack one of the two ids.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    films = sorted(sample_films(), key=lambda film: film.movielens_id)
-    with (directory / "movies.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["movieId", "title", "genres"])
-        for film in films:
-            genres = "|".join(film.genres) or "(no genres listed)"
-            writer.writerow([film.movielens_id, movielens_title(film), genres])
-    with (directory / "links.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["movieId", "imdbId", "tmdbId"])
-        for film in films:
-            imdb_id = "" if film.edition_of in LISTED_TWICE else film.imdb_id.removeprefix("tt")
-            tmdb_id = "" if film.title in LISTED_TWICE else film.tmdb_id
-            writer.writerow([film.movielens_id, imdb_id, tmdb_id])
+    movies, links = [], []
+    for film in sample_films():
+        genres = "|".join(film.genres) or "(no genres listed)"
+        imdb_id = "" if film.edition_of in LISTED_TWICE else film.imdb_id.removeprefix("tt")
+        tmdb_id = "" if film.title in LISTED_TWICE else film.tmdb_id
+        movies.append([film.movielens_id, _movielens_title(film), genres])
+        links.append([film.movielens_id, imdb_id, tmdb_id])
+    _write_csv(directory / "movies.csv", ["movieId", "title", "genres"], movies)
+    _write_csv(directory / "links.csv", ["movieId", "imdbId", "tmdbId"], links)
 
 
-def movielens_title(film: SampleFilm) -> str:
-    """The title as MovieLens writes it, such as ``Lantern Hour, The (1978)``."""
+def write_facts(path: Path) -> None:
+    """Writes a CSV file with the franchises and overviews, for which MovieLens files have no columns.
+
+    Its genres are empty: the import keeps those of the MovieLens file.
+    """
+    columns = ["movielens_id", "title", "genres", "year", "overview", "franchise"]
+    rows = [
+        [film.movielens_id, film.title, "", film.year, film.overview, film.franchise]
+        for film in sample_films()
+    ]
+    _write_csv(path, columns, rows)
+
+
+def _movielens_title(film: SampleFilm) -> str:
     match = _ARTICLE.fullmatch(film.title)
     title = f"{match[2]}, {match[1]}" if match else film.title
     return f"{title} ({film.year})"
 
 
-def _read() -> list[dict[str, str]]:
-    with _LIST.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-    # By a digest of the title, so that neighbours in the catalogue are not all of one genre.
-    return sorted(rows, key=lambda row: _digest(row["title"]))
-
-
-def _numbered(rows: list[dict[str, str]]) -> list[SampleFilm]:
-    series: dict[str, list[int]] = {}
-    for row in rows:
-        if row["franchise"] and not row["edition_of"]:
-            series.setdefault(row["franchise"], []).append(int(row["year"]))
-    originals = {row["title"]: row for row in rows}
-    films = []
-    for number, row in enumerate(rows):
-        franchise = row["franchise"]
-        year = originals[row["edition_of"] or row["title"]]["year"]
-        films.append(
-            SampleFilm(
-                tmdb_id=FIRST_TMDB_ID + number,
-                imdb_id=f"tt{FIRST_IMDB_ID + number}",
-                movielens_id=FIRST_MOVIELENS_ID + number,
-                title=row["title"],
-                year=int(row["year"]),
-                true_genres=tuple(row["genres"].split("|")),
-                overview=row["overview"],
-                franchise=franchise,
-                part=sorted(series[franchise]).index(int(year)) + 1 if franchise else 0,
-                edition_of=row["edition_of"],
-            )
-        )
-    return films
-
-
-def _new_arrivals(films: list[SampleFilm]) -> set[str]:
-    """Titles of a quarter of the films, chosen by digest so that no genre keeps fewer than FEWEST_TAGGED."""
-    tagged = Counter(genre for film in films for genre in film.true_genres)
-    arrivals: set[str] = set()
-    for film in sorted(films, key=lambda film: _digest(f"arrival/{film.title}")):
-        if len(arrivals) == len(films) // 4:
-            break
-        if all(tagged[genre] > FEWEST_TAGGED for genre in film.true_genres):
-            tagged.subtract(film.true_genres)
-            arrivals.add(film.title)
-    return arrivals
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _write_csv(path: Path, columns: list[str], rows: list[list[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)

@@ -82,9 +82,9 @@ def beat_program() -> Program:
     return Program("beat", command, ASKING, grace_s=3)
 
 
-def replica_program(port: int, posters: Path) -> Program:
+def replica_program(port: int) -> Program:
     """The loopback web site that the sample catalogue is scraped from."""
-    command = [PYTHON, "-m", "catalog.sample.site", "--port", str(port), "--posters", str(posters)]
+    command = [PYTHON, "-m", "catalog.sample.site", "--port", str(port)]
     return Program("replica", command, SERVING, grace_s=2, ready=listening("127.0.0.1", port))
 
 

@@ -36,7 +36,7 @@ class FaultySite(ReplicaSite):
         with self._lock:
             self._planned.clear()
 
-    def respond(self, path: str) -> Response | None:
+    def override(self, path: str) -> Response | None:
         with self._lock:
             planned = next((p for p in self._planned if p.part in path and p.times != 0), None)
             if planned is None:
@@ -65,12 +65,12 @@ def too_many(retry_after: str) -> Fault:
 
 def slow(seconds: float) -> Fault:
     """The true answer, after `seconds`."""
-    return lambda site, path: replace(site.answer(path), delay_s=seconds)
+    return lambda site, path: replace(site.respond(path), delay_s=seconds)
 
 
 def truncated(kept: int = 100) -> Fault:
     """The true answer with its full Content-Length, of which only the first bytes come."""
-    return lambda site, path: replace(site.answer(path), truncate_to=kept)
+    return lambda site, path: replace(site.respond(path), truncate_to=kept)
 
 
 def redirect(to: str, code: int = 302) -> Fault:

@@ -82,7 +82,6 @@ def fill() -> None:
     )
     from catalog.posters import primary
     from catalog.runs import lifecycle, local_worker
-    from catalog.sample.drawing import draw_poster
     from catalog.sample.films import sample_films
     from catalog.titles.formats.records import TitleRecord
     from catalog.titles.importing import import_titles
@@ -111,7 +110,7 @@ def fill() -> None:
     import_titles(records, "upgrade fixture")
     for film in films:
         primary.store_poster(
-            Movie.objects.get(tmdb_id=film.tmdb_id), small(draw_poster(film)), source="tmdb_page",
+            Movie.objects.get(tmdb_id=film.tmdb_id), small(film.poster), source="tmdb_page",
             source_url=f"https://image.tmdb.org/t/p/original/{film.tmdb_id}.jpg",
         )  # fmt: skip
     for kind in ("embed", "label"):
@@ -176,9 +175,9 @@ def close_connections() -> None:
     connections.close_all()
 
 
-def small(jpeg: bytes) -> bytes:
-    """The picture 90 pixels wide, so that the archive stays small."""
-    picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
+def small(poster: Path) -> bytes:
+    """The poster 90 pixels wide, so that the archive stays small."""
+    picture = Image.open(poster).convert("RGB")
     picture.thumbnail((90, 200))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=60)

@@ -13,8 +13,7 @@ from catalog.counts import catalogue_counts
 from catalog.management.progress import RunBar, tell
 from catalog.models import Run
 from catalog.runs import lifecycle
-from catalog.sample.facts import write_facts
-from catalog.sample.films import write_movielens
+from catalog.sample.films import write_facts, write_movielens
 from catalog.titles.formats import csv_file, movielens
 from catalog.titles.importing import import_titles
 

@@ -108,7 +108,7 @@ class Command(BaseCommand):
         port = site_folder.free_port(8900)
         if not asked_for:
             os.environ["POSTERSITE_REPLICA_URL"] = f"http://127.0.0.1:{port}"
-            replica = programs.replica_program(port, settings.SAMPLE_DIR / "posters")
+            replica = programs.replica_program(port)
             parts = [*parts[:1], replica, *parts[1:]]
         os.environ.setdefault("POSTERSITE_POSTER_SOURCES", "tmdb_page,imdb_page")
         os.environ.setdefault("POSTERSITE_REQUESTS_PER_SECOND", "200")

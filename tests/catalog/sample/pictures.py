@@ -22,9 +22,9 @@ def size_of(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def film(number: int = 1, **facts: object) -> ReplicaMovie:
-    """A film whose facts can be given one by one."""
-    all_facts: dict[str, object] = {
+def film(number: int = 1, **changes: object) -> ReplicaMovie:
+    """A film; keyword arguments replace its attributes."""
+    attributes: dict[str, object] = {
         "tmdb_id": 700 + number,
         "imdb_id": f"tt{8_000_000 + number}",
         "title": f"The Example, Part {number}",
@@ -32,4 +32,4 @@ def film(number: int = 1, **facts: object) -> ReplicaMovie:
         "overview": "Somebody gives an example.",
         "poster": picture(),
     }
-    return ReplicaMovie(**(all_facts | facts))  # type: ignore[arg-type]
+    return ReplicaMovie(**(attributes | changes))  # type: ignore[arg-type]

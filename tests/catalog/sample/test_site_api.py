@@ -1,6 +1,4 @@
-"""The replica's API wants a key, keeps a rate, and answers in the shape of TMDB's."""
-
-from __future__ import annotations
+"""The replica's API requires a key, limits the rate, and responds as TMDB's does."""
 
 from dataclasses import replace
 
@@ -14,14 +12,14 @@ TOKEN = {"Authorization": "Bearer some-token"}
 
 
 @pytest.mark.parametrize("path", ["/3/configuration", "/3/movie/1", "/3/find/tt0000001", "/3/nothing"])
-def test_without_a_key_nothing_is_answered(path: str) -> None:
+def test_a_key_is_required(path: str) -> None:
     with ReplicaSite([film(1)]) as site:
         for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Basic abc"}):
-            answer = requests.get(site.url + path, headers=headers, timeout=5)
-            assert (answer.status_code, answer.json()["status_code"]) == (401, 7)
+            response = requests.get(site.url + path, headers=headers, timeout=5)
+            assert (response.status_code, response.json()["status_code"]) == (401, 7)
 
 
-def test_either_kind_of_key_will_do() -> None:
+def test_both_kinds_of_key_are_accepted() -> None:
     with ReplicaSite([film(1)]) as site:
         by_header = requests.get(f"{site.url}/3/configuration", headers=TOKEN, timeout=5)
         by_query = requests.get(f"{site.url}/3/configuration?api_key=abc", timeout=5)
@@ -29,38 +27,38 @@ def test_either_kind_of_key_will_do() -> None:
     assert by_header.json()["images"]["secure_base_url"] == f"{site.url}/t/p/"
 
 
-def test_beyond_the_rate_it_asks_to_come_back_and_pages_go_on() -> None:
-    shown = film(1)
-    with ReplicaSite([shown], api_per_second=3) as site, requests.Session() as session:
-        url = f"{site.url}/3/movie/{shown.tmdb_id}"
-        answers = [session.get(url, headers=TOKEN, timeout=5) for _ in range(4)]
-        page = session.get(f"{site.url}/movie/{shown.tmdb_id}", timeout=5)
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[-1].headers["Retry-After"] == "1"
+def test_the_api_is_rate_limited_and_the_pages_are_not() -> None:
+    movie = film(1)
+    with ReplicaSite([movie], api_per_second=3) as site, requests.Session() as session:
+        url = f"{site.url}/3/movie/{movie.tmdb_id}"
+        responses = [session.get(url, headers=TOKEN, timeout=5) for _ in range(4)]
+        page = session.get(f"{site.url}/movie/{movie.tmdb_id}", timeout=5)
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert responses[-1].headers["Retry-After"] == "1"
     assert page.status_code == 200
 
 
 def test_a_film_has_its_poster_and_its_collection() -> None:
-    shown = replace(film(1), franchise="Harbour")
-    with ReplicaSite([shown]) as site:
-        url = f"{site.url}/3/movie/{shown.tmdb_id}"
-        told = requests.get(f"{url}?append_to_response=images", headers=TOKEN, timeout=5).json()
+    movie = replace(film(1), franchise="Harbour")
+    with ReplicaSite([movie]) as site:
+        url = f"{site.url}/3/movie/{movie.tmdb_id}"
+        data = requests.get(f"{url}?append_to_response=images", headers=TOKEN, timeout=5).json()
         bare = requests.get(url, headers=TOKEN, timeout=5).json()
-        picture = requests.get(f"{site.url}/t/p/w342{told['poster_path']}", timeout=5)
-    assert told["belongs_to_collection"]["name"] == "Harbour Collection"
-    assert told["images"]["posters"][0]["file_path"] == told["poster_path"]
+        picture = requests.get(f"{site.url}/t/p/w342{data['poster_path']}", timeout=5)
+    assert data["belongs_to_collection"]["name"] == "Harbour Collection"
+    assert data["images"]["posters"][0]["file_path"] == data["poster_path"]
     assert "images" not in bare
     assert picture.status_code == 200 and picture.headers["Content-Type"] == "image/jpeg"
 
 
-def test_a_film_is_found_by_its_imdb_id_and_others_are_not() -> None:
-    shown = film(1)
-    with ReplicaSite([shown, replace(film(2), tmdb_id=None)]) as site:
+def test_only_a_film_with_both_ids_is_found_by_its_imdb_id() -> None:
+    movie = film(1)
+    with ReplicaSite([movie, replace(film(2), tmdb_id=None)]) as site:
         found, unknown, without = (
             requests.get(f"{site.url}/3/find/{imdb_id}", headers=TOKEN, timeout=5).json()["movie_results"]
-            for imdb_id in (shown.imdb_id, "tt9999999", film(2).imdb_id)
+            for imdb_id in (movie.imdb_id, "tt9999999", film(2).imdb_id)
         )
         missing = requests.get(f"{site.url}/3/movie/999999", headers=TOKEN, timeout=5)
-    assert [each["id"] for each in found] == [shown.tmdb_id]
+    assert [each["id"] for each in found] == [movie.tmdb_id]
     assert unknown == without == []
     assert (missing.status_code, missing.json()["status_code"]) == (404, 34)

@@ -1,4 +1,4 @@
-"""The replica's pictures come in the size that their address asks for."""
+"""The replica's images have the size that their address requests."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.sample.site import ReplicaSite
-from catalog.sample.site_images import PictureCache, PictureSize, content_type, imdb_size, resized, tmdb_size
+from catalog.sample.site_images import content_type, imdb_size, resized, tmdb_size
 from tests.catalog.sample.pictures import film, picture, size_of
 
 
@@ -36,7 +36,7 @@ def test_the_address_sets_the_size_and_nothing_is_enlarged(path: str, size: tupl
 
 
 @pytest.mark.parametrize("text", ["w0", "w99999", "huge", "w", "w_and_h", "500", ""])
-def test_senseless_sizes_are_refused(text: str) -> None:
+def test_unknown_sizes_are_refused(text: str) -> None:
     assert tmdb_size(text) is None
 
 
@@ -44,53 +44,41 @@ def test_senseless_sizes_are_refused(text: str) -> None:
 def test_any_size_text_gives_a_bounded_size_or_none(text: str) -> None:
     for size in (tmdb_size(text), imdb_size(text)):
         if size is not None:
-            assert all(0 < side <= 4000 for side in (size.width, size.height) if side is not None)
+            assert all(0 < side <= 4000 for side in size if side is not None)
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_image_are_served_as_they_are(data: bytes) -> None:
-    assert resized(data, PictureSize(50)) == data
+def test_bytes_that_are_not_an_image_are_served_unchanged(data: bytes) -> None:
+    assert resized(data, (50, None)) == data
 
 
-def test_posters_come_from_files_functions_and_bytes(tmp_path: Path) -> None:
+def test_posters_come_from_files_and_bytes(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     file.write_bytes(picture(300, 450))
-    movies = [
-        film(1, poster=file),
-        film(2, poster=lambda: picture(200, 300)),
-        film(3, poster=picture(100, 150)),
-    ]
+    movies = [film(1, poster=file), film(2, poster=picture(100, 150))]
     with ReplicaSite(movies) as site:
         widths = []
         for movie in movies:
             answer = requests.get(f"{site.url}/t/p/original/{movie.image_name}.jpg", timeout=5)
             widths.append(size_of(answer.content)[0])
-    assert widths == [300, 200, 100]
+    assert widths == [300, 100]
 
 
-def test_a_file_that_has_gone_is_not_found(tmp_path: Path) -> None:
+def test_an_image_with_the_requested_size_is_served_in_its_own_format() -> None:
+    movie = film(poster=picture(500, 750, "WEBP"))
+    with ReplicaSite([movie]) as site:
+        types = [
+            requests.get(f"{site.url}/t/p/{size}/{movie.image_name}.jpg", timeout=5).headers["Content-Type"]
+            for size in ("w780", "w342")
+        ]
+    assert types == ["image/webp", "image/jpeg"]
+
+
+def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     movie = film(poster=tmp_path / "gone.jpg")
     with ReplicaSite([movie]) as site:
         assert requests.get(f"{site.url}/movie/{movie.tmdb_id}", timeout=5).status_code == 200
         assert requests.get(f"{site.url}/t/p/w500/{movie.image_name}.jpg", timeout=5).status_code == 404
-
-
-def test_the_cache_draws_once_and_stays_within_its_bound() -> None:
-    calls = []
-
-    def draw() -> bytes:
-        calls.append(1)
-        return picture()
-
-    cache = PictureCache(limit=len(picture()) * 3)
-    first = film(1, poster=draw)
-    assert cache.picture(first, PictureSize(50)) == cache.picture(first, PictureSize(50))
-    assert len(calls) == 1
-    for number in range(2, 12):
-        cache.picture(film(number, poster=lambda: picture()), PictureSize())
-        assert cache.held <= cache.limit
-    assert cache.picture(first, PictureSize()) == picture()
-    assert len(calls) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The replica's pages carry the film's facts where TMDB and IMDb put them."""
+"""The replica's pages have a film's data where TMDB and IMDb have it."""
 
 import json
 from typing import Any
@@ -13,9 +13,9 @@ from tests.catalog.sample.pictures import film, size_of
 
 def page(movie: ReplicaMovie, path: str) -> tuple[BeautifulSoup, str]:
     with ReplicaSite([movie]) as site:
-        answer = requests.get(site.url + path, timeout=5)
-        assert answer.status_code == 200
-        return BeautifulSoup(answer.content, "lxml"), site.url
+        response = requests.get(site.url + path, timeout=5)
+        assert response.status_code == 200
+        return BeautifulSoup(response.content, "lxml"), site.url
 
 
 def linked_data(soup: BeautifulSoup) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def test_tmdb_page_has_its_poster_where_the_real_one_does(number: int, attribute
     assert linked_data(soup)["image"] == content(soup, "og:image")
 
 
-def test_tmdb_page_answers_with_a_slug_too() -> None:
+def test_tmdb_page_can_have_a_slug() -> None:
     movie = film(title="Où est la Clef ?")
     with ReplicaSite([movie]) as site:
         plain = requests.get(f"{site.url}/movie/{movie.tmdb_id}", timeout=5)
@@ -62,24 +62,24 @@ def test_imdb_page_has_its_poster_where_the_real_one_does() -> None:
     assert str(linked_data(soup)["image"]).startswith(f"{url}/images/M/")
 
 
-def test_imdb_page_redirects_to_its_final_slash() -> None:
+def test_imdb_page_redirects_to_the_final_slash() -> None:
     movie = film()
     with ReplicaSite([movie]) as site:
-        answer = requests.get(f"{site.url}/title/{movie.imdb_id}", timeout=5)
-        assert [step.status_code for step in answer.history] == [301]
-        assert answer.url == f"{site.url}/title/{movie.imdb_id}/"
+        response = requests.get(f"{site.url}/title/{movie.imdb_id}", timeout=5)
+        assert [step.status_code for step in response.history] == [301]
+        assert response.url == f"{site.url}/title/{movie.imdb_id}/"
 
 
 @pytest.mark.parametrize("path", ["/movie/701", "/title/tt8000001/"])
-def test_every_picture_address_on_a_page_leads_to_a_picture(path: str) -> None:
+def test_every_image_address_on_a_page_is_served(path: str) -> None:
     with ReplicaSite([film()]) as site:
         soup = BeautifulSoup(requests.get(site.url + path, timeout=5).content, "lxml")
         found = [str(image.get("data-src") or image["src"]) for image in soup.find_all("img")]
         found += [content(soup, "og:image"), str(linked_data(soup)["image"])]
         for address in found:
-            answer = requests.get(requests.compat.urljoin(site.url, address), timeout=5)
-            assert answer.headers["Content-Type"] == "image/jpeg"
-            assert size_of(answer.content)[0] > 0
+            response = requests.get(requests.compat.urljoin(site.url, address), timeout=5)
+            assert response.headers["Content-Type"] == "image/jpeg"
+            assert size_of(response.content)[0] > 0
 
 
 @pytest.mark.parametrize("path", ["/movie/701", "/title/tt8000001/"])
@@ -91,7 +91,7 @@ def test_a_film_without_a_poster_has_a_page_without_one(path: str) -> None:
     assert linked_data(soup)["name"] == "The Example, Part 1"
 
 
-def test_hostile_titles_stay_text() -> None:
+def test_titles_are_escaped() -> None:
     title = "</script><script>alert('x')</script> <!-- \"&amp;"
     movie = film(title=title, overview=title)
     for path in (f"/movie/{movie.tmdb_id}", f"/title/{movie.imdb_id}/"):
@@ -124,7 +124,7 @@ def test_robots_txt_allows_films_and_forbids_search() -> None:
 
 
 def test_two_films_may_not_share_an_id() -> None:
-    with pytest.raises(ValueError, match="already"):
+    with pytest.raises(ValueError, match="another film"):
         ReplicaSite([film(1), film(2, tmdb_id=701)])
     with pytest.raises(ValueError, match="neither"):
         ReplicaSite([film(tmdb_id=None, imdb_id=None)])

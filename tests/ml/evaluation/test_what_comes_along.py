@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.sample.drawing import draw_poster
 from catalog.sample.films import sample_films
 from ml import bundled
 from ml.evaluation.command import main
@@ -153,14 +152,11 @@ def test_a_fresh_clone_without_database_weights_or_internet_measures_active(tmp_
     home.mkdir()
     (home / "sitecustomize.py").write_text(NO_INTERNET)
     films = [film for film in sample_films() if film.is_tagged][:20]
-    (tmp_path / "posters").mkdir()
-    for film in films:
-        (tmp_path / "posters" / f"{film.tmdb_id}.jpg").write_bytes(draw_poster(film))
     listing = write_csv(
         tmp_path / "posters.csv",
         [
             {
-                "file": f"{film.tmdb_id}.jpg",
+                "file": film.poster.name,
                 "title": film.title,
                 "year": film.year,
                 "genres": "|".join(film.genres),
@@ -168,7 +164,7 @@ def test_a_fresh_clone_without_database_weights_or_internet_measures_active(tmp_
             for film in films
         ],
     )
-    told = ["--posters", str(listing), "--images", str(tmp_path / "posters"), "--model", "active"]
+    told = ["--posters", str(listing), "--images", str(films[0].poster.parent), "--model", "active"]
     done = subprocess.run(
         [sys.executable, "-m", "ml.evaluation", *told, "-o", "report/"],
         cwd=clone,
