@@ -174,14 +174,14 @@ def start_runs(draw: random.Random) -> Iterator[str]:
 
 
 def embed(draw: random.Random) -> bool:
-    from catalog.models import Embedding, Run
+    from catalog.models import Embedding
     from catalog.runs import lifecycle
 
     every = draw.randrange(20, 40)
     gone = [pk for pk in Embedding.objects.order_by().values_list("pk", flat=True) if pk % every == 0]
     for start in range(0, len(gone), 500):
         Embedding.objects.filter(pk__in=gone[start : start + 500]).delete()
-    return lifecycle.start(Run.Kind.EMBED, followed_by=[Run.Kind.LABEL]).is_live
+    return lifecycle.start("embed", followed_by=["label"]).is_live
 
 
 def promote(draw: random.Random) -> bool:
@@ -193,10 +193,9 @@ def promote(draw: random.Random) -> bool:
 
 
 def train(draw: random.Random) -> bool:
-    from catalog.models import Run
     from catalog.runs import lifecycle
 
-    return draw.random() < 1 / 3 and lifecycle.start(Run.Kind.TRAIN).is_live
+    return draw.random() < 1 / 3 and lifecycle.start("train").is_live
 
 
 def accept(draw: random.Random) -> bool:
@@ -241,7 +240,7 @@ def undo_import(draw: random.Random) -> bool:
     from catalog.models import Run
     from catalog.titles import undo
 
-    imports = list(Run.objects.filter(kind=Run.Kind.IMPORT, params__source="kill_at_random"))
+    imports = list(Run.objects.filter(kind=Run.IMPORT, params__source="kill_at_random"))
     if not imports:
         return False
     with suppress(undo.UndoError):
@@ -253,17 +252,16 @@ def undo_import(draw: random.Random) -> bool:
 
 
 def compare(draw: random.Random) -> bool:
-    from catalog.models import Embedding, Run
+    from catalog.models import Embedding
     from catalog.runs import lifecycle
 
     if draw.random() < 1 / 2 or not Embedding.objects.exists():
         return False
-    return lifecycle.start(Run.Kind.DUPLICATES).is_live
+    return lifecycle.start("duplicates").is_live
 
 
 def never_ended() -> Iterator[str]:
     """Wait for the end of all runs; a sentence for each that is still live."""
-    from catalog.models import Run
     from catalog.runs import lifecycle
 
     deadline = time.monotonic() + END_WITHIN_S
@@ -274,7 +272,7 @@ def never_ended() -> Iterator[str]:
                 return
             # What the last runs left out because others were to see to it.
             embedded = True
-            lifecycle.start(Run.Kind.EMBED, followed_by=[Run.Kind.LABEL])
+            lifecycle.start("embed", followed_by=["label"])
         time.sleep(1)
     for run in lifecycle.live_runs():
         yield f"{run} never ended: {run.done} and {run.failed} of {run.total}"
@@ -289,11 +287,11 @@ def what_is_wrong() -> Iterator[str]:
     from catalog.embeddings import index_files
     from catalog.genres import suggestions
     from catalog.models import GenreModel, ReviewDecision, Run, RunItem, Suggestion
-    from catalog.runs import chunks, leases
+    from catalog.runs import chunks, kinds, leases
     from catalog.similarity import search
 
     state = RunItem.State
-    of_many = Run.objects.exclude(kind__in=[Run.Kind.IMPORT, *chunks.ONE_JOB]).annotate(
+    of_many = Run.objects.filter(kind__in=[kind.name for kind in kinds.all_kinds() if kind.select]).annotate(
         items_done=Count("items", filter=Q(items__state=state.DONE)),
         items_not=Count("items", filter=Q(items__state=state.FAILED)),
     )
@@ -314,7 +312,7 @@ def what_is_wrong() -> Iterator[str]:
         yield f"{accepted} suggestions are accepted, by {standing.count()} decisions"
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is not None:
-        left = chunks.readable(suggestions.candidates(model.pk), model.pk)
+        left = suggestions.readable(suggestions.candidates(model.pk), model.pk)
         of_others = Suggestion.objects.filter(state=Suggestion.State.PENDING, movie__in=left).exclude(
             model=model
         )

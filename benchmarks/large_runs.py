@@ -70,9 +70,9 @@ def main() -> None:
 
 def measure(movies: int, work: Path) -> dict[str, Any]:
     """Seconds (s), milliseconds (ms) and mebibytes (MiB) by what was measured."""
-    from catalog.models import Movie, Run, RunItem
-    from catalog.runs import chunks as planning
+    from catalog.models import Movie, RunItem
     from catalog.runs import leases, lifecycle
+    from catalog.runs.chunks import materialise_next
     from catalog.runs.recovery import sweep
 
     for start in range(0, movies, 5000):
@@ -87,11 +87,11 @@ def measure(movies: int, work: Path) -> dict[str, Any]:
         run = lifecycle.start("scrape", queue=False)
         found["start returns after, s"] = round(time.perf_counter() - began, 3)
     found["start: longest another writer waited, ms"] = round(longest[0] * 1000)
-    found["second start finds"] = lifecycle.outstanding()[Run.Kind.SCRAPE]
+    found["second start finds"] = lifecycle.outstanding()["scrape"]
     with writing(work) as longest:
         chunks = []
         began = time.perf_counter()
-        while planning.plan_next(run.pk):
+        while materialise_next(run.pk):
             chunks.append(time.perf_counter() - began)
             # On a real site 250 items are dealt with before the next.
             time.sleep(0.05)
@@ -107,8 +107,8 @@ def measure(movies: int, work: Path) -> dict[str, Any]:
 
     found["claim of a batch, ms"], found["finish of an item, ms"] = claim_and_finish(run.pk)
     found["settle, ms"] = _each(20, lambda: lifecycle.settle(run.pk))
-    found["is_owed, ms"] = _each(20, lambda: leases.is_owed(run.pk))
-    found["release_the_dead, ms"] = _each(20, lambda: leases.release_the_dead(run.pk))
+    found["is_owed, ms"] = _each(20, lambda: leases.has_work(run.pk))
+    found["release_the_dead, ms"] = _each(20, lambda: leases.release_expired(run.pk))
     found["sweep, ms"] = _each(10, sweep)
     found |= pages(run)
 
@@ -133,7 +133,7 @@ def claim_and_finish(run_id: int) -> tuple[float, float]:
     claiming, finishing, items = 0.0, 0.0, 0
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        batch = leases.claim(run_id)
+        batch = leases.acquire_batch(run_id)
         claiming += time.perf_counter() - began
         began = time.perf_counter()
         for item in batch:

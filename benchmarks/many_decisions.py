@@ -66,7 +66,7 @@ def measure(suggestions: int, movies: int, work: Path) -> None:
     def work_off(what: str) -> None:
         with writing(work) as longest:
             run = Run.objects.filter(state="queued").get()
-            _timed(what, lambda: local_worker.work_off(run))
+            _timed(what, lambda: local_worker.process_run(run))
         print(f"  longest wait of another writer {longest[0] * 1000:.0f} ms")
 
     _timed("page before accepting", lambda: client.get(sure))

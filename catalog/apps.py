@@ -11,6 +11,9 @@ class CatalogConfig(AppConfig):
     def ready(self) -> None:
         from . import checks, signal_handlers  # noqa: F401  importing registers them
         from .accounts import sessions  # noqa: F401
+        from .runs import kinds
+
+        kinds.discover()
 
         pre_migrate.connect(signal_handlers.drop_triggers_before_migrations, sender=self)
         post_migrate.connect(signal_handlers.create_triggers_after_migrations, sender=self)

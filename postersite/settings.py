@@ -206,26 +206,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "io"
-CELERY_TASK_ROUTES = {
-    "catalog.tasks.scrape_posters": {"queue": "io"},
-    "catalog.tasks.refresh_posters": {"queue": "io"},
-    "catalog.tasks.check_catalogue": {"queue": "io"},
-    "catalog.tasks.start_new_arrivals": {"queue": "io"},
-    "catalog.tasks.start_refresh": {"queue": "io"},
-    "catalog.tasks.start_check": {"queue": "io"},
-    "catalog.tasks.delete_expired_sessions": {"queue": "io"},
-    "catalog.tasks.undo_import": {"queue": "io"},
-    "catalog.tasks.preview_undo": {"queue": "io"},
-    "catalog.tasks.decide_suggestions": {"queue": "io"},
-    "catalog.tasks.undo_decisions": {"queue": "io"},
-    "catalog.tasks.sweep": {"queue": "io"},
-    "catalog.tasks.embed_posters": {"queue": "ml"},
-    "catalog.tasks.label_movies": {"queue": "ml"},
-    "catalog.tasks.find_duplicates": {"queue": "ml"},
-    "catalog.tasks.build_indexes": {"queue": "ml"},
-    "catalog.tasks.start_finding_duplicates": {"queue": "io"},
-    "catalog.tasks.train_genre_model": {"queue": "ml"},
-}
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_SOFT_TIME_LIMIT = 570
 SWEEP_EVERY_S = whole_number("POSTERSITE_SWEEP_EVERY", 15, 1, 3_600)

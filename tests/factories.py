@@ -180,7 +180,7 @@ class RunFactory(factory.django.DjangoModelFactory):
     class Meta:
         model = Run
 
-    kind = Run.Kind.SCRAPE
+    kind = "scrape"
 
 
 class RunItemFactory(factory.django.DjangoModelFactory):

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST
 
 from catalog.duplicates import decisions, merging
 from catalog.duplicates import groups as duplicates
-from catalog.genres import renewing
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
+from catalog.posters import changes
 
 from .desk import DeskAdmin
 from .duplicate_wording import decision_sentence, merge_preview
@@ -86,9 +86,9 @@ class DuplicateGroupAdmin(DeskAdmin):
         """POST from one group: `decide` is merge, merge-now, apart, wrong-all, or wrong-N (member N)."""
         group = get_object_or_404(DuplicateGroup, pk=pk)
         with transaction.atomic():
-            before = renewing.shown_posters(group.members.values_list("movie", flat=True))
+            before = changes.shown_posters(group.members.values_list("movie", flat=True))
             response = self._decide(request, group)
-            tell_renewal(request, renewing.renew_changed(before, by=person(request)))
+            tell_renewal(request, changes.process_changed(before, by=person(request)))
         return response
 
     def _decide(self, request: HttpRequest, group: DuplicateGroup) -> HttpResponse:

@@ -14,8 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.duplicates import groups
-from catalog.genres import renewing
 from catalog.models import Poster
+from catalog.posters import changes
 from catalog.posters.primary import make_primary, remove
 
 from .movie_search import SearchesMovies
@@ -83,9 +83,9 @@ class PosterAdmin(SearchesMovies):
 
     def _remove(self, request: HttpRequest, posters: list[Poster]) -> None:
         with transaction.atomic():
-            before = renewing.shown_posters({poster.movie_id for poster in posters})
+            before = changes.shown_posters({poster.movie_id for poster in posters})
             remove(posters)
-            tell_renewal(request, renewing.renew_changed(before, by=person(request)))
+            tell_renewal(request, changes.process_changed(before, by=person(request)))
 
     @admin.action(description="Show for its movie and keep (lock)", permissions=["change"])
     def choose(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:
@@ -95,10 +95,10 @@ class PosterAdmin(SearchesMovies):
             messages.error(request, "A movie shows one poster: tick one of each movie. Nothing was changed.")
             return
         with transaction.atomic():
-            before = renewing.shown_posters([movie.pk for movie in movies])
+            before = changes.shown_posters([movie.pk for movie in movies])
             for poster in posters:
                 make_primary(poster, locked=True)
-            run = renewing.renew_changed(before, by=person(request))
+            run = changes.process_changed(before, by=person(request))
         messages.success(
             request,
             f"Shown from now on, and locked: the chosen poster of {', '.join(map(str, movies))}.",

@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.models import Run, RunItem
-from catalog.runs import lifecycle
+from catalog.runs import kinds, lifecycle
 from catalog.runs.progress import duration, outlook
 
 from .person import person
@@ -23,6 +23,19 @@ from .starting_runs import PERMISSION, tell
 from .undoing_imports import UndoesImports
 
 ITEMS_SHOWN = 20
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Runs of one kind."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [(kind.name, kind.label) for kind in kinds.all_kinds()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
 @admin.register(Run)
@@ -38,7 +51,7 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
         "took",
         "page",
     )
-    list_filter = ("kind", "state", ("asked_by", admin.RelatedOnlyFieldListFilter), "created_at")
+    list_filter = (KindFilter, "state", ("asked_by", admin.RelatedOnlyFieldListFilter), "created_at")
     list_select_related = ("asked_by",)
     search_fields = ("=id", "message", "asked_by__username")
     search_help_text = "A run's number, words of its message, or who asked for it"
@@ -54,7 +67,7 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
     )
 
     def get_fields(self, request: HttpRequest, obj: Run | None = None) -> list[Any]:
-        is_import = obj is not None and obj.kind == Run.Kind.IMPORT
+        is_import = obj is not None and obj.kind == Run.IMPORT
         return ["failures" if is_import and name == "failed_items" else name for name in self.fields]
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:
@@ -133,8 +146,7 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
 
     @admin.display(description="then")
     def followed_by_kinds(self, run: Run) -> str:
-        names = dict(Run.Kind.choices)
-        return ", ".join(str(names.get(kind, kind)) for kind in run.followed_by) or "–"
+        return ", ".join(Run.kind_labels.get(kind, kind) for kind in run.followed_by) or "–"
 
     @admin.display(description="belongs to")
     def relations(self, run: Run) -> SafeString | str:

@@ -89,7 +89,7 @@ class UndoesImports(admin.ModelAdmin):
     def rows_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """GET: the CSV file of all rows that the import did not take."""
         self._refuse_who_may_not_see(request)
-        run = get_object_or_404(Run, pk=pk, kind=Run.Kind.IMPORT)
+        run = get_object_or_404(Run, pk=pk, kind=Run.IMPORT)
         try:
             file = listing_path(run).open("rb")
         except FileNotFoundError:
@@ -108,7 +108,7 @@ class UndoesImports(admin.ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         run = self.get_object(request, object_id)
-        tools = _tools(request, run) if run is not None and run.kind == Run.Kind.IMPORT else []
+        tools = _tools(request, run) if run is not None and run.kind == Run.IMPORT else []
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "tools": tools})
 
     def _refuse_who_may_not_see(self, request: HttpRequest) -> None:

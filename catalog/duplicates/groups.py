@@ -90,8 +90,8 @@ def same_picture(movie: Movie) -> QuerySet[Movie]:
     return Movie.objects.filter(pk__in=members.filter(group__in=groups).values("movie")).exclude(pk=movie.pk)
 
 
-def uncompared(extractor: Extractor) -> QuerySet[Poster]:
-    """Shown posters with a vector of `extractor` that were not yet compared with all others by it."""
+def uncompared(extractor: int) -> QuerySet[Poster]:
+    """Primary posters with a vector of the extractor that were not yet compared with all others by it."""
     seen = Embedding.objects.filter(poster=OuterRef("pk"), extractor=extractor)
     return Poster.objects.filter(Exists(seen), is_primary=True).exclude(compared_with=extractor)
 
@@ -99,14 +99,14 @@ def uncompared(extractor: Extractor) -> QuerySet[Poster]:
 def is_due() -> bool:
     """Whether a search would find something to compare, and nothing speaks against starting one now."""
     extractor = embedding.default_extractor()
-    if extractor is None or not uncompared(extractor).exists():
+    if extractor is None or not uncompared(extractor.pk).exists():
         return False
     # What is being fetched and embedded is best compared all at once, afterwards.
     if Run.objects.filter(
-        kind__in=(Run.Kind.EMBED, Run.Kind.DUPLICATES), state__in=(Run.State.QUEUED, Run.State.RUNNING)
+        kind__in=("embed", "duplicates"), state__in=(Run.State.QUEUED, Run.State.RUNNING)
     ).exists():
         return False
-    last = Run.objects.filter(kind=Run.Kind.DUPLICATES).first()
+    last = Run.objects.filter(kind="duplicates").first()
     stopped = last is not None and last.state in (Run.State.FAILED, Run.State.CANCELLED)
     now = timezone.now()
     return not (stopped and last and now - PAUSE < last.created_at <= now)
@@ -120,7 +120,7 @@ def find_items(items: Sequence[RunItem]) -> None:
         leases.finish_all(items, errors={item.pk: why for item in items})
         return
     posters = [item.poster for item in items if item.poster is not None]
-    found = find(posters, extractor, still_wanted=lambda: bool(leases.keep(items)))
+    found = find(posters, extractor, still_wanted=lambda: bool(leases.renew(items)))
     if found is None:
         return  # cancelled, or taken over
     notes = {}

@@ -128,7 +128,7 @@ def _wanted(specs: list[str]) -> set[str]:
 
 
 def _embedding_runs() -> QuerySet[Run]:
-    return lifecycle.live_runs().filter(kind=Run.Kind.EMBED)
+    return lifecycle.live_runs().filter(kind="embed")
 
 
 def _files(extractor: Extractor) -> list[Path]:

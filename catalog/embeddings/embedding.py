@@ -155,7 +155,7 @@ def embed_items(items: Sequence[RunItem]) -> None:
     errors: dict[int, str] = {}
     for spec in items[0].run.params["extractors"]:
         # The first batch of a ConvNet waits for its export: several together outlast the lease.
-        leases.keep(items)
+        leases.renew(items)
         try:
             with _said_while_exporting(items[0].run, spec):
                 load(spec)

@@ -147,7 +147,7 @@ def build_during_run(run: Run) -> None:
 
 def build_stale() -> None:
     """Build stale indexes, unless an embedding run is about to, and remove old files. Called on schedule."""
-    busy = Run.objects.filter(kind=Run.Kind.EMBED, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
+    busy = Run.objects.filter(kind="embed", state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
     for extractor in _with_embeddings():
         made = SimilarityIndex.objects.filter(extractor=extractor).first()
         home = _home(extractor)

@@ -116,7 +116,7 @@ def look_with_new_eyes() -> Run | None:
     begun = Embedding.objects.filter(extractor__fingerprint=embedding.fingerprint(EYES)).exists()
     if begun:
         return None
-    live = lifecycle.live_runs().filter(kind=Run.Kind.EMBED).first()
+    live = lifecycle.live_runs().filter(kind="embed").first()
     if live is not None:
         return live if EYES in live.params["extractors"] else None
     after = ["label"] if promotion.active_model() is not None else []

@@ -12,7 +12,7 @@ from catalog.models import DecisionBatch, Movie, ReviewDecision, Run, RunItem
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import by_key, work_in_steps
 
-from . import decision_undo, renewing, review
+from . import decision_undo, promotion, review
 from .selection import Selection
 
 # Takes about 50 ms, during which SQLite lets nobody else write.
@@ -34,14 +34,14 @@ def start(selection: Selection, reviewer: AbstractBaseUser, *, queue: bool = Tru
         if not count:
             raise BatchError("None of these suggestions is pending any more.")
         choice = selection.as_json()
-        for run in lifecycle.live_runs().filter(kind=Run.Kind.DECIDE).select_related("asked_by"):
+        for run in lifecycle.live_runs().filter(kind="decide").select_related("asked_by"):
             if DecisionBatch.objects.filter(pk=run.params["batch"], choice=choice).exists():
                 raise BatchError(f"{run.asked_by} is already accepting these: {run}.")
         batch = DecisionBatch.objects.create(
             reviewer_id=reviewer.pk, choice=choice, chosen=str(selection)[:500], suggestions=count
         )
         params = {"batch": batch.pk}
-        lifecycle.start(Run.Kind.DECIDE, params=params, asked_by=reviewer, queue=queue, units=count)
+        lifecycle.start("decide", params=params, asked_by=reviewer, queue=queue, units=count)
     return batch
 
 
@@ -58,12 +58,12 @@ def start_undo(batch: DecisionBatch, reviewer: AbstractBaseUser, *, queue: bool 
         if not count:
             raise BatchError(f"{batch} has no decision left to undo.")
         params = {"batch": batch.pk}
-        return lifecycle.start(Run.Kind.REVERT, params=params, asked_by=reviewer, queue=queue, units=count)
+        return lifecycle.start("revert", params=params, asked_by=reviewer, queue=queue, units=count)
 
 
 def runs_of(batch: DecisionBatch) -> QuerySet[Run]:
     """The runs that accept or undo the batch, newest first."""
-    return Run.objects.filter(kind__in=[Run.Kind.DECIDE, Run.Kind.REVERT], params__batch=batch.pk)
+    return Run.objects.filter(kind__in=["decide", "revert"], params__batch=batch.pk)
 
 
 def live_run(batch: DecisionBatch) -> Run | None:
@@ -108,4 +108,4 @@ def undo_item(items: Sequence[RunItem]) -> None:
             if leases.finish(item, said):
                 # A model that was promoted since the batch replaces what has come back.
                 movies = Movie.objects.filter(pk__in=batch.decisions.values("movie"))
-                renewing.replace_suggestions_of_others(movies, by=reviewer)
+                promotion.replace_suggestions_of_others(movies, by=reviewer)

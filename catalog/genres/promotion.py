@@ -8,15 +8,17 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from catalog.models import GenreModel, Run
+from catalog.embeddings import embedding
+from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
+from catalog.runs import lifecycle
 from ml.files import write_bytes, write_json
 from ml.genres.head import ModelFileError, load_head
 from ml.genres.head_file import manifest_path
 
-from . import renewing
+from . import suggestions
 
 State = GenreModel.State
 
@@ -49,7 +51,7 @@ def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: boo
             .update(state=State.ACTIVE, promoted_at=timezone.now())
         )
         model.refresh_from_db()
-        return renewing.follow_promotion(model, by=by, queue=queue) if promoted else None
+        return _start_after_promotion(model, by=by, queue=queue) if promoted else None
 
 
 def undo_promotion(model: GenreModel, *, by: AbstractBaseUser | None = None) -> GenreModel | None:
@@ -99,3 +101,57 @@ def keep_files(head: Path, sha256: str) -> str:
     write_bytes(models / name, head.read_bytes())
     write_json(manifest_path(models / name), {**manifest, "weights_file": name})
     return name
+
+
+def _start_after_promotion(
+    model: GenreModel, *, by: AbstractBaseUser | None = None, queue: bool = True
+) -> Run | None:
+    """Start a run in which a promoted model makes suggestions and replaces pending ones of other models.
+
+    Posters without vectors for it are embedded first and labelled later. Live label runs over the whole
+    catalogue are cancelled: the new run includes their movies, and their followers follow it. If the
+    training run of the model is live, the new run becomes its follower. Call it in the transaction of the
+    promotion. Returns the run, None if there is nothing to do.
+    """
+    after: list[str] = []
+    for live in lifecycle.live_runs().filter(kind="label", chosen=False):
+        followers = live.followed_by
+        try:
+            lifecycle.cancel(live)
+        except lifecycle.RunError:
+            continue  # it has ended this very moment
+        Run.objects.filter(pk=live.pk).update(message=f"Cancelled: {model} was promoted.")
+        after += followers
+    kinds = []
+    if suggestions.readable(suggestions.candidates(model.pk), model.pk).exists():
+        kinds = ["label"]
+    posters = Poster.objects.filter(is_primary=True)
+    if embedding.can_make(model.extractor) and embedding.lacking(posters, [model.extractor.spec]).exists():
+        # Last, because a run that fails has no followers, and a single damaged poster makes it fail.
+        kinds += ["embed", "label"]
+    training = model.run if model.run is not None and model.run.is_live else None
+    if training is not None and kinds:
+        # Its own followers come after this run, except another label run, which would do the same again.
+        kinds += [kind for kind in training.followed_by if kind != "label"]
+        by = by or training.asked_by
+    kinds += [kind for kind in dict.fromkeys(after) if kind not in (*kinds, "embed", "label")]
+    if not kinds:
+        return None
+    first, *rest = kinds[: 1 + lifecycle.MAX_FOLLOWERS]
+    previous = training if first in ("embed", "label") else None
+    return lifecycle.start(first, asked_by=by, followed_by=rest, previous=previous, queue=queue)
+
+
+def replace_suggestions_of_others(
+    movies: QuerySet[Movie], *, by: AbstractBaseUser | None = None
+) -> Run | None:
+    """Have the model in use label those of `movies` that have pending suggestions of another one.
+
+    Returns the run, None if there is none to do.
+    """
+    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    if model is None:
+        return None
+    pending = Suggestion.objects.filter(movie__in=movies, state=Suggestion.State.PENDING)
+    due = suggestions.readable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk)
+    return lifecycle.start("label", movies=due, asked_by=by) if due.exists() else None

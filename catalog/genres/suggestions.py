@@ -66,6 +66,14 @@ def candidates(model_id: int) -> QuerySet[Movie]:
     return Movie.objects.filter(~Exists(tagged) | outdated | Q(Exists(of_others)))
 
 
+def readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
+    """Those of `movies` whose poster has a vector that the genre model reads."""
+    embedded = Poster.objects.filter(
+        movie=OuterRef("pk"), is_primary=True, embeddings__extractor__genre_models=model_id
+    )
+    return movies.filter(Exists(embedded))
+
+
 def suggest(
     movies: Sequence[Movie], model: GenreModel, head: GenreHead, *, only_in_use: bool = False
 ) -> dict[int, int]:

@@ -50,7 +50,7 @@ def train_item(items: Sequence[RunItem]) -> None:
     """Train the model that the item's run asks for, and finish or fail the item."""
     [item] = items
     try:
-        model = train(item.run, still_wanted=lambda: bool(leases.keep(items)))
+        model = train(item.run, still_wanted=lambda: bool(leases.renew(items)))
     except TrainingCancelled:
         return  # the item is no longer ours, or is cancelled when it is given back
     except SoftTimeLimitExceeded:

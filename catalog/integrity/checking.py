@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from django.conf import settings
+
 from catalog.models import Movie, Run, RunItem
 from catalog.runs import leases, lifecycle
 
@@ -27,7 +29,7 @@ def check_item(items: Sequence[RunItem]) -> None:
     run = item.run
 
     def go_on(done: int) -> None:
-        if done % LOOKS_BETWEEN_CLAIMS == 0 and not leases.keep(items):
+        if done % LOOKS_BETWEEN_CLAIMS == 0 and not leases.renew(items):
             raise _Stopped
 
     counts: Counter[Kind] = Counter()
@@ -61,10 +63,15 @@ def check_item(items: Sequence[RunItem]) -> None:
     leases.finish(item, said)
 
 
+def start_check() -> Run | None:
+    """Start the scheduled check; None while one is live."""
+    return lifecycle.start_unless_live("check", params={MEND: settings.CHECK_MENDS})
+
+
 def _fetch_again(movie_ids: Sequence[int]) -> None:
     lifecycle.start(
-        Run.Kind.SCRAPE,
+        "scrape",
         movies=Movie.objects.filter(pk__in=movie_ids),
         params={lifecycle.SAME_MOVIES: True},
-        followed_by=lifecycle.AFTER_FETCHING,
+        followed_by=("embed", "label"),
     )

@@ -12,8 +12,7 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from catalog.models import Run, RunItem
-from catalog.posters import scraping
-from catalog.runs import lifecycle, local_worker
+from catalog.runs import kinds, lifecycle, local_worker
 from catalog.runs.progress import outlook, rate
 from postersite.launcher.broker import broker_running
 from postersite.launcher.errors import StartError
@@ -27,7 +26,7 @@ class RunBar:
     def __init__(self, run: Run) -> None:
         self._bar = tqdm(
             total=run.total,
-            desc=f"{run.get_kind_display():<18}",
+            desc=f"{run.kind_label:<18}",
             unit="",
             file=sys.stderr,
             mininterval=0.3 if sys.stderr.isatty() else 3600,
@@ -58,10 +57,10 @@ def work_off(run: Run, say: Callable[[str], object]) -> None:
     if the run failed, and if it could not start or was interrupted (Ctrl-C). Then it is cancelled, because
     workers that start later would continue it.
     """
-    throttled = run.kind in scraping.FETCHING
+    throttled = run.kind in ("scrape", "refresh")
     try:
         with broker_running() if throttled else nullcontext(), RunBar(run) as bar:
-            run = local_worker.work_off(run, bar.show)
+            run = local_worker.process_run(run, bar.show)
     except (KeyboardInterrupt, StartError) as error:
         with suppress(lifecycle.RunError):
             lifecycle.cancel(run)
@@ -87,8 +86,8 @@ def tell(run: Run, say: Callable[[str], object]) -> None:
 
 def start_and_work(kind: str, say: Callable[[str], object], *, queue: bool, **options: object) -> None:
     """Start a run and leave it to the workers (`queue`) or do it here. Raises CommandError if it can't be."""
-    if kind in scraping.FETCHING and not queue and (why := scraping.why_not()):
-        raise CommandError(why)  # once, instead of once a movie
+    if not queue and (reason := kinds.get(kind).unavailable()):
+        raise CommandError(reason)  # once, instead of once a movie
     try:
         run = lifecycle.start(kind, queue=queue, **options)  # type: ignore[arg-type]
     except lifecycle.RunError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from math import exp
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -22,21 +22,12 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 
 
 class Run(models.Model):
-    """A long step somebody asked for. The database, not the broker, knows what it still owes."""
+    """Long-running work. The database, not the broker, knows what is left to do."""
 
-    class Kind(models.TextChoices):
-        IMPORT = "import", "Import titles"
-        SCRAPE = "scrape", "Fetch posters"
-        REFRESH = "refresh", "Refresh posters"
-        EMBED = "embed", "Embed posters"
-        TRAIN = "train", "Train genre model"
-        LABEL = "label", "Suggest genres"
-        DUPLICATES = "duplicates", "Find duplicates"
-        CHECK = "check", "Check catalogue"
-        UNDO = "undo", "Undo import"
-        PREVIEW = "preview", "Preview of an undo"
-        DECIDE = "decide", "Accept suggestions"
-        REVERT = "revert", "Undo decisions"
+    # The command that reads the file does the work of an import: no worker, and no items.
+    IMPORT = "import"
+    # Filled by `catalog.runs.kinds`, which knows what each kind does.
+    kind_labels: ClassVar[dict[str, str]] = {}
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -45,7 +36,7 @@ class Run(models.Model):
         FAILED = "failed", "failed"
         CANCELLED = "cancelled", "cancelled"
 
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    kind = models.CharField(max_length=10)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     params = models.JSONField(default=dict, blank=True)
     asked_by = models.ForeignKey(
@@ -95,10 +86,15 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} #{self.pk}"
+        return f"{self.kind_label} #{self.pk}"
 
     def get_absolute_url(self) -> str:
         return reverse("catalog:run", args=[self.pk])
+
+    @property
+    def kind_label(self) -> str:
+        """The kind in the imperative: "Fetch posters"."""
+        return self.kind_labels.get(self.kind, self.kind)
 
     @property
     def is_live(self) -> bool:
@@ -107,12 +103,12 @@ class Run(models.Model):
     @property
     def items_failed(self) -> int:
         """Items that failed and can be retried. An import has no items, so none."""
-        return 0 if self.kind == self.Kind.IMPORT else self.failed
+        return 0 if self.kind == self.IMPORT else self.failed
 
     @property
     def rows_not_taken(self) -> int:
         """Rows of an import that were rejected or conflict with the catalogue; 0 for other runs."""
-        return self.failed if self.kind == self.Kind.IMPORT else 0
+        return self.failed if self.kind == self.IMPORT else 0
 
     @property
     def left(self) -> int:

@@ -8,7 +8,7 @@ from catalog.models import Movie, Placeholder, Poster
 from catalog.posters.sources.registry import POSTER_SOURCES
 from ml.imaging.images import sha256_hex
 
-from . import primary
+from . import changes, primary
 
 # Editions and parts of a film do share a picture; so many differently named movies do not.
 MOVIES = 5
@@ -28,8 +28,6 @@ def refuse(movie: Movie, data: bytes, *, source: str, source_url: str) -> str:
     titles = set(alike.values_list("movie__title", flat=True)) | {movie.title}
     if len(titles) < MOVIES:
         return ""
-    from catalog.genres import renewing  # not above, because starting runs imports this module
-
     with transaction.atomic():
         found, _ = Placeholder.objects.get_or_create(
             sha256=sha256,
@@ -37,9 +35,9 @@ def refuse(movie: Movie, data: bytes, *, source: str, source_url: str) -> str:
         )
         # Movies in order, as everywhere they are locked, or two workers could lock each other out.
         taken = list(alike.filter(locked=False).order_by("movie_id"))
-        before = renewing.shown_posters([poster.movie_id for poster in taken])
+        before = changes.shown_posters([poster.movie_id for poster in taken])
         primary.remove(taken)
-        renewing.renew_changed(before)
+        changes.process_changed(before)
     return _sentence(found)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from catalog.fetching.errors import FetchError
 from catalog.models import Movie, Poster, Run, RunItem, SourceLookup
 from catalog.posters.sources.registry import POSTER_SOURCES, PosterSource
-from catalog.runs import leases
+from catalog.runs import leases, lifecycle
 
 from .fetch import NoPoster, visit
 from .scraping import NotNow, described, wait_s
@@ -50,7 +50,7 @@ def refresh_items(items: Sequence[RunItem]) -> None:
         else:
             leases.finish(item, done.note)
 
-    leases.one_by_one(items, refresh)
+    leases.process_each(items, refresh)
 
 
 def refresh_movie(
@@ -92,11 +92,18 @@ def stale(now: datetime | None = None) -> QuerySet[Movie]:
         due |= _is_due(source, now - _limit(source))
     owed = RunItem.objects.filter(
         movie=OuterRef("pk"),
-        run__kind=Run.Kind.REFRESH,
+        run__kind="refresh",
         run__state__in=(Run.State.QUEUED, Run.State.RUNNING),
         state__in=(RunItem.State.PENDING, RunItem.State.RUNNING),
     )
     return Movie.objects.filter(due, ~Exists(owed))
+
+
+def start_refresh() -> Run | None:
+    """Refresh what was not checked for longer than its source's limit; None when that is nothing."""
+    if not stale().exists():
+        return None
+    return lifecycle.start_unless_live("refresh", followed_by=("embed", "label"))
 
 
 def _sources(movie: Movie, now: datetime, *, everything: bool) -> list[PosterSource]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from catalog.fetching.errors import FetchError, RobotsDisallow, TryLater
 from catalog.fetching.robots import CLOSED_S
 from catalog.models import Movie, Poster, Run, RunItem
 from catalog.posters.sources.registry import POSTER_SOURCES
-from catalog.runs import leases
+from catalog.runs import leases, lifecycle
+from catalog.runs.chunks import LIVE, OPEN
 
 from .fetch import NoPoster, fetch_known, visit
 from .known_addresses import source_of
@@ -20,13 +24,52 @@ NO_SOURCE = (
     "No poster source is switched on. Set POSTERSITE_POSTER_SOURCES (for example to tmdb_page) after "
     "reading docs/data-sources.md."
 )
-# Kinds of runs that need a source.
-FETCHING = (Run.Kind.SCRAPE, Run.Kind.REFRESH)
 # A person who asks for alternatives wants to choose among a handful.
 ALTERNATIVES = 8
 KNOWN = "imported address"
+# A schedule looks up a movie that no source had a poster for again after this time; users may any time.
+RETRY_AFTER = timedelta(days=7)
 # Where a run's params say how many posters of each movie are wanted.
 WANTED = "posters"
+
+
+def to_look_up() -> QuerySet[Movie]:
+    """Movies without a poster that a source may know, and that no other run is about to look up."""
+    found = not_being_looked_up()
+    for run in Run.objects.filter(kind="scrape", state__in=LIVE, chosen=False):
+        first, last = run.chunks.first(), run.chunks.last()
+        if first is not None and last is not None:
+            found = found.exclude(pk__range=(first.keys[0], last.keys[-1]))
+    return found
+
+
+def not_being_looked_up() -> QuerySet[Movie]:
+    """Movies without a poster that a source may know, and that are no item of a live run."""
+    pending = RunItem.objects.filter(
+        movie=OuterRef("pk"), run__kind="scrape", run__state__in=LIVE, state__in=OPEN
+    )
+    return Movie.objects.without_poster().filter(
+        Q(tmdb_id__isnull=False) | Q(imdb_id__isnull=False), ~Exists(pending)
+    )
+
+
+def start_new_arrivals() -> Run | None:
+    """Fetch the posters of new arrivals, embed them and suggest genres; None when there is nothing to do."""
+    arrivals = new_arrivals()
+    if not settings.POSTER_SOURCES or not arrivals.exists():
+        return None
+    return lifecycle.start_unless_live("scrape", movies=arrivals, followed_by=("embed", "label"))
+
+
+def new_arrivals() -> QuerySet[Movie]:
+    """Movies without a poster that a source may know, and that no source lacked within RETRY_AFTER."""
+    lacked = RunItem.objects.filter(
+        movie=OuterRef("pk"),
+        run__kind="scrape",
+        state=RunItem.State.FAILED,
+        finished_at__gt=timezone.now() - RETRY_AFTER,
+    )
+    return to_look_up().filter(~Exists(lacked))
 
 
 class NotNow(RuntimeError):
@@ -59,7 +102,7 @@ def scrape_items(items: Sequence[RunItem]) -> None:
             more = f" and {len(posters) - 1} more" if len(posters) > 1 else ""
             leases.finish(item, f"{described(posters[0])}{more}")
 
-    leases.one_by_one(items, scrape)
+    leases.process_each(items, scrape)
 
 
 def described(poster: Poster) -> str:

@@ -8,7 +8,6 @@ import socket
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
@@ -24,42 +23,20 @@ from catalog.models import Movie, Run, RunChunk, RunItem
 from catalog.models.run import CLOCK_TOLERANCE
 from ml.processes import start_time
 
+from . import kinds
+
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 # A movie whose sites keep asking us to wait is given up on after a day.
-LONGEST_POSTPONEMENT = timedelta(hours=24)
-LOST = "The worker that held this item died."
+MAX_POSTPONEMENT = timedelta(hours=24)
+WORKER_DIED = "The worker that held this item died."
 # Where a run's params name the process of a command that works it off.
-WORKED_OFF_BY = "worked_off_by"
+LOCAL_WORKER = "worked_off_by"
 ABANDONED = (
-    f"Given up after {MOST_ATTEMPTS} attempts: the worker died each time. "
+    f"Given up after {MAX_ATTEMPTS} attempts: the worker died each time. "
     "Look at its log for this item; a damaged poster or too little memory are the usual causes."
 )
-
-
-@dataclass(frozen=True)
-class Lane:
-    """How much of a run is worked on at once: tasks on the queue, items a task claims."""
-
-    tasks: int
-    batch: int
-
-
-LANES = {
-    Run.Kind.SCRAPE: Lane(tasks=4, batch=4),
-    Run.Kind.REFRESH: Lane(tasks=4, batch=8),
-    Run.Kind.CHECK: Lane(tasks=1, batch=1),
-    Run.Kind.EMBED: Lane(tasks=2, batch=32),
-    Run.Kind.TRAIN: Lane(tasks=1, batch=1),
-    Run.Kind.LABEL: Lane(tasks=1, batch=200),
-    # One at a time: two would propose the same groups. Each batch reads all vectors once or twice.
-    Run.Kind.DUPLICATES: Lane(tasks=1, batch=500),
-    Run.Kind.UNDO: Lane(tasks=1, batch=1),
-    Run.Kind.PREVIEW: Lane(tasks=1, batch=1),
-    Run.Kind.DECIDE: Lane(tasks=1, batch=1),
-    Run.Kind.REVERT: Lane(tasks=1, batch=1),
-}
 
 
 def this_process() -> str:
@@ -67,15 +44,15 @@ def this_process() -> str:
     return f"{_this_host()}/{os.getpid()}/{start_time(os.getpid())}"
 
 
-def keep_to_this_process(run: Run) -> None:
+def reserve_for_this_process(run: Run) -> None:
     """Note on the run that this process works it off, so that the sweep queues no tasks for it."""
-    run.params = {**run.params, WORKED_OFF_BY: this_process()}
+    run.params = {**run.params, LOCAL_WORKER: this_process()}
     run.save(update_fields=["params"])
 
 
-def is_worked_off_elsewhere(run: Run) -> bool:
+def has_local_worker(run: Run) -> bool:
     """Whether a command that still lives works the run off; on another host: whether it moved of late."""
-    holder = run.params.get(WORKED_OFF_BY)
+    holder = run.params.get(LOCAL_WORKER)
     if not holder or _is_gone(holder):
         return False
     lease = timedelta(seconds=settings.CLAIM_LEASE_S)
@@ -83,7 +60,7 @@ def is_worked_off_elsewhere(run: Run) -> bool:
     return holder.startswith(f"{_this_host()}/") or moved > timezone.now() - lease
 
 
-def claim(run_id: int) -> list[RunItem]:
+def acquire_batch(run_id: int) -> list[RunItem]:
     """Take the next batch of due items of a live run for this process; empty when there is nothing to take.
 
     Also empty while others hold as many batches as the run's lanes allow, which makes superfluous tasks
@@ -94,11 +71,11 @@ def claim(run_id: int) -> list[RunItem]:
         run = Run.objects.select_for_update().filter(pk=run_id).first()
         if run is None or not run.is_live:
             return []
-        lane = LANES[Run.Kind(run.kind)]
-        held = batches_held(run_id)
-        if held >= lane.tasks:
+        kind = kinds.get(run.kind)
+        held = leased_batches(run_id)
+        if held >= kind.concurrency:
             return []
-        due = _next_batch(run_id, lane.batch)
+        due = _next_batch(run_id, kind.batch_size)
         if not due:
             return []
         token = uuid.uuid4()
@@ -121,7 +98,7 @@ def claim(run_id: int) -> list[RunItem]:
     )
 
 
-def batches_held(run_id: int) -> int:
+def leased_batches(run_id: int) -> int:
     """How many batches of the run are being worked on: claims that hold an item. A task has one at most."""
     held = RunItem.objects.filter(run_id=run_id, state=RunItem.State.RUNNING)
     return held.order_by().values("claim").distinct().count()
@@ -182,14 +159,14 @@ def merged_note(kept: Movie) -> str:
     return f"Skipped: merged into {kept} (no. {kept.pk})."[:300]
 
 
-def one_by_one(items: Sequence[RunItem], do: Callable[[RunItem, Callable[[], object]], object]) -> None:
+def process_each(items: Sequence[RunItem], do: Callable[[RunItem, Callable[[], object]], object]) -> None:
     """Call `do` for each item of a batch in turn; it finishes, fails or postpones the item.
 
     Its second argument renews the claim on what is left of the batch, for work that takes long. An item whose
     movie was merged or deleted in the meantime costs its neighbours nothing.
     """
     for index, item in enumerate(items):
-        alive = partial(keep, items[index:])
+        alive = partial(renew, items[index:])
         # A slow site must not let the lease run out on the items that wait behind this one.
         if item.pk not in alive(begin=True) or not skip_merged([item]):
             continue
@@ -199,23 +176,23 @@ def one_by_one(items: Sequence[RunItem], do: Callable[[RunItem, Callable[[], obj
             # Rows that the work needs are gone. A deleted movie has taken its item with it.
             if skip_merged([item]):
                 log.warning("%s was changed while it was worked on: %s", item, error)
-                give_back(item, f"{type(error).__name__}: {error}")
+                release(item, f"{type(error).__name__}: {error}")
 
 
 def postpone(item: RunItem, seconds: float, why: str) -> bool:
     """Give a claimed item back, not to be tried before `seconds` from now; does not count as an attempt.
 
-    An item that has been put off for LONGEST_POSTPONEMENT waits no longer: it fails. False as for `finish`.
+    An item that has been put off for MAX_POSTPONEMENT waits no longer: it fails. False as for `finish`.
     """
     now = timezone.now()
     since = min(item.waiting_since or now, now)
-    if now - since > LONGEST_POSTPONEMENT:
+    if now - since > MAX_POSTPONEMENT:
         return fail(item, why)
     later = now + timedelta(seconds=seconds)
     return _return(item, error=why, not_before=later, waiting_since=since, attempts=F("attempts") - 1)
 
 
-def keep(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
+def renew(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
     """Renew the claim on items of one batch; the ids of those still held, none when the run was cancelled.
 
     A long job asks now and then, and stops with what was taken over. With `begin` the work on them begins
@@ -232,28 +209,28 @@ def keep(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
     return set(held.values_list("pk", flat=True))
 
 
-def is_owed(run_id: int) -> bool:
+def has_work(run_id: int) -> bool:
     """Whether something of the run waits for a worker now."""
     return bool(_due(run_id, 1)) or RunChunk.objects.filter(run=run_id).exists()
 
 
 def has_enough_due(run_id: int) -> bool:
     """Whether the tasks of the run find whole batches now and next, or the run is gone."""
-    kind = Run.objects.filter(pk=run_id).values_list("kind", flat=True).first()
-    if kind is None:
+    name = Run.objects.filter(pk=run_id).values_list("kind", flat=True).first()
+    if name is None:
         return True
-    lane = LANES[Run.Kind(kind)]
-    enough = 2 * lane.tasks * lane.batch
+    kind = kinds.get(name)
+    enough = 2 * kind.concurrency * kind.batch_size
     return len(_due(run_id, enough)) == enough
 
 
-def release_the_dead(run_id: int) -> int:
+def release_expired(run_id: int) -> int:
     """Give back items whose worker died: at once on this host, elsewhere when the lease is over.
 
-    An item that killed its worker MOST_ATTEMPTS times is failed instead, so that a poisonous poster cannot
+    An item that killed its worker MAX_ATTEMPTS times is failed instead, so that a poisonous poster cannot
     loop for ever. Returns how many items were dealt with.
     """
-    follow_the_clock(run_id)
+    adjust_to_clock_change(run_id)
     stale = timezone.now() - timedelta(seconds=settings.CLAIM_LEASE_S)
     held = RunItem.objects.filter(run_id=run_id, state=RunItem.State.RUNNING)
     gone = [
@@ -262,10 +239,10 @@ def release_the_dead(run_id: int) -> int:
         if _is_gone(holder)
     ]
     lost = held.filter(Q(claimed_at__lt=stale) | Q(claimed_by__in=gone))
-    return sum(give_back(item, ABANDONED if item.attempts >= MOST_ATTEMPTS else LOST) for item in lost)
+    return sum(release(item, ABANDONED if item.attempts >= MAX_ATTEMPTS else WORKER_DIED) for item in lost)
 
 
-def follow_the_clock(run_id: int) -> None:
+def adjust_to_clock_change(run_id: int) -> None:
     """After the clock was set back: leases begin anew, and what was postponed before that is due now.
 
     Moments in the database that lie ahead would otherwise have to be waited for.
@@ -283,13 +260,13 @@ def follow_the_clock(run_id: int) -> None:
         late.update(moved_at=now)
 
 
-def work(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:
+def process_batch(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:
     """Claim a batch and have it done; True if more of the run waits now.
 
     What `do` neither finishes nor fails, because it broke off or ran into a time limit, is given back and
-    tried again, MOST_ATTEMPTS times in all.
+    tried again, MAX_ATTEMPTS times in all.
     """
-    items = claim(run_id)
+    items = acquire_batch(run_id)
     if not items:
         return False
     why = "The worker stopped before this item was dealt with."
@@ -301,16 +278,16 @@ def work(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:
         why = f"{type(error).__name__}: {error}"
     finally:
         for item in RunItem.objects.filter(claim=items[0].claim, state=RunItem.State.RUNNING):
-            give_back(item, why)
-    return is_owed(run_id)
+            release(item, why)
+    return has_work(run_id)
 
 
-def give_back(item: RunItem, why: str) -> bool:
+def release(item: RunItem, why: str) -> bool:
     """Return a claimed item to its run to be tried again; True unless the claim had been taken over.
 
-    After MOST_ATTEMPTS it fails instead, and in a cancelled run it is cancelled.
+    After MAX_ATTEMPTS it fails instead, and in a cancelled run it is cancelled.
     """
-    return _return(item, last=item.attempts >= MOST_ATTEMPTS, error=why)
+    return _return(item, last=item.attempts >= MAX_ATTEMPTS, error=why)
 
 
 def _return(item: RunItem, *, last: bool = False, **fields: Any) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from celery import Task
-from django.conf import settings
+from celery import current_app
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -15,45 +14,18 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from catalog.duplicates import groups
-from catalog.embeddings import embedding
-from catalog.genres import suggestions
-from catalog.models import Extractor, GenreModel, Movie, Poster, Run, RunItem
-from catalog.posters import refresh
+from catalog.models import Movie, Run, RunItem
 
-from . import chunks, leases
+from . import chunks, kinds, leases
 from .chunks import LIVE, OPEN
-from .leases import LANES, WORKED_OFF_BY
+from .kinds import RunError, RunKind
+from .leases import LOCAL_WORKER
 
 log = logging.getLogger(__name__)
 
-MOST_FOLLOWERS = 6
-# What new posters are for.
-AFTER_FETCHING = (Run.Kind.EMBED.value, Run.Kind.LABEL.value)
-# Where a run's params say that those that follow it take its movies only, not all that lack something.
+MAX_FOLLOWERS = 6
+# In a run's params: the runs that follow take its movies only, not all that lack something.
 SAME_MOVIES = "same_movies"
-NOTHING_TO_DO = {
-    Run.Kind.SCRAPE: "Nothing to do: every movie that can be looked up has a poster, or is being looked up.",
-    Run.Kind.REFRESH: "Nothing to do: every poster that a switched-on source showed was asked about of late.",
-    Run.Kind.EMBED: "Nothing to do: every poster is embedded.",
-    Run.Kind.DUPLICATES: "Nothing to do: every embedded poster has been compared with all others.",
-}
-
-
-KINDS = ", ".join(kind for kind in Run.Kind.values if kind != Run.Kind.IMPORT)
-
-
-# Runs about one thing, and the parameter that names it.
-NAMED_IN_PARAMS: dict[str, str] = {
-    Run.Kind.UNDO: "import",
-    Run.Kind.PREVIEW: "import",
-    Run.Kind.DECIDE: "batch",
-    Run.Kind.REVERT: "batch",
-}
-
-
-class RunError(ValueError):
-    """A run cannot be started, retried or cancelled; the message says why."""
 
 
 def start(
@@ -61,7 +33,7 @@ def start(
     *,
     movies: QuerySet[Movie] | None = None,
     asked_by: AbstractBaseUser | None = None,
-    params: dict[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
     followed_by: Sequence[str] = (),
     previous: Run | None = None,
     queue: bool = True,
@@ -70,46 +42,102 @@ def start(
     """Create a run over `movies` and queue it. `movies=None` means all that lack what the run makes.
 
     `followed_by` names kinds that start one after another, each when the one before it is done.
-    `queue=False` leaves the work to the caller (`services.inline`); workers are not told of it.
+    `queue=False` leaves the work to the caller (`runs.local_worker`); no task is queued.
     `units` is how much a run of a single item has to do, for those that count their steps.
-    A run that finds nothing to do ends at once and says so. Raises RunError for an unknown kind, for a
-    suggestion run when no genre model is active, and for extractors that cannot be had: all of them, or one
-    that `params` asks for by name.
+    A run that finds nothing to do ends at once and says so. Raises RunError for an unknown kind and for a
+    kind whose extractor, genre model or parameter is missing.
     """
-    for wanted in (kind, *followed_by):
-        if wanted not in Run.Kind.values or wanted == Run.Kind.IMPORT:
-            raise RunError(f"There is no run of kind {wanted!r}; choose one of {KINDS}.")
-    unnamed = kind in NAMED_IN_PARAMS and NAMED_IN_PARAMS[kind] not in (params or {})
-    if unnamed or NAMED_IN_PARAMS.keys() & set(followed_by):
-        raise RunError("Choose the import or batch to undo: its page in the admin starts this run.")
-    if len(followed_by) > MOST_FOLLOWERS:
-        raise RunError(f"A run can be followed by at most {MOST_FOLLOWERS} others.")
-    params, message = dict(params or {}), ""
-    if kind == Run.Kind.EMBED:
-        params["extractors"], message = _extractors(params.get("extractors"))
-    elif kind == Run.Kind.LABEL:
-        params["model"] = _active_model().pk
-    elif kind == Run.Kind.DUPLICATES:
-        params["extractor"] = _extractor_in_use().pk
-    elif kind == Run.Kind.REFRESH and movies is not None:
-        # Somebody asks about these: sources that were asked of late are asked again.
-        params[refresh.EVERYTHING] = True
+    chosen = kinds.get(kind)
+    for follower in map(kinds.get, followed_by):
+        if follower.process is None or follower.required_param:
+            raise RunError(f"A run of kind {follower.name!r} cannot follow another one.")
+    if chosen.process is None:
+        raise RunError(f"There is no run of kind {kind!r} to start; its command does the work.")
+    if chosen.required_param and chosen.required_param not in (params or {}):
+        raise RunError(f"A run of kind {kind!r} needs the parameter {chosen.required_param!r}.")
+    if len(followed_by) > MAX_FOLLOWERS:
+        raise RunError(f"A run can be followed by at most {MAX_FOLLOWERS} others.")
+    prepared, message = chosen.prepare(dict(params or {}), movies)
     with transaction.atomic():
         run = Run.objects.create(
             kind=kind,
-            params=params,
+            params=prepared,
             message=message,
             asked_by_id=asked_by.pk if asked_by else None,
             followed_by=list(followed_by),
             previous=previous,
             chosen=movies is not None,
         )
-        if kind in chunks.ONE_JOB:
-            _one_job(run, movies, units)
+        if chosen.select is None:
+            _store_single_item(run, movies, units)
         else:
-            chunks.lay_out(run, chunks.keys_of(chunks.wanted(run, movies)))
-        _begin(run, _nothing_to_do(run, movies), queue=queue)
+            chunks.store_plan(run, chunks.keys_of(chosen.select(run, movies)))
+        nothing_to_do = "" if run.total else chosen.nothing_to_do(run, movies)
+        _begin(run, nothing_to_do, queue=queue)
     return run
+
+
+def start_for_user(
+    kind: str,
+    user: AbstractBaseUser,
+    movies: QuerySet[Movie] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Run:
+    """Start a run that a user asks for, and after it the kinds that follow, over the same movies.
+
+    Raises RunError also for kinds that users may not start, and where `RunKind.unavailable` gives a reason.
+    """
+    if kind not in [each.name for each in kinds.startable()]:
+        raise RunError(
+            f"Choose what to start: {', '.join(each.label.lower() for each in kinds.startable())}."
+        )
+    chosen = kinds.get(kind)
+    if reason := chosen.unavailable():
+        raise RunError(reason)
+    same_movies = {SAME_MOVIES: True} if chosen.followed_by else {}
+    return start(
+        kind,
+        movies=movies,
+        asked_by=user,
+        params={**same_movies, **(params or {})},
+        followed_by=chosen.followed_by,
+    )
+
+
+def start_first_due(
+    names: Sequence[str],
+    movies: QuerySet[Movie],
+    *,
+    asked_by: AbstractBaseUser | None = None,
+    previous: Run | None = None,
+) -> Run | None:
+    """Start the first of the kinds that has something to do for `movies`; the other ones follow it.
+
+    Returns the run, None if no kind has anything to do or can be started.
+    """
+    for index, name in enumerate(names):
+        due = _due_among(kinds.get(name), movies)
+        if due is not None and due.exists():
+            return start(
+                name,
+                movies=due,
+                params={SAME_MOVIES: True},
+                asked_by=asked_by,
+                followed_by=names[index + 1 :],
+                previous=previous,
+            )
+    return None
+
+
+def start_unless_live(kind: str, **options: Any) -> Run | None:
+    """Start a scheduled run; None while one of its kind is live, or if it cannot be started (logged)."""
+    if live_runs().filter(kind=kind).exists():
+        return None
+    try:
+        return start(kind, **options)
+    except RunError as error:
+        log.warning("The scheduled run (%s) did not start: %s", kinds.get(kind).label, error)
+        return None
 
 
 def retry_failed(run: Run, *, asked_by: AbstractBaseUser | None = None) -> Run:
@@ -127,13 +155,14 @@ def retry_failed(run: Run, *, asked_by: AbstractBaseUser | None = None) -> Run:
 
 
 def _retry(run: Run, asked_by: AbstractBaseUser | None) -> Run:
-    if run.kind == Run.Kind.IMPORT:
+    kind = kinds.get(run.kind)
+    if kind.process is None:
         raise RunError(f"{run} cannot be retried: correct the rows it lists and import the file again.")
     if run.is_live:
-        raise RunError(f"{run} is still going on; wait for its end or cancel it, then retry what failed.")
-    params = {name: value for name, value in run.params.items() if name != WORKED_OFF_BY}
-    if run.kind == Run.Kind.LABEL:
-        params["model"] = _active_model().pk
+        raise RunError(f"{run} is still running: wait until it ends or cancel it, then retry what failed.")
+    params, _ = kind.prepare(
+        {name: value for name, value in run.params.items() if name != LOCAL_WORKER}, None
+    )
     stopped_short = run.state == Run.State.FAILED and not Run.objects.filter(previous=run).exists()
     with transaction.atomic():
         again = Run.objects.create(
@@ -144,7 +173,7 @@ def _retry(run: Run, asked_by: AbstractBaseUser | None) -> Run:
             followed_by=run.followed_by if stopped_short else [],
             chosen=True,
         )
-        _lay_out_again(again, run.items.filter(state=RunItem.State.FAILED))
+        _store_failed(again, run.items.filter(state=RunItem.State.FAILED))
         if not again.total:
             raise RunError(f"{run} has no failed items to retry.")
         _begin(again, "", queue=True)
@@ -152,7 +181,7 @@ def _retry(run: Run, asked_by: AbstractBaseUser | None) -> Run:
 
 
 def cancel(run: Run) -> None:
-    """Stop a live run: what is being worked on is finished, what waits is dropped, no follower starts.
+    """Stop a live run: batches in progress are finished, pending items are cancelled, no follower starts.
 
     Raises RunError when the run is over already.
     """
@@ -172,17 +201,12 @@ def live_runs() -> QuerySet[Run]:
     return Run.objects.filter(state__in=LIVE)
 
 
-def outstanding() -> dict[Run.Kind, int]:
-    """How many items a run over everything would take now, by kind; training always takes one."""
-    usable, _ = embedding.usable(embedding.specs_to_embed_with())
-    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
-    extractor = embedding.default_extractor()
+def outstanding() -> dict[str, int]:
+    """How many items a run over everything would take now, by kind; kinds of a single item are left out."""
     return {
-        Run.Kind.SCRAPE: chunks.to_look_up().count(),
-        Run.Kind.REFRESH: refresh.stale().count(),
-        Run.Kind.EMBED: embedding.lacking(Poster.objects.filter(is_primary=True), usable).count(),
-        Run.Kind.LABEL: chunks.readable(suggestions.candidates(model.pk), model.pk).count() if model else 0,
-        Run.Kind.DUPLICATES: groups.uncompared(extractor).count() if extractor else 0,
+        kind.name: 0 if (due := kind.due()) is None else due.count()
+        for kind in kinds.startable()
+        if kind.select is not None
     }
 
 
@@ -192,7 +216,7 @@ def settle(run_id: int) -> None:
     A run of which nothing succeeded is failed, and nothing follows it.
     """
     with transaction.atomic():
-        run = Run.objects.select_for_update().filter(pk=run_id).exclude(kind=Run.Kind.IMPORT).first()
+        run = Run.objects.select_for_update().filter(pk=run_id).exclude(kind=Run.IMPORT).first()
         if run is None or not run.is_live or run.chunks.exists() or run.items.filter(state__in=OPEN).exists():
             return
         # Items go with their movie or poster when a person deletes it, and are owed no more.
@@ -207,18 +231,18 @@ def settle(run_id: int) -> None:
 def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -> int:
     """Put as many tasks for the run on its queue as it may use at once; returns how many.
 
-    With `lost_only` those that are there already count: messages that wait on the queue, and batches that are
-    being worked on, whose tasks queue themselves again. A task between two batches is missed, and the one too
-    many ends by itself (`claims.claim`). Workers leave aside what waited for `expires_s` seconds. An
-    unreachable broker is logged, not raised: the run stays queued and the next sweep tries again.
+    With `lost_only` those that are there already count: messages that wait on the queue, and batches in
+    progress, whose tasks queue themselves again. A task between two batches is not counted, and the one too
+    many ends by itself (`leases.acquire_batch`). Workers ignore a message that has waited for `expires_s`
+    seconds. An unreachable broker is logged: the run stays queued and the next sweep tries again.
     """
-    task = _task_of(run)
-    wanted = LANES[Run.Kind(run.kind)].tasks
+    kind = kinds.get(run.kind)
+    wanted = kind.concurrency
     try:
         if lost_only:
-            wanted = max(0, wanted - leases.batches_held(run.pk) - _waiting(task))
+            wanted = max(0, wanted - leases.leased_batches(run.pk) - _queued(kind.queue))
         for _ in range(wanted):
-            task.apply_async((run.pk,), expires=expires_s)
+            current_app.send_task(kind.task, (run.pk,), queue=kind.queue, expires=expires_s)
     except (OperationalError, RedisError) as error:
         log.warning(
             "%s waits: the broker cannot be reached (%s). It starts when the broker is back.", run, error
@@ -227,31 +251,11 @@ def enqueue(run: Run, expires_s: float | None = None, lost_only: bool = False) -
     return wanted
 
 
-def _waiting(task: Task) -> int:
-    """How many messages wait on the queue of `task`, those of other runs included."""
-    queue = settings.CELERY_TASK_ROUTES[task.name]["queue"]
+def _queued(queue: str) -> int:
+    """How many messages wait on the queue, those of other runs included."""
     # The default channel would try for seconds when the broker is gone.
-    with task.app.connection_for_write() as connection, connection.channel() as channel:
+    with current_app.connection_for_write() as connection, connection.channel() as channel:
         return int(channel.queue_declare(queue=queue).message_count)
-
-
-def _task_of(run: Run) -> Task:
-    from catalog import tasks
-
-    found: Task = {
-        Run.Kind.SCRAPE: tasks.scrape_posters,
-        Run.Kind.REFRESH: tasks.refresh_posters,
-        Run.Kind.CHECK: tasks.check_catalogue,
-        Run.Kind.EMBED: tasks.embed_posters,
-        Run.Kind.TRAIN: tasks.train_genre_model,
-        Run.Kind.LABEL: tasks.label_movies,
-        Run.Kind.DUPLICATES: tasks.find_duplicates,
-        Run.Kind.UNDO: tasks.undo_import,
-        Run.Kind.PREVIEW: tasks.preview_undo,
-        Run.Kind.DECIDE: tasks.decide_suggestions,
-        Run.Kind.REVERT: tasks.undo_decisions,
-    }[Run.Kind(run.kind)]
-    return found
 
 
 def _begin(run: Run, nothing_to_do: str, *, queue: bool) -> None:
@@ -269,13 +273,13 @@ def _follow(run: Run) -> None:
     if not run.followed_by or Run.objects.filter(previous=run).exists():
         return
     kind, *rest = run.followed_by
-    movies = params = None
-    if run.params.get(SAME_MOVIES):
-        movies, params = _due_of(run, kind), {SAME_MOVIES: True}
-        if not movies.exists():
-            return
     try:
-        start(kind, movies=movies, params=params, asked_by=run.asked_by, followed_by=rest, previous=run)
+        if run.params.get(SAME_MOVIES):
+            if (movies := _movies_of(run)).exists():
+                kinds.get(kind).prepare({}, movies)  # says why if the next kind cannot be started
+                start_first_due(run.followed_by, movies, asked_by=run.asked_by, previous=run)
+        else:
+            start(kind, asked_by=run.asked_by, followed_by=rest, previous=run)
     except RunError as error:
         now = timezone.now()
         Run.objects.create(
@@ -289,19 +293,23 @@ def _follow(run: Run) -> None:
         )
 
 
-def _due_of(run: Run, kind: str) -> QuerySet[Movie]:
-    """The movies of a run that is over, for the run that follows it."""
-    movies = Movie.objects.filter(
+def _movies_of(run: Run) -> QuerySet[Movie]:
+    """The movies that the run processed, itself or through their posters."""
+    return Movie.objects.filter(
         Q(pk__in=run.items.values("movie")) | Q(pk__in=run.items.values("poster__movie"))
     )
-    if kind != Run.Kind.LABEL:
-        return movies
-    # Nobody chose these movies for suggestions, so only those are taken that an unlimited run would take.
-    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
-    return movies.filter(pk__in=suggestions.candidates(model.pk)) if model else movies.none()
 
 
-def _one_job(run: Run, movies: QuerySet[Movie] | None = None, units: int = 1) -> None:
+def _due_among(kind: RunKind, movies: QuerySet[Movie]) -> QuerySet[Movie] | None:
+    """Those of `movies` that a run of the kind over everything would take; None if none can be started."""
+    due = kind.due()
+    if due is None:
+        return None
+    keys = due.order_by().values("pk")
+    return movies.filter(pk__in=keys) if kind.subject is Movie else movies.filter(posters__in=keys).distinct()
+
+
+def _store_single_item(run: Run, movies: QuerySet[Movie] | None = None, units: int = 1) -> None:
     if movies is not None:
         run.params["movies"] = list(chunks.keys_of(movies))
     run.items.create()
@@ -309,47 +317,10 @@ def _one_job(run: Run, movies: QuerySet[Movie] | None = None, units: int = 1) ->
     run.save(update_fields=["params", "total"])
 
 
-def _lay_out_again(run: Run, failed: QuerySet[RunItem]) -> None:
-    if run.kind not in chunks.ONE_JOB:
-        subject = "poster_id" if run.kind in chunks.OVER_POSTERS else "movie_id"
-        keys = failed.exclude(**{subject: None}).order_by(subject).values_list(subject, flat=True)
-        chunks.lay_out(run, keys.iterator())
+def _store_failed(run: Run, failed: QuerySet[RunItem]) -> None:
+    kind = kinds.get(run.kind)
+    if kind.select is not None:
+        keys = failed.exclude(**{kind.column: None}).order_by(kind.column).values_list(kind.column, flat=True)
+        chunks.store_plan(run, keys.iterator())
     elif failed.exists():
-        _one_job(run)
-
-
-def _extractors(asked: Sequence[str] | None) -> tuple[list[str], str]:
-    """Extractors a run can use, and a sentence about the site's that it has to do without."""
-    usable, problems = embedding.usable(asked or embedding.specs_to_embed_with())
-    if problems and (asked or not usable):
-        raise RunError(" ".join(problems))
-    return usable, " ".join(problems)
-
-
-def _nothing_to_do(run: Run, movies: QuerySet[Movie] | None) -> str:
-    if run.kind != Run.Kind.LABEL or run.total:
-        return NOTHING_TO_DO.get(Run.Kind(run.kind), "Nothing to do.")
-    candidates = suggestions.candidates(run.params["model"]) if movies is None else movies
-    unseen = candidates.filter(posters__is_primary=True).distinct().count()
-    if not unseen:
-        return f"Nothing to do: no {'untagged' if movies is None else 'chosen'} movie has a poster."
-    model = GenreModel.objects.select_related("extractor").get(pk=run.params["model"])
-    posters = "the one poster" if unseen == 1 else f"any of the {unseen} posters"
-    return (
-        f"Nothing to do: genre model {model.version} reads the vectors of {model.extractor}, which has not "
-        f"looked at {posters} in question yet. Embed posters first."
-    )
-
-
-def _active_model() -> GenreModel:
-    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
-    if model is None:
-        raise RunError("No genre model is active: train one and promote it, then ask for suggestions.")
-    return model
-
-
-def _extractor_in_use() -> Extractor:
-    extractor = embedding.default_extractor()
-    if extractor is None:
-        raise RunError("No poster is embedded yet: embed posters first, then look for duplicates.")
-    return extractor
+        _store_single_item(run)

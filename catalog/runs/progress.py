@@ -49,7 +49,7 @@ class Outlook:
 
 def outlook(run: Run) -> Outlook:
     """How `run` goes now; one small query while it moves, a handful when it does not."""
-    if not run.is_live or run.kind == Run.Kind.IMPORT:
+    if not run.is_live or run.kind == Run.IMPORT:
         return Outlook(run.per_second)
     now = timezone.now()
     silence = now - (run.moved_at or run.created_at)
@@ -58,7 +58,7 @@ def outlook(run: Run) -> Outlook:
     last = waiting.order_by("-not_before").values_list("not_before", flat=True).first()
     if last is not None or silence > until_swept:
         held = run.items.filter(state=RunItem.State.RUNNING).exists()
-        if last is not None and not held and not leases.is_owed(run.pk):
+        if last is not None and not held and not leases.has_work(run.pk):
             return _waiting(run, waiting.order_by("not_before")[0], now, last)
         # What is held is believed for the length of its lease.
         if silence > (max(until_swept, timedelta(seconds=settings.CLAIM_LEASE_S)) if held else until_swept):

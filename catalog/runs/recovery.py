@@ -10,7 +10,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import Run, RunItem
-from catalog.posters import failing_hosts
 
 from . import chunks, leases, lifecycle
 
@@ -27,7 +26,6 @@ def sweep() -> int:
     The broker can lose a task that a killed worker was just taking. The database cannot, so every live run
     that stands still gets fresh tasks; one task too many finds nothing to claim and ends.
     """
-    failing_hosts.forget_after_clock_change()
     queued = 0
     # Cancelled runs too: an item whose worker died would be shown as running for ever.
     held = RunItem.objects.filter(state=RunItem.State.RUNNING).values("run")
@@ -42,20 +40,20 @@ def sweep() -> int:
 
 def _mend(run: Run) -> int:
     now = timezone.now()
-    leases.follow_the_clock(run.pk)
+    leases.adjust_to_clock_change(run.pk)
     run.refresh_from_db()
-    if run.kind == Run.Kind.IMPORT:
+    if run.kind == Run.IMPORT:
         if (run.moved_at or run.created_at) < now - timedelta(seconds=settings.CLAIM_LEASE_S):
             # It ran in the command that was called, so nobody else can take it up again.
             lifecycle.live_runs().filter(pk=run.pk, moved_at=run.moved_at).update(
                 state=Run.State.FAILED, finished_at=now, message=LOST_IMPORT
             )
         return 0
-    leases.release_the_dead(run.pk)
-    chunks.plan_ahead(run.pk)
+    leases.release_expired(run.pk)
+    chunks.materialise_due(run.pk)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
-    if not (run.is_live and leases.is_owed(run.pk)) or leases.is_worked_off_elsewhere(run):
+    if not (run.is_live and leases.has_work(run.pk)) or leases.has_local_worker(run):
         return 0
     still = run.moved_at is None or run.moved_at < now - timedelta(seconds=settings.SWEEP_EVERY_S)
     # One that moves may have lost some of its tasks with the broker, and would go on with the others alone.

@@ -69,4 +69,4 @@ def _advance(item: RunItem, done: int, total: int) -> bool:
     Run.objects.filter(pk=item.run_id, items__in=held).update(done=done, total=total)
     # Attempts count workers that died; an item that makes progress is not the cause.
     held.update(attempts=1)
-    return bool(leases.keep([item]))
+    return bool(leases.renew([item]))

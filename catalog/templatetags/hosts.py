@@ -13,4 +13,4 @@ register = template.Library()
 @register.simple_tag
 def hosts_in_the_way(run: Run) -> list[str]:
     """Sentences about what a run has to wait for; none for a run that fetches nothing, or is over."""
-    return failing_hosts() if run.is_live and run.kind == Run.Kind.SCRAPE else []
+    return failing_hosts() if run.is_live and run.kind == "scrape" else []

@@ -11,6 +11,7 @@ from django.conf import settings
 from catalog.external_ids import external_link
 from catalog.models import Extractor, GenreModel, ReviewDecision, Run, Suggestion
 from catalog.posters.sources.registry import POSTER_SOURCES
+from catalog.runs import kinds
 from catalog.runs.progress import duration, outlook, rate
 
 register = template.Library()
@@ -30,20 +31,6 @@ SOURCE_NAMES = {
     "imdb_page": "IMDb",
     "folder": "a folder of this site’s operator",
     "upload": "an upload by this site’s staff",
-}
-DOING = {
-    Run.Kind.IMPORT: "Importing titles",
-    Run.Kind.SCRAPE: "Fetching posters",
-    Run.Kind.REFRESH: "Asking whether posters have changed",
-    Run.Kind.EMBED: "Looking at posters",
-    Run.Kind.TRAIN: "Training the genre model",
-    Run.Kind.LABEL: "Suggesting genres",
-    Run.Kind.DUPLICATES: "Looking for duplicates",
-    Run.Kind.CHECK: "Checking the catalogue",
-    Run.Kind.UNDO: "Undoing an import",
-    Run.Kind.PREVIEW: "Previewing an undo",
-    Run.Kind.DECIDE: "Accepting suggestions",
-    Run.Kind.REVERT: "Undoing decisions",
 }
 
 
@@ -116,7 +103,7 @@ def threshold_text(scored: Suggestion | ReviewDecision) -> str:
 
 @register.filter
 def doing(run: Run) -> str:
-    return DOING.get(Run.Kind(run.kind), run.get_kind_display())
+    return kinds.get(run.kind).activity
 
 
 register.simple_tag(external_link)

@@ -21,10 +21,10 @@ LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 def forget_old_imports() -> None:
     """Delete what imports changed where it is too old to be undone, and listings of rows as old."""
     noted = ImportChange.objects.filter(run=OuterRef("pk"))
-    undoable = Run.objects.filter(Exists(noted), kind=Run.Kind.IMPORT).exclude(state__in=LIVE)
+    undoable = Run.objects.filter(Exists(noted), kind=Run.IMPORT).exclude(state__in=LIVE)
     latest = list(undoable.order_by("-pk").values_list("pk", flat=True)[:IMPORTS_KEPT])
     too_old = undoable.filter(~Q(pk__in=latest) | Q(created_at__lt=timezone.now() - KEPT_FOR))
-    being_undone = Run.objects.filter(kind=Run.Kind.UNDO, state__in=LIVE)
+    being_undone = Run.objects.filter(kind="undo", state__in=LIVE)
     for run in too_old.exclude(pk__in=[undo.params["import"] for undo in being_undone]):
         with transaction.atomic():
             run.import_changes.all().delete()

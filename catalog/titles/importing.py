@@ -13,8 +13,8 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from catalog.duplicates.merging import CannotMerge
-from catalog.genres.renewing import renew_changed
 from catalog.models import Movie, Run
+from catalog.posters.changes import process_changed
 from catalog.posters.known_addresses import why_not
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
 from ml.imaging.images import ImageRejected, read_file
@@ -63,7 +63,7 @@ def import_titles(
     """
     now = timezone.now()
     run = Run.objects.create(
-        kind=Run.Kind.IMPORT,
+        kind=Run.IMPORT,
         state=Run.State.RUNNING,
         params={"source": source, **({"merge": True} if merge else {})},
         asked_by_id=asked_by.pk if asked_by else None,
@@ -85,7 +85,7 @@ def import_titles(
             _end(run, Run.State.FAILED, f"{report} Broke off: {str(error) or type(error).__name__}", report)
             raise
         finally:
-            renew_changed(store.shown_before, by=run.asked_by)
+            process_changed(store.shown_before, by=run.asked_by)
     _end(run, Run.State.DONE, str(report), report)
     forget_old_imports()
     return run, report

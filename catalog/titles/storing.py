@@ -12,10 +12,10 @@ from django.utils import timezone
 from catalog import search
 from catalog.duplicates import import_matches
 from catalog.duplicates.decisions import is_wrong
-from catalog.genres import renewing
 from catalog.genres.names import genre_rows, keys_of
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
+from catalog.posters import changes
 from catalog.posters.primary import store_poster
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import sha256_hex
@@ -102,7 +102,7 @@ class Catalogue:
 
     def _remember_shown(self, movie: int) -> None:
         if movie not in self.shown_before:
-            self.shown_before |= renewing.shown_posters([movie])
+            self.shown_before |= changes.shown_posters([movie])
 
     def _note(self, movies: Sequence[KnownMovie], fresh: set[int], genres: Mapping[str, Genre]) -> None:
         notes = [_change(movie, genres, created=id(movie) in fresh) for movie in movies]

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from catalog.genres import renewing
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
 from catalog.posters import primary
+from catalog.posters.changes import process_changed, shown_posters
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
 
@@ -84,13 +84,13 @@ def start_preview(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: 
             return latest
         params = {"import": run.pk}
         units = outstanding(run).count()
-        return lifecycle.start(Run.Kind.PREVIEW, params=params, asked_by=asked_by, queue=queue, units=units)
+        return lifecycle.start("preview", params=params, asked_by=asked_by, queue=queue, units=units)
 
 
 def latest_preview(run: Run) -> Run | None:
     """The newest preview of undoing the import since it was last undone; `report_of` tells what it found."""
-    found = Run.objects.filter(kind__in=[Run.Kind.PREVIEW, Run.Kind.UNDO], params__import=run.pk).first()
-    return found if found and found.kind == Run.Kind.PREVIEW else None
+    found = Run.objects.filter(kind__in=["preview", "undo"], params__import=run.pk).first()
+    return found if found and found.kind == "preview" else None
 
 
 def report_of(preview: Run) -> UndoReport:
@@ -107,13 +107,13 @@ def start(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = T
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run.pk)
         refuse_what_cannot_be_undone(run)
-        if going_on := lifecycle.live_runs().filter(kind=Run.Kind.UNDO, params__import=run.pk).first():
+        if going_on := lifecycle.live_runs().filter(kind="undo", params__import=run.pk).first():
             raise UndoError(f"{run} is being undone already: see {going_on}.")
         again = run.import_changes.exclude(kept="")
         again.update(undone_at=None, kept="")
         params = {"import": run.pk}
         units = outstanding(run).count()
-        return lifecycle.start(Run.Kind.UNDO, params=params, asked_by=asked_by, queue=queue, units=units)
+        return lifecycle.start("undo", params=params, asked_by=asked_by, queue=queue, units=units)
 
 
 def undo_item(items: Sequence[RunItem]) -> None:
@@ -122,7 +122,7 @@ def undo_item(items: Sequence[RunItem]) -> None:
     Dying at any moment costs nothing: each batch is undone and ticked off in one transaction.
     """
     [item] = items
-    run = Run.objects.filter(pk=item.run.params["import"], kind=Run.Kind.IMPORT).first()
+    run = Run.objects.filter(pk=item.run.params["import"], kind=Run.IMPORT).first()
     if run is None:
         leases.fail(item, "The import is gone, and with it what it had changed.")
         return
@@ -146,7 +146,7 @@ def preview_item(items: Sequence[RunItem]) -> None:
     """Look at the next part of the import that the item's run names; the report so far is in its params."""
     [item] = items
     preview = item.run
-    run = Run.objects.filter(pk=preview.params["import"], kind=Run.Kind.IMPORT).first()
+    run = Run.objects.filter(pk=preview.params["import"], kind=Run.IMPORT).first()
     if run is None:
         leases.fail(item, "The import is gone.")
         return
@@ -173,7 +173,7 @@ def preview_item(items: Sequence[RunItem]) -> None:
 
 def refuse_what_cannot_be_undone(run: Run) -> None:
     """Raises UndoError, as `start` does."""
-    if run.kind != Run.Kind.IMPORT:
+    if run.kind != Run.IMPORT:
         raise UndoError(f"{run} is no import: only imports can be undone.")
     if run.is_live:
         raise UndoError(f"{run} is still going on: wait for its end, or cancel it.")
@@ -211,12 +211,12 @@ def _undo(run: Run, changes: list[int], *, by: Run) -> None:
         owed = ImportChange.objects.select_for_update().filter(pk__in=changes, undone_at=None)
         report = UndoReport()
         made = list(plans(run, list(owed.order_by("movie_id")), lock=True))
-        before = renewing.shown_posters([plan.movie.pk for plan in made if plan.pictures and not plan.delete])
+        before = shown_posters([plan.movie.pk for plan in made if plan.pictures and not plan.delete])
         for plan in made:
             report.add(plan)
             if not plan.delete:
                 _put_back(plan)
-        renewing.renew_changed(before, by=by.asked_by)
+        process_changed(before, by=by.asked_by)
         Movie.objects.filter(pk__in=[plan.movie.pk for plan in made if plan.delete]).delete()
         now = timezone.now()
         for plan in made:

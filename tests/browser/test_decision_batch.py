@@ -33,7 +33,7 @@ def test_accept_follow_and_undo(
     page.get_by_role("button", name="Accept 2 suggestions").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
     for verb, left in (("accept", 2), ("undo", 0)):
-        local_worker.work_off(Run.objects.get(state="queued"))
+        local_worker.process_run(Run.objects.get(state="queued"))
         expect(page.get_by_role("progressbar")).to_have_count(0)
         expect(page.locator("#batch[hx-get]")).to_have_count(0)
         assert MovieGenre.objects.count() == left

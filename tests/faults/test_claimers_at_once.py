@@ -24,7 +24,7 @@ from catalog.runs import leases
 from catalog.runs import lifecycle
 time.sleep(max(0.0, float(argv[1]) - time.time()))
 taken = []
-while items := leases.claim(int(argv[0])):
+while items := leases.acquire_batch(int(argv[0])):
     taken += [item.pk for item in items]
     for item in items:
         assert leases.finish(item)

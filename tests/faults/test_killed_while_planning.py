@@ -30,7 +30,7 @@ def die(execute, sql, *rest):
         os.kill(os.getpid(), signal.SIGKILL)
     return execute(sql, *rest)
 with connection.execute_wrapper(die):
-    chunks.plan_next(int(argv[0]))
+    chunks.materialise_next(int(argv[0]))
 """
 # What a worker's task does, but for fetching.
 WORK = """
@@ -38,8 +38,8 @@ from catalog.runs import leases
 from catalog.runs import chunks
 from catalog.runs import lifecycle
 run = int(argv[0])
-while leases.work(run, lambda items: [leases.finish(item) for item in items]):
-    chunks.plan_ahead(run)
+while leases.process_batch(run, lambda items: [leases.finish(item) for item in items]):
+    chunks.materialise_due(run)
     lifecycle.settle(run)
 lifecycle.settle(run)
 """

@@ -20,7 +20,7 @@ print(lifecycle.start("train", params={"config": {"resamples": 20}}, queue=False
 WORK = """
 from catalog.models import Run
 from catalog.runs import local_worker
-print(local_worker.work_off(Run.objects.get(pk=argv[0])).state)
+print(local_worker.process_run(Run.objects.get(pk=argv[0])).state)
 """
 
 

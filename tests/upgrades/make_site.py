@@ -114,7 +114,7 @@ def fill() -> None:
             source_url=f"https://image.tmdb.org/t/p/original/{film.tmdb_id}.jpg",
         )  # fmt: skip
     for kind in ("embed", "label"):
-        local_worker.work_off(lifecycle.start(kind, queue=False))
+        local_worker.process_run(lifecycle.start(kind, queue=False))
     pending = Suggestion.objects.filter(state="pending").order_by("pk")
     review.accept(pending[:4], reviewer)
     review.reject(pending[:4], reviewer)
@@ -142,7 +142,7 @@ def fill() -> None:
     group_of(movie_of(5), movie_of(6))
 
     finished = lifecycle.start("check", queue=False)
-    local_worker.work_off(finished)
+    local_worker.process_run(finished)
     times: dict[str, Any] = {"started_at": finished.started_at, "finished_at": finished.finished_at}
     failed = Run.objects.create(kind="scrape", state="failed", total=1, failed=1, asked_by=admin, **times)
     RunItem.objects.create(run=failed, movie=movie_of(7), state="failed", attempts=3, error="HTTP 500")

@@ -72,7 +72,7 @@ def finish_live_runs() -> dict[int, str]:
     """The state in which each live run ends when it is worked off here."""
     from catalog.runs import lifecycle, local_worker
 
-    return {run.pk: local_worker.work_off(run).state for run in lifecycle.live_runs()}
+    return {run.pk: local_worker.process_run(run).state for run in lifecycle.live_runs()}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from catalog.integrity import consistency
 from catalog.integrity.consistency import Finding, Kind
 from catalog.management.progress import start_and_work
-from catalog.models import Movie, Poster, Run
+from catalog.models import Movie, Poster
 
 SHOWN = 10
 
@@ -71,10 +71,10 @@ class Command(BaseCommand):
         if done.fetch:
             movies = Movie.objects.filter(pk__in=done.fetch)
             # Embedded only once it is back: side by side, the one would come upon what the other still lacks.
-            after = [Run.Kind.EMBED.value] if queue else []
-            start_and_work(Run.Kind.SCRAPE, self.stdout.write, queue=queue, movies=movies, followed_by=after)
+            after = ["embed"] if queue else []
+            start_and_work("scrape", self.stdout.write, queue=queue, movies=movies, followed_by=after)
         if (done.fetch and not queue) or (unseen and not done.fetch):
-            start_and_work(Run.Kind.EMBED, self.stdout.write, queue=queue)
+            start_and_work("embed", self.stdout.write, queue=queue)
         if done.left:
             raise CommandError(
                 f"{len(done.left)} posters came from files or uploads and cannot be fetched: import or "

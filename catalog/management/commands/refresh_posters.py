@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from catalog.management.progress import start_and_work
-from catalog.models import Movie, Run
+from catalog.models import Movie
 
 
 class Command(BaseCommand):
@@ -24,4 +24,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = {"movies": Movie.objects.filter(posters__isnull=False)} if options["all"] else {}
-        start_and_work(Run.Kind.REFRESH, self.stdout.write, queue=options["queue"], **chosen)
+        start_and_work("refresh", self.stdout.write, queue=options["queue"], **chosen)

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{counts['movies']} movies, {counts['posters']} posters, {pending}.")
 
     def _unfinished(self) -> Run | None:
-        return lifecycle.live_runs().exclude(kind=Run.Kind.IMPORT).order_by("pk").first()
+        return lifecycle.live_runs().exclude(kind=Run.IMPORT).order_by("pk").first()
 
     def _watch(self, run: Run) -> Run:
         moved, seen = time.monotonic(), (-1, -1)

@@ -144,9 +144,7 @@ def live_runs() -> Iterator[Fact]:
     for run in live:
         told = outlook(run)
         not_done = (
-            f"{run.rows_not_taken} rows not taken"
-            if run.kind == Run.Kind.IMPORT
-            else f"{run.items_failed} failed"
+            f"{run.rows_not_taken} rows not taken" if run.kind == Run.IMPORT else f"{run.items_failed} failed"
         )
         counts = f"{run.done + run.failed} of {run.total}, {not_done}"
         yield True, f"{run}: {', '.join(filter(None, [counts, rate(told.per_second), told.words]))}"

@@ -21,8 +21,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
-from catalog.posters import scraping
-from catalog.runs import lifecycle
+from catalog.runs import kinds, lifecycle
 from catalog.titles.report import listing_path
 from catalog.web.brief_cache import briefly
 
@@ -49,17 +48,6 @@ class AuthenticatedRequest(HttpRequest):
     """What a view behind a permission gets."""
 
     user: AbstractBaseUser  # type: ignore[assignment]
-
-
-STARTABLE = {
-    Run.Kind.SCRAPE: "for every film without one",
-    Run.Kind.REFRESH: "that no source was asked about for long",
-    Run.Kind.EMBED: "that an extractor in use has not seen",
-    Run.Kind.TRAIN: "on the genres known so far",
-    Run.Kind.LABEL: "for every untagged film",
-    Run.Kind.DUPLICATES: "among posters not compared yet",
-    Run.Kind.CHECK: "for lost pictures and files",
-}
 
 
 def staff_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -92,7 +80,9 @@ def run_list(request: HttpRequest) -> HttpResponse:
     may_start = request.user.has_perm("catalog.start_run")
     waiting = briefly("outstanding", lifecycle.outstanding) if may_start else {}
     context |= {
-        "startable": [(kind.value, kind.label, note, waiting.get(kind)) for kind, note in STARTABLE.items()],
+        "startable": [
+            (kind.name, kind.label, kind.hint, waiting.get(kind.name)) for kind in kinds.startable()
+        ],
         "may_start": may_start,
     }
     return render(request, "catalog/runs.html", context)
@@ -110,7 +100,7 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         if not run.is_live:
             response["HX-Trigger"] = "run-over"
         return response
-    if run.kind == Run.Kind.IMPORT:
+    if run.kind == Run.IMPORT:
         counts = run.params.get("counts", {})
         rows = [*run.params.get("conflicting", []), *run.params.get("rejected", [])]
         context = {
@@ -180,25 +170,8 @@ def announcement(request: HttpRequest, run: Run) -> dict[str, object]:
 @require_POST
 @permission_required("catalog.start_run", raise_exception=True)
 def start(request: AuthenticatedRequest) -> HttpResponse:
-    kind = request.POST.get("kind", "")
-    if kind not in STARTABLE:
-        messages.error(
-            request,
-            "Choose what to start: fetch or refresh posters, embed, train, suggest genres, find duplicates "
-            "or check the catalogue.",
-        )
-        return redirect("catalog:runs")
-    if kind in scraping.FETCHING and (why := scraping.why_not()):
-        messages.error(request, why)
-        return redirect("catalog:runs")
     try:
-        if kind in scraping.FETCHING:
-            params = {lifecycle.SAME_MOVIES: True}
-            run = lifecycle.start(
-                kind, asked_by=request.user, params=params, followed_by=lifecycle.AFTER_FETCHING
-            )
-        else:
-            run = lifecycle.start(kind, asked_by=request.user)
+        run = lifecycle.start_for_user(request.POST.get("kind", ""), request.user)
     except lifecycle.RunError as error:
         messages.error(request, str(error))
         return redirect("catalog:runs")

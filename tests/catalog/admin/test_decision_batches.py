@@ -42,7 +42,7 @@ def rows(shown: BeautifulSoup) -> list[list[str]]:
 def work_off(batch: DecisionBatch) -> None:
     live = decision_batches.live_run(batch)
     assert live is not None
-    local_worker.work_off(live)
+    local_worker.process_run(live)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def accept(client, shown, **fields):
     last = only(shown, "input[name=last]")["value"]
     response = client.post(reverse(SURE), {"last": last, **fields})
     for run in Run.objects.filter(state="queued"):
-        local_worker.work_off(run)
+        local_worker.process_run(run)
     return response
 
 

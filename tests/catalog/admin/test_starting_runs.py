@@ -37,13 +37,13 @@ def subjects(run):
 
 def test_without_a_source_nothing_is_fetched_and_the_message_says_what_to_set(operator_client, settings):
     settings.POSTER_SOURCES = []
-    assert "Set POSTERSITE_POSTER_SOURCES" in told(act(operator_client, "fetch_posters", MovieFactory()))
+    assert "Set POSTERSITE_POSTER_SOURCES" in told(act(operator_client, "start_scrape", MovieFactory()))
     assert not Run.objects.exists()
 
 
 def test_fetching_the_posters_of_the_ticked(operator_client):
     one, two, _ = MovieFactory(), MovieFactory(poster=True), MovieFactory()
-    response = act(operator_client, "fetch_posters", one, two)
+    response = act(operator_client, "start_scrape", one, two)
     run = Run.objects.get()
     assert (run.kind, run.asked_by, subjects(run)) == ("scrape", operator_client.user, {one.pk, two.pk})
     assert f'<a href="{run.get_absolute_url()}">Fetch posters #{run.pk}</a>' in told(response)
@@ -51,7 +51,7 @@ def test_fetching_the_posters_of_the_ticked(operator_client):
 
 def test_embedding_the_posters_of_the_ticked(operator_client):
     poster, _ = PosterFactory(), PosterFactory()
-    act(operator_client, "embed_posters", poster.movie)
+    act(operator_client, "start_embed", poster.movie)
     run = Run.objects.get()
     assert run.kind == "embed"
     assert list(run.items.values_list("poster", flat=True)) == [poster.pk]
@@ -60,14 +60,14 @@ def test_embedding_the_posters_of_the_ticked(operator_client):
 def test_suggesting_genres_for_the_ticked(operator_client):
     model = GenreModelFactory(state=GenreModel.State.ACTIVE)
     one, _ = (EmbeddingFactory(extractor=model.extractor).poster.movie for _ in range(2))
-    act(operator_client, "suggest_genres", one)
+    act(operator_client, "start_label", one)
     run = Run.objects.get()
     assert (run.kind, subjects(run)) == ("label", {one.pk})
 
 
 def test_training_on_the_ticked(operator_client):
     one, two, _ = MovieFactory(genres=["War"]), MovieFactory(genres=["Drama"]), MovieFactory(genres=["War"])
-    act(operator_client, "train_genre_model", one, two)
+    act(operator_client, "start_train", one, two)
     run = Run.objects.get()
     assert (run.kind, run.total, run.params["movies"]) == ("train", 1, [one.pk, two.pk])
 
@@ -101,16 +101,16 @@ def test_suggesting_without_a_model_says_what_to_do(operator_client):
 
 @pytest.mark.parametrize("kind", ["import", "burn"])
 def test_other_kinds_are_refused(operator_client, kind):
-    assert "There is no run of kind" in told(start(operator_client, kind))
+    assert "Choose what to start" in told(start(operator_client, kind))
     assert not Run.objects.exists()
 
 
 def test_without_the_permission_nothing_starts_and_nothing_is_offered(reviewer_client):
     movie = MovieFactory()
     page = reviewer_client.get(reverse(LIST)).text
-    assert "run-buttons" not in page and "fetch_posters" not in page
+    assert "run-buttons" not in page and "start_scrape" not in page
     assert start(reviewer_client, "scrape").status_code == 403
-    act(reviewer_client, "fetch_posters", movie)
+    act(reviewer_client, "start_scrape", movie)
     assert not Run.objects.exists()
 
 
@@ -130,7 +130,7 @@ def test_alternatives_and_a_refresh_are_started_for_ticked_movies(operator_clien
     alternatives = Run.objects.get(kind="scrape")
     assert subjects(alternatives) == {movie.pk} and alternatives.params["posters"] > 1
     assert alternatives.followed_by == ["embed", "label"] and alternatives.params["same_movies"]
-    act(operator_client, "refresh_posters", movie)
+    act(operator_client, "start_refresh", movie)
     refresh = Run.objects.get(kind="refresh")
     assert subjects(refresh) == {movie.pk}
     assert refresh.params["everything"] and refresh.params["same_movies"]

@@ -51,7 +51,7 @@ def test_the_page_of_an_import_leads_to_its_undo_and_to_the_rows_it_did_not_take
 def previewed(client: Client, run: Run) -> BeautifulSoup:
     response = client.post(reverse("admin:catalog_run_undo", args=[run.pk]), {"action": "preview"})
     assert response["Location"] == reverse("admin:catalog_run_undo", args=[run.pk])
-    local_worker.work_off(Run.objects.get(kind="preview"))
+    local_worker.process_run(Run.objects.get(kind="preview"))
     return page(client, "undo", run)
 
 
@@ -83,7 +83,7 @@ def test_what_stays_is_listed_before_and_after(admin_client, run):
     Movie.objects.filter(tmdb_id=11645).update(year=1985)
     assert "its year has been changed since" in text_of(previewed(admin_client, run))
     admin_client.post(reverse("admin:catalog_run_undo", args=[run.pk]))
-    local_worker.work_off(Run.objects.get(kind="undo"))
+    local_worker.process_run(Run.objects.get(kind="undo"))
     kept = text_of(page(admin_client, "kept", run).select_one("#content table"))
     assert "Ran (1985)" in kept and "its year has been changed since" in kept
     assert "What was kept" in text_of(page(admin_client, "change", run))
@@ -93,7 +93,7 @@ def test_pressing_starts_a_run_that_undoes_it(admin_client, run):
     response = admin_client.post(reverse("admin:catalog_run_undo", args=[run.pk]))
     undo = Run.objects.get(kind="undo")
     assert response["Location"] == undo.get_absolute_url() and undo.asked_by == admin_client.user
-    local_worker.work_off(undo)
+    local_worker.process_run(undo)
     assert [movie.title for movie in Movie.objects.all()] == ["Het"]
     assert "was undone already" in told(admin_client.get(reverse("admin:catalog_run_undo", args=[run.pk])))
 

@@ -86,7 +86,9 @@ def test_movies_that_were_imported_with_local_ids_get_the_ids_they_should_have(t
     # An import that was interrupted in the middle is taken up, and one that was undone.
     Movie.objects.filter(tmdb_id=862).update(tmdb_id=None)
     assert "0 created, 1 changed, 3 unchanged" in run(file)
-    done = local_worker.work_off(undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
+    done = local_worker.process_run(
+        undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False)
+    )
     assert done.state == Run.State.DONE
     assert set(Movie.objects.values_list("tmdb_id", flat=True)) == {None}
     assert "0 created, 4 changed" in run(file)
@@ -111,7 +113,7 @@ def test_an_import_that_broke_off_or_was_undone_is_taken_up_where_earlier_versio
     run(file, "--ids", "tmdb")
     Movie.objects.filter(tmdb_id=8844).update(tmdb_id=None)
     assert "0 created, 1 changed, 3 unchanged" in run(file, "--ids", "tmdb")
-    local_worker.work_off(undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
+    local_worker.process_run(undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
     assert "0 created" in run(file)
     assert Movie.objects.count() == 4
 

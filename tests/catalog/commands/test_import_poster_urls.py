@@ -100,7 +100,7 @@ def test_a_film_with_titles_and_a_poster_column_is_a_csv_of_titles(tmp_path: Pat
 def test_an_undone_import_puts_the_addresses_back(tmp_path: Path, films: list[Movie]) -> None:
     run(posters(tmp_path, f"1,{SHOWN}/a.jpg", f"2,{SHOWN}/b.jpg"), "--ids", "tmdb")
     run(posters(tmp_path, f"1,{SHOWN}/z.jpg", f"3,{SHOWN}/c.jpg"))
-    done = local_worker.work_off(undo.start(Run.objects.order_by("-pk")[0], queue=False))
+    done = local_worker.process_run(undo.start(Run.objects.order_by("-pk")[0], queue=False))
     assert done.state == Run.State.DONE
     assert addresses() == [f"{SHOWN}/a.jpg", f"{SHOWN}/b.jpg", ""]
     assert ImportChange.objects.count() == 4

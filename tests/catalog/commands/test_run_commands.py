@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from redis import Redis
 from catalog.embeddings import embedding
 from catalog.models import Embedding, GenreModel, Poster, Run
 from catalog.posters.primary import store_poster
-from catalog.runs import leases, local_worker
+from catalog.runs import kinds, leases, local_worker
 from postersite.launcher.errors import StartError
 from tests.catalog.genres.genre_heads import saved_model, vector_for
 from tests.catalog.titles.films import film, known
@@ -53,13 +54,13 @@ def test_fetching_starts_a_broker_when_no_site_runs(
     settings.REDIS_URL = f"unix://{tmp_path / 'absent.sock'}"
     known(site.movies[0])
     answered = []
-    work_off = local_worker.work_off
+    process_run = local_worker.process_run
 
     def watched(*arguments: Any) -> Run:
         answered.append(Redis.from_url(settings.REDIS_URL).ping())
-        return work_off(*arguments)
+        return process_run(*arguments)
 
-    monkeypatch.setattr(local_worker, "work_off", watched)
+    monkeypatch.setattr(local_worker, "process_run", watched)
     assert "1 done, 0 failed." in said("scrape_posters")
     assert answered == [True]
 
@@ -166,7 +167,7 @@ def test_an_interrupted_command_leaves_no_run_behind(monkeypatch: pytest.MonkeyP
         embedding.embed_items(items[:1])
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(local_worker._WORK, Run.Kind.EMBED, one_then_ctrl_c)
+    monkeypatch.setitem(kinds._kinds, "embed", replace(kinds.get("embed"), process=one_then_ctrl_c))
     with pytest.raises(CommandError, match="run the command again for the rest") as caught:
         said("embed_posters")
     assert caught.value.returncode == 130
@@ -180,7 +181,7 @@ def test_a_run_is_shared_with_a_worker_that_holds_a_part_of_it() -> None:
 
     posters = [store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(40)]
     run = lifecycle.start("embed", queue=False)
-    held = leases.claim(run.pk)
+    held = leases.acquire_batch(run.pk)
     seen = []
 
     def worker_finishes(shown: Run) -> None:
@@ -190,5 +191,5 @@ def test_a_run_is_shared_with_a_worker_that_holds_a_part_of_it() -> None:
                 leases.finish(item)
 
     assert len(held) < len(posters)
-    assert local_worker.work_off(run, worker_finishes).done == len(posters)
+    assert local_worker.process_run(run, worker_finishes).done == len(posters)
     assert seen[0] == len(posters) - len(held)

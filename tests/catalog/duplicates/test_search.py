@@ -123,12 +123,12 @@ def test_a_picture_that_is_lost_costs_nothing_but_its_pairs_by_sight(caplog):
 def test_a_run_compares_every_embedded_poster_once():
     showing(0, 1), showing(0, 2), showing(1)
     assert groups.is_due()
-    run = local_worker.work_off(lifecycle.start("duplicates", queue=False))
+    run = local_worker.process_run(lifecycle.start("duplicates", queue=False))
     assert (run.state, run.done, run.total) == (Run.State.DONE, 2, 2)
     assert set(run.items.values_list("note", flat=True)) == {"the same picture as another movie"}
     assert not groups.is_due()
     assert lifecycle.start("duplicates", queue=False).message.startswith("Nothing to do")
-    assert lifecycle.outstanding()[Run.Kind.DUPLICATES] == 0
+    assert lifecycle.outstanding()["duplicates"] == 0
 
 
 def test_a_cancelled_search_proposes_nothing():
@@ -163,7 +163,7 @@ def test_a_search_by_an_extractor_that_is_gone_fails_with_a_sentence():
     run = lifecycle.start("duplicates", queue=False)
     run.params["extractor"] = 0
     run.save()
-    run = local_worker.work_off(run)
+    run = local_worker.process_run(run)
     assert run.state == Run.State.FAILED
     assert RunItem.objects.get(poster=poster).error.endswith("look for duplicates anew.")
 

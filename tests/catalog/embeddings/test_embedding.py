@@ -28,7 +28,7 @@ def posters(count: int) -> list[Poster]:
 
 
 def worked_off(run: Run) -> Run:
-    while leases.work(run.pk, embedding.embed_items):
+    while leases.process_batch(run.pk, embedding.embed_items):
         pass
     lifecycle.settle(run.pk)
     run.refresh_from_db()
@@ -231,11 +231,11 @@ def test_the_claim_is_renewed_before_each_extractor(settings: Any) -> None:
         def slowly(sender: Any, created: bool, **_: Any) -> None:
             if created:
                 clock.shift(lease * 0.7)
-                assert leases.release_the_dead(run.pk) == 0
+                assert leases.release_expired(run.pk) == 0
 
         post_save.connect(slowly, sender=Extractor)
         try:
-            leases.work(run.pk, embedding.embed_items)
+            leases.process_batch(run.pk, embedding.embed_items)
         finally:
             post_save.disconnect(slowly, sender=Extractor)
     assert list(run.items.values_list("state", "attempts")) == [("done", 1)] * 2

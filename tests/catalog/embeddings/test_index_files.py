@@ -110,12 +110,12 @@ def test_a_new_index_is_used_without_a_restart(extractor: Extractor, movies: lis
 def test_an_embedding_run_leaves_an_index_of_all_that_it_embedded(settings: Any) -> None:
     settings.EXTRACTORS = ["pixels:16x24"]
     made = [PosterFactory() for _ in range(3)]
-    run = local_worker.work_off(lifecycle.start("embed", queue=False))
+    run = local_worker.process_run(lifecycle.start("embed", queue=False))
     assert run.state == Run.State.DONE
     extractor = Extractor.objects.get()
     assert not is_stale(extractor)
     PosterFactory()
-    local_worker.work_off(lifecycle.start("embed", queue=False))
+    local_worker.process_run(lifecycle.start("embed", queue=False))
     assert not is_stale(extractor)
     assert SimilarityIndex.objects.get().rows == len(made) + 1
 
@@ -127,14 +127,14 @@ def test_a_build_that_fails_does_not_fail_the_embedding_run(
     PosterFactory()
     with monkeypatch.context() as patched:
         patched.setattr(index_files, "build", lambda extractor: 1 / 0)
-        run = local_worker.work_off(lifecycle.start("embed", queue=False))
+        run = local_worker.process_run(lifecycle.start("embed", queue=False))
     assert (run.state, run.done, run.failed) == (Run.State.DONE, 1, 0)
     build_stale()
     assert not is_stale(Extractor.objects.get())
 
 
 def test_during_a_run_the_index_grows_in_steps(extractor: Extractor, movies: list[Movie]) -> None:
-    run = RunFactory(kind=Run.Kind.EMBED, state=Run.State.RUNNING)
+    run = RunFactory(kind="embed", state=Run.State.RUNNING)
     RunItemFactory(run=run, movie=None, poster=PosterFactory())
 
     def rows_after(more: int) -> int:
@@ -151,7 +151,7 @@ def test_during_a_run_the_index_grows_in_steps(extractor: Extractor, movies: lis
 def test_what_a_live_embedding_run_will_build_is_left_to_it_for_a_while(
     extractor: Extractor, movies: list[Movie]
 ) -> None:
-    run = RunFactory(kind=Run.Kind.EMBED, state=Run.State.RUNNING)
+    run = RunFactory(kind="embed", state=Run.State.RUNNING)
     build_stale()
     assert not is_stale(extractor)
     EmbeddingFactory(extractor=extractor)

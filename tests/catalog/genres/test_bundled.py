@@ -112,7 +112,7 @@ def test_a_catalogue_of_untagged_titles_gets_suggestions_without_any_training(tm
     bundled.take_up_genre_model(shipped_genres(tmp_path))
     for kind, work in (("embed", embedding.embed_items), ("label", suggestions.label_items)):
         run = lifecycle.start(kind, queue=False)
-        assert leases.work(run.pk, work) is False
+        assert leases.process_batch(run.pk, work) is False
         lifecycle.settle(run.pk)
     found = poster.movie.suggestions.order_by("-score")
     assert [(each.genre.name, each.sure) for each in found] == [("Drama", True), ("Science Fiction", False)]
@@ -124,7 +124,7 @@ def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
     for _ in range(3):
         EmbeddingFactory(extractor=histograms)
     run = bundled.look_with_new_eyes()
-    assert run is not None and (run.kind, run.total) == (Run.Kind.EMBED, 3)
+    assert run is not None and (run.kind, run.total) == ("embed", 3)
     assert run.params["extractors"] == ["postersite"]
     assert bundled.look_with_new_eyes() == run
     assert Run.objects.count() == 1

@@ -37,11 +37,13 @@ def accepted(selection: Selection = SURE, reviewer: Any = None) -> DecisionBatch
 def work_off(batch: DecisionBatch) -> Run:
     live = decision_batches.live_run(batch)
     assert live is not None
-    return local_worker.work_off(live)
+    return local_worker.process_run(live)
 
 
 def undone(batch: DecisionBatch, reviewer: Any = None) -> Run:
-    return local_worker.work_off(decision_batches.start_undo(batch, reviewer or UserFactory(), queue=False))
+    return local_worker.process_run(
+        decision_batches.start_undo(batch, reviewer or UserFactory(), queue=False)
+    )
 
 
 def state() -> list[Any]:
@@ -163,11 +165,11 @@ def test_two_batches_over_the_same_suggestions_decide_each_once(
     live = [decision_batches.live_run(batch) for batch in batches]
     for run in [*live, *live, *live]:
         assert run is not None
-        leases.work(run.pk, decision_batches.decide_item)
+        leases.process_batch(run.pk, decision_batches.decide_item)
         lifecycle.settle(run.pk)
     for run in live:
         assert run is not None
-        assert local_worker.work_off(run).state == Run.State.DONE
+        assert local_worker.process_run(run).state == Run.State.DONE
     assert sum(batch.decisions.count() for batch in batches) == 5
     assert ReviewDecision.objects.values("suggestion").distinct().count() == 5
     assert states() == [State.ACCEPTED] * 5
@@ -181,7 +183,7 @@ def test_what_a_person_decides_meanwhile_stays_theirs(
     monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
     live = decision_batches.live_run(batch)
     assert live is not None
-    leases.work(live.pk, decision_batches.decide_item)
+    leases.process_batch(live.pk, decision_batches.decide_item)
     review.reject([made[3]], UserFactory())
     run = work_off(batch)
     assert batch.decisions.count() == 4 and made[3].decisions.get().verdict == "rejected"
@@ -194,7 +196,7 @@ def test_a_task_that_comes_twice_changes_nothing(small_steps: None) -> None:
     batch = accepted()
     run = decision_batches.runs_of(batch).get()
     before = state()
-    assert not leases.work(run.pk, decision_batches.decide_item)
+    assert not leases.process_batch(run.pk, decision_batches.decide_item)
     assert state() == before and batch.decisions.count() == 3
 
 
@@ -218,7 +220,7 @@ def test_a_worker_that_dies_again_and_again_loses_and_doubles_nothing(
 
     monkeypatch.setattr(review, "accept", dies)
     for _ in range(5):
-        leases.work(live.pk, decision_batches.decide_item)
+        leases.process_batch(live.pk, decision_batches.decide_item)
     assert batch.decisions.count() == 20
     run = work_off(batch)
     assert (run.state, run.total, run.done, run.failed) == ("done", 20, 20, 0)
@@ -236,7 +238,7 @@ def test_one_that_dies_without_getting_on_is_given_up(monkeypatch: pytest.Monkey
     run = work_off(batch)
     assert (run.state, run.failed) == ("failed", 1)
     monkeypatch.undo()
-    assert local_worker.work_off(lifecycle.retry_failed(run)).state == "done"
+    assert local_worker.process_run(lifecycle.retry_failed(run)).state == "done"
     assert batch.decisions.count() == 1
 
 
@@ -256,7 +258,7 @@ def test_cancelling_keeps_what_was_accepted_and_that_can_be_undone(
         return accept(*given)
 
     monkeypatch.setattr(review, "accept", and_cancel)
-    run = local_worker.work_off(live)
+    run = local_worker.process_run(live)
     monkeypatch.undo()
     assert (run.state, run.total, run.done) == ("cancelled", 5, 2)
     assert batch.decisions.count() == 2 and states().count(State.PENDING) == 3
@@ -368,7 +370,7 @@ def test_an_undo_that_dies_goes_on_and_undoes_each_once(
         return done
 
     monkeypatch.setattr(decision_undo, "undo", dies)
-    run = local_worker.work_off(live)
+    run = local_worker.process_run(live)
     assert (run.state, run.total, run.done, run.failed) == ("done", 9, 9, 0)
     assert ReviewDecision.objects.exclude(reverses=None).count() == 8
     assert state()[0][1:] == before[0][1:] and MovieGenre.objects.count() == 1

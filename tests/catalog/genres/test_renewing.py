@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from catalog.embeddings import embedding
-from catalog.genres import bundled, decision_batches, promotion, renewing, review, suggestions
+from catalog.genres import bundled, decision_batches, promotion, review, suggestions
 from catalog.genres.selection import Selection
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
+from catalog.posters import changes
 from catalog.posters.primary import make_primary, remove, store_poster, unlock
 from catalog.runs import leases, lifecycle, local_worker
 from tests.factories import (
@@ -58,7 +59,7 @@ def all_worked_off() -> list[str]:
     kinds = []
     while run := lifecycle.live_runs().order_by("pk").first():
         kinds.append(run.kind)
-        assert local_worker.work_off(run).state == Run.State.DONE
+        assert local_worker.process_run(run).state == Run.State.DONE
     return kinds
 
 
@@ -182,7 +183,7 @@ def test_a_batch_of_the_model_that_is_replaced_is_done_again_with_the_new_one(
         return scored(*arguments)
 
     monkeypatch.setattr(suggestions, "decide", promoted_meanwhile)
-    leases.work(run.pk, suggestions.label_items)
+    leases.process_batch(run.pk, suggestions.label_items)
     assert pending(movie) == {("Comedy", later.version), ("Drama", later.version)}
     assert not movie.suggestions.filter(model=first).exists()
 
@@ -245,9 +246,9 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
     assert first is not None
     embedding.embed([first], SMALL)
     suggestions.suggest([movie], reader, suggestions.load(reader))
-    before = renewing.shown_posters([movie.pk, other.pk])
+    before = changes.shown_posters([movie.pk, other.pk])
     CHANGES[change](movie)
-    run = renewing.renew_changed(before)
+    run = changes.process_changed(before)
     assert run is not None and run.kind == "embed"
     assert list(run.items.values_list("poster__movie", flat=True)) == [movie.pk]
     assert all_worked_off() == ["embed", "label"]
@@ -257,7 +258,7 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
     about = Suggestion.objects.filter(state=State.PENDING).values_list("poster_sha256", flat=True)
     assert set(about) <= {shown.sha256}
     assert not Embedding.objects.filter(poster__movie=other).exists()
-    assert renewing.renew_changed(renewing.shown_posters([movie.pk])) is None
+    assert changes.process_changed(changes.shown_posters([movie.pk])) is None
 
 
 def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> None:
@@ -265,40 +266,40 @@ def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> Non
     posters = [stored(movie, number) for number in range(2)]
     embedding.embed(posters, SMALL)
     suggestions.suggest([movie], reader, suggestions.load(reader))
-    before = renewing.shown_posters([movie.pk])
+    before = changes.shown_posters([movie.pk])
     make_primary(movie.posters.get(is_primary=False))
-    run = renewing.renew_changed(before)
+    run = changes.process_changed(before)
     assert run is not None and run.kind == "label"
 
 
 def test_a_movie_without_poster_keeps_no_pending_suggestions(reader: GenreModel) -> None:
     movie = MovieFactory(poster=True)
     SuggestionFactory(movie=movie)
-    before = renewing.shown_posters([movie.pk])
+    before = changes.shown_posters([movie.pk])
     remove(movie.posters.all())
-    assert renewing.renew_changed(before) is None
+    assert changes.process_changed(before) is None
     assert movie.suggestions.get().state == State.SUPERSEDED
 
 
 def test_many_movies_at_once_keep_no_suggestions_about_what_they_do_not_show(
     reader: GenreModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renewing, "IDS_PER_QUERY", 2)
+    monkeypatch.setattr(changes, "IDS_PER_QUERY", 2)
     movies = [MovieFactory(poster=True) for _ in range(3)]
     for movie in movies:
         SuggestionFactory(movie=movie)
-    before = renewing.shown_posters([movie.pk for movie in movies])
+    before = changes.shown_posters([movie.pk for movie in movies])
     for movie in movies:
         remove(movie.posters.all())
-    assert renewing.renew_changed(before) is None
+    assert changes.process_changed(before) is None
     assert set(Suggestion.objects.values_list("state", flat=True)) == {State.SUPERSEDED}
 
 
 def test_a_tagged_movie_is_embedded_and_gets_no_suggestions(reader: GenreModel) -> None:
     movie = MovieFactory(genres=["War"])
-    before = renewing.shown_posters([movie.pk])
+    before = changes.shown_posters([movie.pk])
     stored(movie, 1)
-    assert renewing.renew_changed(before) is not None
+    assert changes.process_changed(before) is not None
     assert all_worked_off() == ["embed"]
     assert not movie.suggestions.exists()
 
@@ -310,7 +311,7 @@ def test_a_fetch_for_chosen_movies_is_followed_for_those_movies(reader: GenreMod
         "scrape",
         movies=Movie.objects.filter(pk=movie.pk),
         params={lifecycle.SAME_MOVIES: True},
-        followed_by=lifecycle.AFTER_FETCHING,
+        followed_by=("embed", "label"),
         queue=False,
     )
     stored(movie, 2)
@@ -323,8 +324,6 @@ def test_a_fetch_for_chosen_movies_is_followed_for_those_movies(reader: GenreMod
 
 
 def test_what_follows_starts_only_if_something_was_fetched() -> None:
-    run = lifecycle.start(
-        "scrape", params={lifecycle.SAME_MOVIES: True}, followed_by=lifecycle.AFTER_FETCHING
-    )
+    run = lifecycle.start("scrape", params={lifecycle.SAME_MOVIES: True}, followed_by=("embed", "label"))
     assert [run] == list(Run.objects.all()) and run.state == Run.State.DONE
     assert not Extractor.objects.exists()

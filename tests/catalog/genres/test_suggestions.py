@@ -43,7 +43,7 @@ def pending(movie: Movie) -> dict[str, float]:
 
 
 def worked_off(run: Run) -> Run:
-    while leases.work(run.pk, suggestions.label_items):
+    while leases.process_batch(run.pk, suggestions.label_items):
         pass
     lifecycle.settle(run.pk)
     run.refresh_from_db()

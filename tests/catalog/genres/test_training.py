@@ -32,7 +32,7 @@ def labelled(count: int, extractor: Extractor | None = None) -> Extractor:
 
 
 def worked_off(run: Run) -> Run:
-    while leases.work(run.pk, training.train_item):
+    while leases.process_batch(run.pk, training.train_item):
         pass
     lifecycle.settle(run.pk)
     run.refresh_from_db()
@@ -126,19 +126,19 @@ def test_training_does_not_load_tensorflow_into_the_worker() -> None:
 def test_cancelling_ends_the_training_process_and_the_item() -> None:
     labelled(60)
     run = lifecycle.start("train", params=QUICK | {"config": {"epochs": 100_000}}, queue=False)
-    [item] = leases.claim(run.pk)
+    [item] = leases.acquire_batch(run.pk)
     seen: list[int] = []
 
     def wanted() -> bool:
         seen.extend(children())
         lifecycle.cancel(run)
-        return bool(leases.keep([item]))
+        return bool(leases.renew([item]))
 
     with pytest.raises(training.TrainingCancelled):
         training.train(run, still_wanted=wanted)
     assert seen
     assert not set(seen) & set(children())
-    leases.give_back(item, "stopped")
+    leases.release(item, "stopped")
     run.refresh_from_db()
     assert (run.state, run.failed, run.items.get().state) == (Run.State.CANCELLED, 0, "cancelled")
     assert not GenreModel.objects.exists()

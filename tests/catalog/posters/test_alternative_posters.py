@@ -80,7 +80,7 @@ def test_a_run_can_ask_for_alternatives(site: FaultySite) -> None:
     movie = known(site.movies[0])
     chosen = Movie.objects.filter(pk=movie.pk)
     run = lifecycle.start("scrape", movies=chosen, params={scraping.WANTED: 8}, queue=False)
-    leases.work(run.pk, scraping.scrape_items)
+    leases.process_batch(run.pk, scraping.scrape_items)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.done) == (Run.State.DONE, 1)

@@ -39,7 +39,7 @@ def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
 
 
 def work_off_what_is_due(run_id: int) -> dict[str, int]:
-    while leases.work(run_id, scraping.scrape_items):
+    while leases.process_batch(run_id, scraping.scrape_items):
         pass
     states = list(RunItem.objects.filter(run_id=run_id).values_list("state", flat=True))
     return {state: states.count(state) for state in sorted(set(states))}

@@ -150,7 +150,7 @@ def test_a_run_refreshes_what_is_stale_and_a_second_finds_nothing(site: FaultySi
     SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=400))
     run = lifecycle.start("refresh", queue=False)
     assert run.total == 1 and not stale().exists()  # a second run would not take it as well
-    leases.work(run.pk, refresh.refresh_items)
+    leases.process_batch(run.pk, refresh.refresh_items)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.items.get().note) == (Run.State.DONE, "unchanged")

@@ -49,7 +49,7 @@ def movie(site: FaultySite) -> Movie:
 def scraped() -> RunItem:
     """The item of a run over everything, after one batch."""
     run = lifecycle.start("scrape", queue=False)
-    leases.work(run.pk, scraping.scrape_items)
+    leases.process_batch(run.pk, scraping.scrape_items)
     return run.items.get()
 
 
@@ -129,7 +129,7 @@ def test_while_a_host_asks_to_wait_nobody_asks_it(site: FaultySite, movie: Movie
     known(site.movies[1])
     site.spoil(PAGE, too_many("90"))
     run = lifecycle.start("scrape", queue=False)
-    leases.work(run.pk, scraping.scrape_items)
+    leases.process_batch(run.pk, scraping.scrape_items)
     assert [item.state for item in run.items.all()] == ["pending", "pending"]
     assert len(site.paths(PAGE)) == 1
 
@@ -163,7 +163,7 @@ def test_one_bad_film_does_not_keep_the_others(site: FaultySite, movie: Movie) -
     site.spoil(f"{IMAGE}w500/{site.movies[1].image_name}", not_found())
     site.spoil(f"{IMAGE}w300_and_h450_bestv2/{site.movies[1].image_name}", not_found())
     run = lifecycle.start("scrape", queue=False)
-    leases.work(run.pk, scraping.scrape_items)
+    leases.process_batch(run.pk, scraping.scrape_items)
     assert [item.state for item in run.items.order_by("pk")] == ["done", "failed", "done"]
 
 

@@ -28,20 +28,20 @@ def test_waiting_items_are_dropped(run: Run) -> None:
     assert run.state == Run.State.CANCELLED
     assert run.finished_at is not None
     assert states(run) == ["cancelled"] * 6
-    assert leases.claim(run.pk) == []
+    assert leases.acquire_batch(run.pk) == []
 
 
 def test_an_item_that_is_held_can_still_be_finished_and_counts(run: Run) -> None:
-    held = leases.claim(run.pk)
+    held = leases.acquire_batch(run.pk)
     lifecycle.cancel(run)
     assert leases.finish(held[0])
     run.refresh_from_db()
     assert (run.done, run.state) == (1, Run.State.CANCELLED)
 
 
-@pytest.mark.parametrize("let_go", [leases.give_back, lambda item, why: leases.postpone(item, 5, why)])
+@pytest.mark.parametrize("let_go", [leases.release, lambda item, why: leases.postpone(item, 5, why)])
 def test_an_item_that_is_let_go_is_cancelled_too(run: Run, let_go: Callable[[RunItem, str], bool]) -> None:
-    held = leases.claim(run.pk)
+    held = leases.acquire_batch(run.pk)
     lifecycle.cancel(run)
     for item in held:
         assert let_go(item, "Not today.")
@@ -51,24 +51,24 @@ def test_an_item_that_is_let_go_is_cancelled_too(run: Run, let_go: Callable[[Run
 
 
 def test_an_items_last_attempt_in_a_cancelled_run_is_no_failure(run: Run) -> None:
-    RunItem.objects.filter(run=run).update(attempts=leases.MOST_ATTEMPTS - 1)
-    [held] = leases.claim(run.pk)
+    RunItem.objects.filter(run=run).update(attempts=leases.MAX_ATTEMPTS - 1)
+    [held] = leases.acquire_batch(run.pk)
     lifecycle.cancel(run)
-    leases.give_back(held, "The worker stopped.")
+    leases.release(held, "The worker stopped.")
     run.refresh_from_db()
     assert run.failed == 0
     assert states(run) == ["cancelled"] * 6
 
 
 def test_a_worker_learns_of_it_when_it_renews_its_claim(run: Run) -> None:
-    held = leases.claim(run.pk)
-    assert leases.keep(held) == {item.pk for item in held}
+    held = leases.acquire_batch(run.pk)
+    assert leases.renew(held) == {item.pk for item in held}
     lifecycle.cancel(run)
-    assert leases.keep(held) == set()
+    assert leases.renew(held) == set()
 
 
 def test_nothing_follows_a_cancelled_run(run: Run) -> None:
-    held = leases.claim(run.pk)
+    held = leases.acquire_batch(run.pk)
     lifecycle.cancel(run)
     for item in held:
         leases.finish(item)

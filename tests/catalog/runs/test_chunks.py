@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from catalog.embeddings import embedding
 from catalog.models import GenreModel, Movie, Poster, Run, RunChunk, RunItem
 from catalog.posters.primary import store_poster
-from catalog.runs import chunks, leases, lifecycle, local_worker
+from catalog.runs import chunks, kinds, leases, lifecycle, local_worker
 from catalog.runs.recovery import sweep
 from tests.factories import (
     EmbeddingFactory,
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 CHUNK = 40
 # Two rounds of all tasks of a fetching run: so many items are kept due while more are to come.
-DUE = 2 * leases.LANES[Run.Kind.SCRAPE].tasks * leases.LANES[Run.Kind.SCRAPE].batch
+DUE = 2 * kinds.get("scrape").concurrency * kinds.get("scrape").batch_size
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +46,11 @@ def scrape_of(count: int) -> Run:
 
 def work_off(run: Run) -> None:
     """What tasks do, without fetching."""
-    while leases.work(run.pk, lambda items: [leases.finish(item) for item in items]) or run.chunks.exists():
-        chunks.plan_ahead(run.pk)
+    while (
+        leases.process_batch(run.pk, lambda items: [leases.finish(item) for item in items])
+        or run.chunks.exists()
+    ):
+        chunks.materialise_due(run.pk)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
 
@@ -55,7 +58,7 @@ def work_off(run: Run) -> None:
 def test_a_run_is_counted_from_the_start_and_planned_a_chunk_at_a_time() -> None:
     run = scrape_of(2 * CHUNK + 5)
     assert (run.total, run.items.count(), run.chunks.count()) == (2 * CHUNK + 5, CHUNK, 2)
-    chunks.plan_ahead(run.pk)
+    chunks.materialise_due(run.pk)
     assert run.items.count() == CHUNK  # enough is due
     work_off(run)
     assert (run.state, run.total, run.done) == (Run.State.DONE, 2 * CHUNK + 5, 2 * CHUNK + 5)
@@ -78,8 +81,8 @@ def test_the_next_chunk_is_planned_before_tasks_run_out_of_items() -> None:
     run = scrape_of(2 * CHUNK)
     for item in run.items.order_by("pk")[: CHUNK - DUE + 1]:
         RunItem.objects.filter(pk=item.pk).update(state=RunItem.State.DONE)
-    assert chunks.plan_ahead(run.pk) == CHUNK
-    assert chunks.plan_ahead(run.pk) == 0
+    assert chunks.materialise_due(run.pk) == CHUNK
+    assert chunks.materialise_due(run.pk) == 0
 
 
 def test_a_run_is_not_over_while_chunks_are_to_come() -> None:
@@ -88,7 +91,7 @@ def test_a_run_is_not_over_while_chunks_are_to_come() -> None:
     lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.is_live
-    assert leases.is_owed(run.pk)
+    assert leases.has_work(run.pk)
 
 
 def test_the_sweep_plans_on_and_ends_what_nobody_works_on() -> None:
@@ -113,29 +116,29 @@ def test_a_chunk_whose_planning_breaks_off_is_planned_whole_by_the_next() -> Non
         return execute(sql, *rest)
 
     with connection.execute_wrapper(break_off), pytest.raises(KeyboardInterrupt):
-        chunks.plan_next(run.pk)
+        chunks.materialise_next(run.pk)
     assert (run.items.count(), run.chunks.count()) == (CHUNK, 1)
-    assert chunks.plan_next(run.pk) == CHUNK
+    assert chunks.materialise_next(run.pk) == CHUNK
     assert (run.items.count(), run.chunks.count()) == (2 * CHUNK, 0)
-    assert chunks.plan_next(run.pk) is None
+    assert chunks.materialise_next(run.pk) is None
 
 
 def test_cancelling_drops_what_was_not_planned_yet() -> None:
     run = scrape_of(3 * CHUNK)
     lifecycle.cancel(run)
-    assert chunks.plan_ahead(run.pk) == 0
+    assert chunks.materialise_due(run.pk) == 0
     assert not run.chunks.exists()
     assert set(run.items.values_list("state", flat=True)) == {"cancelled"}
 
 
 def test_a_second_run_over_everything_leaves_out_what_the_first_is_still_to_plan() -> None:
     run = scrape_of(3 * CHUNK)
-    assert lifecycle.outstanding()[Run.Kind.SCRAPE] == 0
+    assert lifecycle.outstanding()["scrape"] == 0
     new = MovieFactory(tmdb_id=9_999_999)
     second = lifecycle.start("scrape", queue=False)
     assert [item.movie_id for item in second.items.all()] == [new.pk]
     lifecycle.cancel(run)
-    assert lifecycle.outstanding()[Run.Kind.SCRAPE] == 3 * CHUNK
+    assert lifecycle.outstanding()["scrape"] == 3 * CHUNK
 
 
 def test_what_others_saw_to_meanwhile_is_left_out_and_counts_no_longer() -> None:
@@ -180,7 +183,7 @@ def test_every_kind_is_planned_in_chunks(kind: str, prepare: Callable[[], None],
     run = lifecycle.start(kind, movies=Movie.objects.all() if chosen else None, queue=False)
     assert (run.total, run.items.count(), run.chunks.count()) == (CHUNK + 3, CHUNK, 1)
     work_off(run)
-    column = "poster" if kind in chunks.OVER_POSTERS else "movie"
+    column = kinds.get(kind).column
     assert run.items.values(column).distinct().count() == run.done == CHUNK + 3
 
 
@@ -204,7 +207,7 @@ def test_extractors_that_are_gone_meanwhile_are_for_the_items_to_tell() -> None:
 
 def test_a_retry_of_many_is_planned_in_chunks_too() -> None:
     run = scrape_of(3 * CHUNK)
-    while chunks.plan_next(run.pk):
+    while chunks.materialise_next(run.pk):
         pass
     run.items.update(state=RunItem.State.FAILED)
     Run.objects.filter(pk=run.pk).update(state=Run.State.FAILED, failed=3 * CHUNK)
@@ -218,7 +221,7 @@ def test_a_retry_of_many_is_planned_in_chunks_too() -> None:
 def test_a_command_works_off_every_chunk() -> None:
     for number in range(CHUNK + 2):
         store_poster(MovieFactory(), tiny_jpeg(number), source="upload")
-    run = local_worker.work_off(
+    run = local_worker.process_run(
         lifecycle.start("embed", params={"extractors": ["pixels:16x24"]}, queue=False)
     )
     assert (run.state, run.done, run.failed) == (Run.State.DONE, CHUNK + 2, 0)
@@ -243,9 +246,9 @@ def test_whatever_happens_every_movie_left_is_dealt_with_once(
     for step in steps:
         take(run, step)
     RunItem.objects.update(not_before=None)
-    for holder in range(leases.MOST_ATTEMPTS):
+    for holder in range(leases.MAX_ATTEMPTS):
         RunItem.objects.filter(state="running").update(claimed_by=f"{leases.this_process()}{holder}")
-        leases.release_the_dead(run.pk)
+        leases.release_expired(run.pk)
         work_off(run)
     assert not run.is_live
     assert run.total == run.done + run.failed <= count
@@ -258,7 +261,7 @@ def test_whatever_happens_every_movie_left_is_dealt_with_once(
 
 def take(run: Run, step: str) -> None:
     if step == "plan":
-        chunks.plan_ahead(run.pk)
+        chunks.materialise_due(run.pk)
     elif step == "settle":
         lifecycle.settle(run.pk)
     elif step == "sweep":
@@ -269,12 +272,12 @@ def take(run: Run, step: str) -> None:
         if movie := Movie.objects.without_poster().order_by("-pk").first():
             PosterFactory(movie=movie)
     else:
-        items = leases.claim(run.pk)
+        items = leases.acquire_batch(run.pk)
         for item in items if step != "die" else ():
             {
                 "work": leases.finish,
                 "postpone": lambda item: leases.postpone(item, 60, "Wait."),
-                "give back": lambda item: leases.give_back(item, "I stop."),
+                "give back": lambda item: leases.release(item, "I stop."),
             }[step](item)
 
 

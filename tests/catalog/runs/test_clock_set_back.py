@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,12 @@ import time_machine
 from django.utils import timezone
 from redis import Redis
 
+from catalog import tasks
 from catalog.duplicates import groups
 from catalog.fetching.clock_change import SEEN
 from catalog.fetching.pacing import RedisPacer
 from catalog.models import Run, RunItem
-from catalog.runs import leases, lifecycle, local_worker
+from catalog.runs import kinds, leases, lifecycle, local_worker
 from catalog.runs.progress import outlook
 from catalog.runs.recovery import sweep
 from tests.factories import EmbeddingFactory, MovieFactory, RunFactory
@@ -40,7 +42,7 @@ def test_a_dead_worker_of_another_host_is_given_up_after_its_lease(
     clock: time_machine.Traveller, broker: Redis, settings: Any
 ) -> None:
     run = scrape_of(1)
-    leases.claim(run.pk)
+    leases.acquire_batch(run.pk)
     RunItem.objects.update(claimed_by="elsewhere/1/2")
     clock.shift(A_DAY_BACK)
     sweep()
@@ -53,12 +55,12 @@ def test_a_dead_worker_of_another_host_is_given_up_after_its_lease(
 
 def test_what_was_postponed_is_due(clock: time_machine.Traveller, broker: Redis) -> None:
     run = scrape_of(2)
-    items = leases.claim(run.pk)
+    items = leases.acquire_batch(run.pk)
     for item in items:
         leases.postpone(item, 600, "The site asks to wait.")
     clock.shift(A_DAY_BACK)
     sweep()
-    again = leases.claim(run.pk)
+    again = leases.acquire_batch(run.pk)
     assert again == items
     # Postponed by the new clock, it waits as ever.
     leases.postpone(again[0], 600, "The site asks to wait.")
@@ -70,25 +72,25 @@ def test_a_command_without_workers_goes_on_too(
     clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = scrape_of(1)
-    leases.postpone(leases.claim(run.pk)[0], 600, "The site asks to wait.")
+    leases.postpone(leases.acquire_batch(run.pk)[0], 600, "The site asks to wait.")
     clock.shift(A_DAY_BACK)
-    monkeypatch.setitem(local_worker._WORK, "scrape", lambda items: leases.finish_all(items))
+    monkeypatch.setitem(kinds._kinds, "scrape", replace(kinds.get("scrape"), process=leases.finish_all))
     monkeypatch.setattr(local_worker.time, "sleep", lambda seconds: pytest.fail("it waits"))
-    assert local_worker.work_off(run).done == 1
+    assert local_worker.process_run(run).done == 1
 
 
 def test_a_run_that_stands_still_is_seen_to(
     clock: time_machine.Traveller, broker: Redis, settings: Any
 ) -> None:
     run = scrape_of(9)
-    leases.finish(leases.claim(run.pk)[0])
+    leases.finish(leases.acquire_batch(run.pk)[0])
     clock.shift(A_DAY_BACK)
     sweep()
     broker.flushall()
     clock.shift(settings.CLAIM_LEASE_S + settings.SWEEP_EVERY_S + 1)
     run.refresh_from_db()
     assert outlook(run).halt
-    assert sweep() == leases.LANES[Run.Kind.SCRAPE].tasks
+    assert sweep() == kinds.get("scrape").concurrency
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -108,7 +110,7 @@ def test_no_duration_is_negative_and_the_rate_is_that_of_the_new_clock(
     clock: time_machine.Traveller,
 ) -> None:
     run = scrape_of(30)
-    first, second, *rest = leases.claim(run.pk)
+    first, second, *rest = leases.acquire_batch(run.pk)
     clock.shift(10)
     leases.finish(first)
     clock.shift(A_DAY_BACK)
@@ -119,7 +121,7 @@ def test_no_duration_is_negative_and_the_rate_is_that_of_the_new_clock(
     assert second.seconds == 0
     leases.finish_all(rest)
     for _ in range(20):
-        [item, *others] = leases.claim(run.pk)
+        [item, *others] = leases.acquire_batch(run.pk)
         RunItem.objects.filter(pk__in=[other.pk for other in others]).update(state="pending", attempts=0)
         clock.shift(10)
         leases.finish(item)
@@ -131,19 +133,19 @@ def test_a_site_that_asks_to_wait_is_given_up_a_day_after_the_change_at_the_late
     clock: time_machine.Traveller,
 ) -> None:
     run = scrape_of(1)
-    leases.postpone(leases.claim(run.pk)[0], 60, "Wait.")
+    leases.postpone(leases.acquire_batch(run.pk)[0], 60, "Wait.")
     clock.shift(A_DAY_BACK)
-    leases.follow_the_clock(run.pk)
-    leases.postpone(leases.claim(run.pk)[0], 60, "Wait.")
+    leases.adjust_to_clock_change(run.pk)
+    leases.postpone(leases.acquire_batch(run.pk)[0], 60, "Wait.")
     assert run.items.get().waiting_since == timezone.now()
 
 
 def test_clocks_of_two_hosts_may_differ_a_little(clock: time_machine.Traveller) -> None:
     run = scrape_of(1)
-    leases.postpone(leases.claim(run.pk)[0], 600, "The site asks to wait.")
+    leases.postpone(leases.acquire_batch(run.pk)[0], 600, "The site asks to wait.")
     before = run.items.get().not_before
     clock.shift(-30)
-    leases.follow_the_clock(run.pk)
+    leases.adjust_to_clock_change(run.pk)
     assert run.items.get().not_before == before
 
 
@@ -158,8 +160,8 @@ def test_a_search_that_failed_does_not_hold_up_the_next_for_longer_than_usual(
 
 
 def test_the_sweep_lets_hosts_be_asked_again(broker: Redis) -> None:
-    sweep()
+    tasks.sweep()
     RedisPacer(broker).slow_down("films.example", 3600)
     broker.incrby(SEEN, 86_400_000)
-    sweep()
+    tasks.sweep()
     assert RedisPacer(broker).held_s("films.example") == 0

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def work_off(run: Run, *, failing: bool = False) -> None:
-    while items := leases.claim(run.pk):
+    while items := leases.acquire_batch(run.pk):
         for item in items:
             leases.fail(item, "It broke.") if failing else leases.finish(item)
     run.refresh_from_db()
@@ -35,7 +35,7 @@ def test_a_follower_starts_when_the_run_is_done() -> None:
 def test_a_run_that_is_not_over_has_no_follower_yet() -> None:
     MovieFactory.create_batch(5)
     run = lifecycle.start("scrape", followed_by=["train"])
-    leases.finish(leases.claim(run.pk)[0])
+    leases.finish(leases.acquire_batch(run.pk)[0])
     lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert run.is_live
@@ -90,7 +90,7 @@ def test_nothing_follows_a_run_that_failed_as_a_whole() -> None:
 def test_a_run_that_failed_in_part_is_followed() -> None:
     MovieFactory.create_batch(2)
     run = lifecycle.start("scrape", followed_by=["train"])
-    one, other = leases.claim(run.pk)
+    one, other = leases.acquire_batch(run.pk)
     leases.finish(one)
     leases.fail(other, "No poster.")
     lifecycle.settle(run.pk)
@@ -109,7 +109,7 @@ def test_settling_a_run_that_was_deleted_is_harmless() -> None:
 def test_a_run_whose_movies_are_deleted_meanwhile_comes_to_its_end() -> None:
     MovieFactory.create_batch(6)
     run = lifecycle.start("scrape", followed_by=["train"])
-    for item in leases.claim(run.pk)[:2]:
+    for item in leases.acquire_batch(run.pk)[:2]:
         leases.finish(item)
     Movie.objects.filter(run_items__state__in=["pending", "running"]).delete()
     lifecycle.settle(run.pk)
@@ -121,7 +121,7 @@ def test_a_run_whose_movies_are_deleted_meanwhile_comes_to_its_end() -> None:
 def test_a_run_is_not_over_while_what_is_left_of_it_is_held() -> None:
     MovieFactory.create_batch(3)
     run = lifecycle.start("scrape")
-    held = leases.claim(run.pk)
+    held = leases.acquire_batch(run.pk)
     Movie.objects.filter(run_items=held[0]).delete()
     leases.finish(held[1])
     lifecycle.settle(run.pk)

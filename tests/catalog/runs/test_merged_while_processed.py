@@ -51,7 +51,7 @@ BOTH = pytest.mark.parametrize("act", [merged_into_another, deleted])
 
 
 def first_batch(run: Run, do: Callable[[Sequence[RunItem]], object]) -> None:
-    leases.work(run.pk, do)
+    leases.process_batch(run.pk, do)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
 

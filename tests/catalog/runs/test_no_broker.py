@@ -48,7 +48,7 @@ def test_a_sweep_does_not_wait_for_the_length_of_the_queue(
     run = lifecycle.start("scrape", queue=False, movies=Movie.objects.all())
     MovieFactory.create_batch(9)
     moving = lifecycle.start("scrape", queue=False)
-    leases.finish(leases.claim(moving.pk)[0])
+    leases.finish(leases.acquire_batch(moving.pk)[0])
     with queueing_at(nobody_listens_there()):
         assert sweep() == 0
     assert f"{run} waits" in caplog.text and f"{moving} waits" in caplog.text

@@ -32,7 +32,7 @@ def scrape_of(count: int) -> Run:
 
 
 def finish_one(run: Run, now: time_machine.Traveller, seconds: float) -> None:
-    claimed = leases.claim(run.pk)
+    claimed = leases.acquire_batch(run.pk)
     for item in claimed[1:]:
         RunItem.objects.filter(pk=item.pk).update(state="pending", attempts=0)
     now.shift(seconds)
@@ -99,13 +99,13 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
         finish_one(run, now, 2)
     before = outlook(run).per_second
     if how == "killed":
-        leases.claim(run.pk)
+        leases.acquire_batch(run.pk)
         RunItem.objects.filter(state="running").update(claimed_by=f"{leases.this_process()}0")
     elif how == "put off":
-        for item in leases.claim(run.pk):
+        for item in leases.acquire_batch(run.pk):
             leases.postpone(item, 3600, "Wait.")
     now.shift(12 * 3600)
-    leases.release_the_dead(run.pk)
+    leases.release_expired(run.pk)
     finish_one(run, now, 2)
     assert outlook(run).per_second == pytest.approx(before, rel=0.1)
 
@@ -113,7 +113,7 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
 def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
     run = scrape_of(5)
     finish_one(run, now, 10)
-    leases.postpone(leases.claim(run.pk)[0], 600, "The site asks to wait.")
+    leases.postpone(leases.acquire_batch(run.pk)[0], 600, "The site asks to wait.")
     run.refresh_from_db()
     told = outlook(run)
     assert told.seconds_left == pytest.approx(600)
@@ -123,7 +123,7 @@ def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
 def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Traveller) -> None:
     run = scrape_of(3)
     finish_one(run, now, 10)
-    for number, item in enumerate(leases.claim(run.pk)):
+    for number, item in enumerate(leases.acquire_batch(run.pk)):
         leases.postpone(item, 7200 + 600 * number, "https://site.example/1: the server asks to come back.")
     now.shift(3600)
     run.refresh_from_db()
@@ -169,7 +169,7 @@ def test_a_worker_is_believed_for_the_length_of_its_lease(
     now: time_machine.Traveller, settings: Settings
 ) -> None:
     run = scrape_of(5)
-    leases.claim(run.pk)
+    leases.acquire_batch(run.pk)
     run.refresh_from_db()
     now.shift(settings.CLAIM_LEASE_S - 1)
     assert outlook(run).halt == ""

@@ -12,7 +12,7 @@ from django.utils import timezone
 from redis import Redis
 
 from catalog.models import Run, RunItem
-from catalog.runs import leases, lifecycle
+from catalog.runs import kinds, leases, lifecycle
 from catalog.runs.recovery import sweep
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
 
@@ -29,7 +29,7 @@ def queued_runs(broker: Redis, queue: str = "io") -> list[int]:
 def test_a_run_whose_tasks_vanished_is_queued_again(broker: Redis) -> None:
     MovieFactory.create_batch(2)
     run = lifecycle.start("scrape", queue=False)
-    assert sweep() == leases.LANES[Run.Kind.SCRAPE].tasks
+    assert sweep() == kinds.get("scrape").concurrency
     assert set(queued_runs(broker)) == {run.pk}
 
 
@@ -47,7 +47,7 @@ def test_a_run_that_moves_is_left_alone(broker: Redis, settings: Any) -> None:
     MovieFactory.create_batch(9)
     run = lifecycle.start("scrape", queue=False)
     lifecycle.enqueue(run)
-    leases.finish(leases.claim(run.pk)[0])
+    leases.finish(leases.acquire_batch(run.pk)[0])
     assert sweep() == 0
     with time_machine.travel(timezone.now() + timedelta(seconds=settings.SWEEP_EVERY_S + 1)):
         assert sweep() > 0
@@ -58,10 +58,10 @@ def test_a_run_that_moves_gets_back_the_tasks_that_the_broker_lost(broker: Redis
     run = lifecycle.start("scrape", queue=False)
     lifecycle.enqueue(run)
     # A worker has taken one, the broker has lost another.
-    leases.finish(leases.claim(run.pk)[0])
+    leases.finish(leases.acquire_batch(run.pk)[0])
     broker.lpop("io", 2)
     assert sweep() == 1
-    assert broker.llen("io") == leases.LANES[Run.Kind.SCRAPE].tasks - 1
+    assert broker.llen("io") == kinds.get("scrape").concurrency - 1
     assert sweep() == 0
 
 
@@ -69,19 +69,19 @@ def test_what_another_run_is_doing_hides_no_lost_task(broker: Redis) -> None:
     """Only a run's own batches count as its tasks, not what else the workers hold."""
     MovieFactory.create_batch(9)
     run = lifecycle.start("scrape", queue=False)
-    leases.finish(leases.claim(run.pk)[0])
+    leases.finish(leases.acquire_batch(run.pk)[0])
     other = RunFactory(kind="check", total=1)
     RunItemFactory(run=other, movie=None)
-    leases.claim(other.pk)
+    leases.acquire_batch(other.pk)
     broker.hset("unacked", "tag", "held by a worker")
     sweep()
-    assert broker.llen("io") == leases.LANES[Run.Kind.SCRAPE].tasks - 1
+    assert broker.llen("io") == kinds.get("scrape").concurrency - 1
 
 
 def standing_still(run: Run, settings: Any, worked_off_by: str = "") -> Run:
     Run.objects.filter(pk=run.pk).update(
         moved_at=timezone.now() - timedelta(seconds=settings.SWEEP_EVERY_S + 1),
-        params={leases.WORKED_OFF_BY: worked_off_by} if worked_off_by else run.params,
+        params={leases.LOCAL_WORKER: worked_off_by} if worked_off_by else run.params,
     )
     run.refresh_from_db()
     return run
@@ -90,7 +90,7 @@ def standing_still(run: Run, settings: Any, worked_off_by: str = "") -> Run:
 def test_a_run_that_a_command_works_off_is_left_to_it_until_it_dies(broker: Redis, settings: Any) -> None:
     MovieFactory()
     run = lifecycle.start("scrape", queue=False)
-    leases.keep_to_this_process(run)
+    leases.reserve_for_this_process(run)
     standing_still(run, settings)
     assert sweep() == 0
     standing_still(run, settings, worked_off_by=f"{leases.this_process()}0")
@@ -109,16 +109,16 @@ def test_a_command_on_another_host_is_believed_for_the_length_of_a_lease(
 
 def test_a_retry_of_what_a_command_did_is_for_the_workers(broker: Redis, settings: Any) -> None:
     item = RunItemFactory(run=RunFactory(state=Run.State.FAILED, total=1, failed=1), state="failed")
-    leases.keep_to_this_process(item.run)
+    leases.reserve_for_this_process(item.run)
     again = standing_still(lifecycle.retry_failed(item.run), settings)
-    assert leases.WORKED_OFF_BY not in again.params
+    assert leases.LOCAL_WORKER not in again.params
     assert sweep() > 0
 
 
 def test_a_run_that_owes_nothing_now_is_left_alone(broker: Redis) -> None:
     MovieFactory()
     run = lifecycle.start("scrape", queue=False)
-    [item] = leases.claim(run.pk)
+    [item] = leases.acquire_batch(run.pk)
     leases.postpone(item, 600, "The site asks to wait.")
     with time_machine.travel(timezone.now() + timedelta(seconds=300)):
         assert sweep() == 0
@@ -137,7 +137,7 @@ def test_superfluous_tasks_do_not_pile_up(broker: Redis) -> None:
 def test_a_dead_workers_items_are_queued_again(broker: Redis) -> None:
     MovieFactory()
     run = lifecycle.start("scrape", queue=False)
-    leases.claim(run.pk)
+    leases.acquire_batch(run.pk)
     RunItem.objects.update(claimed_by=f"{leases.this_process()}0")
     Run.objects.update(moved_at=timezone.now() - timedelta(minutes=1))
     assert sweep() > 0
@@ -147,7 +147,7 @@ def test_a_dead_workers_items_are_queued_again(broker: Redis) -> None:
 def test_a_run_whose_worker_died_before_ending_it_is_ended_and_followed(broker: Redis) -> None:
     MovieFactory()
     run = lifecycle.start("scrape", queue=False, followed_by=["train"])
-    leases.finish(leases.claim(run.pk)[0])
+    leases.finish(leases.acquire_batch(run.pk)[0])
     sweep()
     run.refresh_from_db()
     assert run.state == Run.State.DONE
@@ -157,7 +157,7 @@ def test_a_run_whose_worker_died_before_ending_it_is_ended_and_followed(broker: 
 def test_a_dead_workers_items_in_a_cancelled_run_are_cancelled(broker: Redis) -> None:
     MovieFactory()
     run = lifecycle.start("scrape", queue=False)
-    leases.claim(run.pk)
+    leases.acquire_batch(run.pk)
     lifecycle.cancel(run)
     RunItem.objects.update(claimed_by=f"{leases.this_process()}0")
     assert sweep() == 0

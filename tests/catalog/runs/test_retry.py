@@ -81,7 +81,7 @@ def test_a_retry_does_not_repeat_what_has_followed_already() -> None:
 def test_a_live_run_is_not_retried() -> None:
     run = RunFactory(state=Run.State.RUNNING)
     RunItemFactory(run=run, state=RunItem.State.FAILED)
-    with pytest.raises(lifecycle.RunError, match="still going on"):
+    with pytest.raises(lifecycle.RunError, match="still running"):
         lifecycle.retry_failed(run)
 
 

@@ -100,7 +100,7 @@ def test_a_suggestion_run_says_when_the_models_extractor_has_not_looked_at_the_p
     assert lifecycle.start("label").message == "Nothing to do: no untagged movie has a poster."
     embedded(MovieFactory(), extractor=ExtractorFactory(spec="histograms"))
     message = lifecycle.start("label").message
-    assert "genre model 7 reads the vectors of pixels" in message
+    assert "genre model 7 needs vectors of pixels" in message
     assert "1 movies" not in message and message.endswith("Embed posters first.")
 
 

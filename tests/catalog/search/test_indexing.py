@@ -15,7 +15,7 @@ from catalog.integrity import consistency
 from catalog.models import Movie, SearchTitle
 from catalog.posters.fetch import learn
 from catalog.posters.sources.protocol import Found
-from catalog.runs.local_worker import work_off
+from catalog.runs.local_worker import process_run
 from catalog.search import indexing
 from catalog.titles import undo
 from catalog.titles.formats.records import TitleRecord
@@ -53,7 +53,7 @@ def test_an_import_and_its_undoing() -> None:
     run, _ = import_titles(rows, "test")
     assert (found("ash"), found("ember"), found("cinder")) == (set(), {"Ember"}, {"Cinder"})
     assert not list(search.outdated())
-    work_off(undo.start(run, queue=False))
+    process_run(undo.start(run, queue=False))
     assert (found("ash"), found("ember"), found("cinder")) == ({"Ash"}, set(), set())
     assert not list(search.outdated())
 

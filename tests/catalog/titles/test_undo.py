@@ -32,7 +32,7 @@ def imported(*rows: TitleRecord, merge: bool = False) -> Run:
 def undo(run: Run) -> tuple[Run, UndoReport]:
     """What the preview told, and the run of the undoing, which must have done just that."""
     told = undoing.preview(run)
-    done = local_worker.work_off(undoing.start(run, queue=False))
+    done = local_worker.process_run(undoing.start(run, queue=False))
     assert done.state == Run.State.DONE
     run.refresh_from_db()
     counted = run.params["undone"]
@@ -211,7 +211,7 @@ def test_pictures_that_it_brought_are_taken_away_and_no_others(tmp_path: Path) -
     _, told = undo(run)
     assert (told.put_back, told.pictures, told.kept) == (1, 1, 0)
     assert movie.primary_poster == earlier and movie.posters.count() == 1
-    undone, brought = Run.objects.filter(kind=Run.Kind.EMBED)
+    undone, brought = Run.objects.filter(kind="embed")
     assert [item.poster for item in undone.items.all()] == [earlier]
     assert not brought.items.filter(poster__isnull=False).exists()  # that picture is gone again
 
@@ -245,10 +245,10 @@ def test_it_goes_on_where_it_died(monkeypatch: pytest.MonkeyPatch) -> None:
             raise MemoryError("killed")
 
     monkeypatch.setattr(undoing, "_write_down", dies)
-    leases.work(started.pk, undoing.undo_item)
+    leases.process_batch(started.pk, undoing.undo_item)
     assert Movie.objects.count() == 5  # the batch it died in is undone not at all
     monkeypatch.setattr(undoing, "_write_down", write_down)
-    done = local_worker.work_off(Run.objects.get(pk=started.pk))
+    done = local_worker.process_run(Run.objects.get(pk=started.pk))
     assert done.state == Run.State.DONE and not Movie.objects.exists()
     assert done.message == f"{run} undone: 7 deleted, 0 put back, 0 kept as changed since."
 
@@ -258,9 +258,9 @@ def test_a_long_undo_is_done_in_parts_that_are_no_attempts(monkeypatch: pytest.M
     monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 6)))
     started = undoing.start(run, queue=False)
-    assert leases.work(started.pk, undoing.undo_item)
+    assert leases.process_batch(started.pk, undoing.undo_item)
     assert Movie.objects.count() == 4
-    assert local_worker.work_off(started).state == Run.State.DONE and not Movie.objects.exists()
+    assert local_worker.process_run(started).state == Run.State.DONE and not Movie.objects.exists()
 
 
 def test_a_preview_run_finds_what_the_undo_then_does_however_often_it_is_interrupted(
@@ -271,7 +271,7 @@ def test_a_preview_run_finds_what_the_undo_then_does_however_often_it_is_interru
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     Movie.objects.filter(tmdb_id=3).update(year=1985)
     before = everything()
-    preview = local_worker.work_off(undoing.start_preview(run, queue=False))
+    preview = local_worker.process_run(undoing.start_preview(run, queue=False))
     assert (preview.state, preview.total, preview.done) == ("done", 7, 7)
     assert undoing.latest_preview(run) == preview and everything() == before
     report = undoing.report_of(preview)
@@ -285,10 +285,10 @@ def test_an_undo_counts_the_movies_it_deals_with(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     started = undoing.start(run, queue=False)
-    leases.work(started.pk, undoing.undo_item)
+    leases.process_batch(started.pk, undoing.undo_item)
     started.refresh_from_db()
     assert (started.total, started.done) == (7, 2)
-    done = local_worker.work_off(started)
+    done = local_worker.process_run(started)
     assert (done.total, done.done, done.failed) == (7, 7, 0)
 
 
@@ -296,7 +296,7 @@ def test_an_undo_that_an_earlier_version_began_is_finished() -> None:
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     started = undoing.start(run, queue=False)
     Run.objects.filter(pk=started.pk).update(total=1)
-    done = local_worker.work_off(started)
+    done = local_worker.process_run(started)
     assert (done.total, done.done) == (7, 7) and not Movie.objects.exists()
 
 
@@ -305,7 +305,7 @@ def test_a_cancelled_undo_stops_and_can_be_taken_up_again(monkeypatch: pytest.Mo
     run = imported(HEAT, TitleRecord("Ran", tmdb_id=1))
     started = undoing.start(run, queue=False)
     lifecycle.cancel(started)
-    assert local_worker.work_off(started).state == Run.State.CANCELLED and Movie.objects.count() == 2
+    assert local_worker.process_run(started).state == Run.State.CANCELLED and Movie.objects.count() == 2
     undo(run)
     assert not Movie.objects.exists()
 

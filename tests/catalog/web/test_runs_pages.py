@@ -170,9 +170,9 @@ def test_each_button_says_how_much_waits_for_it(admin_client: Client) -> None:
     notes = texts(soup(admin_client.get("/runs/")), ".starters small")
     assert notes == [
         "for every film without one: 1",
-        "that no source was asked about for long: 0",
-        "that an extractor in use has not seen: 2",
-        "on the genres known so far",
+        "that were not checked recently: 0",
+        "that an extractor in use has not embedded: 2",
+        "on all movies with trusted genres",
         "for every untagged film: 0",
         "among posters not compared yet: 0",
         "for lost pictures and files",
@@ -193,4 +193,4 @@ def test_what_cannot_start_says_why(admin_client: Client) -> None:
 def test_what_cannot_be_retried_says_why(admin_client: Client) -> None:
     run = RunFactory(state="running", total=1)
     page = soup(admin_client.post(f"/runs/{run.pk}/retry/", follow=True))
-    assert "still going on" in one(page, ".messages").get_text()
+    assert "still running" in one(page, ".messages").get_text()

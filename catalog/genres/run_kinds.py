@@ -1,0 +1,92 @@
+"""Kinds of run that train genre models, suggest genres and process batches of decisions."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from catalog.models import GenreModel, Movie, Run
+from catalog.runs.kinds import Movies, Params, RunError, RunKind, register
+
+from . import decision_batches, suggestions, training
+
+
+def _prepare_label(params: Params, movies: Movies) -> tuple[Params, str]:
+    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    if model is None:
+        raise RunError("No genre model is active: train one and promote it, then ask for suggestions.")
+    return {**params, "model": model.pk}, ""
+
+
+def _select_movies(run: Run, movies: Movies) -> QuerySet[Movie]:
+    model = run.params["model"]
+    return suggestions.readable(suggestions.candidates(model) if movies is None else movies, model)
+
+
+def _nothing_to_label(run: Run, movies: Movies) -> str:
+    candidates = suggestions.candidates(run.params["model"]) if movies is None else movies
+    unread = candidates.filter(posters__is_primary=True).distinct().count()
+    if not unread:
+        return f"Nothing to do: no {'untagged' if movies is None else 'chosen'} movie has a poster."
+    model = GenreModel.objects.select_related("extractor").get(pk=run.params["model"])
+    posters = "the poster" if unread == 1 else f"the {unread} posters"
+    return (
+        f"Nothing to do: genre model {model.version} needs vectors of {model.extractor}, "
+        f"and {posters} in question have none. Embed posters first."
+    )
+
+
+TRAIN = register(
+    RunKind(
+        name="train",
+        label="Train genre model",
+        activity="Training the genre model",
+        process=training.train_item,
+        task="catalog.tasks.train_genre_model",
+        queue="ml",
+        time_limit_s=3 * 3600,
+        hint="on all movies with trusted genres",
+        action="Train a genre model on the selected movies",
+        position=40,
+    )
+)
+
+LABEL = register(
+    RunKind(
+        name="label",
+        label="Suggest genres",
+        activity="Suggesting genres",
+        process=suggestions.label_items,
+        task="catalog.tasks.label_movies",
+        queue="ml",
+        batch_size=200,
+        subject=Movie,
+        select=_select_movies,
+        prepare=_prepare_label,
+        nothing_to_do=_nothing_to_label,
+        hint="for every untagged film",
+        action="Suggest genres for the selected movies",
+        position=50,
+    )
+)
+
+DECIDE = register(
+    RunKind(
+        name="decide",
+        label="Accept suggestions",
+        activity="Accepting suggestions",
+        process=decision_batches.decide_item,
+        task="catalog.tasks.decide_suggestions",
+        required_param="batch",
+    )
+)
+
+REVERT = register(
+    RunKind(
+        name="revert",
+        label="Undo decisions",
+        activity="Undoing decisions",
+        process=decision_batches.undo_item,
+        task="catalog.tasks.undo_decisions",
+        required_param="batch",
+    )
+)
