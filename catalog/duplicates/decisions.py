@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie
 from catalog.posters import primary
-from ml.imaging.images import DUPLICATE_BITS, hash_distance, open_safely, perceptual_hash, sha256_hex
 
 from . import import_matches
 from .merging import CannotMerge, merge_movies
@@ -119,21 +118,6 @@ def _take_away(member: DuplicateMember, by: AbstractBaseUser) -> DuplicateDecisi
     member.delete()
     primary.remove([poster])
     return decision
-
-
-def is_wrong(movie: Movie, data: bytes) -> bool:
-    """Whether a person took this picture, in any size or quality, away from the movie.
-
-    Raises ml.imaging.images.ImageRejected as `open_safely`, for movies with such a picture only.
-    """
-    said = DuplicateDecision.objects.filter(movie=movie, verdict=Verdict.WRONG_POSTER)
-    wrong = list(said.values_list("poster_sha256", "details__perceptual_hash"))
-    if not wrong:
-        return False
-    if sha256_hex(data) in {sha256 for sha256, _ in wrong}:
-        return True
-    looks = perceptual_hash(open_safely(data))
-    return any(hash_distance(looks, other) <= DUPLICATE_BITS for _, other in wrong)
 
 
 def _members(group: DuplicateGroup) -> list[DuplicateMember]:

@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog import search
-from catalog.duplicates.decisions import is_wrong
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import Denied, NotFound, TooLarge, shown
 from catalog.models import Movie, Poster, SourceLookup
@@ -20,7 +19,7 @@ from catalog.posters.sources.protocol import Found
 from catalog.posters.sources.registry import NoPosterFound, PosterSource
 from ml.imaging.images import ImageRejected
 
-from . import placeholders
+from . import rejections
 from .clients import page_client, picture_client
 from .lookup import LookedUp, NotAsked, look_up
 from .primary import choose, store_poster
@@ -156,9 +155,7 @@ def _picture(
             )
             if known is not None and picture.status == 304:
                 return _confirmed(known, link, rank), True
-            if is_wrong(movie, picture.body):
-                raise NoPoster("it shows the picture that a person took away from this movie")
-            if why := placeholders.refuse(movie, picture.body, source=source.name, source_url=url):
+            if why := rejections.rejection(movie, picture.body, source=source.name, source_url=url):
                 raise NoPoster(why)
             poster = store_poster(
                 movie,

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from catalog.duplicates import import_matches
-from catalog.duplicates.decisions import is_wrong
 from catalog.duplicates.merging import origins_joined
 from catalog.genres.names import keys_of
 from catalog.models import Genre, Movie, Poster
+from catalog.posters.rejections import was_removed
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import open_safely, sha256_hex
 
@@ -112,7 +112,7 @@ class Rehearsal:
         ).fetchone()
         if here or Poster.objects.filter(movie__in=movie.pks, sha256=sha256).exists():
             return False
-        if movie.number > 0 and is_wrong(Movie(pk=movie.pk), data):
+        if movie.number > 0 and was_removed(Movie(pk=movie.pk), data):
             return False
         open_safely(data)
         self._file.execute("INSERT INTO picture VALUES (?, ?)", [movie.pk, sha256])

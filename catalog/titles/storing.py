@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from catalog import search
 from catalog.duplicates import import_matches
-from catalog.duplicates.decisions import is_wrong
 from catalog.genres.names import genre_rows, keys_of
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.posters import changes
 from catalog.posters.primary import store_poster
+from catalog.posters.rejections import was_removed
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import sha256_hex
 
@@ -91,7 +91,7 @@ class Catalogue:
         """
         sha256 = sha256_hex(data)
         row = Movie.objects.get(pk=movie.pk)
-        if Poster.objects.filter(movie=row, sha256=sha256).exists() or is_wrong(row, data):
+        if Poster.objects.filter(movie=row, sha256=sha256).exists() or was_removed(row, data):
             return False
         # Noted first: should this end in between, an undo looks for a picture that is not there.
         change, _ = ImportChange.objects.get_or_create(run=self._run, movie=row, defaults={"created": False})

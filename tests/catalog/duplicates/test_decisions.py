@@ -10,6 +10,7 @@ from catalog.duplicates.decisions import AlreadyDecided
 from catalog.duplicates.merging import CannotMerge
 from catalog.models import DuplicateDecision, DuplicateGroup, Movie, Poster
 from catalog.models.append_only import AppendOnlyError
+from catalog.posters.rejections import was_removed
 from tests.catalog.posters.pictures import extractor, showing
 from tests.factories import UserFactory
 from tests.ml.imaging.drawings import drawing, encoded
@@ -100,9 +101,9 @@ def test_a_wrong_poster_is_taken_away_and_not_taken_again(person):
     assert not DuplicateGroup.objects.exists()
     assert (decision.movie, decision.poster_sha256) == (other.movie, other.sha256)
     smaller = encoded(drawing(0).resize((120, 180)))
-    assert duplicate_decisions.is_wrong(other.movie, smaller)
-    assert not duplicate_decisions.is_wrong(other.movie, encoded(drawing(4)))
-    assert not duplicate_decisions.is_wrong(one.movie, smaller)
+    assert was_removed(other.movie, smaller)
+    assert not was_removed(other.movie, encoded(drawing(4)))
+    assert not was_removed(one.movie, smaller)
 
 
 def test_the_rest_of_a_group_waits_when_one_poster_was_wrong(person):

@@ -12,8 +12,8 @@ from redis import Redis
 from catalog.models import Movie, Placeholder, Poster, Run
 from catalog.posters import primary
 from catalog.posters.fetch import NoPoster
-from catalog.posters.placeholders import MOVIES, refuse
 from catalog.posters.primary import store_poster
+from catalog.posters.rejections import MOVIES, placeholder_reason
 from catalog.posters.scraping import scrape_movie
 from tests.catalog.titles.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
@@ -107,4 +107,4 @@ def store(number: int, source: str = "tmdb_page", **options: Any) -> Poster:
 
 
 def ask(movie: Movie) -> str:
-    return refuse(movie, NOTHING, source="tmdb_page", source_url="https://image.tmdb.org/x.jpg")
+    return placeholder_reason(movie, NOTHING, source="tmdb_page", source_url="https://image.tmdb.org/x.jpg")
