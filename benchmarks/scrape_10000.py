@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.slow_clients import cpu_seconds  # noqa: E402
 from catalog.sample.site import ReplicaMovie, Response  # noqa: E402
-from postersite.launcher.broker import answers, command, find_server, make_private  # noqa: E402
+from postersite.launcher.broker import command, find_server, make_private, responds  # noqa: E402
 from tests.faults.sites import Site, kill_group  # noqa: E402
 from tests.replica import faults  # noqa: E402
 from tests.replica.faults import Fault, FaultySite  # noqa: E402
@@ -134,7 +134,7 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while not answers(self.socket):
+        while not responds(f"unix://{self.socket}"):
             time.sleep(0.05)
 
     def kill(self) -> None:

@@ -1,1 +1,5 @@
-"""What `make run` starts: a broker that needs no installation, the site's processes, and a watch on them."""
+"""What `manage.py up` starts: the embedded broker, the site's processes, and the supervisor that runs them.
+
+Any command may use `broker.broker_running` and `errors.StartError`; `up`, `setup`, `status` and `run_sample` use
+the rest.
+"""

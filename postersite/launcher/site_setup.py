@@ -1,10 +1,11 @@
-"""Makes a folder of code into a site: tables, static files, what is shipped, an account, the sample."""
+"""Prepares a site before it starts: tables, static files, bundled models, the admin account, the sample."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,11 +21,10 @@ ADMIN = "admin"
 FIRST_SAMPLE_TMDB_ID = 90_000_001
 
 
-def prepare(say: Callable[[str], None], sign_in_at: str, *, show_password: bool) -> None:
-    """Migrates the database, collects static files, takes up what comes trained with this version, and
-    creates the admin account when there is none (see ``create_admin``).
+def prepare(say: Callable[[str], None], admin_url: str, *, show_password: bool) -> None:
+    """Migrates the database, collects static files, installs the bundled models, creates the admin account.
 
-    Raises StartError when the database or a folder does not allow it, or the given password is a bad one.
+    Raises StartError when the database or a folder cannot be used, or the given password is too weak.
     """
     from catalog.runs.work_folders import clear_leftovers
 
@@ -33,8 +33,8 @@ def prepare(say: Callable[[str], None], sign_in_at: str, *, show_password: bool)
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         clear_leftovers()
-        take_up_shipped(say)
-        create_admin(say, sign_in_at, show_password=show_password)
+        install_bundled(say)
+        create_admin(say, admin_url, show_password=show_password)
     except DatabaseError as error:
         where = database.get("HOST") or database["NAME"]
         reason = str(error).strip().partition("\n")[0]
@@ -46,40 +46,40 @@ def prepare(say: Callable[[str], None], sign_in_at: str, *, show_password: bool)
         raise StartError(f"Cannot write to {error.filename}: {error.strerror}.") from error
 
 
-def take_up_shipped(say: Callable[[str], None]) -> None:
-    """Takes up the shipped genre model, and our own eyes on a catalogue that knows only others.
+def install_bundled(say: Callable[[str], None]) -> None:
+    """Installs the bundled genre model, and starts to embed an older catalogue with the bundled extractor.
 
-    A shipped file that cannot be used is said, and the site does without it.
+    A bundled file that cannot be used is reported, and the site starts without it.
     """
     from catalog.genres import bundled
 
     try:
-        model, fresh = bundled.take_up_genre_model()
+        model, is_new = bundled.take_up_genre_model()
     except bundled.ShippedUnusable as error:
-        say(f"The genre model that comes with Postersite is left out: {error}")
+        say(f"The bundled genre model is not used: {error}")
     else:
-        if fresh and model.state == model.State.ACTIVE:
-            say(f"Genre model {model.version} came with Postersite and suggests genres from the start.")
-        elif fresh:
+        if is_new and model.state == model.State.ACTIVE:
+            say(f"Genre model {model.version} is bundled with Postersite and suggests genres from the start.")
+        elif is_new:
             say(
-                f"Genre model {model.version} came with this version of Postersite. It waits as a candidate; "
-                "compare its figures and promote it in the admin if you like."
+                f"Genre model {model.version} is bundled with this version of Postersite. It is a candidate; "
+                "compare its metrics and promote it in the admin if you like."
             )
     run = bundled.look_with_new_eyes()
     if run is not None and run.is_live:
         posters = "1 poster is" if run.total == 1 else f"{run.total} posters are"
         say(
-            f"{posters} looked at with Postersite's own eyes now, in the background ({run}). "
-            "Until half of them are, look-alikes come from the earlier ones."
+            f"{posters} embedded again in the background, by the bundled extractor ({run}). "
+            "Until half are, look-alikes come from the former extractor."
         )
 
 
-def create_admin(say: Callable[[str], None], sign_in_at: str, *, show_password: bool) -> None:
+def create_admin(say: Callable[[str], None], admin_url: str, *, show_password: bool) -> None:
     """Creates the account ``admin`` unless there is an account with all rights.
 
     Its password is the one given in the environment, which is not shown. Without one, and only with
-    ``show_password``, a random password is given to ``say`` once and kept nowhere: ``say`` must not write to
-    a log then. Otherwise ``say`` is told how to make the account.
+    ``show_password``, a random password is shown once and stored nowhere: ``say`` must not write to a log
+    then. Otherwise ``say`` gets instructions for creating the account.
     """
     from django.contrib.auth import get_user_model
 
@@ -100,12 +100,10 @@ def create_admin(say: Callable[[str], None], sign_in_at: str, *, show_password: 
     password = given or secrets.token_urlsafe(12)
     accounts.create_superuser(username=ADMIN, password=password)
     if given:
-        say(f"Account {ADMIN} created with the given password. Sign in at {sign_in_at}")
-        return
-    say(f"Sign in at {sign_in_at}")
-    say(f"    name      {ADMIN}")
-    say(f"    password  {password}")
-    say("This is shown once and kept nowhere; `manage.py changepassword admin` sets another.")
+        say(f"Account {ADMIN} created with the given password. Sign in at {admin_url}")
+    else:
+        say(f"Sign in at {admin_url}\n    name      {ADMIN}\n    password  {password}")
+        say("This is shown once and stored nowhere; `manage.py changepassword admin` sets another.")
 
 
 def given_password() -> str:
@@ -131,33 +129,31 @@ def given_password() -> str:
     return password
 
 
-def sample_wanted() -> bool:
-    """True while the catalogue is empty or holds only the sample, which is neither refused nor removed."""
+def has_sample() -> bool:
+    """True when the catalogue is empty or contains only the sample, unless the sample is switched off."""
     from catalog.models import Movie
 
-    present = find_spec("catalog.sample") and find_spec("catalog.management.commands.run_sample")
-    if not (settings.SAMPLE and present):
+    installed = find_spec("catalog.sample") and find_spec("catalog.management.commands.run_sample")
+    if not (settings.SAMPLE and installed):
         return False
     return not Movie.objects.exclude(tmdb_id__gte=FIRST_SAMPLE_TMDB_ID).exists()
 
 
-def sample_unfinished() -> bool:
-    """True when the sample's run has not come to its end yet, or the catalogue was emptied since."""
+def sample_is_complete() -> bool:
+    """True when the sample's runs have finished, unless the catalogue was emptied since."""
     from catalog.models import Movie
 
-    return not ((settings.SAMPLE_DIR / "complete").exists() and Movie.objects.exists())
+    return (settings.SAMPLE_DIR / "complete").exists() and Movie.objects.exists()
 
 
-def sample_is_complete() -> None:
-    """Notes that the sample's run has come to its end, so that later starts leave it alone."""
-    try:
+def mark_sample_complete() -> None:
+    """Makes later starts leave the sample alone."""
+    with suppress(OSError):  # the next start runs it again then, and finds its work done
         settings.SAMPLE_DIR.mkdir(parents=True, exist_ok=True)
         (settings.SAMPLE_DIR / "complete").touch()
-    except OSError:
-        return  # it is run again then, and finds its work done
 
 
-def work_is_left() -> bool:
+def has_live_runs() -> bool:
     """True while a run is queued or running."""
     from catalog.models import Run
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ml.processes import dies_with_parent
-from postersite.launcher.broker import answers, command, find_server
+from postersite.launcher.broker import command, find_server, responds
 from tests.catalog.titles.films import film
 from tests.faults.sites import Site, wait_until
 from tests.replica.faults import FaultySite, slow
@@ -44,7 +44,7 @@ def broker(folder: Path, socket_file: Path) -> Iterator[subprocess.Popen[bytes]]
         preexec_fn=dies_with_parent(signal.SIGTERM),
     )
     try:
-        wait_until(lambda: answers(socket_file), "the broker")
+        wait_until(lambda: responds(f"unix://{socket_file}"), "the broker")
         yield process
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""Sites for the tests here, cleared away whatever happens."""
+"""Sites for the tests here. Their processes are killed at the end, whatever happens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.processes.site import Site
 
 @pytest.fixture
 def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """make_site(**environment) gives a Site on the test's own folder; not started yet."""
+    """make_site(**environment) gives a Site in the test's own folder; not started yet."""
     made: list[Site] = []
 
     def make(**environment: str) -> Site:
@@ -21,4 +21,4 @@ def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 
     yield make
     for site in made:
-        site.clear()
+        site.kill()

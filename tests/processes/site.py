@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -10,56 +11,68 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import requests
 
-from ml.processes import carrying, end
+from ml.processes import start_time
 from postersite.env import BASE_DIR
 
 MANAGE = BASE_DIR / "manage.py"
 PATIENCE_S = 60.0
+MARK = "POSTERSITE_TEST_SITE"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def wait_until(test: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + patience_s
     while not test():
-        assert time.monotonic() < deadline, f"waited {patience_s:.0f} s in vain: {what}"
+        assert time.monotonic() < deadline, f"not within {patience_s:.0f} s: {what}"
         time.sleep(0.1)
 
 
+def processes_with(name: str, value: str) -> list[int]:
+    """Processes with an environment variable, including those that they have started (Linux)."""
+    wanted = f"{name}={value}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if wanted in entry.joinpath("environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return [pid for pid in found if start_time(pid)]
+
+
 class Site:
-    """``environment`` is added to a clean one: settings of the person at the tests do not reach the site."""
+    """``environment`` is added to a clean one: settings of the developer do not reach the site."""
 
     def __init__(self, var: Path, **environment: str) -> None:
         self.var = var
         self.port = free_port()
-        self.mark = f"POSTERSITE_TEST_SITE={secrets.token_hex(8)}"
-        name, _, value = self.mark.partition("=")
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.mark = secrets.token_hex(8)
+        inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
         self.environment = {
-            **kept,
+            **inherited,
             "POSTERSITE_VAR": str(var),
             "POSTERSITE_SAMPLE": "0",
             "REDIS_URL": "",
             "DATABASE_URL": f"sqlite:///{var / 'db.sqlite3'}",
             "PORT": str(self.port),
             **environment,
-            name: value,
+            MARK: self.mark,
         }
-        self.output = var.parent / f"{var.name}.out"
+        self._output = var.parent / f"{var.name}.out"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str) -> Self:
-        """Starts the site and waits until it answers."""
-        with self.output.open("wb") as output:
+        """Starts the site and waits until it responds."""
+        with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, str(MANAGE), "up", *arguments],
                 env=self.environment,
@@ -69,23 +82,18 @@ class Site:
                 start_new_session=True,
                 umask=0o022,
             )
-        wait_until(self.answers, "the site answers")
+        wait_until(self._responds, "the site responds")
         return self
 
-    def answers(self) -> bool:
+    def _responds(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, self.said
-        # While an earlier start that was killed is being cleared away, its web server may still answer.
-        if "Postersite is at" not in self.said:
-            return False
-        try:
-            return requests.get(f"http://127.0.0.1:{self.port}/robots.txt", timeout=5).status_code == 200
-        except requests.RequestException:
-            return False
+        assert self.process.poll() is None, self.output
+        # While a killed start is cleared away, its web server may still respond.
+        return "Postersite is at" in self.output and requests.get(f"{self.url}/robots.txt", timeout=5).ok
 
     @property
-    def said(self) -> str:
-        return self.output.read_text(errors="replace")
+    def output(self) -> str:
+        return self._output.read_text(errors="replace")
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs another `manage.py` command on the same site."""
@@ -98,20 +106,22 @@ class Site:
             check=False,
         )
 
+    def program(self, name: str) -> int:
+        """The process id of a program of the site; 0 when it does not run."""
+        children = json.loads((self.var / "run" / "up.json").read_text())["children"]
+        return int(children[name][0]) if name in children else 0
+
     def processes(self) -> list[int]:
-        """Every process that descends from the site, itself included."""
-        return carrying(self.mark)
+        """All processes of the site, `up` included."""
+        return processes_with(MARK, self.mark)
 
-    def wait(self) -> int:
-        """The exit status of `up`, which must not keep us waiting."""
-        assert self.process is not None
-        return self.process.wait(PATIENCE_S)
-
-    def interrupt_group(self, number: int = signal.SIGINT) -> int:
-        """What Ctrl-C in a terminal does: the whole group gets the signal. Gives the exit status."""
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Signals the process group, as Ctrl-C in a terminal does. Returns the exit status of `up`."""
         assert self.process is not None
         os.killpg(self.process.pid, number)
-        return self.wait()
+        return self.process.wait(PATIENCE_S)
 
-    def clear(self) -> None:
-        end(self.processes(), grace_s=0)
+    def kill(self) -> None:
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

@@ -16,6 +16,7 @@ from catalog.runs import lifecycle
 from catalog.sample.films import write_facts, write_movielens
 from catalog.titles.formats import csv_file, movielens
 from catalog.titles.importing import import_titles
+from postersite.launcher import site_setup
 
 SECONDS_BETWEEN_LOOKS = 0.5
 PATIENCE_S = 90.0
@@ -41,6 +42,7 @@ class Command(BaseCommand):
             run = self._watch(run)
             tell(run, self.stdout.write)
             run = Run.objects.filter(previous=run).first()
+        site_setup.mark_sample_complete()
         counts = catalogue_counts()
         pending = f"{counts['pending']} suggestions to review"
         self.stdout.write(f"{counts['movies']} movies, {counts['posters']} posters, {pending}.")

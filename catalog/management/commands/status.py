@@ -27,8 +27,8 @@ from catalog.similarity import search
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
 from postersite.launcher import site_setup
-from postersite.launcher.programs import host_of
-from postersite.launcher.site_folder import ROOM_NEEDED
+from postersite.launcher.broker import host_of
+from postersite.launcher.site_folder import SPACE_NEEDED
 
 QUEUES = ("io", "ml")
 # Says whether the fact is as it should be, and the fact.
@@ -155,14 +155,14 @@ def live_runs() -> Iterator[Fact]:
 def disk() -> Iterator[Fact]:
     """The room left where the site keeps its data."""
     free = shutil.disk_usage(settings.VAR_DIR).free
-    yield free > ROOM_NEEDED, f"{free / 1024**3:.1f} GB free at {settings.VAR_DIR}"
+    yield free > SPACE_NEEDED, f"{free / 1024**3:.1f} GB free at {settings.VAR_DIR}"
 
 
 def system_checks() -> Iterator[Fact]:
     """What the system checks of the site say."""
     for message in of_the_site():
         # `up` gives the sample a source of its own, which this shell does not know of.
-        if message.id == "catalog.W001" and site_setup.sample_wanted():
+        if message.id == "catalog.W001" and site_setup.has_sample():
             continue
         yield (
             not message.is_serious(checks.ERROR),

@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole site in one foreground process group, until Ctrl-C."""
+"""`manage.py up`: prepares the site and runs all of it in the foreground, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from catalog.checks import of_the_site
-from postersite.env import BASE_DIR, whole_number
+from postersite.env import whole_number
 from postersite.launcher import broker, programs, site_folder, site_setup
-from postersite.launcher.child import Program
 from postersite.launcher.errors import StartError
-from postersite.launcher.supervisor import Supervisor, to_terminal
+from postersite.launcher.supervisor import Program, Supervisor, stop_leftovers, to_terminal
 
 
 class Command(BaseCommand):
     help = (
-        "Prepares the site and runs it: broker, web server, workers, beat, and the first time the sample "
-        "catalogue. Ctrl-C ends all of it; it can be started again at once."
+        "Prepares the site and runs it: broker, workers, beat, web server, and the first time the sample "
+        "catalogue. Ctrl-C stops all of it; it can be started again at once."
     )
     requires_system_checks: list[str] = []
 
@@ -34,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-sample", action="store_true", help="start empty (also: POSTERSITE_SAMPLE=0)"
         )
-        parser.add_argument("--once", action="store_true", help="stop when no run is left to do")
+        parser.add_argument("--once", action="store_true", help="stop when all runs have finished")
         parser.add_argument("--verbose", action="store_true", help="show all output of all processes")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,81 +41,61 @@ class Command(BaseCommand):
             port = options["port"] or whole_number("PORT", 8000, 1, 65_535)
             site_folder.check_writable(settings.VAR_DIR)
             site_folder.make_private(settings.VAR_DIR)
-            with site_folder.held(settings.VAR_DIR) as here:
-                status = self._run(here, options["host"], port, options)
+            with site_folder.lock(settings.VAR_DIR):
+                status = self._run(options["host"], port, options)
         except (StartError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         if status:
             raise SystemExit(status)
 
-    def _run(self, here: site_folder.Place, host: str, port: int, options: dict[str, Any]) -> int:
-        if here.clear():
-            to_terminal("Cleared away what an earlier start had left running.")
+    def _run(self, host: str, port: int, options: dict[str, Any]) -> int:
+        record = settings.VAR_DIR / "run" / "up.json"
+        if stop_leftovers(record):
+            to_terminal("Stopped what an earlier start had left running.")
         if settings.EMBEDDED_BROKER:
-            broker.stop_leftover(settings.BROKER_SOCKET)
+            broker.stop_leftover(settings.REDIS_URL)
         else:
-            programs.check_broker(settings.REDIS_URL)
+            broker.check_external(settings.REDIS_URL)
         site_folder.check_port(host, port)
         shown = "localhost" if host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else host  # noqa: S104
-        address = f"http://{shown}:{port}/"
-        site_setup.prepare(to_terminal, f"{address}admin/", show_password=sys.stdout.isatty())
-        with_sample = site_setup.sample_wanted() and not options["no_sample"]
+        url = f"http://{shown}:{port}/"
+        site_setup.prepare(to_terminal, f"{url}admin/", show_password=sys.stdout.isatty())
+        with_sample = site_setup.has_sample() and not options["no_sample"]
         self._report_checks(with_sample)
         if not settings.BEHIND_HTTPS and not site_folder.is_loopback(host):
             to_terminal(
                 f"Warning: {host} can be reached from other machines, without encryption. Run a proxy that "
                 "speaks https (deploy/nginx.conf), set BEHIND_HTTPS=true, and leave out --host."
             )
-        parts = programs.site_programs(host, port)
+        parts = programs.site_programs(host, port, url)
         if with_sample:
             parts = self._with_sample(parts)
-        unfinished = {part.name for part in parts if part.once}
-        trouble: list[str] = []
-
-        def ready(name: str) -> None:
-            if name == "web":
-                to_terminal(f"Postersite is at {address} (Ctrl-C ends it)")
-
-        def ended(name: str, status: int) -> None:
-            unfinished.discard(name)
-            if status == 0:
-                site_setup.sample_is_complete()
-                return
-            trouble.append(name)
-            to_terminal("The sample's run did not come to its end; the next start goes on with it.")
-
         connections.close_all()
         settings.LOGS_DIR.mkdir(parents=True, exist_ok=True)
         supervisor = Supervisor(
             parts,
             logs=settings.LOGS_DIR,
-            mark=here.mark,
-            first={"broker", "replica"},
+            record=record,
             verbose=options["verbose"],
-            remember=here.remember,
-            on_ready=ready,
-            on_ended=ended,
-            is_over=lambda: options["once"] and not unfinished and not site_setup.work_is_left(),
+            finished=lambda: options["once"] and not site_setup.has_live_runs(),
         )
         status = supervisor.run()
         to_terminal("Stopped.")
-        return status or int(bool(trouble and options["once"]))
+        return status or int(options["once"] and any(supervisor.results.values()))
 
     def _with_sample(self, parts: list[Program]) -> list[Program]:
-        """Adds the replica site and, until it has come to its end once, the sample's run."""
-        asked_for = os.environ.get("POSTERSITE_REPLICA_URL")
-        port = site_folder.free_port(8900)
-        if not asked_for:
+        """Adds the replica site and, unless they have finished before, the sample's runs."""
+        if not os.environ.get("POSTERSITE_REPLICA_URL"):
+            port = site_folder.free_port(8900)
             os.environ["POSTERSITE_REPLICA_URL"] = f"http://127.0.0.1:{port}"
-            replica = programs.replica_program(port)
-            parts = [*parts[:1], replica, *parts[1:]]
+            parts = [programs.replica_program(port), *parts]
         os.environ.setdefault("POSTERSITE_POSTER_SOURCES", "tmdb_page,imdb_page")
         os.environ.setdefault("POSTERSITE_REQUESTS_PER_SECOND", "200")
         # The sample also shows the recipes' baseline, for comparison.
         os.environ.setdefault("POSTERSITE_EXTRACTORS", "postersite,pixels")
-        if site_setup.sample_unfinished():
+        if not site_setup.sample_is_complete():
             to_terminal("The sample catalogue of invented films is fetched, embedded and labelled now.")
-            parts = [*parts, programs.sample_program(BASE_DIR / "manage.py")]
+            parts = [*parts, programs.sample_program()]
         return parts
 
     def _report_checks(self, with_sample: bool) -> None:

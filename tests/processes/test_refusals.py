@@ -1,0 +1,44 @@
+"""What prevents a start is reported in one sentence, with exit status 1 and no traceback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from tests.processes.site import Site
+
+pytestmark = pytest.mark.process
+
+
+def refusal(site: Site) -> str:
+    ended = site.manage("up")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert site.processes() == []
+    return ended.stderr
+
+
+def test_a_used_port(make_site: Callable[..., Site]) -> None:
+    site = make_site()
+    with socket.create_server(("127.0.0.1", site.port)):
+        assert f"PORT={site.port + 1}" in refusal(site)
+
+
+def test_a_folder_that_cannot_be_written(make_site: Callable[..., Site]) -> None:
+    # Not even root may create folders there, so the test holds for every user.
+    assert "Cannot write" in refusal(make_site(POSTERSITE_VAR="/proc/postersite"))
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "DATABASE_URL"])
+def test_an_external_service_that_does_not_respond(make_site: Callable[..., Site], name: str) -> None:
+    scheme = {"REDIS_URL": "redis", "DATABASE_URL": "postgres"}[name]
+    shown = refusal(make_site(**{name: f"{scheme}://user:secret@127.0.0.1:1/0"}))
+    assert "127.0.0.1" in shown and name in shown
+    assert "secret" not in shown
+
+
+def test_a_misspelt_setting(make_site: Callable[..., Site]) -> None:
+    assert "PORT must be a whole number" in refusal(make_site(PORT="eighty"))

@@ -1,0 +1,184 @@
+"""One real site: its workers, slow clients of its web server, recovery from crashes, and a clean stop.
+
+The tests share the site, because its start takes seconds; the last one restarts and stops it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+from PIL import Image
+
+from catalog.sample.site import ReplicaMovie, ReplicaSite
+from tests.postersite.permissions import open_to_others
+from tests.processes.site import Site, wait_until
+
+pytestmark = pytest.mark.process
+
+FILMS = 3
+PASSWORD = "correct horse battery"
+COOKIE = "a" * 32
+POST = f"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken={COOKIE}\r\n"
+HALF_REQUESTS = (
+    "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    f"{POST}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nusername=",
+    f"{POST}Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nuser",
+)
+PATHS = ("/", "/?q=x", "/api/movies", "/runs/", "/compare/", "/admin/login/", "/healthz", "/readyz")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("running-site")
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[Site]:
+    films = []
+    for number in range(FILMS):
+        picture = folder / f"{number}.jpg"
+        Image.effect_noise((200, 300), 60 + number).convert("RGB").save(picture)
+        films.append(
+            ReplicaMovie(77_000_000 + number, f"tt770000{number}", f"Film {number}", 1999, "", picture)
+        )
+    with ReplicaSite(films) as replica:
+        site = Site(
+            folder / "var",
+            POSTERSITE_REPLICA_URL=replica.url,
+            POSTERSITE_POSTER_SOURCES="imdb_page",
+            POSTERSITE_REQUESTS_PER_SECOND="200",
+            POSTERSITE_ADMIN_PASSWORD=PASSWORD,
+            POSTERSITE_WEB_DATABASE_WAIT="1",
+        )
+        leave_stale_socket(site.var / "run" / "broker.sock")
+        try:
+            yield site.start("--host", "0.0.0.0")
+        finally:
+            site.kill()
+
+
+def leave_stale_socket(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+
+
+def test_it_warns_of_an_open_address_and_hides_the_password(site: Site) -> None:
+    assert "Warning: 0.0.0.0 can be reached" in site.output
+    assert "Account admin created" in site.output and PASSWORD not in site.output
+
+
+def test_a_second_start_is_refused(site: Site) -> None:
+    second = site.manage("up")
+    assert second.returncode == 1
+    assert "already running" in second.stderr and "Traceback" not in second.stderr
+
+
+def test_workers_fetch_posters(site: Site, tmp_path: Path) -> None:
+    titles = tmp_path / "titles.csv"
+    rows = "".join(f"tt770000{number},Film {number},drama\n" for number in range(FILMS))
+    titles.write_text(f"id,title,genres\n{rows}")
+    assert site.manage("import_titles", "csv", str(titles)).returncode == 0
+    assert site.manage("scrape_posters", "--queue").returncode == 0
+    wait_until(lambda: posters_stored(site) == FILMS, "the workers have fetched the posters")
+    assert "Film 1" in get(site, "/").text
+    state = site.manage("status")
+    assert state.returncode == 0, state.stdout + state.stderr
+    assert "takes from io" in state.stdout and "takes from ml" in state.stdout
+
+
+def posters_stored(site: Site) -> int:
+    with sqlite3.connect(site.var / "db.sqlite3") as database:
+        return int(database.execute("select count(*) from catalog_poster").fetchone()[0])
+
+
+def get(site: Site, path: str) -> requests.Response:
+    return requests.get(site.url + path, timeout=5)
+
+
+def sign_in(site: Site) -> requests.Response:
+    form = {"username": "admin", "password": "wrong", "csrfmiddlewaretoken": COOKIE}
+    return requests.post(
+        f"{site.url}/admin/login/", form, cookies={"csrftoken": COOKIE}, timeout=20, allow_redirects=False
+    )
+
+
+def test_slow_clients_block_nobody(site: Site) -> None:
+    with ExitStack() as slow:
+        for half in HALF_REQUESTS * 20:
+            client = slow.enter_context(socket.create_connection(("127.0.0.1", site.port)))
+            client.sendall(half.encode())
+        for path in ("/", "/api/movies", "/admin/login/", "/healthz"):
+            assert get(site, path).status_code == 200
+
+
+def test_only_staff_may_upload_more_than_a_megabyte(site: Site) -> None:
+    assert upload_poster(site).status_code == 302
+    upload = requests.post(
+        f"{site.url}/admin/login/",
+        data=iter([b"x" * 100_000] * 50),
+        headers={"Content-Type": "application/octet-stream"},
+        timeout=20,
+    )
+    assert upload.status_code == 413
+
+
+def upload_poster(site: Site) -> requests.Response:
+    """The admin's response to a movie with a picture of more than a megabyte."""
+    picture = io.BytesIO()
+    Image.effect_noise((1200, 1800), 100).convert("RGB").save(picture, "JPEG", quality=95)
+    assert picture.tell() > 1_000_000
+    admin = requests.Session()
+    admin.cookies.set("csrftoken", COOKIE)
+    form: dict[str, str] = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": COOKIE}
+    admin.post(f"{site.url}/admin/login/", form, timeout=20)
+    address = f"{site.url}/admin/catalog/movie/add/"
+    page = BeautifulSoup(admin.get(address, timeout=20).content, "lxml")
+    fields = page.select("#movie_form input[type=hidden]")
+    form = {str(field["name"]): str(field.get("value", "")) for field in fields} | {"title": "A film"}
+    files = {"poster_upload": ("poster.jpg", picture.getvalue(), "image/jpeg")}
+    return admin.post(address, form, files=files, timeout=20, allow_redirects=False)
+
+
+def test_readers_do_not_wait_for_a_locked_database(site: Site) -> None:
+    assert sign_in(site).status_code == 200
+    with sqlite3.connect(site.var / "db.sqlite3", timeout=20) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        for path in PATHS:
+            assert get(site, path).status_code == 200, path
+        assert time.monotonic() - began < 5  # a second each if they waited
+        refused = sign_in(site)
+        assert refused.status_code == 503 and int(refused.headers["Retry-After"]) > 0
+        holder.rollback()
+    assert sign_in(site).status_code == 200
+
+
+def test_it_recovers_from_crashes_and_stops_without_leftovers(site: Site) -> None:
+    assert site.process is not None
+    site.process.kill()
+    site.process.wait()
+    # At once, while the processes of the killed one may still be ending.
+    site.start()
+    assert "Traceback" not in site.output and "Account admin created" not in site.output
+
+    beat = site.program("beat")
+    os.kill(beat, signal.SIGKILL)
+    wait_until(lambda: site.program("beat") not in (0, beat), "beat is started again")
+    assert "beat ended by SIGKILL; starting it again" in site.output
+
+    assert site.stop(signal.SIGINT) == 0, site.output
+    assert site.processes() == []
+    assert not (site.var / "run" / "broker.sock").exists()
+    assert open_to_others(site.var) == []
