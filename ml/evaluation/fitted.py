@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ml.apart import ApartFailed, run_apart
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import Teller, teller_of
 from ml.evaluation.vectors import Vectors
@@ -18,6 +17,7 @@ from ml.genres.head import ModelFileError, load_head
 from ml.genres.recipes import TrainingConfigError, config_from, config_values
 from ml.genres.splitting import split
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set
+from ml.subprocess import SubprocessFailed, run_in_subprocess
 
 LONGEST_TRAINING_S = 24 * 3600.0
 
@@ -65,10 +65,10 @@ def fit_recipe(
         (folder / "config.json").write_text(json.dumps(config_values(config)))
         told = ["--data", folder / "train.npz", "--config", folder / "config.json", "--out", folder / "out"]
         try:
-            run_apart("ml.genres.training", [str(part) for part in told], timeout=LONGEST_TRAINING_S)
+            run_in_subprocess("ml.genres.training", [str(part) for part in told], timeout=LONGEST_TRAINING_S)
             head = load_head(folder / "out" / "head.npz")
             metrics = json.loads((folder / "out" / "metrics.json").read_bytes())
-        except (ApartFailed, ModelFileError, OSError, ValueError) as error:
+        except (SubprocessFailed, ModelFileError, OSError, ValueError) as error:
             raise EvaluationError(f"{recipe} could not be trained: {error}") from error
     facts = {
         "extractor_fingerprint": vectors.fingerprint,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ml.files import UNREADABLE_ARRAYS, write_bytes
 
-from .errors import EyesError
+from .errors import TrainingError
 
 TRAINED = "trained.npz"
 KERNEL, BIAS, UNTOUCHED = "hw", "hb", "untouched"
@@ -46,17 +46,19 @@ def load_arrays(paths: Sequence[Path], network: Any) -> Head:
     Runs that began alike and differ in their settings are better averaged than alone, at no cost (Wortsman et
     al., "Model soups", 2022). A file that does not say that it is untouched is taken to be finished.
 
-    Raises EyesError if a file can't be read, if its arrays are not those of this network, or if finished and
+    Raises TrainingError if a file can't be read, if its arrays are not those of this network, or if finished and
     unfinished ones are mixed.
     """
     wanted = [array.shape for array in network.get_weights()]
     files = [_read(path, wanted) for path in paths]
     kinds = {bool(file.get(UNTOUCHED, False)) for file in files}
     if len(kinds) > 1:
-        raise EyesError("Finished networks and unfinished ones can't be averaged: name files of one kind.")
+        raise TrainingError(
+            "Finished networks and unfinished ones can't be averaged: name files of one kind."
+        )
     shapes = {(file[KERNEL].shape, file[BIAS].shape) for file in files}
     if len(shapes) > 1:
-        raise EyesError("These networks were taught different numbers of genres: they can't be averaged.")
+        raise TrainingError("These networks were taught different numbers of genres: they can't be averaged.")
 
     def mean(name: str) -> npt.NDArray[np.float32]:
         return np.asarray(np.mean([file[name] for file in files], axis=0, dtype=np.float64), dtype=np.float32)
@@ -70,20 +72,20 @@ def _read(path: Path, wanted: Sequence[tuple[int, ...]]) -> Arrays:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, TypeError, AttributeError, *UNREADABLE_ARRAYS) as error:
-        raise EyesError(f"{path} can't be read as a trained network: {error}.") from error
+        raise TrainingError(f"{path} can't be read as a trained network: {error}.") from error
     shapes = {f"a{number}": shape for number, shape in enumerate(wanted)}
     if set(arrays) - {UNTOUCHED} != {*shapes, KERNEL, BIAS}:
-        raise EyesError(
+        raise TrainingError(
             f"{path} does not hold {KERNEL}, {BIAS} and a0 to a{len(wanted) - 1} as this network has."
         )
     for name, array in arrays.items():
         if name == UNTOUCHED:
             continue
         if array.dtype.kind != "f" or array.shape != shapes.get(name, array.shape):
-            raise EyesError(
+            raise TrainingError(
                 f"{name} in {path} is {array.dtype} of shape {array.shape}, and this network has numbers of "
                 f"shape {shapes.get(name, '(dims, genres)')} there."
             )
         if not np.isfinite(array).all():
-            raise EyesError(f"{name} in {path} holds numbers that are not finite.")
+            raise TrainingError(f"{name} in {path} holds numbers that are not finite.")
     return arrays

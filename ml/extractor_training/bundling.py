@@ -16,7 +16,7 @@ from ml.extractors.runtime import Extractor, load_extractor
 from ml.files import write_bytes, write_json
 from ml.genres.head_file import manifest_path
 
-from .errors import EyesError
+from .errors import TrainingError
 from .export import agreement, lite_bytes, probes
 from .genre_model import Told, fit_genres
 from .loop import Watch
@@ -46,7 +46,7 @@ def ship(network: Any, cargo: Cargo, out: Path, watch: Watch) -> dict[str, Any]:
     """Write postersite.tflite, genres.npz with genres.json, and card.json into `out`; gives the card.
 
     network: finished, as `build_network` makes it. Each file is written whole or not at all; the card, which
-    quotes the digests of the others, comes last. Raises EyesError if the file disagrees with the network or
+    quotes the digests of the others, comes last. Raises TrainingError if the file disagrees with the network or
     the folder can't be written, TrainingDataError if genres can't be told from so few posters.
     """
     watch.say("Exporting ...")
@@ -78,7 +78,7 @@ def ship(network: Any, cargo: Cargo, out: Path, watch: Watch) -> dict[str, Any]:
         }
         write_json(out / CARD, card)
     except OSError as error:
-        raise EyesError(f"The results can't be written to {out}: {error.strerror or error}.") from error
+        raise TrainingError(f"The results can't be written to {out}: {error.strerror or error}.") from error
     return card
 
 

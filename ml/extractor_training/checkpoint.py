@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ml.files import UNREADABLE_ARRAYS, replacing
 
-from .errors import EyesError
+from .errors import TrainingError
 
 CHECKPOINT = "checkpoint.npz"
 _FACTS = "facts"
@@ -32,14 +32,14 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Put the checkpoint into `folder` in place of the one before. Raises EyesError if that fails."""
+    """Put the checkpoint into `folder` in place of the one before. Raises TrainingError if that fails."""
     facts = {"steps": checkpoint.steps, "key": checkpoint.key, "history": checkpoint.history}
     told = np.frombuffer(json.dumps(facts, allow_nan=False).encode(), dtype=np.uint8)
     try:
         with replacing(folder / CHECKPOINT) as file:
             np.savez(file, allow_pickle=False, **{_FACTS: told}, **checkpoint.state)
     except OSError as error:
-        raise EyesError(
+        raise TrainingError(
             f"The checkpoint can't be written to {folder}: {error.strerror or error}. The one before is "
             "kept: make room and go on with --resume."
         ) from error
@@ -48,7 +48,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 def load(folder: Path, key: str) -> Checkpoint | None:
     """The checkpoint in `folder`, or None if there is none.
 
-    Raises EyesError if it is damaged, or of other settings or other posters than `key` names.
+    Raises TrainingError if it is damaged, or of other settings or other posters than `key` names.
     """
     path = folder / CHECKPOINT
     # What a kill in the middle of writing left behind.
@@ -62,9 +62,9 @@ def load(folder: Path, key: str) -> Checkpoint | None:
     except FileNotFoundError:
         return None
     except (OSError, TypeError, *UNREADABLE_ARRAYS) as error:
-        raise EyesError(f"{path} is damaged ({error}): remove it to begin anew.") from error
+        raise TrainingError(f"{path} is damaged ({error}): remove it to begin anew.") from error
     if found.key != key:
-        raise EyesError(
+        raise TrainingError(
             f"{path} is of a training with other posters, labels or settings than these: go on with what it "
             "was begun with, or name another folder with -o."
         )

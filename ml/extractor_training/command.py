@@ -19,7 +19,7 @@ from ml.evaluation.command import bar
 from ml.evaluation.errors import EvaluationError
 from ml.genres.training_set import TrainingDataError
 
-from .errors import EyesError, EyesStopped
+from .errors import TrainingError, TrainingInterrupted
 from .loop import TRAINING, Bar, Watch
 from .plan import TrainingPlan
 from .validation import sentence
@@ -97,20 +97,20 @@ def told_again(options: dict[str, Any], weights: Path | None) -> list[str]:
 def plan_from(options: argparse.Namespace, stored: TrainingPlan | None) -> TrainingPlan:
     """The plan that the options ask for; what they leave open is as `stored`, or else by default.
 
-    Raises EyesError for a setting that does not exist, is out of range, or differs from the stored one.
+    Raises TrainingError for a setting that does not exist, is out of range, or differs from the stored one.
     """
     asked: dict[str, Any] = {name: getattr(options, name) for name in _OWN_OPTION}
     asked = {name: value for name, value in asked.items() if value is not None}
     for setting in options.planned:
         name, _, value = setting.partition("=")
         if name not in _PLANNED:
-            raise EyesError(f"There is no setting {name!r}; there are {', '.join(_PLANNED)}.")
+            raise TrainingError(f"There is no setting {name!r}; there are {', '.join(_PLANNED)}.")
         asked[name] = _value(name, value)
     plan = replace(stored or TrainingPlan(), **asked)
     if stored is not None and plan.digest != stored.digest:
         before, now = asdict(stored), asdict(plan)
         name = next(name for name in before if name != "save_every" and before[name] != now[name])
-        raise EyesError(
+        raise TrainingError(
             f"The training in {options.output} was begun with {name} {before[name]}, and {now[name]} is "
             "asked for now: leave it out to go on, or name another folder with -o."
         )
@@ -122,7 +122,7 @@ def _value(name: str, text: str) -> Any:
     try:
         return text if isinstance(usual, str) else type(usual)(text)
     except ValueError as error:
-        raise EyesError(f"{name} must be a number; got {text!r}.") from error
+        raise TrainingError(f"{name} must be a number; got {text!r}.") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,9 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--limit must be at least 1")
     try:
         _train(options)
-    except (EyesError, EvaluationError, TrainingDataError) as error:
+    except (TrainingError, EvaluationError, TrainingDataError) as error:
         return _complain(str(error), BAD_INPUT)
-    except EyesStopped as stopped:
+    except TrainingInterrupted as stopped:
         return _complain(str(stopped), STOPPED)
     except MemoryError:
         return _complain("Memory ran out: lower pairs (--set pairs=12), or use --limit.", FAILED)
@@ -193,7 +193,7 @@ def _stoppable(should_stop: Callable[[], bool]) -> Bar:
             def told(done: int) -> None:
                 show(done)
                 if what != TRAINING and should_stop():
-                    raise EyesStopped(f"Stopped at {what.lower()}; --resume goes on.")
+                    raise TrainingInterrupted(f"Stopped at {what.lower()}; --resume goes on.")
 
             yield told
 

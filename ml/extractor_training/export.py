@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ml.extractors.litert import LiteRTModel
 
-from .errors import EyesError
+from .errors import TrainingError
 
 LEAST_COSINE = 0.99
 """How alike a vector of the file and one of the network must be at least, as a cosine: rounded weights turn
@@ -41,7 +41,7 @@ def agreement(content: bytes, network: Any, pictures: Floats) -> dict[str, float
     least_cosine: of the vectors of one picture by both; max_abs_difference, beside largest_number: of all
     numbers of the vectors; map_mean_difference: the largest between a vector of the file and its map's mean.
 
-    Raises EyesError if a cosine is below `LEAST_COSINE`, or numbers are not finite.
+    Raises TrainingError if a cosine is below `LEAST_COSINE`, or numbers are not finite.
     """
     expected = np.asarray(network(pictures, training=False)["vector"])
     with tempfile.TemporaryDirectory() as scratch:
@@ -52,7 +52,7 @@ def agreement(content: bytes, network: Any, pictures: Floats) -> dict[str, float
     with np.errstate(invalid="ignore", divide="ignore"):
         cosine = float(((vectors * expected).sum(axis=1) / lengths).min())
     if not cosine >= LEAST_COSINE:
-        raise EyesError(
+        raise TrainingError(
             f"The exported network gives vectors unlike the trained one's (a cosine of {cosine:.4f}): "
             "half precision does not hold its weights, most likely because the learning rates were too high."
         )

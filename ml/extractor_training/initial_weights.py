@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ml.extractors.weights import WeightsFile, WeightsUnavailable, require_weights
 from ml.genres.logistic import fit_logistic
 
-from .errors import EyesError
+from .errors import TrainingError
 
 BACKBONE = "mobilenet_v2"
 # Added to every deviation: features that hardly ever stir must not be blown up.
@@ -31,18 +31,18 @@ Floats = npt.NDArray[np.float32]
 def imagenet_weights(named: Path | None) -> WeightsFile:
     """The ImageNet weights in the folder `named` (or Keras' own), or the file of that name.
 
-    Raises EyesError if there are none, saying how to get them.
+    Raises TrainingError if there are none, saying how to get them.
     """
     if named is not None and named.is_file():
         return WeightsFile(named, "no_top" if "no_top" in named.name else "with_top")
     if named is not None and not named.is_dir() and named.suffix == ".h5":
-        raise EyesError(
+        raise TrainingError(
             f"There is no file {named}: run `manage.py fetch_weights {BACKBONE}`, or name another."
         )
     try:
         return require_weights(BACKBONE, named)
     except WeightsUnavailable as error:
-        raise EyesError(
+        raise TrainingError(
             f"{error} Or begin with random weights by --from-scratch, which needs far more posters."
         ) from error
 
@@ -64,7 +64,7 @@ def first_projection(depths: Floats, dims: int) -> Floats:
     projection = directions[:, order] / deviation[:, None] * gain
     spread = float((depths @ projection).std())
     if not np.isfinite(spread) or spread <= 0:
-        raise EyesError("The posters all look the same to the first weights: are they posters?")
+        raise TrainingError("The posters all look the same to the first weights: are they posters?")
     return np.asarray(projection / spread, dtype=np.float32)
 
 

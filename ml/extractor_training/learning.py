@@ -16,7 +16,7 @@ from ml.extractors.weights import WeightsFile
 from ml.files import UNREADABLE_ARRAYS, write_bytes
 
 from .arrays import TRAINED, Head, load_arrays, save_arrays
-from .errors import EyesError
+from .errors import TrainingError
 from .initial_weights import first_head, first_projection
 from .learner import Learner, run
 from .loop import Lesson, Watch, learn
@@ -53,7 +53,7 @@ def learned_network(
 
     first: ImageNet weights to begin with, None for random ones; what a teacher tells rests on them. earlier:
     trained networks whose mean the training begins with instead. The result is also left in the folder `work`
-    as arrays (trained.npz), still without the last touch. Raises as `loop.learn`, and EyesError for unfit
+    as arrays (trained.npz), still without the last touch. Raises as `loop.learn`, and TrainingError for unfit
     weights.
     """
     plan = lesson.order.plan
@@ -122,7 +122,7 @@ def _begin(
     if earlier:
         head = load_arrays(earlier, learner.network)
         if not head.untouched or head.kernel.shape[1] != lesson.labels.shape[1]:
-            raise EyesError(
+            raise TrainingError(
                 "Only networks as a training leaves them (trained.npz), taught as many genres as this one, "
                 "can be gone on from."
             )

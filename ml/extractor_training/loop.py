@@ -17,7 +17,7 @@ from ml.files import write_json
 
 from . import checkpoint, validation
 from .batches import Order
-from .errors import EyesError, EyesStopped
+from .errors import TrainingError, TrainingInterrupted
 from .learner import Batch, Learner
 from .plan import TrainingPlan
 from .validation import Asked
@@ -71,7 +71,7 @@ def learn(
     begin: gives a fresh learner its first weights. The history (history.json) has one entry an epoch: step,
     epoch, seconds, mean losses, and the figures of the running mean of weights on the posters asked.
 
-    Raises EyesStopped when asked to stop, with a checkpoint of that very step; EyesError if the loss is no
+    Raises TrainingInterrupted when asked to stop, with a checkpoint of that very step; TrainingError if the loss is no
     number any more, or a checkpoint can't be written or taken up.
     """
     found = checkpoint.load(folder, lesson.key)
@@ -98,7 +98,7 @@ def learn(
                 waiting = ahead.submit(lesson.batch, step + 1)
             losses.append(learner.step(batch, step, plan.rate(step, total)))
             if not np.isfinite(losses[-1]).all():
-                raise EyesError(
+                raise TrainingError(
                     f"The loss is no longer a number at step {step + 1}: the learning rates "
                     f"({plan.learning_rate:g}, {plan.head_rate:g}) are too high for these posters."
                 )
@@ -115,7 +115,9 @@ def learn(
             if stop or done == total or done % plan.save_every == 0:
                 checkpoint.save(folder, checkpoint.Checkpoint(done, lesson.key, history, learner.state()))
             if stop:
-                raise EyesStopped(f"Stopped after step {done} of {total}; --resume goes on from there.")
+                raise TrainingInterrupted(
+                    f"Stopped after step {done} of {total}; --resume goes on from there."
+                )
     return learner, history
 
 
@@ -123,7 +125,7 @@ def _take_up(learner: Learner, found: checkpoint.Checkpoint, folder: Path) -> No
     try:
         learner.restore(found.state)
     except (KeyError, ValueError) as error:
-        raise EyesError(
+        raise TrainingError(
             f"{folder / checkpoint.CHECKPOINT} does not fit this version's network ({error}): remove it to "
             "begin anew."
         ) from error

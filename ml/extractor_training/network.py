@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import EyesError
+from .errors import TrainingError
 
 SIZE = (288, 192)
 """Height and width that posters are seen with: their own shape, and about their size as thumbnails."""
@@ -108,7 +108,7 @@ def _convolution(
 def start_from_imagenet(network: Any, weights: Path, *, with_top: bool = True) -> None:
     """Fill the backbone with ImageNet MobileNetV2 weights (a Keras .h5 file), batch normalisation folded in.
 
-    with_top: whether the file holds the classifier's weights too. Raises EyesError if the file is damaged,
+    with_top: whether the file holds the classifier's weights too. Raises TrainingError if the file is damaged,
     or holds other weights or numbers that are not finite.
     """
     import keras
@@ -121,11 +121,11 @@ def start_from_imagenet(network: Any, weights: Path, *, with_top: bool = True) -
         whole = all(np.isfinite(array).all() for array in source.get_weights())
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         first = (str(error).splitlines() or [""])[0][:160]
-        raise EyesError(
+        raise TrainingError(
             f"{weights} is damaged or holds no weights of MobileNetV2 ({first}). {_FETCH}"
         ) from error
     if not whole:
-        raise EyesError(f"{weights} lacks some weights, or holds some that are not finite. {_FETCH}")
+        raise TrainingError(f"{weights} lacks some weights, or holds some that are not finite. {_FETCH}")
     fold_into(network, source)
 
 

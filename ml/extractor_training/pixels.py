@@ -16,7 +16,7 @@ from ml.evaluation.kept_arrays import listing_digest
 from ml.evaluation.labelled_set import LabelledPoster
 from ml.imaging.images import DECODER, ImageRejected, load_pixels
 
-from .errors import EyesError
+from .errors import TrainingError
 from .network import SIZE
 
 # Room left on the disk for checkpoints and the results.
@@ -30,7 +30,7 @@ def decode(posters: Sequence[LabelledPoster], folder: Path, progress: Callable[[
     """Decode every poster as the extractor will see it: (n, 288, 192, 3) uint8 RGB, mapped from a file.
 
     The file lies in `folder`, named by the list of posters: the same files decoded before are only mapped,
-    and those of other lists are removed. progress is told how many are done. Raises EyesError if a poster
+    and those of other lists are removed. progress is told how many are done. Raises TrainingError if a poster
     can't be decoded, or if the disk is too small or can't be written.
     """
     table = folder / f"pixels-{listing_digest(posters, 'eyes', DECODER, 'x'.join(map(str, SIZE)))[:16]}.npy"
@@ -42,7 +42,7 @@ def decode(posters: Sequence[LabelledPoster], folder: Path, progress: Callable[[
     needed = len(posters) * SIZE[0] * SIZE[1] * 3 + _SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise EyesError(
+        raise TrainingError(
             f"{len(posters)} decoded posters need {needed / 2**30:.1f} GiB in {folder}, and "
             f"{free / 2**30:.1f} GiB are free: free some, name another folder with -o, or use --limit."
         )
@@ -52,7 +52,9 @@ def decode(posters: Sequence[LabelledPoster], folder: Path, progress: Callable[[
         os.replace(draft, table)
         return np.asarray(np.load(table, mmap_mode="r"))
     except OSError as error:
-        raise EyesError(f"Decoded posters can't be kept in {folder}: {error.strerror or error}.") from error
+        raise TrainingError(
+            f"Decoded posters can't be kept in {folder}: {error.strerror or error}."
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -83,7 +85,7 @@ def _pixels(poster: LabelledPoster) -> Bytes:
         return load_pixels(poster.path, SIZE).astype(np.uint8)
     except (ImageRejected, OSError) as error:
         why = error.strerror or error if isinstance(error, OSError) else error
-        raise EyesError(
+        raise TrainingError(
             f"{poster.file} (line {poster.line}) opened when the posters were looked through, and can't be "
             f"decoded now: {why} Mend it or take its row out."
         ) from error

@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from .errors import EyesError
+from .errors import TrainingError
 
 Rows = Literal["train", "all"]
 
@@ -43,7 +43,7 @@ class TrainingPlan:
     min_positives: training posters a genre needs to be taught. save_every: steps between checkpoints; it
     changes no result. seed: of views, order, dropout.
 
-    Raises EyesError naming the setting that is out of range.
+    Raises TrainingError naming the setting that is out of range.
     """
 
     rows: Rows = "train"
@@ -76,21 +76,21 @@ class TrainingPlan:
 
     def __post_init__(self) -> None:
         if self.rows not in ("train", "all"):
-            raise EyesError(f"rows must be train or all; got {self.rows!r}.")
+            raise TrainingError(f"rows must be train or all; got {self.rows!r}.")
         for name, low, high in _WHOLE:
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
-                raise EyesError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
+                raise TrainingError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
         for name, least, most in _NUMBERS:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value) or not least <= value <= most:
-                raise EyesError(f"{name} must be a number from {least:g} to {most:g}; got {value!r}.")
+                raise TrainingError(f"{name} must be a number from {least:g} to {most:g}; got {value!r}.")
 
         for name in ("height", "width"):
             if getattr(self, name) % 32:
-                raise EyesError(f"{name} must be a multiple of 32; got {getattr(self, name)}.")
+                raise TrainingError(f"{name} must be a multiple of 32; got {getattr(self, name)}.")
         if 0 < self.memory < 2 * self.pairs:
-            raise EyesError(f"memory must be 0, or hold at least the {2 * self.pairs} views of one step.")
+            raise TrainingError(f"memory must be 0, or hold at least the {2 * self.pairs} views of one step.")
 
     @property
     def digest(self) -> str:

@@ -22,7 +22,7 @@ from ml.files import write_bytes, write_json
 from ml.genres.splitting import split
 from ml.grouping import Kinship, numbered
 
-from .errors import EyesError
+from .errors import TrainingError
 from .franchises import title_series
 
 TEST_SHARE, TEST_SEED = 0.2, 20261121
@@ -90,7 +90,7 @@ def kept_parts(
 ) -> Parts:
     """The parts stored in `folder`, or parts drawn now and stored there (parts.csv, parts.json, test.csv).
 
-    Raises EyesError if the stored ones are damaged, or if the posters have changed so that a test row would
+    Raises TrainingError if the stored ones are damaged, or if the posters have changed so that a test row would
     move, a poster has no part, or kin would lie in two parts; TrainingDataError as `divide`.
     """
     if (folder / PARTS).exists():
@@ -155,27 +155,29 @@ def _read(folder: Path, posters: Sequence[LabelledPoster]) -> Parts:
             stored = {row["file"]: row["part"] for row in csv.DictReader(file)}
         digest = json.loads((folder / FACTS).read_bytes())["test_sha256"]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise EyesError(f"The parts in {folder} can't be read ({error}). {ANEW}") from error
+        raise TrainingError(f"The parts in {folder} can't be read ({error}). {ANEW}") from error
     tested = [file for file, part in stored.items() if part == TEST]
     if not set(stored.values()) <= {TRAIN, VALIDATION, TEST} or files_digest(tested) != digest:
-        raise EyesError(f"{folder / PARTS} was changed by hand: its test part is not the one drawn. {ANEW}")
+        raise TrainingError(
+            f"{folder / PARTS} was changed by hand: its test part is not the one drawn. {ANEW}"
+        )
     here = {poster.file for poster in posters}
     for poster in posters:
         if poster.file not in stored:
-            raise EyesError(
+            raise TrainingError(
                 f"{poster.file} (line {poster.line}) was not among the posters when the parts in {folder} "
                 f"were drawn, so it has no part. {ANEW}"
             )
     gone = [file for file in tested if file not in here]
     if gone:
-        raise EyesError(
+        raise TrainingError(
             f"{gone[0]} and {len(gone) - 1} more of the test part in {folder} are no longer among the usable "
             f"posters: figures could not be compared. Bring them back, or begin anew: {ANEW}"
         )
     of = np.array([stored[poster.file] for poster in posters])
     parts = Parts(*(np.flatnonzero(of == name) for name in (TRAIN, VALIDATION, TEST)))
     if not all(len(rows) for rows in (parts.train, parts.validation, parts.test)):
-        raise EyesError(f"A part in {folder / PARTS} is empty. {ANEW}")
+        raise TrainingError(f"A part in {folder / PARTS} is empty. {ANEW}")
     return parts
 
 
@@ -185,7 +187,7 @@ def _refuse_torn_groups(parts: Parts, posters: Sequence[LabelledPoster], groups:
     for row, group in enumerate(groups.tolist()):
         other = first.setdefault(group, row)
         if of[other] != of[row]:
-            raise EyesError(
+            raise TrainingError(
                 f"{posters[other].file} ({of[other]} part) and {posters[row].file} ({of[row]} part) have "
                 "become kin by a changed series, title or id since the parts were drawn; learning from one "
                 f"would tell about the other. Undo the change, or begin anew. {ANEW}"

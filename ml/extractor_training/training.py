@@ -27,7 +27,7 @@ from . import validation as measuring
 from .arrays import load_arrays
 from .batches import Order
 from .bundling import Cargo, ship
-from .errors import EyesError
+from .errors import TrainingError
 from .final_transform import finish, touch
 from .initial_weights import imagenet_weights
 from .learner import run
@@ -81,8 +81,8 @@ def train_extractor(request: Request, watch: Watch) -> dict[str, Any]:
     """Train, and write postersite.tflite, genres.npz, genres.json and card.json into `work`/shipped.
 
     Gives the card. `work` also holds parts.csv, test.csv, history.json, decoded posters and the checkpoint,
-    by which a training that was killed goes on. Raises EyesError and EvaluationError with a sentence on what
-    is wrong with what was asked, EyesStopped when asked to stop.
+    by which a training that was killed goes on. Raises TrainingError and EvaluationError with a sentence on what
+    is wrong with what was asked, TrainingInterrupted when asked to stop.
     """
     _prepare(request)
     with _alone(request.work):
@@ -116,13 +116,15 @@ def train_extractor(request: Request, watch: Watch) -> dict[str, Any]:
 
 
 def stored_plan(work: Path) -> TrainingPlan | None:
-    """The plan that the training in `work` was begun with; None if there is none. Raises EyesError."""
+    """The plan that the training in `work` was begun with; None if there is none. Raises TrainingError."""
     try:
         return TrainingPlan(**json.loads((work / REQUEST).read_bytes())["plan"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EyesError(f"{work / REQUEST} can't be read ({error}): name another folder with -o.") from error
+        raise TrainingError(
+            f"{work / REQUEST} can't be read ({error}): name another folder with -o."
+        ) from error
 
 
 def _prepare(request: Request) -> None:
@@ -131,13 +133,13 @@ def _prepare(request: Request) -> None:
         work.mkdir(parents=True, exist_ok=True)
         begun = (work / checkpoint.CHECKPOINT).exists()
         if begun and not (request.resume or request.trained):
-            raise EyesError(
+            raise TrainingError(
                 f"{work} holds a training already: go on with it by --resume, or name another folder with -o."
             )
         if not request.trained:
             write_json(work / REQUEST, {"plan": asdict(request.plan), "limit": request.limit})
     except OSError as error:
-        raise EyesError(f"The folder {work} can't be written: {error.strerror or error}.") from error
+        raise TrainingError(f"The folder {work} can't be written: {error.strerror or error}.") from error
 
 
 @contextmanager
@@ -146,7 +148,7 @@ def _alone(work: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise EyesError(f"Another training is running in {work}.") from error
+            raise TrainingError(f"Another training is running in {work}.") from error
         yield
 
 
@@ -168,7 +170,7 @@ def _read(request: Request, watch: Watch) -> _Material:
         )
     kept = [row for row in range(len(drawn)) if row not in pictures.unreadable]
     if len(kept) < LEAST_POSTERS:
-        raise EyesError(
+        raise TrainingError(
             f"Only {len(kept)} labelled posters are usable, and a training needs {LEAST_POSTERS} at the very "
             "least (thousands, to be of any use): give it a larger CSV."
         )
@@ -179,7 +181,7 @@ def _read(request: Request, watch: Watch) -> _Material:
     try:
         parts = kept_parts(request.work, posters, kin.groups, labels)
     except TrainingDataError as error:
-        raise EyesError(str(error)) from error
+        raise TrainingError(str(error)) from error
     watch.say(
         f"{len(posters)} posters: {len(parts.train)} to train on, {len(parts.validation)} to validate, "
         f"{len(parts.test)} never touched (listed in test.csv)."
@@ -191,7 +193,7 @@ def _taught(material: _Material, plan: TrainingPlan) -> list[int]:
     counts = material.labels[material.parts.train].sum(axis=0, dtype=np.int64)
     taught = np.flatnonzero(counts >= plan.min_positives).tolist()
     if not taught:
-        raise EyesError(
+        raise TrainingError(
             f"No genre has {plan.min_positives} posters in the training part: give it a larger CSV, or lower "
             "min_positives."
         )

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.apart import report_failure
 from ml.files import write_bytes, write_json
+from ml.subprocess import report_failure
 
 from .registry import BACKBONES, ExtractorSpec, UnknownExtractor, parse_spec
 from .weights import WeightsFile, WeightsUnavailable, require_weights, resolve_spec

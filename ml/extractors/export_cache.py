@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ml.apart import ApartFailed, run_apart
 from ml.files import file_sha256
+from ml.subprocess import SubprocessFailed, run_in_subprocess
 
 from .export import manifest_path
 from .registry import ExtractorSpec
@@ -57,8 +57,8 @@ def _export(spec: ExtractorSpec, weights_dir: Path | None, file: Path) -> None:
     if weights_dir is not None:
         arguments += ["--weights", str(weights_dir)]
     try:
-        run_apart("ml.extractors.export", arguments)
-    except ApartFailed as error:
+        run_in_subprocess("ml.extractors.export", arguments)
+    except SubprocessFailed as error:
         raise ExtractorFailed(f"{spec.name} could not be exported: {error}") from error
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 from ml import bundled
-from ml.apart import ApartFailed, report_failure, run_apart
 from ml.files import file_sha256
+from ml.subprocess import SubprocessFailed, report_failure, run_in_subprocess
 
 from .registry import BACKBONES, ExtractorSpec, parse_spec
 
@@ -196,13 +196,13 @@ def fetch_weights(name: str, weights_dir: Path, *, timeout: float = 1800) -> Pat
     weights_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=weights_dir, prefix=".fetching-") as scratch:
         try:
-            run_apart(
+            run_in_subprocess(
                 "ml.extractors.weights",
                 [spec.name, scratch],
                 environment={"KERAS_HOME": scratch, "TFHUB_CACHE_DIR": scratch},
                 timeout=timeout,
             )
-        except ApartFailed as error:
+        except SubprocessFailed as error:
             place = _hub_folder(spec.handle, weights_dir) if spec.handle else weights_dir
             raise WeightsUnavailable(
                 f"The weights of {spec.backbone} could not be downloaded ({error}). Check the connection, or "

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.apart import run_apart
 from ml.extractors.export import manifest_path
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
+from ml.subprocess import run_in_subprocess
 from tests.built_once import built_once
 
 
@@ -23,7 +23,9 @@ from tests.built_once import built_once
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `made_models` fills; it serves as a folder of weights."""
     return built_once(
-        tmp_path_factory, "made", lambda folder: run_apart("tests.ml.extractors.made_models", [str(folder)])
+        tmp_path_factory,
+        "made",
+        lambda folder: run_in_subprocess("tests.ml.extractors.made_models", [str(folder)]),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.apart import run_apart
+from ml.subprocess import run_in_subprocess
 from tests.built_once import built_once
 
 
@@ -16,5 +16,5 @@ def made_eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built_once(
         tmp_path_factory,
         "extractor_training",
-        lambda folder: run_apart("tests.ml.extractor_training.made_training", [str(folder)]),
+        lambda folder: run_in_subprocess("tests.ml.extractor_training.made_training", [str(folder)]),
     )

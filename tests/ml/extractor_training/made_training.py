@@ -50,7 +50,7 @@ def network(folder: Path) -> None:
     """The folded network beside the one it was folded from, at two sizes; and refusals of unfit weights."""
     import keras
 
-    from ml.extractor_training.errors import EyesError
+    from ml.extractor_training.errors import TrainingError
     from ml.extractor_training.network import build_network, start_from_imagenet
 
     keras.utils.set_random_seed(5)
@@ -90,7 +90,7 @@ def network(folder: Path) -> None:
     for name in ("nan", "text"):
         try:
             start_from_imagenet(small, folder / f"{name}.weights.h5", with_top=False)
-        except EyesError as error:
+        except TrainingError as error:
             refusals[name] = str(error)
     (folder / "refusals.json").write_text(json.dumps(refusals))
 
@@ -144,7 +144,7 @@ def whole(folder: Path) -> None:
     """A training of drawn posters, run through to its last step; the same killed in the middle and taken up
     by the command, from first to last; and what the command says when asked again."""
     from ml.extractor_training.command import main
-    from ml.extractor_training.errors import EyesStopped
+    from ml.extractor_training.errors import TrainingInterrupted
     from ml.extractor_training.loop import Watch
     from ml.extractor_training.training import Request, train_extractor
 
@@ -165,7 +165,7 @@ def whole(folder: Path) -> None:
     try:
         request = Request(listing, images, through, None, PLAN, scratch=True)
         train_extractor(request, Watch(no_bar, lambda line: None, stopped_at_the_end))
-    except EyesStopped as stopped:
+    except TrainingInterrupted as stopped:
         said.append({"out": str(stopped)})
 
     def run(*more: str) -> None:
@@ -185,7 +185,7 @@ def whole(folder: Path) -> None:
 def begun_with(trained: Path, request: Any) -> None:
     """A first step, too small to move anything, of a training that goes on from another's result; and what is
     said to a result that had its last touch."""
-    from ml.extractor_training.errors import EyesError, EyesStopped
+    from ml.extractor_training.errors import TrainingError, TrainingInterrupted
     from ml.extractor_training.loop import Watch
     from ml.extractor_training.training import train_extractor
 
@@ -196,7 +196,7 @@ def begun_with(trained: Path, request: Any) -> None:
         asked = replace(request, plan=still, earlier=(file,))
         try:
             train_extractor(asked, Watch(no_bar, lambda line: None, lambda: True))
-        except (EyesError, EyesStopped) as error:
+        except (TrainingError, TrainingInterrupted) as error:
             (request.work / f"{file.stem}.txt").write_text(str(error))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml.extractor_training.arrays import Head, load_arrays, save_arrays
-from ml.extractor_training.errors import EyesError
+from ml.extractor_training.errors import TrainingError
 
 
 class Network:
@@ -50,9 +50,9 @@ def test_finished_and_unfinished_ones_or_other_genres_are_not_mixed(tmp_path: Pa
     save_arrays(tmp_path / "a.npz", Network(1.0), head(1.0))
     save_arrays(tmp_path / "b.npz", Network(1.0), head(1.0, untouched=False))
     save_arrays(tmp_path / "c.npz", Network(1.0), head(1.0, genres=3))
-    with pytest.raises(EyesError, match="name files of one kind"):
+    with pytest.raises(TrainingError, match="name files of one kind"):
         load_arrays([tmp_path / "a.npz", tmp_path / "b.npz"], Network(0.0))
-    with pytest.raises(EyesError, match="different numbers of genres"):
+    with pytest.raises(TrainingError, match="different numbers of genres"):
         load_arrays([tmp_path / "a.npz", tmp_path / "c.npz"], Network(0.0))
 
 
@@ -81,7 +81,7 @@ def test_arrays_of_something_else_are_refused(tmp_path: Path, changed: dict, wor
     arrays = {name: array for name, array in (GOOD | changed).items() if array is not None}
     np.savez(tmp_path / "other.npz", **arrays)
     network = Network(0.0)
-    with pytest.raises(EyesError, match=words):
+    with pytest.raises(TrainingError, match=words):
         load_arrays([tmp_path / "other.npz"], network)
     assert (network.weights[0] == 0).all()
 
@@ -90,5 +90,5 @@ def test_arrays_of_something_else_are_refused(tmp_path: Path, changed: dict, wor
 def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "other.npz").write_bytes(content)
-    with pytest.raises(EyesError, match=r"other\.npz can't be read as a trained network"):
+    with pytest.raises(TrainingError, match=r"other\.npz can't be read as a trained network"):
         load_arrays([tmp_path / "other.npz"], Network(0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.extractor_training.errors import EyesError
+from ml.extractor_training.errors import TrainingError
 from ml.extractor_training.initial_weights import first_head, first_projection, imagenet_weights
 
 
@@ -37,7 +37,7 @@ def test_fewer_posters_than_numbers_still_give_finite_ones():
 
 
 def test_posters_that_all_look_the_same_are_no_beginning():
-    with pytest.raises(EyesError, match="all look the same"):
+    with pytest.raises(TrainingError, match="all look the same"):
         first_projection(np.zeros((20, 6), dtype=np.float32), 3)
 
 
@@ -69,5 +69,5 @@ def test_weights_are_found_by_folder_or_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize("named", [None, "weights", "weights/absent.h5"])
 def test_missing_weights_are_asked_for(tmp_path, monkeypatch, named):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    with pytest.raises(EyesError, match=r"manage\.py fetch_weights mobilenet_v2"):
+    with pytest.raises(TrainingError, match=r"manage\.py fetch_weights mobilenet_v2"):
         imagenet_weights(None if named is None else tmp_path / named)

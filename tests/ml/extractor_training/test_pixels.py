@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ml.evaluation.labelled_set import read_labelled_set
-from ml.extractor_training.errors import EyesError
+from ml.extractor_training.errors import TrainingError
 from ml.extractor_training.pixels import decode
 from ml.imaging.images import load_pixels
 from tests.ml.evaluation.labelled import labelled_posters
@@ -56,7 +56,7 @@ def test_a_changed_picture_or_a_damaged_file_is_decoded_again(posters, tmp_path)
 def test_a_picture_that_no_longer_opens_is_named_and_nothing_half_done_stays(posters, tmp_path):
     posters[5].path.write_bytes(b"gone bad")
     with pytest.raises(
-        EyesError, match=r"5\.jpg \(line 7\).*can't be decoded now: This file is not an image"
+        TrainingError, match=r"5\.jpg \(line 7\).*can't be decoded now: This file is not an image"
     ):
         decode(posters, tmp_path, lambda done: None)
     assert not list(tmp_path.glob("*pixels*"))
@@ -66,6 +66,6 @@ def test_a_disk_too_small_is_told_before_work_begins(posters, tmp_path, monkeypa
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10, 5, 5))
     told: list[int] = []
-    with pytest.raises(EyesError, match=r"9 decoded posters need 0\.3 GiB.*--limit"):
+    with pytest.raises(TrainingError, match=r"9 decoded posters need 0\.3 GiB.*--limit"):
         decode(posters, tmp_path, told.append)
     assert told == []

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.extractor_training.command import add_options, plan_from
-from ml.extractor_training.errors import EyesError
+from ml.extractor_training.errors import TrainingError
 from ml.extractor_training.plan import TrainingPlan
 
 
@@ -32,7 +32,7 @@ from ml.extractor_training.plan import TrainingPlan
     ],
 )
 def test_a_setting_out_of_range_is_named(setting, value):
-    with pytest.raises(EyesError, match=setting):
+    with pytest.raises(TrainingError, match=setting):
         replace(TrainingPlan(), **{setting: value})
 
 
@@ -81,11 +81,11 @@ def test_going_on_takes_the_plan_it_was_begun_with():
     begun = TrainingPlan(epochs=3, seed=4)
     assert plan_from(asked("--resume"), begun) == begun
     assert plan_from(asked("--resume", "--seed=4", "--set=save_every=9"), begun).save_every == 9
-    with pytest.raises(EyesError, match=r"begun with seed 4, and 5 is asked for now"):
+    with pytest.raises(TrainingError, match=r"begun with seed 4, and 5 is asked for now"):
         plan_from(asked("--resume", "--seed=5"), begun)
 
 
 @pytest.mark.parametrize("setting", ["depth=3", "pairs=many", "side=", "epochs=0"])
 def test_a_setting_that_is_none_is_told(setting):
-    with pytest.raises(EyesError, match=setting.partition("=")[0]):
+    with pytest.raises(TrainingError, match=setting.partition("=")[0]):
         plan_from(asked(f"--set={setting}"), None)

@@ -11,7 +11,7 @@ import pytest
 
 from ml.extractor_training import checkpoint
 from ml.extractor_training.checkpoint import Checkpoint
-from ml.extractor_training.errors import EyesError
+from ml.extractor_training.errors import TrainingError
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -86,14 +86,14 @@ def test_without_one_there_is_none_and_leftovers_of_a_kill_are_cleared(folder):
 
 def test_one_of_other_posters_or_settings_is_refused(folder):
     checkpoint.save(folder, replace(SOME, key="other"))
-    with pytest.raises(EyesError, match="other posters, labels or settings"):
+    with pytest.raises(TrainingError, match="other posters, labels or settings"):
         checkpoint.load(folder, "key")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"\x93NUMPY"])
 def test_a_damaged_one_is_refused_with_what_to_do(folder, content):
     (folder / "checkpoint.npz").write_bytes(content)
-    with pytest.raises(EyesError, match=r"is damaged .*: remove it to begin anew"):
+    with pytest.raises(TrainingError, match=r"is damaged .*: remove it to begin anew"):
         checkpoint.load(folder, "key")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ml.evaluation.labelled_set import LabelledPoster, label_table, read_labelled_set
 from ml.extractor_training import splits as parts_module
-from ml.extractor_training.errors import EyesError
+from ml.extractor_training.errors import TrainingError
 from ml.extractor_training.splits import divide, families, files_digest, kept_parts
 
 GENRES = ("Comedy", "Drama", "Horror")
@@ -153,7 +153,7 @@ def test_what_would_move_a_test_row_is_refused(tmp_path, change, words):
         table.write_text(table.read_text().replace(",train", ",teach", 1))
     else:
         (tmp_path / "parts.json").write_text("{")
-    with pytest.raises(EyesError, match=words):
+    with pytest.raises(TrainingError, match=words):
         kept(tmp_path, some, seen)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.apart import run_apart
 from ml.extractors.runtime import available_extractors, load_extractor
 from ml.search.neighbours import ExactIndex
+from ml.subprocess import run_in_subprocess
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(900)]
 
@@ -24,7 +24,9 @@ def files(real_data: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def keras(real_data: Path, files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("keras")
-    run_apart("tests.ml.extractors.keras_reference", [str(real_data / "weights"), str(out), *map(str, files)])
+    run_in_subprocess(
+        "tests.ml.extractors.keras_reference", [str(real_data / "weights"), str(out), *map(str, files)]
+    )
     return out
 
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import bundled
-from ml.apart import run_apart
 from ml.extractors.registry import parse_spec
 from ml.extractors.runtime import Extractor, ExtractorFailed, NoMap, load_extractor, resolve_fingerprint
 from ml.extractors.weights import WeightsUnavailable, find_weights
 from ml.files import file_sha256
 from ml.imaging.images import load_pixels
+from ml.subprocess import run_in_subprocess
 from tests.built_once import built_once
 from tests.ml.imaging.drawings import drawing, encoded
 
@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built_once(
         tmp_path_factory,
         "trained",
-        lambda folder: run_apart("tests.ml.extractors.made_trained", [str(folder)]),
+        lambda folder: run_in_subprocess("tests.ml.extractors.made_trained", [str(folder)]),
     )
 
 

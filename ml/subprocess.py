@@ -11,11 +11,11 @@ from pathlib import Path
 FAILURE = "postersite-failure: "
 
 
-class ApartFailed(RuntimeError):
+class SubprocessFailed(RuntimeError):
     """The other process failed; the text is its own sentence, or the end of what it wrote."""
 
 
-def run_apart(
+def run_in_subprocess(
     module: str,
     arguments: Sequence[str],
     *,
@@ -31,7 +31,7 @@ def run_apart(
         timeout: seconds before the process is killed.
 
     Raises:
-        ApartFailed: it exited with an error or did not end in time.
+        SubprocessFailed: it exited with an error or did not end in time.
     """
     root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
@@ -58,15 +58,15 @@ def run_apart(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ApartFailed(f"{module} did not end within {timeout:.0f} seconds.") from error
+        raise SubprocessFailed(f"{module} did not end within {timeout:.0f} seconds.") from error
     if done.returncode == 0:
         return
     lines = done.stderr.splitlines()
     for line in reversed(lines):
         if line.startswith(FAILURE):
-            raise ApartFailed(line.removeprefix(FAILURE))
+            raise SubprocessFailed(line.removeprefix(FAILURE))
     ending = " / ".join(line.strip() for line in lines[-3:]) or "it wrote nothing"
-    raise ApartFailed(f"{module} ended with status {done.returncode}: {ending}")
+    raise SubprocessFailed(f"{module} ended with status {done.returncode}: {ending}")
 
 
 def report_failure(error: BaseException) -> None:
