@@ -1,8 +1,9 @@
-"""Command line of extractor training (`train_extractor`, `python -m ml.extractor_training.training`)."""
+"""Command line of extractor training: `manage.py train_extractor` and `python -m ml.extractor_training`."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -10,24 +11,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from tqdm import tqdm
 
-from ml.evaluation.command import bar
+from ml.command_line import (
+    BAD_INPUT,
+    DONE,
+    FAILED,
+    STOPPED,
+    print_error,
+    progress_bar,
+    stderr_in,
+    stop_requests,
+)
 from ml.evaluation.errors import EvaluationError
 from ml.genres.training_set import TrainingDataError
 
 from .errors import TrainingError, TrainingInterrupted
-from .loop import TRAINING, Bar, Watch
+from .loop import TRAINING, Callbacks, ProgressBar
 from .plan import TrainingPlan
-from .validation import sentence
+from .training import BUNDLE, TrainingRequest, stored_plan, train_extractor
+from .validation import metrics_line
 
-DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 143
 LOG = "training.log"
-_PLANNED = {field.name: field for field in fields(TrainingPlan)}
-_OWN_OPTION = ("epochs", "seed", "rows")
+_SETTINGS = {field.name: field for field in fields(TrainingPlan)}
+_OPTIONS = ("epochs", "seed", "rows")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -38,19 +47,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of the files")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="WORK", help="folder for everything that is made"
+        "-o", "--output", type=Path, required=True, metavar="WORK", help="folder for all files of this run"
     )
     parser.add_argument(
-        "--weights", type=Path, metavar="FILE_OR_DIR", help="ImageNet weights of mobilenet_v2 to begin with"
+        "--weights", type=Path, metavar="FILE_OR_DIR", help="ImageNet weights of mobilenet_v2 to start from"
     )
-    parser.add_argument("--from-scratch", action="store_true", help="begin with random weights instead")
+    parser.add_argument("--from-scratch", action="store_true", help="start from random weights instead")
     parser.add_argument(
         "--trained",
         type=Path,
         nargs="+",
         default=[],
         metavar="NPZ",
-        help="only ship this trained network (a training's trained.npz), or the mean of several",
+        help="do not train: bundle this trained network (trained.npz of a run), or the mean of several",
     )
     parser.add_argument(
         "--begin-with",
@@ -58,61 +67,63 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NPZ",
-        help="go on from this trained network, or the mean of several, instead of from ImageNet's",
+        help="start from this trained network, or the mean of several, instead of from ImageNet weights",
     )
     parser.add_argument("--epochs", type=float, metavar="N", help=f"default: {usual.epochs:g}")
     parser.add_argument(
-        "--rows", choices=("train", "all"), help=f"all: the validation part too; default: {usual.rows}"
+        "--rows",
+        choices=("train", "all"),
+        help=f"all: train on the validation part too; default: {usual.rows}",
     )
     parser.add_argument("--seed", type=int, metavar="S", help=f"default: {usual.seed}")
-    parser.add_argument("--limit", type=int, metavar="N", help="posters to use, drawn at random")
-    parser.add_argument("--resume", action="store_true", help="go on with the training in WORK")
+    parser.add_argument("--limit", type=int, metavar="N", help="number of posters to use, drawn at random")
+    parser.add_argument("--resume", action="store_true", help="continue the run in WORK")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
-        dest="planned",
+        dest="set",
         metavar="NAME=VALUE",
-        help=f"another setting: {', '.join(name for name in _PLANNED if name not in _OWN_OPTION)}",
+        help=f"another setting: {', '.join(name for name in _SETTINGS if name not in _OPTIONS)}",
     )
 
 
-def told_again(options: dict[str, Any], weights: Path | None) -> list[str]:
-    """The options, once parsed, as arguments for `python -m ml.extractor_training.training`."""
-    told = [
+def to_arguments(options: dict[str, Any], weights: Path | None) -> list[str]:
+    """Turn parsed options back into arguments for `python -m ml.extractor_training`."""
+    arguments = [
         f"--posters={options['posters']}",
         f"--images={options['images']}",
         f"--output={options['output']}",
     ]
-    told += [f"--weights={weights}"] * bool(weights)
-    told += ["--trained", *map(str, options["trained"])] if options["trained"] else []
-    told += ["--begin-with", *map(str, options["begin_with"])] if options["begin_with"] else []
-    told += ["--from-scratch"] * options["from_scratch"] + ["--resume"] * options["resume"]
+    arguments += [f"--weights={weights}"] * bool(weights)
+    arguments += ["--trained", *map(str, options["trained"])] if options["trained"] else []
+    arguments += ["--begin-with", *map(str, options["begin_with"])] if options["begin_with"] else []
+    arguments += ["--from-scratch"] * options["from_scratch"] + ["--resume"] * options["resume"]
     for name in ("epochs", "rows", "seed", "limit"):
         if options[name] is not None:
-            told.append(f"--{name}={options[name]}")
-    return told + [f"--set={setting}" for setting in options["planned"]]
+            arguments.append(f"--{name}={options[name]}")
+    return arguments + [f"--set={setting}" for setting in options["set"]]
 
 
 def plan_from(options: argparse.Namespace, stored: TrainingPlan | None) -> TrainingPlan:
-    """The plan that the options ask for; what they leave open is as `stored`, or else by default.
+    """Make a plan of the options; missing ones are taken from `stored`, or else the defaults.
 
     Raises TrainingError for a setting that does not exist, is out of range, or differs from the stored one.
     """
-    asked: dict[str, Any] = {name: getattr(options, name) for name in _OWN_OPTION}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    for setting in options.planned:
+    changes: dict[str, Any] = {name: getattr(options, name) for name in _OPTIONS}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    for setting in options.set:
         name, _, value = setting.partition("=")
-        if name not in _PLANNED:
-            raise TrainingError(f"There is no setting {name!r}; there are {', '.join(_PLANNED)}.")
-        asked[name] = _value(name, value)
-    plan = replace(stored or TrainingPlan(), **asked)
+        if name not in _SETTINGS:
+            raise TrainingError(f"There is no setting {name!r}. Settings: {', '.join(_SETTINGS)}.")
+        changes[name] = _value(name, value)
+    plan = replace(stored or TrainingPlan(), **changes)
     if stored is not None and plan.digest != stored.digest:
         before, now = asdict(stored), asdict(plan)
         name = next(name for name in before if name != "save_every" and before[name] != now[name])
         raise TrainingError(
-            f"The training in {options.output} was begun with {name} {before[name]}, and {now[name]} is "
-            "asked for now: leave it out to go on, or name another folder with -o."
+            f"The run in {options.output} was started with {name} {before[name]}, not {now[name]}: omit the "
+            "option to continue, or name another folder with -o."
         )
     return plan
 
@@ -126,13 +137,13 @@ def _value(name: str, text: str) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0 done, 1 failed, 2 bad input, 143 stopped.
+    """Run the command line; returns the exit code: 0 done, 1 failed, 2 bad input, 143 stopped.
 
-    SIGTERM and Ctrl-C stop it after the step at hand, with a checkpoint. What TensorFlow writes goes to
+    SIGTERM and Ctrl-C stop it after the current step, with a checkpoint. Messages of TensorFlow go to
     training.log in the working folder.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m ml.extractor_training.training",
+        prog="python -m ml.extractor_training",
         description="Train the extractor `postersite` and its genre model on labelled posters.",
     )
     add_options(parser)
@@ -142,60 +153,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _train(options)
     except (TrainingError, EvaluationError, TrainingDataError) as error:
-        return _complain(str(error), BAD_INPUT)
+        return print_error(str(error), BAD_INPUT)
     except TrainingInterrupted as stopped:
-        return _complain(str(stopped), STOPPED)
+        return print_error(str(stopped), STOPPED)
     except MemoryError:
-        return _complain("Memory ran out: lower pairs (--set pairs=12), or use --limit.", FAILED)
+        return print_error("Out of memory: lower pairs (--set pairs=12), or use --limit.", FAILED)
     except OSError as error:
-        return _complain(f"{error.filename or options.output} can't be used: {error.strerror}.", FAILED)
+        return print_error(f"{error.filename or options.output} can't be used: {error.strerror}.", FAILED)
     return DONE
 
 
 def _train(options: argparse.Namespace) -> None:
-    # Neither the help nor a typing error should wait for TensorFlow's neighbours.
-    from .training import SHIPPED, Request, stored_plan, train_extractor
-
     plan = plan_from(options, stored_plan(options.output) if options.resume else None)
     weights = options.weights or _weights_folder()
     options.output.mkdir(parents=True, exist_ok=True)
-    with _library_noise_in(options.output / LOG), _stopping() as should_stop:
+    with (
+        stderr_in(options.output / LOG) as terminal,
+        contextlib.redirect_stderr(terminal),
+        stop_requests(signal.SIGTERM, signal.SIGINT) as should_stop,
+    ):
         card = train_extractor(
-            Request(
+            TrainingRequest(
                 listing=options.posters,
                 images=options.images,
                 work=options.output,
                 weights=weights,
                 plan=plan,
-                scratch=options.from_scratch,
+                from_scratch=options.from_scratch,
                 trained=tuple(options.trained),
-                earlier=tuple(options.begin_with),
+                start_from=tuple(options.begin_with),
                 limit=options.limit,
                 resume=options.resume,
             ),
-            Watch(_stoppable(should_stop), _say, should_stop),
+            Callbacks(_stoppable(should_stop), _log, should_stop),
         )
     history = card.get("history")
-    told = history[-1]["validation"] if history else None
-    figures = f": {sentence(told)} on the validation part" if told else ""
-    sys.stdout.write(
-        f"Made {card['extractor']['fingerprint']}{figures}. It is in {options.output / SHIPPED}.\n"
-    )
+    metrics = history[-1]["validation"] if history else None
+    figures = f": {metrics_line(metrics)} on the validation part" if metrics else ""
+    sys.stdout.write(f"Wrote {card['extractor']['fingerprint']} to {options.output / BUNDLE}{figures}.\n")
 
 
-def _stoppable(should_stop: Callable[[], bool]) -> Bar:
-    """Bars under which a wish to stop is heard at once; the training itself hears it between two steps."""
+def _stoppable(should_stop: Callable[[], bool]) -> ProgressBar:
+    """Progress bars that interrupt everything but the training loop, which stops between two steps."""
 
     @contextmanager
-    def stoppable(what: str, total: int) -> Iterator[Callable[[int], object]]:
-        with bar(what, total) as show:
+    def stoppable(description: str, total: int) -> Iterator[Callable[[int], object]]:
+        with progress_bar(description, total) as show:
 
-            def told(done: int) -> None:
+            def progress(done: int) -> None:
                 show(done)
-                if what != TRAINING and should_stop():
-                    raise TrainingInterrupted(f"Stopped at {what.lower()}; --resume goes on.")
+                if description != TRAINING and should_stop():
+                    raise TrainingInterrupted(f"Stopped while {description.lower()}; --resume continues.")
 
-            yield told
+            yield progress
 
     return stoppable
 
@@ -206,48 +216,6 @@ def _weights_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     tqdm.write(line, file=sys.stdout)
     sys.stdout.flush()
-
-
-@contextmanager
-def _stopping() -> Iterator[Any]:
-    """Turns SIGTERM and SIGINT into a wish to stop; a second one ends the process as usual."""
-    wished = False
-
-    def wish(number: int, frame: FrameType | None) -> None:
-        nonlocal wished
-        if wished:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        wished = True
-
-    before = {number: signal.signal(number, wish) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield lambda: wished
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _library_noise_in(log: Path) -> Iterator[None]:
-    """Keep what TensorFlow writes below Python, to the file descriptor, out of the bars and sentences."""
-    sys.stderr.flush()
-    terminal, python = os.dup(2), sys.stderr
-    try:
-        with log.open("ab") as file:
-            os.dup2(file.fileno(), 2)
-        with os.fdopen(os.dup(terminal), "w", buffering=1) as shown:
-            sys.stderr = shown
-            yield
-    finally:
-        sys.stderr = python
-        os.dup2(terminal, 2)
-        os.close(terminal)
-
-
-def _complain(why: str, code: int) -> int:
-    sys.stderr.write(" ".join(why.split()) + "\n")
-    return code

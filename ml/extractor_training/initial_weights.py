@@ -1,76 +1,226 @@
-"""Where a training begins: ImageNet's convolutions, and new layers that already make sense.
+"""Weights before the first step: ImageNet's (or random) convolutions, fitted new layers, a teacher's scores.
 
-Fine-tuning at once from random new layers would first destroy what the convolutions know (Kumar et al.,
-"Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", 2022), so the projection
-comes from principal components and the genre head from logistic regression, before a single step is taken.
+Fine-tuning with random new layers would first destroy what the convolutions have learned (Kumar et al.,
+"Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", 2022). The projection
+therefore starts from principal components and the genre head from logistic regression.
 """
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.extractors.weights import WeightsFile, WeightsUnavailable, require_weights
-from ml.genres.logistic import fit_logistic
+from ml.files import UNREADABLE_ARRAYS, write_bytes
+from ml.genres.head import sigmoid
+from ml.genres.logistic import fit_logistic, logits_of, project
+from ml.genres.splitting import folds
 
 from .errors import TrainingError
+from .network import SIZE, build_network, run_network
 
 BACKBONE = "mobilenet_v2"
-# Added to every deviation: features that hardly ever stir must not be blown up.
-_LEAST_DEVIATION = 0.02
-# Variances below this share of the largest are rounding.
-_LEAST_VARIANCE = 1e-6
-# Strength of the first genre head, times the number of posters.
+TEACHER = "teacher.npz"
+# Added to every deviation, so that features that hardly vary are not magnified.
+_MIN_DEVIATION = 0.02
+# Smaller variances, as a share of the largest, are rounding errors.
+_MIN_VARIANCE = 1e-6
+# Regularisation of the first genre head, times the number of posters.
 _HEAD_STRENGTH = 100.0
+# The teacher: cross-validation folds, their seed, principal components; regularisation times posters.
+FOLDS, SEED, COMPONENTS = 5, 3, 384
+_TEACHER_STRENGTH = 50.0
+# Posters whose activations scale random weights.
+_STATISTICS_POSTERS = 32
+_REPLACE = "Replace it, or run `manage.py fetch_weights mobilenet_v2`."
 
 Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+Indexes = npt.NDArray[np.int64]
 
 
-def imagenet_weights(named: Path | None) -> WeightsFile:
-    """The ImageNet weights in the folder `named` (or Keras' own), or the file of that name.
+@dataclass(frozen=True)
+class InitialNetwork:
+    """weights: `get_weights()` of a network before training. features (n, 2048): its pooled layers, of the n
+    training posters."""
 
-    Raises TrainingError if there are none, saying how to get them.
+    weights: list[Floats]
+    features: Floats
+
+
+def imagenet_weights(path: Path | None) -> WeightsFile:
+    """Find ImageNet weights: the file `path`, or a file in the folder `path`, or (None) Keras' own download.
+
+    Raises TrainingError if there are none.
     """
-    if named is not None and named.is_file():
-        return WeightsFile(named, "no_top" if "no_top" in named.name else "with_top")
-    if named is not None and not named.is_dir() and named.suffix == ".h5":
+    if path is not None and path.is_file():
+        return WeightsFile(path, "no_top" if "no_top" in path.name else "with_top")
+    if path is not None and not path.is_dir() and path.suffix == ".h5":
         raise TrainingError(
-            f"There is no file {named}: run `manage.py fetch_weights {BACKBONE}`, or name another."
+            f"There is no file {path}: run `manage.py fetch_weights {BACKBONE}`, or name another file."
         )
     try:
-        return require_weights(BACKBONE, named)
+        return require_weights(BACKBONE, path)
     except WeightsUnavailable as error:
         raise TrainingError(
-            f"{error} Or begin with random weights by --from-scratch, which needs far more posters."
+            f"{error} Or use --from-scratch to start with random weights, which needs far more posters."
         ) from error
 
 
-def first_projection(depths: Floats, dims: int) -> Floats:
-    """A projection (d, dims) of pooled depths (n, d): their first principal components, half whitened.
+def initial_network(images: Bytes, rows: Indexes, weights: WeightsFile | None, seed: int) -> InitialNetwork:
+    """Load ImageNet weights, or draw random ones (None), and compute the features of the training posters.
 
-    Depths are standardised first, so that each layer has its say; components are divided by the square root
-    of their deviations (half way between none, where a few say everything, and all alike); at the end, all
-    numbers together have deviation 1. Where n is small the last components are zero.
+    images (n, 288, 192, 3) uint8; rows (m,): the training posters.
     """
-    deviation = depths.std(axis=0, dtype=np.float64) + _LEAST_DEVIATION
-    standard = (depths - depths.mean(axis=0, dtype=np.float64)) / deviation
+    import keras
+
+    network = build_network()
+    if weights is None:
+        load_random(network, images[rows[:_STATISTICS_POSTERS]].astype(np.float32), seed)
+    else:
+        load_imagenet(network, weights.path, with_top=weights.kind == "with_top")
+    pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
+    features = run_network(keras.Model(network.input, pooled), images, rows)
+    return InitialNetwork(network.get_weights(), features)
+
+
+def load_imagenet(network: Any, weights: Path, *, with_top: bool = True) -> None:
+    """Fill the backbone with ImageNet MobileNetV2 weights (a Keras .h5 file), batch normalisation folded in.
+
+    with_top: whether the file includes the classifier. Raises TrainingError if the file is damaged, or holds
+    other weights or numbers that are not finite.
+    """
+    import keras
+
+    source = keras.applications.MobileNetV2(weights=None, include_top=with_top, input_shape=(*SIZE, 3))
+    # Weights that the file lacks would keep their random values without an error: mark them.
+    source.set_weights([np.full(array.shape, np.nan, dtype=np.float32) for array in source.get_weights()])
+    try:
+        source.load_weights(str(weights))
+        complete = all(np.isfinite(array).all() for array in source.get_weights())
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        first = (str(error).splitlines() or [""])[0][:160]
+        raise TrainingError(
+            f"{weights} is damaged or holds no weights of MobileNetV2 ({first}). {_REPLACE}"
+        ) from error
+    if not complete:
+        raise TrainingError(f"{weights} lacks some weights, or holds some that are not finite. {_REPLACE}")
+    fold_batch_normalisation(network, source)
+
+
+def load_random(network: Any, images: Floats, seed: int) -> None:
+    """Fill the backbone with random weights, scaled for the activations of images (n, 288, 192, 3).
+
+    Pixels are in [0, 255]. Every layer gets activations of mean 0 and deviation 1: those of a random network
+    with batch normalisation whose statistics of these images are folded in. Otherwise fifty layers give the
+    same output for any input.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(*SIZE, 3))
+    for layer in source.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    source(images / np.float32(127.5) - 1, training=True)
+    fold_batch_normalisation(network, source)
+
+
+def fold_batch_normalisation(network: Any, source: Any) -> None:
+    """Copy the convolutions of a Keras MobileNetV2 with batch normalisation folded in.
+
+    Up to rounding, `network` then has the activations that `source` has in inference.
+    """
+    names = {"Conv1": ("Conv1", "bn_Conv1"), "top": ("Conv_1", "Conv_1_bn")}
+    for layer in network.layers:
+        if not layer.weights or layer.name == "projection":
+            continue
+        convolution, norm = names.get(layer.name, (layer.name, f"{layer.name}_BN"))
+        kernel = source.get_layer(convolution).get_weights()[0]
+        normalisation = source.get_layer(norm)
+        gamma, beta, mean, variance = normalisation.get_weights()
+        scale = gamma / np.sqrt(variance + normalisation.epsilon)
+        by_channel = scale[:, None] if "depthwise" in layer.name else scale
+        layer.set_weights([kernel * by_channel, beta - mean * scale])
+
+
+def first_projection(features: Floats, dims: int) -> Floats:
+    """Compute a projection (d, dims) of features (n, d): the first principal components, half whitened.
+
+    Features are standardised first, so that no layer dominates. Components are divided by the square root of
+    their deviations, halfway between PCA and whitening. Finally all numbers get deviation 1. The last
+    components are zero if n is small. Raises TrainingError if the features do not vary.
+    """
+    deviation = features.std(axis=0, dtype=np.float64) + _MIN_DEVIATION
+    standard = (features - features.mean(axis=0, dtype=np.float64)) / deviation
     variances, directions = np.linalg.eigh(standard.T @ standard / len(standard))
     order = np.argsort(-variances)[:dims]
-    found = variances[order]
-    # What posters do not vary in would only be rounding, blown up.
-    gain = np.where(found > found[0] * _LEAST_VARIANCE, np.maximum(found, 1e-12) ** -0.25, 0.0)
+    kept = variances[order]
+    gain = np.where(kept > kept[0] * _MIN_VARIANCE, np.maximum(kept, 1e-12) ** -0.25, 0.0)
     projection = directions[:, order] / deviation[:, None] * gain
-    spread = float((depths @ projection).std())
+    spread = float((features @ projection).std())
     if not np.isfinite(spread) or spread <= 0:
-        raise TrainingError("The posters all look the same to the first weights: are they posters?")
+        raise TrainingError("The initial network gives all posters the same vector: are they posters?")
     return np.asarray(projection / spread, dtype=np.float32)
 
 
 def first_head(vectors: Floats, labels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """Kernel (dims, genres) and bias (genres,) of a strongly regularised logistic regression a genre."""
-    found = fit_logistic(
+    """Fit kernel (dims, genres) and bias (genres,) by strongly regularised logistic regression."""
+    fitted = fit_logistic(
         vectors, labels, _HEAD_STRENGTH / len(vectors), vectors.var(axis=0, dtype=np.float64)
     )
-    return found[:-1].astype(np.float32), found[-1].astype(np.float32)
+    return fitted[:-1].astype(np.float32), fitted[-1].astype(np.float32)
+
+
+def teacher_scores(features: Floats, labels: npt.NDArray[np.uint8], groups: npt.NDArray[np.int64]) -> Floats:
+    """Predict genre scores (n, genres) in [0, 1] of each poster out of fold, for distillation.
+
+    A missing genre is often only unlisted; the scores of a model that has not seen the poster say how
+    plausible it is (Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015). features
+    (n, d); labels (n, genres) of 0 and 1; groups (n,). Raises TrainingDataError for fewer than two groups.
+    """
+    fold = folds(groups, labels, FOLDS, SEED)
+    rows = project(features, COMPONENTS, SEED).apply(features)
+    rows /= rows.std()
+    variances = rows.var(axis=0, dtype=np.float64)
+    scores = np.empty(labels.shape, dtype=np.float32)
+    for number in np.unique(fold).tolist():
+        held_out = fold == number
+        fitted = fit_logistic(
+            rows[~held_out], labels[~held_out], _TEACHER_STRENGTH / (~held_out).sum(), variances
+        )
+        scores[held_out] = sigmoid(logits_of(rows[held_out], fitted))
+    return scores
+
+
+def cached_teacher_scores(
+    path: Path,
+    key: str,
+    features: Callable[[], Floats],
+    labels: npt.NDArray[np.uint8],
+    groups: Indexes,
+    rows: Indexes,
+) -> Floats:
+    """Teacher scores of all posters, 0 for those that are not among the training rows.
+
+    They are stored at `path` under `key` (hexadecimal), so that a resumed run need not compute them again.
+    """
+    digest = np.frombuffer(bytes.fromhex(key), dtype=np.uint8)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if np.array_equal(archive["key"], digest):
+                return np.asarray(archive["scores"], dtype=np.float32)
+    except (OSError, *UNREADABLE_ARRAYS):
+        pass  # There is none yet, or a killed process left an incomplete one.
+    scores = np.zeros(labels.shape, dtype=np.float32)
+    scores[rows] = teacher_scores(features(), labels[rows], groups[rows])
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, key=digest, scores=scores)
+    write_bytes(path, content.getvalue())
+    return scores

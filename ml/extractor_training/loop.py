@@ -1,7 +1,11 @@
-"""The training itself: steps with checkpoints, and figures after each epoch."""
+"""The training loop: steps, checkpoints, and validation after each epoch.
+
+Checkpoints are written completely or not at all, so that a kill at any moment costs only a few steps.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,89 +17,81 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.files import write_json
+from ml.files import UNREADABLE_ARRAYS, replacing, write_json
 
-from . import checkpoint, validation
-from .batches import Order
+from . import validation
 from .errors import TrainingError, TrainingInterrupted
-from .learner import Batch, Learner
+from .learner import Learner
 from .plan import TrainingPlan
-from .validation import Asked
+from .training_data import Batch, TrainingData
 
-HISTORY = "history.json"
+CHECKPOINT, HISTORY = "checkpoint.npz", "history.json"
 LOSSES = ("genres", "contrast", "agreement")
 TRAINING = "Training"
+_FACTS = "facts"
 
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What is learned from. images (n, 288, 192, 3) uint8; labels (n, genres) uint8 of the genres taught;
-    groups (n,) int64 from 0, equal for kin; order: which rows when; asked: whom to measure on, None for
-    nobody; key: digest of plan and data. taught (n, genres) float32: a teacher's scores, None without one."""
-
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.uint8]
-    groups: npt.NDArray[np.int64]
-    order: Order
-    asked: Asked | None
-    key: str
-    taught: npt.NDArray[np.float32] | None = None
-
-    def batch(self, step: int) -> Batch:
-        """The posters of a step, with labels mixed with the teacher's scores as far as the plan says."""
-        rows = self.order.batch(step)
-        labels = self.labels[rows].astype(np.float32)
-        targets = labels
-        if self.taught is not None:
-            targets = labels + np.float32(self.order.plan.distil) * (self.taught[rows] - labels)
-        return Batch(self.images[rows], labels, targets, self.groups[rows].astype(np.int32))
+ProgressBar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Who is told. bar: progress of something with so many steps; say: a line for a person; should_stop is
-    asked after each step."""
+class Callbacks:
+    """bar: makes a progress bar of a description and a number of steps; log: takes a line for the user;
+    should_stop: called after each step."""
 
-    bar: Bar
-    say: Callable[[str], object]
+    bar: ProgressBar
+    log: Callable[[str], object]
     should_stop: Callable[[], bool]
 
 
-def learn(
-    lesson: Lesson, plan: TrainingPlan, folder: Path, begin: Callable[[Learner], None], watch: Watch
+@dataclass(frozen=True)
+class Checkpoint:
+    """steps: finished ones. key: digest of plan and data. history: learning curves so far. state: the
+    learner's arrays."""
+
+    steps: int
+    key: str
+    history: list[dict[str, Any]]
+    state: Arrays
+
+
+def train(
+    data: TrainingData,
+    plan: TrainingPlan,
+    folder: Path,
+    initialise: Callable[[Learner], None],
+    callbacks: Callbacks,
 ) -> tuple[Learner, list[dict[str, Any]]]:
     """Train to the plan's end, from the checkpoint in `folder` if there is one; the learner and its history.
 
-    begin: gives a fresh learner its first weights. The history (history.json) has one entry an epoch: step,
-    epoch, seconds, mean losses, and the figures of the running mean of weights on the posters asked.
+    initialise: sets the first weights of a new learner. The history (history.json) has one entry per epoch:
+    step, epoch, seconds, mean losses, and the validation metrics of the running mean of the weights.
 
-    Raises TrainingInterrupted when asked to stop, with a checkpoint of that very step; TrainingError if the loss is no
-    number any more, or a checkpoint can't be written or taken up.
+    Raises TrainingInterrupted, with a checkpoint of that step, when asked to stop; TrainingError if the loss
+    is no longer a number, or a checkpoint can't be read or written.
     """
-    found = checkpoint.load(folder, lesson.key)
-    learner = Learner(plan, lesson.labels.shape[1])
+    found = load_checkpoint(folder, data.key)
+    learner = Learner(plan, data.labels.shape[1])
     if found is None:
-        begin(learner)
-        learner.begin()
-        found = checkpoint.Checkpoint(0, lesson.key, [], learner.state())
-        checkpoint.save(folder, found)
+        initialise(learner)
+        learner.set_initial()
+        found = Checkpoint(0, data.key, [], learner.state())
+        save_checkpoint(folder, found)
     else:
-        _take_up(learner, found, folder)
-        watch.say(f"Going on after step {found.steps}.")
+        _restore(learner, found, folder)
+        callbacks.log(f"Resuming after step {found.steps}.")
     history = list(found.history)
-    an_epoch, total = lesson.order.steps
-    before = history[-1]["seconds"] if history else 0.0
+    steps_per_epoch, total = data.sampler.steps
+    earlier = history[-1]["seconds"] if history else 0.0
     started = time.monotonic()
     losses: list[npt.NDArray[np.float32]] = []
-    with watch.bar(TRAINING, total) as show, ThreadPoolExecutor(1) as ahead:
+    with callbacks.bar(TRAINING, total) as show, ThreadPoolExecutor(1) as prefetch:
         show(found.steps)
-        waiting: Future[Batch] = ahead.submit(lesson.batch, found.steps)
+        upcoming: Future[Batch] = prefetch.submit(data.batch, found.steps)
         for step in range(found.steps, total):
-            batch = waiting.result()
+            batch = upcoming.result()
             if step + 1 < total:
-                waiting = ahead.submit(lesson.batch, step + 1)
+                upcoming = prefetch.submit(data.batch, step + 1)
             losses.append(learner.step(batch, step, plan.rate(step, total)))
             if not np.isfinite(losses[-1]).all():
                 raise TrainingError(
@@ -104,53 +100,95 @@ def learn(
                 )
             done = step + 1
             show(done)
-            if done % an_epoch == 0 or done == total:
-                told = _entry(done, an_epoch, before + time.monotonic() - started, losses)
-                told["validation"] = _measured(learner, lesson)
-                history.append(told)
+            if done % steps_per_epoch == 0 or done == total:
+                entry = _entry(done, steps_per_epoch, earlier + time.monotonic() - started, losses)
+                entry["validation"] = _validate(learner, data)
+                history.append(entry)
                 losses = []
                 write_json(folder / HISTORY, history)
-                watch.say(_line(told))
-            stop = watch.should_stop()
+                callbacks.log(_epoch_line(entry))
+            stop = callbacks.should_stop()
             if stop or done == total or done % plan.save_every == 0:
-                checkpoint.save(folder, checkpoint.Checkpoint(done, lesson.key, history, learner.state()))
+                save_checkpoint(folder, Checkpoint(done, data.key, history, learner.state()))
             if stop:
                 raise TrainingInterrupted(
-                    f"Stopped after step {done} of {total}; --resume goes on from there."
+                    f"Stopped after step {done} of {total}; --resume continues from there."
                 )
     return learner, history
 
 
-def _take_up(learner: Learner, found: checkpoint.Checkpoint, folder: Path) -> None:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint in `folder`. Raises TrainingError if it can't be written."""
+    facts = {"steps": checkpoint.steps, "key": checkpoint.key, "history": checkpoint.history}
+    encoded = np.frombuffer(json.dumps(facts, allow_nan=False).encode(), dtype=np.uint8)
     try:
-        learner.restore(found.state)
-    except (KeyError, ValueError) as error:
+        with replacing(folder / CHECKPOINT) as file:
+            np.savez(file, allow_pickle=False, **{_FACTS: encoded}, **checkpoint.state)
+    except OSError as error:
         raise TrainingError(
-            f"{folder / checkpoint.CHECKPOINT} does not fit this version's network ({error}): remove it to "
-            "begin anew."
+            f"The checkpoint can't be written to {folder}: {error.strerror or error}. The previous one is "
+            "still there: free some space and continue with --resume."
         ) from error
 
 
-def _entry(done: int, an_epoch: int, seconds: float, losses: list[npt.NDArray[np.float32]]) -> dict[str, Any]:
-    # After a resumption the means are over the steps since.
+def load_checkpoint(folder: Path, key: str) -> Checkpoint | None:
+    """Read the checkpoint in `folder`; None if there is none.
+
+    Raises TrainingError if it is damaged, or if its key differs.
+    """
+    path = folder / CHECKPOINT
+    # A process killed while writing leaves these.
+    for draft in folder.glob(f".{CHECKPOINT}.*.part"):
+        draft.unlink(missing_ok=True)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            state = {name: archive[name] for name in archive.files}
+        facts = json.loads(state.pop(_FACTS).tobytes())
+        found = Checkpoint(int(facts["steps"]), str(facts["key"]), list(facts["history"]), state)
+    except FileNotFoundError:
+        return None
+    except (OSError, TypeError, *UNREADABLE_ARRAYS) as error:
+        raise TrainingError(f"{path} is damaged ({error}): remove it to start again.") from error
+    if found.key != key:
+        raise TrainingError(
+            f"{path} belongs to a run with other posters, labels or settings: use those, or name another "
+            "folder with -o."
+        )
+    return found
+
+
+def _restore(learner: Learner, checkpoint: Checkpoint, folder: Path) -> None:
+    try:
+        learner.restore(checkpoint.state)
+    except (KeyError, ValueError) as error:
+        raise TrainingError(
+            f"{folder / CHECKPOINT} does not fit the network of this version ({error}): remove it to start "
+            "again."
+        ) from error
+
+
+def _entry(
+    done: int, steps_per_epoch: int, seconds: float, losses: list[npt.NDArray[np.float32]]
+) -> dict[str, Any]:
+    # In a resumed run, the first means are over the steps since then.
     means = np.stack(losses).mean(axis=0, dtype=np.float64).tolist()
     return {
         "step": done,
-        "epoch": round(done / an_epoch, 4),
+        "epoch": round(done / steps_per_epoch, 4),
         "seconds": round(seconds, 1),
         "losses": {name: round(value, 6) for name, value in zip(LOSSES, means, strict=True)},
     }
 
 
-def _measured(learner: Learner, lesson: Lesson) -> dict[str, Any] | None:
-    if lesson.asked is None:
+def _validate(learner: Learner, data: TrainingData) -> dict[str, Any] | None:
+    if data.validation is None:
         return None
     with learner.averaged():
-        vectors = learner.vectors(lesson.images, lesson.asked.rows)
-        return validation.figures(vectors, learner.logits(vectors), lesson.asked)
+        vectors = learner.vectors(data.images, data.validation.rows)
+        return validation.validation_metrics(vectors, learner.logits(vectors), data.validation)
 
 
-def _line(told: dict[str, Any]) -> str:
-    losses = ", ".join(f"{name} {value:.3f}" for name, value in told["losses"].items())
-    shown = f"; {validation.sentence(told['validation'])}" if told["validation"] else ""
-    return f"Epoch {told['epoch']:g}: losses {losses}{shown}"
+def _epoch_line(entry: dict[str, Any]) -> str:
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in entry["losses"].items())
+    metrics = f"; {validation.metrics_line(entry['validation'])}" if entry["validation"] else ""
+    return f"Epoch {entry['epoch']:g}: losses {losses}{metrics}"

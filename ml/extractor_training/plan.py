@@ -15,35 +15,33 @@ Rows = Literal["train", "all"]
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that decides what a training makes of given posters and first weights.
+    """The settings that, with the posters and the initial weights, decide the result.
 
-    rows: `train` learns from the training part and measures itself on the validation part after each epoch;
-    `all` learns from both, once the other settings are chosen. epochs: passes over the posters, may be a
-    fraction. height, width: pixels of the views learned from; fewer than the 288 x 192 that posters are seen
-    with later, because random crops show things larger than they will be (Touvron et al., "Fixing the
-    train-test resolution discrepancy", 2019), and quicker.
+    rows: `train` trains on the training part and validates after each epoch; `all` trains on the validation
+    part too, once the other settings are chosen. epochs: passes over the posters, may be a fraction. height,
+    width: of the views, in pixels; smaller than the extractor's 288 × 192, because random crops magnify
+    (Touvron et al., "Fixing the train-test resolution discrepancy", 2019), and faster.
 
-    Steps: pairs: posters a step, two views of each (or, where there is one, of two posters of its franchise:
-    mate_share of the time). learning_rate, head_rate: peaks for the backbone and for the new layers, after
+    Steps: pairs: posters per step, with two views of each (or, with probability mate_share, a view of another
+    poster of the franchise). learning_rate, head_rate: peaks for the backbone and for the new layers, after
     warm_up steps and before a cosine decay (Loshchilov & Hutter, "SGDR", 2017). early_share, middle_share:
-    of the former, what blocks below 7 and below 13 learn with. weight_decay: AdamW's, of the new layers.
-    anchor: how strongly the backbone is drawn back to its first weights instead (Li, Grandvalet & Davoine,
-    "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", 2018).
-    clip: largest norm of all gradients together. average: momentum of the running mean of weights, which is
-    what is measured and shipped (Polyak & Juditsky, "Acceleration of stochastic approximation by averaging",
-    1992). dropout, smoothing: of the genre head's inputs, and of its labels. mixing: the largest share of
-    another poster that shines through half of the views, 0 for none. distil: share of a teacher's scores in
-    the labels, 0 for none (see teacher.py).
+    factors of learning_rate for blocks below 7 and below 13. weight_decay: of AdamW, for the new layers.
+    anchor: decay of the backbone towards its initial weights (Li, Grandvalet & Davoine, "Explicit Inductive
+    Bias for Transfer Learning with Convolutional Networks", 2018). clip: largest norm of all gradients
+    together. average: momentum of the running mean of the weights, which is the result (Polyak & Juditsky,
+    "Acceleration of stochastic approximation by averaging", 1992). dropout, smoothing: of the genre head's
+    inputs, and of its labels. mixing: largest share of another poster in half of the views, 0 for no mixup.
+    distil: share of a teacher's scores in the labels, 0 for no teacher.
 
-    Loss: genres' cross-entropy, plus contrastive times the supervised contrastive loss at temperature with
-    the last `memory` vectors as further examples, plus agreement times the same with shared genres as soft
-    targets (see objective.py).
+    Loss: the cross-entropy of the genres, plus `contrastive` times the supervised contrastive loss at
+    `temperature` with the last `memory` vectors, plus `agreement` times the same with shared genres as soft
+    targets (see losses.py).
 
-    genre_pull: how far finished vectors are stretched towards genres, 0 (not at all) and up; see metric.py.
-    min_positives: training posters a genre needs to be taught. save_every: steps between checkpoints; it
-    changes no result. seed: of views, order, dropout.
+    genre_pull: how far the final transform stretches vectors towards genres, from 0. min_positives: training
+    posters that a genre needs. save_every: steps between checkpoints; does not change the result. seed: of
+    views, order and dropout.
 
-    Raises TrainingError naming the setting that is out of range.
+    Raises TrainingError naming a setting that is out of range.
     """
 
     rows: Rows = "train"
@@ -95,30 +93,30 @@ class TrainingPlan:
     @property
     def digest(self) -> str:
         """SHA-256 over all settings that change the result, hexadecimal."""
-        told = asdict(self)
-        del told["save_every"]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        settings = asdict(self)
+        del settings["save_every"]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the views learned from."""
+        """Height and width of the views."""
         return self.height, self.width
 
     def steps(self, posters: int) -> tuple[int, int]:
-        """Steps an epoch, and steps in all, for so many posters to learn from; at least one each."""
-        an_epoch = max(1, posters // self.pairs_of(posters))
-        return an_epoch, max(1, int(self.epochs * an_epoch))
+        """Steps per epoch and in all for this number of training posters; at least one each."""
+        per_epoch = max(1, posters // self.pairs_of(posters))
+        return per_epoch, max(1, int(self.epochs * per_epoch))
 
     def pairs_of(self, posters: int) -> int:
-        """Pairs a step: as planned, or fewer where there are fewer posters."""
+        """Pairs per step: `pairs`, or the number of posters if that is smaller."""
         return min(self.pairs, posters)
 
     def share(self, depth: int) -> float:
-        """The share of the backbone's learning rate for its block number `depth`."""
+        """The factor of the learning rate for block number `depth` of the backbone."""
         return self.early_share if depth < 7 else self.middle_share if depth < 13 else 1.0
 
     def rate(self, step: int, total: int) -> float:
-        """The share of the peak learning rates at `step` (from 0) of `total`."""
+        """The factor of the peak learning rates at `step` (from 0) of `total`."""
         warm = min(1.0, (step + 1) / max(1, self.warm_up))
         return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / total)))
 

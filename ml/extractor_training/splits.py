@@ -1,7 +1,7 @@
-"""Who learns, who is asked after each epoch, and who is never touched: the parts of a labelled set.
+"""Split labelled posters into a train, a validation and a test part that share no movie or franchise.
 
-The test part is drawn first, by a seed of its own that nothing else uses, and kept in the working folder, so
-that no later run on the same posters can move a row out of it.
+The test part is drawn first, with a seed of its own, and stored in the working folder: no later run on the
+same posters can move a poster out of it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import csv
 import hashlib
 import io
 import json
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,92 +25,143 @@ from ml.genres.splitting import split
 from ml.grouping import Kinship, numbered
 
 from .errors import TrainingError
-from .franchises import title_series
 
 TEST_SHARE, TEST_SEED = 0.2, 20261121
 VALIDATION_SHARE, VALIDATION_SEED = 0.1, 1
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PARTS, FACTS, TEST_LISTING = "parts.csv", "parts.json", "test.csv"
+# Shorter stems ("Taxi", "War") and stems of more posters than this are shared by unrelated titles.
+MIN_STEM_LENGTH, MAX_SERIES_POSTERS = 5, 25
+START_AGAIN = "Name another folder with -o to start again."
 
-ANEW = "Name another folder with -o to begin anew."
+_PARENTHESES = re.compile(r"\([^)]*\)")
+# MovieLens writes "Matrix, The".
+_TRAILING_ARTICLE = re.compile(r"^(.*?)(, the|, a|, an)\b(.*)$", re.DOTALL)
+_LEADING_ARTICLE = re.compile(r"^(?:the|a|an) ")
+_SUBTITLE = re.compile(r":| - | part | episode | chapter ")
+_NUMBER = re.compile(r"\s+(?:\d{1,2}|ii|iii|iv|v|vi|vii|viii|ix|x)$")
 
 Indexes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Families:
-    """Which of n posters belong together. groups (n,) int64: equal for posters that must not be parted (one
-    movie's, near-duplicates, one franchise's, by title too, and chains of these). franchise (n,) int64: equal
-    for posters of one franchise, -1 for those of none."""
+class PosterGroups:
+    """Groups of n posters.
+
+    groups (n,) int64: equal for posters that must be in one part (of one movie or franchise, near-duplicates,
+    franchises guessed from titles, and chains of these). franchise (n,) int64: equal for posters of one
+    franchise, -1 for none.
+    """
 
     groups: Indexes
     franchise: Indexes
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Rows of the labelled set, each in one part: train, validation, test (m,) int64, sorted."""
+class Split:
+    """Rows of the labelled set by part: train, validation, test (m,) int64, each sorted."""
 
     train: Indexes
     validation: Indexes
     test: Indexes
 
     @property
-    def rest(self) -> Indexes:
-        """All rows but those of the test part."""
+    def not_test(self) -> Indexes:
+        """The rows of the train and validation parts, sorted."""
         return np.sort(np.concatenate([self.train, self.validation]))
 
+    def names(self, count: int) -> list[str]:
+        """The name of the part of each of `count` rows."""
+        parts = [""] * count
+        for name, rows in ((TRAIN, self.train), (VALIDATION, self.validation), (TEST, self.test)):
+            for row in rows.tolist():
+                parts[row] = name
+        return parts
 
-def families(posters: Sequence[LabelledPoster], hashes: npt.NDArray[np.uint64]) -> Families:
-    """Group posters by movie, series, near-duplicate pictures, and series told from titles."""
+
+def group_posters(posters: Sequence[LabelledPoster], hashes: npt.NDArray[np.uint64]) -> PosterGroups:
+    """Group posters by movie, series, near-duplicate images (hashes (n,)) and series guessed from titles."""
     by_title = title_series([poster.title for poster in posters])
-    movie, series = (
-        numbered([poster.movie for poster in posters]),
-        numbered([poster.series for poster in posters]),
-    )
-    told = Kinship(hashes, movie, series).groups()
-    groups = Kinship(hashes, told, numbered(by_title)).groups()
+    movie = numbered([poster.movie for poster in posters])
+    series = numbered([poster.series for poster in posters])
+    known = Kinship(hashes, movie, series).groups()
+    groups = Kinship(hashes, known, numbered(by_title)).groups()
     names = [
         f"series {poster.series}" if poster.series else f"title {title}" if title else ""
         for poster, title in zip(posters, by_title, strict=True)
     ]
-    return Families(groups, numbered(names))
+    return PosterGroups(groups, numbered(names))
 
 
-def divide(groups: Indexes, labels: npt.NDArray[np.uint8]) -> Parts:
-    """Draw the parts: whole groups, genres spread evenly, the same for the same posters in the same order.
+def title_series(titles: Sequence[str]) -> list[str]:
+    """Guess the franchise of each title, "" for titles that seem to belong to none.
 
-    groups (n,); labels (n, genres) of 0 and 1. Raises TrainingDataError if groups are too few to part.
+    Titles belong together if they start alike, up to a colon, a dash, "part" or a number at the end. Stems
+    shorter than `MIN_STEM_LENGTH`, stems of more than `MAX_SERIES_POSTERS` titles, and stems with only one
+    full title (remakes are no series) do not count. Sometimes wrong ("American Beauty: ..." and "American
+    Beauty"): good enough to keep posters in one part and as a hint in training, not for evaluation.
+
+    >>> title_series(["Alien", "Aliens", "Matrix, The", "The Matrix Reloaded", "Rocky II", "Rocky"])
+    ['', '', '', '', 'rocky', 'rocky']
     """
-    rest, test = split(groups, labels, TEST_SHARE, seed=TEST_SEED)
-    learning, asked = split(groups[rest], labels[rest], VALIDATION_SHARE, seed=VALIDATION_SEED)
-    return Parts(rest[learning], rest[asked], test)
+    names = [_stem_and_title(title) for title in titles]
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, (stem, _) in enumerate(names):
+        if len(stem) >= MIN_STEM_LENGTH:
+            members[stem].append(row)
+    series = [""] * len(titles)
+    for stem, rows in members.items():
+        if 1 < len(rows) <= MAX_SERIES_POSTERS and len({names[row][1] for row in rows}) > 1:
+            for row in rows:
+                series[row] = stem
+    return series
 
 
-def kept_parts(
+def draw_split(groups: Indexes, labels: npt.NDArray[np.uint8]) -> Split:
+    """Draw a split of whole groups with genres spread evenly; the same for the same input.
+
+    groups (n,); labels (n, genres) of 0 and 1. Raises TrainingDataError if there are too few groups.
+    """
+    not_test, test = split(groups, labels, TEST_SHARE, seed=TEST_SEED)
+    train, validation = split(groups[not_test], labels[not_test], VALIDATION_SHARE, seed=VALIDATION_SEED)
+    return Split(not_test[train], not_test[validation], test)
+
+
+def stored_split(
     folder: Path, posters: Sequence[LabelledPoster], groups: Indexes, labels: npt.NDArray[np.uint8]
-) -> Parts:
-    """The parts stored in `folder`, or parts drawn now and stored there (parts.csv, parts.json, test.csv).
+) -> Split:
+    """Read the split stored in `folder`, or draw one and store it (parts.csv, parts.json, test.csv).
 
-    Raises TrainingError if the stored ones are damaged, or if the posters have changed so that a test row would
-    move, a poster has no part, or kin would lie in two parts; TrainingDataError as `divide`.
+    Raises TrainingError if the stored split is damaged, or if the posters changed so that a test poster is
+    missing, a poster has no part or a group is in two parts; TrainingDataError as `draw_split`.
     """
     if (folder / PARTS).exists():
-        parts = _read(folder, posters)
-        _refuse_torn_groups(parts, posters, groups)
-        return parts
-    parts = divide(groups, labels)
-    _write(folder, posters, parts)
-    return parts
+        stored = _read(folder, posters)
+        _check_groups(stored, posters, groups)
+        return stored
+    drawn = draw_split(groups, labels)
+    _write(folder, posters, drawn)
+    return drawn
 
 
 def files_digest(files: Iterable[str]) -> str:
-    """SHA-256 over the sorted file names of a test part, hexadecimal: what a model card quotes."""
+    """SHA-256 over the sorted file names of a test part, hexadecimal; model cards quote it."""
     return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()
 
 
-def _write(folder: Path, posters: Sequence[LabelledPoster], parts: Parts) -> None:
-    part_of = _names(parts, len(posters))
+def _stem_and_title(title: str) -> tuple[str, str]:
+    """What a title shares with its sequels, and the whole title, both in normalised spelling."""
+    text = _PARENTHESES.sub("", title).strip().lower()
+    article = _TRAILING_ARTICLE.match(text)
+    if article:
+        text = article[1] + article[3]
+    text = _LEADING_ARTICLE.sub("", text)
+    whole = re.sub(r"[^a-z0-9: ]", "", text).strip()
+    stem = re.sub(r"[^a-z0-9 ]", "", _SUBTITLE.split(text, maxsplit=1)[0]).strip()
+    return _NUMBER.sub("", stem).strip(), whole
+
+
+def _write(folder: Path, posters: Sequence[LabelledPoster], parts: Split) -> None:
     test = [posters[row] for row in parts.test]
     listing = [
         {
@@ -131,8 +184,9 @@ def _write(folder: Path, posters: Sequence[LabelledPoster], parts: Parts) -> Non
         "shares": {TEST: TEST_SHARE, VALIDATION: VALIDATION_SHARE},
     }
     write_json(folder / FACTS, facts)
-    # last: where it lies, the others do
-    rows = [{"file": poster.file, "part": part} for poster, part in zip(posters, part_of, strict=True)]
+    # Last: if this file exists, the others do too.
+    names = parts.names(len(posters))
+    rows = [{"file": poster.file, "part": part} for poster, part in zip(posters, names, strict=True)]
     _write_table(folder / PARTS, rows)
 
 
@@ -149,54 +203,43 @@ def _ids(movie: str) -> dict[str, str]:
     return {"imdb_id": value if name == "imdb_id" else "", "tmdb_id": value if name == "tmdb_id" else ""}
 
 
-def _read(folder: Path, posters: Sequence[LabelledPoster]) -> Parts:
+def _read(folder: Path, posters: Sequence[LabelledPoster]) -> Split:
     try:
         with (folder / PARTS).open(newline="", encoding="utf-8") as file:
             stored = {row["file"]: row["part"] for row in csv.DictReader(file)}
         digest = json.loads((folder / FACTS).read_bytes())["test_sha256"]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise TrainingError(f"The parts in {folder} can't be read ({error}). {ANEW}") from error
-    tested = [file for file, part in stored.items() if part == TEST]
-    if not set(stored.values()) <= {TRAIN, VALIDATION, TEST} or files_digest(tested) != digest:
-        raise TrainingError(
-            f"{folder / PARTS} was changed by hand: its test part is not the one drawn. {ANEW}"
-        )
-    here = {poster.file for poster in posters}
+        raise TrainingError(f"The split in {folder} can't be read ({error}). {START_AGAIN}") from error
+    test_files = [file for file, part in stored.items() if part == TEST]
+    if not set(stored.values()) <= {TRAIN, VALIDATION, TEST} or files_digest(test_files) != digest:
+        raise TrainingError(f"{folder / PARTS} was edited: its test part is not the one drawn. {START_AGAIN}")
     for poster in posters:
         if poster.file not in stored:
             raise TrainingError(
-                f"{poster.file} (line {poster.line}) was not among the posters when the parts in {folder} "
-                f"were drawn, so it has no part. {ANEW}"
+                f"{poster.file} (line {poster.line}) has no part: it was added after the split in {folder} "
+                f"was drawn. {START_AGAIN}"
             )
-    gone = [file for file in tested if file not in here]
-    if gone:
+    missing = sorted(set(test_files) - {poster.file for poster in posters})
+    if missing:
         raise TrainingError(
-            f"{gone[0]} and {len(gone) - 1} more of the test part in {folder} are no longer among the usable "
-            f"posters: figures could not be compared. Bring them back, or begin anew: {ANEW}"
+            f"{len(missing)} posters of the test part in {folder} are missing or unusable, the first is "
+            f"{missing[0]}: results could not be compared. Restore them. {START_AGAIN}"
         )
-    of = np.array([stored[poster.file] for poster in posters])
-    parts = Parts(*(np.flatnonzero(of == name) for name in (TRAIN, VALIDATION, TEST)))
+    part = np.array([stored[poster.file] for poster in posters])
+    parts = Split(*(np.flatnonzero(part == name) for name in (TRAIN, VALIDATION, TEST)))
     if not all(len(rows) for rows in (parts.train, parts.validation, parts.test)):
-        raise TrainingError(f"A part in {folder / PARTS} is empty. {ANEW}")
+        raise TrainingError(f"A part in {folder / PARTS} is empty. {START_AGAIN}")
     return parts
 
 
-def _refuse_torn_groups(parts: Parts, posters: Sequence[LabelledPoster], groups: Indexes) -> None:
-    of = _names(parts, len(posters))
+def _check_groups(parts: Split, posters: Sequence[LabelledPoster], groups: Indexes) -> None:
+    names = parts.names(len(posters))
     first: dict[int, int] = {}
     for row, group in enumerate(groups.tolist()):
         other = first.setdefault(group, row)
-        if of[other] != of[row]:
+        if names[other] != names[row]:
             raise TrainingError(
-                f"{posters[other].file} ({of[other]} part) and {posters[row].file} ({of[row]} part) have "
-                "become kin by a changed series, title or id since the parts were drawn; learning from one "
-                f"would tell about the other. Undo the change, or begin anew. {ANEW}"
+                f"{posters[other].file} ({names[other]} part) and {posters[row].file} ({names[row]} part) "
+                "now belong together: a series, title or id changed after the split was drawn. Undo that. "
+                f"{START_AGAIN}"
             )
-
-
-def _names(parts: Parts, count: int) -> list[str]:
-    of = [""] * count
-    for name, rows in ((TRAIN, parts.train), (VALIDATION, parts.validation), (TEST, parts.test)):
-        for row in rows.tolist():
-            of[row] = name
-    return of

@@ -1,4 +1,4 @@
-"""Train the extractor on labelled posters: `python -m ml.extractor_training.training`."""
+"""One training run, from a CSV of labelled posters to the files that a site uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import json
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,50 +23,59 @@ from ml.files import file_sha256, write_json
 from ml.genres.training_set import TrainingDataError
 from ml.grouping import numbered
 
-from . import checkpoint
-from . import validation as measuring
-from .arrays import load_arrays
-from .batches import Order
-from .bundling import Cargo, ship
+from .bundle import BundleData, write_bundle
 from .errors import TrainingError
-from .final_transform import finish, touch
-from .initial_weights import imagenet_weights
-from .learner import run
-from .learning import learned_network
-from .loop import Lesson, Watch
-from .network import build_network
-from .pixels import decode
+from .initial_weights import (
+    TEACHER,
+    InitialNetwork,
+    cached_teacher_scores,
+    first_head,
+    first_projection,
+    imagenet_weights,
+    initial_network,
+)
+from .learner import Learner
+from .loop import CHECKPOINT, Callbacks, train
+from .network import DIMS, build_network, run_network
 from .plan import TrainingPlan
-from .splits import FACTS, Families, Parts, families, kept_parts
+from .splits import FACTS, PosterGroups, Split, group_posters, stored_split
+from .trained_network import TRAINED, Head, apply_transform, final_transform, load_networks, save_network
+from .training_data import BatchSampler, TrainingData, decode
+from .validation import validation_set
 
-LEAST_POSTERS = 30
-SHIPPED, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"
+MIN_POSTERS = 30
+BUNDLE, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"
+
+Indexes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to train on. listing: the CSV; images: its folder; work: where everything is kept; weights: an
-    ImageNet file or a folder with one, None for Keras' own; scratch: begin with random weights instead;
-    trained: arrays of trained networks, whose mean is shipped without a training; earlier: such arrays that a
-    training begins with. limit: posters to use,
-    drawn by the plan's seed; resume: go on with what `work` holds."""
+class TrainingRequest:
+    """What to train.
+
+    listing: the CSV. images: the folder of its files. work: the folder for everything the run writes.
+    weights: an ImageNet file or a folder with one, None for Keras' own. from_scratch: use random weights
+    instead. start_from: saved networks (trained.npz) whose mean is the start instead. trained: saved networks
+    whose mean is bundled without training. limit: number of posters, drawn with the plan's seed. resume:
+    continue the run in `work`.
+    """
 
     listing: Path
     images: Path
     work: Path
     weights: Path | None
     plan: TrainingPlan
-    scratch: bool = False
+    from_scratch: bool = False
     trained: tuple[Path, ...] = ()
-    earlier: tuple[Path, ...] = ()
+    start_from: tuple[Path, ...] = ()
     limit: int | None = None
     resume: bool = False
 
 
 @dataclass(frozen=True)
-class _Material:
-    """Everything read from disk, before the network is made. posters: the usable ones; labels (n, genres)
-    uint8 of all genres; hashes (n,) uint64; left_out: rows of the CSV that are not used, and why."""
+class _Posters:
+    """The usable posters. labels (n, genres) uint8 of all genres; hashes (n,) uint64; left_out: unusable rows
+    of the CSV, with reasons."""
 
     listing: LabelledSet
     posters: tuple[LabelledPoster, ...]
@@ -73,50 +83,49 @@ class _Material:
     genres: tuple[str, ...]
     labels: npt.NDArray[np.uint8]
     hashes: npt.NDArray[np.uint64]
-    families: Families
-    parts: Parts
+    groups: PosterGroups
+    split: Split
 
 
-def train_extractor(request: Request, watch: Watch) -> dict[str, Any]:
+def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str, Any]:
     """Train, and write postersite.tflite, genres.npz, genres.json and card.json into `work`/shipped.
 
-    Gives the card. `work` also holds parts.csv, test.csv, history.json, decoded posters and the checkpoint,
-    by which a training that was killed goes on. Raises TrainingError and EvaluationError with a sentence on what
-    is wrong with what was asked, TrainingInterrupted when asked to stop.
+    Returns the card. `work` also gets parts.csv, test.csv, history.json, decoded posters and the checkpoint
+    from which a stopped run resumes. Raises TrainingError and EvaluationError for unusable input,
+    TrainingInterrupted when asked to stop.
     """
     _prepare(request)
-    with _alone(request.work):
+    with _lock(request.work):
         plan = request.plan
         # Before an hour of decoding, not after it.
-        first = None if request.scratch or request.trained else imagenet_weights(request.weights)
-        material = _read(request, watch)
-        taught = _taught(material, plan)
-        rest = material.parts.rest
-        # Test posters are not even decoded: rows of all that follows count the rest only.
-        with watch.bar("Decoding posters", len(rest)) as show:
-            pixels = decode([material.posters[row] for row in rest], request.work, show)
-        lesson, learned, held = _lesson(material, taught, pixels, plan)
-        facts = _facts(request, material, taught)
+        weights = None if request.from_scratch or request.trained else imagenet_weights(request.weights)
+        posters = _read(request, callbacks)
+        learned = _learned_genres(posters, plan)
+        # Test posters are not even decoded: from here on, rows count the other posters only.
+        not_test = posters.split.not_test
+        with callbacks.bar("Decoding posters", len(not_test)) as show:
+            pixels = decode([posters.posters[row] for row in not_test], request.work, show)
+        data, train_rows, held_out = _training_data(posters, learned, pixels, plan)
+        facts = _facts(request, posters, learned)
         network = build_network()
         if request.trained:
-            head = load_arrays(request.trained, network)
-            facts["trained"] = _files(request.trained)
+            head = load_networks(request.trained, network)
+            facts["trained"] = _digests(request.trained)
         else:
-            head, history = learned_network(
-                network, lesson, learned, first, request.work, watch, request.earlier
-            )
-            start = _files(request.earlier) if request.earlier else _named(first)
+            head, history = _train_network(network, data, train_rows, weights, request, callbacks)
+            start = _digests(request.start_from) if request.start_from else _weights_facts(weights)
             facts |= {"start": start, "plan": asdict(plan), "history": history}
-        if head.untouched:
-            watch.say("Giving the vectors their last touch ...")
-            finish(network, touch(run(network, pixels, learned, "vector"), head.kernel, plan.genre_pull))
-        genres = tuple(material.genres[column] for column in taught)
-        cargo = Cargo(pixels, lesson.labels, lesson.groups, genres, learned, held, facts)
-        return ship(network, cargo, request.work / SHIPPED, watch)
+        if not head.transformed:
+            callbacks.log("Applying the final transform ...")
+            vectors = run_network(network, pixels, train_rows, "vector")
+            apply_transform(network, final_transform(vectors, head.kernel, plan.genre_pull))
+        genres = tuple(posters.genres[column] for column in learned)
+        bundle = BundleData(pixels, data.labels, data.groups, genres, train_rows, held_out, facts)
+        return write_bundle(network, bundle, request.work / BUNDLE, callbacks)
 
 
 def stored_plan(work: Path) -> TrainingPlan | None:
-    """The plan that the training in `work` was begun with; None if there is none. Raises TrainingError."""
+    """The plan of the run in `work`; None if there is none. Raises TrainingError if it can't be read."""
     try:
         return TrainingPlan(**json.loads((work / REQUEST).read_bytes())["plan"])
     except FileNotFoundError:
@@ -127,14 +136,64 @@ def stored_plan(work: Path) -> TrainingPlan | None:
         ) from error
 
 
-def _prepare(request: Request) -> None:
+def _train_network(
+    network: Any,
+    data: TrainingData,
+    rows: Indexes,
+    weights: WeightsFile | None,
+    request: TrainingRequest,
+    callbacks: Callbacks,
+) -> tuple[Head, list[dict[str, Any]]]:
+    """Train and fill `network`; its genre head, and the history. Also writes trained.npz."""
+    plan = request.plan
+
+    @cache
+    def initial() -> InitialNetwork:
+        callbacks.log("Computing features with the initial weights ...")
+        return initial_network(data.images, rows, weights, plan.seed)
+
+    def initialise(learner: Learner) -> None:
+        if request.start_from:
+            _start_from(learner, request.start_from, data.labels.shape[1])
+            return
+        start = initial()
+        learner.network.set_weights(start.weights)
+        projection = first_projection(start.features, DIMS)
+        learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
+        learner.head.set_weights(list(first_head(start.features @ projection, data.labels[rows])))
+
+    if plan.distil:
+        scores = cached_teacher_scores(
+            request.work / TEACHER, data.key, lambda: initial().features, data.labels, data.groups, rows
+        )
+        data = replace(data, teacher_scores=scores)
+    learner, history = train(data, plan, request.work, initialise, callbacks)
+    with learner.averaged():
+        network.set_weights(learner.network.get_weights())
+        kernel, bias = learner.head.get_weights()
+    head = Head(kernel, bias, transformed=False)
+    save_network(request.work / TRAINED, network, head)
+    return head, history
+
+
+def _start_from(learner: Learner, paths: Sequence[Path], genres: int) -> None:
+    head = load_networks(paths, learner.network)
+    if head.transformed or head.kernel.shape[1] != genres:
+        raise TrainingError(
+            "Training can only start from networks before the final transform (trained.npz), with the same "
+            "number of genres."
+        )
+    learner.head.set_weights([head.kernel, head.bias])
+
+
+def _prepare(request: TrainingRequest) -> None:
     work = request.work
     try:
         work.mkdir(parents=True, exist_ok=True)
-        begun = (work / checkpoint.CHECKPOINT).exists()
-        if begun and not (request.resume or request.trained):
+        started = (work / CHECKPOINT).exists()
+        if started and not (request.resume or request.trained):
             raise TrainingError(
-                f"{work} holds a training already: go on with it by --resume, or name another folder with -o."
+                f"{work} already holds a training: continue it with --resume, or name another folder with -o."
             )
         if not request.trained:
             write_json(work / REQUEST, {"plan": asdict(request.plan), "limit": request.limit})
@@ -143,7 +202,7 @@ def _prepare(request: Request) -> None:
 
 
 @contextmanager
-def _alone(work: Path) -> Iterator[None]:
+def _lock(work: Path) -> Iterator[None]:
     with (work / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -152,110 +211,100 @@ def _alone(work: Path) -> Iterator[None]:
         yield
 
 
-def _read(request: Request, watch: Watch) -> _Material:
+def _read(request: TrainingRequest, callbacks: Callbacks) -> _Posters:
     listing = read_labelled_set(request.listing, request.images)
     drawn = sample(listing.posters, request.limit, request.plan.seed)
-    with watch.bar("Looking at posters", len(drawn)) as show:
+    with callbacks.bar("Reading posters", len(drawn)) as show:
         pictures = look_at(drawn, request.work, show)
     left_out = [asdict(note) for note in listing.left_out]
     left_out += [
-        {"line": drawn[row].line, "file": drawn[row].file, "reason": why}
-        for row, why in sorted(pictures.unreadable.items())
+        {"line": drawn[row].line, "file": drawn[row].file, "reason": reason}
+        for row, reason in sorted(pictures.unreadable.items())
     ]
     write_json(request.work / LEFT_OUT, left_out)
     if left_out:
-        watch.say(
-            f"{len(left_out)} rows are left out, the first for: {left_out[0]['reason']}. All are told in "
+        callbacks.log(
+            f"{len(left_out)} rows are left out, the first because {left_out[0]['reason']}. See "
             f"{request.work / LEFT_OUT}."
         )
-    kept = [row for row in range(len(drawn)) if row not in pictures.unreadable]
-    if len(kept) < LEAST_POSTERS:
+    usable = [row for row in range(len(drawn)) if row not in pictures.unreadable]
+    if len(usable) < MIN_POSTERS:
         raise TrainingError(
-            f"Only {len(kept)} labelled posters are usable, and a training needs {LEAST_POSTERS} at the very "
-            "least (thousands, to be of any use): give it a larger CSV."
+            f"Only {len(usable)} labelled posters are usable. Training needs at least {MIN_POSTERS}, and "
+            "thousands for good results: use a larger CSV."
         )
-    posters = tuple(drawn[row] for row in kept)
-    hashes = pictures.some(kept).hashes
+    posters = tuple(drawn[row] for row in usable)
+    hashes = pictures.some(usable).hashes
     genres, labels = label_table(posters)
-    kin = families(posters, hashes)
+    groups = group_posters(posters, hashes)
     try:
-        parts = kept_parts(request.work, posters, kin.groups, labels)
+        split = stored_split(request.work, posters, groups.groups, labels)
     except TrainingDataError as error:
         raise TrainingError(str(error)) from error
-    watch.say(
-        f"{len(posters)} posters: {len(parts.train)} to train on, {len(parts.validation)} to validate, "
-        f"{len(parts.test)} never touched (listed in test.csv)."
+    callbacks.log(
+        f"{len(posters)} posters: {len(split.train)} for training, {len(split.validation)} for validation, "
+        f"{len(split.test)} for testing (test.csv)."
     )
-    return _Material(listing, posters, left_out, genres, labels, hashes, kin, parts)
+    return _Posters(listing, posters, left_out, genres, labels, hashes, groups, split)
 
 
-def _taught(material: _Material, plan: TrainingPlan) -> list[int]:
-    counts = material.labels[material.parts.train].sum(axis=0, dtype=np.int64)
-    taught = np.flatnonzero(counts >= plan.min_positives).tolist()
-    if not taught:
+def _learned_genres(posters: _Posters, plan: TrainingPlan) -> list[int]:
+    counts = posters.labels[posters.split.train].sum(axis=0, dtype=np.int64)
+    learned = np.flatnonzero(counts >= plan.min_positives).tolist()
+    if not learned:
         raise TrainingError(
-            f"No genre has {plan.min_positives} posters in the training part: give it a larger CSV, or lower "
+            f"No genre has {plan.min_positives} posters in the training part: use a larger CSV, or lower "
             "min_positives."
         )
-    return taught
+    return learned
 
 
-def _lesson(
-    material: _Material, taught: list[int], pixels: npt.NDArray[np.uint8], plan: TrainingPlan
-) -> tuple[Lesson, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The lesson over decoded posters, and which of them are learned from and which are held out."""
-    rest, parts = material.parts.rest, material.parts
-    train, validation = np.searchsorted(rest, parts.train), np.searchsorted(rest, parts.validation)
-    learned, held = (np.arange(len(rest)), rest[:0]) if plan.rows == "all" else (train, validation)
-    posters = [material.posters[row] for row in rest]
-    labels, kin = material.labels[rest], material.families
-    franchise = kin.franchise[rest]
-    asked = None
-    if len(held):
-        movie = numbered([poster.movie for poster in posters])
-        asked = measuring.asked(held, labels, taught, material.hashes[rest], movie, franchise)
-    groups = np.unique(kin.groups[rest], return_inverse=True)[1].reshape(-1).astype(np.int64)
+def _training_data(
+    posters: _Posters, learned: list[int], pixels: npt.NDArray[np.uint8], plan: TrainingPlan
+) -> tuple[TrainingData, Indexes, Indexes]:
+    """The data over decoded posters, its training rows and its held-out rows."""
+    not_test, split = posters.split.not_test, posters.split
+    train_rows, validation = (np.searchsorted(not_test, part) for part in (split.train, split.validation))
+    held_out = validation
+    if plan.rows == "all":
+        train_rows, held_out = np.arange(len(not_test)), not_test[:0]
+    some = [posters.posters[row] for row in not_test]
+    labels, franchise = posters.labels[not_test], posters.groups.franchise[not_test]
+    validated_on = None
+    if len(held_out):
+        movie = numbered([poster.movie for poster in some])
+        hashes = posters.hashes[not_test]
+        validated_on = validation_set(held_out, labels, learned, hashes, movie, franchise)
+    groups = np.unique(posters.groups.groups[not_test], return_inverse=True)[1].reshape(-1).astype(np.int64)
     key = hashlib.sha256(plan.digest.encode())
-    key.update("\n".join(poster.file for poster in posters).encode())
-    for array in (labels, groups, franchise, learned):
+    key.update("\n".join(poster.file for poster in some).encode())
+    for array in (labels, groups, franchise, train_rows):
         key.update(np.ascontiguousarray(array).tobytes())
-    order = Order(plan, learned, franchise)
-    lesson = Lesson(pixels, labels[:, taught], groups, order, asked, key.hexdigest())
-    return lesson, learned, held
+    sampler = BatchSampler(plan, train_rows, franchise)
+    data = TrainingData(pixels, labels[:, learned], groups, sampler, validated_on, key.hexdigest())
+    return data, train_rows, held_out
 
 
-def _facts(
-    request: Request,
-    material: _Material,
-    taught: list[int],
-) -> dict[str, Any]:
-    counts = material.labels.sum(axis=0, dtype=np.int64).tolist()
+def _facts(request: TrainingRequest, posters: _Posters, learned: list[int]) -> dict[str, Any]:
+    counts = posters.labels.sum(axis=0, dtype=np.int64).tolist()
     return {
         "posters": {
-            "csv_sha256": material.listing.sha256,
-            "rows": material.listing.rows,
-            "used": len(material.posters),
-            "left_out": len(material.left_out),
-            "genres": dict(zip(material.genres, counts, strict=True)),
-            "not_taught": [name for i, name in enumerate(material.genres) if i not in set(taught)],
-            "franchise_posters": int((material.families.franchise >= 0).sum()),
+            "csv_sha256": posters.listing.sha256,
+            "rows": posters.listing.rows,
+            "used": len(posters.posters),
+            "left_out": len(posters.left_out),
+            "genres": dict(zip(posters.genres, counts, strict=True)),
+            "not_taught": [name for i, name in enumerate(posters.genres) if i not in set(learned)],
+            "franchise_posters": int((posters.groups.franchise >= 0).sum()),
         },
         "parts": json.loads((request.work / FACTS).read_bytes()),
         "machine": {"system": platform.platform(), "processor": platform.machine()},
     }
 
 
-def _files(paths: Sequence[Path]) -> list[dict[str, str]]:
+def _digests(paths: Sequence[Path]) -> list[dict[str, str]]:
     return [{"file": path.name, "sha256": file_sha256(path)} for path in paths]
 
 
-def _named(first: WeightsFile | None) -> Any:
-    return "random weights" if first is None else {"file": first.path.name, "sha256": first.digest}
-
-
-if __name__ == "__main__":
-    import sys
-
-    from .command import main
-
-    sys.exit(main())
+def _weights_facts(weights: WeightsFile | None) -> Any:
+    return "random weights" if weights is None else {"file": weights.path.name, "sha256": weights.digest}

@@ -1,4 +1,4 @@
-"""What the network is worth on posters it does not learn from: a few figures after each epoch."""
+"""Metrics on posters that the network does not learn from, computed after each epoch."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ _LIFT = 2
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The n posters that are asked. rows (n,) int64: where they are among all. labels (n, genres) uint8: of
-    the genres that are taught. kin: for look-alikes. truth: what all labels say about neighbours."""
+class ValidationSet:
+    """n validation posters.
+
+    rows (n,) int64: their rows among all. labels (n, genres) uint8 of the genres learned. kin: which are
+    excluded as look-alikes. truth: what all labels say about neighbours.
+    """
 
     rows: Indexes
     labels: npt.NDArray[np.uint8]
@@ -33,47 +36,50 @@ class Asked:
     truth: Ground
 
 
-def asked(
+def validation_set(
     rows: Indexes,
     labels: npt.NDArray[np.uint8],
-    taught: Sequence[int],
+    learned: Sequence[int],
     hashes: npt.NDArray[np.uint64],
     movie: Indexes,
     franchise: Indexes,
-) -> Asked:
-    """Put together who is asked; all but rows are about all posters: labels (N, genres), taught: columns."""
-    kin = Kinship(hashes[rows], movie[rows], franchise[rows])
-    return Asked(rows, labels[rows][:, list(taught)], kin, ground(labels[rows], kin))
+) -> ValidationSet:
+    """Take the validation rows from arrays of all n posters.
 
-
-def figures(vectors: Floats, logits: Floats, of: Asked) -> dict[str, Any]:
-    """Figures of vectors (n, d) and genre logits (n, genres), ready for JSON; None where one is undefined.
-
-    genre_loss (nats a poster), map (mean average precision), share_at_5_lift and franchise_recall_at_5 with
-    franchise_queries, the posters asked for it, as `ml.evaluation.similarity` defines them.
+    labels (n, all genres); learned: columns of the genres learned; hashes, movie, franchise (n,).
     """
-    near = lookalikes(vectors, Search(), of.kin, DEPTH, lambda done: None)
-    seen = terms(near, of.truth)
-    queries = float(seen.asking.sum())
+    kin = Kinship(hashes[rows], movie[rows], franchise[rows])
+    return ValidationSet(rows, labels[rows][:, list(learned)], kin, ground(labels[rows], kin))
+
+
+def validation_metrics(vectors: Floats, logits: Floats, data: ValidationSet) -> dict[str, Any]:
+    """Metrics of vectors (n, d) and genre logits (n, genres), ready for JSON; undefined ones are None.
+
+    genre_loss (nats per poster), map (mean average precision), share_at_5_lift and franchise_recall_at_5 with
+    its number of queries, as `ml.evaluation.similarity` defines them.
+    """
+    neighbours = lookalikes(vectors, Search(), data.kin, DEPTH, lambda done: None)
+    parts = terms(neighbours, data.truth)
+    queries = float(parts.asking.sum())
     return {
-        "genre_loss": _known(log_loss(of.labels, logits).sum()),
-        "map": _known(mean_average_precision(of.labels, logits)),
-        "share_at_5_lift": _known(float(mean_of_defined(seen.columns[:, _LIFT]))),
-        "franchise_recall_at_5": _known(seen.hits[:, 0].sum() / queries) if queries else None,
+        "genre_loss": _finite(log_loss(data.labels, logits).sum()),
+        "map": _finite(mean_average_precision(data.labels, logits)),
+        "share_at_5_lift": _finite(float(mean_of_defined(parts.columns[:, _LIFT]))),
+        "franchise_recall_at_5": _finite(parts.hits[:, 0].sum() / queries) if queries else None,
         "franchise_queries": int(queries),
     }
 
 
-def sentence(told: dict[str, Any]) -> str:
-    """The figures in one line for a person."""
+def metrics_line(metrics: dict[str, Any]) -> str:
+    """The metrics as one line of text."""
     shown = {
-        "mAP": told["map"],
-        "share@5 lift": told["share_at_5_lift"],
-        "franchise recall@5": told["franchise_recall_at_5"],
+        "mAP": metrics["map"],
+        "share@5 lift": metrics["share_at_5_lift"],
+        "franchise recall@5": metrics["franchise_recall_at_5"],
     }
     parts = [f"{name} {'undefined' if value is None else f'{value:.3f}'}" for name, value in shown.items()]
-    return f"{', '.join(parts)} ({told['franchise_queries']} asked)"
+    return f"{', '.join(parts)} ({metrics['franchise_queries']} queries)"
 
 
-def _known(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return round(float(value), 6) if np.isfinite(value) else None

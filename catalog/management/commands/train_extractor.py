@@ -1,4 +1,4 @@
-"""Train the extractor `postersite` and its genre model anew, on any CSV of labelled posters."""
+"""Train the extractor `postersite` and its genre model on any CSV of labelled posters."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ml.extractor_training.command import add_options, told_again
+from ml.extractor_training.command import add_options, to_arguments
 from ml.processes import dies_with_parent
 
 
 class Command(BaseCommand):
     help = (
         "Trains the extractor `postersite` and its genre model on labelled posters, in a process of its own, "
-        "and leaves them in WORK/shipped. Hours on a CPU, minutes on a GPU; Ctrl-C keeps what was learned, "
-        "and --resume goes on. docs/training.md tells how, and what to do with the result."
+        "and writes them to WORK/shipped. It takes hours on a CPU and minutes on a GPU; Ctrl-C writes a "
+        "checkpoint, and --resume continues from it. See docs/training.md."
     )
     requires_system_checks: list[str] = []
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         add_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        told = told_again(options, options["weights"] or self._weights())
+        arguments = to_arguments(options, options["weights"] or self._weights())
         root = str(settings.BASE_DIR)
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
         variables = {
@@ -39,28 +39,28 @@ class Command(BaseCommand):
         }
         variables.pop("DJANGO_SETTINGS_MODULE", None)
         training = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "ml.extractor_training.training", *told],
+            [sys.executable, "-m", "ml.extractor_training", *arguments],
             env=variables,
             stdin=subprocess.DEVNULL,
             preexec_fn=dies_with_parent(signal.SIGTERM),
         )
-        code = self._waited_for(training)
+        code = self._wait(training)
         if code == -signal.SIGKILL:
             raise CommandError(
-                "The training process was killed, most likely because memory ran out: lower pairs "
-                "(--set pairs=12) and begin anew, or free some and go on with --resume."
+                "The training process was killed, most likely because memory ran out: free memory and "
+                "continue with --resume, or start again with fewer pairs (--set pairs=12)."
             )
         if code:
-            # It has said why, in a sentence of its own.
+            # The process has written the error message.
             sys.exit(code)
 
     def _weights(self) -> Any:
         return settings.WEIGHTS_DIR if settings.WEIGHTS_DIR.is_dir() else None
 
-    def _waited_for(self, training: subprocess.Popen[bytes]) -> int:
+    def _wait(self, training: subprocess.Popen[bytes]) -> int:
         while True:
             try:
                 return training.wait()
             except KeyboardInterrupt:
-                # The terminal sent it to both; the training now writes its checkpoint.
+                # The terminal sent it to both processes; the training process now writes its checkpoint.
                 continue

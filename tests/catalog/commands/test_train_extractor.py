@@ -1,4 +1,4 @@
-"""`manage.py train_extractor`: a process of its own, whose sentences and exit code come through."""
+"""`manage.py train_extractor`: a process of its own, whose messages and exit code come through."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ml.extractor_training.command import told_again
+from ml.extractor_training.command import to_arguments
 from tests.ml.evaluation.labelled import labelled_posters
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def asked(folder: Path, *told: str) -> subprocess.CompletedProcess[str]:
-    """The command as a person would give it, in a site of its own without weights."""
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in an empty site without weights."""
     variables = {
         **os.environ,
         "POSTERSITE_VAR": str(folder / "var"),
@@ -24,7 +24,7 @@ def asked(folder: Path, *told: str) -> subprocess.CompletedProcess[str]:
         "KERAS_HOME": str(folder / "keras"),
     }
     return subprocess.run(
-        [sys.executable, "manage.py", "train_extractor", *told],
+        [sys.executable, "manage.py", "train_extractor", *arguments],
         cwd=ROOT,
         env=variables,
         capture_output=True,
@@ -35,26 +35,26 @@ def asked(folder: Path, *told: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> list[str]:
+def arguments(tmp_path: Path) -> list[str]:
     listing, images = labelled_posters(tmp_path / "set", count=4)
     return [f"--posters={listing}", f"--images={images}", f"--output={tmp_path / 'work'}"]
 
 
-def test_without_imagenet_weights_it_says_how_to_get_them(tmp_path: Path, told: list[str]) -> None:
-    done = asked(tmp_path, *told)
+def test_without_imagenet_weights_it_says_how_to_get_them(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments)
     assert done.returncode == 2
     assert "run `manage.py fetch_weights mobilenet_v2`" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_too_few_posters_are_told_before_anything_is_decoded(tmp_path: Path, told: list[str]) -> None:
-    done = asked(tmp_path, *told, "--from-scratch")
+def test_too_few_posters_are_refused_before_decoding(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments, "--from-scratch")
     assert done.returncode == 2
     assert "Only 4 labelled posters are usable" in done.stderr.splitlines()[-1]
     assert not list((tmp_path / "work").glob("pixels-*"))
 
 
-def test_what_was_asked_is_asked_of_the_other_process_in_the_same_words(tmp_path: Path) -> None:
+def test_the_process_gets_all_options(tmp_path: Path) -> None:
     options = {
         "posters": tmp_path / "p.csv",
         "images": tmp_path,
@@ -68,22 +68,22 @@ def test_what_was_asked_is_asked_of_the_other_process_in_the_same_words(tmp_path
         "rows": "all",
         "seed": 0,
         "limit": 90,
-        "planned": ["pairs=8"],
+        "set": ["pairs=8"],
     }
-    told = told_again(options, tmp_path / "weights")
-    assert told[:4] == [
+    arguments = to_arguments(options, tmp_path / "weights")
+    assert arguments[:4] == [
         f"--posters={tmp_path / 'p.csv'}",
         f"--images={tmp_path}",
         f"--output={tmp_path / 'work'}",
         f"--weights={tmp_path / 'weights'}",
     ]
-    shipped = ["--trained", f"{tmp_path / 'a.npz'}", f"{tmp_path / 'b.npz'}"]
+    trained = ["--trained", f"{tmp_path / 'a.npz'}", f"{tmp_path / 'b.npz'}"]
     expected = ["--from-scratch", "--resume", "--epochs=2.5", "--rows=all", "--seed=0", "--limit=90"]
-    begun = ["--begin-with", f"{tmp_path / 'c.npz'}"]
-    assert told[4:] == [*shipped, *begun, *expected, "--set=pairs=8"]
+    start_from = ["--begin-with", f"{tmp_path / 'c.npz'}"]
+    assert arguments[4:] == [*trained, *start_from, *expected, "--set=pairs=8"]
 
 
-LOOK = """
+SCRIPT = """
 import sys, django
 django.setup()
 import catalog.management.commands.train_extractor
@@ -92,9 +92,9 @@ print(sorted({"tensorflow", "keras"} & set(sys.modules)))
 """
 
 
-def test_the_sites_process_never_carries_tensorflow() -> None:
+def test_the_sites_process_does_not_load_tensorflow() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOOK],
+        [sys.executable, "-c", SCRIPT],
         cwd=ROOT,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "postersite.settings"},
         capture_output=True,
@@ -102,3 +102,15 @@ def test_the_sites_process_never_carries_tensorflow() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_former_module_still_works_and_says_that_it_is_deprecated() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ml.eyes.training", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--begin-with" in done.stdout
+    assert "deprecated" in done.stderr and "python -m ml.extractor_training" in done.stderr

@@ -1,4 +1,4 @@
-"""What the tests of the training share: one child process that carries TensorFlow."""
+"""One training run, made in a child process that loads TensorFlow, for all tests of the package."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.built_once import built_once
 
 
 @pytest.fixture(scope="session")
-def made_eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `made_eyes` fills."""
+def training_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `made_training` fills."""
     return built_once(
         tmp_path_factory,
         "extractor_training",

@@ -1,8 +1,8 @@
-"""Trains tiny extractors and tries their parts: `python -m tests.ml.extractor_training.made_training FOLDER`.
+"""Trains small extractors and runs their parts: `python -m tests.ml.extractor_training.made_training FOLDER`.
 
-Keras and TensorFlow stay out of the test process. What it leaves in FOLDER: arrays of each part beside what
-they were made from (`*.npz`), and trainings of the drawn posters in `set/`: `through/` without a break,
-`work/` taken up after a kill and brought to its end.
+Keras and TensorFlow stay out of the test process. It writes to FOLDER: inputs and outputs of the parts
+(`*.npz`), and runs on the drawn posters in `set/`: `through/` without interruption, `work/` killed and
+resumed, `later/` started from the result of `work/`.
 """
 
 from __future__ import annotations
@@ -42,16 +42,17 @@ KILLED_AT, STEPS = 5, 10
 def make(folder: Path) -> None:
     network(folder)
     views(folder)
-    objective(folder)
+    losses(folder)
     whole(folder)
 
 
 def network(folder: Path) -> None:
-    """The folded network beside the one it was folded from, at two sizes; and refusals of unfit weights."""
+    """The folded network and the one it was folded from, at two sizes; and refusals of unusable weights."""
     import keras
 
     from ml.extractor_training.errors import TrainingError
-    from ml.extractor_training.network import build_network, start_from_imagenet
+    from ml.extractor_training.initial_weights import load_imagenet
+    from ml.extractor_training.network import build_network
 
     keras.utils.set_random_seed(5)
     images = pictures(count=2, height=288, width=192)
@@ -64,15 +65,15 @@ def network(folder: Path) -> None:
     source(images / 127.5 - 1, training=True)
     file = folder / "no_top.weights.h5"
     source.save_weights(file)
-    eyes = build_network()
-    start_from_imagenet(eyes, file, with_top=False)
+    network = build_network()
+    load_imagenet(network, file, with_top=False)
     names = ("block_6_expand_relu", "block_13_expand_relu", "out_relu")
     deep = keras.Model(source.input, [source.get_layer(name).output for name in names])
     expected = [np.asarray(found).mean(axis=(1, 2)) for found in deep(images / 127.5 - 1)]
-    depths = keras.Model(eyes.input, eyes.get_layer("depths").output)
-    seen = {name: np.asarray(value) for name, value in eyes(images).items()}
+    depths = keras.Model(network.input, network.get_layer("depths").output)
+    seen = {name: np.asarray(value) for name, value in network(images).items()}
     small = build_network(size=(96, 64))
-    small.set_weights(eyes.get_weights())
+    small.set_weights(network.get_weights())
     seen_small = {f"small_{name}": np.asarray(value) for name, value in small(images[:, :96, :64]).items()}
     np.savez(
         folder / "network.npz",
@@ -89,7 +90,7 @@ def network(folder: Path) -> None:
     (folder / "text.weights.h5").write_text("<html>sign in</html>")
     for name in ("nan", "text"):
         try:
-            start_from_imagenet(small, folder / f"{name}.weights.h5", with_top=False)
+            load_imagenet(small, folder / f"{name}.weights.h5", with_top=False)
         except TrainingError as error:
             refusals[name] = str(error)
     (folder / "refusals.json").write_text(json.dumps(refusals))
@@ -98,104 +99,104 @@ def network(folder: Path) -> None:
 def views(folder: Path) -> None:
     import tensorflow as tf
 
-    from ml.extractor_training.augmentation import mixed, random_views
+    from ml.extractor_training.augmentation import mixup, random_views
 
     images = tf.constant(np.repeat(pictures(count=2, height=288, width=192), 40, axis=0))
     shown = tf.function(random_views)
     first, again = (shown(images, (96, 64), tf.constant([3, 7])) for _ in range(2))
     other = shown(images, (96, 64), tf.constant([3, 8]))
     targets = np.eye(80, dtype=np.float32)
-    mixture, shares = tf.function(mixed)(first, targets, 0.4, tf.constant([1, 2]))
+    mixture, shares = tf.function(mixup)(first, targets, 0.4, tf.constant([1, 2]))
     shown_views = {"first": first, "again": again, "other": other, "mixture": mixture, "shares": shares}
     np.savez(folder / "views.npz", allow_pickle=False, images=images, **shown_views)
 
 
-def objective(folder: Path) -> None:
+def losses(folder: Path) -> None:
     import tensorflow as tf
 
-    from ml.extractor_training.objective import genre_loss, kinship_losses
+    from ml.extractor_training.losses import contrastive_losses, genre_loss
 
     random = np.random.default_rng(2)
     vectors = random.normal(size=(9, 5)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     given = {
         "vectors": vectors[:4],
-        "kin": np.array([0, 1, 0, 2], dtype=np.int32),
+        "groups": np.array([0, 1, 0, 2], dtype=np.int32),
         "labels": (random.random((9, 3)) < 0.5).astype(np.float32),
         "old_vectors": vectors[4:],
-        "old_kin": np.array([1, 0, 5, -1, 1], dtype=np.int32),
+        "old_groups": np.array([1, 0, 5, -1, 1], dtype=np.int32),
         "logits": random.normal(size=(4, 3)).astype(np.float32) * 3,
     }
     memory = (
         tf.constant(given["old_vectors"]),
-        tf.constant(given["old_kin"]),
+        tf.constant(given["old_groups"]),
         tf.constant(given["labels"][4:]),
     )
-    vectors, kin, labels = (tf.constant(given[name][:4]) for name in ("vectors", "kin", "labels"))
-    contrast, agreement = kinship_losses(vectors, kin, labels, memory, 0.2)
+    vectors, groups, labels = (tf.constant(given[name][:4]) for name in ("vectors", "groups", "labels"))
+    contrast, agreement = contrastive_losses(vectors, groups, labels, memory, 0.2)
     empty = (tf.zeros((2, 5)), tf.constant([-1, -1]), tf.zeros((2, 3)))
-    alone = kinship_losses(vectors[:1], kin[:1], labels[:1], empty, 0.2)
+    alone = contrastive_losses(vectors[:1], groups[:1], labels[:1], empty, 0.2)
     genres = genre_loss(tf.constant(given["logits"]), labels, 0.1)
-    losses = {"contrast": contrast, "agreement": agreement, "alone": alone, "genres": genres}
-    np.savez(folder / "objective.npz", allow_pickle=False, **{**losses, **given})
+    results = {"contrast": contrast, "agreement": agreement, "alone": alone, "genres": genres}
+    np.savez(folder / "losses.npz", allow_pickle=False, **{**results, **given})
 
 
 def whole(folder: Path) -> None:
-    """A training of drawn posters, run through to its last step; the same killed in the middle and taken up
-    by the command, from first to last; and what the command says when asked again."""
+    """Train without interruption, then by the command after a kill; and try commands that are refused."""
     from ml.extractor_training.command import main
     from ml.extractor_training.errors import TrainingInterrupted
-    from ml.extractor_training.loop import Watch
-    from ml.extractor_training.training import Request, train_extractor
+    from ml.extractor_training.loop import Callbacks
+    from ml.extractor_training.training import TrainingRequest, train_extractor
 
     listing, images = labelled_posters(folder / "set", count=60, series=4)
     with listing.open("a") as file:
         file.write("gone.jpg,Drama,,1990\n")
     through, killed = folder / "through", folder / "work"
-    asked: list[bool] = []
-    said: list[dict[str, Any]] = []
+    steps = 0
+    outputs: list[dict[str, Any]] = []
 
-    def stopped_at_the_end() -> bool:
-        asked.append(True)
-        if len(asked) == KILLED_AT:
-            # A kill leaves the folder as it is between two steps, or between two files.
+    def stop_after_the_last_step() -> bool:
+        nonlocal steps
+        steps += 1
+        if steps == KILLED_AT:
+            # A kill leaves the folder as it is between two steps.
             shutil.copytree(through, killed)
-        return len(asked) == STEPS
+        return steps == STEPS
 
+    request = TrainingRequest(listing, images, through, None, PLAN, from_scratch=True)
     try:
-        request = Request(listing, images, through, None, PLAN, scratch=True)
-        train_extractor(request, Watch(no_bar, lambda line: None, stopped_at_the_end))
+        train_extractor(request, Callbacks(no_bar, lambda line: None, stop_after_the_last_step))
     except TrainingInterrupted as stopped:
-        said.append({"out": str(stopped)})
+        outputs.append({"out": str(stopped)})
 
     def run(*more: str) -> None:
         out, errors = io.StringIO(), io.StringIO()
-        told = [f"--posters={listing}", f"--images={images}", f"--output={killed}", "--from-scratch", *more]
+        options = [f"--posters={listing}", f"--images={images}", f"--output={killed}", "--from-scratch"]
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            code = main(told)
-        said.append({"code": code, "out": out.getvalue(), "errors": errors.getvalue()})
+            code = main([*options, *more])
+        outputs.append({"code": code, "out": out.getvalue(), "errors": errors.getvalue()})
 
     run("--resume")
     run()
     run("--resume", "--epochs=3")
-    (folder / "said.json").write_text(json.dumps(said))
-    begun_with(killed / "trained.npz", Request(listing, images, folder / "later", None, PLAN, scratch=True))
+    (folder / "outputs.json").write_text(json.dumps(outputs))
+    start_from(killed / "trained.npz", replace(request, work=folder / "later"))
 
 
-def begun_with(trained: Path, request: Any) -> None:
-    """A first step, too small to move anything, of a training that goes on from another's result; and what is
-    said to a result that had its last touch."""
+def start_from(trained: Path, request: Any) -> None:
+    """The first step, too small to change anything, of a run that starts from the result of another; and the
+    refusal of a transformed network."""
     from ml.extractor_training.errors import TrainingError, TrainingInterrupted
-    from ml.extractor_training.loop import Watch
+    from ml.extractor_training.loop import Callbacks
     from ml.extractor_training.training import train_extractor
 
     still = replace(PLAN, distil=0.0, learning_rate=1e-9, head_rate=1e-9)
-    finished = trained.with_name("finished.npz")
-    np.savez(finished, **{**np.load(trained), "untouched": np.array(False)})
-    for file in (finished, trained):
-        asked = replace(request, plan=still, earlier=(file,))
+    transformed = trained.with_name("transformed.npz")
+    np.savez(transformed, **{**np.load(trained), "untouched": np.array(False)})
+    for file in (transformed, trained):
+        callbacks = Callbacks(no_bar, lambda line: None, lambda: True)
         try:
-            train_extractor(asked, Watch(no_bar, lambda line: None, lambda: True))
+            train_extractor(replace(request, plan=still, start_from=(file,)), callbacks)
         except (TrainingError, TrainingInterrupted) as error:
             (request.work / f"{file.stem}.txt").write_text(str(error))
 

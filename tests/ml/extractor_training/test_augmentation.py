@@ -9,8 +9,8 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def made(made_eyes):
-    return dict(np.load(made_eyes / "views.npz"))
+def made(training_output):
+    return dict(np.load(training_output / "views.npz"))
 
 
 def test_views_have_the_size_asked_for_and_keep_the_range(made):

@@ -1,4 +1,4 @@
-"""New layers begin as principal components and logistic regression, and weights are found or asked for."""
+"""Initial projection, head, ImageNet weights and teacher scores."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ import numpy as np
 import pytest
 
 from ml.extractor_training.errors import TrainingError
-from ml.extractor_training.initial_weights import first_head, first_projection, imagenet_weights
+from ml.extractor_training.initial_weights import (
+    first_head,
+    first_projection,
+    imagenet_weights,
+    teacher_scores,
+)
+from ml.genres.metrics import mean_average_precision
+from tests.ml.genres.catalogues import informative, shuffled
 
 
-def depths(rows: int = 300, seed: int = 0) -> np.ndarray:
+def features(rows: int = 300, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     hidden = random.normal(size=(rows, 5)) * [9, 5, 3, 2, 1]
     return (np.abs(hidden @ random.normal(size=(5, 30))) + 1).astype(np.float32)
 
 
 def test_components_are_uncorrelated_half_whitened_and_of_unit_spread():
-    seen = depths()
-    vectors = seen @ first_projection(seen, 4)
+    table = features()
+    vectors = table @ first_projection(table, 4)
     covariance = np.cov(vectors.T)
     assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-3 * covariance.max()
     assert vectors.std() == pytest.approx(1, rel=1e-3)
-    standard = (seen - seen.mean(axis=0)) / (seen.std(axis=0) + 0.02)
+    standard = (table - table.mean(axis=0)) / (table.std(axis=0) + 0.02)
     plain = np.sort(np.linalg.eigvalsh(np.cov(standard.T)))[::-1][:4]
     found = np.diag(covariance)
     # half whitened: variances become their square roots
@@ -29,19 +36,19 @@ def test_components_are_uncorrelated_half_whitened_and_of_unit_spread():
 
 
 def test_fewer_posters_than_numbers_still_give_finite_ones():
-    seen = depths(rows=12)
-    vectors = seen @ first_projection(seen, 30)
+    table = features(rows=12)
+    vectors = table @ first_projection(table, 30)
     assert vectors.shape == (12, 30) and np.isfinite(vectors).all()
     # Twelve posters vary in eleven directions at most; what is left is nothing, and not noise.
     assert (np.abs(vectors).max(axis=0) > 1e-6).sum() <= 11
 
 
-def test_posters_that_all_look_the_same_are_no_beginning():
-    with pytest.raises(TrainingError, match="all look the same"):
+def test_features_that_do_not_vary_are_refused():
+    with pytest.raises(TrainingError, match="same vector"):
         first_projection(np.zeros((20, 6), dtype=np.float32), 3)
 
 
-def test_the_first_head_already_tells_what_can_be_told():
+def test_the_first_head_ranks_and_is_calibrated():
     random = np.random.default_rng(3)
     labels = (random.random((400, 2)) < 0.3).astype(np.uint8)
     vectors = (labels @ random.normal(size=(2, 6)) * 2 + random.normal(size=(400, 6))).astype(np.float32)
@@ -51,7 +58,7 @@ def test_the_first_head_already_tells_what_can_be_told():
     for genre in range(2):
         has = labels[:, genre] == 1
         assert logits[has, genre].mean() > logits[~has, genre].mean() + 1
-    # calibrated on the whole: mean scores are the genres' frequencies
+    # Mean scores are the frequencies of the genres.
     np.testing.assert_allclose((1 / (1 + np.exp(-logits))).mean(axis=0), labels.mean(axis=0), atol=0.01)
 
 
@@ -67,7 +74,33 @@ def test_weights_are_found_by_folder_or_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("named", [None, "weights", "weights/absent.h5"])
-def test_missing_weights_are_asked_for(tmp_path, monkeypatch, named):
+def test_missing_weights_are_refused_with_the_command_that_gets_them(tmp_path, monkeypatch, named):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     with pytest.raises(TrainingError, match=r"manage\.py fetch_weights mobilenet_v2"):
         imagenet_weights(None if named is None else tmp_path / named)
+
+
+ALONE = np.arange(300, dtype=np.int64)
+
+
+def test_teacher_scores_rank_genres_and_are_soft() -> None:
+    data = informative(rows=300, features=40)
+    scores = teacher_scores(data.features, data.labels, ALONE)
+    assert scores.shape == data.labels.shape and scores.dtype == np.float32
+    assert scores.min() > 0 and scores.max() < 1
+    assert mean_average_precision(data.labels, scores) > 0.8
+    np.testing.assert_allclose(scores.mean(axis=0), data.labels.mean(axis=0), atol=0.05)
+
+
+def test_teacher_scores_do_not_memorise_labels() -> None:
+    data = shuffled(informative(rows=300, features=200))
+    scores = teacher_scores(data.features, data.labels, ALONE)
+    assert mean_average_precision(data.labels, scores) < data.labels.mean() + 0.1
+
+
+def test_a_group_is_never_in_train_and_test_of_the_teacher() -> None:
+    data = informative(rows=150, features=40, signal=0.0)
+    twice = np.concatenate([data.features, data.features])
+    labels = np.concatenate([data.labels, data.labels])
+    scores = teacher_scores(twice, labels, np.tile(np.arange(150), 2))
+    assert mean_average_precision(labels, scores) < data.labels.mean() + 0.12

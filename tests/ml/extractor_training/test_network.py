@@ -12,8 +12,8 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def made(made_eyes):
-    return np.load(made_eyes / "network.npz")
+def made(training_output):
+    return np.load(training_output / "network.npz")
 
 
 def test_all_three_depths_are_those_of_mobilenet(made):
@@ -31,7 +31,7 @@ def test_the_mean_of_the_map_is_the_vector(made, prefix, shape):
 
 
 @pytest.mark.parametrize(("case", "words"), [("nan", "not finite"), ("text", "damaged or holds no weights")])
-def test_unfit_weights_are_refused_with_what_to_do(made_eyes, case, words):
-    said = json.loads((made_eyes / "refusals.json").read_text())[case]
-    assert f"{case}.weights.h5" in said and words in said
-    assert "manage.py fetch_weights mobilenet_v2" in said
+def test_unfit_weights_are_refused_with_what_to_do(training_output, case, words):
+    message = json.loads((training_output / "refusals.json").read_text())[case]
+    assert f"{case}.weights.h5" in message and words in message
+    assert "manage.py fetch_weights mobilenet_v2" in message

@@ -1,4 +1,4 @@
-"""Plans are checked, and say how many steps there are and how fast each learns."""
+"""Plans are checked and compute steps and learning rates."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_a_setting_out_of_range_is_named(setting, value):
 
 @settings(deadline=None)
 @given(st.integers(2, 20_000), st.floats(0.01, 20), st.integers(2, 64))
-def test_there_is_always_a_step_and_an_epoch_never_repeats_a_poster(posters, epochs, pairs):
+def test_there_is_always_a_step_and_per_epoch_never_repeats_a_poster(posters, epochs, pairs):
     plan = TrainingPlan(epochs=epochs, pairs=pairs)
-    an_epoch, total = plan.steps(posters)
-    assert an_epoch * plan.pairs_of(posters) <= max(posters, pairs)
-    assert posters - an_epoch * plan.pairs_of(posters) < plan.pairs_of(posters)
-    assert total >= 1 and an_epoch >= 1
+    per_epoch, total = plan.steps(posters)
+    assert per_epoch * plan.pairs_of(posters) <= max(posters, pairs)
+    assert posters - per_epoch * plan.pairs_of(posters) < plan.pairs_of(posters)
+    assert total >= 1 and per_epoch >= 1
 
 
 def test_rates_rise_then_fall_along_a_cosine():
@@ -60,32 +60,32 @@ def test_early_blocks_learn_more_slowly():
     assert shares[12:14] == [0.7, 1.0] and shares[17] == 1.0
 
 
-def test_how_often_it_is_saved_makes_no_other_plan():
+def test_save_every_does_not_change_the_digest():
     plan = TrainingPlan()
     assert replace(plan, save_every=7).digest == plan.digest != replace(plan, seed=1).digest
 
 
-def asked(*told: str):
+def options(*arguments: str):
     parser = ArgumentParser()
     add_options(parser)
-    return parser.parse_args(["--posters=p.csv", "--images=i", "-o", "work", *told])
+    return parser.parse_args(["--posters=p.csv", "--images=i", "-o", "work", *arguments])
 
 
 def test_options_make_a_plan():
-    told = ("--epochs=2.5", "--rows=all", "--set=pairs=8", "--set", "learning_rate=1e-4")
+    arguments = ("--epochs=2.5", "--rows=all", "--set=pairs=8", "--set", "learning_rate=1e-4")
     expected = TrainingPlan(epochs=2.5, rows="all", pairs=8, learning_rate=1e-4)
-    assert plan_from(asked(*told), None) == expected
+    assert plan_from(options(*arguments), None) == expected
 
 
-def test_going_on_takes_the_plan_it_was_begun_with():
-    begun = TrainingPlan(epochs=3, seed=4)
-    assert plan_from(asked("--resume"), begun) == begun
-    assert plan_from(asked("--resume", "--seed=4", "--set=save_every=9"), begun).save_every == 9
-    with pytest.raises(TrainingError, match=r"begun with seed 4, and 5 is asked for now"):
-        plan_from(asked("--resume", "--seed=5"), begun)
+def test_a_resumed_run_uses_its_stored_plan():
+    stored = TrainingPlan(epochs=3, seed=4)
+    assert plan_from(options("--resume"), stored) == stored
+    assert plan_from(options("--resume", "--seed=4", "--set=save_every=9"), stored).save_every == 9
+    with pytest.raises(TrainingError, match=r"started with seed 4, not 5"):
+        plan_from(options("--resume", "--seed=5"), stored)
 
 
 @pytest.mark.parametrize("setting", ["depth=3", "pairs=many", "side=", "epochs=0"])
-def test_a_setting_that_is_none_is_told(setting):
+def test_an_unknown_or_invalid_setting_is_named(setting):
     with pytest.raises(TrainingError, match=setting.partition("=")[0]):
-        plan_from(asked(f"--set={setting}"), None)
+        plan_from(options(f"--set={setting}"), None)

@@ -1,4 +1,4 @@
-"""Parts share no kin, stay where they are, and refuse posters that would move."""
+"""Parts share no group, are stored, and posters that would change part are refused."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.evaluation.labelled_set import LabelledPoster, label_table, read_labelled_set
-from ml.extractor_training import splits as parts_module
+from ml.extractor_training import splits
 from ml.extractor_training.errors import TrainingError
-from ml.extractor_training.splits import divide, families, files_digest, kept_parts
+from ml.extractor_training.splits import draw_split, files_digest, group_posters, stored_split
 
 GENRES = ("Comedy", "Drama", "Horror")
 
@@ -43,22 +43,22 @@ def hashes(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 2**63, count, dtype=np.uint64)
 
 
-def kept(folder: Path, some: list[LabelledPoster], seen: np.ndarray | None = None):
-    seen = hashes(len(some)) if seen is None else seen
-    return kept_parts(folder, some, families(some, seen).groups, label_table(some)[1])
+def stored(folder: Path, some: list[LabelledPoster], images: np.ndarray | None = None):
+    images = hashes(len(some)) if images is None else images
+    return stored_split(folder, some, group_posters(some, images).groups, label_table(some)[1])
 
 
-def test_kin_by_movie_series_title_and_picture_are_grouped():
+def test_posters_are_grouped_by_movie_series_title_and_image():
     some = posters()
     some[30] = replace(some[30], movie=some[31].movie)
-    seen = hashes(60)
-    seen[40] = seen[41] ^ np.uint64(0b111)
-    found = families(some, seen)
+    images = hashes(60)
+    images[40] = images[41] ^ np.uint64(0b111)
+    found = group_posters(some, images)
     assert len(set(found.groups[:5])) == 1 != len(set(found.groups[:10]))
     for one, other in ((20, 21), (30, 31), (40, 41)):
         assert found.groups[one] == found.groups[other]
     assert len(set(found.groups.tolist())) == 60 - 8 - 3
-    # copies of one picture are kin, and no franchise
+    # Copies of one image are in one group and in no franchise.
     assert found.franchise[20] == found.franchise[21] >= 0
     assert found.franchise[40] == found.franchise[30] == -1
     assert found.franchise[0] == found.franchise[4] != found.franchise[5]
@@ -71,12 +71,12 @@ def test_parts_share_no_group_and_lose_no_row(groups, seed):
     if len(set(groups)) < 4:
         return
     numbers = np.array(groups, dtype=np.int64)
-    parts = divide(numbers, labels)
+    parts = draw_split(numbers, labels)
     together = np.concatenate([parts.train, parts.validation, parts.test])
     assert sorted(together.tolist()) == list(range(len(groups)))
     each = [set(numbers[rows].tolist()) for rows in (parts.train, parts.validation, parts.test)]
     assert all(each) and not (each[0] & each[1] or each[0] & each[2] or each[1] & each[2])
-    again = divide(numbers, labels)
+    again = draw_split(numbers, labels)
     assert all(
         np.array_equal(getattr(parts, name), getattr(again, name)) for name in ("train", "validation", "test")
     )
@@ -84,16 +84,16 @@ def test_parts_share_no_group_and_lose_no_row(groups, seed):
 
 def test_a_fifth_is_tested_and_a_tenth_of_the_rest_validates():
     labels = (np.random.default_rng(1).random((1000, 5)) < 0.3).astype(np.uint8)
-    parts = divide(np.arange(1000), labels)
+    parts = draw_split(np.arange(1000), labels)
     assert len(parts.test) == pytest.approx(200, abs=15)
     assert len(parts.validation) == pytest.approx(80, abs=10)
     np.testing.assert_allclose(labels[parts.test].mean(axis=0), labels.mean(axis=0), atol=0.02)
 
 
-def test_stored_parts_are_read_back_whatever_a_new_draw_would_give(tmp_path, monkeypatch):
-    first = kept(tmp_path, posters())
-    monkeypatch.setattr(parts_module, "TEST_SEED", 5)
-    again = kept(tmp_path, posters())
+def test_a_stored_split_is_read_back_and_not_drawn_again(tmp_path, monkeypatch):
+    first = stored(tmp_path, posters())
+    monkeypatch.setattr(splits, "TEST_SEED", 5)
+    again = stored(tmp_path, posters())
     np.testing.assert_array_equal(first.test, again.test)
     np.testing.assert_array_equal(first.validation, again.validation)
     facts = json.loads((tmp_path / "parts.json").read_text())
@@ -102,7 +102,7 @@ def test_stored_parts_are_read_back_whatever_a_new_draw_would_give(tmp_path, mon
 
 
 def test_the_test_part_is_written_as_a_labelled_set_of_its_own(tmp_path):
-    parts = kept(tmp_path, posters())
+    parts = stored(tmp_path, posters())
     for row in parts.test:
         (tmp_path / f"{row}.jpg").write_bytes(b"x")
     listed = read_labelled_set(tmp_path / "test.csv", tmp_path)
@@ -112,54 +112,54 @@ def test_the_test_part_is_written_as_a_labelled_set_of_its_own(tmp_path):
     assert not listed.left_out and not listed.ignored_columns
 
 
-def test_corrected_labels_move_nobody(tmp_path):
-    first = kept(tmp_path, posters(seed=0))
-    again = kept(tmp_path, posters(seed=9))
+def test_corrected_labels_do_not_change_the_split(tmp_path):
+    first = stored(tmp_path, posters(seed=0))
+    again = stored(tmp_path, posters(seed=9))
     np.testing.assert_array_equal(first.test, again.test)
 
 
-def test_a_training_poster_may_go(tmp_path):
-    first = kept(tmp_path, posters())
+def test_a_training_poster_may_be_removed(tmp_path):
+    first = stored(tmp_path, posters())
     some = posters()
     del some[int(first.train[-1])]
-    again = kept(tmp_path, some, np.delete(hashes(60), first.train[-1]))
+    again = stored(tmp_path, some, np.delete(hashes(60), first.train[-1]))
     assert [some[row].file for row in again.test] == [f"{row}.jpg" for row in first.test]
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("a poster more", "60.jpg.*was not among the posters"),
-        ("a test poster less", "no longer among the usable"),
-        ("kin across", "have become kin"),
-        ("edited", "changed by hand"),
-        ("another part", "changed by hand"),
+        ("a new poster", "60.jpg.*has no part"),
+        ("a lost test poster", "missing or unusable"),
+        ("a group in two parts", "now belong together"),
+        ("edited", "was edited"),
+        ("unknown part", "was edited"),
         ("damaged", "can't be read"),
     ],
 )
-def test_what_would_move_a_test_row_is_refused(tmp_path, change, words):
-    first = kept(tmp_path, posters())
-    some, seen, table = posters(), None, tmp_path / "parts.csv"
-    if change == "a poster more":
+def test_posters_that_do_not_fit_the_stored_split_are_refused(tmp_path, change, words):
+    first = stored(tmp_path, posters())
+    some, images, table = posters(), None, tmp_path / "parts.csv"
+    if change == "a new poster":
         some = posters(61)
-    elif change == "a test poster less":
+    elif change == "a lost test poster":
         del some[int(first.test[0])]
-    elif change == "kin across":
-        seen = hashes(60)
-        seen[first.test[0]] = seen[first.train[0]]
+    elif change == "a group in two parts":
+        images = hashes(60)
+        images[first.test[0]] = images[first.train[0]]
     elif change == "edited":
         table.write_text(table.read_text().replace(",train", ",test", 1))
-    elif change == "another part":
+    elif change == "unknown part":
         table.write_text(table.read_text().replace(",train", ",teach", 1))
     else:
         (tmp_path / "parts.json").write_text("{")
     with pytest.raises(TrainingError, match=words):
-        kept(tmp_path, some, seen)
+        stored(tmp_path, some, images)
 
 
 def test_every_poster_is_listed_with_its_part(tmp_path):
-    parts = kept(tmp_path, posters())
+    parts = stored(tmp_path, posters())
     with (tmp_path / "parts.csv").open(newline="") as file:
-        told = {row["file"]: row["part"] for row in csv.DictReader(file)}
-    assert len(told) == 60
-    assert {file for file, part in told.items() if part == "test"} == {f"{row}.jpg" for row in parts.test}
+        part_of = {row["file"]: row["part"] for row in csv.DictReader(file)}
+    assert len(part_of) == 60
+    assert {file for file, part in part_of.items() if part == "test"} == {f"{row}.jpg" for row in parts.test}

@@ -1,4 +1,4 @@
-"""Franchises told from titles."""
+"""Franchises guessed from titles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.extractor_training.franchises import LARGEST, title_series
+from ml.extractor_training.splits import MAX_SERIES_POSTERS, title_series
 
 TITLES = st.lists(
     st.one_of(
@@ -51,19 +51,19 @@ def test_sequels_are_of_one_franchise(first, second):
         ("", ""),
     ],
 )
-def test_remakes_short_beginnings_and_strangers_are_not(first, second):
+def test_remakes_short_stems_and_unrelated_titles_are_not(first, second):
     assert title_series([first, second]) == ["", ""]
 
 
-def test_what_half_the_world_begins_with_is_no_franchise():
-    titles = [f"Christmas: tale {number}" for number in range(LARGEST + 1)]
+def test_a_frequent_stem_is_no_franchise():
+    titles = [f"Christmas: tale {number}" for number in range(MAX_SERIES_POSTERS + 1)]
     assert set(title_series(titles)) == {""}
     assert set(title_series(titles[:-1])) == {"christmas"}
 
 
 @settings(deadline=None)
 @given(TITLES)
-def test_nobody_is_of_a_franchise_alone_and_order_does_not_matter(titles):
+def test_a_franchise_has_two_titles_and_order_does_not_matter(titles):
     series = title_series(titles)
     assert len(series) == len(titles)
     assert all(series.count(name) > 1 for name in series if name)

@@ -13,20 +13,20 @@ TEMPERATURE, SMOOTHING = 0.2, 0.1
 
 
 @pytest.fixture(scope="module")
-def made(made_eyes):
-    return dict(np.load(made_eyes / "objective.npz"))
+def made(training_output):
+    return dict(np.load(training_output / "losses.npz"))
 
 
-def slow_kinship_losses(made) -> tuple[float, float]:
+def slow_contrastive_losses(made) -> tuple[float, float]:
     vectors = [*made["vectors"], *made["old_vectors"]]
-    kin, labels = [*made["kin"], *made["old_kin"]], made["labels"]
+    groups, labels = [*made["groups"], *made["old_groups"]], made["labels"]
     contrast = agreement = 0.0
     for row in range(4):
-        others = [other for other in range(9) if other != row and kin[other] >= 0]
+        others = [other for other in range(9) if other != row and groups[other] >= 0]
         near = {other: math.exp(float(vectors[row] @ vectors[other]) / TEMPERATURE) for other in others}
         logs = {other: math.log(near[other] / sum(near.values())) for other in others}
-        mates = [other for other in others if kin[other] == kin[row]]
-        contrast -= sum(logs[mate] for mate in mates) / max(len(mates), 1)
+        related = [other for other in others if groups[other] == groups[row]]
+        contrast -= sum(logs[other] for other in related) / max(len(related), 1)
         alike = {}
         for other in others:
             mine, theirs = (set(np.flatnonzero(labels[each])) for each in (row, other))
@@ -38,13 +38,13 @@ def slow_kinship_losses(made) -> tuple[float, float]:
 
 
 def test_contrast_and_agreement_agree_with_loops_over_pairs(made):
-    contrast, agreement = slow_kinship_losses(made)
+    contrast, agreement = slow_contrastive_losses(made)
     assert contrast > 0.1 and agreement > 0.1
     assert float(made["contrast"]) == pytest.approx(contrast, rel=1e-4)
     assert float(made["agreement"]) == pytest.approx(agreement, rel=1e-4)
 
 
-def test_with_nobody_to_be_told_from_nothing_is_lost(made):
+def test_a_batch_of_one_with_an_empty_memory_has_no_loss(made):
     np.testing.assert_array_equal(made["alone"], [0.0, 0.0])
 
 
