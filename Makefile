@@ -25,9 +25,10 @@ setup: $(VENV)/site.stamp  ## Install the packages, prepare the database and the
 test: $(VENV)/tools.stamp  ## Run the tests (T=tests/ml for some, ARGS=... for pytest, JOBS=0 one by one)
 	@exec $(PY) -m pytest -p tests.no_skips -n $(JOBS) --maxprocesses 4 --dist loadfile $(T) $(ARGS)
 
-lint: $(VENV)/tools.stamp  ## Check style, types, migrations and templates
+lint: $(VENV)/tools.stamp  ## Check style, imports between packages, types, migrations and templates
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo
 	$(PY) -m mypy .
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level ERROR
