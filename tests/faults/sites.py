@@ -70,9 +70,11 @@ class Site:
         return self.rows(query, *arguments)[0][0]
 
     @contextmanager
-    def worker(self, queue: str, processes: int, beat: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(
+        self, queue: str, processes: int, beat: bool = False, app: str = "postersite"
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """A Celery worker in a process group of its own, which is killed at the end if it still lives."""
-        command = [sys.executable, "-m", "celery", "-A", "postersite", "worker", "--queues", queue]
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "--queues", queue]
         command += ["--concurrency", str(processes), "--loglevel", "WARNING", "--without-gossip"]
         command += ["--without-mingle", "--hostname", f"{queue}{time.monotonic_ns()}@%h"]
         if beat:
