@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from catalog.models import Run, RunItem
 from catalog.runs import kinds, lifecycle
-from catalog.runs.progress import duration, outlook
+from catalog.runs.progress import duration, progress_of
 
 from .person import person
 from .read_only import ReadOnlyAdmin
@@ -114,10 +114,10 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
             run.total,
         )
 
-    @admin.display(description="outlook")
+    @admin.display(description="progress")
     def goes_on(self, run: Run) -> str:
-        told = outlook(run)
-        said = ". ".join(filter(None, [told.words[:1].upper() + told.words[1:], told.why]))
+        progress = progress_of(run)
+        said = ". ".join(filter(None, [progress.text[:1].upper() + progress.text[1:], progress.reason]))
         return said or "–"
 
     @admin.display(description="failed", ordering="failed")

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from catalog.models import Run, RunItem
 from catalog.runs import kinds, lifecycle, local_worker
-from catalog.runs.progress import outlook, rate
+from catalog.runs.progress import progress_of, rate
 from postersite.launcher.broker import broker_running
 from postersite.launcher.errors import StartError
 
@@ -44,8 +44,8 @@ class RunBar:
     def show(self, run: Run) -> None:
         self._bar.total = run.total
         self._bar.n = run.done + run.failed
-        told = outlook(run)
-        said = [rate(told.per_second), told.words, f"{run.failed} failed" if run.failed else ""]
+        progress = progress_of(run)
+        said = [rate(progress.per_second), progress.text, f"{run.failed} failed" if run.failed else ""]
         self._bar.set_postfix_str(", ".join(filter(None, said)), refresh=False)
         self._bar.refresh() if not run.is_live else self._bar.update(0)
 

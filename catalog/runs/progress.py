@@ -1,4 +1,4 @@
-"""How a run goes: its rate, the time left, what it waits for; one answer for all pages and the terminal."""
+"""Progress of a run: rate, time left and what it waits for, the same on all pages and in the terminal."""
 
 from __future__ import annotations
 
@@ -13,75 +13,79 @@ from catalog.models import Run, RunItem
 
 from . import leases
 
-LEAST_SILENCE_S = 60.0
-NOT_TAKEN_UP = (
-    "No worker has taken anything of it since then: they are busy with other runs, or none is running. "
-    "`manage.py status` tells."
+MIN_IDLE_S = 60.0
+NO_WORKER = (
+    "No worker has processed any of it since then: all are busy with other runs, or none is running. "
+    "`manage.py status` shows which."
 )
-SILENT = "A worker holds a part of it and was not heard of since then. If it died, another gets that part."
+WORKER_SILENT = (
+    "A worker has been processing a part of it since then. If the worker died, another one repeats that part."
+)
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What can be said of a run now.
+class Progress:
+    """Progress of a run.
 
-    `per_second` counts items; `seconds_left` is an estimate that reckons with items that sites let wait.
-    Each is None when unknown. `halt` says in a few words that a live run does not move, `why` in a sentence
-    that may name a movie and is for staff only; both are empty while it moves.
+    Attributes:
+        per_second: items per second; None when unknown.
+        seconds_left: an estimate that includes the wait for postponed items; None when unknown.
+        stalled: why a live run does not advance, in a few words; "" while it advances.
+        reason: the same in a sentence, which may name a movie and is for staff only.
     """
 
     per_second: float | None = None
     seconds_left: float | None = None
-    halt: str = ""
-    why: str = ""
+    stalled: str = ""
+    reason: str = ""
 
     @property
-    def words(self) -> str:
-        """ "waits until 14:05", "about 12 min left", or nothing when nothing can be said."""
-        if self.halt:
-            return self.halt
+    def text(self) -> str:
+        """ "waits until 14:05", "about 12 min left", or "" when unknown."""
+        if self.stalled:
+            return self.stalled
         if self.seconds_left is None:
             return ""
         if self.seconds_left < 1:
             return "less than a second left"
-        return f"about {duration(_roughly(self.seconds_left))} left"
+        return f"about {duration(_rounded(self.seconds_left))} left"
 
 
-def outlook(run: Run) -> Outlook:
-    """How `run` goes now; one small query while it moves, a handful when it does not."""
+def progress_of(run: Run) -> Progress:
+    """The progress of a run; one small query while it advances, a handful when it does not."""
     if not run.is_live or run.kind == Run.IMPORT:
-        return Outlook(run.per_second)
+        return Progress(run.per_second)
     now = timezone.now()
-    silence = now - (run.moved_at or run.created_at)
-    until_swept = timedelta(seconds=max(LEAST_SILENCE_S, 3.0 * settings.SWEEP_EVERY_S))
+    idle = now - (run.moved_at or run.created_at)
+    swept_after = timedelta(seconds=max(MIN_IDLE_S, 3.0 * settings.SWEEP_EVERY_S))
     waiting = RunItem.objects.filter(run=run, state=RunItem.State.PENDING, not_before__gt=now)
     last = waiting.order_by("-not_before").values_list("not_before", flat=True).first()
-    if last is not None or silence > until_swept:
+    if last is not None or idle > swept_after:
         held = run.items.filter(state=RunItem.State.RUNNING).exists()
         if last is not None and not held and not leases.has_work(run.pk):
             return _waiting(run, waiting.order_by("not_before")[0], now, last)
         # What is held is believed for the length of its lease.
-        if silence > (max(until_swept, timedelta(seconds=settings.CLAIM_LEASE_S)) if held else until_swept):
-            return _standing_still(run, held)
+        if idle > (max(swept_after, timedelta(seconds=settings.CLAIM_LEASE_S)) if held else swept_after):
+            return _stalled(run, held)
     if run.state == Run.State.QUEUED:
-        return Outlook(halt="waiting to begin")
-    return Outlook(run.per_second, _seconds_left(run, now, last))
+        return Progress(stalled="waiting to begin")
+    return Progress(run.per_second, _seconds_left(run, now, last))
 
 
-def _waiting(run: Run, first: RunItem, now: datetime, last: datetime) -> Outlook:
+def _waiting(run: Run, first: RunItem, now: datetime, last: datetime) -> Progress:
     assert first.not_before is not None  # noqa: S101  it is found by it
     left = _seconds_left(run, now, last, pause=first.not_before - now)
-    return Outlook(run.per_second, left, f"waits until {clock(first.not_before)}", first.error)
+    return Progress(run.per_second, left, f"waits until {clock(first.not_before)}", first.error)
 
 
-def _standing_still(run: Run, held: bool) -> Outlook:
-    what = "waits for a worker" if run.moved_at is None else "stands still"
+def _stalled(run: Run, held: bool) -> Progress:
+    what = "waits for a worker" if run.moved_at is None else "stalled"
     since = clock(run.moved_at or run.created_at)
-    return Outlook(run.per_second, None, f"{what} since {since}", SILENT if held else NOT_TAKEN_UP)
+    return Progress(run.per_second, None, f"{what} since {since}", WORKER_SILENT if held else NO_WORKER)
 
 
-def _roughly(seconds: float) -> float:
-    """An estimate to the minute, from an hour on to five: nobody believes its seconds."""
+def _rounded(seconds: float) -> float:
+    """An estimate in whole minutes, from an hour on in steps of five."""
     step = 1 if seconds < 60 else 60 if seconds < 3600 else 300
     return round(seconds / step) * step
 
@@ -113,8 +117,8 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-    said = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(said[:2])
+    named = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(named[:2])
 
 
 def rate(per_second: float | None) -> str:

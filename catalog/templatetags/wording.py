@@ -12,7 +12,7 @@ from catalog.external_ids import external_link
 from catalog.models import Extractor, GenreModel, ReviewDecision, Run, Suggestion
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import kinds
-from catalog.runs.progress import duration, outlook, rate
+from catalog.runs.progress import duration, progress_of, rate
 
 register = template.Library()
 
@@ -109,4 +109,4 @@ def doing(run: Run) -> str:
 register.simple_tag(external_link)
 register.filter("duration", duration)
 register.filter("rate", rate)
-register.filter("outlook", outlook)
+register.filter("progress", progress_of)

@@ -20,7 +20,7 @@ from pydantic import WithJsonSchema
 from catalog import search
 from catalog.embeddings.index_files import IndexNotReady
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
-from catalog.runs.progress import outlook
+from catalog.runs.progress import progress_of
 from catalog.similarity import search as similarity
 from catalog.web.views.browsing import ORDERS, chosen_order, ordered
 from catalog.web.views.merged import redirect_to_kept
@@ -153,11 +153,11 @@ class RunOut(Schema):
 
     @staticmethod
     def resolve_seconds_left(run: Run) -> float | None:
-        return outlook(run).seconds_left
+        return progress_of(run).seconds_left
 
     @staticmethod
     def resolve_outlook(run: Run) -> str:
-        return outlook(run).words
+        return progress_of(run).text
 
 
 @api.get("/movies", response={200: MoviePage, 422: ErrorOut}, summary="Search the catalogue")

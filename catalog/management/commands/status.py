@@ -22,7 +22,7 @@ from catalog.posters import rate_limits
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
-from catalog.runs.progress import outlook, rate
+from catalog.runs.progress import progress_of, rate
 from catalog.similarity import search
 from ml.genres.head import ModelFileError, load_head
 from postersite.celery import app
@@ -142,12 +142,12 @@ def live_runs() -> Iterator[Fact]:
     """What is being done now."""
     live = list(lifecycle.live_runs())
     for run in live:
-        told = outlook(run)
+        progress = progress_of(run)
         not_done = (
             f"{run.rows_not_taken} rows not taken" if run.kind == Run.IMPORT else f"{run.items_failed} failed"
         )
         counts = f"{run.done + run.failed} of {run.total}, {not_done}"
-        yield True, f"{run}: {', '.join(filter(None, [counts, rate(told.per_second), told.words]))}"
+        yield True, f"{run}: {', '.join(filter(None, [counts, rate(progress.per_second), progress.text]))}"
     if not live:
         yield True, "none"
 

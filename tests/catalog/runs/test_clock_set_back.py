@@ -18,7 +18,7 @@ from catalog.fetching.clock_change import SEEN
 from catalog.fetching.pacing import RedisPacer
 from catalog.models import Run, RunItem
 from catalog.runs import kinds, leases, lifecycle, local_worker
-from catalog.runs.progress import outlook
+from catalog.runs.progress import progress_of
 from catalog.runs.recovery import sweep
 from tests.factories import EmbeddingFactory, MovieFactory, RunFactory
 
@@ -89,7 +89,7 @@ def test_a_run_that_stands_still_is_seen_to(
     broker.flushall()
     clock.shift(settings.CLAIM_LEASE_S + settings.SWEEP_EVERY_S + 1)
     run.refresh_from_db()
-    assert outlook(run).halt
+    assert progress_of(run).stalled
     assert sweep() == kinds.get("scrape").concurrency
 
 

@@ -14,7 +14,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.models import Run, RunItem
 from catalog.runs import leases, lifecycle
-from catalog.runs.progress import Outlook, clock, outlook
+from catalog.runs.progress import Progress, clock, progress_of
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.get_default_timezone())
@@ -81,13 +81,13 @@ pytestmark = pytest.mark.django_db
 def test_a_slow_first_minute_is_soon_forgotten(now: time_machine.Traveller) -> None:
     run = scrape_of(70)
     finish_one(run, now, 120)
-    assert outlook(run).per_second == pytest.approx(1 / 120, rel=0.5)
+    assert progress_of(run).per_second == pytest.approx(1 / 120, rel=0.5)
     for _ in range(60):
         finish_one(run, now, 15)
-    told = outlook(run)
-    assert told.per_second == pytest.approx(1 / 15, rel=0.05)
-    assert told.seconds_left == pytest.approx(9 * 15, rel=0.05)
-    assert told.words.startswith("about 2 min left")
+    progress = progress_of(run)
+    assert progress.per_second == pytest.approx(1 / 15, rel=0.05)
+    assert progress.seconds_left == pytest.approx(9 * 15, rel=0.05)
+    assert progress.text.startswith("about 2 min left")
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed", "put off"])
@@ -97,7 +97,7 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
     run = scrape_of(60)
     for _ in range(20):
         finish_one(run, now, 2)
-    before = outlook(run).per_second
+    before = progress_of(run).per_second
     if how == "killed":
         leases.acquire_batch(run.pk)
         RunItem.objects.filter(state="running").update(claimed_by=f"{leases.this_process()}0")
@@ -107,7 +107,7 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
     now.shift(12 * 3600)
     leases.release_expired(run.pk)
     finish_one(run, now, 2)
-    assert outlook(run).per_second == pytest.approx(before, rel=0.1)
+    assert progress_of(run).per_second == pytest.approx(before, rel=0.1)
 
 
 def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
@@ -115,9 +115,9 @@ def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
     finish_one(run, now, 10)
     leases.postpone(leases.acquire_batch(run.pk)[0], 600, "The site asks to wait.")
     run.refresh_from_db()
-    told = outlook(run)
-    assert told.seconds_left == pytest.approx(600)
-    assert told.words == "about 10 min left"
+    progress = progress_of(run)
+    assert progress.seconds_left == pytest.approx(600)
+    assert progress.text == "about 10 min left"
 
 
 def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Traveller) -> None:
@@ -127,11 +127,11 @@ def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Trav
         leases.postpone(item, 7200 + 600 * number, "https://site.example/1: the server asks to come back.")
     now.shift(3600)
     run.refresh_from_db()
-    told = outlook(run)
-    assert told.halt == told.words == f"waits until {clock(NOON + timedelta(seconds=7210))}"
-    assert told.words == "waits until 14:00"
-    assert told.why == "https://site.example/1: the server asks to come back."
-    assert told.seconds_left == pytest.approx(7200 + 600 - 3600, abs=30)
+    progress = progress_of(run)
+    assert progress.stalled == progress.text == f"waits until {clock(NOON + timedelta(seconds=7210))}"
+    assert progress.text == "waits until 14:00"
+    assert progress.reason == "https://site.example/1: the server asks to come back."
+    assert progress.seconds_left == pytest.approx(7200 + 600 - 3600, abs=30)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Trav
     ],
 )
 def test_an_estimate_is_rounded(seconds: float, words: str) -> None:
-    assert Outlook(seconds_left=seconds).words == words
+    assert Progress(seconds_left=seconds).text == words
 
 
 def test_a_moment_of_another_day_is_told_with_its_day(now: time_machine.Traveller) -> None:
@@ -157,12 +157,12 @@ def test_a_run_that_nobody_works_on_stands_still(now: time_machine.Traveller) ->
     run = scrape_of(5)
     finish_one(run, now, 10)
     now.shift(59)
-    assert outlook(run).halt == ""
+    assert progress_of(run).stalled == ""
     now.shift(600)
-    told = outlook(run)
-    assert told.halt == "stands still since 12:00"
-    assert told.seconds_left is None and told.per_second == pytest.approx(0.1, rel=0.1)
-    assert "manage.py status" in told.why
+    progress = progress_of(run)
+    assert progress.stalled == "stalled since 12:00"
+    assert progress.seconds_left is None and progress.per_second == pytest.approx(0.1, rel=0.1)
+    assert "manage.py status" in progress.reason
 
 
 def test_a_worker_is_believed_for_the_length_of_its_lease(
@@ -172,17 +172,17 @@ def test_a_worker_is_believed_for_the_length_of_its_lease(
     leases.acquire_batch(run.pk)
     run.refresh_from_db()
     now.shift(settings.CLAIM_LEASE_S - 1)
-    assert outlook(run).halt == ""
+    assert progress_of(run).stalled == ""
     now.shift(2)
-    told = outlook(run)
-    assert told.halt == "stands still since 12:00" and "A worker holds" in told.why
+    progress = progress_of(run)
+    assert progress.stalled == "stalled since 12:00" and "A worker has been" in progress.reason
 
 
 def test_a_queued_run_waits_to_begin_and_then_for_a_worker(now: time_machine.Traveller) -> None:
     run = scrape_of(5)
-    assert outlook(run).words == "waiting to begin"
+    assert progress_of(run).text == "waiting to begin"
     now.shift(300)
-    assert outlook(run).words == "waits for a worker since 12:00"
+    assert progress_of(run).text == "waits for a worker since 12:00"
 
 
 @pytest.mark.parametrize("kind", ["scrape", "import"])
@@ -191,13 +191,13 @@ def test_nothing_is_promised_of_a_run_that_is_over_or_an_import(kind: str) -> No
     run = RunFactory(
         kind=kind, state=state, total=20, done=10, started_at=timezone.now() - timedelta(seconds=10)
     )
-    told = outlook(run)
-    assert (told.words, told.why, told.seconds_left) == ("", "", None)
-    assert told.per_second == pytest.approx(1, rel=0.2)
+    progress = progress_of(run)
+    assert (progress.text, progress.reason, progress.seconds_left) == ("", "", None)
+    assert progress.per_second == pytest.approx(1, rel=0.2)
 
 
 def test_a_run_that_moves_costs_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     run = RunFactory(state="running", total=5, moved_at=timezone.now())
     RunItemFactory(run=run)
     with django_assert_num_queries(1):
-        outlook(run)
+        progress_of(run)

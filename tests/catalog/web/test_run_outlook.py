@@ -50,7 +50,7 @@ def abandoned() -> Run:
     [
         (moving, "about 1 min left"),
         (waiting, "waits until 14:00"),
-        (abandoned, "stands still since 09:00"),
+        (abandoned, "stalled since 09:00"),
     ],
 )
 def test_every_place_says_the_same(admin_client: Client, make: object, words: str) -> None:
