@@ -23,9 +23,9 @@ from ml.genres.head_file import manifest_path
 from ml.imaging.images import sha256_hex
 
 from . import layout
+from .columns import TABLES, AnyField, fields_of, file_fields_of, names_a_person
 from .errors import CannotExport
 from .layout import Progress
-from .schema import TABLES, AnyField, fields_of, file_fields_of, names_a_person
 from .snapshot import migrations_waiting, snapshot
 from .values import PICTURE, WEIGHTS, to_json
 from .vectors import DTYPE, VectorsFile, is_sound

@@ -17,10 +17,10 @@ from catalog.models import Embedding, Extractor, GenreModel
 from ml.genres.head_file import manifest_path
 
 from . import layout
+from .columns import TABLES, AnyField, fields_of
 from .errors import CannotRestore
 from .layout import Progress
 from .reading import Export
-from .schema import TABLES, AnyField, fields_of
 from .staging import Staging
 from .values import BadValue, from_json
 from .vectors import read_vectors

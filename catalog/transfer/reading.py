@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from ml.files import file_sha256
 
 from . import layout
+from .columns import ADDED, TABLES, fields_of
 from .errors import CannotRestore
 from .layout import Progress
-from .schema import ADDED, TABLES, fields_of
 from .values import SHA256
 
 LARGEST_MANIFEST = 4 * 1024 * 1024

@@ -18,11 +18,11 @@ from catalog.models import Extractor, GenreModel, ImportedFile
 from catalog.runs import lifecycle
 
 from . import layout
+from .columns import TABLES
 from .errors import CannotRestore
 from .layout import Progress
 from .loading import finish, load_table
 from .reading import Export, Listed, check_tables, open_export
-from .schema import TABLES
 from .snapshot import migrations_waiting
 from .staging import Staging, Unacceptable, staging
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from .schema import AnyField, names_a_person
+from .columns import AnyField, names_a_person
 
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from catalog.genres.bundled import take_up_genre_model
 from catalog.models import GenreModel, ImportedFile, Movie, ReviewDecision
+from catalog.transfer.columns import ADDED, TABLES
 from catalog.transfer.errors import CannotRestore
 from catalog.transfer.export import export_catalogue
 from catalog.transfer.layout import SUMS
 from catalog.transfer.restore import restore_catalogue
-from catalog.transfer.schema import ADDED, TABLES
 from tests.factories import MovieFactory, RunFactory
 
 from .export_sites import contents, empty_the_catalogue, rewritten, rich_catalogue, sealed

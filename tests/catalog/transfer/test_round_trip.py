@@ -16,9 +16,9 @@ from catalog.embeddings import index_files
 from catalog.genres import promotion, review
 from catalog.models import Embedding, Extractor, Genre, GenreModel, Movie, Poster, ReviewDecision, Suggestion
 from catalog.similarity import search
+from catalog.transfer.columns import TABLES
 from catalog.transfer.export import export_catalogue
 from catalog.transfer.restore import restore_catalogue
-from catalog.transfer.schema import TABLES
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory, UserFactory
 
 from .export_sites import contents, empty_the_catalogue, rich_catalogue

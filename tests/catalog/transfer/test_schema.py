@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db.models import BinaryField, Model
 
 from catalog.models import Embedding
-from catalog.transfer.schema import LEFT_OUT, TABLES, fields_of
+from catalog.transfer.columns import LEFT_OUT, TABLES, fields_of
 from catalog.transfer.values import KINDS
 
 MODELS = [model for model in apps.get_app_config("catalog").get_models() if not model._meta.proxy]

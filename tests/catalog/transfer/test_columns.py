@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.models import Extractor, GenreModel, Movie, MovieGenre, Poster, ReviewDecision, Suggestion
+from catalog.transfer.columns import TABLES, fields_of
 from catalog.transfer.layout import is_safe
-from catalog.transfer.schema import TABLES, fields_of
 from catalog.transfer.values import BadValue, from_json, to_json
 
 PEOPLE = {"anna": 7}
