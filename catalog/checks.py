@@ -170,7 +170,7 @@ def decisions_are_protected(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
     """W005: the database would let decisions be changed or deleted."""
-    from catalog.transfer.snapshot import migrations_waiting
+    from catalog.transfer.snapshot import has_unapplied_migrations
 
     from .append_only_triggers import missing_triggers
 
@@ -178,7 +178,7 @@ def decisions_are_protected(
     for alias in databases or ():
         try:
             # Where migrations wait, the triggers come with them.
-            missing = [] if migrations_waiting() else missing_triggers(connections[alias])
+            missing = [] if has_unapplied_migrations() else missing_triggers(connections[alias])
         except DatabaseError:
             continue  # whoever uses the database says so
         if missing:

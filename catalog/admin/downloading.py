@@ -10,8 +10,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from catalog.transfer.table_files import csv_lines
-from catalog.transfer.tables import titles
+from catalog.transfer.tables import csv_lines, titles
 
 
 class DownloadsTitles(admin.ModelAdmin):

@@ -1,4 +1,4 @@
-"""Bars for exports and restores: one for each thing that is being done."""
+"""Progress bars for exports and restores, one for each step."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NoReturn, Self
 from tqdm import tqdm
 
 
-class ExportBars:
-    """Called with what is done, how much of it and how much there is; nothing is shown without a terminal."""
+class ProgressBars:
+    """Call it with a step, its finished items and their total. Without a terminal, it shows nothing."""
 
     def __init__(self) -> None:
-        self._what = ""
+        self._step = ""
         self._bar: tqdm[NoReturn] | None = None
 
     def __enter__(self) -> Self:
@@ -25,13 +25,13 @@ class ExportBars:
         if self._bar is not None:
             self._bar.close()
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what != self._what or self._bar is None:
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step != self._step or self._bar is None:
             if self._bar is not None:
                 self._bar.close()
-            self._what = what
+            self._step = step
             self._bar = tqdm(
-                total=total, desc=f"{what:<20}", unit="", file=sys.stderr, disable=not sys.stderr.isatty()
+                total=total, desc=f"{step:<20}", unit="", file=sys.stderr, disable=not sys.stderr.isatty()
             )
         self._bar.total = total
         self._bar.update(done - self._bar.n)

@@ -9,6 +9,7 @@ from django.db.models import Q
 from .append_only import AppendOnly
 from .movie import Movie
 from .poster import Poster
+from .validators import validate_sha256
 
 
 class DuplicateGroup(models.Model):
@@ -60,7 +61,7 @@ class DuplicateMember(models.Model):
     )
     # A pair kept apart stays so while both movies show what they showed then, fetched anew or not; one that a
     # source had named stays so in any case.
-    poster_sha256 = models.CharField(max_length=64, blank=True)
+    poster_sha256 = models.CharField(max_length=64, blank=True, validators=[validate_sha256])
     reason = models.CharField(max_length=8, choices=Reason.choices)
     bits = models.PositiveSmallIntegerField(null=True, blank=True, help_text="between the perceptual hashes")
     likeness = models.FloatField(null=True, blank=True, help_text="correlation of the overlapping pictures")
@@ -126,7 +127,7 @@ class DuplicateDecision(AppendOnly):
     movie = models.ForeignKey(
         Movie, on_delete=models.SET_NULL, null=True, blank=True, related_name="duplicate_decisions"
     )
-    poster_sha256 = models.CharField(max_length=64, blank=True)
+    poster_sha256 = models.CharField(max_length=64, blank=True, validators=[validate_sha256])
     details = models.JSONField(default=dict, blank=True, help_text="what was moved, set aside or told apart")
 
     class Meta(AppendOnly.Meta):

@@ -7,13 +7,14 @@ from django.db import models
 from django.db.models import Q
 
 from .poster import Poster
+from .validators import validate_fingerprint
 
 
 class Extractor(models.Model):
     """What made a vector, exactly: backbone, layer, pooling, resize filter, precision and weights digest."""
 
     spec = models.CharField(max_length=200, help_text="as ml.extractors.registry.parse_spec reads it")
-    fingerprint = models.CharField(max_length=200, unique=True)
+    fingerprint = models.CharField(max_length=200, unique=True, validators=[validate_fingerprint])
     dims = models.PositiveIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
 

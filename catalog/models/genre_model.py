@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from .embedding import Extractor
+from .validators import validate_sha256
 
 
 class GenreModel(models.Model):
     """One training's result. Its weights live in a file named by their sha256; the rest is here."""
+
+    LISTS = ("genres", "thresholds", "sure_thresholds", "no_evidence")
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", "candidate"
@@ -34,9 +41,9 @@ class GenreModel(models.Model):
     calibration = models.JSONField(default=dict, blank=True)
     metrics = models.JSONField(default=dict, blank=True, help_text="on validation, with bootstrap intervals")
     config = models.JSONField(default=dict, blank=True)
-    dataset_fingerprint = models.CharField(max_length=64)
+    dataset_fingerprint = models.CharField(max_length=64, blank=True)
     weights_file = models.CharField(max_length=200, help_text="relative to the models folder")
-    weights_sha256 = models.CharField(max_length=64)
+    weights_sha256 = models.CharField(max_length=64, validators=[validate_sha256])
     learning_curves = models.ImageField(upload_to="learning_curves", blank=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.CANDIDATE)
     # The training run that made it: a task that runs twice must not make two models.
@@ -67,7 +74,20 @@ class GenreModel(models.Model):
         origin = "shipped, " * self.shipped
         return f"genre model {self.version} ({self.recipe}, {origin}{self.state})"
 
+    def clean(self) -> None:
+        """Check that the lists contain names and numbers, one number per genre."""
+        names = [*self.genres, *self.no_evidence]
+        numbers = [*self.thresholds, *self.sure_thresholds]
+        if not all(isinstance(name, str) for name in names) or not all(map(_is_number, numbers)):
+            raise ValidationError("Genres are names, and thresholds are numbers.", code="type")
+        if len({len(self.genres), len(self.thresholds), len(self.sure_thresholds or self.genres)}) > 1:
+            raise ValidationError("There must be one threshold per genre.", code="length")
+
     @property
     def is_calibrated(self) -> bool:
         """Whether scores are probabilities: of suggestions at 73%, about 73 in 100 are right."""
         return bool(self.calibration)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from .validators import validate_sha256
+
 
 class ImportedFile(models.Model):
     """How the column `id` of one file was read, so that a later import reads it the same way."""
@@ -17,7 +19,12 @@ class ImportedFile(models.Model):
     path = models.CharField(max_length=1000)
     # A hash of path and column names, which together may be too long for an index.
     identity = models.CharField(max_length=64, unique=True)
-    sha256 = models.CharField(max_length=64, db_index=True, help_text="of the file, as of the last import")
+    sha256 = models.CharField(
+        max_length=64,
+        db_index=True,
+        validators=[validate_sha256],
+        help_text="of the file, as of the last import",
+    )
     ids = models.CharField(max_length=10, choices=Ids.choices)
     was_local = models.BooleanField(help_text="an import took its ids for local ones")
     imported_at = models.DateTimeField()

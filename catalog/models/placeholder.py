@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.db import models
 
+from .validators import validate_sha256
+
 
 class Placeholder(models.Model):
     """A picture that a site served as the poster of many movies, so it is none: found by its bytes."""
 
-    sha256 = models.CharField(max_length=64, unique=True, help_text="of the bytes as fetched")
+    sha256 = models.CharField(
+        max_length=64, unique=True, validators=[validate_sha256], help_text="of the bytes as fetched"
+    )
     source = models.CharField(max_length=40)
     source_url = models.CharField(max_length=1000, blank=True)
     movies = models.PositiveIntegerField(help_text="how many showed it when it was found out")

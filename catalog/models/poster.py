@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from .movie import Movie
+from .validators import validate_perceptual_hash, validate_sha256
 
 # ISO 639-2: no linguistic content. What a poster without words has for a language.
 NO_WORDS = "zxx"
@@ -19,8 +20,15 @@ class Poster(models.Model):
     source_url = models.CharField(max_length=1000, blank=True)
     page_url = models.CharField(max_length=1000, blank=True)
     attribution = models.CharField(max_length=300, blank=True)
-    sha256 = models.CharField(max_length=64, help_text="of the bytes as fetched")
-    perceptual_hash = models.CharField(max_length=16, db_index=True, help_text="64-bit DCT hash, hexadecimal")
+    sha256 = models.CharField(
+        max_length=64, validators=[validate_sha256], help_text="of the bytes as fetched"
+    )
+    perceptual_hash = models.CharField(
+        max_length=16,
+        db_index=True,
+        validators=[validate_perceptual_hash],
+        help_text="64-bit DCT hash, hexadecimal",
+    )
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     file = models.ImageField(upload_to="posters", width_field="width", height_field="height")

@@ -11,6 +11,7 @@ from .decision_batch import DecisionBatch
 from .genre_model import GenreModel
 from .movie import Genre, Movie
 from .poster import Poster
+from .validators import validate_sha256
 
 
 class Suggestion(models.Model):
@@ -27,7 +28,7 @@ class Suggestion(models.Model):
     model = models.ForeignKey(GenreModel, on_delete=models.PROTECT, related_name="suggestions")
     # What the model saw: a rejected pair stays rejected for later models unless the poster changed.
     poster = models.ForeignKey(Poster, on_delete=models.SET_NULL, null=True, related_name="suggestions")
-    poster_sha256 = models.CharField(max_length=64)
+    poster_sha256 = models.CharField(max_length=64, validators=[validate_sha256])
     score = models.FloatField()
     threshold = models.FloatField()
     sure = models.BooleanField(default=False, help_text="the score was above the model's sure threshold")

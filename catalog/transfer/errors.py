@@ -1,11 +1,24 @@
-"""What speaks against exporting or restoring a catalogue, in sentences."""
+"""Why a catalogue could not be exported or restored. `code` names the reason, the message explains it."""
 
 from __future__ import annotations
 
 
-class CannotExport(RuntimeError):
-    """The catalogue cannot be written to that folder; the message says why and what to do."""
+class TransferError(RuntimeError):
+    """The message says what happened and what to do.
+
+    Codes: "not_empty" and "busy" (the target is in use), "not_migrated", "no_space", "io" (files cannot be
+    read or written), "not_an_export", "version", "damaged" (not the bytes that were exported) and "invalid"
+    (a value, row or file name that no catalogue has).
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
-class CannotRestore(RuntimeError):
-    """The folder cannot be restored from, and nothing is changed; the message says why and what to do."""
+class ExportError(TransferError):
+    """The catalogue could not be exported. Nothing was left in the folder."""
+
+
+class RestoreError(TransferError):
+    """The catalogue could not be restored. Nothing was changed."""

@@ -1,21 +1,24 @@
-"""Write the whole catalogue to a folder: tables, vectors, pictures, genre models, a digest of each file."""
+"""Export the whole catalogue to a folder: tables, vectors, pictures, genre models and their digests."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import default_storage
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
+from numpy.lib import format as npy
 
 from catalog.models import Embedding, Extractor, GenreModel
 from ml.files import file_sha256
@@ -23,137 +26,140 @@ from ml.genres.head_file import manifest_path
 from ml.imaging.images import sha256_hex
 
 from . import layout
-from .columns import TABLES, AnyField, fields_of, file_fields_of, names_a_person
-from .errors import CannotExport
+from .columns import TABLES, AnyField, fields_of, file_fields_of, is_account, to_json
+from .errors import ExportError
 from .layout import Progress
-from .snapshot import migrations_waiting, snapshot
-from .values import PICTURE, WEIGHTS, to_json
-from .vectors import DTYPE, VectorsFile, is_sound
+from .reading import DTYPE
+from .snapshot import has_unapplied_migrations, snapshot
 
 ROWS_AT_ONCE = 1000
-TOLD_EVERY = 500
-# What a row takes as a line, on average; only for asking whether the disk has room.
-BYTES_A_ROW = 400
+PROGRESS_EVERY = 500
+# The average length of a row's line, to estimate the space that an export needs.
+BYTES_PER_ROW = 400
 SPARE_BYTES = 50 * 1024 * 1024
+# How a picture or weights file is read, by its name in the export.
+StoredFile = tuple[str, Callable[[], bytes]]
 
 
 @dataclass
 class Exported:
-    """What was written. missing: files that could not be read; unsound: vectors that were left out."""
+    """What was exported. missing: number of files that could not be read; invalid_vectors: those left out."""
 
     folder: Path
     rows: dict[str, int] = field(default_factory=dict)
     files: int = 0
     bytes: int = 0
     missing: int = 0
-    unsound: int = 0
+    invalid_vectors: int = 0
 
 
 def export_catalogue(folder: Path, progress: Progress = lambda what, done, total: None) -> Exported:
-    """Write the catalogue, as it is at one moment, to `folder`, which must be empty or not there yet.
+    """Write the catalogue as it is at one moment to `folder`, which must be empty or not exist.
 
-    The site may go on meanwhile. Memory does not grow with the catalogue. The same catalogue gives the same
-    bytes. Until all is written, the folder is called `folder`.partial. Pictures and weights that cannot be
-    read are listed in it and left out, as are vectors of the wrong length.
+    The site may be running. Memory does not grow with the catalogue. The same catalogue gives the same
+    bytes. Until the export is complete, the folder is called `folder`.partial. Pictures and weights that
+    cannot be read are listed in it and left out, and so are vectors of the wrong length.
 
-    Raises CannotExport, and then leaves nothing behind.
+    Raises ExportError. Nothing is then left in the folder.
     """
-    partial = _checked(folder)
+    partial_folder = _checked(folder)
     try:
-        partial.mkdir(parents=True)
+        partial_folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise CannotExport(
-            f"{partial} is left of an export that was interrupted, or of one that goes on: delete it, unless "
-            "one goes on, and export again."
+        raise ExportError(
+            f"{partial_folder} belongs to another export. If none is running, delete it and export again.",
+            "busy",
         ) from error
     except OSError as error:
-        raise CannotExport(f"{partial} cannot be made: {error.strerror}.") from error
+        raise ExportError(f"{partial_folder} cannot be created: {error.strerror}.", "io") from error
     try:
         with snapshot():
-            _check_room(partial)
-            written = _Writing(partial, Exported(folder), progress).all()
-        os.sync()  # a backup that a power cut can still take is none
-        partial.rename(folder)
+            _check_space(partial_folder)
+            exported = _Writer(partial_folder, Exported(folder), progress).write()
+        os.sync()  # the export must survive a power failure
+        partial_folder.rename(folder)
     except OSError as error:
-        raise CannotExport(
-            f"{folder} cannot be written: {error.strerror or error}. Nothing was left there."
+        raise ExportError(
+            f"{folder} cannot be written: {error.strerror or error}. Nothing was left there.", "io"
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return written
+        shutil.rmtree(partial_folder, ignore_errors=True)
+    return exported
 
 
 def _checked(folder: Path) -> Path:
-    with suppress(FileNotFoundError):
-        try:
-            if any(folder.iterdir()):
-                raise CannotExport(
-                    f"{folder} is not empty: name a folder that is, or one that is not there yet."
-                )
-        except NotADirectoryError as error:
-            raise CannotExport(f"{folder} is a file: name a folder.") from error
-        except PermissionError as error:
-            raise CannotExport(f"{folder} cannot be looked into: {error.strerror}.") from error
-    if migrations_waiting():
-        raise CannotExport("The database is not of this version yet: run `manage.py setup` first.")
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise ExportError(f"{folder} is not empty: name an empty folder or a new one.", "not_empty")
+    except OSError as error:
+        raise ExportError(f"{folder} cannot be read as a folder: {error.strerror}.", "io") from error
+    if has_unapplied_migrations():
+        raise ExportError("The database is not up to date: run `manage.py setup` first.", "not_migrated")
     return folder.absolute().with_name(f"{folder.absolute().name}.partial")
 
 
-def _check_room(partial: Path) -> None:
+def _check_space(folder: Path) -> None:
     rows = sum(model._base_manager.count() for model in TABLES.values())
     numbers = Embedding.objects.aggregate(sum=Sum(F("extractor__dims")))["sum"] or 0
-    needed = rows * BYTES_A_ROW + numbers * DTYPE.itemsize + sum(_sizes()) + SPARE_BYTES
-    free = shutil.disk_usage(partial).free
+    needed = rows * BYTES_PER_ROW + numbers * DTYPE.itemsize + SPARE_BYTES
+    for picture in _pictures():
+        with suppress(OSError, SuspiciousFileOperation):
+            needed += default_storage.size(picture)
+    free = shutil.disk_usage(folder).free
     if needed > free:
-        raise CannotExport(
-            f"The export needs about {_megabytes(needed)}, and the disk of {partial.parent} has "
-            f"{_megabytes(free)} free: free some, or name a folder on another disk."
+        raise ExportError(
+            f"The export needs about {needed / 1e6:,.0f} MB, and the disk of {folder.parent} has "
+            f"{free / 1e6:,.0f} MB free: free some space, or name a folder on another disk.",
+            "no_space",
         )
 
 
-def _sizes() -> Iterator[int]:
-    for name in _pictures():
-        with suppress(OSError, SuspiciousFileOperation):
-            yield default_storage.size(name)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"
-
-
 def _pictures() -> Iterator[str]:
-    """Names of all stored pictures, as often as they are used: two movies may share one."""
+    """Names of all stored pictures. A picture that two rows share is repeated."""
     for model in TABLES.values():
-        columns = [column.name for column in file_fields_of(model)]
-        if columns:
+        if columns := [column.name for column in file_fields_of(model)]:
             rows = model._base_manager.order_by("pk").values_list(*columns)
             for names in rows.iterator(chunk_size=ROWS_AT_ONCE):
                 yield from filter(None, names)
 
 
-class _Writing:
-    """One export while it is written; the list of digests grows along."""
+def _stored_files() -> Iterator[StoredFile]:
+    for picture in _pictures():
+        yield f"media/{picture}", partial(_read_picture, picture)
+    folder = Path(settings.MODELS_DIR)
+    for weights in GenreModel.objects.order_by("pk").values_list("weights_file", flat=True):
+        for name in (weights, manifest_path(Path(weights))):
+            yield f"models/{name}", (folder / name).read_bytes
+
+
+def _read_picture(name: str) -> bytes:
+    with default_storage.open(name) as file:
+        return bytes(file.read())
+
+
+class _Writer:
+    """An export while it is written."""
 
     def __init__(self, root: Path, exported: Exported, progress: Progress) -> None:
         self.root, self.exported, self.progress = root, exported, progress
         self.tables: dict[str, dict[str, Any]] = {}
         self.vectors: dict[str, dict[str, Any]] = {}
-        self.people: dict[int, str] = {}
+        self.accounts: dict[int, str] = {}
         self.sums: IO[str]
 
-    def all(self) -> Exported:
+    def write(self) -> Exported:
         for name in ("tables", "embeddings", "media", "models"):
             (self.root / name).mkdir()
         with (self.root / layout.SUMS).open("w", encoding="utf-8") as self.sums:
             (self.root / layout.README).write_text(layout.ABOUT, encoding="utf-8")
-            self._note(layout.README)
+            self._list_file(layout.README)
             for name, model in TABLES.items():
                 if model is Embedding:
-                    self._embeddings(name)
+                    self._write_embeddings(name)
                 else:
-                    self._table(name, fields_of(model), model._base_manager.order_by("pk"))
-            self._people()
-            self._files()
+                    self._write_table(name, fields_of(model), model._base_manager.order_by("pk"))
+            self._write_accounts()
+            self._write_files()
         manifest = {
             "format": layout.FORMAT,
             "version": layout.VERSION,
@@ -169,119 +175,120 @@ class _Writing:
         (self.root / layout.MANIFEST).write_text(f"{text}\n", encoding="utf-8")
         return self.exported
 
-    def _note(self, name: str, sha256: str = "") -> None:
+    def _list_file(self, name: str, sha256: str = "") -> None:
         path = self.root / name
         self.sums.write(f"{sha256 or file_sha256(path)}  {name}\n")
         self.exported.files += 1
         self.exported.bytes += path.stat().st_size
 
-    def _line(self, fields: list[AnyField], values: tuple[Any, ...]) -> str:
-        for column, value in zip(fields, values, strict=False):
-            if value is not None and names_a_person(column) and value not in self.people:
-                self.people[value] = get_user_model()._default_manager.get(pk=value).get_username()
-        row = {
-            column.name: to_json(column, value, self.people)
-            for column, value in zip(fields, values, strict=False)
-        }
-        # Sorted, because PostgreSQL keeps the keys of a JSON column in an order of its own.
-        return json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
-
-    def _counted(self, name: str, fields: list[str], rows: int) -> None:
+    def _list_table(self, name: str, fields: list[str], rows: int) -> None:
         file = layout.table_file(name)
-        self._note(file)
+        self._list_file(file)
         self.exported.rows[name] = rows
         self.tables[name] = {"file": file, "rows": rows, "fields": fields}
 
-    def _table(self, name: str, fields: list[AnyField], queryset: Any) -> None:
-        rows, total = 0, queryset.count()
-        with (self.root / layout.table_file(name)).open("w", encoding="utf-8", newline="\n") as file:
-            values = queryset.values_list(*(column.attname for column in fields))
-            for row in values.iterator(chunk_size=ROWS_AT_ONCE):
-                file.write(f"{self._line(fields, row)}\n")
-                rows += 1
-                if rows % TOLD_EVERY == 0 or rows == total:
-                    self.progress(name.replace("_", " "), rows, total)
-        self._counted(name, [column.name for column in fields], rows)
+    def _open(self, name: str) -> IO[str]:
+        return (self.root / name).open("w", encoding="utf-8", newline="\n")
 
-    def _embeddings(self, name: str) -> None:
+    def _line(self, fields: list[AnyField], values: tuple[Any, ...]) -> str:
+        row = {
+            column.name: self._account(value) if is_account(column) else value
+            for column, value in zip(fields, values, strict=False)
+        }
+        # Sorted, because PostgreSQL has its own order for the keys of a JSON column.
+        text = json.dumps(
+            row, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"), default=to_json
+        )
+        return f"{text}\n"
+
+    def _account(self, pk: int | None) -> str | None:
+        if pk is None:
+            return None
+        if pk not in self.accounts:
+            self.accounts[pk] = get_user_model()._default_manager.get(pk=pk).get_username()
+        return self.accounts[pk]
+
+    def _report(self, what: str, done: int, total: int) -> None:
+        if done % PROGRESS_EVERY == 0 or done == total:
+            self.progress(what, done, total)
+
+    def _write_table(self, name: str, fields: list[AnyField], queryset: QuerySet[Any]) -> None:
+        rows, total = 0, queryset.count()
+        values = queryset.values_list(*(column.attname for column in fields))
+        with self._open(layout.table_file(name)) as file:
+            for row in values.iterator(chunk_size=ROWS_AT_ONCE):
+                file.write(self._line(fields, row))
+                rows += 1
+                self._report(name.replace("_", " "), rows, total)
+        self._list_table(name, [column.name for column in fields], rows)
+
+    def _write_embeddings(self, name: str) -> None:
         fields = fields_of(Embedding)
         columns = [*(column.attname for column in fields), "vector"]
         rows, total = 0, Embedding.objects.count()
-        with (self.root / layout.table_file(name)).open("w", encoding="utf-8", newline="\n") as file:
-            for extractor in Extractor.objects.order_by("pk"):
-                made = Embedding.objects.filter(extractor=extractor).order_by("pk").values_list(*columns)
-                path = self.root / layout.vectors_file(extractor.pk)
-                with VectorsFile(path, extractor.dims) as vectors:
-                    for row in made.iterator(chunk_size=ROWS_AT_ONCE):
-                        vector = bytes(row[-1])
-                        if is_sound(vector, extractor.dims):
-                            vectors.add(vector)
-                            file.write(f"{self._line(fields, row)}\n")
-                        else:
-                            self.exported.unsound += 1
+        with self._open(layout.table_file(name)) as lines:
+            for pk, dims in Extractor.objects.order_by("pk").values_list("pk", "dims"):
+                embeddings = Embedding.objects.filter(extractor=pk).order_by("pk").values_list(*columns)
+                written = 0
+                with (self.root / layout.vectors_file(pk)).open("wb") as vectors:
+                    _write_header(vectors, 0, dims)
+                    for row in embeddings.iterator(chunk_size=ROWS_AT_ONCE):
+                        if _is_valid(vector := bytes(row[-1]), dims):
+                            vectors.write(vector)
+                            lines.write(self._line(fields, row))
+                            written += 1
                         rows += 1
-                        if rows % TOLD_EVERY == 0 or rows == total:
-                            self.progress("vectors", rows, total)
-                self._note(layout.vectors_file(extractor.pk))
-                self.vectors[str(extractor.pk)] = {"rows": vectors.rows, "dims": vectors.dims}
-        self._counted(name, [column.name for column in fields], rows - self.exported.unsound)
+                        self._report("vectors", rows, total)
+                    # The header has the same length with the final number of rows.
+                    vectors.seek(0)
+                    _write_header(vectors, written, dims)
+                self._list_file(layout.vectors_file(pk))
+                self.vectors[str(pk)] = {"rows": written, "dims": dims}
+        exported = sum(each["rows"] for each in self.vectors.values())
+        self.exported.invalid_vectors = rows - exported
+        self._list_table(name, [column.name for column in fields], exported)
 
-    def _people(self) -> None:
-        names = sorted(self.people.values())
-        lines = (json.dumps({"username": name}, ensure_ascii=False) for name in names)
-        path = self.root / layout.table_file(layout.PEOPLE)
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        self._counted(layout.PEOPLE, ["username"], len(names))
+    def _write_accounts(self) -> None:
+        names = sorted(self.accounts.values())
+        with self._open(layout.table_file(layout.PEOPLE)) as file:
+            file.writelines(f"{json.dumps({'username': name}, ensure_ascii=False)}\n" for name in names)
+        self._list_table(layout.PEOPLE, ["username"], len(names))
 
-    def _files(self) -> None:
-        with (self.root / layout.MISSING).open("w", encoding="utf-8", newline="\n") as missing:
-            for name, data in self._contents():
-                if data is None:
-                    missing.write(f"{name}\n")
-                    self.exported.missing += 1
-                    continue
-                path = self.root / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-                self._note(name, sha256_hex(data))
-        self._note(layout.MISSING)
-
-    def _contents(self) -> Iterator[tuple[str, bytes | None]]:
-        """Every stored file once, by its name in the export; None for one that cannot be read."""
+    def _write_files(self) -> None:
+        """Copy pictures and weights, each once."""
         total = sum(model._base_manager.count() * len(file_fields_of(model)) for model in TABLES.values())
-        told_missing: set[str] = set()
-        for done, picture in enumerate(_pictures(), start=1):
-            name = f"media/{picture}"
-            if not PICTURE.fullmatch(picture) or ".." in picture:
-                raise CannotExport(
-                    f"A row names the picture {picture!r}, which is no name that Postersite gives: correct "
-                    "it in the database, and export again."
-                )
-            if name not in told_missing and not (self.root / name).exists():
-                data = _read(picture)
-                if data is None:
-                    told_missing.add(name)
-                yield name, data
-            if done % TOLD_EVERY == 0:
-                self.progress("files", done, total)
-        for weights in GenreModel.objects.order_by("pk").values_list("weights_file", flat=True):
-            if not WEIGHTS.fullmatch(weights):
-                raise CannotExport(f"A genre model names the weights {weights!r}, which lie elsewhere.")
-            for file in (Path(weights), manifest_path(Path(weights))):
-                name = f"models/{file}"
-                if name not in told_missing and not (self.root / name).exists():
-                    data = None
-                    with suppress(OSError):
-                        data = (Path(settings.MODELS_DIR) / file).read_bytes()
-                    if data is None:
-                        told_missing.add(name)
-                    yield name, data
+        missing: set[str] = set()
+        with self._open(layout.MISSING) as missing_names:
+            for done, (name, read) in enumerate(_stored_files(), start=1):
+                if not layout.is_safe(name):
+                    raise ExportError(
+                        f"A row names the file {name!r}, which Postersite cannot have stored: correct it in "
+                        "the database, and export again.",
+                        "invalid",
+                    )
+                path = self.root / name
+                if name not in missing and not path.exists():
+                    try:
+                        data = read()
+                    except (OSError, SuspiciousFileOperation):
+                        missing.add(name)
+                        missing_names.write(f"{name}\n")
+                    else:
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        path.write_bytes(data)
+                        self._list_file(name, sha256_hex(data))
+                if done % PROGRESS_EVERY == 0:
+                    self.progress("files", min(done, total), total)
+        self.exported.missing = len(missing)
+        self._list_file(layout.MISSING)
         self.progress("files", total, total)
 
 
-def _read(picture: str) -> bytes | None:
-    try:
-        with default_storage.open(picture) as file:
-            return bytes(file.read())
-    except (OSError, SuspiciousFileOperation):
-        return None
+def _write_header(file: IO[bytes], rows: int, dims: int) -> None:
+    header = {"descr": DTYPE.str, "fortran_order": False, "shape": (rows, dims)}
+    npy.write_array_header_1_0(file, header)
+
+
+def _is_valid(vector: bytes, dims: int) -> bool:
+    """Whether a stored vector has `dims` numbers, all of them finite."""
+    return len(vector) == dims * DTYPE.itemsize and bool(np.isfinite(np.frombuffer(vector, DTYPE)).all())

@@ -1,11 +1,9 @@
-"""How an exported folder is laid out: its version, its names, and what it says about itself to a stranger."""
+"""The files of an export: format version, names, and the README for readers without Postersite."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-
-from .values import PICTURE, WEIGHTS
 
 FORMAT = "postersite-catalogue"
 VERSION = 1
@@ -13,15 +11,16 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 MISSING = "missing.txt"
 PEOPLE = "people"
-VECTORS = "embeddings"
 README = "README.txt"
 
-NAMES = re.compile(
-    rf"README\.txt|missing\.txt|tables/[a-z_]{{1,60}}\.jsonl|embeddings/[1-9][0-9]{{0,18}}\.npy"
-    rf"|models/{WEIGHTS.pattern.removesuffix('npz')}(npz|json)|media/{PICTURE.pattern}"
+# Stored pictures are those that the media view serves (catalog/web/views/media.py).
+_SAFE_NAME = re.compile(
+    r"README\.txt|missing\.txt|tables/[a-z_]{1,60}\.jsonl|embeddings/[1-9][0-9]{0,18}\.npy"
+    r"|models/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,180}\.(npz|json)"
+    r"|media/(posters|learning_curves)(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}){1,3}\.(jpg|png|webp)"
 )
 
-# What is being done, how much of it is done, and how much there is.
+# Called with the current step, the number of finished items and the total.
 Progress = Callable[[str, int, int], object]
 
 
@@ -34,8 +33,8 @@ def vectors_file(extractor: int) -> str:
 
 
 def is_safe(name: str) -> bool:
-    """Whether a name listed in an export is one that an export may hold: it leads to no other place."""
-    return NAMES.fullmatch(name) is not None and ".." not in name
+    """Whether an export may contain a file of this name. Safe names cannot leave the export's folder."""
+    return _SAFE_NAME.fullmatch(name) is not None and ".." not in name
 
 
 ABOUT = """\

@@ -1,196 +1,202 @@
-"""Read an exported folder that nobody vouches for: what it says it holds, and whether that was written."""
+"""Read the folder of an export without trusting it: manifest, list of digests, rows and vectors."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from ml.files import file_sha256
+import numpy as np
+
+from ml.files import UNREADABLE_ARRAYS, file_sha256
 
 from . import layout
-from .columns import ADDED, TABLES, fields_of
-from .errors import CannotRestore
+from .columns import OPTIONAL_TABLES, TABLES, fields_of
+from .errors import RestoreError
 from .layout import Progress
-from .values import SHA256
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
 LONGEST_LINE = 16 * 1024 * 1024
-LARGEST_FILE = 64 * 1024 * 1024  # of pictures and weights, which are read whole
-MOST_DIMS = 1_000_000
-TOLD_EVERY = 500
+DTYPE = np.dtype("<f2")
+COPY_AGAIN = "it is damaged or was changed. Copy the export again, or use another one."
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A file of the export: its name in it, and the SHA-256 that its bytes had when they were written."""
+class ListedFile(NamedTuple):
+    """A line of SHA256SUMS: the digest of a file when it was exported, and its name in the export."""
 
-    name: str
     sha256: str
+    name: str
 
 
 @dataclass(frozen=True)
 class Export:
-    """A folder whose manifest and list of files are in order.
+    """A folder with a valid manifest.
 
-    fields: the columns of each table; rows: how many rows each has; dims: the length of the vectors of each
-    extractor, by its id; vectors: how many there are of each.
+    fields: the columns of each table; rows: its number of rows; extractors: ids of those with vectors.
     """
 
     folder: Path
     fields: dict[str, list[str]]
     rows: dict[str, int]
-    dims: dict[int, int]
-    vectors: dict[int, int]
-    files: int
+    extractors: set[int]
 
-    def listed(self) -> Iterator[Listed]:
-        """The files as SHA256SUMS lists them. Raises CannotRestore for a line that is none."""
+    def listed(self) -> Iterator[ListedFile]:
+        """The files listed in SHA256SUMS. Raises RestoreError for an invalid line."""
         with (self.folder / layout.SUMS).open(encoding="utf-8", errors="replace") as file:
-            number = 0
             while line := file.readline(1000):
-                number += 1
                 sha256, _, name = line.removesuffix("\n").partition("  ")
-                if not (SHA256.fullmatch(sha256) and layout.is_safe(name) and line.endswith("\n")):
-                    raise CannotRestore(
-                        f"{layout.SUMS}, line {number}, names {name[:80]!r}, which no export holds."
-                    )
-                yield Listed(name, sha256)
+                if not layout.is_safe(name):
+                    raise RestoreError(f"{layout.SUMS} lists {name[:80]!r}, which no export has.", "invalid")
+                yield ListedFile(sha256, name)
 
-    def opened(self, name: str) -> Path:
-        """Where a file of the export lies. Raises CannotRestore unless it is a plain file right there."""
+    def path(self, name: str) -> Path:
+        """The path of a file of the export. Raises RestoreError unless it is a plain file in the folder."""
         path = self.folder / name
-        try:
-            if path.resolve() != path or not path.is_file():
-                raise CannotRestore(f"{path} is a link or no file: an export holds plain files only.")
-            os.stat(path)
-        except (OSError, RuntimeError) as error:
-            raise CannotRestore(f"{path} cannot be read: {error}") from error
+        if os.path.realpath(path) != str(path) or not path.is_file():
+            raise RestoreError(f"{path} is missing, a link or not a plain file.", "damaged")
         return path
 
     def lines(self, table: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The rows of a table with their line numbers. Raises CannotRestore for one that is no row."""
+        """The rows of a table with their line numbers. Raises RestoreError for an invalid line."""
         name = layout.table_file(table)
         columns = set(self.fields[table])
         number = 0
-        with self.opened(name).open("rb") as file:
+        with self.path(name).open("rb") as file:
             while line := file.readline(LONGEST_LINE + 1):
                 number += 1
                 try:
                     if len(line) > LONGEST_LINE:
-                        raise ValueError("it is too long")
-                    row = json.loads(line, parse_constant=_no_number)
+                        raise ValueError("the line is too long")
+                    row = _json(line)
                     if not isinstance(row, dict) or row.keys() != columns:
-                        raise ValueError("it has other columns than its table")
+                        raise ValueError("the columns are not those in the manifest")
                 except (ValueError, RecursionError) as error:
-                    raise CannotRestore(f"{name}, line {number}, is no row: {error}.") from error
+                    raise RestoreError(f"{name}, line {number}: {error}.", "invalid") from error
                 yield number, row
         if number != self.rows[table]:
-            raise CannotRestore(f"{name} has {number} rows, and the manifest says {self.rows[table]}.")
+            raise RestoreError(f"{name} has {number} rows instead of {self.rows[table]}.", "invalid")
+
+    def vectors(self, extractor: int, dims: int) -> np.ndarray:
+        """The vectors of an extractor, float16, shape (n, dims), read from disk as they are used.
+
+        Raises RestoreError for a file that is not such an array. Nothing is unpickled.
+        """
+        if extractor not in self.extractors:
+            raise RestoreError(f"The export has no vectors of extractor {extractor}.", "invalid")
+        path = self.path(layout.vectors_file(extractor))
+        try:
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+            if vectors.dtype != DTYPE or vectors.shape[1:] != (dims,) or not vectors.flags.c_contiguous:
+                raise ValueError(f"{vectors.dtype} of shape {vectors.shape} instead of float16 × {dims}")
+            if path.stat().st_size != vectors.offset + vectors.nbytes:
+                raise ValueError("its length does not match its header")
+        except (*UNREADABLE_ARRAYS, AttributeError, RecursionError) as error:
+            raise RestoreError(f"{path} is not a file of vectors: {error}.", "invalid") from error
+        return vectors.view(np.ndarray)
 
 
 def open_export(folder: Path) -> Export:
-    """The export in `folder`, its manifest checked, and the list of its files against the manifest.
+    """The export in `folder`, with a valid manifest and the list of files that belongs to it.
 
-    Raises CannotRestore with a sentence for a folder that holds none, or one of a later version.
+    Raises RestoreError for a folder without an export, or with one of a later version.
     """
     folder = folder.resolve()
     manifest = _manifest(folder)
-    if manifest.get("format") != layout.FORMAT:
-        raise CannotRestore(f"{folder / layout.MANIFEST} describes no export of a catalogue.")
     version = manifest.get("version")
     if version != layout.VERSION or isinstance(version, bool):
-        raise CannotRestore(
-            f"{folder} is of format version {version!r}, and this Postersite reads version "
-            f"{layout.VERSION}: restore with what made it ({manifest.get('made_by')!r}) or a later one."
+        raise RestoreError(
+            f"{folder} has format version {version!r}, and this version of Postersite reads version "
+            f"{layout.VERSION}: restore with the version that made it ({manifest.get('made_by')!r}).",
+            "version",
         )
-    export = _export(folder, manifest)
     try:
-        sums = file_sha256(export.opened(layout.SUMS))
-    except OSError as error:
-        raise CannotRestore(f"{folder / layout.SUMS} cannot be read: {error.strerror}.") from error
-    if sums != manifest.get("sha256sums"):
-        raise CannotRestore(
-            f"{folder / layout.SUMS} is not the list that the manifest was written with: the export is "
-            "damaged. Copy it again, or take another."
+        tables = {
+            name: manifest["tables"][name]
+            for name in (layout.PEOPLE, *TABLES)
+            if name in manifest["tables"] or name not in OPTIONAL_TABLES
+        }
+        export = Export(
+            folder,
+            {name: [str(column) for column in table["fields"]] for name, table in tables.items()},
+            {name: _count(table["rows"]) for name, table in tables.items()},
+            {_count(int(extractor)) for extractor in manifest["vectors"]},
         )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RestoreError(f"{folder / layout.MANIFEST} is damaged: {error!r}.", "damaged") from error
+    _check_columns(export, manifest.get("made_by"))
+    if file_sha256(export.path(layout.SUMS)) != manifest.get("sha256sums"):
+        raise RestoreError(f"{folder / layout.SUMS} is not as it was exported: {COPY_AGAIN}", "damaged")
     return export
 
 
 def check_tables(export: Export, progress: Progress) -> None:
-    """Compare every file but pictures and weights with its digest. Raises CannotRestore if one differs."""
+    """Compare every file except pictures and weights with its digest. Raises RestoreError if one differs."""
     needed = {layout.MISSING, *(layout.table_file(name) for name in export.fields)}
-    needed |= {layout.vectors_file(extractor) for extractor in export.dims}
+    needed |= {layout.vectors_file(extractor) for extractor in export.extractors}
     total = len(needed)
     for listed in export.listed():
         if listed.name in needed:
             needed.remove(listed.name)
-            path = export.opened(listed.name)
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != listed.sha256:
-                    raise CannotRestore(f"{path} is not what was written: {damaged()}")
+            check_digest(listed, file_sha256(export.path(listed.name)))
             progress("checking tables", total - len(needed), total)
     if needed:
-        raise CannotRestore(f"The export lacks {', '.join(sorted(needed))}: {damaged()}")
+        raise RestoreError(f"The export lacks {', '.join(sorted(needed))}: {COPY_AGAIN}", "damaged")
 
 
-def damaged() -> str:
-    return "it was damaged or changed since. Copy the export again, or take another."
+def check_digest(listed: ListedFile, sha256: str) -> None:
+    if sha256 != listed.sha256:
+        raise RestoreError(f"{listed.name} is not as it was exported: {COPY_AGAIN}", "damaged")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / layout.MANIFEST
     try:
         with path.open("rb") as file:
-            text = file.read(LARGEST_MANIFEST + 1)
-        manifest = json.loads(text, parse_constant=_no_number)
+            manifest = _json(file.read(LARGEST_MANIFEST + 1))
     except FileNotFoundError as error:
-        raise CannotRestore(
-            f"{folder} holds no {layout.MANIFEST}: name the folder that `manage.py export_catalogue` wrote."
+        raise RestoreError(
+            f"{folder} has no {layout.MANIFEST}: name the folder that `manage.py export_catalogue` wrote.",
+            "not_an_export",
         ) from error
-    except OSError as error:
-        raise CannotRestore(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise CannotRestore(f"{path} is damaged: {error}.") from error
-    if not isinstance(manifest, dict):
-        raise CannotRestore(f"{path} describes no export of a catalogue.")
+        raise RestoreError(f"{path} is damaged: {error}.", "damaged") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != layout.FORMAT:
+        raise RestoreError(f"{path} does not describe an export of Postersite.", "not_an_export")
     return manifest
 
 
-def _export(folder: Path, manifest: dict[str, Any]) -> Export:
-    try:
-        told = manifest["tables"]
-        here = [name for name in (layout.PEOPLE, *TABLES) if name in told or name not in ADDED]
-        tables = {name: told[name] for name in here}
-        fields = {name: [str(each) for each in table["fields"]] for name, table in tables.items()}
-        rows = {name: _count(table["rows"]) for name, table in tables.items()}
-        vectors = {_count(int(key)): each for key, each in manifest["vectors"].items()}
-        dims = {key: _count(each["dims"], most=MOST_DIMS) for key, each in vectors.items()}
-        counts = {key: _count(each["rows"]) for key, each in vectors.items()}
-        files = _count(manifest["files"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CannotRestore(
-            f"{folder / layout.MANIFEST} is damaged or not of this version: {type(error).__name__} {error}."
-        ) from error
-    for name in tables:
-        known = {"username"} if name == layout.PEOPLE else {each.name for each in fields_of(TABLES[name])}
-        if later := sorted(set(fields[name]) - known):
-            raise CannotRestore(
-                f"The export has columns of {name} that this version does not know ({', '.join(later)}): "
-                f"restore with the version that made it ({manifest.get('made_by')!r}) or a later one."
+def _check_columns(export: Export, made_by: Any) -> None:
+    for name, columns in export.fields.items():
+        known = {"username"} if name == layout.PEOPLE else {field.name for field in fields_of(TABLES[name])}
+        if unknown := sorted(set(columns) - known):
+            raise RestoreError(
+                f"This version of Postersite does not know the columns {', '.join(unknown)} of {name}: "
+                f"restore with the version that made the export ({made_by!r}) or a later one.",
+                "version",
             )
-    return Export(folder, fields, rows, dims, counts, files)
 
 
-def _count(value: Any, most: int = 2**63 - 1) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise ValueError(f"{value!r} is no count")
+def _json(text: bytes) -> Any:
+    """The JSON value in `text`. Raises ValueError for anything else, RecursionError for deep nesting."""
+    return json.loads(text, parse_constant=_not_json, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
+def _not_json(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is not a number of rows")
     return value
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number in JSON")

@@ -1,45 +1,54 @@
-"""Restore an exported catalogue into an empty one: all of it, or nothing."""
+"""Restore an exported catalogue into an empty one, completely or not at all."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.core.management.color import no_style
+from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
+from django.db.models import BinaryField, Model
+from django.utils import timezone
 
-from catalog.models import Extractor, GenreModel, ImportedFile
+from catalog import search
+from catalog.models import Embedding, Extractor, GenreModel, ImportedFile
 from catalog.runs import lifecycle
+from ml.genres.head_file import manifest_path
 
 from . import layout
-from .columns import TABLES
-from .errors import CannotRestore
+from .columns import TABLES, AnyField, fields_of, file_fields_of, from_json
+from .errors import RestoreError
 from .layout import Progress
-from .loading import finish, load_table
-from .reading import Export, Listed, check_tables, open_export
-from .snapshot import migrations_waiting
-from .staging import Staging, Unacceptable, staging
+from .reading import Export, ListedFile, check_tables, open_export
+from .snapshot import has_unapplied_migrations
+from .staging import Staging, staging
 
+ROWS_AT_ONCE = 500
 FILES_AT_ONCE = 64
-LOOKERS = 4
+THREADS = 4
 SPARE_BYTES = 50 * 1024 * 1024
-# A site may have these before it has a movie: they come with Postersite, or of an import that took nothing.
-SHIPPED = (GenreModel, Extractor, ImportedFile)
+# A site without movies may have rows of these: bundled genre models, and files that contained no movies.
+REPLACED = (GenreModel, Extractor, ImportedFile)
 
 
 @dataclass
 class Restored:
-    """What was restored. people: accounts made because somebody decided under that name; absent: pictures and
-    weights that were not in the export; left_out: those in it that were damaged."""
+    """What was restored. accounts: names of those that were created; absent: number of pictures and weights
+    that were not in the export; left_out: those in it that are damaged."""
 
     rows: dict[str, int] = field(default_factory=dict)
-    people: list[str] = field(default_factory=list)
+    accounts: list[str] = field(default_factory=list)
     absent: int = 0
     left_out: list[str] = field(default_factory=list)
 
@@ -51,129 +60,253 @@ def restore_catalogue(
     leave_out_damaged: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Restored:
-    """Read the export in `folder` into this catalogue, which must be empty; ids stay what they were.
+    """Read the export in `folder` into this catalogue, which must be empty. Ids do not change.
 
-    Every file is compared with its digest and every value checked; every picture is opened, unless the folder
-    is `trusted`. A picture or weights file that is damaged stops everything, or is left out on request: its
-    row stays, and `check_catalogue --mend` fetches the picture again. Accounts are found by their names;
-    those not there are made without rights, password or the possibility to sign in.
+    Digests of all files and all values are checked, and all pictures decoded unless the folder is `trusted`.
+    A damaged picture or weights file stops the restore, or is left out on request: its row is restored, and
+    `check_catalogue --mend` fetches the picture again. Accounts are found by name; missing ones are created
+    inactive, without permissions and password.
 
-    Raises CannotRestore with a sentence; then database and folders are as before.
+    Raises RestoreError. Database and folders are then as they were.
     """
-    if migrations_waiting():
-        raise CannotRestore(
-            "The database is not of this version yet: run `manage.py setup` first, with POSTERSITE_SAMPLE=0."
+    if has_unapplied_migrations():
+        raise RestoreError(
+            "The database is not up to date: run `manage.py setup` first, with POSTERSITE_SAMPLE=0.",
+            "not_migrated",
         )
     _check_empty()
-    export = open_export(folder)
-    check_tables(export, progress)
     restored = Restored()
     try:
-        with staging() as stage:
-            _check_room(export, stage)
-            _take_files(export, stage, restored, trusted, leave_out_damaged, progress)
+        export = open_export(folder)
+        check_tables(export, progress)
+        with staging() as stage, ExitStack() as undo:
+            files = _check_space(export, stage)
+            _copy_files(export, stage, restored, trusted, leave_out_damaged, progress, files)
             with transaction.atomic():
                 _check_empty()
-                for model in SHIPPED:
+                for model in REPLACED:
                     model._base_manager.all().delete()
-                people = _people(export, restored)
+                accounts = _accounts(export, restored)
                 for name in filter(export.rows.__contains__, TABLES):
-                    load_table(name, export, people, stage, progress)
+                    _load_table(name, export, accounts, stage, progress)
                     restored.rows[name] = export.rows[name]
-                finish()
-                stage.put_in_place()
+                _finish()
+                stage.move_into_place(undo)
+            undo.pop_all()
     except OSError as error:
-        raise CannotRestore(f"{error.filename or folder}: {error.strerror or error}.") from error
+        raise RestoreError(f"{error.filename or folder}: {error.strerror or error}.", "io") from error
     except DatabaseError as error:
-        raise CannotRestore(f"The database refused the catalogue: {str(error).strip()}") from error
+        raise RestoreError(f"The database refused the catalogue: {str(error).strip()}", "invalid") from error
     return restored
 
 
 def _check_empty() -> None:
-    counted = {
+    counts = {
         str(model._meta.verbose_name_plural): model._base_manager.count()
         for model in TABLES.values()
-        if model not in SHIPPED
+        if model not in REPLACED
     }
-    counted["trained genre models"] = GenreModel.objects.filter(shipped=False).count()
-    held = ", ".join(f"{count} {name}" for name, count in counted.items() if count)
-    if held:
-        raise CannotRestore(
-            f"This catalogue is not empty: it has {held}. Restore into a new one: set POSTERSITE_VAR to a "
-            "new folder (or DATABASE_URL to an empty database) and POSTERSITE_SAMPLE=0, which leaves the "
-            "sample out, run `manage.py setup`, and restore there."
+    counts["trained genre models"] = GenreModel.objects.filter(shipped=False).count()
+    present = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    if present:
+        raise RestoreError(
+            f"This catalogue is not empty: it has {present}. Restore into a new one: set POSTERSITE_VAR to a "
+            "new folder (or DATABASE_URL to an empty database) and POSTERSITE_SAMPLE=0, run "
+            "`manage.py setup`, and restore there.",
+            "not_empty",
         )
     live = lifecycle.live_runs().first()
     if live is not None:
-        raise CannotRestore(f"{live} is not over: let it end or cancel it, and stop the site.")
+        raise RestoreError(f"{live} is not finished: wait or cancel it, then stop the site.", "busy")
 
 
-def _check_room(export: Export, stage: Staging) -> None:
-    sizes = (export.folder / listed.name for listed in export.listed())
-    needed = sum(path.stat().st_size for path in sizes if path.is_file()) + SPARE_BYTES
+def _check_space(export: Export, stage: Staging) -> int:
+    """Check that the disk has room for the export. Returns the number of pictures and weights files."""
+    needed, files = SPARE_BYTES, 0
+    for listed in export.listed():
+        path = export.folder / listed.name
+        needed += path.stat().st_size if path.is_file() else 0
+        files += _is_stored(listed)
     free = shutil.disk_usage(stage.media).free
     if needed > free:
-        raise CannotRestore(
+        raise RestoreError(
             f"The catalogue needs about {needed / 1e6:,.0f} MB, and the disk of {stage.media} has "
-            f"{free / 1e6:,.0f} MB free."
+            f"{free / 1e6:,.0f} MB free.",
+            "no_space",
         )
+    return files
 
 
-def _take_files(
-    export: Export, stage: Staging, restored: Restored, trusted: bool, leave_out: bool, progress: Progress
+def _is_stored(listed: ListedFile) -> bool:
+    return listed.name.startswith(("media/", "models/"))
+
+
+def _copy_files(
+    export: Export,
+    stage: Staging,
+    restored: Restored,
+    trusted: bool,
+    leave_out: bool,
+    progress: Progress,
+    total: int,
 ) -> None:
-    stage.absent = set(_missing(export))
+    with export.path(layout.MISSING).open(encoding="utf-8", errors="replace") as file:
+        stage.absent = {line.removesuffix("\n") for line in file}
     restored.absent = len(stage.absent)
-    files = (each for each in export.listed() if each.name.startswith(("media/", "models/")))
 
-    def take(listed: Listed) -> str:
+    def copy(listed: ListedFile) -> str:
         try:
-            stage.take(export, listed, trusted=trusted)
-        except Unacceptable as error:
+            stage.copy(export, listed, trusted=trusted)
+        except RestoreError as error:
+            if error.code != "damaged":
+                raise
             if not leave_out:
-                raise CannotRestore(f"{error} With --leave-out-damaged the rest is restored.") from error
+                hint = "Use --leave-out-damaged to restore the rest."
+                raise RestoreError(f"{error} {hint}", "damaged") from error
             return listed.name
         return ""
 
     done = 0
-    with ThreadPoolExecutor(min(LOOKERS, os.cpu_count() or 1)) as lookers:
+    files = filter(_is_stored, export.listed())
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as threads:
         while batch := list(islice(files, FILES_AT_ONCE)):
-            restored.left_out += filter(None, lookers.map(take, batch))
+            restored.left_out += filter(None, threads.map(copy, batch))
             done += len(batch)
-            progress("files", done, max(done, export.files))
-    progress("files", max(done, export.files), max(done, export.files))
+            progress("files", done, total)
     stage.absent.update(restored.left_out)
 
 
-def _missing(export: Export) -> Iterator[str]:
-    with export.opened(layout.MISSING).open(encoding="utf-8", errors="replace") as file:
-        while line := file.readline(1000):
-            name = line.removesuffix("\n")
-            if not layout.is_safe(name):
-                raise CannotRestore(f"{layout.MISSING} names {name[:80]!r}, which no export holds.")
-            yield name
-
-
-def _people(export: Export, restored: Restored) -> dict[str, int]:
-    accounts = get_user_model()
-    column = accounts._meta.get_field(accounts.USERNAME_FIELD)
-    people: dict[str, int] = {}
+def _accounts(export: Export, restored: Restored) -> dict[str, int]:
+    """Ids of the accounts in the export by name. Missing ones are created."""
+    model = get_user_model()
+    column = model._meta.get_field(model.USERNAME_FIELD)
+    accounts: dict[str, int] = {}
     for number, row in export.lines(layout.PEOPLE):
-        name = row["username"]
         try:
-            if not isinstance(name, str):
-                raise ValidationError("It is no text.")
-            column.run_validators(name)  # type: ignore[union-attr]
+            name = from_json(column, row["username"], {})  # type: ignore[arg-type]
         except ValidationError as error:
-            raise CannotRestore(
-                f"{layout.table_file(layout.PEOPLE)}, line {number}, is no account's name: "
-                f"{' '.join(error.messages)}"
-            ) from error
-        found = accounts._default_manager.filter(**{accounts.USERNAME_FIELD: name}).first()
-        if found is None:
-            found = accounts(**{accounts.USERNAME_FIELD: name}, is_active=False)
-            found.set_unusable_password()
-            found.save()
-            restored.people.append(name)
-        people[name] = found.pk
-    return people
+            raise _invalid(layout.PEOPLE, number, "username", error) from error
+        account = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
+        if account is None:
+            account = model(**{model.USERNAME_FIELD: name}, is_active=False)
+            account.set_unusable_password()
+            account.save()
+            restored.accounts.append(name)
+        accounts[name] = account.pk
+    return accounts
+
+
+def _load_table(
+    name: str, export: Export, accounts: Mapping[str, int], stage: Staging, progress: Progress
+) -> None:
+    model = TABLES[name]
+    rows = _rows(name, export, accounts, stage)
+    if model is Embedding:
+        rows = _with_vectors(rows, export)
+    columns: list[AnyField] = list(model._meta.concrete_fields)
+    quote = connection.ops.quote_name
+    # Not with bulk_create, which would set auto_now dates to the present.
+    insert = "INSERT INTO {} ({}) VALUES ({})".format(  # noqa: S608  names of our own tables and columns
+        quote(model._meta.db_table),
+        ", ".join(quote(str(column.column)) for column in columns),
+        ", ".join(["%s"] * len(columns)),
+    )
+    done = 0
+    with connection.cursor() as cursor:
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            try:
+                cursor.executemany(
+                    insert,
+                    [[col.get_db_prep_save(row[col.name], connection) for col in columns] for row in batch],
+                )
+            except (IntegrityError, DataError, ValueError, OverflowError) as error:
+                lines = f"lines {done + 1} to {done + len(batch)}"
+                raise RestoreError(
+                    f"{layout.table_file(name)}, {lines}: {str(error).strip()}", "invalid"
+                ) from error
+            done += len(batch)
+            progress(name.replace("_", " "), done, export.rows[name])
+
+
+def _rows(name: str, export: Export, accounts: Mapping[str, int], stage: Staging) -> Iterator[dict[str, Any]]:
+    """The rows of a table, validated, with defaults for columns that the export does not have."""
+    model = TABLES[name]
+    given = [column for column in fields_of(model) if column.name in export.fields[name]]
+    defaults = {
+        column.name: _default(column, name) for column in model._meta.concrete_fields if column not in given
+    }
+    for number, line in export.lines(name):
+        row = dict(defaults)
+        for column in given:
+            try:
+                row[column.name] = from_json(column, line[column.name], accounts)
+            except ValidationError as error:
+                raise _invalid(name, number, column.name, error) from error
+        try:
+            if model is GenreModel:
+                GenreModel(**{key: row[key] for key in GenreModel.LISTS}).clean()
+            for file in _files(model, row):
+                stage.use(file)
+        except (ValidationError, RestoreError) as error:
+            raise _invalid(name, number, "", error) from error
+        yield row
+
+
+def _invalid(table: str, number: int, column: str, error: Exception) -> RestoreError:
+    where = f"{layout.table_file(table)}, line {number}{f', {column}' if column else ''}"
+    why = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+    return RestoreError(f"{where}: {why}", "invalid")
+
+
+def _default(column: AnyField, table: str) -> Any:
+    """The value of a column that was added after the export was made."""
+    if getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False):
+        return timezone.now()
+    if column.null or isinstance(column, BinaryField):
+        return None
+    if column.has_default() or (column.blank and column.empty_strings_allowed):
+        return column.get_default()
+    raise RestoreError(f"This export is too old: its {table} have no {column.name}.", "version")
+
+
+def _files(model: type[Model], row: dict[str, Any]) -> Iterator[str]:
+    for column in file_fields_of(model):
+        if name := row[column.name]:
+            if not name.startswith(f"{column.upload_to}/"):  # type: ignore[attr-defined]
+                raise RestoreError(f"{name[:80]!r} is not in the folder of {column.name}.", "invalid")
+            yield f"media/{name}"
+    if model is GenreModel:
+        weights = Path(row["weights_file"])
+        yield f"models/{weights}"
+        yield f"models/{manifest_path(weights)}"
+
+
+def _with_vectors(rows: Iterator[dict[str, Any]], export: Export) -> Iterator[dict[str, Any]]:
+    """Rows of embeddings with their vectors. Both are ordered by extractor and then by id."""
+    dims = dict(Extractor.objects.values_list("pk", "dims"))
+    for extractor, group in groupby(rows, itemgetter("extractor")):
+        vectors = export.vectors(extractor, dims.get(extractor, 0))
+        number = 0
+        for number, row in enumerate(group, start=1):
+            vector = vectors[number - 1 : number]
+            if len(vector) == 0 or not np.isfinite(vector).all():
+                raise RestoreError(
+                    f"Vector {number} of extractor {extractor} is missing or not finite.", "invalid"
+                )
+            yield {**row, "vector": vector.tobytes()}
+        if number != len(vectors):
+            raise RestoreError(
+                f"Extractor {extractor} has {len(vectors)} vectors for {number} rows.", "invalid"
+            )
+
+
+def _finish() -> None:
+    """Check all references, index movies for search, and let new ids follow the restored ones."""
+    try:
+        connection.check_constraints(table_names=[model._meta.db_table for model in TABLES.values()])
+    except IntegrityError as error:
+        raise RestoreError(f"A reference leads nowhere: {str(error).strip()}", "invalid") from error
+    search.index()
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), list(TABLES.values())):
+            cursor.execute(statement)

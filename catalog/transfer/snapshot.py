@@ -1,4 +1,4 @@
-"""One state of the database to read from, while others go on writing."""
+"""Read one consistent state of the database while others write."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django.db.migrations.executor import MigrationExecutor
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """All that is read in the block is of one moment, and nobody is kept from writing meanwhile.
+    """Read the database as it is at one moment, without blocking writers.
 
-    Within a transaction that is already open, it is that one's view.
+    Inside an open transaction, nothing changes.
     """
     if connection.in_atomic_block:
         yield
         return
     connection.ensure_connection()
     if connection.vendor == "sqlite":
-        # A site's own transactions begin by taking the lock for writing: this one only reads.
+        # By default, transactions of a site begin with the write lock.
         usual, connection.transaction_mode = connection.transaction_mode, "DEFERRED"  # type: ignore[attr-defined]
         try:
             with transaction.atomic():
@@ -34,7 +34,7 @@ def snapshot() -> Iterator[None]:
         yield
 
 
-def migrations_waiting() -> bool:
-    """Whether the tables are not those of this version yet."""
+def has_unapplied_migrations() -> bool:
+    """Whether the database is not migrated to this version of Postersite."""
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -1,84 +1,96 @@
-"""Titles and predictions as flat tables, row by row, for spreadsheets and notebooks."""
+"""Titles and predictions as flat tables: CSV for spreadsheets, Parquet for notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import UTC, datetime
+from itertools import accumulate, chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.db.models import QuerySet
 
+from catalog.csv_safety import SafeCsvWriter
 from catalog.models import Movie, Suggestion
+from ml.files import replacing
 
-Kind = Literal["id", "text", "texts", "number", "real", "yes", "moment"]
-ROWS_AT_ONCE = 1000
+from .layout import Progress
 
+if TYPE_CHECKING:
+    from arro3.core import Array, RecordBatch, Schema
 
-@dataclass(frozen=True)
-class Sheet:
-    """A flat table. columns: the kind of each by its name; an `id` is never empty, `texts` is a list, a
-    `moment` an aware datetime. rows: makes them anew, each a tuple in that order; count: how many there are.
-    """
+ColumnType = Literal["id", "text", "list", "integer", "float", "boolean", "time"]
+NOT_NULL = ("id", "list", "boolean")
+# With a byte order mark, Excel reads a CSV file as UTF-8.
+BYTE_ORDER_MARK = "\ufeff"
+QUERY_ROWS = 1000
+ROWS_AT_ONCE = 10_000
 
-    name: str
-    columns: dict[str, Kind]
-    rows: Callable[[], Iterator[tuple[Any, ...]]]
-    count: Callable[[], int]
-
-
-TITLES: dict[str, Kind] = {
+TITLES: dict[str, ColumnType] = {
     "id": "id",
     "imdb_id": "text",
-    "tmdb_id": "number",
-    "movielens_id": "number",
+    "tmdb_id": "integer",
+    "movielens_id": "integer",
     "local_id": "text",
     "title": "text",
     "original_title": "text",
-    "year": "number",
+    "year": "integer",
     "franchise": "text",
-    "genres": "texts",
-    "genre_origins": "texts",
+    "genres": "list",
+    "genre_origins": "list",
     "poster_source": "text",
-    "poster_width": "number",
-    "poster_height": "number",
+    "poster_width": "integer",
+    "poster_height": "integer",
     "poster_url": "text",
     "poster_page_url": "text",
     "page": "text",
 }
-PREDICTIONS: dict[str, Kind] = {
+PREDICTIONS: dict[str, ColumnType] = {
     "id": "id",
     "movie_id": "id",
     "imdb_id": "text",
-    "tmdb_id": "number",
+    "tmdb_id": "integer",
     "title": "text",
-    "year": "number",
+    "year": "integer",
     "genre": "text",
-    "score": "real",
-    "threshold": "real",
-    "sure": "yes",
+    "score": "float",
+    "threshold": "float",
+    "sure": "boolean",
     "state": "text",
-    "model_version": "number",
-    "suggested_at": "moment",
+    "model_version": "integer",
+    "suggested_at": "time",
     "decided_by": "text",
-    "decided_at": "moment",
+    "decided_at": "time",
 }
 
 
-def titles(movies: QuerySet[Movie] | None = None) -> Sheet:
-    """A row for each of `movies`, else of all but those merged away, by id; the poster is the one shown."""
-    chosen = Movie.objects.order_by("pk") if movies is None else movies
-    return Sheet("titles", TITLES, lambda: _titles(chosen), chosen.count)
+@dataclass(frozen=True)
+class Table:
+    """A flat table. columns: type by name; a `list` is of texts, a `time` an aware datetime. rows: a new
+    iterator of tuples in that order; count: the number of rows."""
+
+    name: str
+    columns: dict[str, ColumnType]
+    rows: Callable[[], Iterator[tuple[Any, ...]]]
+    count: Callable[[], int]
 
 
-def predictions() -> Sheet:
-    """A row for each suggestion that a genre model ever made, by id, with who decided about it and when."""
+def titles(movies: QuerySet[Movie] | None = None) -> Table:
+    """A row for each of `movies`, by default for all that are not merged into another, with its poster."""
+    selected = Movie.objects.order_by("pk") if movies is None else movies
+    return Table("titles", TITLES, lambda: _titles(selected), selected.count)
+
+
+def predictions() -> Table:
+    """A row for each suggestion of a genre model, with who decided on it and when."""
     suggestions = Suggestion.objects.order_by("pk")
-    return Sheet("predictions", PREDICTIONS, lambda: _predictions(suggestions), suggestions.count)
+    return Table("predictions", PREDICTIONS, lambda: _predictions(suggestions), suggestions.count)
 
 
 def _titles(movies: QuerySet[Movie]) -> Iterator[tuple[Any, ...]]:
-    whole = movies.prefetch_related(None).prefetch_related("movie_genres__genre", "posters")
-    for movie in whole.iterator(chunk_size=ROWS_AT_ONCE):
+    related = movies.prefetch_related(None).prefetch_related("movie_genres__genre", "posters")
+    for movie in related.iterator(chunk_size=QUERY_ROWS):
         genres = sorted((row.genre.name, row.origin) for row in movie.movie_genres.all())
         poster = movie.primary_poster
         yield (
@@ -93,23 +105,17 @@ def _titles(movies: QuerySet[Movie]) -> Iterator[tuple[Any, ...]]:
             movie.franchise or None,
             [name for name, _ in genres],
             [origin for _, origin in genres],
-            *(
-                (None,) * 5
-                if poster is None
-                else (
-                    poster.source,
-                    poster.width,
-                    poster.height,
-                    poster.source_url or None,
-                    poster.page_url or None,
-                )
-            ),
+            poster and poster.source,
+            poster and poster.width,
+            poster and poster.height,
+            poster and (poster.source_url or None),
+            poster and (poster.page_url or None),
             movie.get_absolute_url(),
         )
 
 
 def _predictions(suggestions: QuerySet[Suggestion]) -> Iterator[tuple[Any, ...]]:
-    # A suggestion has one decision at most.
+    # A suggestion has at most one decision.
     return suggestions.values_list(
         "pk",
         "movie",
@@ -126,4 +132,116 @@ def _predictions(suggestions: QuerySet[Suggestion]) -> Iterator[tuple[Any, ...]]
         "created_at",
         "decisions__reviewer__username",
         "decided_at",
-    ).iterator(chunk_size=ROWS_AT_ONCE)
+    ).iterator(chunk_size=QUERY_ROWS)
+
+
+def csv_lines(table: Table) -> Iterator[str]:
+    """The lines of the table as CSV. Lists are joined by `|`, times are in UTC.
+
+    Texts that a spreadsheet would run as a formula begin with an apostrophe, see `csv_safety`.
+    """
+    line = _Line()
+    writer = SafeCsvWriter(line)
+    writer.writerow(table.columns)
+    yield BYTE_ORDER_MARK + line.text
+    for row in table.rows():
+        writer.writerow(map(_cell, row))
+        yield line.text
+
+
+class _Line:
+    """A file for csv.writer that holds only the last line."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        self.text = text
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return "|".join(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def write_csv(table: Table, path: Path, progress: Progress) -> int:
+    """Write the table to `path` atomically; returns the number of rows. Raises OSError."""
+    total = table.count()
+    rows = -1  # without the header
+    with replacing(path) as file:
+        for line in csv_lines(table):
+            file.write(line.encode(errors="replace"))
+            rows += 1
+            if rows % ROWS_AT_ONCE == 0 or rows == total:
+                progress(path.name, rows, total)
+    return rows
+
+
+def write_parquet(table: Table, path: Path, progress: Progress) -> int:
+    """Write the table to `path` atomically; returns the number of rows. Raises OSError.
+
+    Texts are not changed, lists are lists, times are in UTC with microseconds.
+    """
+    from arro3.core import RecordBatchReader
+    from arro3.io import write_parquet as write
+
+    schema = _schema(table)
+    done, total = 0, table.count()
+
+    def batches() -> Iterator[RecordBatch]:
+        nonlocal done
+        rows = table.rows()
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            yield _batch(batch, table, schema)
+            done += len(batch)
+            progress(path.name, done, total)
+
+    with replacing(path) as file:
+        reader = RecordBatchReader.from_batches(schema, batches())
+        write(reader, file, compression="zstd(3)", max_row_group_size=ROWS_AT_ONCE)
+    return done
+
+
+def _schema(table: Table) -> Schema:
+    from arro3.core import DataType, Field, Schema
+
+    types = {
+        "id": DataType.int64(),
+        "text": DataType.utf8(),
+        "list": DataType.list(Field("item", DataType.utf8(), nullable=True)),
+        "integer": DataType.int64(),
+        "float": DataType.float64(),
+        "boolean": DataType.bool(),
+        "time": DataType.timestamp("us", tz="UTC"),
+    }
+    return Schema(
+        [Field(name, types[kind], nullable=kind not in NOT_NULL) for name, kind in table.columns.items()]
+    )
+
+
+def _batch(rows: list[tuple[Any, ...]], table: Table, schema: Schema) -> RecordBatch:
+    from arro3.core import RecordBatch
+
+    columns = zip(table.columns.items(), zip(*rows, strict=True), strict=True)
+    arrays = [_array(list(values), kind, schema.field(name).type) for (name, kind), values in columns]
+    return RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(values: list[Any], kind: ColumnType, dtype: Any) -> Array:
+    from arro3.core import Array, DataType, list_array
+
+    if kind == "list":
+        ends = list(accumulate(map(len, values), initial=0))
+        items = Array(list(chain.from_iterable(values)), type=DataType.utf8())
+        return list_array(Array(ends, type=DataType.int32()), items, type=dtype)
+    if kind == "time":
+        times = [None if value is None else _microseconds(value) for value in values]
+        return Array(times, type=DataType.int64()).cast(dtype)
+    return Array(values, type=dtype)
+
+
+def _microseconds(value: datetime) -> int:
+    since = value - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

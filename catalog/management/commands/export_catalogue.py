@@ -1,4 +1,4 @@
-"""`manage.py export_catalogue DIR`: everything the site owns to a folder, for keeping or for moving."""
+"""`manage.py export_catalogue DIR`: exports the whole catalogue, as a backup or to move it."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.export_progress import ExportBars
-from catalog.transfer.errors import CannotExport
+from catalog.management.export_progress import ProgressBars
+from catalog.transfer.errors import ExportError
 from catalog.transfer.export import export_catalogue
 
 
 class Command(BaseCommand):
     help = (
-        "Writes the whole catalogue to an empty or new folder: movies, genres, posters with their pictures, "
-        "vectors, genre models, suggestions and decisions. The site may go on meanwhile. "
-        "`restore_catalogue` reads it into an empty catalogue, here or elsewhere."
+        "Exports the whole catalogue to an empty or new folder: movies, genres, posters with their pictures, "
+        "vectors, genre models, suggestions and decisions. The site may be running. `restore_catalogue` "
+        "reads the export into an empty catalogue, here or elsewhere."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", metavar="DIR", type=Path, help="an empty folder, or one not there yet")
+        parser.add_argument("folder", metavar="DIR", type=Path, help="an empty or new folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with ExportBars() as bars:
-                written = export_catalogue(options["folder"], bars)
-        except CannotExport as error:
+            with ProgressBars() as bars:
+                exported = export_catalogue(options["folder"], bars)
+        except ExportError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as interrupted:
-            raise CommandError("Interrupted. Nothing was left behind.", returncode=130) from interrupted
-        rows = written.rows
+            raise CommandError("Interrupted. Nothing was exported.", returncode=130) from interrupted
+        rows = exported.rows
         self.stdout.write(
             f"{rows['movies']} movies, {rows['posters']} posters, {rows['embeddings']} vectors, "
-            f"{rows['review_decisions']} decisions: {written.files} files of {written.bytes / 1e6:,.1f} MB "
-            f"in {written.folder}."
+            f"{rows['review_decisions']} decisions: {exported.files} files with "
+            f"{exported.bytes / 1e6:,.1f} MB in {exported.folder}."
         )
-        if written.missing:
+        if exported.missing:
             self.stderr.write(
-                f"{written.missing} pictures or weights files could not be read and are left out, as "
-                "missing.txt says: `manage.py check_catalogue --mend` fetches pictures again."
+                f"{exported.missing} pictures or weights files could not be read. They are listed in "
+                "missing.txt: `manage.py check_catalogue --mend` fetches pictures again."
             )
-        if written.unsound:
+        if exported.invalid_vectors:
             self.stderr.write(
-                f"{written.unsound} vectors cannot be right and are left out: `manage.py check_catalogue "
-                "--mend` makes them anew."
+                f"{exported.invalid_vectors} invalid vectors were left out: `manage.py check_catalogue "
+                "--mend` computes them again."
             )

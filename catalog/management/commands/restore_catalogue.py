@@ -1,4 +1,4 @@
-"""`manage.py restore_catalogue DIR`: an exported catalogue into an empty one, all of it or nothing."""
+"""`manage.py restore_catalogue DIR`: restores an export into an empty catalogue, completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.export_progress import ExportBars
-from catalog.transfer.errors import CannotRestore
+from catalog.management.export_progress import ProgressBars
+from catalog.transfer.errors import RestoreError
 from catalog.transfer.restore import restore_catalogue
 
 
 class Command(BaseCommand):
     help = (
-        "Reads what `export_catalogue` wrote into an empty catalogue, on SQLite or PostgreSQL. Every file "
-        "and value is checked first; when something is wrong, nothing is changed. Stop the site meanwhile."
+        "Restores what `export_catalogue` wrote into an empty catalogue, on SQLite or PostgreSQL. Every file "
+        "and value is checked. If anything is wrong, nothing is changed. Stop the site before."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--trusted",
             action="store_true",
-            help="do not open every picture to see whether it is one: quicker, for an export of your own",
+            help="do not decode every picture to check it: faster, for an export of your own",
         )
         parser.add_argument(
             "--leave-out-damaged",
@@ -34,14 +34,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with ExportBars() as bars:
+            with ProgressBars() as bars:
                 restored = restore_catalogue(
                     options["folder"],
                     trusted=options["trusted"],
                     leave_out_damaged=options["leave_out_damaged"],
                     progress=bars,
                 )
-        except CannotRestore as error:
+        except RestoreError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as interrupted:
             raise CommandError("Interrupted. Nothing was changed.", returncode=130) from interrupted
@@ -50,14 +50,14 @@ class Command(BaseCommand):
             f"Restored {rows['movies']} movies, {rows['posters']} posters, {rows['embeddings']} vectors and "
             f"{rows['review_decisions']} decisions."
         )
-        if restored.people:
+        if restored.accounts:
             self.stdout.write(
-                f"Accounts made for those who decided: {', '.join(restored.people)}. They cannot sign in "
-                "until you make them active in the admin and give them a password."
+                f"Created accounts for past decisions: {', '.join(restored.accounts)}. To let them sign in, "
+                "activate them in the admin and set a password."
             )
-        gone = restored.absent + len(restored.left_out)
-        if gone:
+        missing = restored.absent + len(restored.left_out)
+        if missing:
             self.stderr.write(
-                f"{gone} pictures or weights files are not there, {len(restored.left_out)} of them because "
+                f"{missing} pictures or weights files are missing, {len(restored.left_out)} of them because "
                 "they are damaged: `manage.py check_catalogue --mend` fetches pictures again."
             )

@@ -1,4 +1,4 @@
-"""`manage.py export_tables`: titles and predictions that spreadsheets may open and notebooks read."""
+"""`manage.py export_tables`: titles and predictions for spreadsheets and notebooks."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_titles_as_parquet_are_unchanged_and_typed(movie: Movie, tmp_path: Path)
     assert second["year"] is None and second["genres"] == []
 
 
-def test_predictions_say_who_decided_and_when(tmp_path: Path) -> None:
+def test_predictions_include_who_decided_and_when(tmp_path: Path) -> None:
     reviewer = UserFactory(username="@anna")
-    accepted, waiting = SuggestionFactory(score=0.1 + 0.2, sure=True), SuggestionFactory()
+    accepted, pending = SuggestionFactory(score=0.1 + 0.2, sure=True), SuggestionFactory()
     review.accept([accepted], reviewer)
     accepted.refresh_from_db()
     tables(tmp_path)
@@ -85,7 +85,7 @@ def test_predictions_say_who_decided_and_when(tmp_path: Path) -> None:
     assert float(first["score"]) == 0.1 + 0.2 and first["sure"] == "true" and first["state"] == "accepted"
     assert first["decided_by"] == "'@anna" and first["genre"] == accepted.genre.name
     assert datetime.fromisoformat(first["decided_at"]) == accepted.decided_at.replace(microsecond=0)
-    assert second["movie_id"] == str(waiting.movie_id) and second["decided_by"] == second["decided_at"] == ""
+    assert second["movie_id"] == str(pending.movie_id) and second["decided_by"] == second["decided_at"] == ""
     first, second = parquet_rows(tmp_path / "predictions.parquet")
     assert first["score"] == 0.1 + 0.2 and first["sure"] is True and first["decided_by"] == "@anna"
     assert first["decided_at"].astimezone(UTC) == accepted.decided_at
@@ -93,13 +93,13 @@ def test_predictions_say_who_decided_and_when(tmp_path: Path) -> None:
     assert second["state"] == Suggestion.State.PENDING and second["decided_at"] is None
 
 
-def test_movies_merged_away_are_not_among_the_titles(movie: Movie, tmp_path: Path) -> None:
+def test_merged_movies_are_left_out(movie: Movie, tmp_path: Path) -> None:
     Movie.everything.filter(pk=MovieFactory(title="Amelie").pk).update(merged_into=movie)
     tables(tmp_path)
     assert len(csv_rows(tmp_path / "titles.csv")) == len(parquet_rows(tmp_path / "titles.parquet")) == 2
 
 
-def test_an_empty_catalogue_gives_headers(tmp_path: Path) -> None:
+def test_an_empty_catalogue_has_headers(tmp_path: Path) -> None:
     tables(tmp_path)
     assert csv_rows(tmp_path / "titles.csv") == parquet_rows(tmp_path / "predictions.parquet") == []
     assert read_parquet(tmp_path / "titles.parquet").schema.names == list(TITLES)
@@ -113,7 +113,7 @@ def test_a_titles_file_can_be_imported_again(movie: Movie, tmp_path: Path) -> No
     assert set(first.genres) == {"Comedy", "Drama", "Romance"}
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandError, match="file"):
         tables(tmp_path / "file")
