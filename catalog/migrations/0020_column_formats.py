@@ -5,65 +5,139 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0018_merged_movies_index'),
+        ("catalog", "0019_run_kind_without_choices"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='duplicatedecision',
-            name='poster_sha256',
-            field=models.CharField(blank=True, max_length=64, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{64}\\Z', 'This is not a SHA-256.', 'sha256')]),
+            model_name="duplicatedecision",
+            name="poster_sha256",
+            field=models.CharField(
+                blank=True,
+                max_length=64,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='duplicatemember',
-            name='poster_sha256',
-            field=models.CharField(blank=True, max_length=64, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{64}\\Z', 'This is not a SHA-256.', 'sha256')]),
+            model_name="duplicatemember",
+            name="poster_sha256",
+            field=models.CharField(
+                blank=True,
+                max_length=64,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='extractor',
-            name='fingerprint',
-            field=models.CharField(max_length=200, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9][^/\\\\\\x00-\\x20\\x7f]*\\Z', 'This cannot be the name of a file.', 'fingerprint')]),
+            model_name="extractor",
+            name="fingerprint",
+            field=models.CharField(
+                max_length=200,
+                unique=True,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[A-Za-z0-9][^/\\\\\\x00-\\x20\\x7f]*\\Z",
+                        "This cannot be the name of a file.",
+                        "fingerprint",
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='extractor',
-            name='spec',
-            field=models.CharField(help_text='as ml.extractors.registry.parse_spec reads it', max_length=200),
+            model_name="extractor",
+            name="spec",
+            field=models.CharField(help_text="as ml.extractors.registry.parse_spec reads it", max_length=200),
         ),
         migrations.AlterField(
-            model_name='genremodel',
-            name='dataset_fingerprint',
+            model_name="genremodel",
+            name="dataset_fingerprint",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AlterField(
-            model_name='genremodel',
-            name='weights_sha256',
-            field=models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{64}\\Z', 'This is not a SHA-256.', 'sha256')]),
+            model_name="genremodel",
+            name="weights_sha256",
+            field=models.CharField(
+                max_length=64,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='importedfile',
-            name='sha256',
-            field=models.CharField(db_index=True, help_text='of the file, as of the last import', max_length=64, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{64}\\Z', 'This is not a SHA-256.', 'sha256')]),
+            model_name="importedfile",
+            name="sha256",
+            field=models.CharField(
+                db_index=True,
+                help_text="of the file, as of the last import",
+                max_length=64,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='placeholder',
-            name='sha256',
-            field=models.CharField(help_text='of the bytes as fetched', max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{64}\\Z', 'This is not a SHA-256.', 'sha256')]),
+            model_name="placeholder",
+            name="sha256",
+            field=models.CharField(
+                help_text="of the bytes as fetched",
+                max_length=64,
+                unique=True,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='poster',
-            name='perceptual_hash',
-            field=models.CharField(db_index=True, help_text='64-bit DCT hash, hexadecimal', max_length=16, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{16}\\Z', 'This is not a perceptual hash.', 'hash')]),
+            model_name="poster",
+            name="perceptual_hash",
+            field=models.CharField(
+                db_index=True,
+                help_text="64-bit DCT hash, hexadecimal",
+                max_length=16,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{16}\\Z", "This is not a perceptual hash.", "hash"
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='poster',
-            name='sha256',
-            field=models.CharField(help_text='of the bytes as fetched', max_length=64, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{64}\\Z', 'This is not a SHA-256.', 'sha256')]),
+            model_name="poster",
+            name="sha256",
+            field=models.CharField(
+                help_text="of the bytes as fetched",
+                max_length=64,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                    )
+                ],
+            ),
         ),
         migrations.AlterField(
-            model_name='suggestion',
-            name='poster_sha256',
-            field=models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('\\A[0-9a-f]{64}\\Z', 'This is not a SHA-256.', 'sha256')]),
+            model_name="suggestion",
+            name="poster_sha256",
+            field=models.CharField(
+                max_length=64,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                    )
+                ],
+            ),
         ),
     ]
