@@ -1,4 +1,4 @@
-"""The replica site with faults: each answers, some times or always, instead of the true page."""
+"""The replica site with faults: responses that replace the true one, a number of times or always."""
 
 import gzip
 import threading
@@ -20,7 +20,7 @@ class _Planned:
 
 
 class FaultySite(ReplicaSite):
-    """`site.spoil("/t/p/", status(500), times=2)` spoils the next two answers whose path holds "/t/p/"."""
+    """`site.spoil("/t/p/", status(500), times=2)` replaces the next two responses to paths with "/t/p/"."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         self._planned: list[_Planned] = []
@@ -32,7 +32,7 @@ class FaultySite(ReplicaSite):
             self._planned.append(_Planned(part, fault, times))
 
     def mend(self) -> None:
-        """Plan no more faults."""
+        """Remove all faults."""
         with self._lock:
             self._planned.clear()
 
@@ -45,7 +45,7 @@ class FaultySite(ReplicaSite):
         return planned.fault(self, path)
 
     def paths(self, part: str = "") -> list[str]:
-        """The paths asked for so far that hold `part`, in order."""
+        """The paths requested so far that contain `part`, in order."""
         return [path for _, path, _ in list(self.log) if part in path]
 
 
@@ -64,28 +64,28 @@ def too_many(retry_after: str) -> Fault:
 
 
 def slow(seconds: float) -> Fault:
-    """The true answer, after `seconds`."""
+    """The true response, after `seconds`."""
     return lambda site, path: replace(site.respond(path), delay_s=seconds)
 
 
-def truncated(kept: int = 100) -> Fault:
-    """The true answer with its full Content-Length, of which only the first bytes come."""
-    return lambda site, path: replace(site.respond(path), truncate_to=kept)
+def truncated(length: int = 100) -> Fault:
+    """The true response with its full Content-Length, but only the first `length` bytes of the body."""
+    return lambda site, path: replace(site.respond(path), truncate_to=length)
 
 
 def redirect(to: str, code: int = 302) -> Fault:
-    """`{path}` in `to` is the path asked for."""
+    """`{path}` in `to` is replaced by the requested path."""
     return lambda site, path: Response(code, {"Location": to.replace("{path}", path)})
 
 
 def html_instead() -> Fault:
-    """A page with status 200 where an image should be, as a captive portal or a consent wall gives it."""
+    """A page with status 200 instead of an image, as from a captive portal or a consent wall."""
     page = b"<!doctype html><title>Please wait</title><p>Checking your browser"
     return lambda site, path: Response(200, {"Content-Type": "text/html"}, page)
 
 
 def giant(size: int, declared: bool = True) -> Fault:
-    """A body of `size` bytes, with a Content-Length or in chunks that tell no length."""
+    """A body of `size` bytes, with a Content-Length or in chunks without a length."""
     body = bytes(size)
     if declared:
         return lambda site, path: Response(200, {"Content-Type": "image/jpeg"}, body)

@@ -1,4 +1,4 @@
-"""Take the sample catalogue all the way: import, fetch, embed, train, suggest; with live progress."""
+"""Import the sample catalogue, fetch and embed its posters, train a genre model and suggest genres."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from catalog.titles.formats import csv_file, movielens
 from catalog.titles.importing import import_titles
 from postersite.launcher import site_setup
 
-SECONDS_BETWEEN_LOOKS = 0.5
-PATIENCE_S = 90.0
+POLL_INTERVAL_S = 0.5
+START_TIMEOUT_S = 90.0
 
 
 class Command(BaseCommand):
     help = (
-        "Imports the sample catalogue and sees its runs through: posters are fetched from the replica site "
-        "and embedded, a genre model trained, genres suggested. Needs workers: `manage.py up` calls it."
+        "Imports the sample catalogue, fetches its posters from the replica site, embeds them, trains a "
+        "genre model and suggests genres, with a progress bar. Needs workers: `manage.py up` calls it."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         _, report = import_titles(movielens.read(folder), "sample catalogue")
         import_titles(csv_file.read(folder / "facts.csv"), "sample catalogue: franchises and overviews")
         self.stdout.write(f"Sample catalogue: {report}")
-        run: Run | None = self._unfinished() or lifecycle.start(
+        run: Run | None = self._unfinished_run() or lifecycle.start(
             "scrape", followed_by=["embed", "train", "label"]
         )
         while run is not None:
@@ -47,19 +47,19 @@ class Command(BaseCommand):
         pending = f"{counts['pending']} suggestions to review"
         self.stdout.write(f"{counts['movies']} movies, {counts['posters']} posters, {pending}.")
 
-    def _unfinished(self) -> Run | None:
+    def _unfinished_run(self) -> Run | None:
         return lifecycle.live_runs().exclude(kind=Run.IMPORT).order_by("pk").first()
 
     def _watch(self, run: Run) -> Run:
-        moved, seen = time.monotonic(), (-1, -1)
+        progress, changed_at = (-1, -1), time.monotonic()
         with RunBar(run) as bar:
             while True:
                 run.refresh_from_db()
                 bar.show(run)
                 if not run.is_live:
                     return run
-                if (run.done, run.failed) != seen:
-                    moved, seen = time.monotonic(), (run.done, run.failed)
-                elif run.moved_at is None and time.monotonic() - moved > PATIENCE_S:
-                    raise CommandError(f"No worker has taken up {run}. Is `manage.py up` running?")
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                if (run.done, run.failed) != progress:
+                    progress, changed_at = (run.done, run.failed), time.monotonic()
+                elif run.moved_at is None and time.monotonic() - changed_at > START_TIMEOUT_S:
+                    raise CommandError(f"No worker has started {run}. Is `manage.py up` running?")
+                time.sleep(POLL_INTERVAL_S)

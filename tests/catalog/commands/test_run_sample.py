@@ -1,4 +1,4 @@
-"""`manage.py run_sample`: the catalogue is imported and its runs started once; without workers it says so."""
+"""`manage.py run_sample` imports the sample and starts its runs once; it fails if no worker is running."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_sample, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(run_sample, "SECONDS_BETWEEN_LOOKS", 0.01)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_sample, "START_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(run_sample, "POLL_INTERVAL_S", 0.01)
 
 
-def started() -> str:
+def run_without_workers() -> str:
     out = io.StringIO()
-    with pytest.raises(CommandError, match="No worker has taken up"):
+    with pytest.raises(CommandError, match="No worker has started"):
         call_command("run_sample", stdout=out)
     return out.getvalue()
 
 
-def test_every_film_is_imported_and_its_poster_asked_for() -> None:
+def test_every_film_is_imported_and_its_poster_requested() -> None:
     films = len(sample_films())
     assert (
-        f"Sample catalogue: {films} created, 0 changed, 0 unchanged, 0 conflicting, 0 rejected." in started()
+        f"Sample catalogue: {films} created, 0 changed, 0 unchanged, 0 conflicting, 0 rejected."
+        in run_without_workers()
     )
     run = lifecycle.live_runs().get()
     assert (run.kind, run.total, run.followed_by) == ("scrape", films, ["embed", "train", "label"])
@@ -43,17 +44,17 @@ def test_every_film_is_imported_and_its_poster_asked_for() -> None:
     assert not Movie.objects.filter(overview="").exists()
 
 
-def test_starting_again_takes_up_the_run_that_is_unfinished() -> None:
-    started()
+def test_starting_again_continues_the_unfinished_run() -> None:
+    run_without_workers()
     RunFactory(kind="import", state=Run.State.RUNNING)
     before = set(lifecycle.live_runs().exclude(kind="import"))
-    assert " 0 created" in started()
+    assert " 0 created" in run_without_workers()
     assert set(lifecycle.live_runs().exclude(kind="import")) == before
 
 
-def test_a_run_that_failed_ends_the_command_with_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_failed_run_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     RunFactory(kind="scrape", state=Run.State.QUEUED, total=1)
-    monkeypatch.setattr(run_sample, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(run_sample, "START_TIMEOUT_S", 60.0)
     monkeypatch.setattr(run_sample.time, "sleep", lambda _: fail_all())
     with pytest.raises(CommandError, match="The site is down"):
         call_command("run_sample", stdout=io.StringIO())
@@ -65,11 +66,11 @@ def fail_all() -> None:
 
 
 @pytest.mark.parametrize(("named", "used"), [(None, "postersite,pixels"), ("histograms", "histograms")])
-def test_the_sample_is_embedded_with_raw_pixels_too_unless_the_setting_says_otherwise(
+def test_the_sample_is_embedded_with_raw_pixels_too_by_default(
     monkeypatch: pytest.MonkeyPatch, named: str | None, used: str
 ) -> None:
     monkeypatch.setattr(site_setup, "sample_is_complete", lambda: True)
-    # Everything that the launcher sets for its processes is taken back after the test.
+    # Removes after the test what the launcher sets for its processes.
     monkeypatch.setattr(os, "environ", {} if named is None else {"POSTERSITE_EXTRACTORS": named})
     up.Command()._with_sample([])
     assert os.environ["POSTERSITE_EXTRACTORS"] == used

@@ -30,9 +30,9 @@ from tests.catalog.sample.pictures import film, picture, size_of
 def test_the_address_sets_the_size_and_nothing_is_enlarged(path: str, size: tuple[int, int]) -> None:
     movie = film()
     with ReplicaSite([movie]) as site:
-        answer = requests.get(site.url + path.format(movie.image_name), timeout=5)
-    assert answer.status_code == 200
-    assert size_of(answer.content) == size
+        response = requests.get(site.url + path.format(movie.image_name), timeout=5)
+    assert response.status_code == 200
+    assert size_of(response.content) == size
 
 
 @pytest.mark.parametrize("text", ["w0", "w99999", "huge", "w", "w_and_h", "500", ""])
@@ -59,8 +59,8 @@ def test_posters_come_from_files_and_bytes(tmp_path: Path) -> None:
     with ReplicaSite(movies) as site:
         widths = []
         for movie in movies:
-            answer = requests.get(f"{site.url}/t/p/original/{movie.image_name}.jpg", timeout=5)
-            widths.append(size_of(answer.content)[0])
+            response = requests.get(f"{site.url}/t/p/original/{movie.image_name}.jpg", timeout=5)
+            widths.append(size_of(response.content)[0])
     assert widths == [300, 100]
 
 
