@@ -41,8 +41,8 @@ fmt: $(VENV)/tools.stamp  ## Put code and templates into shape
 	@templates="$(TEMPLATES)"; test -z "$$templates" || $(VENV)/bin/djade --target-version 5.2 $$templates || true
 
 bench:  ## List the benchmarks and what each measures
-	@for file in benchmarks/[a-z]*.py; do test -f "$$file" || continue; \
-		printf '  %s\n      %s\n' "$(PY) $$file" "$$(head -n 1 "$$file" | tr -d '"')"; done
+	@for file in benchmarks/[a-z]*.py; do \
+		printf '  %s\n      %s\n' "$(PY) -m benchmarks.$$(basename "$$file" .py)" "$$(head -n 1 "$$file" | tr -d '"')"; done
 
 clean:  ## Remove installed packages and caches; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

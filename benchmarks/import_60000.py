@@ -1,13 +1,12 @@
-"""Import 62,423 MovieLens-shaped titles: time, peak memory by number of rows, and the recipe's own way.
+"""The cost of importing 62,423 MovieLens-shaped titles: time, peak memory by size, and a naive import.
 
-    python benchmarks/import_60000.py --work FOLDER [--rows 62423] [--seed 0]
+    python -m benchmarks.import_60000 --work FOLDER [--rows 62423] [--seed 0]
 
-Writes movies.csv and links.csv by a seeded generator, and imports a quarter, half and all of them with
-`manage.py import_titles movielens`, each as a process of its own into a fresh SQLite site: seconds, peak
-resident memory, and the same for one row. Then all of them again, a dry run, an undo, and how long another
-process waited that wrote a row every 50 ms meanwhile. The recipe's own way, the whole file in memory and a
-get_or_create for each row and each genre, is timed beside ours on 3,000 rows: processor seconds, of ours
-less those of a single row.
+Writes movies.csv and links.csv with a seeded generator, and imports one row, a quarter, half and all of them
+with `manage.py import_titles movielens`, each in a new process and SQLite site: seconds and peak resident
+memory. Then all of them again, a dry run, an undo, and an import while another process writes, with that
+process's waits. Finally 3,000 rows are imported naively (the whole file in memory, a get_or_create for each
+row and genre) and by us, less the cost of starting: CPU seconds.
 """
 
 from __future__ import annotations
@@ -18,69 +17,24 @@ import json
 import os
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
+from statistics import median
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks._scratch_site import MANAGE, ROOT, environment, other_writer
+
 SLICE = 3000
 GENRES = [
-    "Action",
-    "Adventure",
-    "Animation",
-    "Children",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Fantasy",
-]
-GENRES += [
-    "Film-Noir",
-    "Horror",
-    "IMAX",
-    "Musical",
-    "Mystery",
-    "Romance",
-    "Sci-Fi",
-    "Thriller",
-    "War",
-    "Western",
-]
+    "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
+    "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+]  # fmt: skip
 WORDS = [
-    "Ash",
-    "Bell",
-    "Cold",
-    "Dust",
-    "Ember",
-    "Fall",
-    "Glass",
-    "House",
-    "Iron",
-    "June",
-    "King",
-    "Last",
-    "Moon",
-]
-WORDS += [
-    "Night",
-    "Old",
-    "Paper",
-    "Quiet",
-    "Red",
-    "Salt",
-    "Tide",
-    "Under",
-    "Veil",
-    "Winter",
-    "Yellow",
-    "Zero",
-]
-# What a row of the recipe does, in Django's words.
-RECIPE = """
+    "Ash", "Bell", "Cold", "Dust", "Ember", "Fall", "Glass", "House", "Iron", "June", "King", "Last", "Moon",
+    "Night", "Old", "Paper", "Quiet", "Red", "Salt", "Tide", "Under", "Veil", "Winter", "Yellow", "Zero",
+]  # fmt: skip
+NAIVE = """
 import csv, sys, time, django
 django.setup()
 from django.utils.text import slugify
@@ -100,13 +54,11 @@ for row in list(csv.DictReader(open(sys.argv[1] + "/movies.csv", encoding="utf-8
             MovieGenre.objects.get_or_create(movie=movie, genre=genre, defaults={"origin": "imported"})
 print(time.process_time() - began)
 """
-
-
-# What the reader alone remembers: the links, and every id so that none is taken twice.
+# What the reader alone holds in memory: the links, and every id, to find repeated ones.
 READER = """
 import sys, tracemalloc
 from pathlib import Path
-from catalog.posters.sources import movielens
+from catalog.titles.formats import movielens
 tracemalloc.start()
 for row in movielens.read(Path(sys.argv[1])):
     pass
@@ -139,25 +91,29 @@ def main() -> None:
     report["dry run"] = site.manage("import_titles", "movielens", files, "--dry-run")
     report["database_mb"] = round((site.folder / "db.sqlite3").stat().st_size / 2**20, 1)
     report["undo"] = site.manage("undo_import", "1")
-    with Writer(site.folder / "db.sqlite3") as writer:
+    with other_writer(site.environment) as waits:
         report["import while another writes"] = site.manage("import_titles", "movielens", files)
-    report["other writer"] = writer.told()
+    report["other writer, ms"] = {
+        "writes": len(waits),
+        "median": round(1000 * median(waits), 1),
+        "longest": round(1000 * max(waits), 1),
+    }
 
     files = write_files(work / "files-slice", SLICE, options.seed)
     ours = Site(work / "slice-ours").manage("import_titles", "movielens", files)["cpu_s"]
-    own_way = float(Site(work / "slice-recipe").python("-c", RECIPE, str(files)))
-    start = idle["cpu_s"]
+    naive = float(Site(work / "slice-naive").python("-c", NAIVE, str(files)))
+    ours -= idle["cpu_s"]
     report["slice"] = {
         "rows": SLICE,
-        "ours_cpu_s": round(ours - start, 2),
-        "recipe_cpu_s": round(own_way, 2),
-        "ratio": round(own_way / (ours - start), 1),
+        "ours_cpu_s": round(ours, 2),
+        "naive_cpu_s": round(naive, 2),
+        "ratio": round(naive / ours, 1),
     }
     print(json.dumps(report, indent=1))
 
 
 def write_files(folder: Path, rows: int, seed: int) -> Path:
-    """movies.csv and links.csv of `rows` titles; of one seed a smaller file is the beginning of a larger."""
+    """Write movies.csv and links.csv with `rows` titles; a smaller file is the start of a larger one."""
     draw = random.Random(seed)
     folder.mkdir(parents=True)
     with (
@@ -184,90 +140,48 @@ def write_files(folder: Path, rows: int, seed: int) -> Path:
 
 
 class Site:
-    """A fresh SQLite site in a folder of its own."""
+    """A new SQLite site in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        self._environment = os.environ | {
-            "POSTERSITE_VAR": str(folder.resolve()),
-            "DJANGO_SETTINGS_MODULE": "postersite.settings",
-            "PYTHONPATH": str(ROOT),
-        }
+        self.environment = environment(folder)
         self.manage("migrate", "--verbosity", "0")
 
     def manage(self, command: str, *arguments: object) -> dict[str, float]:
-        """Run a command as a process; its seconds, processor seconds and peak resident memory in MB."""
+        """Run a command; its seconds, CPU seconds and peak resident memory in MB."""
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "manage.py", command, *map(str, arguments)],
+            [*MANAGE, command, *map(str, arguments)],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         assert process.stdout is not None
-        said = process.stdout.read()
+        output = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0, said
+        assert process.returncode == 0, output
         figures = {
             "seconds": round(time.perf_counter() - began, 2),
             "cpu_s": round(used.ru_utime + used.ru_stime, 2),
             "peak_mb": round(used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10), 1),
         }
-        if said.strip():
-            print(f"  {said.strip().splitlines()[-1]} {figures}", file=sys.stderr, flush=True)
+        print(f"  {output.strip()[-80:]} {figures}", file=sys.stderr, flush=True)
         return figures
 
     def python(self, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             check=True,
             capture_output=True,
             text=True,
         )
         return done.stdout
-
-
-class Writer:
-    """Writes a row every 50 ms, as a worker would, and notes how long the database let it wait."""
-
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        self._waits: list[float] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-
-    def __enter__(self) -> Writer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def told(self) -> dict[str, float]:
-        waits = sorted(self._waits)
-        return {
-            "writes": len(waits),
-            "median_ms": round(1000 * waits[len(waits) // 2], 1),
-            "p99_ms": round(1000 * waits[len(waits) * 99 // 100], 1),
-            "longest_ms": round(1000 * waits[-1], 1),
-        }
-
-    def _write(self) -> None:
-        connection = sqlite3.connect(self._database, timeout=30, isolation_level=None)
-        while not self._over.wait(0.05):
-            began = time.perf_counter()
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("UPDATE catalog_genre SET name = name WHERE id = 1")
-            connection.execute("COMMIT")
-            self._waits.append(time.perf_counter() - began)
-        connection.close()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""Kill processes of a site at random while runs of several kinds go on, and check afterwards that all fits.
+"""Kill processes of a site at random during runs of several kinds, then check that its data is consistent.
 
-    python -m benchmarks.kill_at_random --var FOLDER [--kills 20] [--seed 0] [--port 9340]
+    python -m benchmarks.kill_at_random --var FOLDER [--kills 20] [--seed 0]
 
-FOLDER is a *copy* of a site's var folder, of this version or an earlier one, or does not exist: then a site
-with the invented sample catalogue is made there first. Its content is changed. `manage.py up` serves it on
-loopback.
-Before each blow a few runs are started: deleted vectors are made again, another genre model is promoted, a
-model is trained, suggestions are accepted and batches undone, titles are imported, duplicates are searched.
-SIGKILL then hits a worker with its children, a single child, the broker, beat, the web server, or `up`.
+FOLDER is a copy of a site's var folder, of this version or an earlier one; if it does not exist, a site with
+the sample catalogue is made there first. Its content changes. `manage.py up` serves it on loopback. Before
+each kill a few runs are started: deleted vectors are computed again, another genre model is promoted, a model
+is trained, suggestions are accepted and batches undone, titles are imported, duplicates are searched. SIGKILL
+then hits a worker with its children, a single child, the broker, beat, the web server, or `up`.
 
-At the end all runs must come to an end, and no counter, decision, index or file may be wrong. Exit status 1
-and a line for each thing that is.
+At the end all runs must finish, and every counter, decision, index and file must be right. Prints a line for
+each error; exits with status 1 if there is one.
 """
 
 from __future__ import annotations
@@ -27,66 +26,57 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+from benchmarks._scratch_site import MANAGE, environment, free_port, superuser
 
-ROOT = Path(__file__).resolve().parent.parent
 LONGEST_GAP_S = 5.0
 END_WITHIN_S = 900.0
 MOST_LIVE_OF_A_KIND = 2
-# `up` gives up on a program that ends five times within a minute.
-BLOWS_A_MINUTE = 3
+# `up` stops when a program ends five times within a minute.
+KILLS_A_MINUTE = 3
 TARGETS = ("worker-io", "worker-ml", "a child", "broker", "beat", "web", "up")
 
 
 def main() -> None:
     options = _options()
     var: Path = options.var.resolve()
-    os.environ |= {
-        "POSTERSITE_VAR": str(var),
-        "DATABASE_URL": f"sqlite:///{var / 'db.sqlite3'}",
-        "REDIS_URL": "",
-        "DJANGO_SETTINGS_MODULE": "postersite.settings",
-    }
-    sys.path.insert(0, str(ROOT))
+    os.environ |= environment(var, DATABASE_URL=f"sqlite:///{var / 'db.sqlite3'}", REDIS_URL="")
     draw = random.Random(options.seed)
     if not (var / "db.sqlite3").exists():
-        make_sample = [sys.executable, "manage.py", "up", "--once", "--port", str(options.port)]
-        subprocess.run(make_sample, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-    site = Site(var, options.port)
+        make_sample = [*MANAGE, "up", "--once", "--port", str(free_port())]
+        subprocess.run(make_sample, stdout=subprocess.DEVNULL, check=True)
+    site = Site(var, free_port())
     site.start()
     import django
 
     django.setup()
     killed, started = Counter[str](), Counter[str]()
     try:
-        blows: list[tuple[float, str]] = []
-        while len(blows) < options.kills:
+        kills: list[tuple[float, str]] = []
+        while len(kills) < options.kills:
             started.update(start_runs(draw))
             time.sleep(draw.uniform(0.2, LONGEST_GAP_S))
-            recent = Counter(name for moment, name in blows if moment > time.monotonic() - 60)
-            target = draw.choice([name for name in TARGETS if recent[name] < BLOWS_A_MINUTE])
+            recent = Counter(name for moment, name in kills if moment > time.monotonic() - 60)
+            target = draw.choice([name for name in TARGETS if recent[name] < KILLS_A_MINUTE])
             if site.kill(target, draw):
-                blows.append((time.monotonic(), target))
+                kills.append((time.monotonic(), target))
                 killed[target] += 1
         print(f"killed: {_counted(killed)}\nstarted: {_counted(started)}", flush=True)
         began = time.monotonic()
-        wrong = list(never_ended())
-        print(f"all runs over {time.monotonic() - began:.0f} s after the last blow", flush=True)
-        wrong += what_is_wrong()
+        wrong = list(unfinished_runs())
+        print(f"all runs finished {time.monotonic() - began:.0f} s after the last kill", flush=True)
+        wrong += inconsistencies()
     finally:
         site.stop()
-    check = subprocess.run([sys.executable, "manage.py", "check_catalogue", "--deep"], cwd=ROOT, check=False)
+    check = subprocess.run([*MANAGE, "check_catalogue", "--deep"], check=False)
     if check.returncode:
-        wrong.append("check_catalogue --deep found something")
-    print("\n".join(wrong) or "Everything fits.")
+        wrong.append("check_catalogue --deep found a problem")
+    print("\n".join(wrong) or "No error.")
     sys.exit(bool(wrong))
 
 
 class Site:
-    """`manage.py up` on a folder, started again when it was killed."""
+    """`manage.py up` on a folder; it is started again when it was killed."""
 
     def __init__(self, var: Path, port: int) -> None:
         self.var, self.port = var, port
@@ -96,8 +86,7 @@ class Site:
         self.var.parent.mkdir(parents=True, exist_ok=True)
         with self.var.with_suffix(".up.log").open("ab") as log:
             self.up = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port)],
-                cwd=ROOT,
+                [*MANAGE, "up", "--port", str(self.port)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -109,18 +98,18 @@ class Site:
             time.sleep(0.2)
 
     def programs(self) -> dict[str, int]:
-        """Process ids of what runs now, by name."""
+        """Process ids of the running programs, by name."""
         try:
-            noted = json.loads((self.var / "run" / "up.json").read_text())
+            record = json.loads((self.var / "run" / "up.json").read_text())
         except (OSError, ValueError):
             return {}
-        running = self.up is not None and noted["pid"] == self.up.pid
-        return {name: pid for name, (pid, _) in noted["children"].items()} if running else {}
+        running = self.up is not None and record["pid"] == self.up.pid
+        return {name: pid for name, (pid, _) in record["children"].items()} if running else {}
 
     def kill(self, target: str, draw: random.Random) -> bool:
-        """SIGKILL; False when the target does not run just now."""
+        """Send SIGKILL; False when the target is not running."""
         assert self.up is not None
-        assert self.up.poll() is None, "`up` has given up"
+        assert self.up.poll() is None, "`up` has stopped"
         if target == "up":
             self.up.kill()
             self.up.wait()
@@ -129,14 +118,14 @@ class Site:
         if target == "a child":
             workers = [pid for name, pid in self.programs().items() if name.startswith("worker")]
             children = [child for pid in workers for child in children_of(pid)]
-            hit = [draw.choice(children)] if children else []
+            pids = [draw.choice(children)] if children else []
         else:
             pid = self.programs().get(target)
-            hit = [] if pid is None else [pid, *children_of(pid)]
-        for pid in hit:
+            pids = [] if pid is None else [pid, *children_of(pid)]
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        return bool(hit)
+        return bool(pids)
 
     def stop(self) -> None:
         if self.up is not None and self.up.poll() is None:
@@ -145,7 +134,7 @@ class Site:
 
 
 def children_of(pid: int) -> list[int]:
-    """Child processes, of all threads of the process (Linux)."""
+    """Child processes of all threads of a process (Linux)."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*"):
         with suppress(OSError):
@@ -154,7 +143,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def start_runs(draw: random.Random) -> Iterator[str]:
-    """Start a few runs, unless enough of their kind are live; yields what was started."""
+    """Start a few runs, unless enough of their kind are live; yield what was started."""
     from catalog.runs import lifecycle
 
     starters = {
@@ -208,7 +197,7 @@ def accept(draw: random.Random) -> bool:
     if not genres:
         return False
     with suppress(decision_batches.BatchError):
-        decision_batches.start(Selection(genre=draw.choice(genres)), _reviewer())
+        decision_batches.start(Selection(genre=draw.choice(genres)), superuser())
         return True
     return False
 
@@ -221,7 +210,7 @@ def undo_batch(draw: random.Random) -> bool:
     if not batches:
         return False
     with suppress(decision_batches.BatchError):
-        decision_batches.start_undo(draw.choice(batches), _reviewer())
+        decision_batches.start_undo(draw.choice(batches), superuser())
         return True
     return False
 
@@ -260,8 +249,8 @@ def compare(draw: random.Random) -> bool:
     return lifecycle.start("duplicates").is_live
 
 
-def never_ended() -> Iterator[str]:
-    """Wait for the end of all runs; a sentence for each that is still live."""
+def unfinished_runs() -> Iterator[str]:
+    """Wait for all runs to finish; an error for each that does not."""
     from catalog.runs import lifecycle
 
     deadline = time.monotonic() + END_WITHIN_S
@@ -270,16 +259,16 @@ def never_ended() -> Iterator[str]:
         if not lifecycle.live_runs().exists():
             if embedded:
                 return
-            # What the last runs left out because others were to see to it.
+            # Embeds what the last runs left to others.
             embedded = True
             lifecycle.start("embed", followed_by=["label"])
         time.sleep(1)
     for run in lifecycle.live_runs():
-        yield f"{run} never ended: {run.done} and {run.failed} of {run.total}"
+        yield f"{run} did not finish: {run.done} and {run.failed} of {run.total}"
 
 
-def what_is_wrong() -> Iterator[str]:
-    """A sentence for each counter, decision, suggestion or index that is not as it should be."""
+def inconsistencies() -> Iterator[str]:
+    """An error for each counter, decision, suggestion or index that is wrong."""
     from django.db import connection
     from django.db.models import Count, Q
 
@@ -298,18 +287,18 @@ def what_is_wrong() -> Iterator[str]:
     for run in of_many:
         if (run.done, run.failed) != (run.items_done, run.items_not):
             yield f"{run} counted {run.done} and {run.failed}, its items {run.items_done} and {run.items_not}"
-    # An item that was hit three times is given up, as it should be.
+    # An item that was interrupted three times fails, as intended.
     for item in RunItem.objects.filter(state=state.FAILED).exclude(error=leases.ABANDONED)[:20]:
         yield f"{item} of {item.run} failed: {item.error}"
     for item in RunItem.objects.filter(state__in=chunks.OPEN).select_related("run")[:5]:
         yield f"{item} of {item.run} is {item.state}"
-    standing = ReviewDecision.objects.filter(verdict="accepted", reversal=None).order_by()
-    twice = standing.values("suggestion").annotate(times=Count("pk")).filter(times__gt=1).count()
+    valid = ReviewDecision.objects.filter(verdict="accepted", reversal=None).order_by()
+    twice = valid.values("suggestion").annotate(times=Count("pk")).filter(times__gt=1).count()
     if twice:
-        yield f"{twice} suggestions have two decisions that stand"
+        yield f"{twice} suggestions have two valid decisions"
     accepted = Suggestion.objects.filter(state=Suggestion.State.ACCEPTED).count()
-    if accepted != standing.values("suggestion").distinct().count():
-        yield f"{accepted} suggestions are accepted, by {standing.count()} decisions"
+    if accepted != valid.values("suggestion").distinct().count():
+        yield f"{accepted} suggestions are accepted, by {valid.count()} decisions"
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is not None:
         left = suggestions.readable(suggestions.candidates(model.pk), model.pk)
@@ -325,12 +314,6 @@ def what_is_wrong() -> Iterator[str]:
         yield f"trigger {name} is missing"
 
 
-def _reviewer() -> User:
-    from django.contrib.auth import get_user_model
-
-    return get_user_model().objects.get_or_create(username="kill-at-random", is_staff=True)[0]
-
-
 def _counted(names: Counter[str]) -> str:
     return ", ".join(f"{name} {times}" for name, times in names.most_common())
 
@@ -342,7 +325,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--var", type=Path, required=True, help="a copy of a site's var folder, or a new one")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--port", type=int, default=9340)
     return parser.parse_args()
 
 

@@ -1,93 +1,72 @@
-"""What accepting 10,000 suggestions at once costs, undoing that, and undoing an import of 10,500 titles.
+"""The cost of accepting 10,000 suggestions at once, and of undoing that and an import of 10,500 titles.
 
     python -m benchmarks.many_decisions --work FOLDER [--suggestions 10000] [--movies 10500]
 
-Makes a site in FOLDER (or in the database that DATABASE_URL names: an empty one of its own). Each request is
-measured alone, then the run that it started is worked off in this process. Beside a run another process
-writes all the while: the longest it had to wait is how long the run kept every other writer out.
+Makes a site in the new FOLDER (or in the empty database that DATABASE_URL names). Each request is
+measured, then the run that it started is processed in this process. Another process writes during each run:
+its longest wait is how long the run blocks other writers.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.large_runs import ROOT, writing
+from benchmarks._scratch_site import open_site, other_writer, queue_nothing, signed_in
 
 
 def main() -> None:
     options = _options()
-    options.work.mkdir(parents=True, exist_ok=True)
-    os.environ |= {
-        "POSTERSITE_VAR": str(options.work / "var"),
-        "DJANGO_SETTINGS_MODULE": "postersite.settings",
-    }
-    os.environ.setdefault("DATABASE_URL", f"sqlite:///{options.work / 'decisions.sqlite3'}")
-    (options.work / "decisions.sqlite3").unlink(missing_ok=True)
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, check=True)
-    import django
-
-    django.setup()
-    measure(options.suggestions, options.movies, options.work)
+    open_site(options.work)
+    measure(options.suggestions, options.movies)
 
 
-def measure(suggestions: int, movies: int, work: Path) -> None:
+def measure(suggestions: int, movies: int) -> None:
     """Print a line for each request and each run."""
-    from django.conf import settings
-    from django.contrib.auth import get_user_model
-    from django.test import Client
     from django.urls import reverse
 
     from catalog.models import DecisionBatch, Movie, Run
-    from catalog.runs import lifecycle, local_worker
+    from catalog.runs import local_worker
     from catalog.titles.formats.records import TitleRecord
     from catalog.titles.importing import import_titles
 
-    lifecycle.enqueue = lambda run: 0  # type: ignore[assignment, misc]  # there is no broker
-    settings.ALLOWED_HOSTS = ["testserver"]
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+    queue_nothing()
     rows = (TitleRecord(f"Film {n}", 1950 + n % 70, tmdb_id=n) for n in range(1, movies + 1))
     imported, _ = import_titles(rows, "benchmark")
     suggest(suggestions)
-    user, _ = get_user_model().objects.get_or_create(username="ada", is_staff=True, is_superuser=True)
-    client = Client()
-    client.force_login(user)
+    client = signed_in()
     sure = reverse("admin:catalog_reviewqueue_sure")
     undo = reverse("admin:catalog_run_undo", args=[imported.pk])
     client.get(sure)  # templates and imports
 
-    def work_off(what: str) -> None:
-        with writing(work) as longest:
+    def process(what: str) -> None:
+        with other_writer() as waits:
             run = Run.objects.filter(state="queued").get()
             _timed(what, lambda: local_worker.process_run(run))
-        print(f"  longest wait of another writer {longest[0] * 1000:.0f} ms")
+        print(f"  longest wait of another writer {max(waits) * 1000:.0f} ms")
 
     _timed("page before accepting", lambda: client.get(sure))
     _timed("request to accept", lambda: client.post(sure, {"last": 10**9}))
-    work_off("run that accepts")
+    process("run that accepts")
     batch = DecisionBatch.objects.get()
     _timed("page of the batch", lambda: client.get(batch.get_absolute_url()))
     address = reverse("admin:catalog_decisionbatch_undo", args=[batch.pk])
     _timed("request to undo the batch", lambda: client.post(address))
-    work_off("run that undoes the batch")
+    process("run that undoes the batch")
     _timed("page before undoing the import", lambda: client.get(undo))
     _timed("request to preview that", lambda: client.post(undo, {"action": "preview"}))
-    work_off("run that previews it")
+    process("run that previews it")
     _timed("request to undo the import", lambda: client.post(undo))
-    work_off("run that undoes the import")
+    process("run that undoes the import")
     assert batch.decisions.count() == suggestions
     assert Movie.objects.count() == len(set(batch.decisions.values_list("movie", flat=True)))
 
 
 def suggest(number: int) -> None:
-    """Three sure suggestions a movie, as many as are wanted."""
+    """Create `number` sure suggestions, three for each movie."""
     from catalog.models import Extractor, Genre, GenreModel, Movie, Suggestion
 
     genres = [Genre.objects.create(name=name, slug=name.lower()) for name in ("Comedy", "Drama", "Horror")]
@@ -136,7 +115,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, required=True, help="a folder to work in")
+    parser.add_argument("--work", type=Path, required=True, help="a new folder for the site")
     parser.add_argument("--suggestions", type=int, default=10_000)
     parser.add_argument("--movies", type=int, default=10_500)
     return parser.parse_args()

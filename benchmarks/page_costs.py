@@ -1,14 +1,14 @@
-"""What each page costs: CPU milliseconds and database queries a request.
+"""The cost of each page: CPU milliseconds and database queries for a request.
 
-    python benchmarks/page_costs.py --var FOLDER [--rounds 20] [--json]
+    python -m benchmarks.page_costs --var COPY [--rounds 20] [--code OTHER]
 
-Requests go through the WSGI handler in this process, as the web server sends them: middleware, session, a
-database connection as the settings say, templates. FOLDER is a *copy* of a site's var folder: it is migrated,
-its static files are collected anew, and an account `page-costs` is added. To compare two versions, run this
-script with the other one's folder as --code, each on a copy of its own.
+Requests go through the WSGI handler in this process, as the web server sends them: middleware, session,
+database connection, templates. COPY is a copy of a site's var folder: it is migrated, its static files are
+collected, and an account `benchmark` is added. To compare two versions, run this with the other version's
+folder as --code, each on its own copy.
 
-Prints the median of the process's CPU time with its minimum and maximum, after three requests that warm up,
-and the number of queries. Pages take turns, so that a busy machine slows all of them.
+Prints the median of the process's CPU time with its minimum and maximum, after three requests to warm up, and
+the number of queries. Pages are requested in turn, so that a busy machine slows all of them.
 """
 
 from __future__ import annotations
@@ -19,40 +19,29 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from functools import partial
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks._scratch_site import ROOT, open_site, signed_in
+
 WARM_UP = 3
 
 
 def main() -> None:
     options = _options()
-    os.environ |= {
-        "POSTERSITE_VAR": str(options.var.resolve()),
-        "DJANGO_SETTINGS_MODULE": "postersite.settings",
-    }
     sys.path.insert(0, str(options.code.resolve()))
     os.chdir(options.code)  # Celery puts the current folder before all others
-    from django.core.management import call_command
-
+    open_site(options.var)
     from postersite.wsgi import application
 
-    with redirect_stdout(StringIO()):
-        call_command("migrate", verbosity=0)
-        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
     if options.addresses:
         pages = {name: address for name, (address, _) in _addresses().items()}
         print(json.dumps({"pages": pages, "cookie": _session_cookie()}))
         return
     found = measure(application, options.rounds, options.only)
-    if options.json:
-        print(json.dumps(found))
-        return
     print(f"{'page':<18} {'CPU ms':>8} {'min':>7} {'max':>7} {'queries':>8} {'KiB':>6}")
     for name, row in found.items():
         print(
@@ -86,7 +75,7 @@ def measure(handler: Any, rounds: int, only: str) -> dict[str, dict[str, float]]
 
 
 def _addresses() -> dict[str, tuple[str, bool]]:
-    """Address of each page, and whether it is asked for as staff."""
+    """URL of each page, and whether it is requested as staff."""
     from django.urls import reverse
 
     from catalog.models import Movie
@@ -114,15 +103,8 @@ def _addresses() -> dict[str, tuple[str, bool]]:
 
 def _session_cookie() -> str:
     from django.conf import settings
-    from django.contrib.auth import get_user_model
-    from django.test import Client
 
-    user, _ = get_user_model().objects.update_or_create(
-        username="page-costs", defaults={"is_staff": True, "is_superuser": True}
-    )
-    client = Client()
-    client.force_login(user)
-    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    return f"{settings.SESSION_COOKIE_NAME}={signed_in().cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 def _request(handler: Any, address: str, cookie: str) -> int:
@@ -152,7 +134,7 @@ def _request(handler: Any, address: str, cookie: str) -> int:
 
 
 def _queries(act: Callable[[], object]) -> int:
-    """How many queries `act` makes, on whatever connections it opens."""
+    """The number of queries that `act` makes, on any connection."""
     from django.db.backends.utils import CursorWrapper
 
     number = 0
@@ -177,7 +159,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--code", type=Path, default=ROOT, help="the version to measure (default: this one)")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", default="", help="pages whose name contains this")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--addresses", action="store_true", help="measure nothing: print addresses and a session as JSON"
     )

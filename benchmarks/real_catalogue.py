@@ -1,10 +1,10 @@
-"""The whole path on real posters: MovieLens in, posters over HTTP, real workers, suggestions against truth.
+"""The whole path on real posters: import, posters over HTTP, workers, suggestions compared with the truth.
 
-    python benchmarks/real_catalogue.py --data DATA --work FOLDER [--movies 1000] [--seed 0] [--port 8123]
+    python -m benchmarks.real_catalogue --data DATA --work FOLDER [--movies 1000] [--seed 0]
 
-Writes MovieLens files for a seeded sample of movies with a quarter stripped of genres, serves their posters
-from the replica site, starts `manage.py up`, imports, follows the runs, and compares the suggestions with
-the true genres of the stripped quarter, beside predicting every genre. FOLDER keeps the site for a look.
+Writes MovieLens files for a seeded sample of movies, a quarter of them without genres, serves their posters
+from the replica site, starts `manage.py up`, imports, waits for the runs, and compares the suggestions with
+the true genres of that quarter, and with predicting every genre. FOLDER holds the site afterwards.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import csv
 import json
 import os
 import random
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks._scratch_site import HOST, MANAGE, environment, free_port, started
+
 STRIPPED = 0.25
 
 
@@ -30,41 +30,19 @@ def main() -> None:
     chosen, stripped = choose(options.data / "posters.csv", options.movies, options.seed)
     write_movielens(work / "titles", chosen, stripped)
     write_csv(work / "replica.csv", chosen)
-    replica = f"http://127.0.0.1:{options.port + 1}"
-    os.environ |= {
-        "POSTERSITE_VAR": str(work / "var"),
-        "POSTERSITE_WEIGHTS": str(options.data / "weights"),
-        "POSTERSITE_REPLICA_URL": replica,
-        "POSTERSITE_POSTER_SOURCES": "tmdb_page,imdb_page",
-        "POSTERSITE_REQUESTS_PER_SECOND": "200",
-        "DJANGO_SETTINGS_MODULE": "postersite.settings",
-    }
-    sys.path.insert(0, str(ROOT))
-    python = sys.executable
-    with (work / "up.log").open("w") as log:
-        site = subprocess.Popen(
-            [
-                *[python, "-m", "catalog.sample.site", "--port", str(options.port + 1)],
-                *["--csv", str(work / "replica.csv"), "--images", str(options.data / "posters")],
-            ],
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-        )
-        up = subprocess.Popen(
-            [python, "manage.py", "up", "--no-sample", "--port", str(options.port)],
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            report = follow(work, options.port)
-        finally:
-            if not options.keep_up:
-                up.terminate()
-                up.wait(30)
-                site.terminate()
-                site.wait(10)
+    port, replica_port = free_port(), free_port()
+    os.environ |= environment(
+        work / "var",
+        POSTERSITE_WEIGHTS=str(options.data / "weights"),
+        POSTERSITE_REPLICA_URL=f"http://{HOST}:{replica_port}",
+        POSTERSITE_POSTER_SOURCES="tmdb_page,imdb_page",
+        POSTERSITE_REQUESTS_PER_SECOND="200",
+    )
+    replica = [sys.executable, "-m", "catalog.sample.site", "--port", str(replica_port)]
+    replica += ["--csv", str(work / "replica.csv"), "--images", str(options.data / "posters")]
+    up = [*MANAGE, "up", "--no-sample", "--port", str(port)]
+    with started(replica, replica_port), started(up, port, log=work / "up.log"):
+        report = follow(work)
     report["suggestions"] = measure(stripped, options.seed)
     print(json.dumps(report, indent=1))
     (work / "report.json").write_text(json.dumps(report, indent=1))
@@ -103,11 +81,10 @@ def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def follow(work: Path, port: int) -> dict[str, object]:
+def follow(work: Path) -> dict[str, object]:
     """Import, start the chain of runs, wait for its end; counts and seconds of each step."""
     import django
 
-    _wait_for(lambda: _answers(port), 120, "the site did not start; see up.log")
     django.setup()
     from catalog.counts import catalogue_counts
     from catalog.models import Embedding, Run
@@ -167,25 +144,6 @@ def measure(truth: dict[str, set[str]], seed: int) -> dict[str, object]:
     }
 
 
-def _answers(port: int) -> bool:
-    import urllib.error
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _wait_for(test, seconds: float, otherwise: str) -> None:
-    end = time.monotonic() + seconds
-    while not test():
-        if time.monotonic() > end:
-            raise SystemExit(otherwise)
-        time.sleep(0.5)
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -196,8 +154,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for the site that this makes")
     parser.add_argument("--movies", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--port", type=int, default=8123)
-    parser.add_argument("--keep-up", action="store_true", help="leave the site running")
     return parser.parse_args()
 
 

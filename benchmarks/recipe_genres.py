@@ -2,13 +2,10 @@
 
     python -m benchmarks.recipe_genres --data FOLDER [--limit N] [--seed S] [--recipe NAME] [--set epochs=100]
 
-`--learn N --draw D` trains on N posters drawn from the training part, as a small catalogue would; the test
-part stays the same.
-
-FOLDER holds posters/, posters.csv and weights/. A fifth of the posters (whole series) is set aside as a test
-set that neither training nor the choice of the epoch sees; the figures are measured there. `--cache FILE`
-keeps the vectors between runs; they are derived from copyrighted posters, so keep the file out of the
-repository.
+FOLDER holds posters/, posters.csv and weights/. A fifth of the posters (whole series) is the test set:
+neither training nor the choice of the epoch uses it. `--learn N --draw D` trains on N posters drawn from
+the rest, like a small catalogue. `--cache FILE` stores the vectors between runs; they are derived from
+copyrighted posters, so do not commit the file.
 """
 
 import argparse
@@ -35,16 +32,16 @@ Rows = list[dict[str, str]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the recipe's genre teller on real posters.")
+    parser = argparse.ArgumentParser(description="Measure a genre recipe on real posters.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--limit", type=int, help="posters to use, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--extractor", default="mobilenet_v2")
     parser.add_argument("--recipe", default="recipe-genres", choices=sorted(RECIPES))
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="change a setting")
-    parser.add_argument("--learn", type=int, help="posters to train on, drawn from the training part")
+    parser.add_argument("--learn", type=int, help="posters to train on, drawn from the training set")
     parser.add_argument("--draw", type=int, default=0, help="seed of that draw")
-    parser.add_argument("--cache", type=Path, help="file that keeps the vectors between runs")
+    parser.add_argument("--cache", type=Path, help="file for the vectors, reused by later runs")
     options = parser.parse_args()
 
     rows = read_rows(options.data / "posters.csv", options.limit, options.seed)
@@ -58,16 +55,16 @@ def main() -> None:
     learn, test = split(groups, labels, 0.2, options.seed)
     if options.learn:
         learn = np.sort(np.random.default_rng(options.draw).permutation(learn)[: options.learn])
-    wishes: dict[str, Any] = {"name": options.recipe, "seed": options.seed}
-    for wish in options.set:
-        name, _, value = wish.partition("=")
-        wishes[name] = json.loads(value)
-    config = config_from(wishes)
+    changes: dict[str, Any] = {"name": options.recipe, "seed": options.seed}
+    for change in options.set:
+        name, _, value = change.partition("=")
+        changes[name] = json.loads(value)
+    config = config_from(changes)
     started = time.monotonic()
     trained = train(features[learn], labels[learn], genres, config, groups[learn], show, extractor=extractor)
     seconds = time.monotonic() - started
-    kept = [genres.index(genre) for genre in trained.head.genres]
-    truth = labels[test][:, kept]
+    columns = [genres.index(genre) for genre in trained.head.genres]
+    truth = labels[test][:, columns]
     scores = trained.head.scores(features[test])
     card = scorecard(truth, scores, trained.head.genres, trained.head.thresholds, seed=options.seed)
 
@@ -84,7 +81,7 @@ def main() -> None:
 
 def how(done: dict[str, Any]) -> str:
     if "epochs_run" in done:
-        return f"{done['epochs_run']} epochs, kept {done['best_epoch']}"
+        return f"{done['epochs_run']} epochs, best {done['best_epoch']}"
     return f"{done['folds']} folds, {done['components']} components, strength {done['strength']:g}"
 
 
@@ -104,9 +101,9 @@ def embed(rows: Rows, options: argparse.Namespace) -> tuple[npt.NDArray[np.float
             options.extractor, weights_dir=options.data / "weights", cache_dir=Path(exports)
         )
         if options.cache and options.cache.exists():
-            with np.load(options.cache, allow_pickle=False) as kept:
-                if str(kept["extractor"]) == extractor.fingerprint and kept["names"].tolist() == names:
-                    return kept["features"], extractor.fingerprint
+            with np.load(options.cache, allow_pickle=False) as cached:
+                if str(cached["extractor"]) == extractor.fingerprint and cached["names"].tolist() == names:
+                    return cached["features"], extractor.fingerprint
         features = np.zeros((len(rows), extractor.dims), dtype=np.float32)
         started, done = time.monotonic(), 0
         for index, vector in extractor.embed_files(options.data / "posters" / name for name in names):
@@ -117,7 +114,7 @@ def embed(rows: Rows, options: argparse.Namespace) -> tuple[npt.NDArray[np.float
         seconds = time.monotonic() - started
         print(f"\rembedded {done} of {len(rows)} in {seconds:.0f} s, {1000 * seconds / done:.1f} ms a poster")
     if done < len(rows):
-        raise SystemExit(f"{len(rows) - done} posters can't be read; mend the data folder first.")
+        raise SystemExit(f"{len(rows) - done} posters cannot be read: repair the data folder first.")
     if options.cache:
         np.savez(
             options.cache, features=features, names=np.array(names), extractor=np.array(extractor.fingerprint)

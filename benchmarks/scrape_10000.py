@@ -1,13 +1,13 @@
-"""10,000 posters from a replica with faults, a worker killed, the broker restarted; then a refresh of all.
+"""Fetch 10,000 posters from a replica with faults while a worker and the broker are killed; refresh them.
 
-    python benchmarks/scrape_10000.py --work FOLDER [--movies 10000] [--rate 60] [--faults 0.08] [--seed 0]
+    python -m benchmarks.scrape_10000 --work FOLDER [--movies 10000] [--rate 60] [--seed 0]
 
-8% of the films have a fault of one of the kinds below: those of the site, which pass, and those of the film,
-which do not. Two worker processes fetch; at a quarter one is killed with SIGKILL (and started again, as the
-supervisor does), at half the broker is killed and started again. Then every good film must have its one
-poster with the very bytes of the replica, every bad one its reason, and the replica's own log must show no
-window of ten seconds with more requests than the limit allows. The second run refreshes everything.
-Ends with status 1 when any of that is not so.
+8% of the movies have one of the faults below: temporary ones of the site, and permanent ones of the movie.
+Two worker processes fetch; at a quarter one is killed with SIGKILL (and started again, as the supervisor
+does), at half the broker is killed and started again. Then every good movie must have exactly one poster with
+the bytes of the replica, every bad one a reason, and the replica's log must show no ten seconds with more
+requests than the limit allows. The second run refreshes everything. Exits with status 1 if any of that is
+wrong.
 """
 
 from __future__ import annotations
@@ -31,24 +31,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.slow_clients import cpu_seconds  # noqa: E402
-from catalog.sample.site import ReplicaMovie, Response  # noqa: E402
-from postersite.launcher.broker import command, find_server, make_private, responds  # noqa: E402
-from tests.faults.sites import Site, kill_group  # noqa: E402
-from tests.replica import faults  # noqa: E402
-from tests.replica.faults import Fault, FaultySite  # noqa: E402
+from benchmarks._scratch_site import MANAGE, cpu_seconds
+from catalog.sample.site import ReplicaMovie, Response
+from postersite.launcher.broker import command, find_server, make_private, responds
+from tests.faults.sites import Site, kill_group
+from tests.replica import faults
+from tests.replica.faults import Fault, FaultySite
 
 FIRST_ID = 1_000_000
 WINDOW_S = 10.0
+FAULTY = 0.08
 PAGE, PICTURE = "page", "picture"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A fault of a film's page or picture. times: how often; -1 for always. bad: the film gets no poster."""
+    """A fault of a movie's page or poster. times: how often, -1 for always. bad: the movie gets no poster."""
 
     name: str
     where: str
@@ -61,7 +59,7 @@ class Kind:
 
 
 def picture(number: int) -> bytes:
-    """A JPEG of coarse noise, another one for every film."""
+    """A JPEG of coarse noise, different for every number."""
     coarse = np.random.default_rng(number).integers(0, 256, (6, 4, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(coarse).resize((200, 300), Image.Resampling.BICUBIC).save(file, "JPEG", quality=85)
@@ -84,9 +82,9 @@ KINDS = (
     Kind("page forbidden", PAGE, faults.status(403)),
     Kind("page without a poster", PAGE, faults.html_instead()),
     Kind("page redirects to another host", PAGE, faults.redirect("http://169.254.169.254{path}")),
-    Kind("page redirects in a circle", PAGE, faults.redirect("{path}")),
+    Kind("page redirects to itself", PAGE, faults.redirect("{path}")),
     Kind("picture gone", PICTURE, faults.not_found()),
-    Kind("a web page for a picture", PICTURE, faults.html_instead()),
+    Kind("a web page instead of a picture", PICTURE, faults.html_instead()),
     Kind("picture damaged", PICTURE, faults.body(picture(1)[:2000], "image/jpeg")),
     Kind("pixel bomb", PICTURE, faults.body(_png((60_000, 60_000)), "image/png")),
     Kind("gzip bomb", PICTURE, faults.gzip_bomb(30_000_000)),
@@ -96,11 +94,10 @@ KINDS = (
 
 
 class Replica(FaultySite):
-    """The replica, with a planned fault for some films found by their page's or picture's address."""
+    """The replica, with a planned fault for some movies, found by the path of their page or poster."""
 
     def __init__(self, movies: list[ReplicaMovie], planned: dict[int, Kind]) -> None:
         super().__init__(movies)
-        self.sent = 0
         self._at: dict[str, tuple[Kind, list[int]]] = {}
         for movie in movies:
             if (kind := planned.get(movie.tmdb_id or 0)) is not None:
@@ -165,15 +162,14 @@ def main() -> None:
     if any(options.work.iterdir()):
         raise SystemExit(f"{options.work} is not empty: give a new folder.")
     os.environ["DJANGO_SETTINGS_MODULE"] = "postersite.settings"
-    chance = random.Random(options.seed)
     numbers = range(options.movies)
-    spoilt = chance.sample(numbers, round(options.movies * options.faults))
-    planned = {FIRST_ID + number: KINDS[place % len(KINDS)] for place, number in enumerate(spoilt)}
+    faulty = random.Random(options.seed).sample(numbers, round(options.movies * FAULTY))
+    planned = {FIRST_ID + number: KINDS[place % len(KINDS)] for place, number in enumerate(faulty)}
     movies = [
         ReplicaMovie(FIRST_ID + n, f"tt{FIRST_ID + n}", f"Film {n}", 1950 + n % 70, "It goes on.", picture(n))
         for n in numbers
     ]
-    told: dict[str, object] = {"movies": options.movies, "limit_a_second": options.rate}
+    report: dict[str, object] = {"movies": options.movies, "limit_a_second": options.rate}
     wrong: list[str] = []
     broker = Broker(options.work / "broker")
     site = Site(
@@ -188,53 +184,46 @@ def main() -> None:
     )
     with ExitStack() as stack, Replica(movies, planned) as replica:
         site.settings["POSTERSITE_REPLICA_URL"] = replica.url
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-            cwd=ROOT,
-            env=site.environment,
-            check=True,
-        )
+        subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], env=site.environment, check=True)
         broker.start()
         stack.callback(broker.kill)
         site.said(FILL, FIRST_ID, options.movies)
-        told["first"] = first = run(site, replica, broker, "scrape", faults_on_the_way=True)
+        report["first"] = first = run(site, replica, broker, "scrape", interrupted=True)
         wrong += check_posters(site, movies, planned)
-        wrong += check_rate(replica, options.rate, told, "first")
-        told["reasons"] = reasons(site, planned)
+        wrong += check_rate(replica, options.rate, report, "first")
+        report["reasons"] = reasons(site, planned)
         replica.log.clear()
-        told["second"] = second = run(site, replica, broker, "refresh", faults_on_the_way=False)
-        wrong += check_rate(replica, options.rate, told, "second")
+        report["second"] = second = run(site, replica, broker, "refresh", interrupted=False)
+        wrong += check_rate(replica, options.rate, report, "second")
         statuses = Counter(status for _, path, status in replica.log if path != "/robots.txt")
-        told["second_statuses"] = dict(statuses)
+        report["second_statuses"] = dict(statuses)
         if set(statuses) != {304}:
-            wrong.append(f"the second run was answered {dict(statuses)}, not 304 alone")
-        told["second_to_first"] = {name: round(second[name] / first[name], 3) for name in first}
-    told["wrong"] = wrong
-    print(json.dumps(told, indent=2))
+            wrong.append(f"the second run got {dict(statuses)}, not only 304")
+        report["second_to_first"] = {name: round(second[name] / first[name], 3) for name in first}
+    report["wrong"] = wrong
+    print(json.dumps(report, indent=2))
     sys.exit(1 if wrong else 0)
 
 
-def run(
-    site: Site, replica: Replica, broker: Broker, kind: str, *, faults_on_the_way: bool
-) -> dict[str, float]:
-    """Start a run, have it worked off by two workers, and measure it."""
-    began, asked = time.monotonic(), len(replica.log)
+def run(site: Site, replica: Replica, broker: Broker, kind: str, *, interrupted: bool) -> dict[str, float]:
+    """Start a run, let two workers process it, and measure it."""
+    began, requests = time.monotonic(), len(replica.log)
     number = int(site.said(START, kind))
     counts = "SELECT total, done + failed, state FROM catalog_run WHERE id = ?"
-    steps = ["worker", "broker"] if faults_on_the_way else []
+    steps = ["worker", "broker"] if interrupted else []
     with workers(site) as crew:
         while True:
-            total, dealt_with, state = site.rows(counts, number)[0]
+            total, processed, state = site.rows(counts, number)[0]
             if state not in ("queued", "running"):
                 break
-            if steps and dealt_with >= total * (0.25 if steps[0] == "worker" else 0.5):
+            if steps and processed >= total * (0.25 if steps[0] == "worker" else 0.5):
                 step = steps.pop(0)
                 print(
-                    f"{time.monotonic() - began:.0f} s, {dealt_with} of {total}: {step} killed",
+                    f"{time.monotonic() - began:.0f} s, {processed} of {total}: {step} killed",
                     file=sys.stderr,
                 )
                 if step == "worker":
-                    crew.replace()
+                    crew.kill_one()
                 else:
                     broker.kill()
                     time.sleep(3)
@@ -243,30 +232,30 @@ def run(
         seconds = time.monotonic() - began
         cpu = crew.cpu_s()
     if steps:
-        raise SystemExit(f"The run ended before the {steps[0]} was killed: take more movies.")
+        raise SystemExit(f"The run ended before the {steps[0]} was killed: use more movies.")
     return {
         "seconds": round(seconds, 1),
-        "requests": len(replica.log) - asked,
+        "requests": len(replica.log) - requests,
         "worker_cpu_s": round(cpu, 1),
     }
 
 
 class Crew:
-    """Two workers of one process each, and a third that only has the beat."""
+    """Two workers of one process each, and a third that only runs beat."""
 
     def __init__(self, site: Site, stack: ExitStack) -> None:
         self._site, self._stack = site, stack
-        self.processes = [self._hired() for _ in range(2)]
-        self._hired("nothing", beat=True)
+        self.processes = [self._start() for _ in range(2)]
+        self._start("nothing", beat=True)
         self._lost_cpu_s = 0.0
 
-    def _hired(self, queue: str = "io", beat: bool = False) -> subprocess.Popen[bytes]:
+    def _start(self, queue: str = "io", beat: bool = False) -> subprocess.Popen[bytes]:
         return self._stack.enter_context(self._site.worker(queue, 1, beat=beat))
 
-    def replace(self) -> None:
+    def kill_one(self) -> None:
         self._lost_cpu_s += cpu_seconds(self.processes[0].pid)
         kill_group(self.processes[0])
-        self.processes[0] = self._hired()
+        self.processes[0] = self._start()
 
     def cpu_s(self) -> float:
         return self._lost_cpu_s + sum(cpu_seconds(process.pid) for process in self.processes)
@@ -279,7 +268,7 @@ def workers(site: Site) -> Iterator[Crew]:
 
 
 def check_posters(site: Site, movies: list[ReplicaMovie], planned: dict[int, Kind]) -> list[str]:
-    """Every good film once with its bytes, every bad one with a reason; what is not so, in sentences."""
+    """Errors: good movies must have one poster with the right bytes, bad ones a reason."""
     wrong = []
     stored: dict[int, list[str]] = {}
     query = "SELECT m.tmdb_id, p.sha256 FROM catalog_poster p JOIN catalog_movie m ON m.id = p.movie_id"
@@ -293,17 +282,17 @@ def check_posters(site: Site, movies: list[ReplicaMovie], planned: dict[int, Kin
         number = movie.tmdb_id or 0
         kind = planned.get(number)
         state, error = items[number]
-        there = stored.get(number, [])
+        posters = stored.get(number, [])
         if kind is not None and kind.bad:
-            if there or state != "failed" or not error:
-                wrong.append(f"film {number} ({kind.name}): {state}, {error!r}, {len(there)} posters")
-        elif there != [hashlib.sha256(picture(number - FIRST_ID)).hexdigest()] or state != "done":
-            wrong.append(f"film {number} ({kind.name if kind else 'good'}): {state}, {error!r}")
+            if posters or state != "failed" or not error:
+                wrong.append(f"movie {number} ({kind.name}): {state}, {error!r}, {len(posters)} posters")
+        elif posters != [hashlib.sha256(picture(number - FIRST_ID)).hexdigest()] or state != "done":
+            wrong.append(f"movie {number} ({kind.name if kind else 'good'}): {state}, {error!r}")
     return wrong
 
 
-def check_rate(replica: Replica, limit: float, told: dict[str, object], name: str) -> list[str]:
-    """The most requests that began within WINDOW_S, by the replica's own clock."""
+def check_rate(replica: Replica, limit: float, report: dict[str, object], name: str) -> list[str]:
+    """Report the most requests within WINDOW_S, by the replica's clock; an error if there were too many."""
     times = sorted(moment for moment, _, _ in replica.log)
     most = 0
     start = 0
@@ -311,14 +300,14 @@ def check_rate(replica: Replica, limit: float, told: dict[str, object], name: st
         while moment - times[start] >= WINDOW_S:
             start += 1
         most = max(most, end - start + 1)
-    told[f"{name}_most_a_second_over_{WINDOW_S:.0f}_s"] = round(most / WINDOW_S, 2)
-    told[f"{name}_mean_a_second"] = round(len(times) / (times[-1] - times[0]), 2)
-    # One more may fall into a window whose limits lie between two turns.
+    report[f"{name}_most_a_second_over_{WINDOW_S:.0f}_s"] = round(most / WINDOW_S, 2)
+    report[f"{name}_mean_a_second"] = round(len(times) / (times[-1] - times[0]), 2)
+    # One more fits into a window that begins between two requests.
     return [f"{most} requests within {WINDOW_S:.0f} s"] if most > limit * WINDOW_S + 1 else []
 
 
 def reasons(site: Site, planned: dict[int, Kind]) -> dict[str, str]:
-    """One sentence of those given, for each kind of film that got no poster."""
+    """An example of the reason, for each kind of movie without a poster."""
     query = (
         "SELECT m.tmdb_id, i.error FROM catalog_runitem i JOIN catalog_movie m ON m.id = i.movie_id"
         " WHERE i.state = 'failed'"
@@ -330,10 +319,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, required=True, help="new folder for the site that this makes")
+    parser.add_argument("--work", type=Path, required=True, help="a new folder for the site")
     parser.add_argument("--movies", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=60.0, help="requests a second (default: %(default)s)")
-    parser.add_argument("--faults", type=float, default=0.08, help="share of films (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

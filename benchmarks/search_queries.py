@@ -1,11 +1,10 @@
-"""Search on 10,500 real films: how often the right film comes first, and how long a search takes.
+"""Search on 10,500 real movies: how often the right movie comes first, and how long a search takes.
 
-    python benchmarks/search_queries.py --data DATA --work FOLDER [--copies 1] [--queries FILE]
+    python -m benchmarks.search_queries --data DATA --work FOLDER [--copies 1]
 
-Imports DATA/posters.csv into a scratch site in FOLDER and asks the queries below, each of which names a film
-of that file. A query is right when a film of that title comes first; of that year too if the query has it.
-`--copies 10` imports ten times as many films, for times only. FILE is a CSV of other queries with the columns
-query, title (as in posters.csv) and year.
+Imports DATA/posters.csv into a scratch site in FOLDER and runs the queries below, each for a movie of that
+file. A query is right when a movie with that title comes first, and of that year if the query has one.
+`--copies 10` imports ten times as many movies, to measure times only.
 """
 
 from __future__ import annotations
@@ -13,19 +12,18 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks._scratch_site import open_site
+
 SHOWN = 24  # a page of the wall
 
-# What is typed, the title in posters.csv, its year.
+# Query, title in posters.csv, year.
 QUERIES: list[tuple[str, str, int]] = [
-    # As it is, in part, without articles
+    # Whole titles, parts of titles, missing articles
     ("alien", "Alien", 1979),
     ("heat", "Heat", 1995),
     ("jaws", "Jaws", 1975),
@@ -104,27 +102,17 @@ QUERIES: list[tuple[str, str, int]] = [
 
 def main() -> None:
     options = _options()
-    work: Path = options.work
-    work.mkdir(parents=True, exist_ok=True)
-    os.environ |= {"POSTERSITE_VAR": str(work / "var"), "DJANGO_SETTINGS_MODULE": "postersite.settings"}
-    sys.path.insert(0, str(ROOT))
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
+    open_site(options.work)
     from catalog import search
     from catalog.models import Movie
 
-    call_command("migrate", verbosity=0)
     if not Movie.objects.exists():
         _fill(options.data / "posters.csv", options.copies)
-    queries = _read(options.queries) if options.queries else QUERIES
     first = five = 0
     seconds: list[float] = []
     wrong: list[dict[str, object]] = []
     search.find("nothing like this")  # reads the vocabulary
-    for query, title, year in queries:
+    for query, title, year in QUERIES:
         films = Movie.objects.filter(title=_stored(title))
         films = films.filter(year=year) if str(year) in query else films
         wanted = set(films.values_list("pk", flat=True))
@@ -146,9 +134,9 @@ def main() -> None:
     seconds.sort()
     report = {
         "films": Movie.objects.count(),
-        "queries": len(queries),
-        "first": round(first / len(queries), 3),
-        "among_five": round(five / len(queries), 3),
+        "queries": len(QUERIES),
+        "first": round(first / len(QUERIES), 3),
+        "among_five": round(five / len(QUERIES), 3),
         "median_ms": round(1000 * statistics.median(seconds), 1),
         "p95_ms": round(1000 * seconds[int(len(seconds) * 0.95)], 1),
         "slowest_ms": round(1000 * seconds[-1], 1),
@@ -196,14 +184,9 @@ def _fill(file: Path, copies: int) -> None:
 
 
 def _other(title: str, copy: int) -> str:
-    """A title with other words: letters moved on in the alphabet, as a larger catalogue has more words."""
+    """A title with other words, as a larger catalogue has: its letters are shifted in the alphabet."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     return title.lower().translate(str.maketrans(letters, letters[copy:] + letters[:copy]))
-
-
-def _read(file: Path) -> list[tuple[str, str, int]]:
-    with file.open(newline="", encoding="utf-8") as rows:
-        return [(row["query"], row["title"], int(row["year"])) for row in csv.DictReader(rows)]
 
 
 def _options() -> argparse.Namespace:
@@ -213,7 +196,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="the folder with posters.csv")
     parser.add_argument("--work", type=Path, required=True, help="a folder for the scratch site")
     parser.add_argument("--copies", type=int, default=1, help="how many times as many films, for times only")
-    parser.add_argument("--queries", type=Path, help="a CSV of other queries: query, title, year")
     return parser.parse_args()
 
 

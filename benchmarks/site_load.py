@@ -1,12 +1,12 @@
-"""How many requests a second the site answers: wall, search, movie, compare, review queue and API, mixed.
+"""Requests per second of the site's web server: wall, search, movie, compare, review queue and API, mixed.
 
     python -m benchmarks.site_load --var COPY [--seconds 20] [--clients 8] [--rounds 2]
     python -m benchmarks.site_load --var COPY --code OTHER --other-var COPY2      two versions in alternation
 
-COPY is a copy of a site's var folder: it is migrated, and an account `page-costs` is added. Starts the site's
-own web server on it, on loopback. Each client asks for one page after the other on a connection that it
-keeps, each starting at another page of the mix; the review queue is asked for signed in. Where other programs
-share the cores, compare the CPU time of the server's processes for a request (Linux only).
+COPY is a copy of a site's var folder: it is migrated, and an account `benchmark` is added. Starts the site's
+web server on loopback. Each client requests one page after the other on a persistent connection, starting at
+a different page; the review queue is requested signed in. Where other programs share the cores, compare the
+CPU time of the server for a request (Linux only).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.slow_clients import HERE, HOST, SERVERS, cpu_seconds, free_port, started
+from benchmarks._scratch_site import HOST, ROOT, cpu_seconds, environment, free_port, started
+from benchmarks.slow_clients import SERVERS
 
 MIX = ("wall", "search", "movie", "compare", "review queue", "API list")
 SIGNED_IN = {"review queue"}
@@ -48,7 +48,7 @@ class Version:
 
 def main() -> None:
     options = _options()
-    versions = [Version("this version", HERE, options.var.resolve())]
+    versions = [Version("this version", ROOT, options.var.resolve())]
     if options.code:
         versions.insert(0, Version(str(options.code), options.code.resolve(), options.other_var.resolve()))
     for version in versions:
@@ -61,11 +61,11 @@ def main() -> None:
 
 
 def prepare(version: Version) -> None:
-    """Migrates the site, and finds out the addresses of its pages and a session."""
+    """Migrate the site; get the URLs of its pages and a session cookie."""
     arguments = ["--addresses", "--var", str(version.var), "--code", str(version.code)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.page_costs", *arguments],
-        cwd=HERE,
+        cwd=ROOT,
         check=True,
         stdout=subprocess.PIPE,
     )
@@ -75,15 +75,15 @@ def prepare(version: Version) -> None:
 
 
 def measure(version: Version, clients: int, seconds: float) -> None:
-    """Starts the version's server, warms it up, and adds what `clients` at once got in `seconds`."""
+    """Start the version's server, warm it up, and record the responses that `clients` got in `seconds`."""
     port = free_port()
     has_own = (version.code / "postersite" / "web" / "gunicorn_settings.py").exists()
     command = SERVERS["site" if has_own else "gthread"]
-    os.environ["POSTERSITE_VAR"] = str(version.var)
     with started(
         [sys.executable, "-m", *(part.format(address=f"{HOST}:{port}") for part in command)],
         port,
         folder=version.code,
+        env=environment(version.var, PYTHONPATH=str(version.code)),
     ) as server:
         load(version, port, clients, WARM_UP_S)
         before = cpu_seconds(server.pid)
@@ -100,7 +100,7 @@ def measure(version: Version, clients: int, seconds: float) -> None:
 
 
 def load(version: Version, port: int, clients: int, seconds: float) -> list[tuple[str, float, int]]:
-    """Page, seconds and status (0: none came) of each request that ended in time."""
+    """Page, seconds and status (0: no response) of each request that ended in time."""
     found: list[tuple[str, float, int]] = []
     until = time.monotonic() + seconds
 

@@ -13,13 +13,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import http.client
 import multiprocessing
 import os
 import resource
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,8 +25,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent.parent
-HOST = "127.0.0.1"
+from benchmarks._scratch_site import HOST, MANAGE, free_port, started, visit
+
 WSGI = "postersite.wsgi:application"
 GUNICORN = ["gunicorn", "postersite.wsgi", "--bind={address}", "--workers=2", "--no-control-socket"]
 SERVERS: dict[str, list[str]] = {
@@ -52,14 +49,14 @@ POST = (
     b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Cookie: csrftoken=" + b"a" * 32 + b"\r\n"
 )
-# What each client sends at once, and whether it goes on with a byte a second.
+# What each client sends first, and whether it continues with a byte a second.
 ATTACKS: dict[str, tuple[bytes, bool]] = {
     "headers": (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", False),
     "bodies": (POST + b"Content-Length: 5000\r\n\r\nusername=", False),
     "dripped-headers": (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", True),
     "dripped-bodies": (POST + b"Content-Length: 5000\r\n\r\nusername=", True),
     "chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nusern\r\n1000\r\n", True),
-    # Not slow, but many: each asks for pages as fast as it gets them.
+    # Not slow, but many: each requests pages as fast as it gets them.
     "flood": (b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", False),
 }
 NGINX = """
@@ -80,66 +77,8 @@ http {{
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def started(
-    command: list[str], port: int, path: str = "/robots.txt", folder: Path = HERE
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs ``command`` in ``folder`` until the block ends; waits until a page is served at ``port``."""
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while visit(port, path, 5)[1] != 200:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"{command[0]} did not start: {' '.join(command)}")
-            time.sleep(0.2)
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def cpu_seconds(group: int) -> float:
-    """CPU seconds of the processes of a process group so far; 0 where there is no /proc."""
-    ticks = 0
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = entry.read_text().rpartition(")")[2].split()
-            if int(fields[2]) == group:
-                ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def visit(port: int, path: str, timeout_s: float) -> tuple[float, int]:
-    """Seconds until a page has come, on a connection of its own, and its status; 0 when none came."""
-    began = time.monotonic()
-    connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
-    try:
-        connection.request("GET", path, headers={"Host": "localhost"})
-        response = connection.getresponse()
-        response.read()
-        status = response.status
-    except (OSError, http.client.HTTPException):
-        status = 0
-    finally:
-        connection.close()
-    return time.monotonic() - began, status
-
-
 def visits(port: int, path: str, seconds: float, patience_s: float) -> list[tuple[float, int]]:
-    """Visits one after the other, five a second at most."""
+    """Visit again and again, at most five times a second."""
     found = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -149,7 +88,7 @@ def visits(port: int, path: str, seconds: float, patience_s: float) -> list[tupl
 
 
 def attack(name: str, port: int, clients: int, seconds: float) -> None:
-    """Runs in a process of its own. A client whose connection is closed connects again."""
+    """Runs in its own process. A client whose connection is closed connects again."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, clients + 200)), hard))
     opening, drips = ATTACKS[name]
@@ -173,7 +112,7 @@ def attack(name: str, port: int, clients: int, seconds: float) -> None:
 
 
 async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, drips: bool) -> None:
-    """Holds the connection until the server closes it, with a byte a second if ``drips``."""
+    """Hold the connection until the server closes it; send a byte a second if `drips`."""
     end = asyncio.ensure_future(reader.read())
     with contextlib.suppress(OSError):
         while not (await asyncio.wait({end}, timeout=1))[0]:
@@ -184,7 +123,7 @@ async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, drips
 
 @contextlib.contextmanager
 def behind(proxy: str, upstream: int) -> Iterator[int]:
-    """The port at which visitors reach the server: its own, or that of a proxy before it."""
+    """The port for visitors: the server's own, or that of a proxy in front of it."""
     if proxy == "none":
         yield upstream
         return
@@ -205,7 +144,7 @@ def behind(proxy: str, upstream: int) -> Iterator[int]:
 
 
 async def relay(port: int, upstream: int) -> None:
-    """A proxy that passes on every byte as it comes, on one connection for each client."""
+    """A proxy that forwards every byte as it arrives, on one connection for each client."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -216,11 +155,11 @@ async def relay(port: int, upstream: int) -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there_reader, there_writer = await asyncio.open_connection(HOST, upstream)
+            upstream_reader, upstream_writer = await asyncio.open_connection(HOST, upstream)
         except OSError:
             writer.close()
             return
-        await asyncio.gather(pump(reader, there_writer), pump(there_reader, writer))
+        await asyncio.gather(pump(reader, upstream_writer), pump(upstream_reader, writer))
 
     server = await asyncio.start_server(serve, HOST, port, backlog=2000)
     await server.serve_forever()
@@ -248,7 +187,7 @@ def measure(
             failed = sum(status == 0 for _, status in during)
             busy = sum(status == 503 for _, status in during)
             worst = waits[-1] - statistics.median(before)
-            # Many requests may be told to come back, but have to be told soon.
+            # A flood may get many responses 503, but quickly.
             allowed = worst <= 4 if name == "flood" else worst <= 1 and not busy
             passed = "ok  " if allowed and not failed else "FAIL"
             print(
@@ -278,9 +217,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("POSTERSITE_VAR", folder)
         os.environ.setdefault("POSTERSITE_SAMPLE", "0")
-        manage = [sys.executable, str(HERE / "manage.py")]
-        subprocess.run([*manage, "migrate", "-v0"], check=True)
-        subprocess.run([*manage, "collectstatic", "-v0", "--noinput"], check=True)
+        subprocess.run([*MANAGE, "migrate", "-v0"], check=True)
+        subprocess.run([*MANAGE, "collectstatic", "-v0", "--noinput"], check=True)
         for server in options.server or ["site"]:
             try:
                 measure(

@@ -1,11 +1,11 @@
-"""Files of invented titles of any size, in the published forms, and what reading them costs.
+"""The cost of reading files of titles in the published formats, invented in any size.
 
-    python benchmarks/title_files.py FOLDER [--rows 1000000] [--seed 0] [--forms tmdb,...] [--write-only]
+    python -m benchmarks.title_files FOLDER [--rows 1000000] [--seed 0] [--forms tmdb,...]
 
-Writes title.basics.tsv.gz, movie_ids.json.gz, TMDB_movie_dataset_v11.csv and ml/movies.csv with ml/links.csv
-from the seed, with what real ones have: accents, articles at the end, lone quotes, missing and repeated ids,
-broken rows, other types, adult titles. Each form is then read in a process of its own, a tenth of it first,
-and its seconds, rows and highest resident memory are printed as JSON, one line a file.
+Writes title.basics.tsv.gz, movie_ids.json.gz, TMDB_movie_dataset_v11.csv and ml/movies.csv with ml/links.csv,
+with the oddities of real ones: accents, articles at the end, lone quotes, missing and repeated ids, broken
+rows, other types, adult titles. Each file is read in a new process, first a tenth of it: prints CPU seconds,
+rows and peak resident memory, one line of JSON for each file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks._scratch_site import ROOT
 
 _FIRST = (
     "Silent", "Crimson", "Paper", "Winter", "Été", "Señor", "Hollow", "Golden", "Last", "Broken",
@@ -40,7 +40,7 @@ _SECOND = (
 )  # fmt: skip
 _ARTICLES = ("The", "A", "L'", "Der", "Les", "")
 _GENRES = ("Action", "Adventure", "Animation", "Comedy", "Crime", "Documentary", "Drama", "Fantasy", "Horror")
-# As title.basics has them: nine rows in ten are no film.
+# As in title.basics, nine rows in ten are not movies.
 _TYPES = ("tvEpisode",) * 15 + ("short", "short", "tvSeries", "video", "movie", "tvMovie")
 
 
@@ -85,14 +85,14 @@ def ids(rows: int, draw: random.Random) -> Iterator[str]:
     number = 0
     for _ in range(rows):
         number += draw.randint(1, 2)
-        told = {
+        movie = {
             "adult": draw.random() < 0.02,
             "id": number,
             "original_title": title(draw),
             "popularity": round(draw.random() * 9, 3),
             "video": draw.random() < 0.02,
         }
-        yield json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n"
+        yield json.dumps(movie, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def tmdb(rows: int, draw: random.Random) -> Iterator[str]:
@@ -131,7 +131,7 @@ def movielens_links(rows: int, draw: random.Random) -> Iterator[str]:
         yield _line([number, f"{number:07d}", tmdb_id])
 
 
-# By the name of the source: each file's name, and what writes its lines.
+# For each format: its files and the functions that write their lines.
 FORMS: dict[str, dict[str, Callable[[int, random.Random], Iterator[str]]]] = {
     "imdb_basics": {"title.basics.tsv.gz": basics},
     "tmdb_ids": {"movie_ids.json.gz": ids},
@@ -141,7 +141,7 @@ FORMS: dict[str, dict[str, Callable[[int, random.Random], Iterator[str]]]] = {
 
 
 def write(folder: Path, form: str, rows: int, seed: int = 0) -> Path:
-    """Write the files of `form` with `rows` titles below `folder`; returns what an import is to be given."""
+    """Write the files of `form` with `rows` titles into `folder`; returns the path to import."""
     for name, lines in FORMS[form].items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,8 +163,7 @@ def _line(cells: Iterable[object]) -> str:
 
 
 def read(form: str, path: Path) -> dict[str, object]:
-    """Read every title of `path` and keep none."""
-    sys.path.insert(0, str(ROOT))
+    """Read every title of `path`."""
     from catalog.titles.formats.options import Selection
     from catalog.titles.formats.records import TitleRecord
     from catalog.titles.formats.registry import named
@@ -198,17 +197,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--forms", default=",".join(FORMS))
-    parser.add_argument("--write-only", action="store_true")
     parser.add_argument("--read", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
         print(json.dumps(read(options.read, options.folder)))
         return
     for form in options.forms.split(","):
-        for rows in [options.rows] if options.write_only else [options.rows // 10, options.rows]:
+        for rows in (options.rows // 10, options.rows):
             path = write(options.folder / str(rows), form, rows, options.seed)
-            if not options.write_only:
-                subprocess.run([sys.executable, __file__, str(path), "--read", form], check=True)
+            command = [sys.executable, "-m", "benchmarks.title_files", str(path), "--read", form]
+            subprocess.run(command, cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
