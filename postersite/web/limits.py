@@ -23,7 +23,7 @@ class Limits:
     # The part of each body that does not count towards buffered_bytes: ordinary forms always fit.
     free_body_bytes: int = 64 * 1024
     buffered_bytes: int = 128 * MIB
-    # For each part of a response to be taken by the client.
+    # For the client to read each part of a response.
     write_s: float = 30.0
     # A browser asks for all posters of a page at once, so the queue is bounded by time more than by length.
     queue_length: int = 200

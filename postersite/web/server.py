@@ -1,4 +1,4 @@
-"""Reads whole requests with Tornado, and answers them with a WSGI application in a few threads.
+"""Reads whole requests with Tornado, and processes them with a WSGI application in a few threads.
 
 A request takes a thread only after all of it has arrived, so slow clients hold no thread. Tornado closes
 connections whose headers or body do not arrive in time.
@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
+from io import BytesIO
 from typing import Any, cast
 
 from django.db import DatabaseError
@@ -36,7 +37,7 @@ from catalog.web.views.errors import error_response
 from . import uploads
 from .limits import Limits
 from .pool import Busy, Pool
-from .responses import Response, call
+from .wsgi import Response, call
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Server(HTTPServer):
             max_header_size=limits.header_bytes,
             idle_connection_timeout=limits.header_s,
             body_timeout=limits.body_s,
-            max_body_size=limits.upload_bytes + 1,  # Request answers larger ones with a page
+            max_body_size=limits.upload_bytes + 1,  # Request responds to larger ones with a page
             max_buffer_size=limits.upload_bytes + limits.header_bytes,
         )
         self.application = application
@@ -69,8 +70,8 @@ class Server(HTTPServer):
         self.reads = Pool(threads, limits.queue_length, limits.queue_s)
         # Requests that change something may wait for the database; others must not wait for them.
         self.writes = Pool(max(1, threads // 2), limits.queue_length, limits.queue_s)
-        # Health checks are answered also when all other threads are busy. /readyz may wait for the database
-        # or the broker, and /healthz must not wait for it.
+        # Health checks have threads of their own, so they respond when all others are busy. /readyz may wait
+        # for the database or the broker, and /healthz must not wait for /readyz.
         self.health = {path: Pool(1, 8, limits.queue_s) for path in HEALTH_PATHS}
         self.buffered = 0
         self.open: set[IOStream] = set()
@@ -118,7 +119,7 @@ class Server(HTTPServer):
         task.add_done_callback(self.tasks.discard)
 
     async def shut_down(self) -> None:
-        """Stops listening, and returns when the requests in hand are answered."""
+        """Stops listening, and returns when responses to all requests so far are sent."""
         self.stopping = True
         self.stop()
         while self.tasks:
@@ -127,7 +128,7 @@ class Server(HTTPServer):
 
 
 def most_connections(wanted: int) -> int:
-    """``wanted``, or as many as this process may have, each with an open file."""
+    """``wanted``, or fewer when the limit of open files is too low."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return wanted if files == resource.RLIM_INFINITY else max(10, min(wanted, files // 2 - 50))
 
@@ -219,8 +220,8 @@ class Request(HTTPMessageDelegate):
         except Busy:
             response = self._error(503)
         except Exception:
-            logger.exception("Error while answering %s %s", self.request.method, self.request.path)
-            response = Response(500, "Internal Server Error", [("Content-Length", "0")])
+            logger.exception("Error while processing %s %s", self.request.method, self.request.path)
+            response = Response(500, "Internal Server Error", [], BytesIO(), 0)
         finally:
             self._drop_body()
         try:
@@ -233,8 +234,8 @@ class Request(HTTPMessageDelegate):
             logger.exception("Error while sending %s %s", self.request.method, self.request.path)
             self.connection.close()
         finally:
-            if response is not None and response.file is not None:
-                await asyncio.to_thread(response.file.close)
+            if response is not None:
+                response.body.close()
 
     def _pool(self) -> Pool:
         if health := self.server.health.get(self.request.path):
@@ -256,29 +257,26 @@ class Request(HTTPMessageDelegate):
 
     def _error(self, status: int) -> Response:
         page = error_response(self.request.path, status)
-        headers = [*page.items(), ("Content-Length", str(len(page.content)))]
-        return Response(status, page.reason_phrase, headers, page.content)
+        return Response(
+            status, page.reason_phrase, list(page.items()), BytesIO(page.content), len(page.content)
+        )
 
     async def _send(self, response: Response) -> None:
         headers = HTTPHeaders({"Date": formatdate(usegmt=True)})
         for name, value in response.headers:
             headers.add(name, value.strip())  # Django begins cookies with a space
         has_body = self.request.method != "HEAD" and response.status not in (204, 304)
-        length = response.file.length if response.file else len(response.body)
-        if has_body and length is not None and "Content-Length" not in headers:
-            headers["Content-Length"] = str(length)
+        if has_body and "Content-Length" not in headers:
+            headers["Content-Length"] = str(response.length)
         start_line = ResponseStartLine("HTTP/1.1", response.status, response.reason)
-        first, rest = response.body[:PART], memoryview(response.body)[PART:]
-        await self._taken(self.connection.write_headers(start_line, headers, first if has_body else None))
-        while has_body and rest:
-            await self._taken(self.connection.write(bytes(rest[:PART])))
-            rest = rest[PART:]
-        while has_body and response.file and (part := await asyncio.to_thread(response.file.read, PART)):
-            await self._taken(self.connection.write(part))
+        parts = iter(partial(response.body.read, PART), b"") if has_body else iter(())
+        await self._wait_until_read(self.connection.write_headers(start_line, headers, next(parts, None)))
+        for part in parts:
+            await self._wait_until_read(self.connection.write(part))
         self.connection.finish()
 
-    async def _taken(self, written: asyncio.Future[None]) -> None:
-        """Waits until the client has taken what was written, so that a slow one costs little memory."""
+    async def _wait_until_read(self, written: asyncio.Future[None]) -> None:
+        """Waits until the client has read what was written, so that a slow one costs little memory."""
         await asyncio.wait(
             {written, self.gone}, timeout=self.server.limits.write_s, return_when=asyncio.FIRST_COMPLETED
         )
@@ -287,7 +285,7 @@ class Request(HTTPMessageDelegate):
         written.result()  # raises what went wrong
 
     async def _refuse(self, status: int) -> None:
-        """Sends an error and closes the connection. What the client still sends is not kept."""
+        """Sends an error and closes the connection. What the client still sends is dropped."""
         self._drop_body()
         self.left_to_ignore = LINGER_BYTES
         self.connection.set_max_body_size(sys.maxsize)
@@ -295,7 +293,8 @@ class Request(HTTPMessageDelegate):
         asyncio.get_running_loop().call_later(LINGER_S, stream.close)
         response = self._error(status)
         lines = [f"HTTP/1.1 {status} {response.reason}", "Connection: close"]
+        lines += [f"Content-Length: {response.length}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         with suppress(StreamClosedError, OSError):
-            await stream.write("\r\n".join([*lines, "", ""]).encode("latin-1") + response.body)
+            await stream.write("\r\n".join([*lines, "", ""]).encode("latin-1") + response.body.read())
             stream.socket.shutdown(socket.SHUT_WR)
