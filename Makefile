@@ -48,7 +48,7 @@ clean:  ## Remove installed packages and caches; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp is written only when pip has come to its end, so an interrupted installation is taken up again.
+# A stamp is written when pip has finished, so an interrupted installation is continued.
 $(VENV)/site.stamp: requirements.txt | $(PY)
 	@echo "Installing the packages of requirements.txt (TensorFlow is one; minutes the first time) ..."
 	@$(PY) -m pip install --disable-pip-version-check --no-input --quiet -r requirements.txt

@@ -11,11 +11,11 @@ class ClockTolerantScheduler(PersistentScheduler):
     """Sends tasks also after the clock was set back.
 
     Celery's scheduler would wait until the clock reaches the time at which each task was last sent. Until
-    then no sweep would recover runs.
+    then no run would be recovered.
     """
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Send what is due; returns the seconds until the next task is."""
+        """Sends the tasks that are due. Returns the seconds until the next one is."""
         ahead = [entry for entry in self.schedule.values() if entry.last_run_at > entry.default_now()]
         for entry in ahead:
             entry.last_run_at = entry.default_now()

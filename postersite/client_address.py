@@ -1,4 +1,4 @@
-"""Whose sign-in attempts to count: the visitor's address, also when a proxy stands in between."""
+"""The visitor's address, also behind a proxy, for counting attempts to sign in."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from ipaddress import IPv6Address, ip_address
 from django.conf import settings
 from django.http import HttpRequest
 
-# One IPv6 customer has at least so many bits of addresses to choose from.
+# An IPv6 customer has at least this many bits of addresses.
 INTERFACE_BITS = 64
 
 
 def client_address(request: HttpRequest) -> str | None:
     """The visitor's address; behind our proxy the last one of X-Forwarded-For, which the proxy itself wrote.
 
-    Earlier ones are the visitor's own words. Without a proxy the header is not looked at. Of an IPv6 address
-    the network is given (/64); an IPv4 address in IPv6 form is the IPv4 address. None when there is none, as
+    The visitor can invent the ones before it. Without a proxy the header is ignored. Returns the network of
+    an IPv6 address (/64), and an IPv4 address in IPv6 form as IPv4. None when there is no address, as
     when the server listens on a Unix socket.
     """
     candidates = [str(request.META.get("REMOTE_ADDR", ""))]

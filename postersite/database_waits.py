@@ -1,4 +1,4 @@
-"""Limit how long the web process waits for the database, and recognise the errors of such waits."""
+"""Limits how long the web process waits for the database, and recognises the errors of such waits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db import OperationalError
 
-# A page that needs longer than this is broken, or the database is.
+# A statement that takes longer than this is broken, or the database is.
 LONGEST_STATEMENT_S = 30
 
 
 def limit_waits(database: dict[str, Any], seconds: int) -> None:
     """Changes the settings of ``database`` so that new connections wait at most ``seconds`` for a lock.
 
-    With PostgreSQL also for the connection itself, unless the settings say how long.
+    On PostgreSQL this includes waiting for the connection, unless the settings limit that already.
     """
     options = database.setdefault("OPTIONS", {})
     if database["ENGINE"] == "django.db.backends.sqlite3":
@@ -31,6 +31,6 @@ def is_unavailable(error: BaseException | None) -> bool:
         return False
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
-        # SQLite also uses this class for mistakes of ours, such as a missing table. The low byte is the kind.
+        # SQLite also uses this class for bugs such as a missing table. The low byte is the kind of error.
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return True

@@ -1,4 +1,4 @@
-"""Reading of the environment: every setting an operator may change, typed, with its embedded default."""
+"""Reads settings from the environment, with types and defaults; a wrong value stops the start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import secrets
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# The kernel refuses longer paths for a Unix socket (sun_path is 108 bytes on Linux, 104 on macOS).
+# The longest path of a Unix socket (sun_path is 108 bytes on Linux, 104 on macOS).
 LONGEST_SOCKET_PATH = 100
 DATABASE_ENGINES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
 
@@ -26,8 +27,8 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 
 def folder(name: str, default: Path) -> Path:
-    """The folder that a setting names, absolute; ``~`` is the user's home in a file .env as in a shell."""
-    # Set but empty means "not set": the site must never settle in whatever folder it was started from.
+    """The absolute path of the folder that a setting names; ``~`` is the user's home."""
+    # Set but empty means "not set": the site must not use the folder that it happens to be started from.
     text = env.str(name, default="").strip()
     return (Path(os.path.expanduser(text)) if text else default).resolve()
 
@@ -44,7 +45,7 @@ def listed(name: str, default: Sequence[str] = ()) -> list[str]:
 
 
 def socket_path(var: Path) -> Path:
-    """Where the embedded broker listens: beside the data, or a short private folder if that is too long."""
+    """The embedded broker's socket: in the var folder, or in a temporary folder if that path is too long."""
     beside = var / "run" / "broker.sock"
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
         return beside
@@ -53,23 +54,23 @@ def socket_path(var: Path) -> Path:
 
 
 def secret_key(var: Path) -> str:
-    """SECRET_KEY from the environment, or one made on first use and kept in the var folder (mode 600)."""
-    # Not by `env`, for which a value that begins with $ names another variable: one key in fifty does.
+    """SECRET_KEY from the environment, or one generated once and stored in the var folder (mode 600)."""
+    # Not with `env`: it takes a value that begins with $, as one key in fifty does, for a variable's name.
     given = os.environ.get("SECRET_KEY", "")
     if given:
         return given
     path = var / "secret_key"
     try:
-        kept = path.read_text().strip()
-        if kept:
-            return kept
+        stored = path.read_text().strip()
+        if stored:
+            return stored
         path.unlink()
     except FileNotFoundError:
         pass
     fresh = secrets.token_urlsafe(50)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Linked into place, so two processes starting together agree on one key.
+        # Linked into place, so that two processes that start together use the same key.
         draft = path.with_name(f".secret_key.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -93,12 +94,12 @@ def database(default: str) -> dict[str, Any]:
     text = env.str("DATABASE_URL", default="").strip() or default
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an unknown engine is told to us with the password
+            warnings.simplefilter("ignore")  # the warning about an unknown engine shows the password
             settings: dict[str, Any] = environ.Env.db_url_config(text)
     except (ValueError, KeyError, ImproperlyConfigured):
         settings = {}
     if settings.get("ENGINE") not in DATABASE_ENGINES or not settings.get("NAME"):
-        # The value itself may hold a password and is not repeated.
+        # The value may contain a password and is not shown.
         raise ImproperlyConfigured(
             "DATABASE_URL must look like postgres://USER:PASSWORD@HOST:5432/NAME or sqlite:////ABSOLUTE/PATH."
         )
@@ -106,33 +107,30 @@ def database(default: str) -> dict[str, Any]:
 
 
 def whole_number(name: str, default: int, low: int, high: int) -> int:
-    """An integer setting within [low, high]; anything else stops the start with one sentence."""
-    text = env.str(name, default=str(default)).strip()
-    try:
-        number = int(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise ImproperlyConfigured(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
-    return number
+    """An integer within [low, high]."""
+    return int(_number(name, default, low, high, int, "a whole number"))
 
 
 def decimal(name: str, default: float, low: float, high: float) -> float:
-    """A number setting within [low, high]; anything else stops the start with one sentence."""
+    """A number within [low, high]."""
+    return _number(name, default, low, high, float, "a number")
+
+
+def _number(
+    name: str, default: float, low: float, high: float, convert: Callable[[str], float], kind: str
+) -> float:
     text = env.str(name, default=str(default)).strip()
-    try:
-        number = float(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise ImproperlyConfigured(f"{name} must be a number from {low} to {high}, not {text!r}.")
-    return number
+    with suppress(ValueError):
+        number = convert(text)
+        if low <= number <= high:
+            return number
+    raise ImproperlyConfigured(f"{name} must be {kind} from {low} to {high}, not {text!r}.")
 
 
 def decimals_by_name(name: str, low: float, high: float) -> tuple[float | None, dict[str, float]]:
-    """Numbers within [low, high]: one for all, some for what is named, or both, as in "2, imdb_page=0.5".
+    """Numbers within [low, high]: one for all, others by name, or both, as in "2, imdb_page=0.5".
 
-    Returns the one for all (None without) and the others by name; anything else stops the start.
+    Returns the number for all (None if there is none) and the others by name.
     """
     for_all: list[float] = []
     named: dict[str, float] = {}
@@ -165,13 +163,13 @@ def cron(name: str, default: str) -> crontab | None:
         return crontab.from_string(text)
     except (ValueError, TypeError, ParseException) as error:
         raise ImproperlyConfigured(
-            f'{name} must be five fields as of cron, such as "15 3 * * *" for every night at 3:15, or off, '
+            f'{name} must be the five fields of cron, such as "15 3 * * *" for every night at 3:15, or off, '
             f"not {text!r}."
         ) from error
 
 
 def flag(name: str, default: bool) -> bool:
-    """A yes/no setting; a misspelt value stops the start instead of meaning 'no'."""
+    """A yes/no setting."""
     text = env.str(name, default=str(default)).strip().lower()
     if text in {"1", "true", "yes", "on"}:
         return True

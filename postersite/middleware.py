@@ -25,7 +25,7 @@ COMPRESSED_TYPES = {
 
 
 class HealthMiddleware:
-    """Answers health checks over http too, and for any host name: load balancers use the site's address."""
+    """Responds to health checks over http and for any host name: load balancers use the site's IP address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Threads that answer requests, with a bounded queue before them."""
+"""Threads that process requests, behind a bounded queue."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ FILES = 10_000
 
 
 class Worker(BaseWorker):
-    """Answers `threads` requests at once; ends with its parent, and on SIGTERM after the requests in hand."""
+    """Processes `threads` requests at once; ends with its parent, and after SIGTERM finishes its requests."""
 
     def run(self) -> None:
         raise_file_limit()

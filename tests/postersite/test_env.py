@@ -147,5 +147,5 @@ def test_times_are_those_of_cron_or_off(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("text", ["3:15", "* * *", "61 * * * *", "a b c d e", "@daily", "*/0 * * * *"])
 def test_a_time_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv(NAME, text)
-    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be five fields"):
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be the five fields"):
         env.cron(NAME, "15 3 * * *")
