@@ -1,4 +1,4 @@
-"""Django settings; what an operator may change comes from the environment, see docs/operations.md."""
+"""Django settings. Those that an operator may change come from the environment: see docs/operations.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .env import (
     whole_number,
 )
 
-# What any of our processes writes is for this user only: the database holds sessions and password hashes.
+# Files are for this user only: the database has sessions and password hashes.
 os.umask(0o077)
 VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 VAR_DIR = var_dir()
@@ -83,7 +83,7 @@ TEMPLATES = [
 
 # Data ---
 DATABASES: dict[str, Any] = {"default": database(f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
-# To open a connection for each request was a sixth of what most pages took.
+# Opening a connection for each request took a sixth of the time of most pages.
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction opens: a read that later turns into a write can
@@ -95,10 +95,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# Workers and commands wait as long as it takes; a visitor is told to come back (postersite/wsgi.py).
+# How long visitors wait for the database (postersite/wsgi.py); workers and commands wait without limit.
 WEB_DATABASE_WAIT_S = whole_number("POSTERSITE_WEB_DATABASE_WAIT", 5, 1, 60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Of each process its own, for what pages may show a few seconds late (catalog/web/brief_cache.py).
+# Each process has its own, for what pages may show a few seconds late (catalog/web/brief_cache.py).
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 MEDIA_ROOT = VAR_DIR / "media"
@@ -178,17 +178,17 @@ EMBEDDED_BROKER = not REDIS_URL
 if EMBEDDED_BROKER:
     REDIS_URL = f"unix://{BROKER_SOCKET}"
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
-# Redelivery only matters for what died with its worker. Runs are owed by the database and swept often,
-# and a task that arrives twice finds its items claimed, so the broker's own timeout can be generous.
+# Redelivery only matters for the tasks of a worker that was killed. Runs are recovered from the database, and
+# a task that arrives twice finds its items leased, so this timeout can be long.
 VISIBILITY_TIMEOUT_S = whole_number("CELERY_VISIBILITY_TIMEOUT", 900, 5, 86_400)
-# kombu looks for lost tasks only every 10 intervals of 10 s unless told otherwise.
+# By default kombu looks for lost tasks only every 10 intervals of 10 s.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_S,
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
     "socket_keepalive": not EMBEDDED_BROKER,
     "socket_connect_timeout": 5,
-    # A broker that accepts connections and never answers must not hold a page for ever.
+    # A broker that accepts connections and never responds must not block a page.
     "socket_timeout": 15,
 }
 CELERY_RESULT_BACKEND = None
@@ -209,30 +209,17 @@ CELERY_TASK_DEFAULT_QUEUE = "io"
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_SOFT_TIME_LIMIT = 570
 SWEEP_EVERY_S = whole_number("POSTERSITE_SWEEP_EVERY", 15, 1, 3_600)
-# A claim older than this belongs to a worker that died: far above the slowest item (a fetch may take 60 s).
+# A lease older than this belongs to a worker that was killed: the slowest item, a fetch, takes 60 s at most.
 CLAIM_LEASE_S = whole_number("POSTERSITE_CLAIM_LEASE", 120, 2, 3_600)
-# How often to look whether newly embedded posters are to be compared with the others.
-DUPLICATES_EVERY_S = 60
-# How often to look whether an index of look-alikes is missing or out of date.
-INDEXES_EVERY_S = 30
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
-    "sweep": {
-        "task": "catalog.tasks.sweep",
-        "schedule": SWEEP_EVERY_S,
-        "options": {"expires": SWEEP_EVERY_S},
-    },
-    "duplicates": {
-        "task": "catalog.tasks.start_finding_duplicates",
-        "schedule": DUPLICATES_EVERY_S,
-        "options": {"expires": DUPLICATES_EVERY_S},
-    },
-    "indexes": {
-        "task": "catalog.tasks.build_indexes",
-        "schedule": INDEXES_EVERY_S,
-        "options": {"expires": INDEXES_EVERY_S},
-    },
+    name: {"task": f"catalog.tasks.{task}", "schedule": seconds, "options": {"expires": seconds}}
+    for name, task, seconds in (
+        ("sweep", "sweep", SWEEP_EVERY_S),
+        ("duplicates", "start_finding_duplicates", 60),
+        ("indexes", "build_indexes", 30),
+    )
 }
-# When the site does what nobody has to ask for; times are those of TIME_ZONE.
+# Scheduled tasks; times are in TIME_ZONE.
 for _task, _when in (
     ("start_new_arrivals", cron("POSTERSITE_NEW_ARRIVALS_AT", "*/15 * * * *")),
     ("start_refresh", cron("POSTERSITE_REFRESH_AT", "15 3 * * *")),
@@ -253,27 +240,27 @@ MODELS_DIR = VAR_DIR / "models"
 INDEX_DIR = VAR_DIR / "index"
 HEAT_MAPS_DIR = VAR_DIR / "heat_maps"
 SAMPLE_DIR = VAR_DIR / "sample"
-# An empty catalogue is filled with invented films, so that a newcomer sees the whole path.
+# An empty catalogue is filled with invented films, so that a new user sees everything work.
 SAMPLE = flag("POSTERSITE_SAMPLE", True)
 LOGS_DIR = VAR_DIR / "logs"
 REPORTS_DIR = VAR_DIR / "reports"
 # Empty means `postersite` alone.
 EXTRACTORS = listed("POSTERSITE_EXTRACTORS")
 INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None
-# Sites differ in what they permit, so no page is scraped until the operator has switched its source on.
+# Sites differ in what they permit, so nothing is fetched until the operator has switched a source on.
 POSTER_SOURCES = listed("POSTERSITE_POSTER_SOURCES")
-# Keys that sites gave the operator, by the name of the setting; never shown, and sent to that site alone.
+# The operator's API keys by the name of the setting; never shown, and sent to their own site only.
 SOURCE_KEYS = {"POSTERSITE_TMDB_KEY": env.str("POSTERSITE_TMDB_KEY", default="").strip()}
-# Codes such as de or pt-BR, the most wanted first; empty: whatever poster a site itself shows.
+# Codes such as de or pt-BR, preferred ones first; empty: the poster that a site itself shows.
 POSTER_LANGUAGES = listed("POSTERSITE_POSTER_LANGUAGES")
-# How many posters of a movie are fetched; more are alternatives, for a person to choose from.
+# How many posters of a movie are fetched; all but the first are alternatives to choose from.
 POSTERS_PER_MOVIE = whole_number("POSTERSITE_POSTERS_PER_MOVIE", 1, 1, 12)
-# Days until a source is asked again about its posters, for all or for each; else each source's own.
+# Days until a source is checked for changed posters, for all or by source; otherwise each source's default.
 REFRESH_AFTER_DAYS, REFRESH_AFTER_DAYS_OF = decimals_by_name("POSTERSITE_REFRESH_AFTER_DAYS", 0.01, 3650)
-# Base URL of a replica site on loopback (sample catalogue, tests): every poster source is then read there.
+# Base URL of a replica site on loopback (sample catalogue, tests), which then replaces every source's site.
 REPLICA_URL = env.str("POSTERSITE_REPLICA_URL", default="")
 CONTACT = env.str("POSTERSITE_CONTACT", default="")
-# The one for all, if any, and those of single sources and hosts; else each source knows what its site bears.
+# For all, and by source or host; otherwise each source's default.
 REQUESTS_PER_SECOND, REQUESTS_PER_SECOND_OF = decimals_by_name("POSTERSITE_REQUESTS_PER_SECOND", 0.01, 1000.0)
 REQUESTS_AT_ONCE = whole_number("POSTERSITE_REQUESTS_AT_ONCE", 4, 1, 100)
 LOOKALIKES = whole_number("POSTERSITE_LOOKALIKES", 5, 1, 50)
@@ -290,7 +277,7 @@ LOGGING = {
         "catalog": {"level": "INFO"},
         "postersite": {"level": "INFO"},
         "celery": {"level": "WARNING"},
-        # A page that is not there is no news to the terminal, where it would break into the progress.
+        # A page that is not found is not worth a line in the terminal.
         "django.request": {"level": "ERROR"},
     },
 }
