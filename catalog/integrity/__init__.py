@@ -1,1 +1,4 @@
-"""Consistency of the database and the stored files."""
+"""Consistency of the database and the stored files.
+
+consistency finds and repairs inconsistencies; checking does so as a run.
+"""

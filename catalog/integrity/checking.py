@@ -1,4 +1,4 @@
-"""Check the catalogue as a run: what `sanity` finds is written on it, and mended where that was asked."""
+"""Check the catalogue as a run, which lists what was found and repairs it on request."""
 
 from __future__ import annotations
 
@@ -11,56 +11,54 @@ from catalog.models import Movie, Run, RunItem
 from catalog.runs import leases, lifecycle
 
 from . import consistency
-from .consistency import Kind
+from .consistency import Finding, Kind
 
+# Parameters of the run.
 MEND = "mend"
 DEEP = "deep"
-FINDINGS_KEPT = 200
-LOOKS_BETWEEN_CLAIMS = 200
+FINDINGS_LISTED = 200
+POSTERS_PER_RENEWAL = 200
 
 
 class _Stopped(Exception):
-    """The run was cancelled, or its claim taken over."""
+    """The run was cancelled, or its lease expired."""
 
 
 def check_item(items: Sequence[RunItem]) -> None:
-    """Look at the whole catalogue, write the findings on the run, mend if its params say so, and finish."""
+    """Check the catalogue, write the findings to the run, and mend them if its parameters say so."""
     (item,) = items
     run = item.run
 
-    def go_on(done: int) -> None:
-        if done % LOOKS_BETWEEN_CLAIMS == 0 and not leases.renew(items):
+    def renew_lease(done: int) -> None:
+        if done % POSTERS_PER_RENEWAL == 0 and not leases.renew(items):
             raise _Stopped
 
     counts: Counter[Kind] = Counter()
-    kept: list[consistency.Finding] = []
+    findings: list[Finding] = []
     try:
-        for finding in consistency.look(deep=bool(run.params.get(DEEP)), progress=go_on):
+        for finding in consistency.check(deep=bool(run.params.get(DEEP)), progress=renew_lease):
             counts[finding.kind] += 1
-            # Thousands of posters may wait to be embedded, which needs no mending here.
-            if finding.kind != Kind.UNEMBEDDED:
-                kept.append(finding)
+            # There may be thousands, and the next embedding run repairs them.
+            if finding.kind != Kind.NOT_EMBEDDED:
+                findings.append(finding)
     except _Stopped:
         return
-    said = ", ".join(f"{number} {kind}" for kind, number in counts.items())
-    message = f"Found {said}." if said else "Everything fits."
-    if run.params.get(MEND) and kept:
-        done = consistency.mend(kept)
-        message += (
-            f" Mended: {done.rewritten} smaller pictures made anew, {done.removed_files} files and "
-            f"{done.removed_vectors} vectors deleted."
-        )
-        if done.fetch:
-            message += f" Being fetched again: {len(done.fetch)} posters."
-            _fetch_again(done.fetch)
-        if done.left:
-            message += f" Left for a person: {len(done.left)} that came from files or uploads."
-    elif kept:
-        message += " Nothing was changed: manage.py check_catalogue --mend puts right what can be."
-    run.params = {**run.params, "findings": [finding.what for finding in kept[:FINDINGS_KEPT]]}
+    summary = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    message = f"Found {summary}." if summary else consistency.CONSISTENT
+    if run.params.get(MEND) and findings:
+        mended = consistency.mend(findings)
+        message += f" {mended.summary}"
+        if mended.fetch:
+            message += f" Fetching {len(mended.fetch)} posters again."
+            _fetch_again(mended.fetch)
+        if mended.unresolved:
+            message += f" {len(mended.unresolved)} posters from files or uploads must be replaced by hand."
+    elif findings:
+        message += " Nothing was changed. To repair what can be: manage.py check_catalogue --mend"
+    run.params = {**run.params, "findings": [finding.message for finding in findings[:FINDINGS_LISTED]]}
     run.message = message
     run.save(update_fields=["params", "message"])
-    leases.finish(item, said)
+    leases.finish(item, summary)
 
 
 def start_check() -> Run | None:

@@ -1,4 +1,4 @@
-"""What does not fit between database and disk is found, and mended where it can be."""
+"""Differences between the database and the stored files are found, and repaired where possible."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored(seed: int, source: str = "upload") -> Poster:
 
 
 def kinds(**options: Any) -> list[Kind]:
-    return [finding.kind for finding in consistency.look(**options) if finding.kind != Kind.UNEMBEDDED]
+    return [finding.kind for finding in consistency.check(**options) if finding.kind != Kind.NOT_EMBEDDED]
 
 
 def path(name: Any) -> Path:
@@ -46,62 +46,62 @@ def path(name: Any) -> Path:
 
 
 def aged(file: Path) -> Path:
-    old = time.time() - 2 * consistency.YOUNG_S
+    old = time.time() - 2 * consistency.MIN_AGE_S
     os.utime(file, (old, old))
     return file
 
 
-def test_a_catalogue_in_order_has_no_findings(poster: Poster) -> None:
-    told: list[int] = []
-    assert kinds(deep=True, progress=told.append) == []
-    assert told == [1]
+def test_a_consistent_catalogue_has_no_findings(poster: Poster) -> None:
+    progress: list[int] = []
+    assert kinds(deep=True, progress=progress.append) == []
+    assert progress == [1]
 
 
-def test_a_lost_original_is_found_and_is_fetched_again_where_it_came_from_a_site() -> None:
+def test_a_lost_original_from_a_source_is_fetched_again() -> None:
     scraped, uploaded = stored(1, "tmdb_page"), stored(2)
     path(scraped.file.name).unlink()
     path(uploaded.file.name).write_bytes(b"")
-    findings = [finding for finding in consistency.look() if finding.kind != Kind.UNEMBEDDED]
+    findings = [finding for finding in consistency.check() if finding.kind != Kind.NOT_EMBEDDED]
     assert [finding.kind for finding in findings] == [Kind.ORIGINAL, Kind.ORIGINAL]
-    assert "cannot be read" in findings[0].what and "is empty" in findings[1].what
+    assert "cannot be read" in findings[0].message and "is empty" in findings[1].message
     done = consistency.mend(findings)
     assert done.fetch == [scraped.movie_id]
-    assert [finding.pk for finding in done.left] == [uploaded.pk]
+    assert [finding.pk for finding in done.unresolved] == [uploaded.pk]
     assert Poster.objects.count() == 2
 
 
-def test_smaller_pictures_are_made_anew_from_the_original(poster: Poster) -> None:
+def test_smaller_pictures_are_created_from_the_original(poster: Poster) -> None:
     before = path(poster.thumbnail.name).read_bytes()
     path(poster.thumbnail.name).unlink()
     path(poster.medium.name).unlink()
-    findings = list(consistency.look())
+    findings = list(consistency.check())
     assert kinds() == [Kind.SMALLER]
     assert consistency.mend(findings).rewritten == 2
     assert kinds(deep=True) == []
     assert abs(len(path(poster.thumbnail.name).read_bytes()) - len(before)) < len(before) / 4
 
 
-def test_damage_and_another_picture_are_seen_by_a_deep_look_alone(poster: Poster) -> None:
+def test_only_a_deep_check_finds_damaged_and_other_pictures(poster: Poster) -> None:
     other = stored(2)
     path(poster.file.name).write_bytes(path(poster.file.name).read_bytes()[:200])
     Image.radial_gradient("L").resize(SIZE).save(path(other.file.name), "JPEG")
     assert kinds() == []
-    found = {finding.kind: finding for finding in consistency.look(deep=True)}
-    assert found[Kind.ORIGINAL].pk == poster.pk and "is damaged" in found[Kind.ORIGINAL].what
+    found = {finding.kind: finding for finding in consistency.check(deep=True)}
+    assert found[Kind.ORIGINAL].pk == poster.pk and "is damaged" in found[Kind.ORIGINAL].message
     assert found[Kind.OTHER].pk == other.pk
 
 
-def test_smaller_pictures_of_a_damaged_original_need_a_fetch_or_a_person() -> None:
+def test_smaller_pictures_of_a_damaged_original_are_fetched_or_left_unresolved() -> None:
     scraped, uploaded, gone = stored(1, "tmdb_page"), stored(2), stored(3)
     for each in (scraped, uploaded, gone):
         path(each.thumbnail.name).unlink()
     for each in (scraped, uploaded):
         path(each.file.name).write_bytes(b"no picture")
-    findings = [finding for finding in consistency.look() if finding.kind == Kind.SMALLER]
+    findings = [finding for finding in consistency.check() if finding.kind == Kind.SMALLER]
     gone.delete()
     done = consistency.mend(findings)
     assert (done.rewritten, done.fetch) == (0, [scraped.movie_id])
-    assert [finding.pk for finding in done.left] == [uploaded.pk]
+    assert [finding.pk for finding in done.unresolved] == [uploaded.pk]
 
 
 def test_a_file_that_no_poster_uses_is_deleted_once_it_is_old(poster: Poster) -> None:
@@ -110,18 +110,18 @@ def test_a_file_that_no_poster_uses_is_deleted_once_it_is_old(poster: Poster) ->
     for file in (young, old):
         file.write_bytes(b"x")
     aged(old)
-    findings = list(consistency.look())
+    findings = list(consistency.check())
     assert kinds() == [Kind.ORPHAN]
-    assert consistency.mend(findings).removed_files == 1
+    assert consistency.mend(findings).deleted_files == 1
     assert young.exists() and not old.exists()
     assert all(path(name).exists() for name in (poster.file.name, poster.medium.name, poster.thumbnail.name))
 
 
-def test_a_file_that_was_fetched_anew_since_stays(poster: Poster) -> None:
+def test_a_file_that_was_written_again_since_stays(poster: Poster) -> None:
     file = aged_copy(poster)
-    findings = list(consistency.look())
+    findings = list(consistency.check())
     os.utime(file)
-    assert consistency.mend(findings).removed_files == 0 and file.exists()
+    assert consistency.mend(findings).deleted_files == 0 and file.exists()
 
 
 def aged_copy(poster: Poster) -> Path:
@@ -133,27 +133,27 @@ def aged_copy(poster: Poster) -> Path:
 def test_a_vector_of_the_wrong_length_is_deleted(poster: Poster) -> None:
     fit, short = EmbeddingFactory(), EmbeddingFactory()
     Embedding.objects.filter(pk=short.pk).update(vector=bytes(short.vector)[:-2])
-    findings = [finding for finding in consistency.look() if finding.kind == Kind.VECTOR]
+    findings = [finding for finding in consistency.check() if finding.kind == Kind.VECTOR]
     assert [finding.pk for finding in findings] == [short.pk]
-    assert consistency.mend(findings).removed_vectors == 1
+    assert consistency.mend(findings).deleted_vectors == 1
     assert list(Embedding.objects.values_list("pk", flat=True)) == [fit.pk]
 
 
-def test_the_command_tells_and_mends(poster: Poster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_and_mends(poster: Poster, capsys: pytest.CaptureFixture[str]) -> None:
     path(poster.thumbnail.name).unlink()
     with pytest.raises(CommandError, match="--mend"):
         call_command("check_catalogue")
-    told = capsys.readouterr().out
-    assert "1 posters without a sound smaller picture" in told and "1 posters that are not embedded" in told
+    output = capsys.readouterr().out
+    assert f"1 {Kind.SMALLER}" in output and f"1 {Kind.NOT_EMBEDDED}" in output
     call_command("check_catalogue", mend=True)
     assert path(poster.thumbnail.name).exists()
     assert Embedding.objects.filter(poster=poster).count() == 1
     call_command("check_catalogue", deep=True)
-    assert capsys.readouterr().out.endswith("Everything fits.\n")
+    assert capsys.readouterr().out.endswith(f"{consistency.CONSISTENT}\n")
 
 
-def test_what_cannot_be_fetched_is_left_to_a_person(poster: Poster) -> None:
+def test_an_uploaded_poster_is_left_unresolved(poster: Poster) -> None:
     call_command("check_catalogue", mend=True)
     path(poster.file.name).unlink()
-    with pytest.raises(CommandError, match="import or upload"):
+    with pytest.raises(CommandError, match="cannot be fetched"):
         call_command("check_catalogue", mend=True)

@@ -59,11 +59,11 @@ def test_a_file_that_is_used_again_since_it_was_found_is_no_orphan() -> None:
     Poster.objects.all().delete()  # its files stay until the deletion is committed
     for name in (poster.file, poster.medium, poster.thumbnail):
         os.utime(name.path, (1, 1))
-    findings = list(consistency.look())
+    findings = list(consistency.check())
     assert len(findings) == 3
     poster.pk = None
     poster.save(force_insert=True)
-    assert consistency.mend(findings).removed_files == 0
+    assert consistency.mend(findings).deleted_files == 0
     assert there(poster) == [True, True, True]
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from catalog import tasks
 from catalog.integrity import checking
+from catalog.integrity.consistency import CONSISTENT
 from catalog.models import Poster, Run, RunItem, SourceLookup
 from catalog.posters import refresh, scraping
 from catalog.posters.primary import store_poster
@@ -103,7 +104,7 @@ def test_a_check_mends_where_the_operator_wants_it(settings: Any) -> None:
     assert run is not None
     leases.process_batch(run.pk, checking.check_item)
     run.refresh_from_db()
-    assert "2 smaller pictures made anew" in run.message
+    assert "Created 2 smaller pictures" in run.message
     assert default_storage.exists(str(poster.thumbnail))
     again = Run.objects.get(kind="scrape")
     assert [item.movie for item in again.items.all()] == [lost.movie]
@@ -114,4 +115,4 @@ def test_a_catalogue_in_order_says_so() -> None:
     assert run is not None
     leases.process_batch(run.pk, checking.check_item)
     run.refresh_from_db()
-    assert run.message == "Everything fits."
+    assert run.message == CONSISTENT

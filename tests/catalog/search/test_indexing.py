@@ -123,7 +123,7 @@ def test_rows_that_are_behind_are_noticed_and_mended() -> None:
     MovieFactory(title="Other")
     Movie.objects.filter(pk=movie.pk).update(title="Cinder")
     assert list(search.outdated()) == [movie.pk]
-    findings = [each for each in consistency.look() if each.kind == consistency.Kind.UNSEARCHED]
+    findings = [each for each in consistency.check() if each.kind == consistency.Kind.NOT_INDEXED]
     assert [each.pk for each in findings] == [movie.pk]
     consistency.mend(findings)
     assert found("cinder") == {"Cinder"} and not list(search.outdated())
