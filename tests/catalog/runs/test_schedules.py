@@ -7,16 +7,12 @@ from typing import Any
 
 import pytest
 from celery.schedules import crontab
-from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from catalog import tasks
-from catalog.integrity import checking
-from catalog.integrity.consistency import CONSISTENT
 from catalog.models import Poster, Run, RunItem, SourceLookup
 from catalog.posters import refresh, scraping
 from catalog.posters.primary import store_poster
-from catalog.runs import leases, lifecycle
 from postersite.celery import app
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, tiny_jpeg
 
@@ -78,41 +74,3 @@ def test_every_scheduled_task_is_there_and_has_a_queue() -> None:
     times = {name: entry["schedule"] for name, entry in app.conf.beat_schedule.items()}
     assert isinstance(times["start_refresh"], crontab)
     assert {"start_new_arrivals", "start_refresh", "start_check"} <= set(times)
-
-
-def test_a_check_finds_what_is_lost_and_tells_it_on_its_run() -> None:
-    poster = store_poster(MovieFactory(), tiny_jpeg(1, (600, 900)), source="upload")
-    default_storage.delete(str(poster.thumbnail))
-    run = checking.start_check()
-    assert run is not None
-    leases.process_batch(run.pk, checking.check_item)
-    lifecycle.settle(run.pk)
-    run.refresh_from_db()
-    assert run.state == Run.State.DONE
-    assert "1 posters without a sound smaller picture" in run.message
-    assert "Nothing was changed" in run.message
-    assert run.params["findings"][0].endswith(".jpg cannot be read: No such file or directory")
-
-
-def test_a_check_mends_where_the_operator_wants_it(settings: Any) -> None:
-    settings.CHECK_MENDS = True
-    poster = store_poster(MovieFactory(), tiny_jpeg(1, (600, 900)), source="upload")
-    lost = store_poster(MovieFactory(), tiny_jpeg(2, (600, 900)), source="tmdb_page")
-    default_storage.delete(str(poster.thumbnail))
-    default_storage.delete(str(lost.file))
-    run = checking.start_check()
-    assert run is not None
-    leases.process_batch(run.pk, checking.check_item)
-    run.refresh_from_db()
-    assert "Created 2 smaller pictures" in run.message
-    assert default_storage.exists(str(poster.thumbnail))
-    again = Run.objects.get(kind="scrape")
-    assert [item.movie for item in again.items.all()] == [lost.movie]
-
-
-def test_a_catalogue_in_order_says_so() -> None:
-    run = checking.start_check()
-    assert run is not None
-    leases.process_batch(run.pk, checking.check_item)
-    run.refresh_from_db()
-    assert run.message == CONSISTENT
