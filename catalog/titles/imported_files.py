@@ -8,9 +8,9 @@ from collections.abc import Collection
 from django.utils import timezone
 
 from catalog.models import ImportedFile
+from catalog.titles.formats.files import SourceFile
 from catalog.titles.formats.options import Selection
 from catalog.titles.formats.records import SourceError
-from catalog.titles.formats.source_file import SourceFile
 from catalog.titles.formats.title_rows import ID, ID_KINDS, ids_described
 
 HINT = "If they are TMDB, IMDb or MovieLens ids, import the file again with --ids tmdb, imdb or movielens."

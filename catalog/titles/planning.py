@@ -15,7 +15,7 @@ from catalog.duplicates.merging import ONE_PER_FILM, label_of
 from catalog.external_ids import LARGEST_ID
 from catalog.models import Genre, Movie, MovieGenre
 from catalog.models.movie import EXTERNAL_IDS
-from catalog.titles.formats.cells import FIRST_YEAR, LAST_YEAR
+from catalog.titles.formats._cells import FIRST_YEAR, LAST_YEAR
 from catalog.titles.formats.records import TitleRecord
 
 FACTS = ("title", "original_title", "year", "overview", "franchise", "poster_url", *EXTERNAL_IDS)

@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from catalog.titles.formats import detection, folder
+from catalog.titles.formats.files import SourceFile, is_zip
 from catalog.titles.formats.options import FILMS, Selection
 from catalog.titles.formats.records import SourceError
 from catalog.titles.formats.registry import TITLE_SOURCES, TitleSource, named
-from catalog.titles.formats.source_file import SourceFile, is_zip
 from catalog.titles.formats.title_rows import ID_KINDS
 from catalog.titles.imported_files import choose_ids
 from catalog.titles.importing import import_titles, rehearse_import

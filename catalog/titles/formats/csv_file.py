@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import title_rows
-from .cells import BadCell
-from .csv_rows import Row, read_rows
+from ._cells import BadCell
+from ._csv_rows import Row, read_rows
+from ._parsing import unrepeated
+from .files import SourceFile
 from .options import Selection
 from .records import RejectedRow, TitleRecord
-from .repeats import unrepeated
-from .source_file import SourceFile
 
 IDS = tuple(sorted({*title_rows.ID, *title_rows.IMDB_ID, *title_rows.TMDB_ID, *title_rows.MOVIELENS_ID}))
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from .csv_rows import columns_in, first_line, folded
+from ._csv_rows import columns_in, first_line, folded
+from .files import SourceFile, files_in_zip, is_zip
 from .records import SourceError, shortened
 from .registry import COMPANIONS, TITLE_SOURCES, TitleSource, companion
-from .source_file import SourceFile, files_in_zip, is_zip
 
 ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 MOST_FILES = 200

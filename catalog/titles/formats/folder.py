@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from . import title_rows
-from .cells import BadCell, local_id_in
-from .csv_rows import read_rows
+from ._cells import BadCell, local_id_in
+from ._csv_rows import read_rows
+from ._parsing import Repeats
+from .files import SourceFile
 from .options import Selection
 from .records import RejectedRow, SourceError, TitleRecord
-from .repeats import Repeats
-from .source_file import SourceFile
 
 FILE = ("file", "filename", "file_name", "image", "path", "poster")
 

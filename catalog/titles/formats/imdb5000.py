@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from .cells import BadCell, genres_in, imdb_id_in, title_in, year_in
-from .csv_rows import Row, read_rows
+from ._cells import BadCell, genres_in, imdb_id_in, title_in, year_in
+from ._csv_rows import Row, read_rows
+from ._parsing import unrepeated
+from .files import SourceFile
 from .records import RejectedRow, TitleRecord
-from .repeats import unrepeated
-from .source_file import SourceFile
 
 _LINK = re.compile(r"/title/(tt[0-9]{7,10})(?![0-9])", re.ASCII)
 

@@ -7,12 +7,12 @@ of which a twentieth are films: a row of another type costs one split of its byt
 from collections.abc import Iterator
 from pathlib import Path
 
-from .cells import BadCell, flag_in, genres_in, imdb_id_in, name_in, title_in, year_in
-from .csv_rows import LONGEST_ROW, Row, folded
+from ._cells import BadCell, flag_in, genres_in, imdb_id_in, name_in, title_in, year_in
+from ._csv_rows import LONGEST_ROW, Row, folded
+from ._encoding import is_undecodable
+from .files import SourceFile, lines
 from .options import Selection
 from .records import RejectedRow, SourceError, TitleRecord, shortened
-from .source_file import SourceFile, lines
-from .text_encoding import is_undecodable
 
 NOTHING = "\\N"
 LONGEST_SHOWN = 1_000

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from .cells import BadCell, genres_in, imdb_id_in
-from .csv_rows import Row, read_rows
+from ._cells import BadCell, genres_in, imdb_id_in
+from ._csv_rows import Row, read_rows
+from ._parsing import unrepeated
+from .files import SourceFile
 from .movielens import split_title
 from .records import RejectedRow, TitleRecord
-from .repeats import unrepeated
-from .source_file import SourceFile
 
 
 def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:

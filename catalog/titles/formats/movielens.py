@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .cells import BadCell, checked_year, genres_in, imdb_id_in, number_in, title_in
-from .csv_rows import Row, read_rows
+from ._cells import BadCell, checked_year, genres_in, imdb_id_in, number_in, title_in
+from ._csv_rows import Row, read_rows
+from ._parsing import private_database, unrepeated
+from .files import SourceFile, files_in_zip, is_zip
 from .records import RejectedRow, SourceError, TitleRecord
-from .repeats import private_database, unrepeated
-from .source_file import SourceFile, files_in_zip, is_zip
 
 MOVIES = "movies.csv"
 IMDB, TMDB = "imdbId", "tmdbId"

@@ -6,12 +6,12 @@ from pathlib import Path
 from catalog.posters.sources.links import web_address
 
 from . import csv_file, title_rows
-from .cells import BadCell
-from .csv_rows import Row, read_rows
+from ._cells import BadCell
+from ._csv_rows import Row, read_rows
+from ._parsing import unrepeated
+from .files import SourceFile
 from .options import Selection
 from .records import RejectedRow, TitleRecord
-from .repeats import unrepeated
-from .source_file import SourceFile
 
 POSTER = ("poster_url", "poster")
 NO_ADDRESS = "without an address"

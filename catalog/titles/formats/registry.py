@@ -16,9 +16,9 @@ from . import (
     tmdb_csv,
     tmdb_ids,
 )
+from .files import SourceFile
 from .options import Selection
 from .records import RejectedRow, TitleRecord
-from .source_file import SourceFile
 
 Rows = Iterator[TitleRecord | RejectedRow]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from catalog.external_ids import is_imdb_id
 
-from .cells import (
+from ._cells import (
     BadCell,
     genres_in,
     imdb_id_in,
@@ -16,7 +16,7 @@ from .cells import (
     title_in,
     year_in,
 )
-from .csv_rows import Row
+from ._csv_rows import Row
 from .options import Selection
 from .records import TitleRecord
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from .cells import (
+from ._cells import (
     BadCell,
     checked_year,
     flag_in,
@@ -20,11 +20,11 @@ from .cells import (
     prose_in,
     title_in,
 )
-from .csv_rows import Row, read_rows
+from ._csv_rows import Row, read_rows
+from ._parsing import unrepeated
+from .files import SourceFile
 from .options import Selection
 from .records import RejectedRow, TitleRecord
-from .repeats import unrepeated
-from .source_file import SourceFile
 
 # Spreadsheets turn 1995-10-30 into 10/30/1995, or 30/10/1995: the year is sure in each.
 _DATE = re.compile(r"([0-9]{4})-[0-9].*|[0-9]{1,2}([/.])[0-9]{1,2}\2([0-9]{4})")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from catalog.external_ids import LARGEST_ID
 
-from .cells import BadCell, title_in
-from .csv_rows import Row
+from ._cells import BadCell, title_in
+from ._csv_rows import Row
+from ._encoding import is_undecodable
+from ._parsing import unrepeated
+from .files import SourceFile, lines
 from .options import Selection
 from .records import RejectedRow, SourceError, TitleRecord, shortened
-from .repeats import unrepeated
-from .source_file import SourceFile, lines
-from .text_encoding import is_undecodable
 
 LONGEST_LINE = 1 << 16
 

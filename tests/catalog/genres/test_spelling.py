@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.genres.spelling import LONGEST_NAME, canonical_genre
-from catalog.titles.formats.cells import BadCell, genres_in
+from catalog.titles.formats._cells import BadCell, genres_in
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.titles.formats.csv_rows import LONGEST_ROW, Row, read_rows
+from catalog.titles.formats._csv_rows import LONGEST_ROW, Row, read_rows
 from catalog.titles.formats.records import SHOWN_CHARACTERS, RejectedRow, SourceError
 
 from .csv_files import written

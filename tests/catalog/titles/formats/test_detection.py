@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from catalog.titles.formats.detection import recognised
+from catalog.titles.formats.files import SourceFile
 from catalog.titles.formats.records import SourceError
 from catalog.titles.formats.registry import TITLE_SOURCES, named
-from catalog.titles.formats.source_file import SourceFile
 
 from .csv_files import written
 from .packed_files import gzipped, zipped

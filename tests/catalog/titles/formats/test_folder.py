@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.titles.formats import folder
-from catalog.titles.formats.cells import BadCell
+from catalog.titles.formats._cells import BadCell
 from catalog.titles.formats.records import SourceError, TitleRecord
 
 from .csv_files import sorted_out, written

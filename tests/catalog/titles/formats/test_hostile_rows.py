@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.titles.formats import csv_file, folder, imdb5000, movielens, tmdb_csv
-from catalog.titles.formats.cells import LONGEST_OVERVIEW, BadCell, local_id_in, prose_in, title_in
+from catalog.titles.formats._cells import LONGEST_OVERVIEW, BadCell, local_id_in, prose_in, title_in
 from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
 
 from .csv_files import sorted_out, written

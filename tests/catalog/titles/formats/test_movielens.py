@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.titles.formats import movielens
-from catalog.titles.formats.cells import BadCell
+from catalog.titles.formats._cells import BadCell
+from catalog.titles.formats.files import SourceFile
 from catalog.titles.formats.records import SourceError, TitleRecord
-from catalog.titles.formats.source_file import SourceFile
 
 from .csv_files import sorted_out, written
 from .packed_files import gzipped, zipped

@@ -8,10 +8,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from .cells import RepeatedRow
+from ._cells import RepeatedRow
+from ._encoding import UTF16, encoding_of, is_undecodable
+from .files import BlankLines, SourceFile
 from .records import RejectedRow, SourceError, shortened
-from .source_file import BlankLines, SourceFile
-from .text_encoding import UTF16, encoding_of, is_undecodable
 
 LONGEST_ROW = 1 << 20
 DELIMITERS = ",;\t|"

@@ -4,17 +4,17 @@ import tracemalloc
 
 import pytest
 
-from catalog.titles.formats import repeats
-from catalog.titles.formats.cells import BadCell, RepeatedRow
+from catalog.titles.formats import _parsing
+from catalog.titles.formats._cells import BadCell, RepeatedRow
+from catalog.titles.formats._parsing import Repeats
 from catalog.titles.formats.records import TitleRecord
-from catalog.titles.formats.repeats import Repeats
 
 
 @pytest.mark.parametrize("most_in_memory", [1, 3, 100, 10_000])
 def test_a_repeat_is_found_in_memory_and_on_disk(
     most_in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeats, "MOST_IN_MEMORY", most_in_memory)
+    monkeypatch.setattr(_parsing, "MOST_IN_MEMORY", most_in_memory)
     seen = Repeats()
     for n in range(1, 300):
         seen.refuse_any(n, TitleRecord("x", tmdb_id=n, imdb_id=f"tt{n:07d}", local_id=str(n)))
@@ -35,7 +35,7 @@ def test_a_repeat_is_found_in_memory_and_on_disk(
 def test_a_row_that_says_the_same_is_told_from_one_that_does_not(
     most_in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeats, "MOST_IN_MEMORY", most_in_memory)
+    monkeypatch.setattr(_parsing, "MOST_IN_MEMORY", most_in_memory)
     seen = Repeats()
     for n in range(1, 9):
         seen.refuse_any(n, TitleRecord("x", 1990 + n, ("Drama",), tmdb_id=n, file="a.csv", line=n))
@@ -52,7 +52,7 @@ def test_a_row_that_says_the_same_is_told_from_one_that_does_not(
 
 
 def test_memory_does_not_grow_with_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "MOST_IN_MEMORY", 500)
+    monkeypatch.setattr(_parsing, "MOST_IN_MEMORY", 500)
     peaks = []
     for count in (1_000, 4_000):
         seen = Repeats()

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.titles.formats import csv_file, detection, source_file
-from catalog.titles.formats.csv_rows import Row, read_rows
+from catalog.titles.formats import csv_file, detection, files
+from catalog.titles.formats._csv_rows import Row, read_rows
+from catalog.titles.formats.files import BreaksOff, SourceFile, files_in_zip, lines
 from catalog.titles.formats.options import Selection
 from catalog.titles.formats.records import SourceError, TitleRecord
-from catalog.titles.formats.source_file import BreaksOff, SourceFile, files_in_zip, lines
 
 from .csv_files import written
 from .packed_files import gzipped, zipped
@@ -64,14 +64,14 @@ def test_what_came_before_the_break_is_kept_and_the_break_is_said(tmp_path: Path
 def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the blocks that were unpacked, of all files, in all passes over them."""
     sizes: list[int] = []
-    readinto = source_file._Unpacked.readinto
+    readinto = files._Unpacked.readinto
 
     def counted(self: Any, buffer: Any) -> int:
         size = readinto(self, buffer)
         sizes.append(size)
         return size
 
-    monkeypatch.setattr(source_file._Unpacked, "readinto", counted)
+    monkeypatch.setattr(files._Unpacked, "readinto", counted)
     return sizes
 
 
@@ -97,8 +97,8 @@ def test_a_bomb_is_rejected_after_a_small_part_of_it(
     wrap: str,
 ) -> None:
     # An eighth of the bounds, so that the test is quick: what is allowed does not depend on the file's size.
-    monkeypatch.setattr(source_file, "ALWAYS_ALLOWED", source_file.ALWAYS_ALLOWED // 8)
-    monkeypatch.setattr(source_file, "_PACKED_STEP", source_file._PACKED_STEP // 8)
+    monkeypatch.setattr(files, "ALWAYS_ALLOWED", files.ALWAYS_ALLOWED // 8)
+    monkeypatch.setattr(files, "_PACKED_STEP", files._PACKED_STEP // 8)
     bomb = header + unit * ((8 << 20) // len(unit))
     if wrap == "gzip":
         path = gzipped(tmp_path / "a.csv.gz", bomb)
@@ -125,7 +125,7 @@ def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, unpacked: list[int]) ->
 def test_blank_rows_are_bounded_whatever_they_are_packed_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_file, "MOST_BLANK_LINES", 1_000)
+    monkeypatch.setattr(files, "MOST_BLANK_LINES", 1_000)
     for blank in ("\n", ",,\n", " , ,\n"):
         path = written(tmp_path, "a.csv", "id,title,genres\n1,One,\n" + blank * 1_002 + "2,Two,\n")
         rows = csv_file.read(path)
@@ -202,7 +202,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_zip_with_a_huge_directory_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "a.zip", {f"{n}.csv": "" for n in range(300)})
     assert len(files_in_zip(path)) == 300
-    monkeypatch.setattr(source_file, "LARGEST_DIRECTORY", 10_000)
+    monkeypatch.setattr(files, "LARGEST_DIRECTORY", 10_000)
     with pytest.raises(SourceError, match="lists too many files"):
         files_in_zip(path)
     # The same with a second, smaller end record hidden in the first one's last field.

@@ -4,8 +4,8 @@ import codecs
 import logging
 import re
 
+from .files import BreaksOff, SourceFile
 from .records import SourceError
-from .source_file import BreaksOff, SourceFile
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
-from .cells import BadCell, RepeatedRow
-from .csv_rows import Row
+from ._cells import BadCell, RepeatedRow
+from ._csv_rows import Row
 from .records import RejectedRow, SourceError, TitleRecord
 
 MOST_IN_MEMORY = 30_000
