@@ -164,16 +164,15 @@ def _line(cells: Iterable[object]) -> str:
 
 def read(form: str, path: Path) -> dict[str, object]:
     """Read every title of `path`."""
-    from catalog.titles.formats.options import Selection
-    from catalog.titles.formats.records import TitleRecord
-    from catalog.titles.formats.registry import named
+    from catalog.titles.formats.records import ReadOptions, TitleRecord
+    from catalog.titles.formats.registry import format_named
 
-    source = named(form)
+    source = format_named(form)
     assert source
-    selection = Selection()
+    options = ReadOptions()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, titles, rejected = time.process_time(), 0, 0
-    for row in source.read(path, selection):
+    for row in source.read(path, options):
         if isinstance(row, TitleRecord):
             titles += 1
         else:
@@ -182,7 +181,7 @@ def read(form: str, path: Path) -> dict[str, object]:
         "form": form,
         "titles": titles,
         "rejected": rejected,
-        "left_out": selection.left_out.total(),
+        "left_out": options.skipped.total(),
         "cpu_seconds": round(time.process_time() - began, 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "peak_mb_before": round(before / 1024, 1),

@@ -8,18 +8,17 @@ from collections.abc import Collection
 from django.utils import timezone
 
 from catalog.models import ImportedFile
+from catalog.titles.formats.csv_file import ID, ID_KINDS, describe_ids
 from catalog.titles.formats.files import SourceFile
-from catalog.titles.formats.options import Selection
-from catalog.titles.formats.records import SourceError
-from catalog.titles.formats.title_rows import ID, ID_KINDS, ids_described
+from catalog.titles.formats.records import ReadOptions, SourceError
 
 HINT = "If they are TMDB, IMDb or MovieLens ids, import the file again with --ids tmdb, imdb or movielens."
 
 
 def choose_ids(
-    file: SourceFile, columns: Collection[str], wanted: str, selection: Selection, *, remember: bool
+    file: SourceFile, columns: Collection[str], wanted: str, options: ReadOptions, *, remember: bool
 ) -> str:
-    """Set in `selection` how the column `id` of the file is read; returns sentences that say how.
+    """Set in `options` how the column `id` of the file is read; returns sentences that say how.
 
     The kind of ids is `wanted` (a key of ID_KINDS), else that of the last import of the same file, else
     local. A file is the same if path and columns, or the content, are the same. `remember` stores the choice.
@@ -29,30 +28,30 @@ def choose_ids(
     if not set(ID) & set(columns):
         if wanted:
             raise SourceError(f"{file} has no column `id`: import it without --ids")
-        return f"Ids read as {ids_described(columns, selection)}."
+        return f"Ids read as {describe_ids(columns, options)}."
     path = f"{file.path.resolve()}{f': {file.member}' if file.member else ''}"
     identity = hashlib.sha256("\0".join([path, *columns]).encode(errors="replace")).hexdigest()
     sha256 = _digest(file)
     here = ImportedFile.objects.filter(identity=identity).first()
     alike = ImportedFile.objects.filter(sha256=sha256).order_by("-imported_at").first()
     known = here or alike
-    selection.ids = wanted or (known.ids if known else ImportedFile.Ids.LOCAL)
-    selection.ids_were_local = any(each.was_local for each in (here, alike) if each)
+    options.ids = wanted or (known.ids if known else ImportedFile.Ids.LOCAL)
+    options.ids_were_local = any(each.was_local for each in (here, alike) if each)
     if remember:
         ImportedFile.objects.update_or_create(
             identity=identity,
             defaults={
                 "path": path.encode(errors="replace").decode()[:1000],
                 "sha256": sha256,
-                "ids": selection.ids,
-                "was_local": selection.ids_were_local or selection.ids == ImportedFile.Ids.LOCAL,
+                "ids": options.ids,
+                "was_local": options.ids_were_local or options.ids == ImportedFile.Ids.LOCAL,
                 "imported_at": timezone.now(),
             },
         )
-    said = f"Ids read as {ids_described(columns, selection)}"
-    if known and known.ids != selection.ids and known.ids != ImportedFile.Ids.LOCAL:
+    said = f"Ids read as {describe_ids(columns, options)}"
+    if known and known.ids != options.ids and known.ids != ImportedFile.Ids.LOCAL:
         return f"{said}, in an earlier import as {ID_KINDS[known.ids]}: undo that import if it was wrong."
-    if wanted or selection.ids != ImportedFile.Ids.LOCAL:
+    if wanted or options.ids != ImportedFile.Ids.LOCAL:
         return f"{said}{'' if wanted else ', as in its last import'}."
     return f"{said}. {HINT}"
 

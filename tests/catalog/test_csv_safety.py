@@ -119,4 +119,4 @@ def test_all_csv_is_written_by_it() -> None:
         for path in root.rglob("*.py")
         if re.search(r"csv\.(writer|DictWriter)\(", path.read_text())
     }
-    assert {name for name in writing if not name.startswith("sample/")} == {"services/csv_safety.py"}
+    assert {name for name in writing if not name.startswith("sample/")} == {"csv_safety.py"}

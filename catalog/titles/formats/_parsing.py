@@ -1,84 +1,79 @@
-"""Ids that one file gives twice."""
+"""Turn rows into titles, and reject rows whose ids came earlier in the file."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
-from ._cells import BadCell, RepeatedRow
+from ._cells import InvalidCell, RepeatedRow
 from ._csv_rows import Row
 from .records import RejectedRow, SourceError, TitleRecord
 
-MOST_IN_MEMORY = 30_000
 
+def parse_rows(
+    rows: Iterable[Row | RejectedRow], parse: Callable[[Row], TitleRecord | None]
+) -> Iterator[TitleRecord | RejectedRow]:
+    """Yield the title that `parse` returns for each row, unless it is None.
 
-class Repeats:
-    """Remembers which line of one file took each id first, in memory that does not grow without end.
-
-    From the MOST_IN_MEMORY-th id on it lies in a temporary SQLite database, which is gone with this object.
+    Rejects a row for which `parse` raises InvalidCell, and one with an id of an earlier row.
     """
+    seen = SeenIds()
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            yield row
+            continue
+        try:
+            record = parse(row)
+            if record is None:
+                continue
+            seen.add(record)
+        except InvalidCell as error:
+            yield row.rejected(error)
+        else:
+            yield record
+
+
+class SeenIds:
+    """The ids in one file, with the line that each was first on; stored on disk, as files may be large."""
 
     def __init__(self) -> None:
-        # By kind and id the line, and the hash of its title.
-        self._lines: dict[tuple[str, str | int], tuple[int, int]] = {}
-        self._table: sqlite3.Connection | None = None
+        # Columns without a type: the text "7" and the number 7 are two ids.
+        self._database = temporary_database(
+            "CREATE TABLE seen (id, kind, line, title, PRIMARY KEY (id, kind)) WITHOUT ROWID"
+        )
 
-    def refuse_any(self, line: int, record: TitleRecord, file: str | None = None) -> None:
-        """Remember the ids of a title; raises BadCell, and remembers none, when an earlier line has one.
+    def add(self, record: TitleRecord, file: str | None = None) -> None:
+        """Add the ids of a title, and the name of its image `file`.
 
-        It is a RepeatedRow when that line gave the very same title. Raises SourceError when the disk has no
-        room to remember more.
+        Raises RepeatedRow if the same title came before, InvalidCell if another title has one of the ids;
+        adds nothing then. Raises SourceError if the disk is full.
         """
-        ids: dict[str, str | int | None] = {
+        ids = {
             "file": file,
             "MovieLens id": record.movielens_id,
             "id": record.local_id,
             "IMDb id": record.imdb_id,
             "TMDB id": record.tmdb_id,
         }
-        given = [(kind, external_id) for kind, external_id in ids.items() if external_id is not None]
+        rows = [(value, kind, record.line, hash(record)) for kind, value in ids.items() if value is not None]
         try:
-            for kind, external_id in given:
-                first, title = self._first_line(kind, external_id)
-                if first and title == hash(record):
-                    raise RepeatedRow(f"it repeats line {first}")
-                if first:
-                    raise BadCell(f"the {kind} {external_id} was already on line {first}")
-            self._remember(given, line, hash(record))
+            for value, kind, _, title in rows:
+                found = self._database.execute(
+                    "SELECT line, title FROM seen WHERE id = ? AND kind = ?", (value, kind)
+                ).fetchone()
+                if found and found[1] == title:
+                    raise RepeatedRow(f"it repeats line {found[0]}")
+                if found:
+                    raise InvalidCell(f"the {kind} {value} was already on line {found[0]}")
+            self._database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", rows)
         except sqlite3.Error as error:
-            raise SourceError(
-                f"{record.file}: no room to note its ids down ({error}); make room for temporary files"
-            ) from error
-
-    def _first_line(self, kind: str, external_id: str | int) -> tuple[int, int]:
-        if self._table is None:
-            return self._lines.get((kind, external_id), (0, 0))
-        found = self._table.execute(
-            "SELECT line, title FROM seen WHERE id = ? AND kind = ?", (external_id, kind)
-        )
-        return found.fetchone() or (0, 0)
-
-    def _remember(self, given: list[tuple[str, str | int]], line: int, title: int) -> None:
-        if self._table is None:
-            self._lines.update(dict.fromkeys(given, (line, title)))
-            if len(self._lines) < MOST_IN_MEMORY:
-                return
-            # No affinity: a text id "7" and a number 7 are two.
-            self._table = private_database(
-                "CREATE TABLE seen (id, kind, line, title, PRIMARY KEY (id, kind)) WITHOUT ROWID"
-            )
-            rows = [(external_id, kind, *first) for (kind, external_id), first in self._lines.items()]
-            self._lines.clear()
-        else:
-            rows = [(external_id, kind, line, title) for kind, external_id in given]
-        self._table.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", rows)
+            raise disk_full(record.file, error) from error
 
 
-def private_database(*tables: str) -> sqlite3.Connection:
-    """A nameless database made by `CREATE TABLE` statements, in an unlinked temporary file.
+def temporary_database(*tables: str) -> sqlite3.Connection:
+    """A database in an unlinked temporary file, created with the `CREATE TABLE` statements.
 
-    It takes 8 MB of memory, whatever is put into it, and is gone with the connection.
+    It uses at most 8 MB of memory, and is deleted with the connection.
     """
-    # An abandoned generator may be closed by another thread than the one that read from it; two never use
-    # it at once.
+    # A generator may be closed by another thread than the one that read from it; never two at once.
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode = OFF")
     database.execute("PRAGMA cache_size = -8000")  # KiB
@@ -88,24 +83,6 @@ def private_database(*tables: str) -> sqlite3.Connection:
     return database
 
 
-def unrepeated(
-    rows: Iterable[Row | RejectedRow], record: Callable[[Row], TitleRecord | None]
-) -> Iterator[TitleRecord | RejectedRow]:
-    """The title that `record` makes of each row, unless it is None.
-
-    A row that `record` refuses, or whose id came before, is rejected.
-    """
-    repeats = Repeats()
-    for row in rows:
-        if isinstance(row, RejectedRow):
-            yield row
-            continue
-        try:
-            title = record(row)
-            if title is None:
-                continue
-            repeats.refuse_any(row.line, title)
-        except BadCell as error:
-            yield row.rejected(error)
-        else:
-            yield title
+def disk_full(file: str, error: sqlite3.Error) -> SourceError:
+    """The error for a temporary database that cannot be written while `file` is read."""
+    return SourceError(f"{file}: its ids cannot be stored ({error}); free some space for temporary files")

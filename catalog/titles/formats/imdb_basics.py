@@ -1,99 +1,94 @@
-"""Titles from title.basics.tsv(.gz), the list of everything that IMDb has: https://developer.imdb.com.
+"""Titles from title.basics.tsv(.gz), IMDb's list of everything it has.
 
-Its columns are described at https://developer.imdb.com/non-commercial-datasets/. Ten million rows and more,
-of which a twentieth are films: a row of another type costs one split of its bytes.
+Format: https://developer.imdb.com/non-commercial-datasets/. Of more than ten million rows a twentieth are
+films, so rows of other types are skipped before they are decoded.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from ._cells import BadCell, flag_in, genres_in, imdb_id_in, name_in, title_in, year_in
-from ._csv_rows import LONGEST_ROW, Row, folded
+from ._cells import InvalidCell, parse_flag, parse_genres, parse_imdb_id, parse_name, parse_title, parse_year
+from ._csv_rows import MAX_ROW_LENGTH, Row, folded
 from ._encoding import is_undecodable
-from .files import SourceFile, lines
-from .options import Selection
-from .records import RejectedRow, SourceError, TitleRecord, shortened
+from .files import SourceFile, read_lines
+from .records import ReadOptions, RejectedRow, SourceError, TitleRecord, shortened
 
-NOTHING = "\\N"
-LONGEST_SHOWN = 1_000
+NULL = "\\N"
 NAMES = ("tconst", "titleType", "primaryTitle", "originalTitle", "isAdult", "startYear", "genres")
 COLUMNS = tuple(map(folded, NAMES))
 
 
-def read(place: Path | SourceFile, selection: Selection | None = None) -> Iterator[TitleRecord | RejectedRow]:
-    """Stream the titles of a title.basics.tsv, gzipped or not, of the selected types, in constant memory.
+def read(path: Path | SourceFile, options: ReadOptions | None = None) -> Iterator[TitleRecord | RejectedRow]:
+    """Stream the titles of the types in `options`, in constant memory.
 
-    Cells are never quoted, a `"` is text, and `\\N` is nothing. A title without genres is a new arrival. IMDb
-    gives an id once; ids are not remembered, and should one come twice the later row counts.
+    Cells are never quoted. Repeated ids are not detected: IMDb lists each once.
 
-    Raises SourceError when the file is missing or lacks a column, and where it breaks off, after the rows
-    before.
+    Raises SourceError if the file is missing or lacks a column, and after the rows before if it is truncated.
     """
-    wanted = selection or Selection()
-    source = SourceFile.of(place)
-    for row in _rows(source, wanted):
+    options = options or ReadOptions()
+    for row in _rows(SourceFile.of(path), options):
         if isinstance(row, RejectedRow):
             yield row
             continue
         try:
-            record = _record(row, wanted)
-        except BadCell as error:
+            record = _parse(row, options)
+        except InvalidCell as error:
             yield row.rejected(error)
         else:
             if record:
                 yield record
 
 
-def _rows(source: SourceFile, selection: Selection) -> Iterator[Row | RejectedRow]:
-    types = {name.lower().encode() for name in selection.types}
+def _rows(source: SourceFile, options: ReadOptions) -> Iterator[Row | RejectedRow]:
+    types = {name.lower().encode() for name in options.types}
     with source.open() as file:
-        numbered = lines(file, LONGEST_ROW, str(source))
-        header = _header(next(numbered, (0, b"", True))[1], source)
-        type_at = header.index("titletype")
-        for number, line, whole in numbered:
+        lines = read_lines(file, MAX_ROW_LENGTH, str(source))
+        header = _header(next(lines, (0, b"", True))[1], source)
+        type_column = header.index("titletype")
+        for number, line, is_whole in lines:
             cells = line.split(b"\t")
-            if len(cells) == len(header) and cells[type_at].lower() not in types:
-                selection.leave_out(cells[type_at].decode(errors="replace")[:40])
+            if len(cells) == len(header) and cells[type_column].lower() not in types:
+                options.skip(cells[type_column].decode(errors="replace")[:40])
                 continue
             text = line.decode(errors="surrogateescape")
-            if not whole:
-                reason = f"the row has over {LONGEST_ROW:,} bytes"
+            if not is_whole:
+                reason = f"the row has over {MAX_ROW_LENGTH:,} bytes"
             elif not line.strip():
                 continue
             elif len(cells) != len(header):
                 reason = f"the row has {len(cells)} cells where the header has {len(header)}"
             elif is_undecodable(text):
-                reason = "the row holds bytes that are not UTF-8"
+                reason = "the row contains bytes that are not UTF-8"
             else:
-                told = ("" if cell == NOTHING else cell for cell in text.split("\t"))
-                yield Row(source.name, number, text, dict(zip(header, told, strict=True)))
+                texts = ("" if cell == NULL else cell for cell in text.split("\t"))
+                yield Row(source.name, number, text, dict(zip(header, texts, strict=True)))
                 continue
-            yield RejectedRow(source.name, number, reason, shortened(text[:LONGEST_SHOWN]))
+            yield RejectedRow(source.name, number, reason, shortened(text))
 
 
 def _header(line: bytes, source: SourceFile) -> list[str]:
     header = [folded(name) for name in line.decode(errors="replace").split("\t")]
     if missing := [name for name in NAMES if folded(name) not in header]:
         raise SourceError(
-            f"{source} is no title.basics.tsv: it has no column {', '.join(missing)}; "
+            f"{source} is not a title.basics.tsv: it has no column {', '.join(missing)}; "
             f"its first line is: {shortened(line.decode(errors='replace'))}"
         )
     return header
 
 
-def _record(row: Row, selection: Selection) -> TitleRecord | None:
-    imdb_id = imdb_id_in(row.cell("tconst"), "tconst")
+def _parse(row: Row, options: ReadOptions) -> TitleRecord | None:
+    imdb_id = parse_imdb_id(row.cell("tconst"), "tconst")
     if imdb_id is None:
-        raise BadCell("the tconst is empty")
-    if flag_in(row.cell("isadult"), "isAdult") and not selection.adult:
-        selection.leave_out("adult")
+        raise InvalidCell("the tconst is empty")
+    if parse_flag(row.cell("isadult"), "isAdult") and not options.adult:
+        options.skip("adult")
         return None
-    original = name_in(row.cell("originaltitle"), "originalTitle")
-    title = title_in(row.cell("primarytitle") or original, "primaryTitle")
+    original = parse_name(row.cell("originaltitle"), "originalTitle")
+    title = parse_title(row.cell("primarytitle") or original, "primaryTitle")
     return TitleRecord(
         title=title,
-        year=year_in(row.cell("startyear"), "startYear"),
-        genres=genres_in(row.cell("genres")),
+        year=parse_year(row.cell("startyear"), "startYear"),
+        genres=parse_genres(row.cell("genres")),
         imdb_id=imdb_id,
         original_title=original if original != title else "",
         file=row.file,

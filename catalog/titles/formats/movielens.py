@@ -1,4 +1,4 @@
-"""Titles from a MovieLens folder or archive: movies.csv, joined with links.csv for the IMDb and TMDB ids.
+"""Titles from MovieLens, a folder or an archive: movies.csv, joined with the IMDb and TMDB ids in links.csv.
 
 The format is described in the README.txt of each archive (https://grouplens.org/datasets/movielens/).
 """
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ._cells import BadCell, checked_year, genres_in, imdb_id_in, number_in, title_in
+from ._cells import InvalidCell, parse_genres, parse_imdb_id, parse_number, parse_title, validated_year
 from ._csv_rows import Row, read_rows
-from ._parsing import private_database, unrepeated
+from ._parsing import disk_full, parse_rows, temporary_database
 from .files import SourceFile, files_in_zip, is_zip
 from .records import RejectedRow, SourceError, TitleRecord
 
@@ -25,52 +25,48 @@ _ARTICLE_LAST = re.compile(rf"(?P<name>[^()]+?), (?P<article>{_ARTICLES})(?P<aft
 _AKA = re.compile(r"(?P<lead>\s*)(?P<aka>a\.?k\.?a\.?:? +)?(?P<name>.*)", re.IGNORECASE | re.DOTALL)
 
 
-def read(place: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
-    """Stream the titles of MovieLens: a folder, an archive such as ml-25m.zip (read in place), or movies.csv.
+def read(path: Path | SourceFile) -> Iterator[TitleRecord | RejectedRow]:
+    """Stream the titles of a folder, an archive such as ml-25m.zip, or a movies.csv.
 
-    `genres` is () for "(no genres listed)". A year in the title goes to `year` and articles come back to the
-    front ("American President, The" is "The American President"). What stands in parentheses, an original
-    title or another name, stays there. links.csv is looked for beside movies.csv and may be missing. A bad or
-    repeated id in it is reported, and the title is kept without it.
+    The year in a title becomes `year`, and articles are moved to the front ("American President, The" becomes
+    "The American President"); other names in parentheses stay in the title. links.csv beside movies.csv is
+    optional. An invalid or repeated id in it is reported, and the title is imported without it.
 
-    Raises SourceError when movies.csv is missing or is no MovieLens file.
+    Raises SourceError if movies.csv is missing or is not a MovieLens file.
     """
-    movies = place if isinstance(place, SourceFile) else _movies_in(place)
+    movies = path if isinstance(path, SourceFile) else _find_movies(path)
     links = _Links(str(movies))
-    if links_file := movies.beside("links.csv"):
+    if links_file := movies.sibling("links.csv"):
         yield from _read_links(links_file, links)
-    rows = read_rows(movies, needs=[{"movieid"}, {"title"}, {"genres"}])
-    yield from unrepeated(rows, lambda row: _record(row, links))
+    rows = read_rows(movies, [{"movieid"}, {"title"}, {"genres"}])
+    yield from parse_rows(rows, lambda row: _parse(row, links))
 
 
-def _movies_in(place: Path) -> SourceFile:
-    if is_zip(place):
-        found = [file for file in files_in_zip(place) if file.name == MOVIES]
+def _find_movies(path: Path) -> SourceFile:
+    if is_zip(path):
+        found = [file for file in files_in_zip(path) if file.name == MOVIES]
         if len(found) > 1:
             names = " and ".join(str(file) for file in found[:2])
             raise SourceError(f"There is more than one {MOVIES}: {names}; unpack the zip and give the folder")
         movies = found[0] if found else None
-    elif place.is_dir():
-        movies = SourceFile(place / MOVIES).beside(MOVIES)
+    elif path.is_dir():
+        movies = SourceFile(path / MOVIES).sibling(MOVIES)
     else:
-        movies = SourceFile(place) if place.is_file() else None
+        movies = SourceFile(path) if path.is_file() else None
     if movies is None:
         raise SourceError(
-            f"{place} holds no {MOVIES}; give an archive of MovieLens, or the folder that it unpacks to"
+            f"{path} contains no {MOVIES}; give an archive of MovieLens, or the folder that it unpacks to"
         )
     return movies
 
 
 def split_title(text: str) -> tuple[str, int | None]:
-    """(title, year or None).
-
-    Raises BadCell for an empty title and for a year outside 1870 to 2100.
-    """
-    words = title_in(text)
+    """Split "Heat (1995)" into title and year, which is None if there is none. Raises InvalidCell."""
+    words = parse_title(text)
     year = None
     if found := _YEAR.search(words):
-        year = checked_year(int(found[1]))
-        words = title_in(words[: found.start()])
+        year = validated_year(int(found[1]))
+        words = parse_title(words[: found.start()])
     return _ARTICLE_LAST.sub(_article_first, words), year
 
 
@@ -83,43 +79,45 @@ def _article_first(found: re.Match[str]) -> str:
 
 
 class _Links:
-    """Which movie has which id of another site; in memory that does not grow with the file."""
+    """The IMDb and TMDB ids of MovieLens ids; stored on disk, as links.csv may be large."""
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._database = private_database(
-            "CREATE TABLE owner (kind, id, movie, PRIMARY KEY (kind, id)) WITHOUT ROWID",
-            "CREATE TABLE link (movie, kind, id, PRIMARY KEY (movie, kind)) WITHOUT ROWID",
+        self._database = temporary_database(
+            "CREATE TABLE link (kind, id, movie, UNIQUE (kind, id))",
+            "CREATE INDEX by_movie ON link (movie)",
         )
 
-    def note(self, kind: str, external_id: str | int, movie_id: int) -> None:
-        """The movie has this id from now on; raises BadCell when another has it already."""
-        ids = (kind, external_id)
+    def add(self, kind: str, external_id: str | int, movie_id: int) -> None:
+        """Give the movie this id. Raises InvalidCell if another movie has it."""
         try:
-            self._database.execute("INSERT OR IGNORE INTO owner VALUES (?, ?, ?)", (*ids, movie_id))
-            found = self._database.execute("SELECT movie FROM owner WHERE kind = ? AND id = ?", ids)
+            self._database.execute(
+                "INSERT OR IGNORE INTO link VALUES (?, ?, ?)", (kind, external_id, movie_id)
+            )
+            found = self._database.execute(
+                "SELECT movie FROM link WHERE kind = ? AND id = ?", (kind, external_id)
+            )
             (owner,) = found.fetchone()
-            if owner != movie_id:
-                raise BadCell(f"the {kind} {external_id} already belongs to movieId {owner}")
-            self._database.execute("INSERT OR REPLACE INTO link VALUES (?, ?, ?)", (movie_id, *ids))
         except sqlite3.Error as error:
-            raise SourceError(
-                f"{self._file}: no room to note its ids down ({error}); make room for temporary files"
-            ) from error
+            raise disk_full(self._file, error) from error
+        if owner != movie_id:
+            raise InvalidCell(f"the {kind} {external_id} already belongs to movieId {owner}")
 
     def of(self, movie_id: int) -> dict[str, Any]:
-        """The movie's ids by their columns."""
-        return dict(self._database.execute("SELECT kind, id FROM link WHERE movie = ?", (movie_id,)))
+        """The movie's ids by column; of several the last."""
+        return dict(
+            self._database.execute("SELECT kind, id FROM link WHERE movie = ? ORDER BY rowid", (movie_id,))
+        )
 
 
-def _record(row: Row, links: _Links) -> TitleRecord:
+def _parse(row: Row, links: _Links) -> TitleRecord:
     movie_id = _movie_id(row)
     title, year = split_title(row.cell("title"))
     known = links.of(movie_id)
     return TitleRecord(
         title=title,
         year=year,
-        genres=genres_in(row.cell("genres")),
+        genres=parse_genres(row.cell("genres")),
         imdb_id=known.get(IMDB),
         tmdb_id=known.get(TMDB),
         movielens_id=movie_id,
@@ -129,26 +127,26 @@ def _record(row: Row, links: _Links) -> TitleRecord:
 
 
 def _read_links(file: SourceFile, links: _Links) -> Iterator[RejectedRow]:
-    for row in read_rows(file, needs=[{"movieid"}, {"imdbid"}, {"tmdbid"}]):
+    for row in read_rows(file, [{"movieid"}, {"imdbid"}, {"tmdbid"}]):
         if isinstance(row, RejectedRow):
             yield row
             continue
         try:
             movie_id = _movie_id(row)
-        except BadCell as error:
+        except InvalidCell as error:
             yield row.rejected(error)
             continue
-        for kind, read_cell in ((IMDB, imdb_id_in), (TMDB, number_in)):
+        for kind, read_cell in ((IMDB, parse_imdb_id), (TMDB, parse_number)):
             try:
                 external_id = read_cell(row.cell(kind.lower()), kind)
                 if external_id:
-                    links.note(kind, external_id, movie_id)
-            except BadCell as error:
-                yield row.rejected(f"{error}; the title is kept without it")
+                    links.add(kind, external_id, movie_id)
+            except InvalidCell as error:
+                yield row.rejected(f"{error}; the title is imported without it")
 
 
 def _movie_id(row: Row) -> int:
-    movie_id = number_in(row.cell("movieid"), "movieId")
+    movie_id = parse_number(row.cell("movieid"), "movieId")
     if movie_id is None:
-        raise BadCell("the movieId is empty")
+        raise InvalidCell("the movieId is empty")
     return movie_id

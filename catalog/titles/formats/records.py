@@ -1,26 +1,59 @@
-"""What a title source yields: a title, or a row that could not be one and why."""
+"""What the readers of all title formats share: options, titles, rejected rows, errors."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN_CHARACTERS = 200
+# Other IMDb types: short, tvSeries, tvEpisode, tvMiniSeries, tvShort, tvSpecial, tvPilot, video, videoGame.
+FILMS = frozenset({"movie", "tvmovie"})
+MAX_SKIPPED_KINDS = 30
 
 
 class SourceError(ValueError):
-    """A whole file cannot be imported; the message says which, why, and what to do."""
+    """A file cannot be imported; the message names the file, the reason, and what to do."""
+
+
+@dataclass(slots=True)
+class ReadOptions:
+    """Which titles of a file to read and how to read its ids; counts the rows that were skipped.
+
+    types: IMDb types in lower case. adult, video: include titles that IMDb or TMDB marks as such. ids: what a
+    column `id` holds where the format does not define it, a key of csv_file.ID_KINDS. ids_were_local: an
+    earlier import of the file read the column as local ids. skipped: number of skipped rows by kind; they are
+    not errors.
+    """
+
+    types: frozenset[str] = FILMS
+    adult: bool = False
+    video: bool = False
+    ids: str = "local"
+    ids_were_local: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def skip(self, kind: str) -> None:
+        # Kinds come from the file. The limit keeps a hostile file from filling the memory with them.
+        known = kind in self.skipped or len(self.skipped) < MAX_SKIPPED_KINDS
+        self.skipped[kind if known else "other"] += 1
+
+    def __str__(self) -> str:
+        """The number of skipped rows by kind, the largest first; "" if there are none."""
+        if not self.skipped:
+            return ""
+        kinds = ", ".join(f"{count:,} {shortened(kind)}" for kind, count in self.skipped.most_common())
+        return f"{self.skipped.total():,} skipped: {kinds}."
 
 
 @dataclass(frozen=True, slots=True)
 class TitleRecord:
-    """One title as its source gives it, ids and genre names checked and canonical.
+    """One title of a file, with validated ids and canonical genre names.
 
-    `genres == ()` means the source left the title untagged. `local_id` identifies a title of a catalogue
-    that has no public id, and is unique within one file. `former_local_id` is the local id that an earlier
-    import of the same file gave the title if it read the file's ids as local ones; `was_local` says that one
-    did. `poster_path` is an existing image, set only when the source is a folder. `poster_url` is where the
-    poster can be fetched; a record that gives nothing else has the title "". With `tentative_title` the
-    source knows the original title only: a movie of the catalogue keeps the one it has. `file` and `line` say
-    where it was read; they are no part of it.
+    genres: empty if the file does not tag the title. local_id: the id in a catalogue without public ids,
+    unique within the file. former_local_id: the local id that an earlier import gave the title when it read
+    the file's ids as local; was_local: whether one did. poster_path: an existing image, for a folder of
+    images. poster_url: where the poster can be fetched; the title is "" if the record gives only that.
+    tentative_title: the title is the original one, so a movie in the catalogue keeps its own. file, line:
+    where the record was read; not part of its value.
     """
 
     title: str
@@ -41,14 +74,10 @@ class TitleRecord:
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
-    @property
-    def untagged(self) -> bool:
-        return not self.genres
-
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """One row that was not imported, or not wholly: where it starts, why, and how it begins.
+    """One row that was not imported, or only in part: where it starts, the reason, and how it begins.
 
     repeats: the row repeats an earlier one, so nothing is lost.
     """

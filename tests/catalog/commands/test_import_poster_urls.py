@@ -87,14 +87,14 @@ def test_an_address_that_no_source_has_is_a_rejected_row(
 def test_it_is_found_out_and_other_ids_are_known(tmp_path: Path, films: list[Movie]) -> None:
     media = "https://m.media-amazon.com/images/M/abc._V1_UX182_CR0,0,182,268_AL_.jpg"
     out = run(posters(tmp_path, f'tt0000001,"{media}"', header="imdb_id,poster_url"))
-    assert "taken as poster_urls" in out and "Ids read as IMDb ids." in out and "1 changed" in out
+    assert "read as poster_urls" in out and "Ids read as IMDb ids." in out and "1 changed" in out
     Movie.objects.filter(pk=films[1].pk).update(local_id="mine")
     assert "1 changed" in run(posters(tmp_path, f"mine,{SHOWN}/b.jpg"))
     assert addresses() == [media, f"{SHOWN}/b.jpg", ""]
 
 
 def test_a_film_with_titles_and_a_poster_column_is_a_csv_of_titles(tmp_path: Path) -> None:
-    assert "taken as csv" in run(posters(tmp_path, "1,Heat,", header="id,title,poster"))
+    assert "read as csv" in run(posters(tmp_path, "1,Heat,", header="id,title,poster"))
 
 
 def test_an_undone_import_puts_the_addresses_back(tmp_path: Path, films: list[Movie]) -> None:

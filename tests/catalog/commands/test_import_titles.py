@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Movie, Run
-from catalog.titles.formats.registry import TITLE_SOURCES
+from catalog.titles.formats.registry import TITLE_FORMATS
 from tests.catalog.titles.formats.packed_files import gzipped, zipped
 from tests.factories import tiny_jpeg
 
@@ -133,7 +133,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 def test_the_source_is_found_out_and_said(source: Callable[[Path], list[object]], tmp_path: Path) -> None:
     name, place = source(tmp_path)
     out, _ = run(place)
-    assert f" is taken as {name}, by its columns." in out
+    assert f" is read as {name}, by its columns." in out
     assert Run.objects.get().params["source"] == name
     run("auto", place)
     out, _ = run(name, place)
@@ -143,7 +143,7 @@ def test_the_source_is_found_out_and_said(source: Callable[[Path], list[object]]
 def test_a_folder_of_images_is_found_out_with_and_without_labels(tmp_path: Path) -> None:
     _, folder, _, labels = images(tmp_path)
     out, _ = run(folder)
-    assert "labels.csv is taken as folder, by its columns." in out
+    assert "labels.csv is read as folder, by its columns." in out
     assert "3 created, 0 changed, 0 unchanged, 3 posters stored" in out
     out, _ = run(folder, "--labels", labels)
     assert "0 created, 0 changed, 3 unchanged" in out
@@ -172,7 +172,7 @@ def test_what_was_not_asked_for_is_left_out_and_counted(tmp_path: Path) -> None:
         "tt0000004\tmovie\tD\tD\t1\t1990\t\\N\t\\N\tDrama\n",
     )
     out, _ = run(path)
-    assert "3 left out: 2 tvEpisode, 1 adult." in out
+    assert "3 skipped: 2 tvEpisode, 1 adult." in out
     assert "1 created" in out and "0 rejected" in out
     out, _ = run("imdb_basics", path, "--types", "movie,tvepisode", "--adult")
     assert "left out" not in out
@@ -182,7 +182,7 @@ def test_what_was_not_asked_for_is_left_out_and_counted(tmp_path: Path) -> None:
 def test_a_cut_off_file_keeps_what_came_before(tmp_path: Path) -> None:
     path = gzipped(tmp_path / "a.csv.gz", "id,title\n" + "".join(f"{n},Film {n}\n" for n in range(900)))
     path.write_bytes(path.read_bytes()[:-1_500])
-    with pytest.raises(CommandError, match="breaks off"):
+    with pytest.raises(CommandError, match="truncated or damaged"):
         run("csv", path)
     assert Movie.objects.count() >= 200
     assert "Broke off" in Run.objects.get().message
@@ -191,7 +191,7 @@ def test_a_cut_off_file_keeps_what_came_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nonsense", "x.csv"], "no source 'nonsense'; the sources are imdb_basics, "),
+        (["nonsense", "x.csv"], "no format 'nonsense'; the formats are imdb_basics, "),
         (["movielens"], "import_titles movielens PATH"),
         (["nowhere.csv"], "nowhere.csv does not exist"),
         (["folder", "."], "--labels"),
@@ -209,7 +209,7 @@ def test_help_lists_every_source(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call_command("import_titles", "--help")
     told = capsys.readouterr().out
-    assert [source.name for source in TITLE_SOURCES if source.name not in told] == []
+    assert [source.name for source in TITLE_FORMATS if source.name not in told] == []
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.genres.spelling import LONGEST_NAME, canonical_genre
-from catalog.titles.formats._cells import BadCell, genres_in
+from catalog.titles.formats._cells import InvalidCell, parse_genres
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_a_canonical_name_is_its_own_canonical_name(text: str) -> None:
     ],
 )
 def test_a_cell_is_split_by_pipes_else_by_commas(cell: str, genres: tuple[str, ...]) -> None:
-    assert genres_in(cell) == genres
+    assert parse_genres(cell) == genres
 
 
 def test_a_cell_of_a_thousand_genres_is_refused() -> None:
-    with pytest.raises(BadCell, match="1000 genres"):
-        genres_in("|".join(str(n) for n in range(1000)))
+    with pytest.raises(InvalidCell, match="1000 genres"):
+        parse_genres("|".join(str(n) for n in range(1000)))

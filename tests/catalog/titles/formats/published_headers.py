@@ -54,7 +54,7 @@ BESIDE = {
     "genome-tags.csv": ("tagId,tag", "names of tags"),
     "title.akas.tsv": (
         "titleId\tordering\ttitle\tregion\tlanguage\ttypes\tattributes\tisOriginalTitle",
-        "other titles of IMDb's",
+        "IMDb's other titles",
     ),
     "title.ratings.tsv": ("tconst\taverageRating\tnumVotes", "IMDb's ratings"),
     "name.basics.tsv": (

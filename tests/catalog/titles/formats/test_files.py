@@ -12,11 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.titles.formats import csv_file, detection, files
+from catalog.titles.formats import csv_file, files, registry
 from catalog.titles.formats._csv_rows import Row, read_rows
-from catalog.titles.formats.files import BreaksOff, SourceFile, files_in_zip, lines
-from catalog.titles.formats.options import Selection
-from catalog.titles.formats.records import SourceError, TitleRecord
+from catalog.titles.formats.files import SourceFile, TruncatedFile, files_in_zip, read_lines
+from catalog.titles.formats.records import ReadOptions, SourceError, TitleRecord
 
 from .csv_files import written
 from .packed_files import gzipped, zipped
@@ -53,7 +52,9 @@ def test_what_came_before_the_break_is_kept_and_the_break_is_said(tmp_path: Path
     else:
         packed[-6] ^= 0xFF
     rows = []
-    with pytest.raises(BreaksOff, match=r"a\.csv\.gz breaks off or is damaged after [\d,]+ unpacked bytes"):
+    with pytest.raises(
+        TruncatedFile, match=r"a\.csv\.gz is truncated or damaged after [\d,]+ unpacked bytes"
+    ):
         for row in csv_file.read(written(tmp_path, "a.csv.gz", bytes(packed))):
             rows.append(row)
     assert len(rows) > (2_000 if damage != "wrong checksum" else 8_000)
@@ -64,14 +65,14 @@ def test_what_came_before_the_break_is_kept_and_the_break_is_said(tmp_path: Path
 def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the blocks that were unpacked, of all files, in all passes over them."""
     sizes: list[int] = []
-    readinto = files._Unpacked.readinto
+    readinto = files._Decompressed.readinto
 
     def counted(self: Any, buffer: Any) -> int:
         size = readinto(self, buffer)
         sizes.append(size)
         return size
 
-    monkeypatch.setattr(files._Unpacked, "readinto", counted)
+    monkeypatch.setattr(files._Decompressed, "readinto", counted)
     return sizes
 
 
@@ -97,16 +98,16 @@ def test_a_bomb_is_rejected_after_a_small_part_of_it(
     wrap: str,
 ) -> None:
     # An eighth of the bounds, so that the test is quick: what is allowed does not depend on the file's size.
-    monkeypatch.setattr(files, "ALWAYS_ALLOWED", files.ALWAYS_ALLOWED // 8)
-    monkeypatch.setattr(files, "_PACKED_STEP", files._PACKED_STEP // 8)
+    monkeypatch.setattr(files, "MIN_ALLOWED_BYTES", files.MIN_ALLOWED_BYTES // 8)
+    monkeypatch.setattr(files, "_READ_SIZE", files._READ_SIZE // 8)
     bomb = header + unit * ((8 << 20) // len(unit))
     if wrap == "gzip":
         path = gzipped(tmp_path / "a.csv.gz", bomb)
     else:
         path = zipped(tmp_path / "a.zip", {"a.csv": bomb})
     with pytest.raises(SourceError):
-        source, file = detection.recognised(path)
-        for _ in source.read(file, Selection()):
+        found, file = registry.detect_format(path)
+        for _ in found.read(file, ReadOptions()):
             pass
     assert sum(unpacked) < 2 << 20
 
@@ -114,7 +115,7 @@ def test_a_bomb_is_rejected_after_a_small_part_of_it(
 def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, unpacked: list[int]) -> None:
     path = gzipped(tmp_path / "a.csv.gz", b"id,title\n1,first\n" + b"\0" * (24 << 20))
     tracemalloc.start()
-    with pytest.raises(BreaksOff, match="unpacks to over"):
+    with pytest.raises(TruncatedFile, match="expands to over"):
         list(csv_file.read(path))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -125,18 +126,18 @@ def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, unpacked: list[int]) ->
 def test_blank_rows_are_bounded_whatever_they_are_packed_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MOST_BLANK_LINES", 1_000)
+    monkeypatch.setattr(files, "MAX_BLANK_LINES", 1_000)
     for blank in ("\n", ",,\n", " , ,\n"):
         path = written(tmp_path, "a.csv", "id,title,genres\n1,One,\n" + blank * 1_002 + "2,Two,\n")
         rows = csv_file.read(path)
         assert isinstance(next(rows), TitleRecord)
-        with pytest.raises(SourceError, match="1,000 rows without content"):
+        with pytest.raises(SourceError, match="1,000 blank rows"):
             next(rows)
         # What a spreadsheet leaves below its table, and a line left blank after each row, are no harm.
         path = written(tmp_path, "a.csv", f"id,title,genres\n1,One,\n{blank * 999}" + f"x,Two,\n{blank}" * 9)
         assert len(list(csv_file.read(path))) == 10
     with written(tmp_path, "a.txt", "\n" * 1_001).open("rb") as file, pytest.raises(SourceError):
-        list(lines(file, 10))
+        list(read_lines(file, 10))
 
 
 def test_text_that_packs_well_is_no_bomb(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_names_that_climb_out_of_a_zip_are_only_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_methods_that_unpack_without_a_limit_are_refused(tmp_path: Path, method: int) -> None:
     path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS}, method)
-    with pytest.raises(SourceError, match="packed in a rare way"):
+    with pytest.raises(SourceError, match="compressed in a rare way"):
         SourceFile(path, "movies.csv").open()
 
 
@@ -202,7 +203,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_zip_with_a_huge_directory_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "a.zip", {f"{n}.csv": "" for n in range(300)})
     assert len(files_in_zip(path)) == 300
-    monkeypatch.setattr(files, "LARGEST_DIRECTORY", 10_000)
+    monkeypatch.setattr(files, "MAX_DIRECTORY_BYTES", 10_000)
     with pytest.raises(SourceError, match="lists too many files"):
         files_in_zip(path)
     # The same with a second, smaller end record hidden in the first one's last field.
@@ -220,21 +221,21 @@ def test_a_size_told_wrong_in_a_zip_is_found(tmp_path: Path) -> None:
     at = data.index(b"PK\x01\x02")
     data[at + 24 : at + 28] = struct.pack("<I", 1_000)
     path.write_bytes(bytes(data))
-    with pytest.raises(BreaksOff):
+    with pytest.raises(TruncatedFile):
         SourceFile(path, "movies.csv").open().read()
 
 
 def test_a_zip_that_is_cut_off_says_so(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(SourceError, match="no whole zip"):
+    with pytest.raises(SourceError, match="not a complete zip"):
         files_in_zip(path)
 
 
 def test_lines_are_numbered_and_long_ones_cut(tmp_path: Path) -> None:
     path = written(tmp_path, "a.txt", b"one\r\n\n" + b"x" * 95 + b"\nfour")
     with path.open("rb") as file:
-        assert list(lines(file, 10)) == [
+        assert list(read_lines(file, 10)) == [
             (1, b"one", True),
             (2, b"", True),
             (3, b"x" * 10, False),

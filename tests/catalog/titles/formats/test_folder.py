@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.titles.formats import folder
-from catalog.titles.formats._cells import BadCell
+from catalog.titles.formats._cells import InvalidCell
 from catalog.titles.formats.records import SourceError, TitleRecord
 
 from .csv_files import sorted_out, written
@@ -120,8 +120,8 @@ def test_no_name_leads_outside(images: Path, parts: list[str]) -> None:
     root = images.resolve()
     for separator in "/\\":
         try:
-            found = folder.image_inside(root, separator.join(parts))
-        except BadCell:
+            found = folder.find_image(root, separator.join(parts))
+        except InvalidCell:
             continue
         assert found.is_relative_to(root)
         assert found.read_bytes() == b"image"

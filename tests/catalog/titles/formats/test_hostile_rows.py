@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.titles.formats import csv_file, folder, imdb5000, movielens, tmdb_csv
-from catalog.titles.formats._cells import LONGEST_OVERVIEW, BadCell, local_id_in, prose_in, title_in
+from catalog.titles.formats._cells import (
+    MAX_OVERVIEW_LENGTH,
+    InvalidCell,
+    parse_local_id,
+    parse_overview,
+    parse_title,
+)
 from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
 
 from .csv_files import sorted_out, written
@@ -76,26 +82,26 @@ def test_an_open_quote_rejects_only_its_own_row(tmp_path: Path) -> None:
 
 def test_a_cell_of_very_many_combining_marks_is_rejected() -> None:
     marks = "a" + "\u0315\u0300" * 200_000
-    with pytest.raises(BadCell, match="400001 characters"):
-        title_in(marks)
-    assert len(prose_in(marks)) <= LONGEST_OVERVIEW
-    with pytest.raises(BadCell, match="characters"):
-        local_id_in(marks)
+    with pytest.raises(InvalidCell, match="400001 characters"):
+        parse_title(marks)
+    assert len(parse_overview(marks)) <= MAX_OVERVIEW_LENGTH
+    with pytest.raises(InvalidCell, match="characters"):
+        parse_local_id(marks)
 
 
 def test_a_title_written_with_separate_marks_may_be_longer_until_they_are_joined() -> None:
-    assert title_in(unicodedata.normalize("NFD", "ệ" * 400)) == "ệ" * 400
+    assert parse_title(unicodedata.normalize("NFD", "ệ" * 400)) == "ệ" * 400
 
 
 @pytest.mark.parametrize("text", ["\u200b", "\u2060\u200d", "\u202e", " \u00a0 "])
 def test_a_title_of_invisible_characters_is_empty(text: str) -> None:
-    with pytest.raises(BadCell, match="is empty"):
-        title_in(text)
+    with pytest.raises(InvalidCell, match="is empty"):
+        parse_title(text)
 
 
 def test_characters_that_change_the_text_direction_are_removed() -> None:
-    assert title_in("abc\u202efdp\u2066.exe") == "abcfdp.exe"
-    assert title_in("می\u200cخواهم") == "می\u200cخواهم"
+    assert parse_title("abc\u202efdp\u2066.exe") == "abcfdp.exe"
+    assert parse_title("می\u200cخواهم") == "می\u200cخواهم"
 
 
 def test_a_named_pipe_is_not_read(tmp_path: Path) -> None:

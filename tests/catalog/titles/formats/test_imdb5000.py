@@ -48,7 +48,7 @@ def test_repeats_and_bad_cells_are_reported(tmp_path: Path) -> None:
     assert [title.title for title in titles] == ["Winter Signals", "Fine"]
     assert rejected == [
         (3, "the IMDb id tt0000001 was already on line 2"),
-        (4, "the movie_imdb_link 'http://www.imdb.com/name/nm0000001/' holds no IMDb id"),
+        (4, "the movie_imdb_link 'http://www.imdb.com/name/nm0000001/' contains no IMDb id"),
         (5, "the movie_title is empty"),
         (6, "the title_year 3009 is outside 1870 to 2100"),
     ]

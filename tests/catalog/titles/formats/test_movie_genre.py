@@ -42,7 +42,7 @@ def test_the_old_encoding_of_the_file_is_found_out_and_a_stray_byte_costs_its_ro
     )
     assert len(titles) == 29
     assert {title.title[:6] for title in titles} == {"Amélie"}
-    assert rejected == [(11, "the row holds bytes that are not Windows-1252")]
+    assert rejected == [(11, "the row contains bytes that are not Windows-1252")]
 
 
 def test_repeats_and_bad_cells_are_reported(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.titles.formats import tmdb_csv
-from catalog.titles.formats.options import Selection
-from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
+from catalog.titles.formats.records import ReadOptions, RejectedRow, SourceError, TitleRecord
 
 from .csv_files import sorted_out, written
 
@@ -100,7 +99,7 @@ def test_a_bad_row_is_reported_and_the_rest_go_on(tmp_path: Path, row: dict[str,
 def test_no_genres_no_date_and_no_overview_are_fine(tmp_path: Path) -> None:
     titles, rejected = sorted_out(tmdb_csv.read(written(tmp_path, "t.csv", csv_of({"genres": ""}, {}))))
     assert rejected == []
-    assert all(title.untagged and title.year is None and title.overview == "" for title in titles)
+    assert all(not title.genres and title.year is None and title.overview == "" for title in titles)
 
 
 def test_the_credits_file_is_told_apart(tmp_path: Path) -> None:
@@ -148,8 +147,8 @@ def test_the_movies_dataset_writes_lists_as_python_does(tmp_path: Path) -> None:
         metadata_row(862),
     ]
     path = written(tmp_path, "movies_metadata.csv", THE_MOVIES_DATASET + "".join(rows))
-    selection = Selection()
-    titles, rejected = sorted_out(tmdb_csv.read(path, selection))
+    options = ReadOptions()
+    titles, rejected = sorted_out(tmdb_csv.read(path, options))
     assert titles == [
         TitleRecord("Film 862", 1995, ("Animation", "Sci-Fi"), "tt0000862", 862, franchise="Paper's Comets"),
         TitleRecord("Film 3", 1995, (), "tt0000003", 3),
@@ -158,15 +157,15 @@ def test_the_movies_dataset_writes_lists_as_python_does(tmp_path: Path) -> None:
     assert [line for line, _ in rejected] == [6, 7, 9]
     assert "neither true nor false" in rejected[0][1]
     assert "IMDb id tt0000862 was already on line 2" in rejected[2][1]
-    assert selection.left_out == {"adult": 1, "video": 1}
+    assert options.skipped == {"adult": 1, "video": 1}
 
 
 def test_adult_and_video_come_when_asked_for(tmp_path: Path) -> None:
     rows = metadata_row(1, adult="True") + metadata_row(2, video="True") + metadata_row(3)
     path = written(tmp_path, "movies_metadata.csv", THE_MOVIES_DATASET + rows)
-    titles, _ = sorted_out(tmdb_csv.read(path, Selection(adult=True)))
+    titles, _ = sorted_out(tmdb_csv.read(path, ReadOptions(adult=True)))
     assert [title.tmdb_id for title in titles] == [1, 3]
-    titles, _ = sorted_out(tmdb_csv.read(path, Selection(video=True)))
+    titles, _ = sorted_out(tmdb_csv.read(path, ReadOptions(video=True)))
     assert [title.tmdb_id for title in titles] == [2, 3]
 
 

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.titles.formats import tmdb_ids
-from catalog.titles.formats.options import Selection
-from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
+from catalog.titles.formats.records import ReadOptions, RejectedRow, SourceError, TitleRecord
 
 from .csv_files import sorted_out, written
 from .packed_files import gzipped
@@ -28,22 +27,22 @@ def test_films_become_tentative_titles_and_others_are_left_out(tmp_path: Path) -
         line(5, video=True),
         line(6, 'A "B"\\'),
     ]
-    selection = Selection()
+    options = ReadOptions()
     path = gzipped(tmp_path / "movie_ids_11_22_2026.json.gz", "\n".join(rows) + "\n")
-    titles, rejected = sorted_out(tmdb_ids.read(path, selection))
+    titles, rejected = sorted_out(tmdb_ids.read(path, options))
     assert rejected == []
     assert [(title.tmdb_id, title.title) for title in titles] == [
         (2, "Ariel"),
         (3, "千と千尋"),
         (6, 'A "B"\\'),
     ]
-    assert all(title.tentative_title and title.untagged and title.year is None for title in titles)
-    assert selection.left_out == {"adult": 1, "video": 1}
+    assert all(title.tentative_title and not title.genres and title.year is None for title in titles)
+    assert options.skipped == {"adult": 1, "video": 1}
 
 
 def test_adult_and_video_come_when_asked_for(tmp_path: Path) -> None:
     path = written(tmp_path, "m.json", "\n".join([line(4, adult=True), line(5, video=True)]))
-    assert len(list(tmdb_ids.read(path, Selection(adult=True, video=True)))) == 2
+    assert len(list(tmdb_ids.read(path, ReadOptions(adult=True, video=True)))) == 2
 
 
 @pytest.mark.parametrize(
@@ -55,16 +54,16 @@ def test_adult_and_video_come_when_asked_for(tmp_path: Path) -> None:
         (line(2.0), "the id 2.0 is not"),
         (line(2**31), "is not a positive whole number"),
         (line(7, ""), "the original_title is empty"),
-        (line(7, None), "the original_title is no text"),
+        (line(7, None), "the original_title is not a text"),
         (line(7, "x" * 501), "500 is the most"),
         (line(7, "\ud800").encode(errors="surrogatepass").decode(errors="surrogateescape"), "not UTF-8"),
         ('{"id": 7, "original_title": "\\ud800"}', "control characters"),
         (line(7, adult="no"), "adult is neither true nor false"),
         (line(1, "Again"), "the TMDB id 1 was already on line 1"),
-        ('{"id": 7, "original_title": "cut', "no JSON object"),
-        ("[1]", "no JSON object"),
-        ("[" * 60_000, "no JSON object"),
-        ('{"id": ' + "9" * 5_000 + "}", "no JSON object"),
+        ('{"id": 7, "original_title": "cut', "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        ("[" * 60_000, "not a JSON object"),
+        ('{"id": ' + "9" * 5_000 + "}", "not a JSON object"),
         (line(7, "x" * 70_000), "the line has over 65,536 bytes"),
         ("caf\udce9", "bytes that are not UTF-8"),
     ],
@@ -89,7 +88,7 @@ def test_a_bad_line_is_reported_and_the_rest_go_on(tmp_path: Path, bad: str, rea
     ],
 )
 def test_another_export_says_so(tmp_path: Path, first: str) -> None:
-    with pytest.raises(SourceError, match=r"x\.json is no export of movie ids"):
+    with pytest.raises(SourceError, match=r"x\.json is not an export of movie ids"):
         list(tmdb_ids.read(written(tmp_path, "x.json", first + "\n" + line(1))))
 
 
@@ -102,7 +101,7 @@ def test_a_cut_off_export_keeps_its_beginning(tmp_path: Path) -> None:
     path = gzipped(tmp_path / "m.json.gz", "\n".join(line(n, f"Film {n}") for n in range(1, 8_000)))
     path.write_bytes(path.read_bytes()[:-10_000])
     kept = []
-    with pytest.raises(SourceError, match="breaks off"):
+    with pytest.raises(SourceError, match="truncated or damaged"):
         for row in tmdb_ids.read(path):
             kept.append(row)
     assert len(kept) > 1_000

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.titles.formats.detection import recognised
 from catalog.titles.formats.files import SourceFile
 from catalog.titles.formats.records import SourceError
-from catalog.titles.formats.registry import TITLE_SOURCES, named
+from catalog.titles.formats.registry import TITLE_FORMATS, detect_format, format_named
 
 from .csv_files import written
 from .packed_files import gzipped, zipped
@@ -29,9 +28,9 @@ def test_each_published_file_is_known_by_its_first_line(tmp_path: Path, name: st
         path = zipped(tmp_path / "archive.zip", {f"archive/{name}": header + "\n"})
     if packed == "zip" and source == "folder":
         with pytest.raises(SourceError, match="No titles were found"):
-            recognised(path)
+            detect_format(path)
         return
-    found, file = recognised(path)
+    found, file = detect_format(path)
     assert found.name == source
     assert file == SourceFile(path, f"archive/{name}" if packed == "zip" else "")
 
@@ -40,7 +39,7 @@ def test_each_published_file_is_known_by_its_first_line(tmp_path: Path, name: st
 def test_a_file_that_lies_beside_titles_says_what_it_holds(tmp_path: Path, name: str) -> None:
     header, holds = BESIDE[name]
     with pytest.raises(SourceError, match="No titles were found in") as caught:
-        recognised(written(tmp_path, name, header + "\n"))
+        detect_format(written(tmp_path, name, header + "\n"))
     assert f"{name} has {holds}" in str(caught.value)
     assert "movielens has movieid, title, genres" in str(caught.value)
 
@@ -64,7 +63,7 @@ def test_titles_are_found_among_what_is_published_with_them(
     for name, content in files.items():
         written(tmp_path, name, content)
     place = zipped(tmp_path.with_suffix(".zip"), files) if packed == "zip" else tmp_path
-    source, file = recognised(place)
+    source, file = detect_format(place)
     assert (source.name, file.name) == (HEADERS[titles][0], titles)
 
 
@@ -74,39 +73,39 @@ def test_several_lists_of_titles_are_named_and_none_is_taken(tmp_path: Path) -> 
     with pytest.raises(
         SourceError, match=r"MovieGenre\.csv \(movie_genre\), movies\.csv \(movielens\); give"
     ):
-        recognised(tmp_path)
-    among = [source for source in TITLE_SOURCES if source.name == "movielens"]
-    assert recognised(tmp_path, among)[1].name == "movies.csv"
+        detect_format(tmp_path)
+    among = [source for source in TITLE_FORMATS if source.name == "movielens"]
+    assert detect_format(tmp_path, among)[1].name == "movies.csv"
 
 
 def test_an_unknown_file_says_what_it_has_and_what_was_looked_for(tmp_path: Path) -> None:
     path = written(tmp_path, "x.csv", "Rank,Director,Gross\n1,A,2\n")
     with pytest.raises(SourceError) as caught:
-        recognised(path)
+        detect_format(path)
     assert "x.csv has the columns rank, director, gross" in str(caught.value)
-    for source in TITLE_SOURCES:
+    for source in TITLE_FORMATS:
         assert f"{source.name} has " in str(caught.value)
 
 
 def test_what_cannot_be_a_list_says_why(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
-        recognised(tmp_path / "none.csv")
-    with pytest.raises(SourceError, match=r"holds no file that ends in \.csv"):
-        recognised(tmp_path)
+        detect_format(tmp_path / "none.csv")
+    with pytest.raises(SourceError, match=r"contains no file that ends in \.csv"):
+        detect_format(tmp_path)
     with pytest.raises(SourceError, match="is empty"):
-        recognised(written(tmp_path, "a.csv", ""))
+        detect_format(written(tmp_path, "a.csv", ""))
     with pytest.raises(SourceError, match="binary data"):
-        recognised(written(tmp_path, "a.jpg", b"\xff\xd8\0\0"))
+        detect_format(written(tmp_path, "a.jpg", b"\xff\xd8\0\0"))
 
 
 def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     written(tmp_path, "films.csv", "id,title\n")
-    assert recognised(tmp_path)[1].name == "films.csv"
+    assert detect_format(tmp_path)[1].name == "films.csv"
 
 
 def test_sources_are_called_by_their_names_old_and_new() -> None:
-    assert [source.name for source in TITLE_SOURCES if named(source.name) is not source] == []
-    tmdb = named("tmdb5000")
-    assert tmdb is named("tmdb") is not None
-    assert named("auto") is None
+    assert [source.name for source in TITLE_FORMATS if format_named(source.name) is not source] == []
+    tmdb = format_named("tmdb5000")
+    assert tmdb is format_named("tmdb") is not None
+    assert format_named("auto") is None
