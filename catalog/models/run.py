@@ -1,4 +1,4 @@
-"""Runs: every long step, what it still owes, and what went wrong with which movie."""
+"""Runs: long-running work, its items, and what went wrong with which movie."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ class Run(models.Model):
     message = models.TextField(blank=True, help_text="what happened, in a sentence")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    # When an item was last claimed or finished: a live run that stands still has lost its tasks.
+    # When an item was last leased or finished. A live run that does not advance has lost its tasks.
     moved_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    # Over what somebody named, whether it lacks anything or not; else over all that lacks what the run makes.
+    # Whether somebody chose the movies; else the run takes all that lack its result.
     chosen = models.BooleanField(default=False)
-    # Items dealt with of late and the seconds that workers spent on them, both fading as `counted` says.
+    # Recently processed items and the seconds they took, both decaying as in `counted`.
     recent_items = models.FloatField(default=0)
     recent_seconds = models.FloatField(default=0)
-    # Up to when those seconds are counted: while no item is held, none pass.
+    # Until when those seconds are counted. While no item is leased, none are.
     counted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -133,7 +133,7 @@ class Run(models.Model):
 
     @property
     def per_second(self) -> float | None:
-        """Items a second: of late while the run is live, on average once it is over; None before any."""
+        """Items per second: recently while the run is live, on average once it is over; None if unknown."""
         if self.is_live and self.recent_seconds:
             return self.recent_items / self.recent_seconds
         dealt_with = self.done + self.failed
@@ -190,14 +190,14 @@ class RunItem(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     note = models.CharField(max_length=300, blank=True, help_text="what was done, when it is worth saying")
-    # Not before this moment: a site asked us to wait.
+    # A site asked us to wait until then.
     not_before = models.DateTimeField(null=True, blank=True)
-    # When a site first asked that.
+    # When a site first asked us to wait.
     waiting_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
-    # Which claim holds the item: a worker whose claim was taken over can no longer finish it.
+    # The lease: a worker that lost it can no longer finish the item.
     claim = models.UUIDField(null=True, blank=True)
-    # Host and process of that claim, so that a sweep on the same host sees at once that it died.
+    # Host and process of the lease, so that a sweep on the same host finds at once that the process died.
     claimed_by = models.CharField(max_length=120, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)
@@ -207,7 +207,7 @@ class RunItem(models.Model):
         indexes = [
             models.Index(fields=["run", "state", "id"]),
             models.Index(fields=["state", "claimed_at"]),
-            # What a claim takes next: at once, however many wait for a site or are done.
+            # Finds the next items at once, however many are postponed or done.
             models.Index(
                 fields=["run", "state", "id"],
                 condition=Q(state="pending", not_before__isnull=True),

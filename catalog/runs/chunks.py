@@ -1,4 +1,4 @@
-"""What a run takes, stored a chunk at a time: 60,000 movies never become one list of items.
+"""The items of a run, created a chunk at a time: 60,000 movies never become one list of items.
 
 A run knows from its start which movies or posters it takes, and how many. Only the first chunk is stored as
 items then; the others stay chunks of keys. Whoever works on the run materialises the next one, in one short
@@ -21,16 +21,16 @@ from . import kinds, leases
 
 log = logging.getLogger(__name__)
 
-# As many items as are written in some 50 ms, for which SQLite keeps every other writer out.
+# Inserting this many items takes about 50 ms, during which SQLite blocks all other writers.
 KEYS_PER_CHUNK = 250
 LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 OPEN = (RunItem.State.PENDING, RunItem.State.RUNNING)
 
 
 def store_plan(run: Run, keys: Iterable[int]) -> None:
-    """Write down what a new run takes, `keys` of movies or posters by its kind in rising order; sets `total`.
+    """Store the ids of the movies or posters that a new run takes, in rising order; sets `total`.
 
-    To be called in the transaction that makes the run: there is all of its plan or no run.
+    Call it in the transaction that creates the run, so that there is no run without its plan.
     """
     run.total = 0
     for chunk in _chunks(keys):
@@ -43,18 +43,18 @@ def store_plan(run: Run, keys: Iterable[int]) -> None:
 
 
 def materialise_due(run_id: int) -> int:
-    """Make items of the run's next chunks while fewer are due than its tasks take next; how many were made.
+    """Create the items of the next chunks until enough are due for the run's tasks; returns how many.
 
-    Harmless when called too often or by several at once. What has become superfluous since the start, because
-    a movie is gone or another run saw to it, is left out and counts no longer.
+    May be called often and by several processes at once. Movies that were deleted or processed by another run
+    since the start are left out and no longer counted.
     """
     made = 0
     while RunChunk.objects.filter(run=run_id).exists() and not leases.has_enough_due(run_id):
         try:
             more = materialise_next(run_id)
         except IntegrityError as error:
-            # A movie of the chunk was deleted at this very moment: the next call finds it gone.
-            log.info("A chunk of run %s is planned again: %s", run_id, error)
+            # A movie of the chunk was deleted at this moment: the next call leaves it out.
+            log.info("A chunk of run %s is materialised again: %s", run_id, error)
             return made
         if more is None:
             return made
@@ -63,9 +63,9 @@ def materialise_due(run_id: int) -> int:
 
 
 def materialise_next(run_id: int) -> int | None:
-    """Make items of the run's next chunk; how many were made, None when nothing is to come."""
+    """Create the items of the run's next chunk; returns how many, None when there is no chunk left."""
     with transaction.atomic():
-        # Locked, so that no two take the same chunk and no item slips into a run that is being cancelled.
+        # Locked, so that no two processes take the same chunk and a cancelled run gets no items.
         run = Run.objects.select_for_update().filter(pk=run_id, state__in=LIVE).first()
         chunk = run.chunks.first() if run is not None else None
         if run is None or chunk is None:

@@ -1,4 +1,4 @@
-"""Take items of a run, give them back done or failed; any worker may die at any moment in between."""
+"""Leases on the items of a run: acquire a batch, renew, release, finish. A worker may die at any moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -28,10 +28,10 @@ from . import kinds
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
-# A movie whose sites keep asking us to wait is given up on after a day.
+# An item that sites keep postponing fails after a day.
 MAX_POSTPONEMENT = timedelta(hours=24)
-WORKER_DIED = "The worker that held this item died."
-# Where a run's params name the process of a command that works it off.
+WORKER_DIED = "The worker that processed this item died."
+# In a run's params: the process of the command that processes it.
 LOCAL_WORKER = "worked_off_by"
 ABANDONED = (
     f"Given up after {MAX_ATTEMPTS} attempts: the worker died each time. "
@@ -40,18 +40,18 @@ ABANDONED = (
 
 
 def this_process() -> str:
-    """Host, process id and start time of this process, as stored with a claim."""
+    """Host, process id and start time of this process, as stored with a lease."""
     return f"{_this_host()}/{os.getpid()}/{start_time(os.getpid())}"
 
 
 def reserve_for_this_process(run: Run) -> None:
-    """Note on the run that this process works it off, so that the sweep queues no tasks for it."""
+    """Note on the run that this process will process it, so that the sweep queues no tasks for it."""
     run.params = {**run.params, LOCAL_WORKER: this_process()}
     run.save(update_fields=["params"])
 
 
 def has_local_worker(run: Run) -> bool:
-    """Whether a command that still lives works the run off; on another host: whether it moved of late."""
+    """Whether a live command processes the run; for one on another host, whether it advanced recently."""
     holder = run.params.get(LOCAL_WORKER)
     if not holder or _is_gone(holder):
         return False
@@ -61,10 +61,10 @@ def has_local_worker(run: Run) -> bool:
 
 
 def acquire_batch(run_id: int) -> list[RunItem]:
-    """Take the next batch of due items of a live run for this process; empty when there is nothing to take.
+    """Lease the next batch of due items of a live run to this process; empty when no item is due.
 
-    Also empty while others hold as many batches as the run's lanes allow, which makes superfluous tasks
-    (redelivered, or queued by a sweep that was too eager) end by themselves.
+    Also empty while as many batches are leased as the kind's concurrency allows, so that superfluous tasks
+    (redelivered, or queued by a sweep too early) end by themselves.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -90,7 +90,7 @@ def acquire_batch(run_id: int) -> list[RunItem]:
         if run.started_at is None:
             changed["started_at"] = now
         if not held:
-            # After a pause or a crash: the time that nobody worked on the run says nothing of its pace.
+            # After a pause or a crash: the time in which nothing was processed does not count for the rate.
             changed["counted_at"] = now
         Run.objects.filter(pk=run_id).update(**changed)
     return list(
@@ -99,18 +99,18 @@ def acquire_batch(run_id: int) -> list[RunItem]:
 
 
 def leased_batches(run_id: int) -> int:
-    """How many batches of the run are being worked on: claims that hold an item. A task has one at most."""
+    """How many batches of the run are leased. A task holds one at most."""
     held = RunItem.objects.filter(run_id=run_id, state=RunItem.State.RUNNING)
     return held.order_by().values("claim").distinct().count()
 
 
 def finish(item: RunItem, note: str = "") -> bool:
-    """Mark a claimed item done. False if the claim was taken over: then its new holder counts it."""
+    """Mark a leased item done. False if the lease was lost: then its new holder counts the item."""
     return finish_all([item], notes={item.pk: note}) == 1
 
 
 def fail(item: RunItem, error: str) -> bool:
-    """Mark a claimed item failed, with a sentence a person can act on. False as for `finish`."""
+    """Mark a leased item failed, with a sentence a person can act on. False as for `finish`."""
     return finish_all([item], errors={item.pk: error}) == 1
 
 
@@ -120,9 +120,9 @@ def finish_all(
     notes: Mapping[int, str] | None = None,
     errors: Mapping[int, str] | None = None,
 ) -> int:
-    """Mark claimed items of one batch done with their notes, those in `errors` failed; both by the item's id.
+    """Mark leased items of one batch done with their notes, those in `errors` failed; both by item id.
 
-    One transaction that locks the run once, however many items there are. Returns how many were still held.
+    One transaction locks the run once, however many items there are. Returns how many were still leased.
     """
     notes, errors = notes or {}, errors or {}
     outcomes: dict[int, dict[str, Any]] = {}
@@ -136,7 +136,7 @@ def finish_all(
 
 
 def skip_merged(items: Sequence[RunItem]) -> list[RunItem]:
-    """Skip claimed items whose movie was merged into another; returns the other items.
+    """Skip leased items whose movie was merged into another one; returns the other items.
 
     The note of a skipped item names the kept movie. The item counts neither as done nor as failed.
     """
@@ -155,34 +155,36 @@ def skip_merged(items: Sequence[RunItem]) -> list[RunItem]:
 
 
 def merged_note(kept: Movie) -> str:
-    """What a skipped item says about its movie, which was merged into `kept`."""
+    """The note of a skipped item whose movie was merged into `kept`."""
     return f"Skipped: merged into {kept} (no. {kept.pk})."[:300]
 
 
-def process_each(items: Sequence[RunItem], do: Callable[[RunItem, Callable[[], object]], object]) -> None:
-    """Call `do` for each item of a batch in turn; it finishes, fails or postpones the item.
+def process_each(
+    items: Sequence[RunItem], process: Callable[[RunItem, Callable[[], object]], object]
+) -> None:
+    """Call `process` for each item of a batch in turn; it finishes, fails or postpones the item.
 
-    Its second argument renews the claim on what is left of the batch, for work that takes long. An item whose
-    movie was merged or deleted in the meantime costs its neighbours nothing.
+    Its second argument renews the lease on the rest of the batch, for long work. If a movie was merged or
+    deleted meanwhile, the other items of the batch are not affected.
     """
     for index, item in enumerate(items):
-        alive = partial(renew, items[index:])
-        # A slow site must not let the lease run out on the items that wait behind this one.
-        if item.pk not in alive(begin=True) or not skip_merged([item]):
+        renew_rest = partial(renew, items[index:])
+        # While a slow site answers, the lease of the items behind this one must not expire.
+        if item.pk not in renew_rest(begin=True) or not skip_merged([item]):
             continue
         try:
-            do(item, alive)
+            process(item, renew_rest)
         except (ObjectDoesNotExist, IntegrityError) as error:
             # Rows that the work needs are gone. A deleted movie has taken its item with it.
             if skip_merged([item]):
-                log.warning("%s was changed while it was worked on: %s", item, error)
+                log.warning("%s was changed while it was processed: %s", item, error)
                 release(item, f"{type(error).__name__}: {error}")
 
 
 def postpone(item: RunItem, seconds: float, why: str) -> bool:
-    """Give a claimed item back, not to be tried before `seconds` from now; does not count as an attempt.
+    """Release a leased item, to be tried again after `seconds`; this does not count as an attempt.
 
-    An item that has been put off for MAX_POSTPONEMENT waits no longer: it fails. False as for `finish`.
+    An item that has been postponed for MAX_POSTPONEMENT fails instead. False as for `finish`.
     """
     now = timezone.now()
     since = min(item.waiting_since or now, now)
@@ -193,10 +195,10 @@ def postpone(item: RunItem, seconds: float, why: str) -> bool:
 
 
 def renew(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
-    """Renew the claim on items of one batch; the ids of those still held, none when the run was cancelled.
+    """Renew the lease on items of one batch; returns the ids of those still leased, none in a cancelled run.
 
-    A long job asks now and then, and stops with what was taken over. With `begin` the work on them begins
-    only now: what their items are said to have taken counts from here.
+    Long work calls this now and then and skips the items that are no longer leased. With `begin`, the time
+    that the items take is counted from now.
     """
     now = timezone.now()
     Run.objects.filter(pk=items[0].run_id).update(moved_at=now)
@@ -210,12 +212,12 @@ def renew(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
 
 
 def has_work(run_id: int) -> bool:
-    """Whether something of the run waits for a worker now."""
+    """Whether items of the run are due now."""
     return bool(_due(run_id, 1)) or RunChunk.objects.filter(run=run_id).exists()
 
 
 def has_enough_due(run_id: int) -> bool:
-    """Whether the tasks of the run find whole batches now and next, or the run is gone."""
+    """Whether each task of the run finds two full batches, or the run is gone."""
     name = Run.objects.filter(pk=run_id).values_list("kind", flat=True).first()
     if name is None:
         return True
@@ -225,10 +227,10 @@ def has_enough_due(run_id: int) -> bool:
 
 
 def release_expired(run_id: int) -> int:
-    """Give back items whose worker died: at once on this host, elsewhere when the lease is over.
+    """Release items whose worker died: at once on this host, on other hosts when the lease has expired.
 
-    An item that killed its worker MAX_ATTEMPTS times is failed instead, so that a poisonous poster cannot
-    loop for ever. Returns how many items were dealt with.
+    An item whose worker died MAX_ATTEMPTS times fails instead, so that a poster that kills workers is not
+    retried for ever. Returns how many items were released or failed.
     """
     adjust_to_clock_change(run_id)
     stale = timezone.now() - timedelta(seconds=settings.CLAIM_LEASE_S)
@@ -243,9 +245,9 @@ def release_expired(run_id: int) -> int:
 
 
 def adjust_to_clock_change(run_id: int) -> None:
-    """After the clock was set back: leases begin anew, and what was postponed before that is due now.
+    """After the clock was set back: restart leases, and make items due that were postponed before that.
 
-    Moments in the database that lie ahead would otherwise have to be waited for.
+    Otherwise times in the database that now lie in the future would have to pass first.
     """
     now = timezone.now()
     ahead = now + CLOCK_TOLERANCE
@@ -253,39 +255,42 @@ def adjust_to_clock_change(run_id: int) -> None:
     if items.filter(state__in=(RunItem.State.RUNNING, RunItem.State.PENDING)).exists():
         items.filter(state=RunItem.State.RUNNING).update(claimed_at=now)
         items.filter(state=RunItem.State.PENDING, not_before__gt=now).update(not_before=now)
-        # What goes on waiting is not to be looked at again.
+        # Items that stay pending are not adjusted again.
         items.filter(state=RunItem.State.PENDING).update(claimed_at=now)
     late = Run.objects.filter(Q(moved_at__gt=ahead) | Q(moved_at=None, created_at__gt=ahead), pk=run_id)
     if late.exists():
         late.update(moved_at=now)
 
 
-def process_batch(run_id: int, do: Callable[[Sequence[RunItem]], object]) -> bool:
-    """Claim a batch and have it done; True if more of the run waits now.
+def process_batch(run_id: int, process: Callable[[Sequence[RunItem]], object]) -> bool:
+    """Lease a batch and process it; returns whether more items are due now.
 
-    What `do` neither finishes nor fails, because it broke off or ran into a time limit, is given back and
+    Items that `process` neither finishes nor fails, because of an exception or a time limit, are released and
     tried again, MAX_ATTEMPTS times in all.
     """
     items = acquire_batch(run_id)
     if not items:
         return False
-    why = "The worker stopped before this item was dealt with."
+    why = "The worker stopped before it finished this item."
     try:
         if still := skip_merged(items):
-            do(still)
+            process(still)
     except Exception as error:
-        log.exception("A batch of %s broke off.", items[0].run)
+        log.exception("A batch of %s failed.", items[0].run)
         why = f"{type(error).__name__}: {error}"
     finally:
+        if not connection.in_atomic_block:
+            # A signal may have interrupted the very statement that begins a transaction.
+            connection.rollback()
         for item in RunItem.objects.filter(claim=items[0].claim, state=RunItem.State.RUNNING):
             release(item, why)
     return has_work(run_id)
 
 
 def release(item: RunItem, why: str) -> bool:
-    """Return a claimed item to its run to be tried again; True unless the claim had been taken over.
+    """Release a leased item, to be tried again; False if the lease was lost.
 
-    After MAX_ATTEMPTS it fails instead, and in a cancelled run it is cancelled.
+    After MAX_ATTEMPTS the item fails instead, and in a cancelled run it is cancelled.
     """
     return _return(item, last=item.attempts >= MAX_ATTEMPTS, error=why)
 
@@ -302,8 +307,7 @@ def _return(item: RunItem, *, last: bool = False, **fields: Any) -> bool:
 
 
 def _next_batch(run_id: int, size: int) -> list[int]:
-    """Ids of the items to take next. One that was tried before is taken alone: should it be what killed its
-    worker, its neighbours must not be given up with it."""
+    """Ids of the items to lease next. One that was tried before is leased alone: it may kill its worker."""
     due = _due(run_id, size)
     if due and due[0][1]:
         return [due[0][0]]
@@ -311,7 +315,7 @@ def _next_batch(run_id: int, size: int) -> list[int]:
 
 
 def _close(items: Sequence[RunItem], outcomes: Mapping[int, dict[str, Any]]) -> int:
-    """Give held items of one claim their last values, by id, and count them; returns how many were held."""
+    """Store the final values of leased items, by id, and count them; returns how many were still leased."""
     if not items:
         return 0
     now = timezone.now()
@@ -321,7 +325,7 @@ def _close(items: Sequence[RunItem], outcomes: Mapping[int, dict[str, Any]]) -> 
         alike[(_seconds_since(item.claimed_at, now), *outcomes[item.pk].items())].append(item.pk)
     counts: dict[str, int] = defaultdict(int)
     with transaction.atomic():
-        # First the run, then the items: everywhere the same order, or two workers could lock each other out.
+        # The run first, then the items: always the same order, or two workers could deadlock.
         run = Run.objects.select_for_update().filter(pk=items[0].run_id).first()
         held = RunItem.objects.filter(state=RunItem.State.RUNNING, claim=items[0].claim)
         for (seconds, *outcome), pks in alike.items():
@@ -347,9 +351,9 @@ def _held(item: RunItem) -> QuerySet[RunItem]:
 
 
 def _due(run_id: int, most: int) -> list[tuple[int, int]]:
-    """Ids and attempts of at most `most` items that wait for a worker now, in the order they are taken in."""
+    """Ids and attempts of at most `most` due items, in the order in which they are leased."""
     pending = RunItem.objects.filter(run_id=run_id, state=RunItem.State.PENDING).values_list("pk", "attempts")
-    # Apart, since each has its index. What a site asked to come back for has waited longest.
+    # Two queries, since each has its index. Postponed items have waited longest, so they come first.
     due = list(pending.filter(not_before__lte=timezone.now()).order_by("not_before", "pk")[:most])
     if len(due) < most:
         due += pending.filter(not_before=None).order_by("pk")[: most - len(due)]

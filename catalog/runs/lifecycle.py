@@ -141,7 +141,7 @@ def start_unless_live(kind: str, **options: Any) -> Run | None:
 
 
 def retry_failed(run: Run, *, asked_by: AbstractBaseUser | None = None) -> Run:
-    """A new run over the failed items of a finished one, which goes on with what was to follow a failed run.
+    """Start a new run over the failed items of a finished one, with the followers that have not started.
 
     Raises RunError if the run is live, had none or is being retried already, and as `start`.
     """
@@ -219,7 +219,7 @@ def settle(run_id: int) -> None:
         run = Run.objects.select_for_update().filter(pk=run_id).exclude(kind=Run.IMPORT).first()
         if run is None or not run.is_live or run.chunks.exists() or run.items.filter(state__in=OPEN).exists():
             return
-        # Items go with their movie or poster when a person deletes it, and are owed no more.
+        # Items are deleted with their movie or poster, and then no longer count.
         run.total = run.done + run.failed
         run.state = Run.State.FAILED if run.failed and not run.done else Run.State.DONE
         run.finished_at = timezone.now()

@@ -1,4 +1,4 @@
-"""Mend what crashes left behind: the database knows what every run still owes, whatever the broker lost."""
+"""Recover runs after crashes: the database knows what is left to do, even if the broker lost its messages."""
 
 from __future__ import annotations
 
@@ -15,36 +15,38 @@ from . import chunks, leases, lifecycle
 
 log = logging.getLogger(__name__)
 
-# A task queued here may be one too many: while workers are busy elsewhere they must not pile up.
-LEAST_EXPIRY_S = 60
-LOST_IMPORT = "The import stopped before its end. Import the file again: what is in already stays as it is."
+# Superfluous tasks must not pile up while workers are busy with other runs, so they expire.
+MIN_EXPIRY_S = 60
+LOST_IMPORT = (
+    "The import stopped before its end. Import the file again: rows already imported stay as they are."
+)
 
 
 def sweep() -> int:
-    """Give back what dead workers held and queue again what live runs owe; returns how many were queued.
+    """Release the items of dead workers and queue tasks for live runs; returns how many were queued.
 
-    The broker can lose a task that a killed worker was just taking. The database cannot, so every live run
-    that stands still gets fresh tasks; one task too many finds nothing to claim and ends.
+    The broker can lose a task that a killed worker was just taking. So every live run that does not advance
+    gets new tasks; one task too many finds no item and ends.
     """
     queued = 0
-    # Cancelled runs too: an item whose worker died would be shown as running for ever.
+    # Cancelled runs too: otherwise an item whose worker died would be shown as running for ever.
     held = RunItem.objects.filter(state=RunItem.State.RUNNING).values("run")
     for run in Run.objects.filter(Q(state__in=lifecycle.LIVE) | Q(pk__in=held)):
         try:
-            queued += _mend(run)
+            queued += _recover(run)
         except Exception:
-            # What is wrong with one run must not stand in the way of the others.
-            log.exception("%s could not be mended; the next sweep tries again.", run)
+            # A problem with one run must not affect the others.
+            log.exception("%s could not be recovered; the next sweep tries again.", run)
     return queued
 
 
-def _mend(run: Run) -> int:
+def _recover(run: Run) -> int:
     now = timezone.now()
     leases.adjust_to_clock_change(run.pk)
     run.refresh_from_db()
     if run.kind == Run.IMPORT:
         if (run.moved_at or run.created_at) < now - timedelta(seconds=settings.CLAIM_LEASE_S):
-            # It ran in the command that was called, so nobody else can take it up again.
+            # The command that reads the file did the work, so no worker can continue it.
             lifecycle.live_runs().filter(pk=run.pk, moved_at=run.moved_at).update(
                 state=Run.State.FAILED, finished_at=now, message=LOST_IMPORT
             )
@@ -56,5 +58,5 @@ def _mend(run: Run) -> int:
     if not (run.is_live and leases.has_work(run.pk)) or leases.has_local_worker(run):
         return 0
     still = run.moved_at is None or run.moved_at < now - timedelta(seconds=settings.SWEEP_EVERY_S)
-    # One that moves may have lost some of its tasks with the broker, and would go on with the others alone.
-    return lifecycle.enqueue(run, max(LEAST_EXPIRY_S, 2 * settings.SWEEP_EVERY_S), lost_only=not still)
+    # One that advances may have lost some of its tasks with the broker.
+    return lifecycle.enqueue(run, max(MIN_EXPIRY_S, 2 * settings.SWEEP_EVERY_S), lost_only=not still)

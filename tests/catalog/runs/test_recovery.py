@@ -171,7 +171,7 @@ def test_one_broken_run_does_not_stop_the_others(broker: Redis, caplog: pytest.L
     sound = lifecycle.start("train", queue=False)
     sweep()
     assert set(queued_runs(broker, "ml")) == {sound.pk}
-    assert "could not be mended" in caplog.text
+    assert "could not be recovered" in caplog.text
 
 
 def test_a_running_import_is_not_ended_for_it(broker: Redis) -> None:
