@@ -23,15 +23,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.evaluation.candidates import search_of
 from ml.evaluation.categories import AT, precision_figure, precision_terms, random_terms
 from ml.evaluation.command import bar
-from ml.evaluation.contenders import search_of
-from ml.evaluation.labelled_set import LabelledPoster, sample
-from ml.evaluation.pictures import look_at
 from ml.evaluation.ranking import Search, lookalikes
 from ml.evaluation.vectors import Places, vectors_of
 from ml.grouping import Kinship, numbered
 from ml.imaging.comparison_figure import lookalike_figure
+from ml.labelled_set.listing import LabelledPoster, sample
+from ml.labelled_set.pictures import look_at
 
 TOGETHER = 200
 LAYER = "Inception-v3's weights reach mixed8; nothing above it is included."

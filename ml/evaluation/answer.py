@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation import genres as genre_side
-from ml.evaluation import similarity
-from ml.evaluation.contenders import Contender
+from ml.evaluation import genre_figures as genre_side
+from ml.evaluation.candidates import Contender
 from ml.evaluation.curves import genre_curves
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import Teller
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.ranking import Progress, lookalikes
 from ml.evaluation.slices import Part, slices_of
 from ml.evaluation.vectors import Vectors
 from ml.genres.head import FeatureMismatch
 from ml.grouping import Kinship
+from ml.labelled_set.listing import LabelledPoster
+from ml.search import lookalike_metrics as similarity
 
 
 @dataclass(frozen=True)

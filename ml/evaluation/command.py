@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ml.evaluation.contenders import ACTIVE, contender
+from ml.evaluation.candidates import ACTIVE, contender
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.evaluating import Question, evaluate
+from ml.evaluation.evaluate import Question, evaluate
 from ml.evaluation.heads import Teller
 from ml.evaluation.report import prepare_folder, summary, versions, write_report
 from ml.evaluation.vectors import Places

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.genres import Labels, Scores, Telling
+from ml.evaluation.genre_figures import Labels, Scores, Telling
 from ml.genres.thresholds import decide
 from ml.genres.weighted_metrics import precision_recall_coverage
 from ml.stats import Floats, finite

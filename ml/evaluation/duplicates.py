@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ml.evaluation import kept_arrays
 from ml.evaluation.alterations import ALTERATIONS, EVERYDAY, REVISION, copies_of
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.vectors import Places, Vectors
 from ml.extractors.runtime import load_extractor
 from ml.grouping import Kinship
 from ml.imaging.images import DUPLICATE_BITS, MAX_BYTES, ImageRejected, open_safely, perceptual_hash
+from ml.labelled_set import array_cache as kept_arrays
+from ml.labelled_set.listing import LabelledPoster
 from ml.search.neighbours import ExactIndex, Metric
 from ml.stats import Figure, bootstrap, weighted_means
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.evaluation import drawing
-from ml.evaluation.drawing import Mark
+from ml.evaluation import plots as drawing
 from ml.evaluation.duplicates_part import duplicates_part
+from ml.evaluation.plots import Mark
 from ml.evaluation.tables import escaped, interval, number, signed, table
 
 Report = Mapping[str, Any]
@@ -16,7 +16,7 @@ Report = Mapping[str, Any]
 NOTES_SHOWN = 200
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
-_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+_STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 _GENRE_ROWS = (
     ("macro_f1_suggest", "Macro F1, <i>suggest</i>", "predict_everything_macro_f1"),

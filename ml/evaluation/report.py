@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ml.evaluation import drawing
+from ml.evaluation import plots as drawing
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.page import figures_of, page
 from ml.evaluation.tables import number

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation import similarity
-from ml.evaluation.genres import Telling, genre_figures
-from ml.evaluation.labelled_set import LabelledPoster
+from ml.evaluation.genre_figures import Telling, genre_figures
 from ml.evaluation.languages import has_other_language, is_english
-from ml.evaluation.pictures import GREY_SPREAD, Pictures
+from ml.labelled_set.listing import LabelledPoster
+from ml.labelled_set.pictures import GREY_SPREAD, Pictures
+from ml.search import lookalike_metrics as similarity
 from ml.stats import Figure, Floats, bootstrap, weighted_means
 
 OLD_BEFORE = 1970

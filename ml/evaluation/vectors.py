@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation import kept_arrays
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.extractors.registry import UnknownExtractor
 from ml.extractors.runtime import ExtractorFailed, load_extractor
 from ml.extractors.weights import WeightsUnavailable
+from ml.labelled_set import array_cache as kept_arrays
+from ml.labelled_set.listing import LabelledPoster
 
 Precision = Literal["float16", "float32"]
 Progress = Callable[[int], object]

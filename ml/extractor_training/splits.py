@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.files import write_bytes, write_json
 from ml.genres.splitting import split
 from ml.grouping import Kinship, numbered
+from ml.labelled_set.listing import LabelledPoster
 
 from .errors import TrainingError
 

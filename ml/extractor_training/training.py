@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.labelled_set import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
-from ml.evaluation.pictures import look_at
 from ml.extractors.weights import WeightsFile
 from ml.files import file_sha256, write_json
 from ml.genres.training_set import TrainingDataError
 from ml.grouping import numbered
+from ml.labelled_set.listing import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
+from ml.labelled_set.pictures import look_at
 
 from .bundle import BundleData, write_bundle
 from .errors import TrainingError

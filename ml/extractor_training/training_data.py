@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
-from ml.evaluation.kept_arrays import listing_digest
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.imaging.images import DECODER, ImageRejected, load_pixels
+from ml.labelled_set.array_cache import listing_digest
+from ml.labelled_set.listing import LabelledPoster
 
 from .errors import TrainingError
 from .network import SIZE

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.ranking import Search, lookalikes
-from ml.evaluation.similarity import DEPTH, Ground, ground, terms
 from ml.genres.logistic import log_loss
 from ml.genres.metrics import mean_average_precision
 from ml.grouping import Kinship
+from ml.search.lookalike_metrics import DEPTH, Ground, ground, terms
 from ml.stats import mean_of_defined
 
 Floats = npt.NDArray[np.float32]
@@ -56,7 +56,7 @@ def validation_metrics(vectors: Floats, logits: Floats, data: ValidationSet) -> 
     """Metrics of vectors (n, d) and genre logits (n, genres), ready for JSON; undefined ones are None.
 
     genre_loss (nats per poster), map (mean average precision), share_at_5_lift and franchise_recall_at_5 with
-    its number of queries, as `ml.evaluation.similarity` defines them.
+    its number of queries, as `ml.search.lookalike_metrics` defines them.
     """
     neighbours = lookalikes(vectors, Search(), data.kin, DEPTH, lambda done: None)
     parts = terms(neighbours, data.truth)

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 
 from ml.extractors.registry import parse_spec
 from tests.factories import ExtractorFactory, GenreModelFactory
-from tests.ml.evaluation.heads import DIMS, SPEC, save_head
-from tests.ml.evaluation.labelled import GENRES, labelled_posters
+from tests.ml.evaluation.made_models import DIMS, SPEC, save_head
+from tests.ml.labelled_set.made_sets import GENRES, labelled_posters
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ml.extractor_training.command import to_arguments
-from tests.ml.evaluation.labelled import labelled_posters
+from tests.ml.labelled_set.made_sets import labelled_posters
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -8,7 +8,7 @@ import pytest
 from ml.evaluation.categories import precision_figure, precision_terms, random_terms
 from ml.evaluation.ranking import Search, lookalikes
 from ml.grouping import Kinship
-from tests.ml.evaluation.labelled import strangers
+from tests.ml.labelled_set.made_sets import strangers
 
 
 def test_terms_by_hand():

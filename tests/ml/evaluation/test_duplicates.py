@@ -20,13 +20,13 @@ from ml.evaluation.duplicates import (
     vectors_of_copies,
 )
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.labelled_set import LabelledPoster
-from ml.evaluation.pictures import look_at
 from ml.evaluation.vectors import Vectors, vectors_of
 from ml.grouping import Kinship, numbered
 from ml.imaging.images import ImageRejected, perceptual_hash
-from tests.ml.evaluation.labelled import labelled_posters, no_bar, places
+from ml.labelled_set.listing import LabelledPoster
+from ml.labelled_set.pictures import look_at
 from tests.ml.imaging.drawings import drawing, encoded
+from tests.ml.labelled_set.made_sets import labelled_posters, no_bar, places
 
 WAYS = ("hash", "features", "both")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ml.evaluation.command import main
-from tests.ml.evaluation.labelled import write_csv
+from tests.ml.labelled_set.made_sets import write_csv
 
 OF_SERIES, OTHERS = 200, 100
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as reference
 
 from ml.evaluation.curves import abstention_curve, genre_curves, precision_recall_curve, reliability
-from ml.evaluation.genres import FIGURES, genre_differences, genre_figures, telling
+from ml.evaluation.genre_figures import FIGURES, genre_differences, genre_figures, telling
 from ml.genres import metrics
 from ml.genres.thresholds import NEVER
 from tests.ml.genres.catalogues import random_scores

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.labelled_set import LabelledPoster
-from ml.evaluation.pictures import look_at
 from ml.evaluation.vectors import vectors_of
 from ml.extractors.runtime import load_extractor
 from ml.imaging.images import perceptual_hash
-from tests.ml.evaluation.labelled import places
+from ml.labelled_set.listing import LabelledPoster
+from ml.labelled_set.pictures import look_at
 from tests.ml.imaging.drawings import drawing, encoded
+from tests.ml.labelled_set.made_sets import places
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from ml.evaluation.command import main
-from tests.ml.evaluation.heads import save_head
-from tests.ml.evaluation.labelled import labelled_posters, write_csv
+from tests.ml.evaluation.made_models import save_head
 from tests.ml.imaging.drawings import drawing, encoded
+from tests.ml.labelled_set.made_sets import labelled_posters, write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 GENRE_KEYS = {

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.languages import has_other_language, is_english
 from ml.evaluation.lettering import is_mostly_lettering
-from ml.evaluation.pictures import Pictures
 from ml.evaluation.slices import parts_of
+from ml.labelled_set.listing import LabelledPoster
+from ml.labelled_set.pictures import Pictures
 from tests.ml.imaging.drawings import drawing
 
 

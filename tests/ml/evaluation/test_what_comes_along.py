@@ -14,14 +14,14 @@ import pytest
 
 from catalog.sample.films import sample_films
 from ml import bundled
+from ml.evaluation.candidates import contender
 from ml.evaluation.command import main
-from ml.evaluation.contenders import contender
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import read_shipped, read_teller
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
 from ml.genres.head import load_head
-from tests.ml.evaluation.heads import DIMS, SPEC, save_head
-from tests.ml.evaluation.labelled import labelled_posters, places, write_csv
+from tests.ml.evaluation.made_models import DIMS, SPEC, save_head
+from tests.ml.labelled_set.made_sets import labelled_posters, places, write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 

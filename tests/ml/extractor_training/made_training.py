@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ml.extractor_training.plan import TrainingPlan
-from tests.ml.evaluation.labelled import labelled_posters, no_bar
 from tests.ml.extractors.made_models import pictures
+from tests.ml.labelled_set.made_sets import labelled_posters, no_bar
 
 PLAN = TrainingPlan(
     epochs=2.0,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation.labelled_set import LabelledPoster, label_table, read_labelled_set
 from ml.extractor_training import splits
 from ml.extractor_training.errors import TrainingError
 from ml.extractor_training.splits import draw_split, files_digest, group_posters, stored_split
+from ml.labelled_set.listing import LabelledPoster, label_table, read_labelled_set
 
 GENRES = ("Comedy", "Drama", "Horror")
 

@@ -9,11 +9,11 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from ml.evaluation.labelled_set import read_labelled_set
 from ml.extractor_training.errors import TrainingError
 from ml.extractor_training.training_data import decode
 from ml.imaging.images import load_pixels
-from tests.ml.evaluation.labelled import labelled_posters
+from ml.labelled_set.listing import read_labelled_set
+from tests.ml.labelled_set.made_sets import labelled_posters
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.evaluation.labelled_set import read_labelled_set
 from ml.extractor_training.splits import files_digest
 from ml.extractors.runtime import load_extractor
 from ml.genres.head import load_head
+from ml.labelled_set.listing import read_labelled_set
 
 pytestmark = pytest.mark.timeout(900)
 

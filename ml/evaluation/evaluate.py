@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.answer import Answer, Measured, ask
-from ml.evaluation.contenders import Contender, with_teller
+from ml.evaluation.candidates import Contender, with_teller
 from ml.evaluation.duplicates import (
     copies,
     duplicate_differences,
@@ -21,8 +21,13 @@ from ml.evaluation.duplicates import (
     vectors_of_copies,
 )
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.fitted import fit_recipe, held_out
-from ml.evaluation.labelled_set import (
+from ml.evaluation.recipe_training import fit_recipe, held_out
+from ml.evaluation.slices import parts_of
+from ml.evaluation.vectors import Places, Precision, Vectors, vectors_of
+from ml.extractors.registry import BACKBONES, parse_spec
+from ml.grouping import Kinship, numbered
+from ml.imaging.images import DUPLICATE_BITS
+from ml.labelled_set.listing import (
     LabelledPoster,
     LabelledSet,
     RowNote,
@@ -30,13 +35,8 @@ from ml.evaluation.labelled_set import (
     read_labelled_set,
     sample,
 )
-from ml.evaluation.pictures import Pictures, look_at
-from ml.evaluation.similarity import ground
-from ml.evaluation.slices import parts_of
-from ml.evaluation.vectors import Places, Precision, Vectors, vectors_of
-from ml.extractors.registry import BACKBONES, parse_spec
-from ml.grouping import Kinship, numbered
-from ml.imaging.images import DUPLICATE_BITS
+from ml.labelled_set.pictures import Pictures, look_at
+from ml.search.lookalike_metrics import ground
 
 FEWEST_POSTERS = 2
 # What a site keeps of every vector, so what its genre model reads.

@@ -10,10 +10,10 @@ import pytest
 
 from ml.evaluation.command import main
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.fitted import fit_recipe
+from ml.evaluation.recipe_training import fit_recipe
 from ml.evaluation.vectors import Vectors
-from tests.ml.evaluation.labelled import labelled_posters
 from tests.ml.imaging.drawings import drawing, encoded
+from tests.ml.labelled_set.made_sets import labelled_posters
 
 
 @pytest.fixture(scope="module")

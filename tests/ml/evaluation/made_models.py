@@ -8,8 +8,8 @@ from typing import Any
 
 from ml.extractors.registry import parse_spec
 from ml.genres.head import GenreHead
-from tests.ml.evaluation.labelled import GENRES
 from tests.ml.genres.heads import make_weights
+from tests.ml.labelled_set.made_sets import GENRES
 
 SPEC = "pixels:8x12"
 DIMS = 8 * 12 * 3

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.labelled_set import label_table, read_labelled_set, sample
+from ml.labelled_set.listing import label_table, read_labelled_set, sample
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import os
 
 import pytest
 
-from ml.evaluation.contenders import contender, search_of
+from ml.evaluation.candidates import contender, search_of
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.heads import matching_extractor, read_teller
 from ml.extractors.registry import parse_spec
 from ml.genres.thresholds import NEVER
-from tests.ml.evaluation.heads import SPEC, save_head
-from tests.ml.evaluation.labelled import GENRES, places
+from tests.ml.evaluation.made_models import SPEC, save_head
+from tests.ml.labelled_set.made_sets import GENRES, places
 
 
 def test_extractors_look_by_the_metric_the_site_uses(tmp_path):

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ml.evaluation import kept_arrays
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.evaluation.lettering import is_mostly_lettering
 from ml.imaging.images import MAX_BYTES, ImageRejected, open_safely, perceptual_hash
+from ml.labelled_set import array_cache as kept_arrays
+from ml.labelled_set.listing import LabelledPoster
 
 GREY_SPREAD = 12.0
 """A poster is greyscale when the spread of its channels stays below this (of 255) on 99% of its surface."""

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation import similarity
 from ml.evaluation.ranking import NOBODY, Search, lookalikes
 from ml.grouping import Kinship, numbered
-from tests.ml.evaluation import slow
-from tests.ml.evaluation.labelled import strangers
+from ml.search import lookalike_metrics as similarity
+from tests.ml.labelled_set.made_sets import strangers
+from tests.ml.search import slow_lookalike_metrics as slow
 
 EUCLIDEAN = Search("exact", "euclidean")
 

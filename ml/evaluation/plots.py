@@ -10,7 +10,7 @@ from typing import Any
 
 WIDTH, HEIGHT = 440, 330
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 40
-STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+STYLE = Path(__file__).with_name("drawing.css").read_text(encoding="utf-8")
 
 Point = tuple[float, float]
 

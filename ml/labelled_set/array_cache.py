@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.labelled_set import LabelledPoster
 from ml.files import UNREADABLE_ARRAYS, replacing
+from ml.labelled_set.listing import LabelledPoster
 
 Arrays = dict[str, npt.NDArray[Any]]
 
