@@ -5,8 +5,8 @@
 FOLDER of --data holds shoes/ and shoes.csv (file, category, subcategory). OUT gets shoes.json and the
 article's figure for a high heel and a sneaker. Pictures are compared with all others and, because two shops
 photograph differently, within each shop too. Near-duplicates (perceptual hashes at most 6 bits apart) are
-barred; beside each figure stands the one without barring. Inception's weights reach `mixed8`: whatever stands
-under its name here is that layer, averaged, and not the top that the article used.
+excluded; beside each figure is the one that includes them. Inception's weights reach `mixed8`: its name here
+stands for that layer, averaged, and not for the top that the article used.
 
 Vectors are kept in --cache, 200 pictures at a time, so an interrupted run goes on where it stopped. The
 figures show retailers' photographs: keep OUT out of the repository.
@@ -23,16 +23,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.command_line import progress_bar
 from ml.evaluation.candidates import search_of
-from ml.evaluation.categories import AT, precision_figure, precision_terms, random_terms
-from ml.evaluation.command import bar
-from ml.evaluation.ranking import Search, lookalikes
-from ml.evaluation.vectors import Places, vectors_of
-from ml.grouping import Kinship, numbered
+from ml.evaluation.vectors import Folders, vectors_of
+from ml.grouping import PosterRelations, group_numbers
 from ml.imaging.comparison_figure import lookalike_figure
 from ml.labelled_set.listing import LabelledPoster, sample
-from ml.labelled_set.pictures import look_at
+from ml.labelled_set.pictures import read_pictures
+from ml.search.lookalike_metrics import NO_NEIGHBOUR, Search, lookalikes
+from ml.stats import bootstrap, ratio, weighted_means
 
+AT = 5
 TOGETHER = 200
 LAYER = "Inception-v3's weights reach mixed8; nothing above it is included."
 FIGURES = {"high-heel": "myntra_20730.jpg", "sneaker": "myntra_10082.jpg"}
@@ -42,20 +43,20 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     name: str
     extractor: str
     search: Search
 
 
-CONTENDERS = (
-    Contender("raw pixels", "pixels", Search("exact", "euclidean")),
-    Contender("Inception mixed8, ball tree", "inception_v3:mixed8:avg", Search("ball_tree", "euclidean")),
-    Contender("Inception mixed8, cosine", "inception_v3:mixed8:avg", Search("exact", "cosine")),
-    Contender("MobileNetV2", "mobilenet_v2", Search("exact", "cosine")),
-    Contender("postersite", "postersite", search_of("postersite")),
+CANDIDATES = (
+    Candidate("raw pixels", "pixels", Search("exact", "euclidean")),
+    Candidate("Inception mixed8, ball tree", "inception_v3:mixed8:avg", Search("ball_tree", "euclidean")),
+    Candidate("Inception mixed8, cosine", "inception_v3:mixed8:avg", Search("exact", "cosine")),
+    Candidate("MobileNetV2", "mobilenet_v2", Search("exact", "cosine")),
+    Candidate("postersite", "postersite", search_of("postersite")),
 )
-PUBLISHED = CONTENDERS[1].name
+PUBLISHED = CANDIDATES[1].name
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ def main() -> None:
     options = _options()
     options.output.mkdir(parents=True, exist_ok=True)
     cache = options.cache or options.output / "cache"
-    places = Places(options.weights, options.exports or cache / "extractors", cache, cache)
+    folders = Folders(options.weights, options.exports or cache / "extractors", cache, cache)
     shoes = read_shoes(options.data, options.limit, options.seed)
-    with bar("looking at shoes", len(shoes)) as done:
-        pictures = look_at([shoe.picture for shoe in shoes], cache, done)
-    vectors, failed = embedded(shoes, places)
+    with progress_bar("reading shoes", len(shoes)) as done:
+        pictures = read_pictures([shoe.picture for shoe in shoes], cache, done)
+    vectors, failed = embedded(shoes, folders)
     rows = [row for row in range(len(shoes)) if row not in failed and row not in pictures.unreadable]
     left_out = [shoes[row].picture.file for row in range(len(shoes)) if row not in set(rows)]
     shoes = [shoes[row] for row in rows]
@@ -112,15 +113,15 @@ def read_shoes(data: Path, limit: int | None, seed: int) -> list[Shoe]:
     return [shoe for picture, shoe in shoes.items() if picture in drawn]
 
 
-def embedded(shoes: Sequence[Shoe], places: Places) -> tuple[dict[str, Floats], set[int]]:
+def embedded(shoes: Sequence[Shoe], folders: Folders) -> tuple[dict[str, Floats], set[int]]:
     """Vectors by extractor, each (n, dims), and the rows that some extractor could not see."""
     found, failed = {}, set()
-    for spec in dict.fromkeys(contender.extractor for contender in CONTENDERS):
+    for spec in dict.fromkeys(candidate.extractor for candidate in CANDIDATES):
         parts = []
-        with bar(f"embedding by {spec}", len(shoes)) as done:
+        with progress_bar(f"embedding by {spec}", len(shoes)) as done:
             for start in range(0, len(shoes), TOGETHER):
                 chunk = [shoe.picture for shoe in shoes[start : start + TOGETHER]]
-                vectors = vectors_of(spec, chunk, "float16", places, lambda _: None)
+                vectors = vectors_of(spec, chunk, "float16", folders, lambda _: None)
                 parts.append(vectors.values)
                 failed |= {start + row for row in vectors.failed}
                 done(start + len(chunk))
@@ -143,24 +144,46 @@ def questions(shoes: Sequence[Shoe]) -> list[tuple[str, list[int], list[str]]]:
 def ask(
     hashes: npt.NDArray[np.uint64], vectors: dict[str, Floats], labels: list[str], again: dict[str, int]
 ) -> dict[str, Any]:
-    """Precision@5 of every contender with near-duplicates barred and without, and of chance."""
-    category, nobody = numbered(labels), np.full(len(labels), -1, dtype=np.int64)
+    """Precision@5 of every candidate with near-duplicates excluded and without, and of chance."""
+    category, nobody = group_numbers(labels), np.full(len(labels), -1, dtype=np.int64)
     counts = {name: labels.count(name) for name in sorted(set(labels))}
     found: dict[str, Any] = {"n": len(labels), "labels": counts}
-    for name, keep in (("barred", False), ("kept", True)):
-        kin = Kinship(hashes, nobody, nobody, keep_duplicates=keep)
-        terms = {"random": random_terms(kin, category)}
-        for each in CONTENDERS:
-            near = lookalikes(vectors[each.extractor], each.search, kin, AT, lambda _: None)
-            terms[each.name] = precision_terms(near, category)
+    for name, keep in (("excluded", False), ("kept", True)):
+        relations = PosterRelations(hashes, nobody, nobody, keep_duplicates=keep)
+        terms = {"random": random_precision(relations, category)}
+        for each in CANDIDATES:
+            near = lookalikes(vectors[each.extractor], each.search, relations, AT)
+            terms[each.name] = precision(near, category)
         found[name] = {
             who: {
-                "precision": precision_figure(mine, **again),
-                "minus_published": precision_figure(mine - terms[PUBLISHED], **again),
+                "precision": mean_figure(mine, again),
+                "minus_published": mean_figure(mine - terms[PUBLISHED], again),
             }
             for who, mine in terms.items()
         }
     return found
+
+
+def precision(neighbours: npt.NDArray[np.int64], category: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Each picture's precision, (n,): the share of its neighbours (n, k) that are of its own category."""
+    present = neighbours != NO_NEIGHBOUR
+    same = present & (category[neighbours] == category[:, None])
+    return ratio(same.sum(axis=1), present.sum(axis=1))
+
+
+def random_precision(relations: PosterRelations, category: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The precision that neighbours drawn at random from those allowed would have, (n,)."""
+    allowed = [~relations.excluded(row) for row in range(len(relations))]
+    same = [(category[rows] == category[row]).sum() for row, rows in enumerate(allowed)]
+    return ratio(same, [rows.sum() for rows in allowed])
+
+
+def mean_figure(values: npt.NDArray[np.float64], again: dict[str, int]) -> dict[str, Any]:
+    """The mean over pictures with its 95% interval."""
+    found: dict[str, Any] = bootstrap(
+        lambda weights: {"mean": weighted_means(weights, values)}, len(values), **again
+    )
+    return found["mean"]
 
 
 def draw(
@@ -171,17 +194,17 @@ def draw(
     vectors: dict[str, Floats],
     out: Path,
 ) -> None:
-    """The article's figure: one shoe and its five nearest by every contender, near-duplicates barred."""
+    """The article's figure: one shoe and its five nearest by every candidate, near-duplicates excluded."""
     query = next((row for row, shoe in enumerate(shoes) if shoe.picture.file == file), None)
     if query is None:
         print(f"{file} is not among the shoes: no figure of a {name}.")
         return
     nobody = np.full(len(shoes), -1, dtype=np.int64)
-    kin = Kinship(hashes, nobody, nobody)
+    relations = PosterRelations(hashes, nobody, nobody)
     lines = {}
-    for each in CONTENDERS:
+    for each in CANDIDATES:
         values = vectors[each.extractor]
-        near = lookalikes(values, each.search, kin, AT, lambda _: None)[query]
+        near = lookalikes(values, each.search, relations, AT)[query]
         lines[each.name] = [
             (
                 shoes[row].picture.path,
@@ -202,17 +225,17 @@ def draw(
 
 
 def table(report: dict[str, Any]) -> str:
-    """Precision@5 as Markdown: barred, then in parentheses with near-duplicates kept."""
+    """Precision@5 as Markdown: excluded, then in parentheses with near-duplicates kept."""
     asked = report["questions"]
     lines = [f"Precision@5, {report['n']} shoes. {LAYER}", ""]
     lines.append("| | " + " | ".join(f"{name} ({part['n']})" for name, part in asked.items()) + " |")
     lines.append("|---" * (1 + len(asked)) + "|")
-    for who in ("random", *(each.name for each in CONTENDERS)):
+    for who in ("random", *(each.name for each in CANDIDATES)):
         cells = []
         for part in asked.values():
-            barred, kept = (part[kind][who]["precision"] for kind in ("barred", "kept"))
-            interval = f"[{barred['low']:.3f}, {barred['high']:.3f}]"
-            cells.append(f"{barred['value']:.3f} {interval} ({kept['value']:.3f})")
+            excluded, kept = (part[kind][who]["precision"] for kind in ("excluded", "kept"))
+            interval = f"[{excluded['low']:.3f}, {excluded['high']:.3f}]"
+            cells.append(f"{excluded['value']:.3f} {interval} ({kept['value']:.3f})")
         lines.append(f"| {who} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

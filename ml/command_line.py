@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -15,6 +15,9 @@ from tqdm import tqdm
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 STOPPED = 128 + signal.SIGTERM
+
+ProgressBar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+"""Makes a progress bar of a description and a number of steps; see `progress_bar`."""
 
 
 def print_error(message: str, code: int) -> int:

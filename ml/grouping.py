@@ -1,4 +1,4 @@
-"""Which posters are too close kin to be told apart fairly: one movie's, near-duplicates, one franchise's."""
+"""Which posters belong together: those of one movie, of one series, and near-duplicates."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Kinship:
-    """Kin among n posters: hashes (n,) uint64; movie and series (n,) int64, equal for posters of the same
-    movie or series, and negative for a poster whose movie or series nobody knows.
+class PosterRelations:
+    """How n posters are related: by movie, by series, as near-duplicates.
 
-    With `keep_duplicates`, near-duplicates of other movies may be each other's look-alikes.
+    Args:
+        hashes: (n,) perceptual hashes.
+        movie, series: (n,) group numbers, negative where the movie or series is unknown; see `group_numbers`.
+        keep_duplicates: near-duplicates of other movies may be look-alikes of each other.
     """
 
-    hashes: npt.NDArray[np.uint64]
+    hashes: Hashes
     movie: Indexes
     series: Indexes
     keep_duplicates: bool = False
@@ -36,35 +38,34 @@ class Kinship:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def barred(self, row: int) -> Bools:
+    def excluded(self, row: int) -> Bools:
         """Which posters may not be look-alikes of poster `row`: itself, its movie's, its near-duplicates."""
         mine = self.movie[row]
         out = self.movie == mine if mine >= 0 else np.zeros(len(self), dtype=bool)
         if not self.keep_duplicates:
-            out |= self.duplicates(row)
+            out |= self.near_duplicates(row)
         out[row] = True
         return out
 
-    def duplicates(self, row: int) -> Bools:
-        """Which posters are the same picture as poster `row`, itself included."""
+    def near_duplicates(self, row: int) -> Bools:
+        """Which posters are near-duplicates of poster `row`, itself included."""
         return np.asarray(np.bitwise_count(self.hashes ^ self.hashes[row]) <= DUPLICATE_BITS)
 
-    def mates(self, row: int) -> Bools:
-        """Which other posters are of the same series, and none of those barred."""
+    def same_series(self, row: int) -> Bools:
+        """Which other posters are of the same series and not excluded."""
         mine = self.series[row]
         if mine < 0:
             return np.zeros(len(self), dtype=bool)
-        return (self.series == mine) & ~self.barred(row)
+        return (self.series == mine) & ~self.excluded(row)
 
-    def groups(self) -> Indexes:
-        """Group numbers (n,) for a split: posters joined by movie, series or near-duplication, however long
-        the chain between them, have the same."""
-        edges: list[Indexes] = [_chain(self.movie), _chain(self.series)]
-        different, which = np.unique(self.hashes, return_inverse=True)
-        edges.append(_chain(which.astype(np.int64)))
-        first = np.full(len(different), -1, dtype=np.int64)
+    def split_groups(self) -> Indexes:
+        """Group numbers (n,) for a split: equal for posters of one movie or series and for near-duplicates,
+        and for chains of these."""
+        distinct, which = np.unique(self.hashes, return_inverse=True)
+        first = np.full(len(distinct), -1, dtype=np.int64)
         first[which[::-1]] = np.arange(len(self))[::-1]
-        edges += [first[pairs] for pairs in near_pairs(different, different, DUPLICATE_BITS)]
+        edges = [_chain(number) for number in (self.movie, self.series, which.astype(np.int64))]
+        edges += [first[pairs] for pairs in near_pairs(distinct, distinct, DUPLICATE_BITS)]
         joined = np.concatenate(edges)
         graph = coo_array(
             (np.ones(len(joined), dtype=np.int8), (joined[:, 0], joined[:, 1])), shape=(len(self), len(self))
@@ -73,11 +74,11 @@ class Kinship:
 
     def count_duplicates(self) -> int:
         """How many posters have a near-duplicate among the others."""
-        return sum(int(self.duplicates(row).sum()) > 1 for row in range(len(self)))
+        return sum(int(self.near_duplicates(row).sum()) > 1 for row in range(len(self)))
 
 
-def numbered(names: Sequence[str]) -> Indexes:
-    """A number for each name, (n,) int64: equal names get the same, and the empty name -1."""
+def group_numbers(names: Sequence[str]) -> Indexes:
+    """A number for each name, (n,) int64: equal names get the same number, the empty name gets -1."""
     numbers: dict[str, int] = {}
     return np.array(
         [numbers.setdefault(name, len(numbers)) if name else -1 for name in names], dtype=np.int64

@@ -11,7 +11,7 @@ import numpy as np
 from django.db.models import Exists, OuterRef
 
 from catalog.models import Embedding, Extractor, MovieGenre
-from ml.grouping import Kinship, numbered
+from ml.grouping import PosterRelations, group_numbers
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,6 @@ def _labels(movies: list[int]) -> tuple[list[str], np.ndarray]:
 
 def groups(franchises: list[str], hashes: np.ndarray) -> np.ndarray:
     """Group numbers (n,) int64: one for each set of posters joined by a franchise or near-duplicates."""
-    series = numbered([franchise.casefold() for franchise in franchises])
+    series = group_numbers([franchise.casefold() for franchise in franchises])
     nobody_knows = np.full(len(hashes), -1, dtype=np.int64)  # one row a movie here: none share one
-    return Kinship(hashes=hashes, movie=nobody_knows, series=series).groups()
+    return PosterRelations(hashes=hashes, movie=nobody_knows, series=series).split_groups()

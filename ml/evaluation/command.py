@@ -1,4 +1,4 @@
-"""The command behind `python -m ml.evaluation` and `manage.py evaluate`: options, progress bars, one line."""
+"""The command behind `python -m ml.evaluation` and `manage.py evaluate`: options and exit codes."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from ml.evaluation.candidates import ACTIVE, contender
+from ml.command_line import BAD_INPUT, DONE, FAILED, print_error, progress_bar
+from ml.evaluation.candidates import ACTIVE, candidate
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.evaluate import Question, evaluate
-from ml.evaluation.heads import Teller
-from ml.evaluation.report import prepare_folder, summary, versions, write_report
-from ml.evaluation.vectors import Places
+from ml.evaluation.evaluate import Options, evaluate
+from ml.evaluation.genre_models import GenreModel
+from ml.evaluation.report import prepare_folder, summary, write_report
+from ml.evaluation.vectors import Folders
+from ml.labelled_set.listing import LabelledSetError
+from ml.versions import versions
 
-DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+INTERRUPTED = 130
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that both commands have; folders without a default are the caller's to fill in."""
+    """Declare the options that both commands have. Folders without a default are set by the caller."""
     parser.add_argument(
         "--posters", type=Path, required=True, metavar="CSV", help="columns file, genres, ..."
     )
@@ -40,37 +40,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="default: %(default)s")
     parser.add_argument("--resamples", type=_count, default=1000, metavar="N", help="default: %(default)s")
     parser.add_argument(
-        "--extractor", metavar="SPEC", help="of a model whose manifest can't tell, or a recipe"
+        "--extractor", metavar="SPEC", help="of a model whose manifest does not name it, or of a recipe"
     )
     parser.add_argument("--keep-duplicates", action="store_true", help="near-duplicates may be look-alikes")
     parser.add_argument(
-        "--duplicates", type=_count, default=0, metavar="N", help="look for altered copies of N posters too"
+        "--duplicates", type=_count, default=0, metavar="N", help="also search altered copies of N posters"
     )
     parser.add_argument("--models", type=Path, metavar="DIR", help="genre models")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="weight files of extractors")
     parser.add_argument("--exports", type=Path, metavar="DIR", help="exported extractors")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="vectors kept between evaluations")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="cached vectors")
 
 
 def run(
     options: argparse.Namespace,
-    places: Places,
+    folders: Folders,
     command: Sequence[str],
-    active: Callable[[], Teller | None] | None = None,
+    active: Callable[[], GenreModel | None] | None = None,
 ) -> str:
-    """Evaluate as the options say and write the report; gives the summary line.
+    """Evaluate as the options say and write the report. Returns the summary line.
 
-    active finds the genre model a site has in use, or None if it has none.
+    active gives the active genre model of a site, or None if it has none.
 
-    Raises EvaluationError if it can't be made.
+    Raises EvaluationError or LabelledSetError if it is not possible.
     """
     prepare_folder(options.output)
-    names = [options.model, *([options.against] if options.against else [])]
-    contenders = [
-        contender(name, places, active=active, extractor=options.extractor, fitting=options.fit is not None)
-        for name in names
+    candidates = [
+        candidate(name, folders, active=active, extractor=options.extractor, fitting=options.fit is not None)
+        for name in filter(None, (options.model, options.against))
     ]
-    question = Question(
+    evaluated = Options(
         listing=options.posters,
         images=options.images,
         limit=options.limit,
@@ -80,54 +79,37 @@ def run(
         resamples=options.resamples,
         duplicates=options.duplicates,
     )
-    report = evaluate(question, contenders, places, bar)
+    report = evaluate(evaluated, candidates, folders, progress_bar)
     report |= {"command": shlex.join(command), "versions": versions()}
     write_report(report, options.output)
     return summary(report, options.output)
 
 
-@contextmanager
-def bar(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    """A progress bar on stderr; in a log file it writes little more than its last line."""
-    with tqdm(
-        total=total or None,
-        desc=what,
-        unit="",
-        file=sys.stderr,
-        mininterval=0.3 if sys.stderr.isatty() else 30,
-        bar_format="{desc:<32} {bar:24} {n_fmt}/{total_fmt} {rate_fmt}" if total else "{desc} {elapsed}",
-    ) as shown:
-        yield lambda done: shown.update(done - shown.n)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m ml.evaluation`; returns the exit code: 0 done, 2 it can't be made, 130 interrupted."""
+    """`python -m ml.evaluation`; returns the exit code: 0 done, 2 not possible, 130 interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m ml.evaluation",
         description="Measure an extractor and a genre model on labelled posters, without a site.",
     )
     add_options(parser)
-    told = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser.parse_args(told)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(given)
     var = Path(os.environ.get("POSTERSITE_VAR") or "var")
     weights = options.weights or Path(os.environ.get("POSTERSITE_WEIGHTS") or var / "weights")
-    places = Places(
+    folders = Folders(
         weights=weights,
         exports=options.exports or var / "extractors",
         models=options.models or var / "models",
         cache=options.cache or var / "evaluation",
     )
     try:
-        line = run(options, places, ["python", "-m", "ml.evaluation", *told])
-    except EvaluationError as error:
-        sys.stderr.write(" ".join(str(error).split()) + "\n")
-        return BAD_INPUT
+        line = run(options, folders, ["python", "-m", "ml.evaluation", *given])
+    except (EvaluationError, LabelledSetError) as error:
+        return print_error(str(error), BAD_INPUT)
     except MemoryError:
-        sys.stderr.write("Memory ran out: use --limit, or a smaller extractor.\n")
-        return FAILED
+        return print_error("Memory ran out. Use --limit, or a smaller extractor.", FAILED)
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted; vectors that were finished are kept for the next time.\n")
-        return STOPPED
+        return print_error("Interrupted. Finished vectors are cached for the next time.", INTERRUPTED)
     sys.stdout.write(line + "\n")
     return DONE
 

@@ -1,5 +1,5 @@
-"""What an evaluation cannot go on from."""
+"""The error of an evaluation."""
 
 
 class EvaluationError(ValueError):
-    """The evaluation cannot be made; the message says what stands in its way and what to do."""
+    """The evaluation is not possible; the message says why and what to do."""

@@ -1,9 +1,8 @@
-"""The whole evaluation: read, look, embed, split, find neighbours, tell genres, measure; gives the report."""
+"""The steps of an evaluation: read the set, embed it, search neighbours, predict genres, measure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.answer import Answer, Measured, ask
-from ml.evaluation.candidates import Contender, with_teller
-from ml.evaluation.duplicates import (
-    copies,
-    duplicate_differences,
-    duplicate_figures,
-    traced,
-    vectors_of_copies,
-)
+from ml.command_line import ProgressBar
+from ml.evaluation import duplicates
+from ml.evaluation.candidates import Candidate
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.recipe_training import fit_recipe, held_out
-from ml.evaluation.slices import parts_of
-from ml.evaluation.vectors import Places, Precision, Vectors, vectors_of
+from ml.evaluation.genre_figures import (
+    Predictions,
+    align_predictions,
+    genre_curves,
+    genre_differences,
+    genre_figures,
+    threshold_facts,
+)
+from ml.evaluation.genre_models import GenreModel
+from ml.evaluation.recipe_training import train_recipe
+from ml.evaluation.slices import Slice, slice_figures, slices_of
+from ml.evaluation.vectors import Folders, Precision, Vectors, vectors_of
 from ml.extractors.registry import BACKBONES, parse_spec
-from ml.grouping import Kinship, numbered
+from ml.genres.head import FeatureMismatch
+from ml.genres.splitting import split
+from ml.genres.training_set import TrainingDataError
+from ml.grouping import PosterRelations, group_numbers
 from ml.imaging.images import DUPLICATE_BITS
 from ml.labelled_set.listing import (
     LabelledPoster,
@@ -35,27 +40,41 @@ from ml.labelled_set.listing import (
     read_labelled_set,
     sample,
 )
-from ml.labelled_set.pictures import Pictures, look_at
-from ml.search.lookalike_metrics import ground
-
-FEWEST_POSTERS = 2
-# What a site keeps of every vector, so what its genre model reads.
-GENRE_PRECISION: Precision = "float16"
-_MAY_HAVE_SEEN = "Trained elsewhere: nothing here says that it did not learn from these posters."
-_EXTRACTOR_MAY_HAVE_SEEN = (
-    "Its extractor was trained on posters elsewhere: nothing here says that it did not learn from these."
+from ml.labelled_set.pictures import Pictures, read_pictures
+from ml.search.lookalike_metrics import (
+    DEPTH,
+    ChanceLevel,
+    PosterScores,
+    chance_level,
+    counts,
+    lookalike_differences,
+    lookalike_figures,
+    lookalikes,
+    poster_scores,
 )
 
+FEWEST_POSTERS = 2
+# What a site stores of every vector, so what its genre model reads.
+GENRE_PRECISION: Precision = "float16"
+_MODEL_MAY_KNOW_POSTERS = "Trained elsewhere, perhaps on some of these posters."
+_EXTRACTOR_MAY_KNOW_POSTERS = "Its extractor was trained elsewhere, perhaps on some of these posters."
+
 Rows = npt.NDArray[np.int64]
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
-"""bar(what, total) opens a progress bar and gives what it is told by: how many are done."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked: a CSV and the folder of its images; at most `limit` posters drawn at random; `fit`, the
-    share to train recipes on (None: no training); whether near-duplicates may be look-alikes; of how many
-    posters altered copies are looked for (0: of none)."""
+class Options:
+    """What to evaluate on.
+
+    Args:
+        listing, images: the CSV and the folder of its images.
+        limit: use at most so many posters, drawn at random.
+        seed: of the sample, the split, trainings and resamples.
+        fit: the share of the posters to train recipes on; None: no training.
+        keep_duplicates: near-duplicates may be look-alikes.
+        resamples: of every bootstrap.
+        duplicates: of how many posters to search altered copies.
+    """
 
     listing: Path
     images: Path
@@ -66,195 +85,300 @@ class Question:
     resamples: int = 1000
     duplicates: int = 0
 
+    @property
+    def bootstrap(self) -> dict[str, int]:
+        return {"resamples": self.resamples, "seed": self.seed}
+
 
 @dataclass(frozen=True)
-class _Seen:
-    """Posters that every extractor could see, their pictures, and their vectors by (spec, precision)."""
+class _Embedded:
+    """Posters that every extractor could embed, their pictures, and their vectors by (spec, precision)."""
 
     posters: list[LabelledPoster]
     pictures: Pictures
     vectors: Mapping[tuple[str, Precision], Vectors]
-    unseen: list[RowNote]
+    failed: list[RowNote]
 
 
-def evaluate(question: Question, contenders: Sequence[Contender], places: Places, bar: Bar) -> dict[str, Any]:
-    """Measure one contender, or two on the same posters; gives the report, ready for JSON.
+@dataclass(frozen=True)
+class _TestSet:
+    """The n posters that every candidate is measured on.
 
-    Raises EvaluationError if it can't be made.
+    labels: (n, genres); genres: those that at least one of the posters has.
     """
-    listed = read_labelled_set(question.listing, question.images)
-    drawn = sample(listed.posters, question.limit, question.seed)
-    seen = _see(drawn, contenders, places, bar)
-    if len(seen.posters) < FEWEST_POSTERS:
+
+    posters: Sequence[LabelledPoster]
+    labels: npt.NDArray[np.uint8]
+    genres: tuple[str, ...]
+    relations: PosterRelations
+    slices: Mapping[str, Slice]
+    chance: ChanceLevel
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One candidate's look-alikes and genre predictions (None without a genre model) for the test set.
+
+    vectors: those of the look-alikes; neighbours: (n, 10).
+    """
+
+    candidate: Candidate
+    vectors: Vectors
+    neighbours: Rows
+    scores: PosterScores
+    predictions: Predictions | None
+
+
+def evaluate(
+    options: Options, candidates: Sequence[Candidate], folders: Folders, bar: ProgressBar
+) -> dict[str, Any]:
+    """Measure one candidate, or two on the same posters. Returns the report, ready for JSON.
+
+    Raises EvaluationError or LabelledSetError if it is not possible.
+    """
+    listed = read_labelled_set(options.listing, options.images)
+    drawn = sample(listed.posters, options.limit, options.seed)
+    embedded = _embed(drawn, candidates, folders, bar)
+    if len(embedded.posters) < FEWEST_POSTERS:
         raise EvaluationError(
-            f"Only {len(seen.posters)} of {listed.rows} rows can be used, too few to measure anything."
-            + (f" The first of the others: {seen.unseen[0].reason}" if seen.unseen else "")
+            f"Only {len(embedded.posters)} of {listed.rows} rows can be used, too few to measure anything."
+            + (f" The first of the others: {embedded.failed[0].reason}" if embedded.failed else "")
         )
-    ready, rest = list(contenders), np.arange(len(seen.posters))
-    split = None
-    if question.fit is not None:
-        ready, training, rest = _fit(contenders, seen, question.fit, question.seed, bar)
-        split = {
-            "fit": question.fit,
-            "seed": question.seed,
+    rows, split_facts = np.arange(len(embedded.posters)), None
+    if options.fit is not None:
+        candidates, training, rows = _fit(candidates, embedded, options.fit, options.seed, bar)
+        split_facts = {
+            "fit": options.fit,
+            "seed": options.seed,
             "grouped_by": f"movie, series, near-duplicates ({DUPLICATE_BITS} bits)",
-            "train_lines": [seen.posters[row].line for row in training],
-            "test_lines": [seen.posters[row].line for row in rest],
+            "train_lines": [embedded.posters[row].line for row in training],
+            "test_lines": [embedded.posters[row].line for row in rows],
         }
-    measured = _measured(seen, rest, question)
-    answers = []
-    for each in ready:
-        looks, reads = _vectors(each, seen, rest)
-        with bar(f"neighbours by {each.extractor}", len(rest)) as done:
-            answers.append(ask(each, looks, reads, measured, done))
-    found, apart = _duplicates(answers, measured, question, places, bar)
-    first, *others = answers
+    test_set = _test_set(embedded, rows, options.keep_duplicates)
+    results = [_measure(each, embedded, rows, test_set, bar) for each in candidates]
+    found, found_differences = _duplicates(results, test_set, options, folders, bar)
     with bar("measuring", 0):
-        return {
-            "n": len(rest),
-            **first.report(measured),
-            "duplicates": found[0],
-            "against": {**others[0].report(measured), "duplicates": found[1]} if others else None,
-            "differences": {**first.minus(others[0], measured), "duplicates": apart} if others else None,
-            "posters": _told(listed, drawn, seen.unseen, measured, question),
-            "split": split,
-            "seed": question.seed,
-            "resamples": question.resamples,
-        }
+        reports = [
+            {**_report(result, test_set, options), "duplicates": figures}
+            for result, figures in zip(results, found, strict=True)
+        ]
+        differences: dict[str, Any] | None = None
+        if len(results) > 1:
+            differences = {
+                **_differences(results[0], results[1], test_set, options),
+                "duplicates": found_differences,
+            }
+    return {
+        "n": len(rows),
+        **reports[0],
+        "against": reports[1] if len(reports) > 1 else None,
+        "differences": differences,
+        "posters": _poster_facts(listed, drawn, embedded.failed, test_set, options),
+        "split": split_facts,
+        **options.bootstrap,
+    }
 
 
-def _see(drawn: Sequence[LabelledPoster], contenders: Sequence[Contender], places: Places, bar: Bar) -> _Seen:
-    with bar("looking at posters", len(drawn)) as done:
-        pictures = look_at(drawn, places.cache, done)
-    unseen = [RowNote(drawn[row].line, drawn[row].file, why) for row, why in pictures.unreadable.items()]
-    kept = [row for row in range(len(drawn)) if row not in pictures.unreadable]
-    posters, pictures = [drawn[row] for row in kept], pictures.some(kept)
-    wanted: dict[tuple[str, Precision], None] = {}
-    for each in contenders:
-        wanted[each.extractor, each.precision] = None
-        if each.teller is not None or each.recipe:
-            wanted[_reads(each), GENRE_PRECISION] = None
+def _embed(
+    drawn: Sequence[LabelledPoster], candidates: Sequence[Candidate], folders: Folders, bar: ProgressBar
+) -> _Embedded:
+    with bar("reading posters", len(drawn)) as done:
+        pictures = read_pictures(drawn, folders.cache, done)
+    notes = [RowNote(drawn[row].line, drawn[row].file, why) for row, why in pictures.unreadable.items()]
+    readable = [row for row in range(len(drawn)) if row not in pictures.unreadable]
+    posters, pictures = [drawn[row] for row in readable], pictures.subset(readable)
+    needed: dict[tuple[str, Precision], None] = {}
+    for each in candidates:
+        needed[each.extractor, each.precision] = None
+        if each.genre_model is not None or each.recipe:
+            needed[each.genre_extractor, GENRE_PRECISION] = None
     vectors = {}
-    for spec, precision in wanted:
+    for spec, precision in needed:
         with bar(f"embedding by {spec}", len(posters)) as done:
-            vectors[spec, precision] = vectors_of(spec, posters, precision, places, done)
+            vectors[spec, precision] = vectors_of(spec, posters, precision, folders, done)
     failed = {row: why for each in vectors.values() for row, why in each.failed.items()}
-    unseen += [RowNote(posters[row].line, posters[row].file, why) for row, why in sorted(failed.items())]
-    kept = [row for row in range(len(posters)) if row not in failed]
-    return _Seen(
-        [posters[row] for row in kept],
-        pictures.some(kept),
-        {key: each.some(kept) for key, each in vectors.items()} if failed else vectors,
-        unseen,
+    notes += [RowNote(posters[row].line, posters[row].file, why) for row, why in sorted(failed.items())]
+    rows = [row for row in range(len(posters)) if row not in failed]
+    return _Embedded(
+        [posters[row] for row in rows],
+        pictures.subset(rows),
+        {key: each.subset(rows) for key, each in vectors.items()},
+        notes,
     )
 
 
 def _fit(
-    contenders: Sequence[Contender], seen: _Seen, share: float, seed: int, bar: Bar
-) -> tuple[list[Contender], Rows, Rows]:
-    genres, labels = label_table(seen.posters)
-    groups = _kinship(seen.posters, seen.pictures).groups()
-    training, rest = held_out(labels, groups, share, seed)
+    candidates: Sequence[Candidate], embedded: _Embedded, share: float, seed: int, bar: ProgressBar
+) -> tuple[list[Candidate], Rows, Rows]:
+    """The candidates with trained recipes, the rows they were trained on, and the rest."""
+    genres, labels = label_table(embedded.posters)
+    groups = _relations(embedded.posters, embedded.pictures).split_groups()
+    try:
+        training, rest = split(groups, labels, 1 - share, seed)
+    except TrainingDataError as error:
+        raise EvaluationError(str(error)) from error
     ready = []
-    for each in contenders:
+    for each in candidates:
+        warning = _EXTRACTOR_MAY_KNOW_POSTERS if _is_trained(each.extractor) else ""
         if each.recipe:
             with bar(f"training {each.name} on {len(training):,} posters", 0):
-                vectors = seen.vectors[_reads(each), GENRE_PRECISION]
-                teller = fit_recipe(each.recipe, vectors, training, labels, genres, groups, seed)
-            ready.append(_warned(with_teller(each, teller), teller.extractor, _EXTRACTOR_MAY_HAVE_SEEN))
-        elif each.teller is not None:
-            ready.append(replace(each, note=f"{each.note} {_MAY_HAVE_SEEN}".strip()))
-        else:
-            ready.append(_warned(each, each.extractor, _EXTRACTOR_MAY_HAVE_SEEN))
+                vectors = embedded.vectors[each.genre_extractor, GENRE_PRECISION]
+                model = train_recipe(each.recipe, vectors, training, labels, genres, groups, seed)
+            each = replace(each, genre_model=model)
+        elif each.genre_model is not None:
+            warning = _MODEL_MAY_KNOW_POSTERS
+        ready.append(replace(each, note=f"{each.note} {warning}".strip()))
     return ready, training, rest
 
 
-def _warned(of: Contender, extractor: str, warning: str) -> Contender:
-    """The contender, with the warning in its note if the extractor learned from posters."""
-    if not BACKBONES[parse_spec(extractor).backbone].trained:
-        return of
-    return replace(of, note=f"{of.note} {warning}".strip())
+def _is_trained(spec: str) -> bool:
+    """Whether the extractor was trained on posters."""
+    return BACKBONES[parse_spec(spec).backbone].trained
 
 
-def _measured(seen: _Seen, rest: Rows, question: Question) -> Measured:
-    posters, pictures = [seen.posters[row] for row in rest], seen.pictures.some(rest)
+def _test_set(embedded: _Embedded, rows: Rows, keep_duplicates: bool) -> _TestSet:
+    posters, pictures = [embedded.posters[row] for row in rows], embedded.pictures.subset(rows)
     genres, labels = label_table(posters)
-    kin = _kinship(posters, pictures, question.keep_duplicates)
-    return Measured(
-        posters=posters,
-        labels=labels,
-        genres=genres,
-        kin=kin,
-        parts=parts_of(posters, pictures),
-        ground=ground(labels, kin),
-        resamples=question.resamples,
-        seed=question.seed,
+    relations = _relations(posters, pictures, keep_duplicates)
+    return _TestSet(
+        posters, labels, genres, relations, slices_of(posters, pictures), chance_level(labels, relations)
     )
 
 
-def _kinship(posters: Sequence[LabelledPoster], pictures: Pictures, keep_duplicates: bool = False) -> Kinship:
-    return Kinship(
+def _relations(
+    posters: Sequence[LabelledPoster], pictures: Pictures, keep_duplicates: bool = False
+) -> PosterRelations:
+    return PosterRelations(
         pictures.hashes,
-        numbered([poster.movie for poster in posters]),
-        numbered([poster.series for poster in posters]),
+        group_numbers([poster.movie for poster in posters]),
+        group_numbers([poster.series for poster in posters]),
         keep_duplicates,
     )
 
 
-def _reads(of: Contender) -> str:
-    """The extractor whose vectors its genre model reads, or will."""
-    return of.teller.extractor if of.teller is not None else of.extractor
+def _measure(
+    candidate: Candidate, embedded: _Embedded, rows: Rows, test_set: _TestSet, bar: ProgressBar
+) -> _Result:
+    """Search the look-alikes of the test set and predict its genres.
+
+    Raises EvaluationError if the genre model can't read the vectors, or gives invalid scores.
+    """
+    vectors = embedded.vectors[candidate.extractor, candidate.precision].subset(rows)
+    with bar(f"neighbours by {candidate.extractor}", len(rows)) as done:
+        neighbours = lookalikes(vectors.values, candidate.search, test_set.relations, DEPTH, done)
+    predictions = None
+    if candidate.genre_model is not None:
+        features = embedded.vectors[candidate.genre_extractor, GENRE_PRECISION].subset(rows)
+        predictions = _predict(candidate.genre_model, features.values, test_set.genres)
+    return _Result(candidate, vectors, neighbours, poster_scores(neighbours, test_set.chance), predictions)
 
 
-def _vectors(of: Contender, seen: _Seen, rest: Rows) -> tuple[Vectors, Vectors | None]:
-    looks = seen.vectors[of.extractor, of.precision].some(rest)
-    if of.teller is None:
-        return looks, None
-    key = (_reads(of), GENRE_PRECISION)
-    return looks, looks if key == (of.extractor, of.precision) else seen.vectors[key].some(rest)
-
-
-def _duplicates(
-    answers: Sequence[Answer], measured: Measured, question: Question, places: Places, bar: Bar
-) -> tuple[list[dict[str, Any] | None], dict[str, Any] | None]:
-    """For each contender how well altered copies are traced, and the first's differences from the second."""
-    if not question.duplicates:
-        return [None] * len(answers), None
-    altered = copies(measured.posters, measured.kin, question.duplicates, question.seed, places, bar)
-    hits = []
-    for each in answers:
-        copied = vectors_of_copies(altered, measured.posters, each.vectors, places, bar)
-        hits.append(traced(altered, measured.kin, each.vectors, each.of.search.metric, copied))
-    again = {"resamples": question.resamples, "seed": question.seed}
-    return (
-        [duplicate_figures(each, len(measured.posters), **again) for each in hits],
-        duplicate_differences(hits[0], hits[1], **again) if len(hits) > 1 else None,
+def _predict(model: GenreModel, features: npt.NDArray[np.float32], genres: Sequence[str]) -> Predictions:
+    head = model.head
+    try:
+        scores = head.scores(features)
+    except FeatureMismatch as error:
+        raise EvaluationError(str(error)) from error
+    if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
+        raise EvaluationError(
+            "The genre model gives scores that are not numbers between 0 and 1: its weights are damaged. "
+            "Train it again."
+        )
+    return align_predictions(
+        scores, head.genres, head.thresholds, head.sure_thresholds, genres, model.sure_reason
     )
 
 
-def _told(
+def _report(result: _Result, test_set: _TestSet, options: Options) -> dict[str, Any]:
+    """All figures of one candidate, ready for JSON."""
+    labels, genres, predictions = test_set.labels, test_set.genres, result.predictions
+    figures = lookalike_figures(result.scores, result.vectors.bytes_per_poster, **options.bootstrap)
+    files = [poster.file for poster in test_set.posters]
+    return {
+        "model": _model_facts(result),
+        "genres": predictions and genre_figures(labels, predictions, genres, **options.bootstrap),
+        "genres_reason": None if predictions else result.candidate.no_genres,
+        "genre_curves": predictions and genre_curves(labels, predictions, genres),
+        "lookalikes": {**figures, "counts": counts(result.neighbours, result.scores, files)},
+        "slices": slice_figures(
+            test_set.slices, labels, genres, predictions, result.scores, **options.bootstrap
+        ),
+    }
+
+
+def _differences(one: _Result, other: _Result, test_set: _TestSet, options: Options) -> dict[str, Any]:
+    """Paired differences of all figures, the first candidate's minus the second's, ready for JSON."""
+    genres: dict[str, Any] | None = None
+    if one.predictions and other.predictions:
+        genres = genre_differences(test_set.labels, one.predictions, other.predictions, **options.bootstrap)
+    bytes_difference = one.vectors.bytes_per_poster - other.vectors.bytes_per_poster
+    return {
+        "minus": other.candidate.name,
+        "genres": genres,
+        "genres_reason": None if genres else one.candidate.no_genres or other.candidate.no_genres,
+        "lookalikes": lookalike_differences(one.scores, other.scores, bytes_difference, **options.bootstrap),
+    }
+
+
+def _duplicates(
+    results: Sequence[_Result], test_set: _TestSet, options: Options, folders: Folders, bar: ProgressBar
+) -> tuple[list[dict[str, Any] | None], dict[str, Any] | None]:
+    """How well each candidate finds the originals of altered copies, and the differences of the first two."""
+    if not options.duplicates:
+        return [None] * len(results), None
+    posters, relations = test_set.posters, test_set.relations
+    copies = duplicates.make_copies(posters, relations, options.duplicates, options.seed, folders, bar)
+    hits = []
+    for result in results:
+        vectors = duplicates.vectors_of_copies(copies, posters, result.vectors, folders, bar)
+        metric = result.candidate.search.metric
+        hits.append(duplicates.find_originals(copies, relations.hashes, result.vectors, metric, vectors))
+    return (
+        [duplicates.duplicate_figures(each, len(posters), **options.bootstrap) for each in hits],
+        duplicates.duplicate_differences(hits[0], hits[1], **options.bootstrap) if len(hits) > 1 else None,
+    )
+
+
+def _model_facts(result: _Result) -> dict[str, Any]:
+    candidate, vectors, model = result.candidate, result.vectors, result.candidate.genre_model
+    thresholds = model and threshold_facts(
+        model.head.genres, model.head.thresholds, model.head.sure_thresholds
+    )
+    return {
+        "name": candidate.name,
+        "note": candidate.note,
+        "extractor": vectors.spec,
+        "extractor_fingerprint": vectors.fingerprint,
+        "dims": int(vectors.values.shape[1]),
+        "stored_as": vectors.precision,
+        "neighbours": str(candidate.search),
+        "genre_model": model and {**model.facts, "thresholds": thresholds},
+    }
+
+
+def _poster_facts(
     listed: LabelledSet,
     drawn: Sequence[LabelledPoster],
-    unseen: Sequence[RowNote],
-    measured: Measured,
-    question: Question,
+    failed: Sequence[RowNote],
+    test_set: _TestSet,
+    options: Options,
 ) -> dict[str, Any]:
-    notes = sorted([*listed.left_out, *unseen], key=lambda note: note.line)
+    notes = sorted([*listed.left_out, *failed], key=lambda note: note.line)
     return {
-        "csv": str(question.listing),
+        "csv": str(options.listing),
         "csv_sha256": listed.sha256,
         "rows": listed.rows,
         "drawn": len(drawn),
-        "limit": question.limit,
+        "limit": options.limit,
         "left_out": [vars(note) for note in notes],
         "remarks": [vars(note) for note in listed.remarks],
         "ignored_columns": list(listed.ignored_columns),
-        "genres": list(measured.genres),
-        "true_genres_a_poster": float(measured.labels.sum(axis=1).mean()),
-        "in_a_series": int((measured.kin.series >= 0).sum()),
+        "genres": list(test_set.genres),
+        "true_genres_a_poster": float(test_set.labels.sum(axis=1).mean()),
+        "in_a_series": int((test_set.relations.series >= 0).sum()),
         "near_duplicates": {
-            "posters": measured.kin.count_duplicates(),
+            "posters": test_set.relations.count_duplicates(),
             "bits": DUPLICATE_BITS,
-            "as_lookalikes": "kept" if question.keep_duplicates else "left out",
+            "as_lookalikes": "kept" if options.keep_duplicates else "left out",
         },
     }

@@ -1,9 +1,9 @@
-"""Genre figures: what a genre model's scores and thresholds are worth on labels it did not learn from."""
+"""Genre metrics and curves of a model's scores and thresholds, on labels it was not trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ml.genres.scorecard import scorecard
 from ml.genres.thresholds import NEVER, decide
 from ml.genres.weighted_metrics import WeightedMetrics, precision_recall_coverage
-from ml.stats import Figure, Floats, Statistics, bootstrap, mean_of_defined
+from ml.stats import Figure, Floats, Statistics, bootstrap, finite, mean_of_defined
 
 Labels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -27,18 +27,26 @@ _FROM_SCORECARD = {
     "macro_f1_gain": "macro_f1_gain",
 }
 _SURE = ("sure_precision", "sure_recall", "sure_coverage")
-FIGURES = (*list(_FROM_SCORECARD)[:5], "macro_auc", "coverage_suggest", *_SURE)
-"""Figures of which differences between two models are reported."""
+_OWN = ("macro_auc", "coverage_suggest", *_SURE)
+COMPARED = (*list(_FROM_SCORECARD)[:5], *_OWN)
+"""Metrics whose differences between two models are reported."""
+
+POINTS = 150
+POINTS_PER_GENRE = 60
+BINS = 15
+LOWEST_RECALL = 0.25
 
 
 @dataclass(frozen=True)
-class Telling:
-    """What one model tells about n posters, in the columns of the set's g genres.
+class Predictions:
+    """The scores of one model for n posters, in the columns of the set's g genres.
 
-    scores (n, g) float32; suggest and sure (g,) float64, the scores above which a genre is suggested, or
-    sure; sure is None for a model without that operating point, and `sure_reason` says why. `unknown` names
-    genres the model does not know (never predicted: score 0), `absent` genres it knows and the set does not
-    have (left out).
+    Args:
+        scores: (n, g).
+        suggest, sure: (g,), the scores above which a genre is suggested, or sure. `sure` is None for a model
+            without that operating point, and `sure_reason` says why.
+        unknown: genres that the model does not know; their score is 0.
+        absent: genres that the model knows and the set does not have; they are left out.
     """
 
     scores: Scores
@@ -48,39 +56,42 @@ class Telling:
     unknown: tuple[str, ...]
     absent: tuple[str, ...]
 
-    def rows(self, chosen: npt.NDArray[Any], columns: npt.NDArray[Any]) -> Telling:
-        """The same for some of the posters and genres."""
-        return Telling(
-            self.scores[chosen][:, columns],
-            self.suggest[columns],
-            None if self.sure is None else self.sure[columns],
-            self.sure_reason,
-            self.unknown,
-            self.absent,
+    def subset(self, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> Predictions:
+        """The predictions for some of the posters and genres."""
+        return replace(
+            self,
+            scores=self.scores[rows][:, columns],
+            suggest=self.suggest[columns],
+            sure=None if self.sure is None else self.sure[columns],
         )
 
 
-def telling(
+def align_predictions(
     scores: Scores,
     model_genres: Sequence[str],
     suggest: Sequence[float],
     sure: Sequence[float] | None,
     genres: Sequence[str],
     sure_reason: str = "",
-) -> Telling:
+) -> Predictions:
     """Put a model's scores (n, its genres) into the columns of the set's genres; case does not matter."""
     place = {name.casefold(): column for column, name in enumerate(model_genres)}
     known = [
         (column, place[name.casefold()]) for column, name in enumerate(genres) if name.casefold() in place
     ]
     ours, theirs = [pair[0] for pair in known], [pair[1] for pair in known]
-    table = np.zeros((len(scores), len(genres)), dtype=np.float32)
-    table[:, ours] = scores[:, theirs]
     wanted = {name.casefold() for name in genres}
-    return Telling(
-        scores=table,
-        suggest=_spread(suggest, ours, theirs, len(genres)),
-        sure=None if sure is None else _spread(sure, ours, theirs, len(genres)),
+
+    def aligned(values: Any, missing: float) -> npt.NDArray[Any]:
+        given = np.asarray(values)
+        table = np.full((*given.shape[:-1], len(genres)), missing, dtype=given.dtype)
+        table[..., ours] = given[..., theirs]
+        return table
+
+    return Predictions(
+        scores=aligned(scores, 0.0),
+        suggest=aligned(np.asarray(suggest, np.float64), NEVER),
+        sure=None if sure is None else aligned(np.asarray(sure, np.float64), NEVER),
         sure_reason=sure_reason,
         unknown=tuple(name for name in genres if name.casefold() not in place),
         absent=tuple(name for name in model_genres if name.casefold() not in wanted),
@@ -88,48 +99,46 @@ def telling(
 
 
 def genre_figures(
-    truth: Labels, told: Telling, genres: Sequence[str], *, resamples: int = 1000, seed: int = 0
+    truth: Labels, predictions: Predictions, genres: Sequence[str], *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
-    """Every genre figure with its 95% interval over posters, by name, and `per_genre`.
+    """Every genre metric with its 95% interval over posters, by name, and `per_genre`.
 
-    truth: (n, genres) of 0 and 1, a positive in each column. Undefined figures have the value None; those of
+    truth: (n, genres) of 0 and 1, a positive in each column. Undefined metrics have the value None; those of
     *sure* also a reason.
     """
-    card = scorecard(truth, told.scores, genres, told.suggest, resamples=resamples, seed=seed)
-    found: dict[str, Any] = {ours: card[theirs] for ours, theirs in _FROM_SCORECARD.items()}
-
-    own = bootstrap(_statistics(truth, told), len(truth), resamples=resamples, seed=seed)
-    auc = own.pop("auc")
-    found |= {name: own[name] for name in (*FIGURES[5:], "predict_everything_micro_f1")}
-    if told.sure is None:
-        found |= {name: undefined(told.sure_reason) for name in _SURE}
-    elif not decide(told.scores, told.sure).any():
+    sure = predictions.sure
+    card = scorecard(truth, predictions.scores, genres, predictions.suggest, resamples=resamples, seed=seed)
+    own = bootstrap(_statistics(truth, predictions), len(truth), resamples=resamples, seed=seed)
+    found: dict[str, Any] = {name: card[theirs] for name, theirs in _FROM_SCORECARD.items()}
+    found |= {name: own[name] for name in (*_OWN, "predict_everything_micro_f1")}
+    if sure is None:
+        found |= {name: undefined(predictions.sure_reason) for name in _SURE}
+    elif not decide(predictions.scores, sure).any():
         found["sure_precision"] = undefined("No score is above its sure threshold, so nothing was predicted.")
     found["per_genre"] = [
-        row
-        | {
-            "auc": auc[column],
-            "known": row["genre"] not in told.unknown,
-            "sure_threshold": _cut(told.sure, column),
+        {
+            **row,
+            "auc": own["auc"][column],
+            "known": row["genre"] not in predictions.unknown,
+            "sure_threshold": _threshold(sure, column),
         }
         for column, row in enumerate(card["per_genre"])
     ]
-    found["genres_a_poster"] = card["genres_a_poster"]
-    found["true_genres_a_poster"] = card["true_genres_a_poster"]
-    found["unknown_to_the_model"] = list(told.unknown)
-    found["absent_from_the_set"] = list(told.absent)
+    found |= {name: card[name] for name in ("genres_a_poster", "true_genres_a_poster")}
+    found["unknown_to_the_model"] = list(predictions.unknown)
+    found["absent_from_the_set"] = list(predictions.absent)
     return found
 
 
 def genre_differences(
-    truth: Labels, one: Telling, other: Telling, *, resamples: int = 1000, seed: int = 0
+    truth: Labels, one: Predictions, other: Predictions, *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
-    """Paired differences (`one` minus `other`, on the same posters) of every figure, with 95% intervals."""
-    ours, theirs = (_statistics(truth, told, with_scorecard=True) for told in (one, other))
+    """Paired differences (`one` minus `other`, on the same posters) of COMPARED, with 95% intervals."""
+    ours, theirs = (_statistics(truth, each, with_scorecard=True) for each in (one, other))
 
     def differences(weights: Floats) -> dict[str, Floats]:
         first, second = ours(weights), theirs(weights)
-        return {name: first[name] - second[name] for name in FIGURES}
+        return {name: first[name] - second[name] for name in COMPARED}
 
     found = bootstrap(differences, len(truth), resamples=resamples, seed=seed)
     if one.sure is None or other.sure is None:
@@ -139,28 +148,111 @@ def genre_differences(
 
 
 def undefined(reason: str) -> Figure:
-    """A figure that cannot be given, with the reason."""
+    """An undefined figure, with the reason."""
     return {"value": None, "low": None, "high": None, "reason": reason}
 
 
-def _statistics(truth: Labels, told: Telling, with_scorecard: bool = False) -> Statistics:
-    """The figures by name, for weights of the posters; those of the scorecard only if wanted."""
-    suggested = decide(told.scores, told.suggest)
-    measured = WeightedMetrics(truth, told.scores, suggested)
-    coverage = precision_recall_coverage(truth, suggested)
-    everything = precision_recall_coverage(truth, np.ones_like(suggested))
-    nothing = np.zeros_like(suggested)
-    sure = precision_recall_coverage(truth, nothing if told.sure is None else decide(told.scores, told.sure))
+def threshold_facts(
+    genres: Sequence[str], suggest: Sequence[float], sure: Sequence[float] | None
+) -> dict[str, Any]:
+    """A model's genres with their thresholds, ready for JSON; None where a genre is never predicted."""
+    return {
+        name: {"suggest": _threshold(suggest, column), "sure": _threshold(sure, column)}
+        for column, name in enumerate(genres)
+    }
+
+
+def genre_curves(truth: Labels, predictions: Predictions, genres: Sequence[str]) -> dict[str, Any]:
+    """All curves of one model, ready for JSON; see the functions below."""
+    scores = predictions.scores
+    thresholds = {"suggest": predictions.suggest, "sure": predictions.sure}
+    points = {name: _point(truth, scores, cuts) for name, cuts in thresholds.items() if cuts is not None}
+    return {
+        "precision_recall": precision_recall_curve(truth.ravel(), scores.ravel(), POINTS),
+        "precision_recall_per_genre": {
+            name: precision_recall_curve(truth[:, column], scores[:, column], POINTS_PER_GENRE)
+            for column, name in enumerate(genres)
+        },
+        "operating_points": {
+            name: {"precision": point["precision"], "recall": point["recall"]}
+            for name, point in points.items()
+        },
+        "reliability": reliability(truth, scores),
+        "abstention": abstention_curve(truth, scores),
+        "best_precision_at_recall": {"recall": LOWEST_RECALL, **_best_precision(truth, scores)},
+    }
+
+
+def precision_recall_curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any], points: int) -> dict[str, Any]:
+    """Precision and recall as the threshold falls, thinned to about `points` points.
+
+    truth, scores: (m,). Returns lists `recall` (rising, from the first hit on), `precision` and `cut`; empty
+    without a positive.
+    """
+    recall, precision, cut = _curve(truth, scores)
+    if not len(cut):
+        return {"recall": [], "precision": [], "cut": []}
+    # Even steps of recall, always with both ends.
+    kept = np.unique(np.searchsorted(recall, np.linspace(recall[0], 1, points)))
+    kept = np.unique(np.concatenate([[0], kept[kept < len(cut)]]))
+    return {
+        "recall": recall[kept].tolist(),
+        "precision": precision[kept].tolist(),
+        "cut": cut[kept].astype(float).tolist(),
+    }
+
+
+def reliability(truth: Labels, scores: Scores) -> list[dict[str, Any]]:
+    """For each of 15 equal bins of score: the mean score, how often it was right, and how many pairs."""
+    flat, right = scores.ravel().astype(np.float64), truth.ravel().astype(np.float64)
+    which = np.minimum((flat * BINS).astype(np.int64), BINS - 1)
+    count = np.bincount(which, minlength=BINS)
+    score, frequency = np.bincount(which, flat, BINS), np.bincount(which, right, BINS)
+    return [
+        {
+            "from": number / BINS,
+            "score": float(score[number] / count[number]),
+            "frequency": float(frequency[number] / count[number]),
+            "pairs": int(count[number]),
+        }
+        for number in np.flatnonzero(count).tolist()
+    ]
+
+
+def abstention_curve(truth: Labels, scores: Scores, points: int = 60) -> dict[str, list[float | None]]:
+    """Precision as fewer genres are predicted.
+
+    As one threshold for all genres rises (`cut`), `coverage` (the share of posters that still get a genre)
+    falls and `precision` (of all predicted genres) should rise; `recall` beside them.
+    """
+    best = scores.max(axis=1)
+    cuts = np.unique(np.concatenate([[0.0], np.quantile(best, np.linspace(0, 1, points))]).astype(np.float32))
+    rows = [{"cut": float(cut), **_point(truth, scores, float(cut))} for cut in cuts]
+    return {
+        name: [row[name] for row in rows if row["coverage"]]
+        for name in ("cut", "coverage", "precision", "recall")
+    }
+
+
+def _statistics(truth: Labels, predictions: Predictions, with_scorecard: bool = False) -> Statistics:
+    """The metrics by name, for weights of the posters; those of the scorecard on demand."""
+    suggested = decide(predictions.scores, predictions.suggest)
+    nothing, everything = np.zeros_like(suggested), np.ones_like(suggested)
+    sure = nothing if predictions.sure is None else decide(predictions.scores, predictions.sure)
+    measured = WeightedMetrics(truth, predictions.scores, suggested)
+    of_suggested, of_sure, of_everything = (
+        precision_recall_coverage(truth, chosen) for chosen in (suggested, sure, everything)
+    )
 
     def statistics(weights: Floats) -> dict[str, Floats]:
         card = measured(weights) if with_scorecard else {}
         auc = measured.auc(weights)
-        prevalence = everything(weights)["precision"]
+        prevalence = of_everything(weights)["precision"]
         return {
-            **{ours: card[theirs] for ours, theirs in _FROM_SCORECARD.items() if theirs in card},
+            **{name: card[theirs] for name, theirs in _FROM_SCORECARD.items() if theirs in card},
             "macro_auc": mean_of_defined(auc),
-            "coverage_suggest": coverage(weights)["coverage"],
-            **{f"sure_{name}": values for name, values in sure(weights).items()},
+            "coverage_suggest": of_suggested(weights)["coverage"],
+            **{f"sure_{name}": values for name, values in of_sure(weights).items()},
             "predict_everything_micro_f1": 2 * prevalence / (1 + prevalence),
             "auc": auc,
         }
@@ -168,18 +260,29 @@ def _statistics(truth: Labels, told: Telling, with_scorecard: bool = False) -> S
     return statistics
 
 
-def _spread(cuts: Sequence[float], ours: Sequence[int], theirs: Sequence[int], genres: int) -> Floats:
-    spread = np.full(genres, NEVER)
-    spread[list(ours)] = np.asarray(cuts, dtype=np.float64)[list(theirs)]
-    return spread
+def _best_precision(truth: Labels, scores: Scores) -> dict[str, float | None]:
+    """The best micro precision of one threshold for all genres at that recall.
+
+    The threshold is chosen on these very posters: it shows what the scores allow, and is no operating point.
+    """
+    recall, precision, cut = _curve(truth.ravel(), scores.ravel())
+    best = int(np.argmax(np.where(recall >= LOWEST_RECALL, precision, -1)))
+    return {"precision": float(precision[best]), "cut": float(cut[best])}
 
 
-def _cut(cuts: Sequence[float] | Floats | None, column: int) -> float | None:
-    return None if cuts is None or cuts[column] >= NEVER else float(cuts[column])
+def _curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any]) -> tuple[Floats, Floats, npt.NDArray[Any]]:
+    """Recall, precision and threshold at each distinct score from the highest down, from the first hit on."""
+    order = np.argsort(-scores, kind="stable")
+    falling, hits = scores[order], np.cumsum(truth[order], dtype=np.float64)
+    last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True) & (hits > 0))
+    return hits[last] / max(hits[-1], 1), hits[last] / (last + 1), falling[last]
 
 
-def model_facts(
-    genres: Sequence[str], suggest: Sequence[float], sure: Sequence[float] | None
-) -> Mapping[str, Any]:
-    """A model's genres with their thresholds, ready for JSON; None where a genre never passes."""
-    return {name: {"suggest": _cut(suggest, i), "sure": _cut(sure, i)} for i, name in enumerate(genres)}
+def _point(truth: Labels, scores: Scores, cuts: Floats | float) -> dict[str, float | None]:
+    """Micro precision, recall and coverage of the decisions at these thresholds."""
+    figures = precision_recall_coverage(truth, decide(scores, cuts))(np.ones((1, len(truth))))
+    return {name: finite(value[0]) for name, value in figures.items()}
+
+
+def _threshold(thresholds: Sequence[float] | Floats | None, column: int) -> float | None:
+    return None if thresholds is None or thresholds[column] >= NEVER else float(thresholds[column])

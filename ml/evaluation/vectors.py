@@ -1,4 +1,4 @@
-"""Vectors of the labelled set by one extractor, as they would be stored, kept on disk between evaluations."""
+"""Vectors of the labelled set by one extractor, rounded as a site stores them; cached between evaluations."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ import numpy.typing as npt
 
 from ml.evaluation.errors import EvaluationError
 from ml.extractors.registry import UnknownExtractor
-from ml.extractors.runtime import ExtractorFailed, load_extractor
+from ml.extractors.runtime import Extractor, ExtractorFailed, load_extractor
 from ml.extractors.weights import WeightsUnavailable
-from ml.labelled_set import array_cache as kept_arrays
+from ml.labelled_set.array_cache import Arrays, cached, listing_digest, pack_failures, unpack_failures
 from ml.labelled_set.listing import LabelledPoster
 
 Precision = Literal["float16", "float32"]
-Progress = Callable[[int], object]
-
-UNUSABLE = (UnknownExtractor, WeightsUnavailable, ExtractorFailed)
 
 
 @dataclass(frozen=True)
-class Places:
-    """Folders an evaluation reads and writes: local weight files (if any), exported extractors, genre models,
-    and its own cache of vectors."""
+class Folders:
+    """Folders of an evaluation: local weight files (if any), exported extractors, genre models, its cache."""
 
     weights: Path | None
     exports: Path
@@ -37,8 +33,14 @@ class Places:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Vectors of n posters: values (n, dims) float32, rounded to `precision` as a catalogue stores them.
-    `failed` tells, by row, why a poster has none; its values are zero."""
+    """Vectors of n posters.
+
+    Args:
+        spec, fingerprint: of the extractor.
+        precision: of storage; `values` are rounded to it.
+        values: (n, dims) float32; zero for a poster that could not be embedded.
+        failed: by row, why a poster could not be embedded.
+    """
 
     spec: str
     fingerprint: str
@@ -50,63 +52,71 @@ class Vectors:
     def bytes_per_poster(self) -> int:
         return int(self.values.shape[1]) * np.dtype(self.precision).itemsize
 
-    def some(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Vectors:
-        """The same for some of the posters, all of them embedded."""
+    def subset(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Vectors:
+        """The vectors of some of the posters, all of them embedded."""
         chosen = np.asarray(rows, dtype=np.int64)
-        # Most often all of them are wanted, and they may fill half the memory.
-        whole = np.array_equal(chosen, np.arange(len(self.values)))
-        return replace(self, values=self.values if whole else self.values[chosen], failed={})
+        # Most often these are all rows, and a copy may need half the memory.
+        everything = np.array_equal(chosen, np.arange(len(self.values)))
+        return replace(self, values=self.values if everything else self.values[chosen], failed={})
 
 
 def vectors_of(
-    spec: str, posters: Sequence[LabelledPoster], precision: Precision, places: Places, progress: Progress
+    spec: str,
+    posters: Sequence[LabelledPoster],
+    precision: Precision,
+    folders: Folders,
+    progress: Callable[[int], object],
 ) -> Vectors:
-    """Embed the posters by extractor `spec`; the same files and extractor are embedded once.
+    """Embed the posters by extractor `spec`, or read the vectors from the cache.
 
-    progress is told how many are done. Raises EvaluationError if the extractor can't be had here, or if the
-    vectors would not fit into memory, saying which and what to do.
+    progress receives the number of posters done. Raises EvaluationError if the extractor is not available, or
+    if the vectors would not fit into memory; LabelledSetError if the cache can't be written.
     """
     try:
-        extractor = load_extractor(spec, weights_dir=places.weights, cache_dir=places.exports)
-    except UNUSABLE as error:
+        extractor = load_extractor(spec, weights_dir=folders.weights, cache_dir=folders.exports)
+    except (UnknownExtractor, WeightsUnavailable, ExtractorFailed) as error:
         raise EvaluationError(str(error)) from error
     except OSError as error:
-        raise EvaluationError(f"{spec} can't be made ready in {places.exports}: {error.strerror}.") from error
-    _refuse_more_than_fits(len(posters), extractor.dims, extractor.name)
-    listing = kept_arrays.listing_digest(posters, extractor.fingerprint, precision)
-    kept = places.cache / f"{extractor.fingerprint}-{listing[:16]}.npz"
-    arrays = kept_arrays.load(kept, len(posters), ("vectors", "bad", "reasons"))
-    if arrays is None or arrays["vectors"].shape != (len(posters), extractor.dims):
-        stored = np.zeros((len(posters), extractor.dims), dtype=precision)
-        failed: dict[int, str] = {}
-        largest = float(np.finfo(precision).max)
-        embedded = extractor.embed_files(
-            (poster.path for poster in posters), lambda row, error: failed.__setitem__(row, str(error))
-        )
-        for row, vector in embedded:
-            if np.abs(vector).max() > largest:
-                failed[row] = f"{extractor.name} gave numbers too large to be stored."
-            else:
-                stored[row] = vector
-            progress(row + 1)
-        arrays = {
-            "vectors": stored,
-            "bad": np.array(list(failed), dtype=np.int64),
-            "reasons": np.array(list(failed.values()), dtype=np.str_),
-        }
-        kept_arrays.save(kept, arrays)
-    reasons = dict(zip(arrays["bad"].tolist(), arrays["reasons"].tolist(), strict=True))
+        raise EvaluationError(f"{spec} can't be prepared in {folders.exports}: {error.strerror}.") from error
+    _check_memory(len(posters), extractor.dims, extractor.name)
+    digest = listing_digest(posters, extractor.fingerprint, precision)
+    arrays = cached(
+        folders.cache / f"{extractor.fingerprint}-{digest[:16]}.npz",
+        {"vectors": (len(posters), extractor.dims), "bad": None, "reasons": None},
+        lambda: _embed(extractor, posters, precision, progress),
+    )
     values = arrays["vectors"].astype(np.float32, copy=False)
-    return Vectors(extractor.name, extractor.fingerprint, precision, values, reasons)
+    return Vectors(extractor.name, extractor.fingerprint, precision, values, unpack_failures(arrays))
 
 
-def _refuse_more_than_fits(rows: int, dims: int, name: str) -> None:
+def _embed(
+    extractor: Extractor,
+    posters: Sequence[LabelledPoster],
+    precision: Precision,
+    progress: Callable[[int], object],
+) -> Arrays:
+    stored = np.zeros((len(posters), extractor.dims), dtype=precision)
+    failures: dict[int, str] = {}
+    largest = float(np.finfo(precision).max)
+    embedded = extractor.embed_files(
+        (poster.path for poster in posters), lambda row, error: failures.__setitem__(row, str(error))
+    )
+    for row, vector in embedded:
+        if np.abs(vector).max() > largest:
+            failures[row] = f"{extractor.name} gave numbers too large to be stored."
+        else:
+            stored[row] = vector
+        progress(row + 1)
+    return {"vectors": stored, **pack_failures(failures)}
+
+
+def _check_memory(rows: int, dims: int, name: str) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # The vectors themselves, and the float64 copy that a ball tree makes.
+    # The vectors, and the float64 copy that a ball tree makes.
     needed = rows * dims * 12
     if needed > 0.8 * memory:
         raise EvaluationError(
             f"{rows} posters by {name} ({dims} numbers each) need about {needed / 2**30:.0f} GiB of memory, "
-            f"and this machine has {memory / 2**30:.0f}: use --limit {int(0.8 * memory / dims / 12)}, or a "
+            f"and this machine has {memory / 2**30:.0f}. Use --limit {int(0.8 * memory / dims / 12)}, or a "
             "pooled extractor."
         )

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.report import versions
 from ml.extractors.litert import LiteRTModel
 from ml.extractors.runtime import Extractor, load_extractor
 from ml.files import write_bytes, write_json
@@ -22,6 +21,7 @@ from ml.genres.head_file import manifest_path
 from ml.genres.logistic_training import train_logistic
 from ml.genres.recipes import LOGISTIC, LogisticConfig
 from ml.genres.training_set import training_set
+from ml.versions import versions
 
 from .errors import TrainingError
 from .loop import Callbacks

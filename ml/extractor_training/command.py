@@ -20,16 +20,17 @@ from ml.command_line import (
     DONE,
     FAILED,
     STOPPED,
+    ProgressBar,
     print_error,
     progress_bar,
     stderr_in,
     stop_requests,
 )
-from ml.evaluation.errors import EvaluationError
 from ml.genres.training_set import TrainingDataError
+from ml.labelled_set.listing import LabelledSetError
 
 from .errors import TrainingError, TrainingInterrupted
-from .loop import TRAINING, Callbacks, ProgressBar
+from .loop import TRAINING, Callbacks
 from .plan import TrainingPlan
 from .training import BUNDLE, TrainingRequest, stored_plan, train_extractor
 from .validation import metrics_line
@@ -152,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--limit must be at least 1")
     try:
         _train(options)
-    except (TrainingError, EvaluationError, TrainingDataError) as error:
+    except (TrainingError, LabelledSetError, TrainingDataError) as error:
         return print_error(str(error), BAD_INPUT)
     except TrainingInterrupted as stopped:
         return print_error(str(stopped), STOPPED)

@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.command_line import ProgressBar
 from ml.files import UNREADABLE_ARRAYS, replacing, write_json
 
 from . import validation
@@ -30,7 +30,6 @@ LOSSES = ("genres", "contrast", "agreement")
 TRAINING = "Training"
 _FACTS = "facts"
 
-ProgressBar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 Arrays = dict[str, npt.NDArray[Any]]
 
 

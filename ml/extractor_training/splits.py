@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ml.files import write_bytes, write_json
 from ml.genres.splitting import split
-from ml.grouping import Kinship, numbered
+from ml.grouping import PosterRelations, group_numbers
 from ml.labelled_set.listing import LabelledPoster
 
 from .errors import TrainingError
@@ -82,15 +82,15 @@ class Split:
 def group_posters(posters: Sequence[LabelledPoster], hashes: npt.NDArray[np.uint64]) -> PosterGroups:
     """Group posters by movie, series, near-duplicate images (hashes (n,)) and series guessed from titles."""
     by_title = title_series([poster.title for poster in posters])
-    movie = numbered([poster.movie for poster in posters])
-    series = numbered([poster.series for poster in posters])
-    known = Kinship(hashes, movie, series).groups()
-    groups = Kinship(hashes, known, numbered(by_title)).groups()
+    movie = group_numbers([poster.movie for poster in posters])
+    series = group_numbers([poster.series for poster in posters])
+    known = PosterRelations(hashes, movie, series).split_groups()
+    groups = PosterRelations(hashes, known, group_numbers(by_title)).split_groups()
     names = [
         f"series {poster.series}" if poster.series else f"title {title}" if title else ""
         for poster, title in zip(posters, by_title, strict=True)
     ]
-    return PosterGroups(groups, numbered(names))
+    return PosterGroups(groups, group_numbers(names))
 
 
 def title_series(titles: Sequence[str]) -> list[str]:

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from ml.extractors.weights import WeightsFile
 from ml.files import file_sha256, write_json
 from ml.genres.training_set import TrainingDataError
-from ml.grouping import numbered
+from ml.grouping import group_numbers
 from ml.labelled_set.listing import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
-from ml.labelled_set.pictures import look_at
+from ml.labelled_set.pictures import read_pictures
 
 from .bundle import BundleData, write_bundle
 from .errors import TrainingError
@@ -91,7 +91,7 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
     """Train, and write postersite.tflite, genres.npz, genres.json and card.json into `work`/shipped.
 
     Returns the card. `work` also gets parts.csv, test.csv, history.json, decoded posters and the checkpoint
-    from which a stopped run resumes. Raises TrainingError and EvaluationError for unusable input,
+    from which a stopped run resumes. Raises TrainingError and LabelledSetError for unusable input,
     TrainingInterrupted when asked to stop.
     """
     _prepare(request)
@@ -215,7 +215,7 @@ def _read(request: TrainingRequest, callbacks: Callbacks) -> _Posters:
     listing = read_labelled_set(request.listing, request.images)
     drawn = sample(listing.posters, request.limit, request.plan.seed)
     with callbacks.bar("Reading posters", len(drawn)) as show:
-        pictures = look_at(drawn, request.work, show)
+        pictures = read_pictures(drawn, request.work, show)
     left_out = [asdict(note) for note in listing.left_out]
     left_out += [
         {"line": drawn[row].line, "file": drawn[row].file, "reason": reason}
@@ -234,7 +234,7 @@ def _read(request: TrainingRequest, callbacks: Callbacks) -> _Posters:
             "thousands for good results: use a larger CSV."
         )
     posters = tuple(drawn[row] for row in usable)
-    hashes = pictures.some(usable).hashes
+    hashes = pictures.subset(usable).hashes
     genres, labels = label_table(posters)
     groups = group_posters(posters, hashes)
     try:
@@ -272,7 +272,7 @@ def _training_data(
     labels, franchise = posters.labels[not_test], posters.groups.franchise[not_test]
     validated_on = None
     if len(held_out):
-        movie = numbered([poster.movie for poster in some])
+        movie = group_numbers([poster.movie for poster in some])
         hashes = posters.hashes[not_test]
         validated_on = validation_set(held_out, labels, learned, hashes, movie, franchise)
     groups = np.unique(posters.groups.groups[not_test], return_inverse=True)[1].reshape(-1).astype(np.int64)

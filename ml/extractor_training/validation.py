@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.ranking import Search, lookalikes
 from ml.genres.logistic import log_loss
 from ml.genres.metrics import mean_average_precision
-from ml.grouping import Kinship
-from ml.search.lookalike_metrics import DEPTH, Ground, ground, terms
+from ml.grouping import PosterRelations
+from ml.search.lookalike_metrics import ChanceLevel, Search, chance_level, lookalikes, poster_scores
 from ml.stats import mean_of_defined
 
 Floats = npt.NDArray[np.float32]
@@ -26,14 +25,14 @@ _LIFT = 2
 class ValidationSet:
     """n validation posters.
 
-    rows (n,) int64: their rows among all. labels (n, genres) uint8 of the genres learned. kin: which are
-    excluded as look-alikes. truth: what all labels say about neighbours.
+    rows (n,) int64: their rows among all. labels (n, genres) uint8 of the genres learned. relations: which
+    are excluded as look-alikes. chance: the chance level of all labels.
     """
 
     rows: Indexes
     labels: npt.NDArray[np.uint8]
-    kin: Kinship
-    truth: Ground
+    relations: PosterRelations
+    chance: ChanceLevel
 
 
 def validation_set(
@@ -48,8 +47,10 @@ def validation_set(
 
     labels (n, all genres); learned: columns of the genres learned; hashes, movie, franchise (n,).
     """
-    kin = Kinship(hashes[rows], movie[rows], franchise[rows])
-    return ValidationSet(rows, labels[rows][:, list(learned)], kin, ground(labels[rows], kin))
+    relations = PosterRelations(hashes[rows], movie[rows], franchise[rows])
+    return ValidationSet(
+        rows, labels[rows][:, list(learned)], relations, chance_level(labels[rows], relations)
+    )
 
 
 def validation_metrics(vectors: Floats, logits: Floats, data: ValidationSet) -> dict[str, Any]:
@@ -58,14 +59,14 @@ def validation_metrics(vectors: Floats, logits: Floats, data: ValidationSet) -> 
     genre_loss (nats per poster), map (mean average precision), share_at_5_lift and franchise_recall_at_5 with
     its number of queries, as `ml.search.lookalike_metrics` defines them.
     """
-    neighbours = lookalikes(vectors, Search(), data.kin, DEPTH, lambda done: None)
-    parts = terms(neighbours, data.truth)
-    queries = float(parts.asking.sum())
+    neighbours = lookalikes(vectors, Search(), data.relations)
+    scores = poster_scores(neighbours, data.chance)
+    queries = float(scores.queries.sum())
     return {
         "genre_loss": _finite(log_loss(data.labels, logits).sum()),
         "map": _finite(mean_average_precision(data.labels, logits)),
-        "share_at_5_lift": _finite(float(mean_of_defined(parts.columns[:, _LIFT]))),
-        "franchise_recall_at_5": _finite(parts.hits[:, 0].sum() / queries) if queries else None,
+        "share_at_5_lift": _finite(float(mean_of_defined(scores.columns[:, _LIFT]))),
+        "franchise_recall_at_5": _finite(scores.hits[:, 0].sum() / queries) if queries else None,
         "franchise_queries": int(queries),
     }
 

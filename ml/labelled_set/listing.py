@@ -1,4 +1,4 @@
-"""Labelled posters: a CSV of files and genres, hostile until checked; bad rows are left out, with reasons."""
+"""Reading the CSV of a labelled set. It is untrusted: unusable rows are skipped, with a reason."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import numpy.typing as npt
-
-from ml.evaluation.errors import EvaluationError
 
 REQUIRED = ("file", "genres")
 OPTIONAL = ("series", "imdb_id", "tmdb_id", "title", "year", "language", "text_only")
@@ -31,9 +29,10 @@ _UNDECODABLE = "�"
 
 @dataclass(frozen=True)
 class LabelledPoster:
-    """One usable row. `movie` tells posters of one movie ("" if unknown), `series` those of one franchise.
+    """One usable row.
 
-    title and language are as written ("" if unknown), text_only what the CSV says of the poster, if anything.
+    `movie` and `series` are equal for posters of one movie or franchise. title and language are as written.
+    All four are "" if unknown; text_only is None where the CSV does not say.
     """
 
     line: int
@@ -50,7 +49,7 @@ class LabelledPoster:
 
 @dataclass(frozen=True)
 class RowNote:
-    """Something to tell about one row: the line of the CSV it ends on, its file as written, and what."""
+    """A note about one row: the line of the CSV it ends on, its file as written, and the reason."""
 
     line: int
     file: str
@@ -59,9 +58,9 @@ class RowNote:
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """What a CSV gave: usable posters, rows left out, remarks about rows kept, columns nobody knows.
+    """The content of a CSV: usable posters, rows left out, remarks about rows kept, unknown columns.
 
-    `sha256` is that of the CSV's bytes; `rows` counts all rows below the header.
+    `sha256` is that of the file; `rows` counts all rows below the header.
     """
 
     posters: tuple[LabelledPoster, ...]
@@ -72,8 +71,12 @@ class LabelledSet:
     sha256: str
 
 
+class LabelledSetError(ValueError):
+    """The labelled set cannot be used; the message says what to do."""
+
+
 class _BadRow(ValueError):
-    """Why a row cannot be used."""
+    """A row cannot be used; the message is the reason."""
 
 
 def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
@@ -81,15 +84,15 @@ def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
 
     Columns: `file` and `genres` (separated by pipes, or else by commas inside the cell), and where there are
     any `series`, `imdb_id`, `tmdb_id`, `title`, `year`, `language` (ISO 639-1 or the English name) and
-    `text_only` (yes or no); others are named in `ignored_columns`. A row without a genre, without its
-    picture, with a file name that leaves the folder, or that repeats a file, is left out with its line and
-    the reason. Genres that differ only in case are one, spelt as most rows spell it.
+    `text_only` (yes or no); others are listed in `ignored_columns`. A row is left out, with its line and the
+    reason, if it has no genre or no picture, if its file name leaves the folder, or if it repeats a file.
+    Genres that differ only in case are one, spelt as in most rows.
 
-    Raises EvaluationError if the CSV can't be read, lacks a column or holds no usable row, or if its genres
-    are so many that they can't be genres.
+    Raises LabelledSetError if the CSV can't be read, lacks a column, has no usable row, or has too many
+    different genres.
     """
     if not images.is_dir():
-        raise EvaluationError(f"There is no folder {images}: name the folder of the posters with --images.")
+        raise LabelledSetError(f"There is no folder {images}: name the folder of the posters with --images.")
     content = _content(listing)
     columns, rows = _table(content.decode("utf-8-sig", errors="replace"), listing)
     posters: list[LabelledPoster] = []
@@ -100,25 +103,25 @@ def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
     for line, row in rows:
         count += 1
         cells = {} if row is None else dict(zip(columns, row, strict=False))
-        named = cells.get("file", "")[:200]
+        file = cells.get("file", "")[:200]
         try:
             if row is None or len(row) != len(columns):
                 raise _BadRow(f"the row does not have the header's {len(columns)} cells")
-            poster, doubt = _poster(line, cells, images)
+            poster, remark = _poster(line, cells, images)
             if poster.path in line_of:
                 raise _BadRow(f"line {line_of[poster.path]} names the same file")
         except _BadRow as reason:
-            left_out.append(RowNote(line, named, str(reason)))
+            left_out.append(RowNote(line, file, str(reason)))
         else:
             line_of[poster.path] = line
             posters.append(poster)
-            if doubt:
-                remarks.append(RowNote(line, named, doubt))
+            if remark:
+                remarks.append(RowNote(line, file, remark))
     if not posters:
         first = f" The first of {len(left_out)} rows: {left_out[0].reason}." if left_out else ""
-        raise EvaluationError(f"{listing} holds no usable row.{first}")
+        raise LabelledSetError(f"{listing} has no usable row.{first}")
     return LabelledSet(
-        posters=_spelt_alike(posters, listing),
+        posters=_unify_spelling(posters, listing),
         left_out=tuple(left_out),
         remarks=tuple(remarks),
         ignored_columns=tuple(name for name in columns if name not in {*REQUIRED, *OPTIONAL}),
@@ -128,7 +131,7 @@ def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
 
 
 def sample(posters: Sequence[LabelledPoster], limit: int | None, seed: int) -> tuple[LabelledPoster, ...]:
-    """`limit` of the posters drawn at random, in their order; all of them where there are no more."""
+    """At most `limit` of the posters, drawn at random, in their order."""
     if limit is None or limit >= len(posters):
         return tuple(posters)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(posters))[:limit])
@@ -151,29 +154,29 @@ def _content(listing: Path) -> bytes:
         with listing.open("rb") as file:
             content = file.read(MAX_CSV_BYTES + 1)
     except OSError as error:
-        raise EvaluationError(f"{listing} can't be read: {error.strerror or error}.") from error
+        raise LabelledSetError(f"{listing} can't be read: {error.strerror or error}.") from error
     if len(content) > MAX_CSV_BYTES:
-        raise EvaluationError(f"{listing} is larger than {MAX_CSV_BYTES // 10**6} MB: that is no list.")
+        raise LabelledSetError(f"{listing} is larger than {MAX_CSV_BYTES // 10**6} MB, too large for a list.")
     return content
 
 
 def _table(text: str, listing: Path) -> tuple[list[str], Iterator[tuple[int, list[str] | None]]]:
-    """The header, in lower case, and the rows under it with the line each ends on; None for a broken one."""
-    found: list[str] = []
+    """The header in lower case, and the rows with the line each ends on; None for a broken row."""
+    columns: list[str] = []
     for delimiter in (",", ";", "\t"):
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
-            found = [name.strip().casefold() for name in next(reader, [])]
+            columns = [name.strip().casefold() for name in next(reader, [])]
         except csv.Error:
             continue
-        if set(REQUIRED) <= set(found):
+        if set(REQUIRED) <= set(columns):
             break
     else:
-        raise EvaluationError(f"{listing} needs a header with the columns `file` and `genres`.")
-    twice = [name for name, count in Counter(found).items() if count > 1]
+        raise LabelledSetError(f"{listing} needs a header with the columns `file` and `genres`.")
+    twice = [name for name, count in Counter(columns).items() if count > 1]
     if twice:
-        raise EvaluationError(f"{listing} has the column {twice[0]!r} more than once.")
-    return found, _rows(reader)
+        raise LabelledSetError(f"{listing} has the column {twice[0]!r} more than once.")
+    return columns, _rows(reader)
 
 
 def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str] | None]]:
@@ -189,12 +192,12 @@ def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str] | None]]
 
 
 def _poster(line: int, cells: dict[str, str], images: Path) -> tuple[LabelledPoster, str]:
-    """The poster of one row, and what is doubtful about it ("" if nothing is)."""
+    """The poster of one row, and a remark about its cells ("" if there is none)."""
     if any(_UNDECODABLE in cells.get(name, "") for name in ("file", "genres", "series")):
         raise _BadRow("the row is not valid UTF-8")
     ids = [(name, cells.get(name, "").strip()) for name in ("imdb_id", "tmdb_id")]
-    year, undated = _year(cells.get("year", "").strip())
-    text_only, unclear = _yes_or_no(cells.get("text_only", "").strip())
+    year, year_remark = _year(cells.get("year", "").strip())
+    text_only, text_remark = _yes_or_no(cells.get("text_only", "").strip())
     poster = LabelledPoster(
         line=line,
         file=cells["file"].strip(),
@@ -207,7 +210,7 @@ def _poster(line: int, cells: dict[str, str], images: Path) -> tuple[LabelledPos
         language=" ".join(cells.get("language", "").split())[:MAX_GENRE_LENGTH],
         text_only=text_only,
     )
-    return poster, "; ".join(filter(None, (undated, unclear)))
+    return poster, "; ".join(filter(None, (year_remark, text_remark)))
 
 
 def _genres(cell: str) -> tuple[str, ...]:
@@ -231,17 +234,17 @@ def _path(name: str, images: Path) -> Path:
     if not name:
         raise _BadRow("it names no file")
     if not name.isprintable():
-        raise _BadRow("the file name holds control characters")
-    ways = (PurePosixPath(name), PureWindowsPath(name))
-    if any(way.is_absolute() or way.drive or ".." in way.parts for way in ways):
+        raise _BadRow("the file name has control characters")
+    paths = (PurePosixPath(name), PureWindowsPath(name))
+    if any(path.is_absolute() or path.drive or ".." in path.parts for path in paths):
         raise _BadRow("the file name leaves the folder of images")
     path = images / name
     try:
-        # A pipe or a device by that name would be waited for without end.
-        there = path.is_file()
+        # Reading a pipe or a device of that name would never end.
+        is_file = path.is_file()
     except OSError:
-        there = False
-    if not there:
+        is_file = False
+    if not is_file:
         raise _BadRow("there is no such file in the folder of images")
     return path
 
@@ -250,25 +253,25 @@ def _year(cell: str) -> tuple[int | None, str]:
     if not cell:
         return None, ""
     if not (cell.isascii() and cell.isdigit() and len(cell) == 4 and FIRST_YEAR <= int(cell) <= LAST_YEAR):
-        return None, f"{cell[:20]!r} is no year; the poster counts as undated"
+        return None, f"{cell[:20]!r} is not a year; the poster counts as undated"
     return int(cell), ""
 
 
 def _yes_or_no(cell: str) -> tuple[bool | None, str]:
-    told = cell.casefold()
-    if not told or told in _YES or told in _NO:
-        return (told in _YES if told else None), ""
-    return None, f"{cell[:20]!r} in text_only is neither yes nor no; the picture decides"
+    answer = cell.casefold()
+    if not answer or answer in _YES or answer in _NO:
+        return (answer in _YES if answer else None), ""
+    return None, f"{cell[:20]!r} in text_only is neither yes nor no"
 
 
-def _spelt_alike(posters: Sequence[LabelledPoster], listing: Path) -> tuple[LabelledPoster, ...]:
+def _unify_spelling(posters: Sequence[LabelledPoster], listing: Path) -> tuple[LabelledPoster, ...]:
     spellings: dict[str, Counter[str]] = {}
     for poster in posters:
         for genre in poster.genres:
             spellings.setdefault(genre.casefold(), Counter())[genre] += 1
     if len(spellings) > MAX_GENRES:
-        raise EvaluationError(
-            f"The column `genres` of {listing} holds {len(spellings)} different names, more than "
+        raise LabelledSetError(
+            f"The column `genres` of {listing} has {len(spellings)} different names, more than "
             f"{MAX_GENRES}: separate genres by pipes, or by commas inside a quoted cell."
         )
     usual = {key: min(count, key=lambda name: (-count[name], name)) for key, count in spellings.items()}

@@ -1,73 +1,131 @@
-"""Look-alike figures: how good everybody's neighbours are, beside neighbours drawn at random.
+"""Look-alikes of every poster in a set, and how good they are beside neighbours drawn at random.
 
-All figures but two are means over posters, so each poster keeps its own terms; intervals and paired
-differences resample posters (for franchise recall: whole series) with all their terms.
+Most metrics are means over posters. So each poster keeps its own values, and intervals and paired differences
+resample posters with all their values. Franchise recall resamples whole series.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.ranking import NOBODY
-from ml.grouping import Kinship
+from ml.grouping import PosterRelations
+from ml.search.hubness import hub_correction
+from ml.search.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 from ml.stats import Figure, Floats, bootstrap, figure, ratio, weighted_means
 
 SHARE_AT, NDCG_AT, FRANCHISE_AT = 5, 10, 5
 DEPTH = 10
+NO_NEIGHBOUR = -1
+_QUERIES_AT_ONCE = 256
 
 Indexes = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.uint8]
 
-_MEANS = (
-    "share_at_5",
-    "share_at_5_random",
-    "share_at_5_lift",
-    "ndcg_at_10",
-    "ndcg_at_10_random",
-    "never_recommended",
-)
+SHARE_COLUMNS = ("share_at_5", "share_at_5_random", "share_at_5_lift", "ndcg_at_10")
+_MEANS = (*SHARE_COLUMNS, "ndcg_at_10_random", "never_recommended")
 _FRANCHISE = ("franchise_recall_at_5", "franchise_recall_at_5_random")
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What the labels alone say about n posters, whoever looks for neighbours: the random levels.
+class Search:
+    """How neighbours are searched: exactly by a metric, or by the published recipe's ball tree (Euclidean).
 
-    labels (n, genres) uint8. random_share (n,): the share of the posters allowed to each that have a genre in
-    common with it. random_gain (n,): the mean Jaccard index of its genres with theirs. ideal (n,): the
-    largest DCG@10 there is. mates (n,): how many posters of its own series are allowed. allowed (n,): how
-    many posters are. NaN where nothing is allowed.
+    corrected: with the hub correction that a site uses, made from the posters of the set; cosine only.
     """
 
-    labels: npt.NDArray[np.uint8]
+    method: Literal["exact", "ball_tree"] = "exact"
+    metric: Metric = "cosine"
+    corrected: bool = False
+
+    def index(self, vectors: npt.NDArray[np.float32]) -> NeighbourIndex:
+        if self.method == "ball_tree":
+            return BallTreeIndex(vectors)
+        return ExactIndex(vectors, self.metric, hub_correction(vectors) if self.corrected else None)
+
+    def __str__(self) -> str:
+        name = f"{self.metric}, {'ball tree' if self.method == 'ball_tree' else 'exact'}"
+        return f"{name}, hubs corrected" if self.corrected else name
+
+
+def lookalikes(
+    vectors: npt.NDArray[np.float32],
+    search: Search,
+    relations: PosterRelations,
+    k: int = DEPTH,
+    progress: Callable[[int], object] = lambda done: None,
+) -> Indexes:
+    """The k nearest posters to each poster, without those its relations exclude: (n, k) int64, nearest first.
+
+    vectors: (n, dims) float32. Where fewer than k are allowed the row ends with NO_NEIGHBOUR. Posters at the
+    same distance are in the order of their rows. progress receives the number of posters done.
+    """
+    found = np.full((len(vectors), k), NO_NEIGHBOUR, dtype=np.int64)
+    excluded = [np.flatnonzero(relations.excluded(row)) for row in range(len(vectors))]
+    # Excluded posters may take the first places, so as many more are needed. Similar numbers go together.
+    wanted = np.array([_rounded_up(k + len(rows)) for rows in excluded])
+    index, done = search.index(vectors), 0
+    for count in np.unique(wanted):
+        rows = np.flatnonzero(wanted == count)
+        for start in range(0, len(rows), _QUERIES_AT_ONCE):
+            chunk = rows[start : start + _QUERIES_AT_ONCE]
+            _, near = index.query(vectors[chunk], int(count))
+            for row, candidates in zip(chunk, near, strict=True):
+                allowed = candidates[~np.isin(candidates, excluded[row])][:k]
+                found[row, : len(allowed)] = allowed
+            done += len(chunk)
+            progress(done)
+    return found
+
+
+@dataclass(frozen=True)
+class ChanceLevel:
+    """What random neighbours would give n posters, given their labels; NaN where none is allowed.
+
+    Args:
+        labels: (n, genres).
+        series: (n,) group numbers.
+        share: (n,) the share of the allowed posters that have a genre in common with each poster.
+        gain: (n,) the mean Jaccard index of its genres with theirs.
+        ideal: (n,) the largest possible DCG@10.
+        in_series: (n,) how many posters of its own series are allowed.
+        allowed: (n,) how many posters are allowed.
+    """
+
+    labels: Labels
     series: Indexes
-    random_share: Floats
-    random_gain: Floats
+    share: Floats
+    gain: Floats
     ideal: Floats
-    mates: Indexes
+    in_series: Indexes
     allowed: Indexes
 
 
 @dataclass(frozen=True)
-class Terms:
-    """One contender's terms of every figure: columns (n, 7) of `_MEANS` and the worst hub, hits (n, 2) and
-    asking (n,) of franchise recall, series (n,), and the row of the worst hub."""
+class PosterScores:
+    """What each of n posters contributes to the metrics of one extractor.
+
+    Args:
+        columns: (n, 7), those of `_MEANS` and whether the worst hub is among the poster's neighbours.
+        hits: (n, 2), franchise hit and the chance of one.
+        queries: (n,), 1 for a poster that counts for franchise recall.
+        series: (n,) group numbers.
+        worst_hub: row of the poster that most others recommend.
+    """
 
     columns: Floats
     hits: Floats
-    asking: Floats
+    queries: Floats
     series: Indexes
-    worst: int
+    worst_hub: int
 
 
-def ground(labels: npt.NDArray[np.uint8], kin: Kinship) -> Ground:
-    """Measure the random levels; exact, one row of n at a time.
-
-    labels: (n, genres) of 0 and 1, each row with at least one 1.
-    """
+def chance_level(labels: Labels, relations: PosterRelations) -> ChanceLevel:
+    """Compute the chance level exactly. labels: (n, genres) of 0 and 1, each row with at least one 1."""
     sets, member = np.unique(labels, axis=0, return_inverse=True)
     member = member.reshape(len(labels))
     overlap = sets.astype(np.float64) @ sets.T
@@ -75,39 +133,35 @@ def ground(labels: npt.NDArray[np.uint8], kin: Kinship) -> Ground:
     jaccard = overlap / (sizes[:, None] + sizes[None, :] - overlap)
     count = len(labels)
     share, gain, ideal = (np.full(count, np.nan) for _ in range(3))
-    mates, allowed = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    in_series, allowed = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     discounts = _discounts(NDCG_AT)
     for row in range(count):
-        open_to = ~kin.barred(row)
-        gains = jaccard[member[row]][member[open_to]]
-        allowed[row] = len(gains)
-        mates[row] = kin.mates(row).sum() if kin.series[row] >= 0 else 0
-        if not len(gains):
-            continue
-        share[row], gain[row] = (gains > 0).mean(), gains.mean()
-        best = min(NDCG_AT, len(gains))
-        top = -np.sort(-np.partition(gains, len(gains) - best)[len(gains) - best :])
-        ideal[row] = top @ discounts[:best]
-    return Ground(labels, kin.series, share, gain, ideal, mates, allowed)
+        gains = jaccard[member[row]][member[~relations.excluded(row)]]
+        allowed[row], in_series[row] = len(gains), relations.same_series(row).sum()
+        if len(gains):
+            share[row], gain[row] = (gains > 0).mean(), gains.mean()
+            best = -np.sort(-gains)[:NDCG_AT]
+            ideal[row] = best @ discounts[: len(best)]
+    return ChanceLevel(labels, relations.series, share, gain, ideal, in_series, allowed)
 
 
-def terms(neighbours: Indexes, truth: Ground) -> Terms:
-    """Each poster's terms, from everybody's ten nearest (n, 10), NOBODY where there are fewer.
+def poster_scores(neighbours: Indexes, chance: ChanceLevel) -> PosterScores:
+    """Score every poster's ten nearest, (n, 10), NO_NEIGHBOUR where there are fewer.
 
     - share@5: of the five nearest, the share that have a genre in common with the poster.
     - nDCG@10: gain is the Jaccard index of the two genre sets, discount log2(1 + place), over the largest DCG
       that the allowed posters could give (Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR
-      techniques", 2002). Undefined for a poster that shares a genre with none; such are left out of the mean.
-    - franchise recall@5: asked of the posters of a series that has at least one more poster in the set,
-      near-duplicates and the same movie not counted. A hit is at least one poster of the same series among
-      the five nearest; the figure is hits over posters asked, so a large series counts by its size.
+      techniques", 2002). Undefined, and left out of the mean, for a poster that shares a genre with none.
+    - franchise recall@5: queries are the posters whose series has another allowed poster in the set. A hit is
+      at least one of them among the five nearest. The metric is hits over queries, so a large series counts
+      by its size.
     - never recommended: the poster is in nobody's top ten.
-    - worst hub: how many other posters have the most recommended one in their top ten. Its interval resamples
-      those who recommend, and keeps the hub.
+    - worst hub: how many other posters have the most recommended poster in their top ten. Its interval
+      resamples those who recommend it, and keeps the hub.
     """
     count = len(neighbours)
-    present = neighbours != NOBODY
-    labels = truth.labels.astype(np.float64)
+    present = neighbours != NO_NEIGHBOUR
+    labels = chance.labels.astype(np.float64)
     sizes = labels.sum(axis=1)
     gains = np.zeros((count, DEPTH))
     for place in range(DEPTH):
@@ -115,111 +169,125 @@ def terms(neighbours: Indexes, truth: Ground) -> Terms:
         common = np.einsum("ij,ij->i", labels, labels[theirs])
         gains[:, place] = np.where(present[:, place], common / (sizes + sizes[theirs] - common), 0.0)
     share = ratio((gains[:, :SHARE_AT] > 0).sum(axis=1), present[:, :SHARE_AT].sum(axis=1))
-    ideal = np.where(truth.ideal > 0, truth.ideal, np.nan)
+    ideal = np.where(chance.ideal > 0, chance.ideal, np.nan)
     discounts = _discounts(NDCG_AT)
-    reach = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(truth.allowed, NDCG_AT)]
-    appearances = np.bincount(neighbours[present], minlength=count)
-    worst = int(appearances.argmax())
+    reachable = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(chance.allowed, NDCG_AT)]
+    appearances = _appearances(neighbours)
+    worst_hub = int(appearances.argmax())
     columns = np.stack(
         [
             share,
-            truth.random_share,
-            share - truth.random_share,
+            chance.share,
+            share - chance.share,
             (gains @ discounts) / ideal,
-            truth.random_gain * reach / ideal,
+            chance.gain * reachable / ideal,
             (appearances == 0).astype(np.float64),
-            (neighbours == worst).any(axis=1).astype(np.float64),
+            (neighbours == worst_hub).any(axis=1).astype(np.float64),
         ],
         axis=1,
     )
-    asking = truth.mates > 0
-    same = present & (truth.series[neighbours] == truth.series[:, None])
-    hits = np.stack([same[:, :FRANCHISE_AT].any(axis=1), _chance_of_a_mate(truth)], axis=1).astype(np.float64)
-    return Terms(columns, hits * asking[:, None], asking.astype(np.float64), truth.series, worst)
+    queries = (chance.in_series > 0).astype(np.float64)
+    same = present & (chance.series[neighbours] == chance.series[:, None])
+    hits = np.stack([same[:, :FRANCHISE_AT].any(axis=1), _chance_of_a_hit(chance)], axis=1)
+    return PosterScores(columns, hits * queries[:, None], queries, chance.series, worst_hub)
 
 
 def lookalike_figures(
-    of: Terms, bytes_per_poster: int, *, resamples: int = 1000, seed: int = 0
+    scores: PosterScores, bytes_per_poster: int, *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
-    """Every look-alike figure with its 95% interval, by name."""
-    found = _with_intervals([of], resamples, seed)
-    found["bytes_per_poster"] = figure(bytes_per_poster, bytes_per_poster, bytes_per_poster)
-    return found
+    """Every look-alike metric with its 95% interval, by name."""
+    size = figure(bytes_per_poster, bytes_per_poster, bytes_per_poster)
+    return {**_figures([scores], resamples, seed), "bytes_per_poster": size}
 
 
 def lookalike_differences(
-    of: Terms, other: Terms, bytes_apart: int, *, resamples: int = 1000, seed: int = 0
+    scores: PosterScores, other: PosterScores, bytes_difference: int, *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
-    """Paired differences (`of` minus `other`, on the same posters) of every figure, with intervals."""
-    found = _with_intervals([of, other], resamples, seed)
-    found["bytes_per_poster"] = figure(bytes_apart, bytes_apart, bytes_apart)
+    """Paired differences (`scores` minus `other`, on the same posters) of every metric, with intervals."""
+    found = _figures([scores, other], resamples, seed)
+    found["bytes_per_poster"] = figure(bytes_difference, bytes_difference, bytes_difference)
     return {name: row for name, row in found.items() if not name.endswith("_random")}
 
 
-def counts(neighbours: Indexes, of: Terms, files: Sequence[str]) -> dict[str, object]:
-    """What stands behind the figures: how many asked, how many series, and who the worst hub is."""
-    asked = of.asking > 0
+def share_figures(scores: PosterScores, rows: Indexes, *, resamples: int, seed: int) -> dict[str, Figure]:
+    """The metrics of SHARE_COLUMNS over some of the posters, with intervals."""
+    columns = scores.columns[rows, : len(SHARE_COLUMNS)]
+
+    def means(weights: Floats) -> dict[str, Floats]:
+        return dict(zip(SHARE_COLUMNS, weighted_means(weights, columns).T, strict=True))
+
+    return bootstrap(means, len(columns), resamples=resamples, seed=seed)
+
+
+def counts(neighbours: Indexes, scores: PosterScores, files: Sequence[str]) -> dict[str, object]:
+    """The numbers behind the metrics: queries, series, the worst hub, posters without a value."""
+    queries = scores.queries > 0
+    percentiles = (50, 90, 99, 99.9)
+    appearances = np.percentile(_appearances(neighbours), percentiles).tolist()
     return {
-        "franchise_queries": int(asked.sum()),
-        "franchise_series": len(np.unique(of.series[asked])),
-        "never_recommended_posters": int(of.columns[:, _MEANS.index("never_recommended")].sum()),
-        "worst_hub_file": files[of.worst],
-        "without_neighbours": int((neighbours[:, 0] == NOBODY).sum()),
-        "ndcg_undefined": int(np.isnan(of.columns[:, _MEANS.index("ndcg_at_10")]).sum()),
-        "appearances_percentiles": _percentiles(neighbours),
+        "franchise_queries": int(queries.sum()),
+        "franchise_series": len(np.unique(scores.series[queries])),
+        "never_recommended_posters": int(scores.columns[:, _MEANS.index("never_recommended")].sum()),
+        "worst_hub_file": files[scores.worst_hub],
+        "without_neighbours": int((neighbours[:, 0] == NO_NEIGHBOUR).sum()),
+        "ndcg_undefined": int(np.isnan(scores.columns[:, _MEANS.index("ndcg_at_10")]).sum()),
+        "appearances_percentiles": {
+            f"{at:g}": value for at, value in zip(percentiles, appearances, strict=True)
+        },
     }
 
 
-def _with_intervals(contenders: Sequence[Terms], resamples: int, seed: int) -> dict[str, Figure]:
-    """Every figure, or the difference of every figure between two contenders."""
+def _figures(compared: Sequence[PosterScores], resamples: int, seed: int) -> dict[str, Figure]:
+    """Every metric of one set of scores, or the difference of every metric between two."""
 
     def over_posters(weights: Floats) -> dict[str, Floats]:
-        means = _difference([weighted_means(weights, each.columns) for each in contenders])
+        means = _difference([weighted_means(weights, each.columns) for each in compared])
         means[:, -1] *= weights.shape[1]
         return dict(zip((*_MEANS, "worst_hub"), means.T, strict=True))
 
-    by_series = [_by_series(each) for each in contenders]
+    by_series = [_by_series(each) for each in compared]
 
     def over_series(weights: Floats) -> dict[str, Floats]:
         sums = [weights @ each for each in by_series]
         recall = _difference([ratio(each[:, :2], each[:, 2:]) for each in sums])
         return dict(zip(_FRANCHISE, recall.T, strict=True))
 
-    again = {"resamples": resamples, "seed": seed}
-    found = bootstrap(over_posters, len(contenders[0].columns), **again)
-    if len(by_series[0]):
-        return found | bootstrap(over_series, len(by_series[0]), **again)
-    return found | {name: figure(np.nan, np.nan, np.nan) for name in _FRANCHISE}
+    found = bootstrap(over_posters, len(compared[0].columns), resamples=resamples, seed=seed)
+    if not len(by_series[0]):
+        return found | {name: figure(np.nan, np.nan, np.nan) for name in _FRANCHISE}
+    return found | bootstrap(over_series, len(by_series[0]), resamples=resamples, seed=seed)
 
 
 def _difference(figures: Sequence[Floats]) -> Floats:
     return figures[0] if len(figures) == 1 else figures[0] - figures[1]
 
 
-def _by_series(of: Terms) -> Floats:
-    """Hits, random hits and posters asked, one row a series that is asked about: (series, 3)."""
-    asked = np.flatnonzero(of.asking > 0)
-    _, member = np.unique(of.series[asked], return_inverse=True)
-    table = np.zeros((int(member.max()) + 1 if len(asked) else 0, 3))
-    np.add.at(table, member, np.column_stack([of.hits[asked], of.asking[asked]]))
+def _by_series(scores: PosterScores) -> Floats:
+    """Hits, hits by chance and queries of each series with a query: (series, 3)."""
+    rows = np.flatnonzero(scores.queries > 0)
+    _, member = np.unique(scores.series[rows], return_inverse=True)
+    table = np.zeros((int(member.max()) + 1 if len(rows) else 0, 3))
+    np.add.at(table, member, np.column_stack([scores.hits[rows], scores.queries[rows]]))
     return table
 
 
-def _chance_of_a_mate(truth: Ground) -> Floats:
+def _chance_of_a_hit(chance: ChanceLevel) -> Floats:
     """The chance that five posters drawn from those allowed hold at least one of the same series."""
-    miss = np.ones(len(truth.mates))
+    miss = np.ones(len(chance.in_series))
     for drawn in range(FRANCHISE_AT):
-        left = truth.allowed - drawn
-        miss *= np.where(left > 0, np.maximum(left - truth.mates, 0) / np.maximum(left, 1), 1.0)
+        left = chance.allowed - drawn
+        miss *= np.where(left > 0, np.maximum(left - chance.in_series, 0) / np.maximum(left, 1), 1.0)
     return 1 - miss
 
 
-def _percentiles(neighbours: Indexes) -> dict[str, float]:
-    appearances = np.bincount(neighbours[neighbours != NOBODY], minlength=len(neighbours))
-    wanted = (50, 90, 99, 99.9)
-    found = np.percentile(appearances, wanted)
-    return {f"{share:g}": float(value) for share, value in zip(wanted, found, strict=True)}
+def _appearances(neighbours: Indexes) -> Indexes:
+    """How many posters have each poster among their neighbours, (n,)."""
+    return np.bincount(neighbours[neighbours != NO_NEIGHBOUR], minlength=len(neighbours))
 
 
 def _discounts(depth: int) -> Floats:
     return 1 / np.log2(np.arange(depth) + 2)
+
+
+def _rounded_up(wanted: int) -> int:
+    return wanted if wanted <= 16 else 1 << (wanted - 1).bit_length()

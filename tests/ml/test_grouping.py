@@ -9,24 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml import grouping
-from ml.grouping import Kinship, near_pairs, numbered
+from ml.grouping import PosterRelations, group_numbers, near_pairs
 
 
 def test_a_chain_of_series_duplicate_and_movie_is_one_group():
     far = [0, 2**40 - 1, 2**20 - 1, (2**20 - 1) ^ 0b11, 0xFF << 50]
-    kin = Kinship(
+    posters = PosterRelations(
         np.array(far, dtype=np.uint64),
-        numbered(["m", "m", "", "", ""]),
-        numbered(["", "s", "s", "", ""]),
+        group_numbers(["m", "m", "", "", ""]),
+        group_numbers(["", "s", "s", "", ""]),
     )
-    groups = kin.groups()
+    groups = posters.split_groups()
     assert len(set(groups[:4].tolist())) == 1
     assert groups[4] != groups[0]
 
 
-def test_posters_that_are_no_kin_stand_alone():
-    kin = Kinship(np.array([0, 2**30 - 1, 2**60 - 1], np.uint64), np.full(3, -1), np.full(3, -1))
-    assert len(set(kin.groups().tolist())) == 3
+def test_unrelated_posters_have_groups_of_their_own():
+    posters = PosterRelations(np.array([0, 2**30 - 1, 2**60 - 1], np.uint64), np.full(3, -1), np.full(3, -1))
+    assert len(set(posters.split_groups().tolist())) == 3
 
 
 def hashed(values):
@@ -49,5 +49,5 @@ def test_near_pairs_are_all_pairs_within_so_many_bits(queries, hashes, bits, tog
 
 
 def test_many_copies_of_one_picture_are_one_group():
-    kin = Kinship(np.zeros(5000, np.uint64), np.full(5000, -1), np.full(5000, -1))
-    assert set(kin.groups().tolist()) == {0}
+    posters = PosterRelations(np.zeros(5000, np.uint64), np.full(5000, -1), np.full(5000, -1))
+    assert set(posters.split_groups().tolist()) == {0}

@@ -13,46 +13,48 @@ from django.core.management.base import BaseCommand, CommandError
 from catalog.models import GenreModel
 from ml.evaluation.command import add_options, run
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.heads import Teller, read_teller
-from ml.evaluation.vectors import Places
+from ml.evaluation.genre_models import GenreModel as TrainedModel
+from ml.evaluation.genre_models import read_model
+from ml.evaluation.vectors import Folders
+from ml.labelled_set.listing import LabelledSetError
 
 
 class Command(BaseCommand):
     help = (
         "Measures a model or a baseline by name on any CSV of labelled posters, and writes report.json and a "
-        "page of figures. `active` is the genre model this site has in use, or what comes with Postersite."
+        "page of figures. `active` is the site's active genre model, or the bundled one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        places = Places(
+        folders = Folders(
             weights=options["weights"] or settings.WEIGHTS_DIR,
             exports=options["exports"] or settings.EXPORTS_DIR,
             models=options["models"] or settings.MODELS_DIR,
             cache=options["cache"] or settings.VAR_DIR / "evaluation",
         )
-        told = ["manage.py", *sys.argv[1:]]
+        command = ["manage.py", *sys.argv[1:]]
         try:
-            self.stdout.write(run(Namespace(**options), places, told, lambda: _active(places)))
-        except EvaluationError as error:
+            self.stdout.write(run(Namespace(**options), folders, command, lambda: _active(folders)))
+        except (EvaluationError, LabelledSetError) as error:
             raise CommandError(str(error), returncode=2) from error
         except KeyboardInterrupt as interrupted:
             raise CommandError(
-                "Interrupted; vectors that were finished are kept for the next time.", returncode=130
+                "Interrupted. Finished vectors are cached for the next time.", returncode=130
             ) from interrupted
 
 
-def _active(places: Places) -> Teller | None:
+def _active(folders: Folders) -> TrainedModel | None:
     model = GenreModel.objects.select_related("extractor").filter(state=GenreModel.State.ACTIVE).first()
     if model is None:
         return None
-    teller = read_teller(
-        Path(places.models) / model.weights_file,
-        places.weights,
+    trained = read_model(
+        Path(folders.models) / model.weights_file,
+        folders.weights,
         extractor=model.extractor.spec,
         sha256=model.weights_sha256,
     )
-    teller.facts["note"] = f"The site's {model}."
-    return teller
+    trained.facts["note"] = f"The site's {model}."
+    return trained

@@ -12,25 +12,32 @@ from django.core.management import CommandError, call_command
 
 from ml.extractors.registry import parse_spec
 from tests.factories import ExtractorFactory, GenreModelFactory
-from tests.ml.evaluation.made_models import DIMS, SPEC, save_head
+from tests.ml.evaluation.made_models import DIMS, SPEC, save_model
 from tests.ml.labelled_set.made_sets import GENRES, labelled_posters
 
 pytestmark = pytest.mark.django_db
 
 
-def said(tmp_path: Path, *more: str) -> str:
+def evaluate(tmp_path: Path, *more: str) -> str:
     if not (tmp_path / "set").exists():
         labelled_posters(tmp_path / "set", count=24)
     out = io.StringIO()
-    told = ["--posters", str(tmp_path / "set" / "posters.csv"), "--images", str(tmp_path / "set" / "images")]
-    call_command("evaluate", *told, "-o", str(tmp_path / "report"), "--resamples", "30", *more, stdout=out)
+    arguments = [
+        "--posters",
+        str(tmp_path / "set" / "posters.csv"),
+        "--images",
+        str(tmp_path / "set" / "images"),
+    ]
+    call_command(
+        "evaluate", *arguments, "-o", str(tmp_path / "report"), "--resamples", "30", *more, stdout=out
+    )
     return out.getvalue()
 
 
-def in_use(fingerprint: str | None = None) -> Path:
-    path = save_head(Path(settings.MODELS_DIR))
-    # A newer file that nobody promoted must not be taken for the model in use.
-    save_head(Path(settings.MODELS_DIR), "newer", seed=1)
+def active_model(fingerprint: str | None = None) -> Path:
+    path = save_model(Path(settings.MODELS_DIR))
+    # A newer file that nobody promoted is not the active model.
+    save_model(Path(settings.MODELS_DIR), "newer", seed=1)
     facts = json.loads(path.with_suffix(".json").read_text())
     extractor = ExtractorFactory(
         spec=SPEC, fingerprint=fingerprint or parse_spec(SPEC).fingerprint(), dims=DIMS
@@ -46,9 +53,9 @@ def in_use(fingerprint: str | None = None) -> Path:
     return path
 
 
-def test_active_is_the_model_the_site_has_in_use(tmp_path: Path) -> None:
-    path = in_use()
-    out = said(tmp_path)
+def test_active_is_the_sites_active_model(tmp_path: Path) -> None:
+    path = active_model()
+    out = evaluate(tmp_path)
     assert out.startswith("active on 24 posters: macro F1 ")
     assert out.count("\n") == 1
     report = json.loads((tmp_path / "report" / "report.json").read_text())
@@ -58,27 +65,27 @@ def test_active_is_the_model_the_site_has_in_use(tmp_path: Path) -> None:
 
 
 def test_a_baseline_by_name_needs_no_model(tmp_path: Path) -> None:
-    assert said(tmp_path, "--model", "pixels").startswith("pixels on 24 posters: share@5 ")
+    assert evaluate(tmp_path, "--model", "pixels").startswith("pixels on 24 posters: share@5 ")
     assert (Path(settings.VAR_DIR) / "evaluation").is_dir()
 
 
-def test_without_a_model_in_use_what_comes_along_is_measured(tmp_path: Path) -> None:
-    # A file that nobody promoted is not in use, however new it is.
-    save_head(Path(settings.MODELS_DIR))
-    assert said(tmp_path).startswith("active on 24 posters: macro F1 ")
+def test_without_an_active_model_the_bundled_one_is_measured(tmp_path: Path) -> None:
+    # A file that nobody promoted is not active, however new it is.
+    save_model(Path(settings.MODELS_DIR))
+    assert evaluate(tmp_path).startswith("active on 24 posters: macro F1 ")
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["model"]["extractor"] == "postersite"
-    assert report["model"]["note"].startswith("The site has no genre model in use, so what comes with")
+    assert report["model"]["note"].startswith("The site has no active genre model, so this is the bundled")
 
 
 def test_what_cannot_be_measured_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="--fit") as error:
-        said(tmp_path, "--model", "recipe-genres")
+        evaluate(tmp_path, "--model", "recipe-genres")
     assert error.value.returncode == 2
 
 
 def test_a_model_file_that_was_replaced_is_refused(tmp_path: Path) -> None:
-    path = in_use()
-    save_head(path.parent, path.stem, seed=5)
+    path = active_model()
+    save_model(path.parent, path.stem, seed=5)
     with pytest.raises(CommandError, match="another file lies in its place"):
-        said(tmp_path)
+        evaluate(tmp_path)

@@ -15,8 +15,8 @@ SPEC = "pixels:8x12"
 DIMS = 8 * 12 * 3
 
 
-def save_head(folder: Path, name: str = "head", genres=GENRES, seed: int = 0, **manifest: Any) -> Path:
-    """A head over `pixels:8x12`; `manifest` changes what its manifest says."""
+def save_model(folder: Path, name: str = "head", genres=GENRES, seed: int = 0, **manifest: Any) -> Path:
+    """A genre model over `pixels:8x12`; `manifest` changes entries of its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = make_weights(DIMS, 5, len(genres), seed)
     head = GenreHead.with_threshold(
@@ -25,6 +25,6 @@ def save_head(folder: Path, name: str = "head", genres=GENRES, seed: int = 0, **
     path = folder / f"{name}.npz"
     head.save(path)
     if manifest:
-        told = path.with_suffix(".json")
-        told.write_text(json.dumps(json.loads(told.read_text()) | manifest))
+        file = path.with_suffix(".json")
+        file.write_text(json.dumps(json.loads(file.read_text()) | manifest))
     return path

@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import io
-import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ml.evaluation.alterations import ALTERATIONS, EVERYDAY, copies_of
-from ml.evaluation.command import main
 from ml.evaluation.duplicates import (
+    ALTERATIONS,
+    EVERYDAY,
     Copies,
-    copies,
+    altered_copies,
     duplicate_differences,
     duplicate_figures,
-    traced,
+    find_originals,
+    make_copies,
     vectors_of_copies,
 )
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.vectors import Vectors, vectors_of
-from ml.grouping import Kinship, numbered
+from ml.grouping import PosterRelations, group_numbers
 from ml.imaging.images import ImageRejected, perceptual_hash
 from ml.labelled_set.listing import LabelledPoster
-from ml.labelled_set.pictures import look_at
+from ml.labelled_set.pictures import read_pictures
 from tests.ml.imaging.drawings import drawing, encoded
-from tests.ml.labelled_set.made_sets import labelled_posters, no_bar, places
-
-WAYS = ("hash", "features", "both")
+from tests.ml.labelled_set.made_sets import folders, no_bar
 
 
-def drawn(folder, count: int = 6) -> tuple[list[LabelledPoster], Kinship]:
+def drawn(folder, count: int = 6) -> tuple[list[LabelledPoster], PosterRelations]:
     posters = []
     for number in range(count):
         path = folder / f"{number}.png"
         path.write_bytes(encoded(drawing(number, (80, 120)), "PNG"))
         posters.append(LabelledPoster(number + 2, path.name, path, ("Drama",)))
-    hashes = look_at(posters, folder / "cache", lambda done: None).hashes
-    nobody = numbered([""] * count)
-    return posters, Kinship(hashes, nobody, nobody)
+    hashes = read_pictures(posters, folder / "cache", lambda done: None).hashes
+    nobody = group_numbers([""] * count)
+    return posters, PosterRelations(hashes, nobody, nobody)
 
 
 def vectors(values, fingerprint="made") -> Vectors:
@@ -48,7 +46,7 @@ def vectors(values, fingerprint="made") -> Vectors:
 
 def test_copies_are_what_they_say():
     original = drawing(3, (200, 300))
-    found = [Image.open(io.BytesIO(each)) for each in copies_of(encoded(original, "PNG"))]
+    found = [Image.open(io.BytesIO(each)) for each in altered_copies(encoded(original, "PNG"))]
     by_name = dict(zip(ALTERATIONS, found, strict=True))
     assert by_name["resize"].size == (120, 180)
     assert by_name["crop_5"].size == (180, 270)
@@ -58,30 +56,32 @@ def test_copies_are_what_they_say():
     assert np.ptp(grey, axis=2).max() <= 2
     mirrored = np.asarray(by_name["mirror"]).astype(float)[:, ::-1]
     assert np.abs(mirrored - np.asarray(original)).mean() < 6
-    sizes = [len(each) for each in copies_of(encoded(original, "PNG"))]
+    sizes = [len(each) for each in altered_copies(encoded(original, "PNG"))]
     assert sizes[list(ALTERATIONS).index("jpeg")] < sizes[list(ALTERATIONS).index("mirror")]
     assert set(EVERYDAY) < set(ALTERATIONS)
     with pytest.raises(ImageRejected):
-        copies_of(b"nothing")
+        altered_copies(b"nothing")
 
 
 def test_only_posters_without_a_near_duplicate_are_asked_about(tmp_path):
-    posters, kin = drawn(tmp_path)
+    posters, relations = drawn(tmp_path)
     (tmp_path / "0.png").write_bytes(encoded(drawing(1, (80, 120)), "PNG"))
-    twins = Kinship(kin.hashes.copy(), kin.movie, kin.series)
+    twins = PosterRelations(relations.hashes.copy(), relations.movie, relations.series)
     twins.hashes[0] = twins.hashes[1]
-    found = copies(posters, twins, 10, 0, places(tmp_path), no_bar)
+    found = make_copies(posters, twins, 10, 0, folders(tmp_path), no_bar)
     assert found.rows.tolist() == [2, 3, 4, 5]
-    some = copies(posters, kin, 3, 5, places(tmp_path), no_bar)
-    assert some.rows.tolist() == copies(posters, kin, 3, 5, places(tmp_path), no_bar).rows.tolist()
+    some = make_copies(posters, relations, 3, 5, folders(tmp_path), no_bar)
+    assert (
+        some.rows.tolist() == make_copies(posters, relations, 3, 5, folders(tmp_path), no_bar).rows.tolist()
+    )
     assert len(some.rows) == 3
 
 
 def test_hashes_are_those_of_the_copy_and_of_its_mirror_image(tmp_path):
-    posters, kin = drawn(tmp_path, 2)
-    found = copies(posters, kin, 2, 0, places(tmp_path), no_bar)
+    posters, relations = drawn(tmp_path, 2)
+    found = make_copies(posters, relations, 2, 0, folders(tmp_path), no_bar)
     for number, row in enumerate(found.rows):
-        for way, data in enumerate(copies_of(posters[row].path.read_bytes())):
+        for way, data in enumerate(altered_copies(posters[row].path.read_bytes())):
             picture = Image.open(io.BytesIO(data)).convert("RGB")
             mirror = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             assert found.hashes[number, way] == int(perceptual_hash(picture), 16)
@@ -89,17 +89,17 @@ def test_hashes_are_those_of_the_copy_and_of_its_mirror_image(tmp_path):
 
 
 def test_a_poster_too_small_to_be_altered_is_left_out_and_none_left_is_one_sentence(tmp_path):
-    posters, kin = drawn(tmp_path, 3)
+    posters, relations = drawn(tmp_path, 3)
     posters[1].path.write_bytes(encoded(drawing(1, (17, 20)), "PNG"))
-    found = copies(posters, kin, 3, 0, places(tmp_path), no_bar)
+    found = make_copies(posters, relations, 3, 0, folders(tmp_path), no_bar)
     assert found.rows.tolist() == [0, 2]
     with pytest.raises(EvaluationError, match="--duplicates"):
-        copies(
+        make_copies(
             posters[1:2],
-            Kinship(kin.hashes[1:2], kin.movie[:1], kin.series[:1]),
+            PosterRelations(relations.hashes[1:2], relations.movie[:1], relations.series[:1]),
             3,
             0,
-            places(tmp_path),
+            folders(tmp_path),
             no_bar,
         )
 
@@ -115,8 +115,7 @@ def test_agrees_with_a_slow_reference_on_random_hashes_and_vectors():
     of = Copies(rows, hashes[rows][:, None] ^ noise[0], hashes[rows][:, None] ^ noise[1])
     copied = values[rows][:, None] + random.normal(0, 1.2, (asked, ways, 5)).astype(np.float32)
     copied[0, 0] = np.nan
-    nobody = np.full(count, -1)
-    found = traced(of, Kinship(hashes, nobody, nobody), vectors(values), "cosine", copied)
+    found = find_originals(of, hashes, vectors(values), "cosine", copied)
 
     for number, row in enumerate(rows):
         for way in range(ways):
@@ -139,16 +138,18 @@ def test_agrees_with_a_slow_reference_on_random_hashes_and_vectors():
 
 
 def test_both_ways_find_what_either_alone_misses(tmp_path):
-    posters, kin = drawn(tmp_path)
-    looks = vectors_of("pixels", posters, "float16", places(tmp_path), lambda done: None)
-    of = copies(posters, kin, 6, 0, places(tmp_path), no_bar)
-    copied = vectors_of_copies(of, posters, looks, places(tmp_path), no_bar)
+    posters, relations = drawn(tmp_path)
+    looks = vectors_of("pixels", posters, "float16", folders(tmp_path), lambda done: None)
+    of = make_copies(posters, relations, 6, 0, folders(tmp_path), no_bar)
+    copied = vectors_of_copies(of, posters, looks, folders(tmp_path), no_bar)
     assert copied.shape == (6, len(ALTERATIONS), looks.values.shape[1])
-    found = duplicate_figures(traced(of, kin, looks, "euclidean", copied), 6, resamples=20, seed=0)
+    found = duplicate_figures(
+        find_originals(of, relations.hashes, looks, "euclidean", copied), 6, resamples=20, seed=0
+    )
     for name in ("resize", "jpeg", "grey", "mirror"):
         assert found["alterations"][name]["both"]["value"] == 1, name
     assert found["alterations"]["mirror"]["hash"]["value"] < 1
-    again = vectors_of_copies(of, posters, looks, places(tmp_path), no_bar)
+    again = vectors_of_copies(of, posters, looks, folders(tmp_path), no_bar)
     assert (again == copied).all()
 
 
@@ -164,20 +165,3 @@ def test_figures_are_means_and_differences_are_paired():
     apart = duplicate_differences(hits, hits, resamples=30, seed=0)
     assert apart["alterations"][EVERYDAY[0]]["both"] == {"value": 0, "low": 0, "high": 0}
     assert set(apart["everyday"]) == {"features", "both"}
-
-
-def test_the_report_has_them_when_asked_for(tmp_path):
-    listing, images = labelled_posters(tmp_path / "set", count=12)
-    told = [f"--{name}={tmp_path / name}" for name in ("models", "weights", "exports", "cache")]
-    told += [f"--posters={listing}", f"--images={images}", f"-o{tmp_path / 'report'}", "--resamples=20"]
-    assert main([*told, "--model=pixels", "--against=histograms", "--duplicates=5"]) == 0
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert (report["duplicates"]["n"], report["duplicates"]["among"]) == (5, 12)
-    assert report["against"]["duplicates"]["alterations"].keys() == ALTERATIONS.keys()
-    assert report["differences"]["duplicates"]["everyday"]["both"]["value"] is not None
-    page = (tmp_path / "report" / "index.html").read_text()
-    assert "<h2>Duplicates</h2>" in page
-    assert "10% cut off at every edge" in page
-    assert main([*told, "--model=pixels"]) == 0
-    assert json.loads((tmp_path / "report" / "report.json").read_text())["duplicates"] is None
-    assert "<h2>Duplicates</h2>" not in (tmp_path / "report" / "index.html").read_text()

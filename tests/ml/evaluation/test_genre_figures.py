@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from ml.evaluation.curves import abstention_curve, genre_curves, precision_recall_curve, reliability
-from ml.evaluation.genre_figures import FIGURES, genre_differences, genre_figures, telling
+from ml.evaluation.genre_figures import (
+    COMPARED,
+    abstention_curve,
+    align_predictions,
+    genre_curves,
+    genre_differences,
+    genre_figures,
+    precision_recall_curve,
+    reliability,
+)
 from ml.genres import metrics
 from ml.genres.thresholds import NEVER
 from tests.ml.genres.catalogues import random_scores
@@ -15,9 +23,9 @@ from tests.ml.genres.catalogues import random_scores
 GENRES = ("Comedy", "Drama", "Horror", "Western")
 
 
-def told(scores, genres=GENRES, suggest=0.5, sure=None, of=GENRES):
+def predicted(scores, genres=GENRES, suggest=0.5, sure=None, of=GENRES):
     cuts = (suggest,) * len(of)
-    return telling(
+    return align_predictions(
         np.asarray(scores, np.float32),
         of,
         cuts,
@@ -35,7 +43,7 @@ def set_of_scores():
 
 def test_figures_are_those_of_the_metrics_and_of_scikit_learn(set_of_scores):
     truth, scores = set_of_scores
-    found = genre_figures(truth, told(scores, sure=0.8), GENRES, resamples=50)
+    found = genre_figures(truth, predicted(scores, sure=0.8), GENRES, resamples=50)
     chosen, sure = scores > 0.5, scores > np.float32(0.8)
     expected = {
         "macro_f1_suggest": reference.f1_score(truth, chosen, average="macro"),
@@ -64,23 +72,23 @@ def test_figures_are_those_of_the_metrics_and_of_scikit_learn(set_of_scores):
 def test_auc_by_hand_counts_ties_half():
     truth = np.array([[1, 1], [0, 1], [1, 1], [0, 1]], np.uint8)
     scores = np.array([[0.9, 0.1], [0.5, 0.2], [0.5, 0.3], [0.1, 0.4]], np.float32)
-    found = genre_figures(truth, told(scores, GENRES[:2], of=GENRES[:2]), GENRES[:2], resamples=20)
+    found = genre_figures(truth, predicted(scores, GENRES[:2], of=GENRES[:2]), GENRES[:2], resamples=20)
     # 0.9 beats both; 0.5 ties with one and beats the other: 3.5 of 4 pairs. All have the second genre.
     assert found["per_genre"][0]["auc"]["value"] == pytest.approx(3.5 / 4)
     assert found["per_genre"][1]["auc"]["value"] is None
     assert found["macro_auc"]["value"] == pytest.approx(3.5 / 4)
 
 
-def test_genres_the_model_does_not_know_are_never_predicted_and_said():
+def test_genres_the_model_does_not_know_are_never_predicted():
     truth = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 0], [0, 1, 1]], np.uint8)
-    says = told(
+    aligned = predicted(
         [[0.9, 0.3], [0.1, 0.2], [0.8, 0.3], [0.2, 0.9]], ("drama", "War", "Epic"), of=("Noir", "DRAMA")
     )
-    assert says.unknown == ("War", "Epic")
-    assert says.absent == ("Noir",)
-    assert says.scores[:, 0].tolist() == pytest.approx([0.3, 0.2, 0.3, 0.9])
-    assert not says.scores[:, 1:].any()
-    found = genre_figures(truth, says, ("drama", "War", "Epic"), resamples=20)
+    assert aligned.unknown == ("War", "Epic")
+    assert aligned.absent == ("Noir",)
+    assert aligned.scores[:, 0].tolist() == pytest.approx([0.3, 0.2, 0.3, 0.9])
+    assert not aligned.scores[:, 1:].any()
+    found = genre_figures(truth, aligned, ("drama", "War", "Epic"), resamples=20)
     assert [row["known"] for row in found["per_genre"]] == [True, False, False]
     assert found["per_genre"][1]["f1"]["value"] == 0
     assert found["per_genre"][1]["auc"]["value"] == 0.5
@@ -90,14 +98,14 @@ def test_genres_the_model_does_not_know_are_never_predicted_and_said():
 
 def test_without_sure_thresholds_the_figures_are_none_with_the_reason(set_of_scores):
     truth, scores = set_of_scores
-    found = genre_figures(truth, told(scores), GENRES, resamples=20)
+    found = genre_figures(truth, predicted(scores), GENRES, resamples=20)
     for name in ("sure_precision", "sure_recall", "sure_coverage"):
         assert found[name] == {"value": None, "low": None, "high": None, "reason": "no sure"}
 
 
 def test_a_model_that_is_never_sure_has_no_sure_precision(set_of_scores):
     truth, scores = set_of_scores
-    found = genre_figures(truth, told(scores, sure=NEVER), GENRES, resamples=20)
+    found = genre_figures(truth, predicted(scores, sure=NEVER), GENRES, resamples=20)
     assert found["sure_precision"]["value"] is None
     assert "nothing was predicted" in found["sure_precision"]["reason"]
     assert found["sure_recall"]["value"] == 0
@@ -106,7 +114,7 @@ def test_a_model_that_is_never_sure_has_no_sure_precision(set_of_scores):
 
 def test_perfect_scores_have_perfect_figures(set_of_scores):
     truth, _ = set_of_scores
-    found = genre_figures(truth, told(truth, sure=0.9), GENRES, resamples=20)
+    found = genre_figures(truth, predicted(truth, sure=0.9), GENRES, resamples=20)
     for name in ("macro_f1_suggest", "micro_f1_suggest", "map", "macro_auc", "sure_precision", "sure_recall"):
         assert found[name] == pytest.approx({"value": 1, "low": 1, "high": 1}), name
     assert found["ece"]["value"] == 0
@@ -114,17 +122,17 @@ def test_perfect_scores_have_perfect_figures(set_of_scores):
 
 def test_a_model_against_itself_differs_by_nothing(set_of_scores):
     truth, scores = set_of_scores
-    apart = genre_differences(truth, told(scores, sure=0.8), told(scores, sure=0.8), resamples=30)
-    assert tuple(apart) == FIGURES
+    apart = genre_differences(truth, predicted(scores, sure=0.8), predicted(scores, sure=0.8), resamples=30)
+    assert tuple(apart) == COMPARED
     assert all(set(figure.values()) == {0} for figure in apart.values())
 
 
 def test_a_paired_difference_is_the_difference_of_the_values(set_of_scores):
     truth, scores = set_of_scores
-    worse = told(np.random.default_rng(0).random(scores.shape))
-    ours, theirs = (genre_figures(truth, each, GENRES, resamples=20) for each in (told(scores), worse))
-    apart = genre_differences(truth, told(scores), worse, resamples=100)
-    for name in FIGURES[:6]:
+    worse = predicted(np.random.default_rng(0).random(scores.shape))
+    ours, theirs = (genre_figures(truth, each, GENRES, resamples=20) for each in (predicted(scores), worse))
+    apart = genre_differences(truth, predicted(scores), worse, resamples=100)
+    for name in COMPARED[:6]:
         assert apart[name]["value"] == pytest.approx(ours[name]["value"] - theirs[name]["value"]), name
     assert apart["map"]["low"] > 0
     assert apart["sure_precision"]["reason"] == "no sure"
@@ -172,7 +180,7 @@ def test_abstention_by_hand():
 
 def test_curves_hold_both_operating_points(set_of_scores):
     truth, scores = set_of_scores
-    found = genre_curves(truth, told(scores, sure=0.8), GENRES)
+    found = genre_curves(truth, predicted(scores, sure=0.8), GENRES)
     sure = scores > np.float32(0.8)
     assert found["operating_points"]["sure"] == {
         "precision": pytest.approx(reference.precision_score(truth, sure, average="micro")),
@@ -182,4 +190,4 @@ def test_curves_hold_both_operating_points(set_of_scores):
     chosen = scores >= np.float32(best["cut"])
     assert reference.recall_score(truth, chosen, average="micro") >= 0.25
     assert best["precision"] == pytest.approx(reference.precision_score(truth, chosen, average="micro"))
-    assert set(genre_curves(truth, told(scores), GENRES)["operating_points"]) == {"suggest"}
+    assert set(genre_curves(truth, predicted(scores), GENRES)["operating_points"]) == {"suggest"}

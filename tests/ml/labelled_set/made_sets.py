@@ -1,4 +1,4 @@
-"""Labelled sets made up for tests: drawn posters in a folder, and their CSV."""
+"""Labelled sets for tests: drawn posters in a folder, and their CSV."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.evaluation.vectors import Places
-from ml.grouping import Kinship, numbered
+from ml.evaluation.vectors import Folders
+from ml.grouping import PosterRelations, group_numbers
 from tests.ml.imaging.drawings import drawing, encoded
 
 GENRES = ("Comedy", "Drama", "Horror", "Western")
@@ -44,17 +44,17 @@ def labelled_posters(folder: Path, count: int = 40, series: int = 0) -> tuple[Pa
     return write_csv(folder / "posters.csv", rows), images
 
 
-def places(folder: Path, weights: Path | None = None) -> Places:
-    return Places(weights, folder / "exports", folder / "models", folder / "cache")
+def folders(folder: Path, weights: Path | None = None) -> Folders:
+    return Folders(weights, folder / "exports", folder / "models", folder / "cache")
 
 
-def strangers(count: int, series: Sequence[str] = (), keep_duplicates: bool = False) -> Kinship:
-    """Kinship of posters that are far apart by hash, with the given series."""
+def unrelated(count: int, series: Sequence[str] = (), keep_duplicates: bool = False) -> PosterRelations:
+    """Groups of posters that are far apart by hash, with the given series."""
     random = np.random.default_rng(count)
-    return Kinship(
+    return PosterRelations(
         random.integers(0, 2**63, count, dtype=np.uint64),
         np.full(count, -1, dtype=np.int64),
-        numbered(list(series) or [""] * count),
+        group_numbers(list(series) or [""] * count),
         keep_duplicates,
     )
 

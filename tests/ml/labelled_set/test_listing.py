@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation.errors import EvaluationError
-from ml.labelled_set.listing import label_table, read_labelled_set, sample
+from ml.labelled_set.listing import LabelledSetError, label_table, read_labelled_set, sample
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ def test_a_doubtful_year_is_a_remark_and_the_row_stays(images):
     found = read(images, "file,genres,year\na.jpg,Drama,19xx\nb.jpg,Drama,²019\nc.jpg,Drama,0007\n")
     assert [poster.year for poster in found.posters] == [None, None, None]
     assert [note.line for note in found.remarks] == [2, 3, 4]
-    assert "'19xx' is no year" in found.remarks[0].reason
+    assert "'19xx' is not a year" in found.remarks[0].reason
 
 
 def test_title_language_and_text_only_are_taken_as_written(images):
@@ -129,7 +128,7 @@ def test_a_pipe_in_place_of_a_picture_is_not_waited_for(images):
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(images, text, why):
-    with pytest.raises(EvaluationError, match=why):
+    with pytest.raises(LabelledSetError, match=why):
         read(images, text)
 
 
@@ -137,14 +136,14 @@ def test_free_text_in_place_of_genres_is_refused(images):
     for number in range(201):
         (images / f"{number}.jpg").write_bytes(b"")
     rows = "".join(f"{number}.jpg,tale {number}\n" for number in range(201))
-    with pytest.raises(EvaluationError, match="201 different names"):
+    with pytest.raises(LabelledSetError, match="201 different names"):
         read(images, "file,genres\n" + rows)
 
 
 def test_a_missing_file_or_folder_is_one_sentence(tmp_path):
-    with pytest.raises(EvaluationError, match="--images"):
+    with pytest.raises(LabelledSetError, match="--images"):
         read_labelled_set(tmp_path / "posters.csv", tmp_path / "none")
-    with pytest.raises(EvaluationError, match="can't be read"):
+    with pytest.raises(LabelledSetError, match="can't be read"):
         read_labelled_set(tmp_path / "none.csv", tmp_path)
 
 
@@ -167,7 +166,7 @@ def test_a_sample_is_seeded_in_order_and_never_more_than_there_are(images):
 def test_whatever_the_bytes_only_rows_or_one_sentence_come_out(images, body):
     try:
         found = read(images, b"file,genres\n" + body)
-    except EvaluationError as error:
+    except LabelledSetError as error:
         assert str(error)
     else:
         assert all(poster.path.parent == images and poster.genres for poster in found.posters)

@@ -9,19 +9,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation.ranking import NOBODY, Search, lookalikes
-from ml.grouping import Kinship, numbered
-from ml.search import lookalike_metrics as similarity
-from tests.ml.labelled_set.made_sets import strangers
+from ml.grouping import PosterRelations, group_numbers
+from ml.search import lookalike_metrics
+from ml.search.lookalike_metrics import NO_NEIGHBOUR, Search, lookalikes
+from tests.ml.labelled_set.made_sets import unrelated
 from tests.ml.search import slow_lookalike_metrics as slow
 
 EUCLIDEAN = Search("exact", "euclidean")
 
 
-def measure(vectors, labels, kin, search=EUCLIDEAN, resamples=60):
-    near = lookalikes(np.asarray(vectors, np.float32), search, kin, 10, lambda done: None)
-    terms = similarity.terms(near, similarity.ground(np.asarray(labels, np.uint8), kin))
-    return similarity.lookalike_figures(terms, 64, resamples=resamples), near, terms
+def measure(vectors, labels, relations, search=EUCLIDEAN, resamples=60):
+    near = lookalikes(np.asarray(vectors, np.float32), search, relations)
+    scores = lookalike_metrics.poster_scores(
+        near, lookalike_metrics.chance_level(np.asarray(labels, np.uint8), relations)
+    )
+    return lookalike_metrics.lookalike_figures(scores, 64, resamples=resamples), near, scores
 
 
 def table(sets, genres):
@@ -42,7 +44,7 @@ def test_every_figure_agrees_with_the_slow_way(data):
     # Hashes of which some are a few bits apart.
     hashes = random.choice(random.integers(0, 2**63, count, dtype=np.uint64), count)
     hashes ^= random.integers(0, 64, count, dtype=np.uint64)
-    kin = Kinship(hashes, numbered(movies), numbered(series))
+    relations = PosterRelations(hashes, group_numbers(movies), group_numbers(series))
     allowed = [
         [
             other
@@ -54,7 +56,7 @@ def test_every_figure_agrees_with_the_slow_way(data):
         for row in range(count)
     ]
     assume(all(allowed))
-    found, _, _ = measure(vectors, table(sets, 6), kin, Search("exact", metric))
+    found, _, _ = measure(vectors, table(sets, 6), relations, Search("exact", metric))
     near = slow.neighbours(vectors.astype(float).tolist(), allowed, 10, metric)
     expected = slow.figures(near, sets, series, allowed)
     for name, value in expected.items():
@@ -65,9 +67,9 @@ def test_a_case_by_hand():
     # On a line at 0, 1, 3, 7: six posters short of ten, so everybody sees everybody, nearest first.
     vectors = [[0.0], [1.0], [3.0], [7.0]]
     sets = [{0}, {0, 1}, {1}, {2}]
-    found, near, _ = measure(vectors, table(sets, 3), strangers(4, ["x", "", "x", ""]))
+    found, near, _ = measure(vectors, table(sets, 3), unrelated(4, ["x", "", "x", ""]))
     assert near[:, :3].tolist() == [[1, 2, 3], [0, 2, 3], [1, 0, 3], [2, 1, 0]]
-    assert (near[:, 3:] == NOBODY).all()
+    assert (near[:, 3:] == NO_NEIGHBOUR).all()
     # Shares: 1/3, 2/3, 1/3, 0; everybody is a neighbour, so chance is the same.
     assert found["share_at_5"]["value"] == pytest.approx(1 / 3)
     assert found["share_at_5_random"]["value"] == pytest.approx(1 / 3)
@@ -80,9 +82,9 @@ def test_a_case_by_hand():
 
 def test_ndcg_by_hand_where_the_order_is_wrong():
     # Row 0 sees genres {1} before {0}: gain 0 then 1, so 1 / log2(3) over 1.
-    found, _, terms = measure([[0.0], [1.0], [3.0]], table([{0}, {1}, {0}], 2), strangers(3))
-    assert terms.columns[0, 3] == pytest.approx(1 / math.log2(3))
-    assert math.isnan(terms.columns[1, 3])
+    found, _, scores = measure([[0.0], [1.0], [3.0]], table([{0}, {1}, {0}], 2), unrelated(3))
+    assert scores.columns[0, 3] == pytest.approx(1 / math.log2(3))
+    assert math.isnan(scores.columns[1, 3])
     # Row 2 sees {1} first as well.
     assert found["ndcg_at_10"]["value"] == pytest.approx(1 / math.log2(3))
 
@@ -90,7 +92,7 @@ def test_ndcg_by_hand_where_the_order_is_wrong():
 def test_perfect_neighbours_score_one():
     sets = [{row // 12} for row in range(48)]
     vectors = [[100.0 * (row // 12) + 0.1 * (row % 12), 1.0] for row in range(48)]
-    found, _, _ = measure(vectors, table(sets, 4), strangers(48, [f"s{row // 12}" for row in range(48)]))
+    found, _, _ = measure(vectors, table(sets, 4), unrelated(48, [f"s{row // 12}" for row in range(48)]))
     for name in ("share_at_5", "ndcg_at_10", "franchise_recall_at_5"):
         assert found[name] == pytest.approx({"value": 1, "low": 1, "high": 1}), name
     assert found["share_at_5_lift"]["value"] == pytest.approx(1 - 11 / 47)
@@ -101,7 +103,7 @@ def test_random_vectors_are_near_chance_and_chance_is_what_they_say():
     labels = (random.random((600, 8)) < 0.2).astype(np.uint8)
     labels[labels.sum(axis=1) == 0, 0] = 1
     series = [f"s{value}" if value < 100 else "" for value in random.integers(0, 300, 600)]
-    found, _, _ = measure(random.normal(size=(600, 40)), labels, strangers(600, series), resamples=300)
+    found, _, _ = measure(random.normal(size=(600, 40)), labels, unrelated(600, series), resamples=300)
     assert found["share_at_5_lift"]["low"] < 0 < found["share_at_5_lift"]["high"]
     for name in ("share_at_5", "ndcg_at_10", "franchise_recall_at_5"):
         low, high = found[name]["low"], found[name]["high"]
@@ -113,10 +115,10 @@ def test_the_order_of_posters_does_not_matter():
     vectors = random.normal(size=(80, 6))
     labels = (random.random((80, 5)) < 0.4).astype(np.uint8)
     labels[:, 0] |= labels.sum(axis=1) == 0
-    kin = strangers(80, [str(value) for value in random.integers(0, 20, 80)])
+    relations = unrelated(80, [str(value) for value in random.integers(0, 20, 80)])
     order = random.permutation(80)
-    moved = Kinship(kin.hashes[order], kin.movie[order], kin.series[order])
-    one, _, _ = measure(vectors, labels, kin)
+    moved = PosterRelations(relations.hashes[order], relations.movie[order], relations.series[order])
+    one, _, _ = measure(vectors, labels, relations)
     other, _, _ = measure(vectors[order], labels[order], moved)
     for name, figure in one.items():
         assert other[name]["value"] == pytest.approx(figure["value"], abs=1e-12), name
@@ -125,36 +127,36 @@ def test_the_order_of_posters_does_not_matter():
 def test_the_ball_tree_finds_what_exact_search_finds():
     random = np.random.default_rng(9)
     vectors = random.normal(size=(120, 8)).astype(np.float32)
-    kin = strangers(120)
-    exact = lookalikes(vectors, Search("exact", "euclidean"), kin, 10, lambda done: None)
-    tree = lookalikes(vectors, Search("ball_tree", "euclidean"), kin, 10, lambda done: None)
+    relations = unrelated(120)
+    exact = lookalikes(vectors, Search("exact", "euclidean"), relations)
+    tree = lookalikes(vectors, Search("ball_tree", "euclidean"), relations)
     assert (exact == tree).all()
 
 
 def test_near_duplicates_and_the_same_movie_never_recommend_each_other():
     hashes = np.array([0b0, 0b111111, 0b1111111 << 20, 2**60 - 1], dtype=np.uint64)
-    kin = Kinship(hashes, numbered(["", "", "m", "m"]), numbered(["s", "s", "", ""]))
+    relations = PosterRelations(hashes, group_numbers(["", "", "m", "m"]), group_numbers(["s", "s", "", ""]))
     vectors = np.zeros((4, 2), np.float32)
-    near = lookalikes(vectors, Search("exact", "euclidean"), kin, 10, lambda done: None)
-    assert [row[row != NOBODY].tolist() for row in near] == [[2, 3], [2, 3], [0, 1], [0, 1]]
-    found, _, _ = measure(vectors, np.ones((4, 1)), kin)
+    near = lookalikes(vectors, Search("exact", "euclidean"), relations)
+    assert [row[row != NO_NEIGHBOUR].tolist() for row in near] == [[2, 3], [2, 3], [0, 1], [0, 1]]
+    found, _, _ = measure(vectors, np.ones((4, 1)), relations)
     # Of the series only the duplicate is left, so nobody is asked.
     assert found["franchise_recall_at_5"] == {"value": None, "low": None, "high": None}
-    assert kin.count_duplicates() == 2
-    kept = Kinship(kin.hashes, kin.movie, kin.series, keep_duplicates=True)
+    assert relations.count_duplicates() == 2
+    kept = PosterRelations(relations.hashes, relations.movie, relations.series, keep_duplicates=True)
     found, near, _ = measure(vectors, np.ones((4, 1)), kept)
     assert near[0, :3].tolist() == [1, 2, 3]
     assert found["franchise_recall_at_5"]["value"] == 1
 
 
 def test_a_set_of_one_picture_many_times_has_no_look_alikes():
-    kin = Kinship(np.zeros(30, np.uint64), np.full(30, -1), np.full(30, -1))
-    found, near, terms = measure(np.zeros((30, 4)), np.ones((30, 2)), kin)
-    assert (near == NOBODY).all()
+    relations = PosterRelations(np.zeros(30, np.uint64), np.full(30, -1), np.full(30, -1))
+    found, near, scores = measure(np.zeros((30, 4)), np.ones((30, 2)), relations)
+    assert (near == NO_NEIGHBOUR).all()
     assert found["share_at_5"]["value"] is None
     assert found["never_recommended"]["value"] == 1
     assert found["worst_hub"]["value"] == 0
-    assert similarity.counts(near, terms, ["x"] * 30)["without_neighbours"] == 30
+    assert lookalike_metrics.counts(near, scores, ["x"] * 30)["without_neighbours"] == 30
 
 
 def test_the_worst_hub_is_the_one_most_others_show():
@@ -162,40 +164,46 @@ def test_the_worst_hub_is_the_one_most_others_show():
     random = np.random.default_rng(2)
     shell = random.normal(size=(60, 30))
     vectors = np.vstack([np.zeros((1, 30)), shell / np.linalg.norm(shell, axis=1, keepdims=True)])
-    found, near, terms = measure(vectors, np.ones((61, 1)), strangers(61))
-    assert terms.worst == 0
+    found, near, scores = measure(vectors, np.ones((61, 1)), unrelated(61))
+    assert scores.worst_hub == 0
     assert found["worst_hub"]["value"] == 60
-    assert similarity.counts(near, terms, [f"{row}.jpg" for row in range(61)])["worst_hub_file"] == "0.jpg"
+    assert (
+        lookalike_metrics.counts(near, scores, [f"{row}.jpg" for row in range(61)])["worst_hub_file"]
+        == "0.jpg"
+    )
 
 
 def test_corrected_search_shows_hubs_less_and_is_a_search_like_any_other():
     random = np.random.default_rng(7)
     spread = random.gamma(2.0, 0.5, size=(300, 1))
     vectors = (1 + spread * random.normal(size=(300, 30))).astype(np.float32)
-    kin, labels = strangers(300), np.ones((300, 1))
-    plain, _, _ = measure(vectors, labels, kin, Search("exact", "cosine"))
-    corrected, near, _ = measure(vectors, labels, kin, Search("exact", "cosine", corrected=True))
+    relations, labels = unrelated(300), np.ones((300, 1))
+    plain, _, _ = measure(vectors, labels, relations, Search("exact", "cosine"))
+    corrected, near, _ = measure(vectors, labels, relations, Search("exact", "cosine", corrected=True))
     assert corrected["worst_hub"]["value"] < plain["worst_hub"]["value"] / 2
     assert corrected["never_recommended"]["value"] < plain["never_recommended"]["value"] / 2
-    assert (near != np.arange(300)[:, None]).all() and (near != NOBODY).all()
+    assert (near != np.arange(300)[:, None]).all() and (near != NO_NEIGHBOUR).all()
 
 
-def test_differences_of_a_contender_with_itself_are_zero():
+def test_an_extractor_does_not_differ_from_itself():
     random = np.random.default_rng(4)
-    _, _, terms = measure(
-        random.normal(size=(50, 4)), np.ones((50, 1)), strangers(50, ["a", "b"] * 25), resamples=40
+    _, _, scores = measure(
+        random.normal(size=(50, 4)), np.ones((50, 1)), unrelated(50, ["a", "b"] * 25), resamples=40
     )
-    apart = similarity.lookalike_differences(terms, terms, 0, resamples=40)
+    apart = lookalike_metrics.lookalike_differences(scores, scores, 0, resamples=40)
     assert apart.keys() >= {"share_at_5", "ndcg_at_10", "franchise_recall_at_5", "worst_hub"}
     assert all(figure == {"value": 0, "low": 0, "high": 0} for figure in apart.values())
 
 
 def test_a_paired_difference_is_the_difference_of_the_values():
     random = np.random.default_rng(6)
-    labels, kin = np.eye(3, dtype=np.uint8)[random.integers(0, 3, 90)], strangers(90, ["a", "b", ""] * 30)
-    good, _, first = measure(labels + random.normal(size=(90, 3)) * 0.3, labels, kin)
-    bad, _, second = measure(random.normal(size=(90, 3)), labels, kin)
-    apart = similarity.lookalike_differences(first, second, 10, resamples=100)
+    labels, relations = (
+        np.eye(3, dtype=np.uint8)[random.integers(0, 3, 90)],
+        unrelated(90, ["a", "b", ""] * 30),
+    )
+    good, _, first = measure(labels + random.normal(size=(90, 3)) * 0.3, labels, relations)
+    bad, _, second = measure(random.normal(size=(90, 3)), labels, relations)
+    apart = lookalike_metrics.lookalike_differences(first, second, 10, resamples=100)
     for name in ("share_at_5", "ndcg_at_10", "never_recommended", "worst_hub", "franchise_recall_at_5"):
         assert apart[name]["value"] == pytest.approx(good[name]["value"] - bad[name]["value"])
     assert apart["share_at_5"]["low"] > 0

@@ -1,4 +1,4 @@
-"""Genre models found by folder or file, with the extractor each one reads; hostile until checked."""
+"""Reading trained genre models, which are untrusted files, and finding the extractor each one needs."""
 
 from __future__ import annotations
 
@@ -18,67 +18,77 @@ from ml.genres.head_file import manifest_path
 
 _LAYER_OR_SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_.]*|\d+x\d+")
 
-NO_SURE = "The model's manifest has no sure_thresholds: it knows one operating point only, suggest."
+NO_SURE_THRESHOLDS = "The model's manifest has no sure_thresholds: it has one operating point only, suggest."
 
 
 @dataclass(frozen=True)
-class Teller:
+class GenreModel:
     """A trained genre model.
 
-    extractor: spec of what makes the vectors it reads. sure: one threshold a genre or None, and then
-    `sure_reason` says why. facts: more about it, for the report.
+    Args:
+        head: its weights, genres and thresholds.
+        extractor: spec of the extractor whose vectors it needs.
+        facts: more about it, for the report.
     """
 
     head: GenreHead
     extractor: str
-    sure: tuple[float, ...] | None
-    sure_reason: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def sure_reason(self) -> str:
+        """Why there are no *sure* thresholds; "" if there are."""
+        return "" if self.head.sure_thresholds is not None else NO_SURE_THRESHOLDS
 
-def find_head(place: Path) -> Path:
-    """The weights file of the genre model at `place`: the .npz itself, or the newest of a folder.
+
+def genre_model(head: GenreHead, extractor: str, facts: dict[str, Any]) -> GenreModel:
+    """A genre model over vectors of `extractor` (a spec)."""
+    return GenreModel(
+        head, extractor, {**facts, "recipe": head.recipe, "no_evidence": list(head.no_evidence)}
+    )
+
+
+def find_model(path: Path) -> Path:
+    """The weights file of the genre model at `path`: the .npz itself, or the newest in a folder.
 
     Raises EvaluationError if there is none.
     """
-    if place.is_file():
-        return place
-    newest = newest_head(place)
+    newest = path if path.is_file() else newest_model(path)
     if newest is None:
         raise EvaluationError(
-            f"There is no genre model in {place} (a .npz with its manifest, a .json of the same name): train "
+            f"There is no genre model in {path} (a .npz with its manifest, a .json of the same name). Train "
             "one with `manage.py train_genres`, or name the folder or file of one."
         )
     return newest
 
 
-def newest_head(folder: Path) -> Path | None:
-    """The weights file of the newest genre model in `folder`; None if it holds none or is not there."""
+def newest_model(folder: Path) -> Path | None:
+    """The weights file of the newest genre model in `folder`; None if there is none."""
     found = [path for path in folder.glob("*.npz") if manifest_path(path).is_file()]
     return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
 
 
-def read_teller(
+def read_model(
     path: Path, weights_dir: Path | None, *, extractor: str | None = None, sha256: str | None = None
-) -> Teller:
-    """Read the genre model at `path` (.npz) and find the extractor whose vectors it reads.
+) -> GenreModel:
+    """Read the genre model at `path` (.npz) and find its extractor.
 
-    extractor: its spec, where somebody knows it; else it is told from the fingerprint in the manifest, and a
-    trained extractor's file is looked for beside the model too.
+    extractor: spec, if known. Else the fingerprint in the manifest decides, and the file of a trained
+    extractor is also searched beside the model.
 
-    Raises EvaluationError if a file is damaged, or if the extractor cannot be had here or differs.
+    Raises EvaluationError if a file is damaged, or if the extractor is not available here or differs.
     """
     head = _load(path, sha256)
     spec = matching_extractor(
         head.extractor, extractor, weights_dir, f"The genre model {path.name}", beside=path.parent
     )
-    return teller_of(head, spec, {"file": path.name, "extractor_fingerprint": head.extractor})
+    return genre_model(head, spec, {"file": path.name, "extractor_fingerprint": head.extractor})
 
 
-def read_shipped(extractor: str, weights_dir: Path | None) -> Teller:
-    """The genre model that comes with Postersite, for `extractor`: that which comes with it, or a copy.
+def read_bundled_model(extractor: str, weights_dir: Path | None) -> GenreModel:
+    """The bundled genre model, for `extractor`: the bundled one or a copy of it.
 
-    Raises EvaluationError if a file is missing or damaged, or if the model reads other vectors.
+    Raises EvaluationError if a file is missing or damaged, or if the model needs other vectors.
     """
     head = _load(bundled.GENRES, None)
     try:
@@ -87,11 +97,11 @@ def read_shipped(extractor: str, weights_dir: Path | None) -> Teller:
         raise EvaluationError(str(error)) from error
     if found != head.extractor:
         raise EvaluationError(
-            f"The genre model that comes with Postersite reads vectors of {head.extractor}, and {extractor} "
-            f"makes {found}: name a model trained on those, or train a recipe with --fit."
+            f"The bundled genre model needs vectors of {head.extractor}, and {extractor} makes {found}. Name "
+            "a model trained on those, or train a recipe with --fit."
         )
     facts = {"file": bundled.GENRES.name, "extractor_fingerprint": head.extractor}
-    return teller_of(head, parse_spec(extractor).name, facts)
+    return genre_model(head, parse_spec(extractor).name, facts)
 
 
 def _load(path: Path, sha256: str | None) -> GenreHead:
@@ -101,30 +111,27 @@ def _load(path: Path, sha256: str | None) -> GenreHead:
         raise EvaluationError(str(error)) from error
 
 
-def teller_of(head: GenreHead, extractor: str, facts: dict[str, Any]) -> Teller:
-    """The genre model that reads vectors of `extractor` (a spec), with both its operating points."""
-    sure = head.sure_thresholds
-    told = {**facts, "recipe": head.recipe, "no_evidence": list(head.no_evidence)}
-    return Teller(head, extractor, sure, "" if sure is not None else NO_SURE, told)
-
-
 def matching_extractor(
-    fingerprint: str, spec: str | None, weights_dir: Path | None, who: str, *, beside: Path | None = None
+    fingerprint: str, spec: str | None, weights_dir: Path | None, model: str, *, beside: Path | None = None
 ) -> str:
     """The spec of the extractor that has this fingerprint here.
 
-    spec: what it should be, if known. beside: a folder where its trained file may lie.
+    Args:
+        fingerprint: from the manifest of a model; "" if it has none.
+        spec: what it should be, if known.
+        model: what the error message calls the model.
+        beside: a folder where the file of a trained extractor may be.
 
-    Raises EvaluationError, with what to do, if there is none.
+    Raises:
+        EvaluationError: there is none.
     """
     if not fingerprint and spec is None:
         raise EvaluationError(
-            f"{who} does not say which extractor's vectors it was trained on: name it with --extractor."
+            f"{model} does not name the extractor whose vectors it was trained on. Name it with --extractor."
         )
-    wanted = [spec] if spec else _candidates(fingerprint, beside)
-    had: list[str] = []
+    available: list[str] = []
     missing: list[str] = []
-    for candidate in wanted:
+    for candidate in [spec] if spec else _specs(fingerprint, beside):
         try:
             found = resolve_fingerprint(candidate, weights_dir)
         except WeightsUnavailable as error:
@@ -135,29 +142,30 @@ def matching_extractor(
         else:
             if not fingerprint or found == fingerprint:
                 return parse_spec(candidate).name
-            had.append(found)
-    trained_on = f"{who} was trained on vectors of {fingerprint}"
+            available.append(found)
+    raise EvaluationError(_why_none_matches(fingerprint, model, available, missing))
+
+
+def _why_none_matches(fingerprint: str, model: str, available: Sequence[str], missing: Sequence[str]) -> str:
+    trained_on = f"{model} was trained on vectors of {fingerprint}"
     backbone = fingerprint.partition("-")[0]
-    alike = [found for found in had if found.partition("-")[0] == backbone]
-    if missing and not alike:
-        raise EvaluationError(f"{trained_on}, which can't be made here. {missing[0]}")
+    alike = [found for found in available if found.partition("-")[0] == backbone]
     if alike:
-        trained = BACKBONES[backbone].trained
         remedy = (
             f"Name the file it was trained with by --extractor {backbone}:FILE"
-            if trained
+            if BACKBONES[backbone].trained
             else "Put the weights it was trained with into the weights folder"
         )
-        raise EvaluationError(
-            f"{trained_on}, and the weights at hand make {alike[0]}: vectors of different fingerprints "
-            f"can't be compared. {remedy}, or train again."
+        return (
+            f"{trained_on}, and the weights here make {alike[0]}. Vectors of different fingerprints cannot "
+            f"be compared. {remedy}, or train again."
         )
-    raise EvaluationError(
-        f"{trained_on}, which no extractor here makes: name the extractor with --extractor."
-    )
+    if missing:
+        return f"{trained_on}, which is not available here. {missing[0]}"
+    return f"{trained_on}, which no extractor here makes. Name the extractor with --extractor."
 
 
-def _candidates(fingerprint: str, beside: Path | None) -> Sequence[str]:
+def _specs(fingerprint: str, beside: Path | None) -> Sequence[str]:
     """Specs that may have this fingerprint: what its readable part says, then the standard of its kind."""
     backbone, *parts = fingerprint.split("-")
     if backbone not in BACKBONES:
