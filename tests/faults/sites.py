@@ -1,4 +1,4 @@
-"""A whole site of its own in a folder: database file, broker, and workers that a test may kill."""
+"""A site in a folder of its own: database file, broker, and workers that a test may kill."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 @dataclass
 class Site:
-    """Processes started here see only this site: its folder, its broker and the settings given."""
+    """Processes started here use only this site: its folder, its broker and the given settings."""
 
     var: Path
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith("POSTERSITE_") and name not in ("DATABASE_URL", "REDIS_URL")
         }
-        return kept | {
+        return inherited | {
             "POSTERSITE_VAR": str(self.var),
             "DATABASE_URL": f"sqlite:///{self.var / 'db.sqlite3'}",
             "DJANGO_SETTINGS_MODULE": "postersite.settings",
@@ -41,8 +41,8 @@ class Site:
             **self.settings,
         }
 
-    def python(self, code: str, *arguments: object) -> subprocess.Popen[str]:
-        """Run `code` with Django set up; its arguments are in `argv`."""
+    def start_python(self, code: str, *arguments: object) -> subprocess.Popen[str]:
+        """Starts `code` in a process with Django set up; its arguments are in `argv`."""
         start = "import sys, django; django.setup(); argv = sys.argv[1:]\n"
         return subprocess.Popen(
             [sys.executable, "-c", start + code, *map(str, arguments)],
@@ -52,10 +52,10 @@ class Site:
             stdout=subprocess.PIPE,
         )
 
-    def said(self, code: str, *arguments: object) -> str:
-        """What `code` prints."""
-        process = self.python(code, *arguments)
-        out, _ = process.communicate(timeout=PATIENCE_S)
+    def run_python(self, code: str, *arguments: object) -> str:
+        """Runs `code` and returns its output."""
+        process = self.start_python(code, *arguments)
+        out, _ = process.communicate(timeout=TIMEOUT_S)
         assert process.returncode == 0
         return out.strip()
 
@@ -90,14 +90,7 @@ class Site:
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to a worker and all its children: no handler runs, nothing is given back."""
+    """SIGKILL to a worker and all its children: no handler runs, no lease is released."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, f"never came: {what}"
-        time.sleep(0.05)

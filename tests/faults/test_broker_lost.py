@@ -1,4 +1,4 @@
-"""The broker is killed while a run is still being planned, and comes back empty: the run goes on."""
+"""The broker is killed while chunks of a run are still to come, and returns empty: the run continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from ml.processes import dies_with_parent
 from postersite.launcher.broker import command, find_server, responds
 from tests.catalog.titles.films import film
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
+from tests.processes.site import wait_until
 from tests.replica.faults import FaultySite, slow
 
 pytestmark = pytest.mark.process
@@ -36,7 +37,7 @@ print(lifecycle.start("scrape").pk)
 
 @contextmanager
 def broker(folder: Path, socket_file: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A broker that is killed at the end: nothing is written down in time."""
+    """A broker that is killed at the end, so it stores nothing."""
     folder.mkdir()
     process = subprocess.Popen(
         command(find_server(), folder, socket_file),
@@ -68,7 +69,7 @@ def test_a_run_goes_on_when_the_broker_lost_all_it_had(site: Site) -> None:
         to_come = "SELECT count(*) FROM catalog_runchunk"
         with ExitStack() as stack:
             with broker(folder, socket_file):
-                run = int(site.said(START, FILMS, CHUNK))
+                run = int(site.run_python(START, FILMS, CHUNK))
                 assert site.value(to_come) == FILMS // CHUNK
                 stack.enter_context(site.worker("io", 2, beat=True))
                 wait_until(lambda: site.value(done) >= 5, "five posters")

@@ -1,4 +1,4 @@
-"""Several processes need the same look-alike index at the same moment: all give the same answer."""
+"""Several processes build the same look-alike index at the same moment: all find the same look-alikes."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ print(len(lookalikes(Movie.objects.order_by("pk").first(), Extractor.objects.get
 
 
 def test_building_while_others_build_and_add_is_harmless(site: Site) -> None:
-    site.said(START)
-    processes = [site.python(ASK, time.time() + 2.5, number) for number in (1, 2, 3)]
+    site.run_python(START)
+    processes = [site.start_python(ASK, time.time() + 2.5, number) for number in (1, 2, 3)]
     for process in processes:
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 0
         assert len(out.split()) == 5
-    assert int(site.said(LAST)) == 60 + 3 * 15 - 1
+    assert int(site.run_python(LAST)) == 60 + 3 * 15 - 1

@@ -1,4 +1,4 @@
-"""SIGKILL to the whole worker in the middle of a batch of decisions, and of its undo: each is taken once."""
+"""SIGKILL to a whole worker in the middle of a batch of decisions, and of its undo: each is made once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults.sites import Site, kill_group, wait_until
+from tests.faults.sites import Site, kill_group
+from tests.processes.site import wait_until
 
 pytestmark = pytest.mark.process
 
-# Enough that the blow falls in the middle; two reviewers start batches that overlap by half.
+# Enough to be killed in the middle; two reviewers start batches that overlap by half.
 SUGGESTIONS = 4000
 START = """
 from catalog.models import Genre, Movie, Suggestion
@@ -50,21 +51,21 @@ def states(site: Site) -> dict[str, Any]:
     return dict(site.rows("SELECT state, count(*) FROM catalog_suggestion GROUP BY state"))
 
 
-def killed_and_finished(site: Site, so_many: str) -> None:
+def kill_and_finish(site: Site, count: str) -> None:
     with site.worker("io", 2) as first:
-        wait_until(lambda: site.value(so_many) >= SUGGESTIONS // 10, "a tenth")
+        wait_until(lambda: site.value(count) >= SUGGESTIONS // 10, "a tenth")
         kill_group(first)
-    at_the_blow = site.value(so_many)
-    assert at_the_blow < SUGGESTIONS - 3
-    if so_many == DECIDED:
-        assert site.said(REJECT_THE_LAST) == "3"  # a person, meanwhile
+    done_before = site.value(count)
+    assert done_before < SUGGESTIONS - 3
+    if count == DECIDED:
+        assert site.run_python(REJECT_THE_LAST) == "3"  # a person, meanwhile
     with site.worker("io", 2, beat=True):
         wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
 
 
 def test_each_suggestion_is_decided_once_and_undone_once(site: Site) -> None:
-    site.said(START, SUGGESTIONS)
-    killed_and_finished(site, DECIDED)
+    site.run_python(START, SUGGESTIONS)
+    kill_and_finish(site, DECIDED)
     accepted = SUGGESTIONS - 3
     assert states(site) == {"accepted": accepted, "rejected": 3}
     assert site.rows("SELECT count(*), count(DISTINCT suggestion_id) FROM catalog_reviewdecision") == [
@@ -81,8 +82,8 @@ def test_each_suggestion_is_decided_once_and_undone_once(site: Site) -> None:
     )
     assert site.rows("SELECT state, failed, total = done FROM catalog_run") == [("done", 0, 1)] * 2
 
-    site.said(UNDO)
-    killed_and_finished(site, UNDONE)
+    site.run_python(UNDO)
+    kill_and_finish(site, UNDONE)
     assert states(site) == {"pending": accepted, "rejected": 3}
     assert site.value("SELECT count(*) FROM catalog_moviegenre") == 0
     assert site.rows(

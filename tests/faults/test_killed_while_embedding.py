@@ -1,10 +1,11 @@
-"""SIGKILL to the whole worker in the middle of embedding: every poster has each vector exactly once."""
+"""SIGKILL to a whole worker in the middle of embedding: every poster has each vector exactly once."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.sites import Site, kill_group, wait_until
+from tests.faults.sites import Site, kill_group
+from tests.processes.site import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -19,18 +20,18 @@ for n in range(int(argv[0])):
     store_poster(movie, tiny_jpeg(n, (300, 450)), source="upload")
 print(lifecycle.start("embed").pk)
 """
-LARGE = "pixels:256x384"  # decoding and writing take long enough to be caught at it
+LARGE = "pixels:256x384"  # decoding and writing take long enough to be interrupted
 
 
 def test_every_poster_has_each_vector_once_and_every_item_is_done_once(site: Site) -> None:
     site.settings["POSTERSITE_EXTRACTORS"] = f"{LARGE},histograms"
-    run = int(site.said(START, POSTERS))
+    run = int(site.run_python(START, POSTERS))
     vectors = "SELECT count(*) FROM catalog_embedding"
     with site.worker("ml", 1) as first:
         wait_until(lambda: site.value(vectors) >= 33, "the second batch")
         kill_group(first)
-    at_the_blow = site.value(vectors)
-    assert at_the_blow < 2 * POSTERS
+    done_before = site.value(vectors)
+    assert done_before < 2 * POSTERS
     with site.worker("ml", 1, beat=True), site.worker("io", 1):
         wait_until(lambda: site.value("SELECT state FROM catalog_run") == "done", "the end of the run")
 

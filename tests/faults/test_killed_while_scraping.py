@@ -1,11 +1,12 @@
-"""SIGKILL to the whole worker in the middle of a scrape: nothing is lost, nothing is done twice."""
+"""SIGKILL to a whole worker while posters are fetched: nothing is lost, nothing is done twice."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.catalog.titles.films import film
-from tests.faults.sites import Site, kill_group, wait_until
+from tests.faults.sites import Site, kill_group
+from tests.processes.site import wait_until
 from tests.replica.faults import FaultySite, slow
 
 pytestmark = pytest.mark.process
@@ -15,7 +16,7 @@ START = """
 from catalog.models import Movie
 from catalog.runs import chunks
 from catalog.runs import lifecycle
-chunks.KEYS_PER_CHUNK = 20  # the blow falls while most of the run is still to be planned
+chunks.KEYS_PER_CHUNK = 20  # it is killed while most chunks are still to come
 Movie.objects.bulk_create(
     Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
 )
@@ -25,23 +26,23 @@ print(lifecycle.start("scrape").pk)
 
 def test_every_film_has_its_one_poster_and_every_item_is_done_once(site: Site) -> None:
     with FaultySite([film(n) for n in range(FILMS)]) as replica:
-        # Slow enough to be in the middle of something when the blow falls.
+        # Slow enough to be in the middle of something when it is killed.
         replica.spoil("/movie/", slow(0.03))
         site.settings |= {
             "POSTERSITE_REPLICA_URL": replica.url,
             "POSTERSITE_POSTER_SOURCES": "tmdb_page",
             "POSTERSITE_REQUESTS_PER_SECOND": "1000",
         }
-        run = int(site.said(START, FILMS))
+        run = int(site.run_python(START, FILMS))
         done = "SELECT done FROM catalog_run"
         running = "SELECT count(*) FROM catalog_runitem WHERE state = 'running'"
         with site.worker("io", 2) as first:
             wait_until(lambda: site.value(done) >= 15 and site.value(running) > 0, "fifteen posters")
             kill_group(first)
-        at_the_blow = site.value(done)
-        held = site.value(running)
-        assert at_the_blow < FILMS
-        assert held > 0
+        done_before = site.value(done)
+        leased = site.value(running)
+        assert done_before < FILMS
+        assert leased > 0
         with site.worker("io", 2, beat=True):
             wait_until(lambda: site.value("SELECT state FROM catalog_run") == "done", "the end of the run")
 
@@ -53,5 +54,5 @@ def test_every_film_has_its_one_poster_and_every_item_is_done_once(site: Site) -
     for name, width in site.rows("SELECT file, width FROM catalog_poster"):
         assert (site.var / "media" / name).stat().st_size > 0
         assert width == 60
-    # No film was fetched again but those that were held at the moment of the blow.
-    assert len(replica.paths("/movie/")) <= FILMS + held
+    # Only the films that were leased when it was killed were fetched again.
+    assert len(replica.paths("/movie/")) <= FILMS + leased

@@ -1,10 +1,11 @@
-"""SIGKILL in the middle of training: the next training finishes the run and clears what was left."""
+"""SIGKILL in the middle of training: the next training finishes the run and deletes the leftovers."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
+from tests.processes.site import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -28,13 +29,13 @@ def test_nothing_is_left_of_the_killed_training(site: Site) -> None:
     temporary = site.var / "tmp"
     temporary.mkdir()
     site.settings["TMPDIR"] = str(temporary)
-    run = int(site.said(START))
-    killed = site.python(WORK, run)
+    run = int(site.run_python(START))
+    killed = site.start_python(WORK, run)
     wait_until(lambda: any(site.var.glob("work/training-*/config.json")), "the training's folder")
     killed.kill()
     killed.wait()
     [left] = site.var.glob("work/training-*")
 
-    assert site.said(WORK, run) == "done"
+    assert site.run_python(WORK, run) == "done"
     assert not left.exists() and not any(site.var.glob("work/training-*"))
     assert not any(temporary.iterdir())

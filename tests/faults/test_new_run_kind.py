@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
+from tests.processes.site import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -19,7 +20,7 @@ print(lifecycle.start("shout").pk)
 
 def test_a_worker_processes_a_kind_that_one_module_added(site: Site) -> None:
     with site.worker("io", 1, app="tests.catalog.runs.extra_kind"):
-        run = int(site.said(START))
+        run = int(site.run_python(START))
         wait_until(lambda: site.value("SELECT state FROM catalog_run WHERE id = ?", run) == "done", "the run")
     assert site.value("SELECT COUNT(*) FROM catalog_movie WHERE title LIKE 'FILM %' COLLATE BINARY") == 5
     assert site.rows("SELECT done, failed, total FROM catalog_run WHERE id = ?", run) == [(5, 0, 5)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
+from tests.processes.site import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -50,10 +51,10 @@ Poster.objects.get(movie__title="Old").delete()
 
 
 def test_the_new_row_has_its_files(site: Site) -> None:
-    site.said(START)
-    delete = site.python(DELETE, site.var)
+    site.run_python(START)
+    delete = site.start_python(DELETE, site.var)
     wait_until(lambda: (site.var / "row-deleted").exists(), "the deletion of the row")
-    store = site.python(STORE, site.var)
+    store = site.start_python(STORE, site.var)
     assert (store.wait(60), delete.wait(60)) == (0, 0)
     [names] = site.rows("SELECT file, medium, thumbnail FROM catalog_poster")
     assert [(site.var / "media" / name).is_file() for name in names] == [True, True, True]

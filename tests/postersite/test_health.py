@@ -1,4 +1,4 @@
-"""`/healthz` says that the process answers, `/readyz` that database and broker can be used."""
+"""`/healthz` says that the process responds, `/readyz` that database and broker can be used."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ml.processes import start_time
 from postersite.env import BASE_DIR
 
 MANAGE = BASE_DIR / "manage.py"
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 MARK = "POSTERSITE_TEST_SITE"
 
 
@@ -30,11 +30,11 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def wait_until(test: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + patience_s
+def wait_until(test: Callable[[], object], what: str, timeout_s: float = TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
     while not test():
-        assert time.monotonic() < deadline, f"not within {patience_s:.0f} s: {what}"
-        time.sleep(0.1)
+        assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
+        time.sleep(0.05)
 
 
 def processes_with(name: str, value: str) -> list[int]:
@@ -102,7 +102,7 @@ class Site:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
 
@@ -119,7 +119,7 @@ class Site:
         """Signals the process group, as Ctrl-C in a terminal does. Returns the exit status of `up`."""
         assert self.process is not None
         os.killpg(self.process.pid, number)
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(TIMEOUT_S)
 
     def kill(self) -> None:
         for pid in self.processes():

@@ -1,4 +1,4 @@
-"""What the application is told of a request, and what a client is told of its response."""
+"""The request that the application gets, and the response that the client gets."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .serving import everything, request, serving, until
 
 
 class Slow:
-    """An application that answers "/slow" when it is told to, everything else at once."""
+    """An application that responds to "/slow" when ``go_on`` is set, and to everything else at once."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
@@ -125,8 +125,8 @@ def test_what_a_client_that_left_had_sent_ahead_is_dropped(slow: Slow) -> None:
 
 
 def test_requests_in_hand_are_answered_before_the_end(slow: Slow) -> None:
-    kept = request("GET", "/slow") + request("GET", "/next")
-    with serving(slow, threads=1) as site, site.connect(kept) as client, site.connect(b"GET /half") as half:
+    sent = request("GET", "/slow") + request("GET", "/next")
+    with serving(slow, threads=1) as site, site.connect(sent) as client, site.connect(b"GET /half") as half:
         assert slow.entered.acquire(timeout=10)
         site.stop()
         until(lambda: site.server.stopping)

@@ -1,7 +1,8 @@
-"""Several processes claim and settle at the same time, on one SQLite file: each item goes to one of them."""
+"""Several processes lease items at the same time, on one SQLite file: each item is leased to one of them."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import pytest
@@ -17,8 +18,8 @@ from catalog.runs import lifecycle
 Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(int(argv[0])))
 print(lifecycle.start("scrape", queue=False, followed_by=["train"]).pk)
 """
-# Each waits for the same moment, so that the first claims meet.
-CLAIM = """
+# All start at the same moment.
+LEASE = """
 import time
 from catalog.runs import leases
 from catalog.runs import lifecycle
@@ -34,15 +35,13 @@ print(*taken)
 """
 
 
-def test_no_item_is_claimed_twice_and_one_follower_starts(site: Site) -> None:
-    import time
-
-    run = int(site.said(START, ITEMS))
-    claimers = [site.python(CLAIM, run, time.time() + 2.5) for _ in range(3)]
+def test_no_item_is_leased_twice_and_one_follower_starts(site: Site) -> None:
+    run = int(site.run_python(START, ITEMS))
+    processes = [site.start_python(LEASE, run, time.time() + 2.5) for _ in range(3)]
     taken: list[list[str]] = []
-    for claimer in claimers:
-        out, _ = claimer.communicate(timeout=60)
-        assert claimer.returncode == 0
+    for process in processes:
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
         taken.append(out.split())
     counts = Counter(pk for each in taken for pk in each)
     assert len(counts) == ITEMS

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of planning a chunk: nothing of it is in, and whoever comes next plans all of it."""
+"""SIGKILL while a chunk of a run becomes items: none of it is stored, and the next process does all of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ chunks.KEYS_PER_CHUNK = int(argv[1])
 Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(int(argv[0])))
 print(lifecycle.start("scrape", queue=False, followed_by=["train"]).pk)
 """
-# Dies when the items are written and the chunk is not yet gone.
+# Killed when the items are written and the chunk is not deleted yet.
 DIE = """
 import os, signal
 from django.db import connection
@@ -32,7 +32,7 @@ def die(execute, sql, *rest):
 with connection.execute_wrapper(die):
     chunks.materialise_next(int(argv[0]))
 """
-# What a worker's task does, but for fetching.
+# The same as a worker's task, without fetching.
 WORK = """
 from catalog.runs import leases
 from catalog.runs import chunks
@@ -45,17 +45,17 @@ lifecycle.settle(run)
 """
 
 
-def test_the_chunk_is_planned_once_by_whoever_comes_next(site: Site) -> None:
-    run = int(site.said(START, MOVIES, CHUNK))
+def test_the_next_process_materialises_the_chunk_once(site: Site) -> None:
+    run = int(site.run_python(START, MOVIES, CHUNK))
     before = site.rows("SELECT count(*) FROM catalog_runitem") + site.rows("SELECT * FROM catalog_runchunk")
-    killed = site.python(DIE, run)
+    killed = site.start_python(DIE, run)
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     assert before == (
         site.rows("SELECT count(*) FROM catalog_runitem") + site.rows("SELECT * FROM catalog_runchunk")
     )
 
-    site.said(WORK, run)
+    site.run_python(WORK, run)
     assert site.rows("SELECT state, total, done, failed FROM catalog_run WHERE id = ?", run) == [
         ("done", MOVIES, MOVIES, 0)
     ]
@@ -63,13 +63,13 @@ def test_the_chunk_is_planned_once_by_whoever_comes_next(site: Site) -> None:
     assert site.rows("SELECT kind FROM catalog_run WHERE previous_id = ?", run) == [("train",)]
 
 
-def test_several_that_plan_at_the_same_time_plan_each_movie_once(site: Site) -> None:
-    run = int(site.said(START, MOVIES, 10))
-    workers = [site.python(WORK, run) for _ in range(3)]
+def test_concurrent_processes_materialise_each_movie_once(site: Site) -> None:
+    run = int(site.run_python(START, MOVIES, 10))
+    workers = [site.start_python(WORK, run) for _ in range(3)]
     for worker in workers:
         worker.communicate(timeout=60)
         assert worker.returncode == 0
-    site.said(WORK, run)  # all three may have been waiting for each other's last items
+    site.run_python(WORK, run)  # all three may have been waiting for each other's last items
     assert site.rows("SELECT state, total, done FROM catalog_run WHERE id = ?", run) == [
         ("done", MOVIES, MOVIES)
     ]
