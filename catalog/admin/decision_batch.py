@@ -17,14 +17,13 @@ from catalog.genres import decision_batches, decision_undo, review
 from catalog.models import DecisionBatch
 from catalog.runs import lifecycle
 
-from .desk import DeskAdmin
-from .person import person
+from .access import PermissionAdmin, person
 
 DECISIONS_PER_PAGE = 50
 
 
 @admin.register(DecisionBatch)
-class DecisionBatchAdmin(DeskAdmin):
+class DecisionBatchAdmin(PermissionAdmin):
     """The list, and a page for each batch. All of it needs the permission to review suggestions."""
 
     permission = "catalog.review_suggestion"

@@ -20,11 +20,9 @@ from catalog.duplicates import groups as duplicates
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
 from catalog.posters import changes
 
-from .desk import DeskAdmin
+from .access import PermissionAdmin, ReadOnlyAdmin, person
 from .duplicate_wording import decision_sentence, merge_preview
 from .movie_search import SearchesMovies
-from .person import person
-from .read_only import ReadOnlyAdmin
 from .review_decision import numbers
 from .starting_runs import tell_renewal
 
@@ -51,7 +49,7 @@ class Card:
 
 
 @admin.register(DuplicateGroup)
-class DuplicateGroupAdmin(DeskAdmin):
+class DuplicateGroupAdmin(PermissionAdmin):
     """One page with all open groups, and one that asks before a merge; both need `decide_duplicate`."""
 
     permission = "catalog.decide_duplicate"

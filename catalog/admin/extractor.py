@@ -10,7 +10,7 @@ from catalog.embeddings import embedding
 from catalog.genres import promotion
 from catalog.models import Embedding, Extractor
 
-from .read_only import ReadOnlyAdmin
+from .access import ReadOnlyAdmin
 
 
 @admin.register(Extractor)

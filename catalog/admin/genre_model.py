@@ -18,8 +18,7 @@ from catalog.genres import model_comparison, promotion
 from catalog.models import GenreModel, Suggestion
 
 from . import operating_points, scorecard
-from .person import person
-from .read_only import ReadOnlyAdmin
+from .access import ReadOnlyAdmin, person
 
 PERMISSION = "catalog.change_genremodel"
 ACTIVE = GenreModel.State.ACTIVE

@@ -19,11 +19,11 @@ from catalog.models import Movie, Poster, Suggestion
 from catalog.posters import changes
 from catalog.posters.primary import make_primary, store_poster, unlock
 
+from .access import person
 from .downloading import DownloadsTitles
 from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, SuggestionFilter
 from .movie_form import REVIEWED_ONLY, MovieForm
 from .movie_search import SearchesMovies
-from .person import person
 from .poster import standing
 from .starting_runs import StartsRuns, tell_renewal
 from .thumbnail import movie_thumbnail, thumbnail

@@ -18,8 +18,8 @@ from catalog.models import Poster
 from catalog.posters import changes
 from catalog.posters.primary import make_primary, remove
 
+from .access import person
 from .movie_search import SearchesMovies
-from .person import person
 from .starting_runs import tell_renewal
 from .thumbnail import PREVIEW_HEIGHT, thumbnail
 

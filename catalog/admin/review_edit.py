@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, Suggestion
 
-from .person import person
+from .access import person
 from .review_decision import numbers
 
 if TYPE_CHECKING:

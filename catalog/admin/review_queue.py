@@ -16,8 +16,7 @@ from django.views.decorators.http import require_POST
 from catalog.genres import review
 from catalog.models import Movie, ReviewQueue, Suggestion
 
-from .desk import DeskAdmin
-from .person import person
+from .access import PermissionAdmin, person
 from .review_decision import Outcome, UnclearRequest, decide, numbers, wanted
 from .review_edit import edit_view
 from .review_filter import QueueFilter
@@ -27,7 +26,7 @@ PAGE_SIZE = 25
 
 
 @admin.register(ReviewQueue)
-class ReviewQueueAdmin(DeskAdmin):
+class ReviewQueueAdmin(PermissionAdmin):
     """Two pages, the queue and a movie's genres; both need `catalog.review_suggestion` and nothing else."""
 
     permission = "catalog.review_suggestion"

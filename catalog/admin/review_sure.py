@@ -16,7 +16,7 @@ from catalog.genres.selection import Selection
 from catalog.models import GenreModel
 
 from . import operating_points
-from .person import person
+from .access import person
 from .review_decision import numbers
 from .review_filter import QueueFilter
 

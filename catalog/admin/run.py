@@ -17,8 +17,7 @@ from catalog.models import Run, RunItem
 from catalog.runs import kinds, lifecycle
 from catalog.runs.progress import duration, progress_of
 
-from .person import person
-from .read_only import ReadOnlyAdmin
+from .access import ReadOnlyAdmin, person
 from .starting_runs import PERMISSION, tell
 from .undoing_imports import UndoesImports
 
@@ -42,7 +41,7 @@ class KindFilter(admin.SimpleListFilter):
 class RunAdmin(UndoesImports, ReadOnlyAdmin):
     list_display = (
         "number",
-        "kind",
+        "kind_name",
         "state",
         "progress",
         "failures",
@@ -54,10 +53,10 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
     list_filter = (KindFilter, "state", ("asked_by", admin.RelatedOnlyFieldListFilter), "created_at")
     list_select_related = ("asked_by",)
     search_fields = ("=id", "message", "asked_by__username")
-    search_help_text = "A run's number, words of its message, or who asked for it"
+    search_help_text = "A run's number, words of its message, or who started it"
     actions = ("undo_selected", "retry_failed", "cancel")
     fields = (
-        ("state", "progress", "goes_on"),
+        ("state", "progress", "time_left"),
         "message",
         ("asked_by", "created_at"),
         ("started_at", "finished_at", "took"),
@@ -96,11 +95,15 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
             except lifecycle.RunError as error:
                 messages.warning(request, str(error))
             else:
-                messages.success(request, f"{run} is cancelled: what is being worked on is still finished.")
+                messages.success(request, f"{run} is cancelled. Batches in progress are still finished.")
 
     @admin.display(description="run", ordering="pk")
     def number(self, run: Run) -> str:
         return f"#{run.pk}"
+
+    @admin.display(description="kind", ordering="kind")
+    def kind_name(self, run: Run) -> str:
+        return run.kind_label
 
     @admin.display(description="progress")
     def progress(self, run: Run) -> SafeString:
@@ -114,11 +117,12 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
             run.total,
         )
 
-    @admin.display(description="progress")
-    def goes_on(self, run: Run) -> str:
+    @admin.display(description="time left")
+    def time_left(self, run: Run) -> str:
         progress = progress_of(run)
-        said = ". ".join(filter(None, [progress.text[:1].upper() + progress.text[1:], progress.reason]))
-        return said or "–"
+        return (
+            ". ".join(filter(None, [progress.text[:1].upper() + progress.text[1:], progress.reason])) or "–"
+        )
 
     @admin.display(description="failed", ordering="failed")
     def failures(self, run: Run) -> SafeString | str:

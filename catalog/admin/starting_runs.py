@@ -19,7 +19,7 @@ from catalog.posters import scraping
 from catalog.runs import kinds, lifecycle
 from catalog.runs.kinds import RunKind
 
-from .person import person
+from .access import person
 
 PERMISSION = "catalog.start_run"
 

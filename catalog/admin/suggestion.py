@@ -13,8 +13,8 @@ from catalog.genres import review
 from catalog.models import ReviewDecision, Suggestion
 from catalog.templatetags.wording import likelihood, threshold_text
 
+from .access import ReadOnlyAdmin
 from .movie_search import SearchesMovies
-from .read_only import ReadOnlyAdmin
 
 
 @admin.register(Suggestion)

@@ -17,7 +17,7 @@ from catalog.models import Run
 from catalog.titles import undo as undoing
 from catalog.titles.report import listing_path
 
-from .person import person
+from .access import person
 from .starting_runs import tell
 
 PERMISSIONS = ("catalog.start_run", "catalog.delete_movie")
