@@ -1,15 +1,15 @@
-"""The shoe check: same-category precision@5 of raw pixels, Inception-v3, MobileNetV2 and our own extractor.
+"""Precision@5 of shoe categories: raw pixels, Inception-v3, MobileNetV2 and our extractor.
 
     python -m benchmarks.shoes --data FOLDER --weights FOLDER -o OUT [--limit N] [--seed S]
 
 FOLDER of --data holds shoes/ and shoes.csv (file, category, subcategory). OUT gets shoes.json and the
 article's figure for a high heel and a sneaker. Pictures are compared with all others and, because two shops
 photograph differently, within each shop too. Near-duplicates (perceptual hashes at most 6 bits apart) are
-excluded; beside each figure is the one that includes them. Inception's weights reach `mixed8`: its name here
-stands for that layer, averaged, and not for the top that the article used.
+excluded; the values with them are in parentheses. Inception's weights reach `mixed8`: its vectors are that
+layer, averaged, not the top layer that the article used.
 
-Vectors are kept in --cache, 200 pictures at a time, so an interrupted run goes on where it stopped. The
-figures show retailers' photographs: keep OUT out of the repository.
+Vectors are stored in OUT/cache, 200 pictures at a time, so an interrupted run continues where it stopped.
+The figures show retailers' photographs: do not commit OUT.
 """
 
 import argparse
@@ -34,10 +34,10 @@ from ml.search.lookalike_metrics import NO_NEIGHBOUR, Search, lookalikes
 from ml.stats import bootstrap, ratio, weighted_means
 
 AT = 5
-TOGETHER = 200
+BATCH = 200
 LAYER = "Inception-v3's weights reach mixed8; nothing above it is included."
 FIGURES = {"high-heel": "myntra_20730.jpg", "sneaker": "myntra_10082.jpg"}
-"""What the article asks for: each looks its part, which `subcategory` alone does not promise."""
+"""Typical examples, chosen by hand: `subcategory` alone does not guarantee that."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -70,8 +70,8 @@ class Shoe:
 def main() -> None:
     options = _options()
     options.output.mkdir(parents=True, exist_ok=True)
-    cache = options.cache or options.output / "cache"
-    folders = Folders(options.weights, options.exports or cache / "extractors", cache, cache)
+    cache = options.output / "cache"
+    folders = Folders(options.weights, cache / "extractors", cache, cache)
     shoes = read_shoes(options.data, options.limit, options.seed)
     with progress_bar("reading shoes", len(shoes)) as done:
         pictures = read_pictures([shoe.picture for shoe in shoes], cache, done)
@@ -82,13 +82,13 @@ def main() -> None:
     hashes = pictures.hashes[rows]
     vectors = {spec: values[rows] for spec, values in vectors.items()}
 
-    again = {"resamples": options.resamples, "seed": options.seed}
+    resampling = {"resamples": options.resamples, "seed": options.seed}
     report: dict[str, Any] = {
-        "n": len(shoes), "left_out": left_out, "at": AT, "note": LAYER, **again, "questions": {},
+        "n": len(shoes), "left_out": left_out, "at": AT, "note": LAYER, **resampling, "comparisons": {},
     }  # fmt: skip
-    for question, chosen, labels in questions(shoes):
-        report["questions"][question] = ask(
-            hashes[chosen], {spec: each[chosen] for spec, each in vectors.items()}, labels, again
+    for comparison, chosen, labels in comparisons(shoes):
+        report["comparisons"][comparison] = compare(
+            hashes[chosen], {spec: each[chosen] for spec, each in vectors.items()}, labels, resampling
         )
     for name, file in FIGURES.items():
         draw(name, file, shoes, hashes, vectors, options.output / f"{name}.png")
@@ -114,13 +114,13 @@ def read_shoes(data: Path, limit: int | None, seed: int) -> list[Shoe]:
 
 
 def embedded(shoes: Sequence[Shoe], folders: Folders) -> tuple[dict[str, Floats], set[int]]:
-    """Vectors by extractor, each (n, dims), and the rows that some extractor could not see."""
+    """Vectors by extractor, each (n, dims), and the rows that some extractor could not embed."""
     found, failed = {}, set()
     for spec in dict.fromkeys(candidate.extractor for candidate in CANDIDATES):
         parts = []
         with progress_bar(f"embedding by {spec}", len(shoes)) as done:
-            for start in range(0, len(shoes), TOGETHER):
-                chunk = [shoe.picture for shoe in shoes[start : start + TOGETHER]]
+            for start in range(0, len(shoes), BATCH):
+                chunk = [shoe.picture for shoe in shoes[start : start + BATCH]]
                 vectors = vectors_of(spec, chunk, "float16", folders, lambda _: None)
                 parts.append(vectors.values)
                 failed |= {start + row for row in vectors.failed}
@@ -129,37 +129,37 @@ def embedded(shoes: Sequence[Shoe], folders: Folders) -> tuple[dict[str, Floats]
     return found, failed
 
 
-def questions(shoes: Sequence[Shoe]) -> list[tuple[str, list[int], list[str]]]:
-    """What is asked: a name, the shoes it is asked of, and their labels."""
-    asked = [("all, category", list(range(len(shoes))), [shoe.category for shoe in shoes])]
+def comparisons(shoes: Sequence[Shoe]) -> list[tuple[str, list[int], list[str]]]:
+    """Each comparison: its name, its shoes as rows, and their labels."""
+    found = [("all, category", list(range(len(shoes))), [shoe.category for shoe in shoes])]
     for shop in sorted({shoe.shop for shoe in shoes}):
         rows = [row for row, shoe in enumerate(shoes) if shoe.shop == shop]
-        asked.append((f"{shop}, category", rows, [shoes[row].category for row in rows]))
+        found.append((f"{shop}, category", rows, [shoes[row].category for row in rows]))
         rows = [row for row in rows if shoes[row].subcategory]
         if rows:
-            asked.append((f"{shop}, subcategory", rows, [shoes[row].subcategory for row in rows]))
-    return [each for each in asked if len(each[1]) > AT]
+            found.append((f"{shop}, subcategory", rows, [shoes[row].subcategory for row in rows]))
+    return [each for each in found if len(each[1]) > AT]
 
 
-def ask(
-    hashes: npt.NDArray[np.uint64], vectors: dict[str, Floats], labels: list[str], again: dict[str, int]
+def compare(
+    hashes: npt.NDArray[np.uint64], vectors: dict[str, Floats], labels: list[str], resampling: dict[str, int]
 ) -> dict[str, Any]:
-    """Precision@5 of every candidate with near-duplicates excluded and without, and of chance."""
-    category, nobody = group_numbers(labels), np.full(len(labels), -1, dtype=np.int64)
+    """Precision@5 of every candidate and of chance, with near-duplicates excluded and included."""
+    category, none = group_numbers(labels), np.full(len(labels), -1, dtype=np.int64)
     counts = {name: labels.count(name) for name in sorted(set(labels))}
     found: dict[str, Any] = {"n": len(labels), "labels": counts}
-    for name, keep in (("excluded", False), ("kept", True)):
-        relations = PosterRelations(hashes, nobody, nobody, keep_duplicates=keep)
+    for kind, keep in (("excluded", False), ("included", True)):
+        relations = PosterRelations(hashes, none, none, keep_duplicates=keep)
         terms = {"random": random_precision(relations, category)}
         for each in CANDIDATES:
             near = lookalikes(vectors[each.extractor], each.search, relations, AT)
             terms[each.name] = precision(near, category)
-        found[name] = {
-            who: {
-                "precision": mean_figure(mine, again),
-                "minus_published": mean_figure(mine - terms[PUBLISHED], again),
+        found[kind] = {
+            name: {
+                "precision": mean_figure(values, resampling),
+                "minus_published": mean_figure(values - terms[PUBLISHED], resampling),
             }
-            for who, mine in terms.items()
+            for name, values in terms.items()
         }
     return found
 
@@ -178,10 +178,10 @@ def random_precision(relations: PosterRelations, category: npt.NDArray[np.int64]
     return ratio(same, [rows.sum() for rows in allowed])
 
 
-def mean_figure(values: npt.NDArray[np.float64], again: dict[str, int]) -> dict[str, Any]:
+def mean_figure(values: npt.NDArray[np.float64], resampling: dict[str, int]) -> dict[str, Any]:
     """The mean over pictures with its 95% interval."""
     found: dict[str, Any] = bootstrap(
-        lambda weights: {"mean": weighted_means(weights, values)}, len(values), **again
+        lambda weights: {"mean": weighted_means(weights, values)}, len(values), **resampling
     )
     return found["mean"]
 
@@ -199,8 +199,8 @@ def draw(
     if query is None:
         print(f"{file} is not among the shoes: no figure of a {name}.")
         return
-    nobody = np.full(len(shoes), -1, dtype=np.int64)
-    relations = PosterRelations(hashes, nobody, nobody)
+    none = np.full(len(shoes), -1, dtype=np.int64)
+    relations = PosterRelations(hashes, none, none)
     lines = {}
     for each in CANDIDATES:
         values = vectors[each.extractor]
@@ -214,29 +214,29 @@ def draw(
             for row in near
             if row >= 0
         ]
-    asked = shoes[query]
+    shown = shoes[query]
     lookalike_figure(
-        asked.picture.path,
+        shown.picture.path,
         lines,
         out,
         title=f"A {name.replace('-', ' ')}",
-        query_caption=asked.subcategory or asked.category,
+        query_caption=shown.subcategory or shown.category,
     )
 
 
 def table(report: dict[str, Any]) -> str:
-    """Precision@5 as Markdown: excluded, then in parentheses with near-duplicates kept."""
-    asked = report["questions"]
+    """Precision@5 as Markdown, near-duplicates excluded; in parentheses with them."""
+    parts = report["comparisons"]
     lines = [f"Precision@5, {report['n']} shoes. {LAYER}", ""]
-    lines.append("| | " + " | ".join(f"{name} ({part['n']})" for name, part in asked.items()) + " |")
-    lines.append("|---" * (1 + len(asked)) + "|")
-    for who in ("random", *(each.name for each in CANDIDATES)):
+    lines.append("| | " + " | ".join(f"{name} ({part['n']})" for name, part in parts.items()) + " |")
+    lines.append("|---" * (1 + len(parts)) + "|")
+    for name in ("random", *(each.name for each in CANDIDATES)):
         cells = []
-        for part in asked.values():
-            excluded, kept = (part[kind][who]["precision"] for kind in ("excluded", "kept"))
+        for part in parts.values():
+            excluded, included = (part[kind][name]["precision"] for kind in ("excluded", "included"))
             interval = f"[{excluded['low']:.3f}, {excluded['high']:.3f}]"
-            cells.append(f"{excluded['value']:.3f} {interval} ({kept['value']:.3f})")
-        lines.append(f"| {who} | " + " | ".join(cells) + " |")
+            cells.append(f"{excluded['value']:.3f} {interval} ({included['value']:.3f})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -255,8 +255,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="shoes to use, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--cache", type=Path, help="vectors kept between runs; default: OUT/cache")
-    parser.add_argument("--exports", type=Path, help="exported extractors; default: in the cache")
     return parser.parse_args()
 
 
