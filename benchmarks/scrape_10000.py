@@ -187,7 +187,7 @@ def main() -> None:
         subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], env=site.environment, check=True)
         broker.start()
         stack.callback(broker.kill)
-        site.said(FILL, FIRST_ID, options.movies)
+        site.run_python(FILL, FIRST_ID, options.movies)
         report["first"] = first = run(site, replica, broker, "scrape", interrupted=True)
         wrong += check_posters(site, movies, planned)
         wrong += check_rate(replica, options.rate, report, "first")
@@ -208,7 +208,7 @@ def main() -> None:
 def run(site: Site, replica: Replica, broker: Broker, kind: str, *, interrupted: bool) -> dict[str, float]:
     """Start a run, let two workers process it, and measure it."""
     began, requests = time.monotonic(), len(replica.log)
-    number = int(site.said(START, kind))
+    number = int(site.run_python(START, kind))
     counts = "SELECT total, done + failed, state FROM catalog_run WHERE id = ?"
     steps = ["worker", "broker"] if interrupted else []
     with workers(site) as crew:
