@@ -100,8 +100,8 @@ class Ranking:
         starts = np.flatnonzero(np.append(True, falling[1:] != falling[:-1]))
         has_hit = np.logical_or.reduceat(hits, starts)
         # Neighbouring scores without a positive are a single step: their order changes nothing.
-        kept = has_hit | np.append(True, has_hit[:-1])
-        self._starts, self._hit_steps = starts[kept], np.flatnonzero(has_hit[kept])
+        steps = has_hit | np.append(True, has_hit[:-1])
+        self._starts, self._hit_steps = starts[steps], np.flatnonzero(has_hit[steps])
         self._hits = self._order[hits]
         self._hit_starts = np.searchsorted(np.flatnonzero(hits), self._starts[self._hit_steps])
 

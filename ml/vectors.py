@@ -14,9 +14,9 @@ _SHORTEST = 1e-6
 
 
 def unit_vectors(vectors: Vectors, centre: Vectors | None = None) -> Vectors:
-    """Vectors (..., dims) scaled to length 1, as seen from `centre` (dims,) or else from the origin.
+    """Vectors (..., dims) scaled to length 1, measured from `centre` (dims,) or else from the origin.
 
-    A vector that lies there is zero. The dtype stays.
+    A vector at that point becomes zero. The dtype stays.
     """
     moved = vectors if centre is None else vectors - centre
     lengths = np.linalg.norm(moved, axis=-1, keepdims=True)

@@ -1,9 +1,9 @@
-"""Whether a title is English: told from the way MovieLens writes titles, by function words and letters.
+"""Guess whether a title is English, from the way MovieLens writes titles, function words and letters.
 
 MovieLens puts the original title in parentheses behind the English one: "A Trip to the Moon (Voyage dans la
-lune, Le)". Aliases, "(a.k.a. Battle for Terra)", are in parentheses too and prove nothing. What stands there
-is taken for another language unless it shows signs of English; a title without it only if it shows signs of
-another language. It is an approximation, and about the title: the poster at hand may be the American one.
+lune, Le)". Such a title counts as another language unless it shows signs of English. Aliases, "(a.k.a. Battle
+for Terra)", are ignored. Any other title counts as another language only if it shows signs of one. This is an
+approximation, and about the title: the poster may be the American one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Words that hold a sentence together: frequent, short, and spelt so in hardly any other language.
+# Function words: frequent, short, and spelt so in hardly any other language.
 _ENGLISH_WORDS = _words(
     """
     the of and from with without by at on is are was were be been this that these those it its your our their
@@ -43,7 +43,7 @@ _OTHER_WORDS = _words(
     w z ty jak se si ai ga wo ni wa kara otoko onna monogatari gui zhi ren ki hai aur dil pyaar mein
     """
 )
-# Of other languages too, but far more often seen in English titles when nothing else is said.
+# Words of other languages too, which are far more frequent in English titles.
 _EITHER = _words("die a an in no do me my for she so on to em war man e o y d l z w")
 _LOANS = _words("pokémon café fiancée fiancé déjà cliché résumé naïve maté brontë")
 _PLACES = re.compile(
@@ -56,12 +56,12 @@ _TRAILING_ARTICLE = re.compile(r",\s*([^\W\d_]+'?)\s*$")
 
 
 def is_english(language: str) -> bool:
-    """Whether a cell `language` names English: an ISO 639 code, with or without a region, or the name."""
+    """Whether `language` is English: an ISO 639 code, with or without a region, or the name."""
     return re.split(r"[-_ ,;/|(]", language.strip().casefold(), maxsplit=1)[0] in ENGLISH
 
 
 def has_other_language(title: str) -> bool:
-    """Whether a title, or the original title it gives in parentheses, is in another language than English.
+    """Whether a title, or the original title in its parentheses, is in another language than English.
 
     >>> has_other_language("A Trip to the Moon (Voyage dans la lune, Le)")
     True
@@ -77,7 +77,7 @@ def has_other_language(title: str) -> bool:
 
 
 def _repeats(inner: str, outer: str) -> bool:
-    """Whether what stands in parentheses is the title again, shorter or with other spaces."""
+    """Whether the parentheses repeat the title, shorter or with other spaces."""
     ours, theirs = ([found[0].casefold() for found in _WORD.finditer(text)] for text in (inner, outer))
     return set(ours) <= set(theirs) or "".join(ours) == "".join(theirs)
 

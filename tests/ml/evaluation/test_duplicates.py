@@ -1,4 +1,4 @@
-"""Altered copies traced to their poster: by hash, by features, by both, beside a slow reference."""
+"""Searching the originals of altered copies: by hash, by features, by both, beside a slow reference."""
 
 from __future__ import annotations
 
@@ -63,94 +63,85 @@ def test_copies_are_what_they_say():
         altered_copies(b"nothing")
 
 
-def test_only_posters_without_a_near_duplicate_are_asked_about(tmp_path):
+def test_only_posters_without_a_near_duplicate_are_altered(tmp_path):
     posters, relations = drawn(tmp_path)
     (tmp_path / "0.png").write_bytes(encoded(drawing(1, (80, 120)), "PNG"))
     twins = PosterRelations(relations.hashes.copy(), relations.movie, relations.series)
     twins.hashes[0] = twins.hashes[1]
     found = make_copies(posters, twins, 10, 0, folders(tmp_path), no_bar)
     assert found.rows.tolist() == [2, 3, 4, 5]
-    some = make_copies(posters, relations, 3, 5, folders(tmp_path), no_bar)
-    assert (
-        some.rows.tolist() == make_copies(posters, relations, 3, 5, folders(tmp_path), no_bar).rows.tolist()
-    )
-    assert len(some.rows) == 3
+    some, again = (make_copies(posters, relations, 3, 5, folders(tmp_path), no_bar) for _ in range(2))
+    assert some.rows.tolist() == again.rows.tolist() and len(some.rows) == 3
 
 
 def test_hashes_are_those_of_the_copy_and_of_its_mirror_image(tmp_path):
     posters, relations = drawn(tmp_path, 2)
     found = make_copies(posters, relations, 2, 0, folders(tmp_path), no_bar)
     for number, row in enumerate(found.rows):
-        for way, data in enumerate(altered_copies(posters[row].path.read_bytes())):
+        for alteration, data in enumerate(altered_copies(posters[row].path.read_bytes())):
             picture = Image.open(io.BytesIO(data)).convert("RGB")
             mirror = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            assert found.hashes[number, way] == int(perceptual_hash(picture), 16)
-            assert found.mirrored[number, way] == int(perceptual_hash(mirror), 16)
+            assert found.hashes[number, alteration] == int(perceptual_hash(picture), 16)
+            assert found.mirrored[number, alteration] == int(perceptual_hash(mirror), 16)
 
 
-def test_a_poster_too_small_to_be_altered_is_left_out_and_none_left_is_one_sentence(tmp_path):
+def test_posters_too_small_to_be_altered_are_left_out(tmp_path):
     posters, relations = drawn(tmp_path, 3)
     posters[1].path.write_bytes(encoded(drawing(1, (17, 20)), "PNG"))
     found = make_copies(posters, relations, 3, 0, folders(tmp_path), no_bar)
     assert found.rows.tolist() == [0, 2]
+    alone = PosterRelations(relations.hashes[1:2], relations.movie[:1], relations.series[:1])
     with pytest.raises(EvaluationError, match="--duplicates"):
-        make_copies(
-            posters[1:2],
-            PosterRelations(relations.hashes[1:2], relations.movie[:1], relations.series[:1]),
-            3,
-            0,
-            folders(tmp_path),
-            no_bar,
-        )
+        make_copies(posters[1:2], alone, 3, 0, folders(tmp_path), no_bar)
 
 
 def test_agrees_with_a_slow_reference_on_random_hashes_and_vectors():
     random = np.random.default_rng(1)
-    count, asked, ways = 40, 12, len(ALTERATIONS)
+    count, altered, alterations = 40, 12, len(ALTERATIONS)
     # Few bits differ, so that hashes tie and fall on both sides of six bits.
     hashes = random.integers(0, 2**63, count, dtype=np.uint64) & np.uint64(0x3FFF)
     values = random.normal(size=(count, 5)).astype(np.float32)
-    rows = np.sort(random.permutation(count)[:asked])
-    noise = random.integers(0, 2**14, (2, asked, ways), dtype=np.uint64)
-    of = Copies(rows, hashes[rows][:, None] ^ noise[0], hashes[rows][:, None] ^ noise[1])
-    copied = values[rows][:, None] + random.normal(0, 1.2, (asked, ways, 5)).astype(np.float32)
-    copied[0, 0] = np.nan
-    found = find_originals(of, hashes, vectors(values), "cosine", copied)
+    rows = np.sort(random.permutation(count)[:altered])
+    noise = random.integers(0, 2**14, (2, altered, alterations), dtype=np.uint64)
+    copies = Copies(rows, hashes[rows][:, None] ^ noise[0], hashes[rows][:, None] ^ noise[1])
+    embedded = values[rows][:, None] + random.normal(0, 1.2, (altered, alterations, 5)).astype(np.float32)
+    embedded[0, 0] = np.nan
+    found = find_originals(copies, hashes, vectors(values), "cosine", embedded)
 
     for number, row in enumerate(rows):
-        for way in range(ways):
-            bits = [int(of.hashes[number, way] ^ each).bit_count() for each in hashes]
-            mirror = [int(of.mirrored[number, way] ^ each).bit_count() for each in hashes]
+        for alteration in range(alterations):
+            bits = [int(copies.hashes[number, alteration] ^ each).bit_count() for each in hashes]
+            mirror = [int(copies.mirrored[number, alteration] ^ each).bit_count() for each in hashes]
             either = [min(pair) for pair in zip(bits, mirror, strict=True)]
-            vector = copied[number, way].astype(float)
+            vector = embedded[number, alteration].astype(float)
             lengths = np.linalg.norm(values.astype(float), axis=1) * np.linalg.norm(vector)
             far = 1 - values.astype(float) @ vector / lengths
-            unseen = bool(np.isnan(vector).any())
-            by_features = -1 if unseen else int(np.argmin(far))
+            missing = bool(np.isnan(vector).any())
+            by_features = -1 if missing else int(np.argmin(far))
             near = [other for other in range(count) if either[other] == min(either)]
             if min(either) > 6:
                 by_both = by_features
             else:
-                by_both = near[0] if unseen else min(near, key=lambda other: far[other])
+                by_both = near[0] if missing else min(near, key=lambda other: far[other])
             wanted = [int(np.argmin(bits)) == row, by_features == row, by_both == row]
-            assert found[number, way].tolist() == wanted
+            assert found[number, alteration].tolist() == wanted
     assert 0 < found.mean() < 1
 
 
 def test_both_ways_find_what_either_alone_misses(tmp_path):
     posters, relations = drawn(tmp_path)
-    looks = vectors_of("pixels", posters, "float16", folders(tmp_path), lambda done: None)
-    of = make_copies(posters, relations, 6, 0, folders(tmp_path), no_bar)
-    copied = vectors_of_copies(of, posters, looks, folders(tmp_path), no_bar)
-    assert copied.shape == (6, len(ALTERATIONS), looks.values.shape[1])
+    originals = vectors_of("pixels", posters, "float16", folders(tmp_path), lambda done: None)
+    copies = make_copies(posters, relations, 6, 0, folders(tmp_path), no_bar)
+    embedded = vectors_of_copies(copies, posters, originals, folders(tmp_path), no_bar)
+    assert embedded.shape == (6, len(ALTERATIONS), originals.values.shape[1])
     found = duplicate_figures(
-        find_originals(of, relations.hashes, looks, "euclidean", copied), 6, resamples=20, seed=0
+        find_originals(copies, relations.hashes, originals, "euclidean", embedded), 6, resamples=20, seed=0
     )
     for name in ("resize", "jpeg", "grey", "mirror"):
         assert found["alterations"][name]["both"]["value"] == 1, name
     assert found["alterations"]["mirror"]["hash"]["value"] < 1
-    again = vectors_of_copies(of, posters, looks, folders(tmp_path), no_bar)
-    assert (again == copied).all()
+    again = vectors_of_copies(copies, posters, originals, folders(tmp_path), no_bar)
+    assert (again == embedded).all()
 
 
 def test_figures_are_means_and_differences_are_paired():
@@ -162,6 +153,6 @@ def test_figures_are_means_and_differences_are_paired():
     assert found["everyday"]["both"]["value"] == pytest.approx(0.75 / 5)
     assert found["everyday"]["hash"] == {"value": 0, "low": 0, "high": 0}
     assert (found["n"], found["among"]) == (4, 9)
-    apart = duplicate_differences(hits, hits, resamples=30, seed=0)
-    assert apart["alterations"][EVERYDAY[0]]["both"] == {"value": 0, "low": 0, "high": 0}
-    assert set(apart["everyday"]) == {"features", "both"}
+    differences = duplicate_differences(hits, hits, resamples=30, seed=0)
+    assert differences["alterations"][EVERYDAY[0]]["both"] == {"value": 0, "low": 0, "high": 0}
+    assert set(differences["everyday"]) == {"features", "both"}

@@ -1,4 +1,4 @@
-"""Genre figures: hand-computed cases, agreement with scikit-learn, unknown genres, the sure point."""
+"""Genre metrics and curves: hand-computed cases, agreement with scikit-learn, unknown genres."""
 
 from __future__ import annotations
 
@@ -69,16 +69,6 @@ def test_figures_are_those_of_the_metrics_and_of_scikit_learn(set_of_scores):
     assert row["sure_threshold"] == 0.8
 
 
-def test_auc_by_hand_counts_ties_half():
-    truth = np.array([[1, 1], [0, 1], [1, 1], [0, 1]], np.uint8)
-    scores = np.array([[0.9, 0.1], [0.5, 0.2], [0.5, 0.3], [0.1, 0.4]], np.float32)
-    found = genre_figures(truth, predicted(scores, GENRES[:2], of=GENRES[:2]), GENRES[:2], resamples=20)
-    # 0.9 beats both; 0.5 ties with one and beats the other: 3.5 of 4 pairs. All have the second genre.
-    assert found["per_genre"][0]["auc"]["value"] == pytest.approx(3.5 / 4)
-    assert found["per_genre"][1]["auc"]["value"] is None
-    assert found["macro_auc"]["value"] == pytest.approx(3.5 / 4)
-
-
 def test_genres_the_model_does_not_know_are_never_predicted():
     truth = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 0], [0, 1, 1]], np.uint8)
     aligned = predicted(
@@ -112,30 +102,16 @@ def test_a_model_that_is_never_sure_has_no_sure_precision(set_of_scores):
     assert found["per_genre"][0]["sure_threshold"] is None
 
 
-def test_perfect_scores_have_perfect_figures(set_of_scores):
-    truth, _ = set_of_scores
-    found = genre_figures(truth, predicted(truth, sure=0.9), GENRES, resamples=20)
-    for name in ("macro_f1_suggest", "micro_f1_suggest", "map", "macro_auc", "sure_precision", "sure_recall"):
-        assert found[name] == pytest.approx({"value": 1, "low": 1, "high": 1}), name
-    assert found["ece"]["value"] == 0
-
-
-def test_a_model_against_itself_differs_by_nothing(set_of_scores):
-    truth, scores = set_of_scores
-    apart = genre_differences(truth, predicted(scores, sure=0.8), predicted(scores, sure=0.8), resamples=30)
-    assert tuple(apart) == COMPARED
-    assert all(set(figure.values()) == {0} for figure in apart.values())
-
-
 def test_a_paired_difference_is_the_difference_of_the_values(set_of_scores):
     truth, scores = set_of_scores
     worse = predicted(np.random.default_rng(0).random(scores.shape))
     ours, theirs = (genre_figures(truth, each, GENRES, resamples=20) for each in (predicted(scores), worse))
-    apart = genre_differences(truth, predicted(scores), worse, resamples=100)
+    differences = genre_differences(truth, predicted(scores), worse, resamples=100)
+    assert tuple(differences) == COMPARED
     for name in COMPARED[:6]:
-        assert apart[name]["value"] == pytest.approx(ours[name]["value"] - theirs[name]["value"]), name
-    assert apart["map"]["low"] > 0
-    assert apart["sure_precision"]["reason"] == "no sure"
+        assert differences[name]["value"] == pytest.approx(ours[name]["value"] - theirs[name]["value"]), name
+    assert differences["map"]["low"] > 0
+    assert differences["sure_precision"]["reason"] == "no sure"
 
 
 def test_the_precision_recall_curve_by_hand():
@@ -171,7 +147,7 @@ def test_abstention_by_hand():
     truth = np.array([[1, 0], [0, 1], [0, 0]], np.uint8)
     scores = np.array([[0.9, 0.2], [0.3, 0.6], [0.5, 0.0]], np.float32)
     found = abstention_curve(truth, scores, points=3)
-    # Cuts at 0, and at the three best scores; above the highest nothing is said.
+    # Cuts at 0, and at the three best scores; above the highest nothing is predicted.
     assert found["cut"] == pytest.approx([0, 0.5, 0.6])
     assert found["coverage"] == pytest.approx([1, 2 / 3, 1 / 3])
     assert found["precision"] == pytest.approx([2 / 5, 1, 1])

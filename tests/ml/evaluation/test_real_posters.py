@@ -25,10 +25,10 @@ def test_mobilenet_beats_pixels_on_the_same_posters(real_data, tmp_path):
     drawn += [others[i] for i in random.permutation(len(others))[:OTHERS]]
     listing = write_csv(tmp_path / "posters.csv", drawn)
 
-    told = [f"--{name}={tmp_path / name}" for name in ("models", "exports", "cache")]
-    told += [f"--posters={listing}", f"--images={real_data / 'posters'}", f"-o{tmp_path / 'report'}"]
-    told += [f"--weights={real_data / 'weights'}"]
-    assert main([*told, "--model=mobilenet_v2", "--against=pixels"]) == 0
+    arguments = [f"--{name}={tmp_path / name}" for name in ("models", "exports", "cache")]
+    arguments += [f"--posters={listing}", f"--images={real_data / 'posters'}", f"-o{tmp_path / 'report'}"]
+    arguments += [f"--weights={real_data / 'weights'}"]
+    assert main([*arguments, "--model=mobilenet_v2", "--against=pixels"]) == 0
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["n"] == OF_SERIES + OTHERS
     assert not report["posters"]["left_out"]

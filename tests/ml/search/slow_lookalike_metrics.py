@@ -1,4 +1,4 @@
-"""Look-alike figures computed the slow and obvious way, for comparison."""
+"""A slow reference of the look-alike metrics."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def neighbours(vectors, allowed, k, metric="euclidean"):
 
 
 def figures(near, sets, series, allowed):
-    """All look-alike figures from lists of neighbours, sets of genres, series ("" for none), allowed rows."""
+    """All look-alike metrics from lists of neighbours, sets of genres, series ("" for none), allowed rows."""
     count = len(sets)
-    share, chance, gain, hits, asked = [], [], [], 0, 0
+    share, chance, gain, hits, queries = [], [], [], 0, 0
     for row in range(count):
         five = near[row][:5]
         share.append(sum(bool(sets[row] & sets[other]) for other in five) / len(five))
@@ -41,14 +41,14 @@ def figures(near, sets, series, allowed):
         if ideal:
             gain.append(found / ideal)
         if series[row] and any(series[other] == series[row] for other in allowed[row]):
-            asked += 1
+            queries += 1
             hits += any(series[other] == series[row] for other in five)
     shown = [sum(row in others[:10] for others in near) for row in range(count)]
     return {
         "share_at_5": sum(share) / count,
         "share_at_5_random": sum(chance) / count,
         "ndcg_at_10": sum(gain) / len(gain) if gain else None,
-        "franchise_recall_at_5": hits / asked if asked else None,
+        "franchise_recall_at_5": hits / queries if queries else None,
         "never_recommended": sum(times == 0 for times in shown) / count,
         "worst_hub": max(shown),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,13 +64,13 @@ def test_every_figure_agrees_with_the_slow_way(data):
 
 
 def test_a_case_by_hand():
-    # On a line at 0, 1, 3, 7: six posters short of ten, so everybody sees everybody, nearest first.
+    # On a line at 0, 1, 3, 7: six posters short of ten, so each has all others, nearest first.
     vectors = [[0.0], [1.0], [3.0], [7.0]]
     sets = [{0}, {0, 1}, {1}, {2}]
     found, near, _ = measure(vectors, table(sets, 3), unrelated(4, ["x", "", "x", ""]))
     assert near[:, :3].tolist() == [[1, 2, 3], [0, 2, 3], [1, 0, 3], [2, 1, 0]]
     assert (near[:, 3:] == NO_NEIGHBOUR).all()
-    # Shares: 1/3, 2/3, 1/3, 0; everybody is a neighbour, so chance is the same.
+    # Shares: 1/3, 2/3, 1/3, 0; all others are neighbours, so chance is the same.
     assert found["share_at_5"]["value"] == pytest.approx(1 / 3)
     assert found["share_at_5_random"]["value"] == pytest.approx(1 / 3)
     # nDCG: the first three rows show the best first; the last shares nothing with anybody and is left out.
@@ -78,24 +78,6 @@ def test_a_case_by_hand():
     assert found["franchise_recall_at_5"]["value"] == 1
     assert found["never_recommended"]["value"] == 0
     assert found["worst_hub"]["value"] == 3
-
-
-def test_ndcg_by_hand_where_the_order_is_wrong():
-    # Row 0 sees genres {1} before {0}: gain 0 then 1, so 1 / log2(3) over 1.
-    found, _, scores = measure([[0.0], [1.0], [3.0]], table([{0}, {1}, {0}], 2), unrelated(3))
-    assert scores.columns[0, 3] == pytest.approx(1 / math.log2(3))
-    assert math.isnan(scores.columns[1, 3])
-    # Row 2 sees {1} first as well.
-    assert found["ndcg_at_10"]["value"] == pytest.approx(1 / math.log2(3))
-
-
-def test_perfect_neighbours_score_one():
-    sets = [{row // 12} for row in range(48)]
-    vectors = [[100.0 * (row // 12) + 0.1 * (row % 12), 1.0] for row in range(48)]
-    found, _, _ = measure(vectors, table(sets, 4), unrelated(48, [f"s{row // 12}" for row in range(48)]))
-    for name in ("share_at_5", "ndcg_at_10", "franchise_recall_at_5"):
-        assert found[name] == pytest.approx({"value": 1, "low": 1, "high": 1}), name
-    assert found["share_at_5_lift"]["value"] == pytest.approx(1 - 11 / 47)
 
 
 def test_random_vectors_are_near_chance_and_chance_is_what_they_say():
@@ -110,29 +92,6 @@ def test_random_vectors_are_near_chance_and_chance_is_what_they_say():
         assert low - 0.01 < found[f"{name}_random"]["value"] < high + 0.01, name
 
 
-def test_the_order_of_posters_does_not_matter():
-    random = np.random.default_rng(5)
-    vectors = random.normal(size=(80, 6))
-    labels = (random.random((80, 5)) < 0.4).astype(np.uint8)
-    labels[:, 0] |= labels.sum(axis=1) == 0
-    relations = unrelated(80, [str(value) for value in random.integers(0, 20, 80)])
-    order = random.permutation(80)
-    moved = PosterRelations(relations.hashes[order], relations.movie[order], relations.series[order])
-    one, _, _ = measure(vectors, labels, relations)
-    other, _, _ = measure(vectors[order], labels[order], moved)
-    for name, figure in one.items():
-        assert other[name]["value"] == pytest.approx(figure["value"], abs=1e-12), name
-
-
-def test_the_ball_tree_finds_what_exact_search_finds():
-    random = np.random.default_rng(9)
-    vectors = random.normal(size=(120, 8)).astype(np.float32)
-    relations = unrelated(120)
-    exact = lookalikes(vectors, Search("exact", "euclidean"), relations)
-    tree = lookalikes(vectors, Search("ball_tree", "euclidean"), relations)
-    assert (exact == tree).all()
-
-
 def test_near_duplicates_and_the_same_movie_never_recommend_each_other():
     hashes = np.array([0b0, 0b111111, 0b1111111 << 20, 2**60 - 1], dtype=np.uint64)
     relations = PosterRelations(hashes, group_numbers(["", "", "m", "m"]), group_numbers(["s", "s", "", ""]))
@@ -140,11 +99,11 @@ def test_near_duplicates_and_the_same_movie_never_recommend_each_other():
     near = lookalikes(vectors, Search("exact", "euclidean"), relations)
     assert [row[row != NO_NEIGHBOUR].tolist() for row in near] == [[2, 3], [2, 3], [0, 1], [0, 1]]
     found, _, _ = measure(vectors, np.ones((4, 1)), relations)
-    # Of the series only the duplicate is left, so nobody is asked.
+    # Of the series only the duplicate is left, so there is no query.
     assert found["franchise_recall_at_5"] == {"value": None, "low": None, "high": None}
     assert relations.count_duplicates() == 2
-    kept = PosterRelations(relations.hashes, relations.movie, relations.series, keep_duplicates=True)
-    found, near, _ = measure(vectors, np.ones((4, 1)), kept)
+    allowed = replace(relations, keep_duplicates=True)
+    found, near, _ = measure(vectors, np.ones((4, 1)), allowed)
     assert near[0, :3].tolist() == [1, 2, 3]
     assert found["franchise_recall_at_5"]["value"] == 1
 
@@ -159,21 +118,19 @@ def test_a_set_of_one_picture_many_times_has_no_look_alikes():
     assert lookalike_metrics.counts(near, scores, ["x"] * 30)["without_neighbours"] == 30
 
 
-def test_the_worst_hub_is_the_one_most_others_show():
-    # Nineteen posters on a sphere around one in the middle.
+def test_the_worst_hub_is_the_poster_that_most_others_recommend():
+    # Sixty posters on a sphere around one in the middle.
     random = np.random.default_rng(2)
     shell = random.normal(size=(60, 30))
     vectors = np.vstack([np.zeros((1, 30)), shell / np.linalg.norm(shell, axis=1, keepdims=True)])
     found, near, scores = measure(vectors, np.ones((61, 1)), unrelated(61))
     assert scores.worst_hub == 0
     assert found["worst_hub"]["value"] == 60
-    assert (
-        lookalike_metrics.counts(near, scores, [f"{row}.jpg" for row in range(61)])["worst_hub_file"]
-        == "0.jpg"
-    )
+    files = [f"{row}.jpg" for row in range(61)]
+    assert lookalike_metrics.counts(near, scores, files)["worst_hub_file"] == "0.jpg"
 
 
-def test_corrected_search_shows_hubs_less_and_is_a_search_like_any_other():
+def test_corrected_search_recommends_hubs_less():
     random = np.random.default_rng(7)
     spread = random.gamma(2.0, 0.5, size=(300, 1))
     vectors = (1 + spread * random.normal(size=(300, 30))).astype(np.float32)
@@ -185,26 +142,14 @@ def test_corrected_search_shows_hubs_less_and_is_a_search_like_any_other():
     assert (near != np.arange(300)[:, None]).all() and (near != NO_NEIGHBOUR).all()
 
 
-def test_an_extractor_does_not_differ_from_itself():
-    random = np.random.default_rng(4)
-    _, _, scores = measure(
-        random.normal(size=(50, 4)), np.ones((50, 1)), unrelated(50, ["a", "b"] * 25), resamples=40
-    )
-    apart = lookalike_metrics.lookalike_differences(scores, scores, 0, resamples=40)
-    assert apart.keys() >= {"share_at_5", "ndcg_at_10", "franchise_recall_at_5", "worst_hub"}
-    assert all(figure == {"value": 0, "low": 0, "high": 0} for figure in apart.values())
-
-
 def test_a_paired_difference_is_the_difference_of_the_values():
     random = np.random.default_rng(6)
-    labels, relations = (
-        np.eye(3, dtype=np.uint8)[random.integers(0, 3, 90)],
-        unrelated(90, ["a", "b", ""] * 30),
-    )
+    labels = np.eye(3, dtype=np.uint8)[random.integers(0, 3, 90)]
+    relations = unrelated(90, ["a", "b", ""] * 30)
     good, _, first = measure(labels + random.normal(size=(90, 3)) * 0.3, labels, relations)
     bad, _, second = measure(random.normal(size=(90, 3)), labels, relations)
-    apart = lookalike_metrics.lookalike_differences(first, second, 10, resamples=100)
+    differences = lookalike_metrics.lookalike_differences(first, second, 10, resamples=100)
     for name in ("share_at_5", "ndcg_at_10", "never_recommended", "worst_hub", "franchise_recall_at_5"):
-        assert apart[name]["value"] == pytest.approx(good[name]["value"] - bad[name]["value"])
-    assert apart["share_at_5"]["low"] > 0
-    assert apart["bytes_per_poster"]["value"] == 10
+        assert differences[name]["value"] == pytest.approx(good[name]["value"] - bad[name]["value"])
+    assert differences["share_at_5"]["low"] > 0
+    assert differences["bytes_per_poster"]["value"] == 10
