@@ -90,7 +90,7 @@ def test_a_password_in_netrc_is_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_pa
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 GZIPPED = OK + b"Content-Encoding: gzip\r\n"
-PACKED = gzip.compress(b"film" * 100, mtime=0)
+PACKED = gzip.compress(b"film" * 100, mtime=0, mtime=0)
 MEGABYTE = b"x" * 1_000_000
 MALFORMED: dict[type[FetchError], list[bytes]] = {
     ServerTrouble: [
@@ -104,8 +104,8 @@ MALFORMED: dict[type[FetchError], list[bytes]] = {
         OK + b"X: " + MEGABYTE + b"\r\n\r\n",
         OK + b"X: y\r\n" * 10_000 + b"\r\n",
         OK + b"Content-Length: 4\r\nContent-Length: 9\r\n\r\nfilm",
-        OK + b"Content-Encoding: gzip, gzip\r\n\r\n" + gzip.compress(PACKED),
-        GZIPPED + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PACKED),
+        OK + b"Content-Encoding: gzip, gzip\r\n\r\n" + gzip.compress(PACKED, mtime=0),
+        GZIPPED + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PACKED, mtime=0),
         OK + b"Content-Encoding: br\r\n\r\nxxxx",
     ],
     Truncated: [
