@@ -64,7 +64,7 @@ class Process:
     def __init__(self, program: Program, logs: Path) -> None:
         self.program = program
         self.name = program.name
-        self.log = logs / f"{program.name}.log"
+        self.log = Path(os.devnull) if program.once else logs / f"{program.name}.log"
         self.popen: subprocess.Popen[bytes] | None = None
         self.started: str | None = None
         self.crashes: list[float] = []
@@ -78,14 +78,13 @@ class Process:
     def start(self) -> None:
         """Starts the process. Raises OSError when that is not possible."""
         self.restart_at = None
-        once = self.program.once
         with self.log.open("ab") as log:
             self._position = log.tell()
             self.popen = subprocess.Popen(  # noqa: S603
                 self.program.command,
                 stdin=subprocess.DEVNULL,
-                stdout=None if once else log,
-                stderr=None if once else log,
+                stdout=None if self.program.once else log,
+                stderr=None if self.program.once else log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
                 preexec_fn=dies_with_parent(self.program.stop_now),
@@ -220,8 +219,6 @@ class Supervisor:
                 self._start(process)
 
     def _show_output(self, process: Process) -> None:
-        if process.program.once:
-            return
         for line in process.new_lines():
             if self._verbose or (process.program.show_warnings and WARNINGS.search(line)):
                 self._say(f"{process.name:>9} | {line.rstrip()}")
