@@ -77,24 +77,24 @@ class Server(HTTPServer):
         self.open: set[IOStream] = set()
         self.most_open = most_connections(limits.connections)
         # Idle connections, the longest idle first: these are closed when there are too many.
-        self.waiting: dict[IOStream, None] = {}
+        self.idle: dict[IOStream, None] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.stopping = False
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         if len(self.open) >= self.most_open:
-            oldest = next(iter(self.waiting), stream)
+            oldest = next(iter(self.idle), stream)
             oldest.close()
             if oldest is stream:
                 return
             self.forget(oldest)
         self.open.add(stream)
-        self.set_waiting(stream)
+        self.set_idle(stream)
         super().handle_stream(stream, address)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         connection = cast(HTTP1Connection, request_conn)
-        self.set_waiting(connection.stream)
+        self.set_idle(connection.stream)
         if self.stopping:
             connection.stream.close()
         return Request(self, connection)
@@ -105,13 +105,13 @@ class Server(HTTPServer):
 
     def forget(self, stream: IOStream) -> None:
         self.open.discard(stream)
-        self.waiting.pop(stream, None)
+        self.idle.pop(stream, None)
 
-    def set_waiting(self, stream: IOStream) -> None:
+    def set_idle(self, stream: IOStream) -> None:
         """Marks the connection as idle: it waits for its client."""
-        self.waiting.pop(stream, None)
+        self.idle.pop(stream, None)
         if stream in self.open:
-            self.waiting[stream] = None
+            self.idle[stream] = None
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -205,7 +205,7 @@ class Request(HTTPMessageDelegate):
         if self.left_to_ignore is not None:
             self.connection.close()
             return
-        self.server.waiting.pop(self.connection.stream, None)
+        self.server.idle.pop(self.connection.stream, None)
         self.connection.set_close_callback(self._client_left)
         self.server.start_task(self._respond())
 
@@ -226,7 +226,7 @@ class Request(HTTPMessageDelegate):
             self._drop_body()
         try:
             if response is not None:
-                self.server.set_waiting(self.connection.stream)
+                self.server.set_idle(self.connection.stream)
                 await self._send(response)
         except (StreamClosedError, TimeoutError):
             self.connection.close()
