@@ -90,7 +90,7 @@ def test_a_password_in_netrc_is_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_pa
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 GZIPPED = OK + b"Content-Encoding: gzip\r\n"
-PACKED = gzip.compress(b"film" * 100, mtime=0, mtime=0)
+PACKED = gzip.compress(b"film" * 100, mtime=0)
 MEGABYTE = b"x" * 1_000_000
 MALFORMED: dict[type[FetchError], list[bytes]] = {
     ServerTrouble: [
