@@ -67,7 +67,7 @@ def keep_apart(group: DuplicateGroup, by: AbstractBaseUser) -> DuplicateDecision
         return DuplicateDecision.objects.create(
             verdict=Verdict.APART,
             decided_by_id=by.pk,
-            details={"group": group.pk, "apart": told, "said": group.said},
+            details={"group": group.pk, "apart": told, "said": group.source_row},
         )
 
 

@@ -65,7 +65,7 @@ def open_groups() -> QuerySet[DuplicateGroup]:
     without_ids = some(movie__imdb_id__isnull=True, movie__tmdb_id__isnull=True)
     only_imdb = some(movie__imdb_id__isnull=False, movie__tmdb_id__isnull=True)
     only_tmdb = some(movie__imdb_id__isnull=True, movie__tmdb_id__isnull=False)
-    return undecided_groups().filter(~Q(said="") | without_ids | (only_imdb & only_tmdb))
+    return undecided_groups().filter(~Q(source_row="") | without_ids | (only_imdb & only_tmdb))
 
 
 def undecided_groups() -> QuerySet[DuplicateGroup]:

@@ -97,7 +97,7 @@ def forget_the_merged(gone: Collection[int]) -> None:
 def _joined(groups: list[int], said: str) -> DuplicateGroup:
     """One open group for what waits in these; a new one when there are none."""
     if not groups:
-        return DuplicateGroup.objects.create(said=said[:LONGEST_WORD])
+        return DuplicateGroup.objects.create(source_row=said[:LONGEST_WORD])
     first, *rest = groups
     DuplicateMember.objects.filter(group__in=rest).update(group=first)
     DuplicateGroup.objects.filter(pk__in=rest).delete()

@@ -1,4 +1,4 @@
-"""What the catalogue stores; one file a noun."""
+"""The models of the catalogue."""
 
 from .decision_batch import DecisionBatch
 from .duplicate import DuplicateDecision, DuplicateGroup, DuplicateMember

@@ -1,4 +1,4 @@
-"""Rows that are written once: records of what people decided."""
+"""Append-only models: records of what people decided."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from django.db import models
 
 
 class AppendOnlyError(TypeError):
-    """Raised when code tries to change or delete what a person decided."""
+    """Raised when code tries to change or delete a row of an append-only table."""
 
 
 class AppendOnlyQuerySet(models.QuerySet[Any]):
     def update(self, **kwargs: Any) -> NoReturn:
-        raise _never(self.model, "changed; record a new one")
+        raise _error(self.model, "changed; record a new one")
 
     def delete(self) -> NoReturn:
-        raise _never(self.model, "deleted")
+        raise _error(self.model, "deleted")
 
 
 class AppendOnly(models.Model):
-    """A model whose rows Python code can add, and neither change nor delete."""
+    """A model whose rows can be added, but not changed or deleted. The database enforces it with triggers."""
 
     objects = AppendOnlyQuerySet.as_manager()
 
@@ -29,12 +29,12 @@ class AppendOnly(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is not None and not self._state.adding:
-            raise _never(type(self), "changed; record a new one")
+            raise _error(type(self), "changed; record a new one")
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise _never(type(self), "deleted")
+        raise _error(type(self), "deleted")
 
 
-def _never(model: type[models.Model], what: str) -> AppendOnlyError:
-    return AppendOnlyError(f"{str(model._meta.verbose_name_plural).capitalize()} are never {what}.")
+def _error(model: type[models.Model], change: str) -> AppendOnlyError:
+    return AppendOnlyError(f"{str(model._meta.verbose_name_plural).capitalize()} are never {change}.")

@@ -1,4 +1,4 @@
-"""Decisions that one reviewer took together."""
+"""Decisions that one reviewer made together."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from django.urls import reverse
 
 
 class DecisionBatch(models.Model):
-    """Suggestions accepted together: by whom, when, and by which filter. Its decisions refer to it.
+    """Suggestions that a reviewer accepted together with a filter. Its decisions refer to it.
 
-    Runs of kind "decide" take the decisions and runs of kind "revert" undo them; their params name the batch.
+    Runs of kind "decide" record the decisions and runs of kind "revert" undo them. Their params contain the
+    batch's id.
     """
 
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decision_batches"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # The fields of services.selection.Selection that were set: {"genre": 3, "sure": true, "last": 812}.
+    # The fields of catalog.genres.selection.Selection that were set: {"genre": 3, "sure": true, "last": 812}.
     choice = models.JSONField(default=dict, blank=True)
-    chosen = models.CharField(max_length=500, blank=True, help_text="the same in words")
-    suggestions = models.PositiveIntegerField(help_text="how many were chosen")
+    chosen = models.CharField(max_length=500, blank=True, help_text="the filter in words")
+    suggestions = models.PositiveIntegerField(help_text="number of suggestions")
 
     class Meta:
         ordering = ["-pk"]

@@ -1,4 +1,4 @@
-"""Duplicates: movies that show one picture or that a source names as one, and what people decided."""
+"""Duplicates: movies with the same poster or in the same row of a source, and decisions on them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from .validators import validate_sha256
 
 
 class DuplicateGroup(models.Model):
-    """Movies whose posters are one picture, or that one row of a source names: proposed until a person merges
-    them or keeps them apart."""
+    """Movies that may be the same film, until a person merges them or keeps them apart."""
 
     class State(models.TextChoices):
         OPEN = "open", "open"
@@ -24,7 +23,12 @@ class DuplicateGroup(models.Model):
     state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
     found_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)
-    said = models.CharField(max_length=500, blank=True, help_text="which row of a source names them as one")
+    source_row = models.CharField(
+        max_length=500,
+        blank=True,
+        db_column="said",
+        help_text="row of a source that names them as one film",
+    )
 
     class Meta:
         ordering = ["-pk"]
@@ -43,29 +47,31 @@ class DuplicateGroup(models.Model):
 
 
 class DuplicateMember(models.Model):
-    """One movie of a group, and why: its poster, compared with the first member's, or a source's word."""
+    """A movie of a group, and why: its poster matches the first member's, or a source names both."""
 
     class Reason(models.TextChoices):
-        FIRST = "first", "the first of them"
+        FIRST = "first", "first of the group"
         SAME_BYTES = "bytes", "same file"
-        SAME_HASH = "hash", "same picture by its hash"
+        SAME_HASH = "hash", "same perceptual hash"
         MIRRORED = "mirrored", "mirrored"
         CROPPED = "cropped", "cropped or framed"
-        ALIKE = "alike", "same picture, altered"
-        SOURCE = "source", "one row of a source names them all"
+        ALIKE = "alike", "same picture, edited"
+        SOURCE = "source", "same row of a source"
 
     group = models.ForeignKey(DuplicateGroup, on_delete=models.CASCADE, related_name="members")
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="duplicate_members")
     poster = models.ForeignKey(
         Poster, on_delete=models.SET_NULL, null=True, blank=True, related_name="duplicate_members"
     )
-    # A pair kept apart stays so while both movies show what they showed then, fetched anew or not; one that a
-    # source had named stays so in any case.
+    # Movies that were kept apart are proposed again when one of them gets another poster, unless a source had
+    # named them.
     poster_sha256 = models.CharField(max_length=64, blank=True, validators=[validate_sha256])
     reason = models.CharField(max_length=8, choices=Reason.choices)
-    bits = models.PositiveSmallIntegerField(null=True, blank=True, help_text="between the perceptual hashes")
-    likeness = models.FloatField(null=True, blank=True, help_text="correlation of the overlapping pictures")
-    # The group is still a proposal: of these a poster is in one at most.
+    bits = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="that differ in the perceptual hash"
+    )
+    likeness = models.FloatField(null=True, blank=True, help_text="correlation where the pictures overlap")
+    # Whether the group is open. A poster is in at most one open group.
     is_open = models.BooleanField(default=True)
 
     class Meta:
@@ -93,7 +99,7 @@ class DuplicateMember(models.Model):
 
     @property
     def why(self) -> str:
-        """The reason in words: "hash 3 bits apart", "mirrored, correlation 0.97"."""
+        """The reason in words, such as "hash 3 bits apart" or "mirrored, correlation 0.97"."""
         if self.reason == self.Reason.SAME_HASH:
             return f"hash {self.bits} bit{'' if self.bits == 1 else 's'} apart"
         label = str(self.get_reason_display())
@@ -101,20 +107,20 @@ class DuplicateMember(models.Model):
 
     @property
     def shown(self) -> Poster | None:
-        """The poster to look at: the one it was found by, or the movie's own."""
+        """The poster that was compared, or the movie's current one."""
         return self.poster or self.movie.primary_poster
 
 
 class DuplicateDecision(AppendOnly):
-    """Who decided what about duplicates, with all that a merge moved or set aside. Append-only."""
+    """A decision on duplicates, with everything that a merge moved or removed. Append-only."""
 
     class Verdict(models.TextChoices):
         MERGED = "merged", "merged"
         APART = "apart", "kept apart"
-        WRONG_POSTER = "wrong", "wrong poster taken away"
+        WRONG_POSTER = "wrong", "wrong poster removed"
 
     verdict = models.CharField(max_length=6, choices=Verdict.choices)
-    # Nobody: an import that was told to merge what contradicts nothing (`details` name it).
+    # NULL for an import that merges matching movies: `details` name it.
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -123,12 +129,12 @@ class DuplicateDecision(AppendOnly):
         related_name="duplicate_decisions",
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # Of a merge: the movie that went on. Of a wrong poster: the movie that had it. `details` name it too.
+    # The movie that remained after a merge, or that had the wrong poster. `details` name it too.
     movie = models.ForeignKey(
         Movie, on_delete=models.SET_NULL, null=True, blank=True, related_name="duplicate_decisions"
     )
     poster_sha256 = models.CharField(max_length=64, blank=True, validators=[validate_sha256])
-    details = models.JSONField(default=dict, blank=True, help_text="what was moved, set aside or told apart")
+    details = models.JSONField(default=dict, blank=True, help_text="what was moved, removed or kept apart")
 
     class Meta(AppendOnly.Meta):
         ordering = ["-created_at", "-pk"]

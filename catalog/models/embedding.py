@@ -1,4 +1,4 @@
-"""Extractors and the embeddings they made; vectors of different fingerprints are never compared."""
+"""Feature extractors and embeddings. Vectors of different fingerprints are never compared."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .validators import validate_fingerprint
 
 
 class Extractor(models.Model):
-    """What made a vector, exactly: backbone, layer, pooling, resize filter, precision and weights digest."""
+    """A feature extractor: backbone, layer, pooling, resize filter, precision and digest of its weights."""
 
-    spec = models.CharField(max_length=200, help_text="as ml.extractors.registry.parse_spec reads it")
+    spec = models.CharField(max_length=200, help_text="the extractor's name and options")
     fingerprint = models.CharField(max_length=200, unique=True, validators=[validate_fingerprint])
     dims = models.PositiveIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -27,7 +27,7 @@ class Extractor(models.Model):
 
 
 class Embedding(models.Model):
-    """One poster's vector from one extractor, as little-endian float16."""
+    """The vector of a poster by an extractor, as little-endian float16."""
 
     poster = models.ForeignKey(Poster, on_delete=models.CASCADE, related_name="embeddings")
     extractor = models.ForeignKey(Extractor, on_delete=models.CASCADE, related_name="embeddings")

@@ -1,4 +1,4 @@
-"""Trained genre models: what they were trained on, how good they are, and which one is in use."""
+"""Trained genre models with their training data, metrics and state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .validators import validate_sha256
 
 
 class GenreModel(models.Model):
-    """One training's result. Its weights live in a file named by their sha256; the rest is here."""
+    """A trained model. Its weights are in a file named by their SHA-256."""
 
     LISTS = ("genres", "thresholds", "sure_thresholds", "no_evidence")
 
@@ -26,17 +26,17 @@ class GenreModel(models.Model):
     version = models.PositiveIntegerField(unique=True)
     recipe = models.CharField(max_length=60, help_text="name of the training configuration")
     extractor = models.ForeignKey(Extractor, on_delete=models.PROTECT, related_name="genre_models")
-    genres = models.JSONField(help_text="genre names in the order of the scores")
-    thresholds = models.JSONField(help_text="one number per genre: a score above it becomes a suggestion")
+    genres = models.JSONField(help_text="names in the order of the scores")
+    thresholds = models.JSONField(help_text="one per genre: a higher score becomes a suggestion")
     sure_thresholds = models.JSONField(
         default=list,
         blank=True,
-        help_text="one number per genre: a score above it may be accepted unseen; empty: never sure",
+        help_text="one per genre: a higher score is a sure suggestion; empty if none is",
     )
     no_evidence = models.JSONField(
         default=list,
         blank=True,
-        help_text="genres that are scored and never suggested: nothing shows that the model tells them",
+        help_text="genres that are not suggested because the model is not accurate enough",
     )
     calibration = models.JSONField(default=dict, blank=True)
     metrics = models.JSONField(default=dict, blank=True, help_text="on validation, with bootstrap intervals")
@@ -46,12 +46,12 @@ class GenreModel(models.Model):
     weights_sha256 = models.CharField(max_length=64, validators=[validate_sha256])
     learning_curves = models.ImageField(upload_to="learning_curves", blank=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.CANDIDATE)
-    # The training run that made it: a task that runs twice must not make two models.
+    # The training run. A task that runs twice must not create two models.
     run = models.OneToOneField(
         "Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="genre_model"
     )
     shipped = models.BooleanField(
-        default=False, help_text="came with Postersite, trained on other posters than this catalogue's"
+        default=False, help_text="bundled with Postersite, not trained on this catalogue"
     )
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)
@@ -71,7 +71,7 @@ class GenreModel(models.Model):
         ]
 
     def __str__(self) -> str:
-        origin = "shipped, " * self.shipped
+        origin = "bundled, " * self.shipped
         return f"genre model {self.version} ({self.recipe}, {origin}{self.state})"
 
     def clean(self) -> None:
@@ -85,7 +85,7 @@ class GenreModel(models.Model):
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether scores are probabilities: of suggestions at 73%, about 73 in 100 are right."""
+        """Whether scores are probabilities: about 73 of 100 suggestions at 73% are correct."""
         return bool(self.calibration)
 
 

@@ -1,4 +1,4 @@
-"""What imports made of movies, so that one can be taken back."""
+"""What imports changed, so that an import can be undone."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from .run import Run
 
 
 class ImportChange(models.Model):
-    """What one import made of one movie: what was there before, and what it wrote."""
+    """What an import changed of a movie: values before and after."""
 
-    # The unique constraint is the index that both directions of an undo read by.
+    # The unique constraint is the index that an undo uses.
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="import_changes", db_index=False)
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="import_changes")
-    created = models.BooleanField(help_text="the import made the movie")
-    # {"year": [1995, 1996]}: before, and as it was written.
+    created = models.BooleanField(help_text="whether the import created the movie")
+    # {"year": [1995, 1996]}: before and after.
     facts = models.JSONField(default=dict, blank=True)
-    # {"12": [null, "imported"]}: by the genre's id its origin before, and as it was written; null is none.
+    # {"12": [null, "imported"]}: by genre id, the origin before and after; null if the movie lacks the genre.
     genres = models.JSONField(default=dict, blank=True)
-    posters = models.JSONField(default=list, blank=True, help_text="sha256 of the pictures it brought")
+    posters = models.JSONField(default=list, blank=True, help_text="SHA-256 of imported posters")
     undone_at = models.DateTimeField(null=True, blank=True)
-    kept = models.TextField(blank=True, help_text="what an undo left as it is, and why")
+    kept = models.TextField(blank=True, help_text="what an undo did not change, and why")
 
     class Meta:
         ordering = ["run_id", "movie_id"]

@@ -1,4 +1,4 @@
-"""Files that titles were imported from, and how the ids in each were read."""
+"""Imported files, and which kind of ids each contains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .validators import validate_sha256
 
 
 class ImportedFile(models.Model):
-    """How the column `id` of one file was read, so that a later import reads it the same way."""
+    """The kind of ids in the column `id` of a file. Later imports of the file use the same kind."""
 
     class Ids(models.TextChoices):
         TMDB = "tmdb", "TMDB ids"
@@ -17,16 +17,16 @@ class ImportedFile(models.Model):
         LOCAL = "local", "local ids"
 
     path = models.CharField(max_length=1000)
-    # A hash of path and column names, which together may be too long for an index.
+    # A digest of path and column names, which may be too long for an index.
     identity = models.CharField(max_length=64, unique=True)
     sha256 = models.CharField(
         max_length=64,
         db_index=True,
         validators=[validate_sha256],
-        help_text="of the file, as of the last import",
+        help_text="of the file at the last import",
     )
     ids = models.CharField(max_length=10, choices=Ids.choices)
-    was_local = models.BooleanField(help_text="an import took its ids for local ones")
+    was_local = models.BooleanField(help_text="whether an import treated its ids as local ids")
     imported_at = models.DateTimeField()
 
     class Meta:

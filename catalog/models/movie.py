@@ -1,4 +1,4 @@
-"""Movies, genres, and who said that a movie has a genre."""
+"""Movies and genres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXTERNAL_IDS = ("imdb_id", "tmdb_id", "movielens_id", "local_id")
 
 
 class Genre(models.Model):
-    """A genre by its canonical name; the slug is what makes two spellings the same genre."""
+    """A genre with its canonical name. Spellings with the same slug are the same genre."""
 
     name = models.CharField(max_length=60, unique=True)
     slug = models.SlugField(max_length=60, unique=True)
@@ -28,7 +28,7 @@ class Genre(models.Model):
 
 class MovieQuerySet(models.QuerySet["Movie"]):
     def untagged(self) -> MovieQuerySet:
-        """Movies without any genre: the new arrivals that the genre model is asked about."""
+        """Movies without a genre, for which the genre model makes suggestions."""
         return self.filter(movie_genres__isnull=True)
 
     def without_poster(self) -> MovieQuerySet:
@@ -36,21 +36,21 @@ class MovieQuerySet(models.QuerySet["Movie"]):
 
 
 class MovieManager(models.Manager.from_queryset(MovieQuerySet)):  # type: ignore[misc]
-    """Every movie but those merged into another, which are kept only for what was decided about them."""
+    """All movies except those merged into another, which remain for the decisions on them."""
 
     def get_queryset(self) -> MovieQuerySet:
         return super().get_queryset().filter(merged_into__isnull=True)
 
 
 class Movie(models.Model):
-    """A title of the catalogue. Each external id names at most one movie."""
+    """A movie. Each external id belongs to at most one movie."""
 
     title = models.CharField(max_length=500)
     original_title = models.CharField(max_length=500, blank=True)
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     overview = models.TextField(blank=True)
     franchise = models.CharField(max_length=500, blank=True, db_index=True)
-    # Ids of the sites a poster can be fetched from; local_id is the operator's own (a CSV's, a path).
+    # Ids of the sites that posters are fetched from; local_id is from the user's own files.
     imdb_id = models.CharField("IMDb id", max_length=12, null=True, blank=True, unique=True)
     tmdb_id = models.PositiveIntegerField("TMDB id", null=True, blank=True, unique=True)
     movielens_id = models.PositiveIntegerField("MovieLens id", null=True, blank=True, unique=True)
@@ -59,13 +59,13 @@ class Movie(models.Model):
         "poster address",
         max_length=1000,
         blank=True,
-        help_text="Where an import says that its poster is; asked before the pages of poster sources.",
+        help_text="From an import. It is tried before the pages of poster sources.",
     )
     genres_locked = models.BooleanField(
-        default=False, help_text="A person has set this movie's genres: imports leave them alone."
+        default=False, help_text="A person set this movie's genres, and imports do not change them."
     )
     genres = models.ManyToManyField(Genre, through="MovieGenre", related_name="movies")
-    # Set on what a person merged away: decisions and addresses of old lead from here to the other.
+    # The movie that this one was merged into. Old decisions and URLs lead there.
     merged_into = models.ForeignKey(
         "self",
         on_delete=models.CASCADE,
@@ -86,15 +86,15 @@ class Movie(models.Model):
         indexes = [
             models.Index(fields=["title", "year", "id"]),
             models.Index(fields=["-created_at", "-id"]),
-            # Of the merged alone: by an index over all rows SQLite would look up those that are not merged,
-            # which are nearly all, and sort them.
+            # Partial: with an index of all rows, SQLite would use it to find the movies that are not merged,
+            # nearly all of them, and then sort them.
             models.Index(
                 fields=["merged_into"], name="movie_merged_away", condition=Q(merged_into__isnull=False)
             ),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(title=""), name="movie_has_a_title"),
-            # An empty string would be a value that only one movie may have; absent is NULL.
+            # Only one movie could have an empty string, so a missing id is NULL.
             models.CheckConstraint(
                 condition=(Q(imdb_id__isnull=True) | ~Q(imdb_id=""))
                 & (Q(local_id__isnull=True) | ~Q(local_id="")),
@@ -117,14 +117,14 @@ class Movie(models.Model):
         self.local_id = self.local_id or None
 
     def validate_unique(self, exclude: Collection[str] | None = None) -> None:
-        """Raise ValidationError for an external id that another row has, merged away or not."""
+        """Raise ValidationError for an external id of another movie, merged or not."""
         errors: dict[str, list[ValidationError]] = {}
         for name in set(EXTERNAL_IDS) - {*(exclude or ())}:
             other = self.other_with(name, getattr(self, name))
-            # Django asks the default manager, which hides merged movies.
+            # Django uses the default manager, which excludes merged movies.
             if other is not None and other.merged_into is not None:
-                why = f"This id belongs to {other}, which was merged into {other.merged_into}."
-                errors[name] = [ValidationError(why, code="unique")]
+                message = f"This id belongs to {other}, which was merged into {other.merged_into}."
+                errors[name] = [ValidationError(message, code="unique")]
         try:
             super().validate_unique(exclude)
         except ValidationError as error:
@@ -133,21 +133,21 @@ class Movie(models.Model):
             raise ValidationError(errors)
 
     def other_with(self, name: str, value: object) -> Movie | None:
-        """The other movie, merged away or not, that has this external id; None if it is free."""
+        """The other movie, merged or not, with this external id, if any."""
         if value in (None, ""):
             return None
-        holders = Movie.everything.filter(**{name: value}).exclude(pk=self.pk)
-        return holders.select_related("merged_into").first()
+        others = Movie.everything.filter(**{name: value}).exclude(pk=self.pk)
+        return others.select_related("merged_into").first()
 
     @property
     def primary_poster(self):
-        """The poster shown for this movie, or None. Uses a prefetch of `posters` where there is one."""
+        """The poster shown for this movie, or None. Uses prefetched `posters`."""
         posters = list(self.posters.all())
         return next((poster for poster in posters if poster.is_primary), posters[0] if posters else None)
 
 
 class MovieGenre(models.Model):
-    """One genre of one movie, and where it came from. Manual beats imported beats accepted."""
+    """A genre of a movie and its origin. Manual replaces imported, which replaces accepted."""
 
     class Origin(models.TextChoices):
         IMPORTED = "imported", "imported"

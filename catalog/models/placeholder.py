@@ -1,4 +1,4 @@
-"""Pictures that sites show where they have no poster."""
+"""Placeholder pictures of sites for movies without a poster."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from .validators import validate_sha256
 
 
 class Placeholder(models.Model):
-    """A picture that a site served as the poster of many movies, so it is none: found by its bytes."""
+    """A picture that a site serves for many movies, and which is therefore not a poster."""
 
     sha256 = models.CharField(
-        max_length=64, unique=True, validators=[validate_sha256], help_text="of the bytes as fetched"
+        max_length=64, unique=True, validators=[validate_sha256], help_text="of the fetched bytes"
     )
     source = models.CharField(max_length=40)
     source_url = models.CharField(max_length=1000, blank=True)
-    movies = models.PositiveIntegerField(help_text="how many showed it when it was found out")
+    movies = models.PositiveIntegerField(help_text="number of movies that had it when it was found")
     is_poster = models.BooleanField(
-        "is a poster", default=False, help_text="It is a poster after all: it is taken again from now on."
+        "is a poster", default=False, help_text="Accept it as a poster from now on."
     )
     found_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,4 +1,4 @@
-"""Posters: the picture, where it came from, and its fingerprints."""
+"""Posters: picture, source and hashes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from django.db.models import Q
 from .movie import Movie
 from .validators import validate_perceptual_hash, validate_sha256
 
-# ISO 639-2: no linguistic content. What a poster without words has for a language.
+# ISO 639-2 for "no linguistic content": the language of a poster without text.
 NO_WORDS = "zxx"
 
 
 class Poster(models.Model):
-    """One picture of one movie. The same bytes are stored once per movie, whatever page they came from."""
+    """A picture of a movie. A movie has the same bytes only once, even from several pages."""
 
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="posters")
     source = models.CharField(max_length=40, help_text="tmdb_page, imdb_page, folder, upload …")
     source_url = models.CharField(max_length=1000, blank=True)
     page_url = models.CharField(max_length=1000, blank=True)
     attribution = models.CharField(max_length=300, blank=True)
-    sha256 = models.CharField(
-        max_length=64, validators=[validate_sha256], help_text="of the bytes as fetched"
-    )
+    sha256 = models.CharField(max_length=64, validators=[validate_sha256], help_text="of the fetched bytes")
     perceptual_hash = models.CharField(
         max_length=16,
         db_index=True,
@@ -37,20 +35,18 @@ class Poster(models.Model):
     etag = models.CharField(max_length=200, blank=True)
     last_modified = models.CharField(max_length=60, blank=True)
     fetched_at = models.DateTimeField()
-    # When its source last showed it; empty where nothing was ever asked (uploads, folders, older rows).
+    # When its source last had it; NULL if it was never checked (uploads, folders, older rows).
     checked_at = models.DateTimeField(null=True, blank=True)
-    gone_at = models.DateTimeField(null=True, blank=True, help_text="since when its source has it no more")
-    superseded = models.BooleanField(
-        default=False, help_text="Its source shows another picture in its place."
-    )
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="when its source no longer had it")
+    superseded = models.BooleanField(default=False, help_text="Its source replaced it by another picture.")
     language = models.CharField(
-        max_length=8, blank=True, help_text="of the words on it; zxx for none, empty where nobody said"
+        max_length=8, blank=True, help_text="of its text; zxx if it has no text, empty if unknown"
     )
     # The source's own order, 0 first.
     rank = models.PositiveSmallIntegerField(default=0)
     is_primary = models.BooleanField(default=False)
-    locked = models.BooleanField(default=False, help_text="Chosen by a person: never replaced by a fetch.")
-    # With whose vectors it was compared with all others for duplicates; those of another find other pairs.
+    locked = models.BooleanField(default=False, help_text="Chosen by a person: a fetch never replaces it.")
+    # The extractor whose vectors the last search for duplicates compared.
     compared_with = models.ForeignKey(
         "Extractor", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )

@@ -1,4 +1,4 @@
-"""The review queue: the same movies, seen as work for a reviewer."""
+"""The review queue: movies with pending suggestions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .movie import Movie
 
 
 class ReviewQueue(Movie):
-    """A movie with pending suggestions, a model so that Django admin has a page of its own for the queue."""
+    """A movie with pending suggestions: a proxy model, so that the admin has a page for the queue."""
 
     class Meta:
         proxy = True

@@ -1,4 +1,4 @@
-"""The rows of the search index: folded titles of movies."""
+"""The search index: normalised titles of movies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .movie import Movie
 
 
 class SearchTitle(models.Model):
-    """One folded spelling of a title. Only `catalog.search` writes these rows; it derives them from movies.
+    """One normalised spelling of a title, written by `catalog.search`.
 
     text: words with one space before, between and after them, so that " war " is found as a whole word and
     " war" as the beginning of one. squeezed: the same without spaces.
@@ -21,7 +21,7 @@ class SearchTitle(models.Model):
         ORIGINAL = 1
         FRANCHISE = 2
 
-    # The constraint's index finds the rows of a movie.
+    # The unique constraint is the index of a movie's rows.
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="search_titles", db_index=False)
     kind = models.PositiveSmallIntegerField(choices=Kind.choices)
     text = models.TextField()

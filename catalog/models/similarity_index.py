@@ -1,4 +1,4 @@
-"""The current index files for look-alikes, by extractor."""
+"""The current index files for similarity search, by extractor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .embedding import Extractor
 
 
 class SimilarityIndex(models.Model):
-    """The index files in use for one extractor. The files lie below INDEX_DIR and can be built again."""
+    """The index files of an extractor, below INDEX_DIR. They can be built again at any time."""
 
     extractor = models.OneToOneField(
         Extractor, on_delete=models.CASCADE, primary_key=True, related_name="similarity_index"

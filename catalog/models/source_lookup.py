@@ -1,4 +1,4 @@
-"""Lookups: what each poster source last said about a movie, and what it takes to ask whether that changed."""
+"""Lookups: the last response of each poster source for a movie, with validators for the next request."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from .movie import Movie
 
 
 class SourceLookup(models.Model):
-    """One source's latest word on one movie. A source that could not be reached has said nothing."""
+    """The last response of a source for a movie. Failed requests are not recorded."""
 
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="lookups")
     source = models.CharField(max_length=40)
-    # Where the validators below come from; they say nothing about another address (other languages, an id).
+    # The URL that the validators below belong to.
     url = models.CharField(max_length=1000, blank=True)
     etag = models.CharField(max_length=200, blank=True)
     last_modified = models.CharField(max_length=60, blank=True)
-    found = models.BooleanField(default=False, help_text="it showed a poster that could be stored")
-    note = models.CharField(max_length=300, blank=True, help_text="why there is none")
+    found = models.BooleanField(default=False, help_text="whether it has a poster that could be stored")
+    note = models.CharField(max_length=300, blank=True, help_text="why there is no poster")
     checked_at = models.DateTimeField()
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Suggested genres and the decisions people took on them."""
+"""Suggested genres and the decisions on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .validators import validate_sha256
 
 
 class Suggestion(models.Model):
-    """A genre that a model scored above its threshold for a movie; pending until a person decides."""
+    """A genre that a model scored above its threshold for a movie, pending until a person decides."""
 
     class State(models.TextChoices):
         PENDING = "pending", "pending"
@@ -26,7 +26,7 @@ class Suggestion(models.Model):
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="suggestions")
     genre = models.ForeignKey(Genre, on_delete=models.PROTECT, related_name="suggestions")
     model = models.ForeignKey(GenreModel, on_delete=models.PROTECT, related_name="suggestions")
-    # What the model saw: a rejected pair stays rejected for later models unless the poster changed.
+    # The poster that was scored. A rejected genre is suggested again only for another poster.
     poster = models.ForeignKey(Poster, on_delete=models.SET_NULL, null=True, related_name="suggestions")
     poster_sha256 = models.CharField(max_length=64, validators=[validate_sha256])
     score = models.FloatField()
@@ -62,9 +62,9 @@ class Suggestion(models.Model):
 
 
 class ReviewDecision(AppendOnly):
-    """Who decided what, and the score and threshold they saw. Append-only, also in the database.
+    """A decision of a reviewer, with the score and threshold at that time. Append-only.
 
-    To undo one is to add another, which names it in `reverses`.
+    A decision is undone by another one, whose `reverses` refers to it.
     """
 
     NO_GENRE = "none"
@@ -79,16 +79,16 @@ class ReviewDecision(AppendOnly):
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
     movie = models.ForeignKey(Movie, on_delete=models.PROTECT, related_name="decisions")
     genre = models.ForeignKey(Genre, on_delete=models.PROTECT, related_name="decisions")
-    # Absent when the reviewer added a genre that no model had suggested, or removed one.
+    # NULL if the reviewer added or removed a genre without a suggestion.
     suggestion = models.ForeignKey(
         Suggestion, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions"
     )
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     score = models.FloatField(null=True, blank=True)
     threshold = models.FloatField(null=True, blank=True)
-    # Counts what this reviewer decided about this suggestion: it can be decided again after an undo.
+    # The number of this decision on the suggestion by this reviewer. After an undo there can be another.
     sequence = models.PositiveSmallIntegerField(default=1)
-    # The origin of the movie's genre before the decision, or NO_GENRE; empty when it was not recorded.
+    # The origin of the movie's genre before the decision, or NO_GENRE; empty if it was not recorded.
     origin_before = models.CharField(max_length=8, blank=True)
     batch = models.ForeignKey(
         DecisionBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions"

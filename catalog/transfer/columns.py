@@ -94,6 +94,11 @@ def file_fields_of(model: type[Model]) -> list[AnyField]:
     return [field for field in fields_of(model) if isinstance(field, FileField)]
 
 
+def exported_name(field: AnyField) -> str:
+    """The column's name in an export, which does not change with the attribute in Python."""
+    return field.db_column or field.name
+
+
 @cache
 def is_account(field: AnyField) -> bool:
     """Whether the column refers to an account, which an export identifies by its name."""

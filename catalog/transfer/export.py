@@ -26,7 +26,7 @@ from ml.genres.head_file import manifest_path
 from ml.imaging.images import sha256_hex
 
 from . import layout
-from .columns import TABLES, AnyField, fields_of, file_fields_of, is_account, to_json
+from .columns import TABLES, AnyField, exported_name, fields_of, file_fields_of, is_account, to_json
 from .errors import ExportError
 from .layout import Progress
 from .reading import DTYPE
@@ -192,7 +192,7 @@ class _Writer:
 
     def _line(self, fields: list[AnyField], values: tuple[Any, ...]) -> str:
         row = {
-            column.name: self._account(value) if is_account(column) else value
+            exported_name(column): self._account(value) if is_account(column) else value
             for column, value in zip(fields, values, strict=False)
         }
         # Sorted, because PostgreSQL has its own order for the keys of a JSON column.
@@ -220,7 +220,7 @@ class _Writer:
                 file.write(self._line(fields, row))
                 rows += 1
                 self._report(name.replace("_", " "), rows, total)
-        self._list_table(name, [column.name for column in fields], rows)
+        self._list_table(name, [exported_name(column) for column in fields], rows)
 
     def _write_embeddings(self, name: str) -> None:
         fields = fields_of(Embedding)
@@ -246,7 +246,7 @@ class _Writer:
                 self.vectors[str(pk)] = {"rows": written, "dims": dims}
         exported = sum(each["rows"] for each in self.vectors.values())
         self.exported.invalid_vectors = rows - exported
-        self._list_table(name, [column.name for column in fields], exported)
+        self._list_table(name, [exported_name(column) for column in fields], exported)
 
     def _write_accounts(self) -> None:
         names = sorted(self.accounts.values())

@@ -15,7 +15,7 @@ import numpy as np
 from ml.files import UNREADABLE_ARRAYS, file_sha256
 
 from . import layout
-from .columns import OPTIONAL_TABLES, TABLES, fields_of
+from .columns import OPTIONAL_TABLES, TABLES, exported_name, fields_of
 from .errors import RestoreError
 from .layout import Progress
 
@@ -171,7 +171,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _check_columns(export: Export, made_by: Any) -> None:
     for name, columns in export.fields.items():
-        known = {"username"} if name == layout.PEOPLE else {field.name for field in fields_of(TABLES[name])}
+        known = {"username"} if name == layout.PEOPLE else set(map(exported_name, fields_of(TABLES[name])))
         if unknown := sorted(set(columns) - known):
             raise RestoreError(
                 f"This version of Postersite does not know the columns {', '.join(unknown)} of {name}: "

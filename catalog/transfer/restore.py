@@ -27,7 +27,7 @@ from catalog.runs import lifecycle
 from ml.genres.head_file import manifest_path
 
 from . import layout
-from .columns import TABLES, AnyField, fields_of, file_fields_of, from_json
+from .columns import TABLES, AnyField, exported_name, fields_of, file_fields_of, from_json
 from .errors import RestoreError
 from .layout import Progress
 from .reading import Export, ListedFile, check_tables, open_export
@@ -231,7 +231,7 @@ def _load_table(
 def _rows(name: str, export: Export, accounts: Mapping[str, int], stage: Staging) -> Iterator[dict[str, Any]]:
     """The rows of a table, validated, with defaults for columns that the export does not have."""
     model = TABLES[name]
-    given = [column for column in fields_of(model) if column.name in export.fields[name]]
+    given = [column for column in fields_of(model) if exported_name(column) in export.fields[name]]
     defaults = {
         column.name: _default(column, name) for column in model._meta.concrete_fields if column not in given
     }
@@ -239,9 +239,9 @@ def _rows(name: str, export: Export, accounts: Mapping[str, int], stage: Staging
         row = dict(defaults)
         for column in given:
             try:
-                row[column.name] = from_json(column, line[column.name], accounts)
+                row[column.name] = from_json(column, line[exported_name(column)], accounts)
             except ValidationError as error:
-                raise _invalid(name, number, column.name, error) from error
+                raise _invalid(name, number, exported_name(column), error) from error
         try:
             if model is GenreModel:
                 GenreModel(**{key: row[key] for key in GenreModel.LISTS}).clean()

@@ -67,7 +67,7 @@ def test_a_group_shows_its_movies_side_by_side_with_reasons(decider):
     group = proposed(*twins(year=1999, local_id=None, genres=["Drama"]))
     card = only(page(decider), f"#group-{group.pk}")
     assert [text_of(item.h3) for item in card.select(".member")] == ["Ember 0 1999", "Ember 1 1999"]
-    assert [text_of(why) for why in card.select(".member-why")] == ["the first of them", "hash 2 bits apart"]
+    assert [text_of(why) for why in card.select(".member-why")] == ["first of the group", "hash 2 bits apart"]
     assert "Drama" in text_of(card) and len(card.select("img[alt]")) == 2
     assert "1 group" in text_of(page(decider))
 

@@ -34,7 +34,7 @@ def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Pa
     assert model.extractor.fingerprint == embedding.fingerprint("postersite")
     assert model.metrics["validation"]["macro_f1"]["value"] == 0.42
     assert (model.config["folds"], model.dataset_fingerprint) == (5, "c" * 64)
-    assert (model.run, "shipped" in str(model)) == (None, True)
+    assert (model.run, "bundled" in str(model)) == (None, True)
     kept = load_head(settings.MODELS_DIR / model.weights_file, sha256=model.weights_sha256)
     assert kept.genres == GENRES
 

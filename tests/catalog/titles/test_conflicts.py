@@ -47,8 +47,8 @@ def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
     assert "They wait on the Duplicates page" in str(report.conflicting[0])
     group = groups.open_groups().get()
     assert set(group.members.values_list("movie", flat=True)) == {one.pk, other.pk}
-    assert group.said == "“Heat” in links.csv, line 5"
-    assert {member.why for member in group.members.all()} == {"one row of a source names them all"}
+    assert group.source_row == "“Heat” in links.csv, line 5"
+    assert {member.why for member in group.members.all()} == {"same row of a source"}
 
 
 def test_importing_it_again_proposes_nothing_new() -> None:
