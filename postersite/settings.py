@@ -1,4 +1,4 @@
-"""Django settings. Those that an operator may change come from the environment: see docs/operations.md."""
+"""Django settings. Those that an operator may change come from the environment: see docs/settings.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/operations.md and deploy/ name the settings and commands that exist, all of them and no others."""
+"""The documentation and deploy/ name the settings and commands that exist, all of them and no others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from django.core.management import get_commands
 
 from postersite.env import BASE_DIR
 
-PAGE = (BASE_DIR / "docs" / "operations.md").read_text()
+DOCS = BASE_DIR / "docs"
+SETTINGS = (DOCS / "settings.md").read_text()
+PAGES = "".join(page.read_text() for page in [BASE_DIR / "README.md", *sorted(DOCS.glob("*.md"))])
 READERS = ("postersite/settings.py", "postersite/env.py", "postersite/launcher/site_setup.py")
 READER = r"env\.\w+|whole_number|decimals_by_name|decimal|cron|flag|folder|listed|environ\.get"
 READ = re.compile(rf"""(?:{READER})\(\s*"([A-Z][A-Z_]+)\"""")
@@ -21,7 +23,7 @@ def settings_read() -> set[str]:
 
 
 def test_the_settings_table_is_complete_and_has_no_others() -> None:
-    table = set(re.findall(r"^\| `([A-Z][A-Z_]+)` \|", PAGE, re.MULTILINE))
+    table = set(re.findall(r"^\| `([A-Z][A-Z_]+)` \|", SETTINGS, re.MULTILINE))
     assert table == settings_read()
 
 
@@ -30,6 +32,6 @@ def test_the_example_file_names_settings_only() -> None:
     assert set(names) - settings_read() == {"POSTGRES_PASSWORD"}
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"manage\.py (\w+)", PAGE))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"manage\.py (\w+)", PAGES))))
 def test_every_command_named_exists(command: str) -> None:
     assert command in get_commands()
