@@ -19,11 +19,11 @@ from catalog.posters.known_addresses import why_not
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
 from ml.imaging.images import ImageRejected, read_file
 
-from .dry_run import Rehearsal
+from ._dry_run import Rehearsal
+from ._planning import Key, KnownMovie, Outcome, PeoplesWord, Planner, Verdict, usable_genre
+from ._store import Catalogue
 from .history import forget_old_imports
-from .planning import Key, KnownMovie, Outcome, PeoplesWord, Planner, Verdict, usable_genre
 from .report import ImportReport, RowListing, listing_path
-from .storing import Catalogue
 
 # Few enough that others who want to write wait for a fraction of a second, and that a batch stays far within
 # the lease after which a run is given up.

@@ -17,8 +17,8 @@ from catalog.posters.changes import process_changed, shown_posters
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
 
+from ._undo_planning import Plan, plans
 from .history import IMPORTS_KEPT, KEPT_FOR
-from .undo_planning import Plan, plans
 
 CHANGES_PER_TRANSACTION = 100
 MOST_KEPT_SHOWN = 200

@@ -20,7 +20,7 @@ from catalog.posters.rejections import was_removed
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import sha256_hex
 
-from .planning import ABSENT, FACTS, Key, KnownMovie, best_kept, lookup_keys
+from ._planning import ABSENT, FACTS, Key, KnownMovie, best_kept, lookup_keys
 
 FOLDER = "folder"
 

@@ -21,8 +21,8 @@ from catalog.models import (
     Run,
 )
 
-from .planning import ABSENT, FACTS
-from .storing import FOLDER
+from ._planning import ABSENT, FACTS
+from ._store import FOLDER
 
 UPLOAD = "upload"
 ORIGINS = dict(MovieGenre.Origin.choices)

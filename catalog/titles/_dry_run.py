@@ -16,8 +16,8 @@ from catalog.posters.rejections import was_removed
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import open_safely, sha256_hex
 
-from .planning import Key, KnownMovie, best_kept, lookup_keys
-from .storing import known_movies, touched_by_people
+from ._planning import Key, KnownMovie, best_kept, lookup_keys
+from ._store import known_movies, touched_by_people
 
 TABLES = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
