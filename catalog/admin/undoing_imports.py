@@ -48,7 +48,7 @@ class UndoesImports(admin.ModelAdmin):
                 undo = undoing.start(run, asked_by=person(request))
                 tell(request, undo)
                 return redirect(undo)
-            undoing.refuse_what_cannot_be_undone(run)
+            undoing.check_undoable(run)
         except undoing.UndoError as error:
             messages.error(request, str(error))
             return redirect("admin:catalog_run_change", run.pk)

@@ -1,1 +1,4 @@
-"""Importing titles: file formats, matching, storing, undo, reports."""
+"""Import titles from files.
+
+Others may use `importing`, `undo`, `report`, `imported_files`, `run_kinds`, and the package `formats`.
+"""

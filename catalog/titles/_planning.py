@@ -1,4 +1,4 @@
-"""Decide what an import makes of each row, in memory: nothing here reads or writes the catalogue."""
+"""Decide what an import does with each row. Changes movies in memory only."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from catalog.duplicates import import_matches
 from catalog.duplicates.merging import ONE_PER_FILM, label_of
 from catalog.external_ids import LARGEST_ID
-from catalog.models import Genre, Movie, MovieGenre
+from catalog.models import Genre, Movie, MovieGenre, Poster
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.titles.formats._cells import FIRST_YEAR, LAST_YEAR
 from catalog.titles.formats.records import TitleRecord
@@ -21,17 +22,22 @@ from catalog.titles.formats.records import TitleRecord
 FACTS = ("title", "original_title", "year", "overview", "franchise", "poster_url", *EXTERNAL_IDS)
 ABSENT = (None, "")
 Key = tuple[str, Any]
-IMPORTED, ACCEPTED = MovieGenre.Origin.IMPORTED, MovieGenre.Origin.ACCEPTED
-_LONGEST_GENRE = int(Genre._meta.get_field("name").max_length or 0)
+IMPORTED, ACCEPTED, MANUAL = (
+    MovieGenre.Origin.IMPORTED,
+    MovieGenre.Origin.ACCEPTED,
+    MovieGenre.Origin.MANUAL,
+)
+_MAX_GENRE_LENGTH = int(Genre._meta.get_field("name").max_length or 0)
 _PARENTHESES = re.compile(r"\([^()]*\)")
 
 
 @dataclass(slots=True, eq=False)
-class KnownMovie:
-    """A movie as an import knows it. `pk` is None until it is stored; a dry run numbers its own from -1 down.
+class MovieState:
+    """A movie during an import, with the changes that rows made to it.
 
-    genres: origin by the genre's slug. absorbed: rows that were merged into it during this import.
-    stored_facts, stored_genres: what the catalogue holds. into: the movie that this one was merged into.
+    pk: None until the movie is stored; a dry run counts down from -1. genres: origins by slug. absorbed: keys
+    of movies that were merged into it. stored_facts, stored_genres: what the database contains. merged_into:
+    the movie that this one was merged into.
     """
 
     pk: int | None = None
@@ -41,7 +47,7 @@ class KnownMovie:
     absorbed: set[int] = field(default_factory=set)
     stored_facts: dict[str, Any] = field(default_factory=dict)
     stored_genres: dict[str, str] = field(default_factory=dict)
-    into: KnownMovie | None = None
+    merged_into: MovieState | None = None
 
     def __str__(self) -> str:
         title, year = self.facts.get("title"), self.facts.get("year")
@@ -54,17 +60,17 @@ class KnownMovie:
 
     @property
     def pks(self) -> set[int]:
-        """Rows of the catalogue that are this movie."""
+        """Keys of the rows in the database that are this movie."""
         return {pk for pk in (self.pk, *self.absorbed) if pk is not None and pk > 0}
 
     @property
-    def final(self) -> KnownMovie:
-        """The movie itself, or the one that it was merged into."""
-        return self if self.into is None else self.into.final
+    def final(self) -> MovieState:
+        """This movie, or the one that it was merged into."""
+        return self if self.merged_into is None else self.merged_into.final
 
     @property
     def number(self) -> int:
-        """Its `pk`, once it has one."""
+        """The `pk` of a stored movie."""
         if self.pk is None:
             raise LookupError(f"{self} is not stored yet.")
         return self.pk
@@ -72,7 +78,7 @@ class KnownMovie:
     def ids(self) -> list[Key]:
         return [(name, self.facts[name]) for name in EXTERNAL_IDS if self.facts.get(name) not in ABSENT]
 
-    def is_stored(self) -> None:
+    def mark_stored(self) -> None:
         self.stored_facts, self.stored_genres = dict(self.facts), dict(self.genres)
 
 
@@ -82,73 +88,65 @@ class Verdict(StrEnum):
     UNCHANGED = "unchanged"
     CONFLICTING = "conflicting"
     REJECTED = "rejected"
-    # These movies are one film: merge them and take the row again.
-    ONE_FILM = "one film"
+    # The movies are the same film: merge them, and apply the row again.
+    SAME_FILM = "same film"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of one row; `movies` are the one it made or met, or those it would make one."""
+    """The result of one row. movies: the one it created or matches, or those it names as the same film."""
 
     record: TitleRecord
     verdict: Verdict
-    movies: tuple[KnownMovie, ...] = ()
+    movies: tuple[MovieState, ...] = ()
     why: str = ""
     proposed: bool = False
 
 
-class PeoplesWord(Protocol):
-    """What people said that stands in the way of taking two movies for one."""
-
-    def kept_apart(self, movies: Sequence[KnownMovie]) -> bool: ...
-
-    def touched_by_people(self, movies: Sequence[KnownMovie]) -> bool: ...
-
-
 class Planner:
-    """Takes rows one after another and changes what it knows of the movies, as writing them would.
+    """Applies rows to movies in memory, one after another.
 
-    known: movies by each id that a row names. slugs: the slug of the genre that each name means. merge: take
-    movies that one row names for one film where nothing contradicts it.
+    known: movies by each id that a row names. slugs: the slug of each genre name. merge: merge movies that
+    one row names as the same film, if nothing contradicts it.
     """
 
     def __init__(
         self,
-        known: dict[Key, KnownMovie],
+        known: dict[Key, MovieState],
         slugs: Mapping[str, str],
-        people: PeoplesWord,
         *,
         merge: bool = False,
     ) -> None:
         self.known = known
         self._slugs = slugs
-        self._people = people
         self._merge = merge
-        self._touched: dict[int, KnownMovie] = {}
+        self._touched: dict[int, MovieState] = {}
 
-    def changed_movies(self) -> list[KnownMovie]:
-        """The movies that rows have made or changed and that are not stored so yet, in the rows' order."""
-        movies = [movie for movie in self._touched.values() if movie.is_dirty and movie.into is None]
+    def pop_changed(self) -> list[MovieState]:
+        """The movies that rows created or changed since the last call, in the order of the rows."""
+        movies = [movie for movie in self._touched.values() if movie.is_dirty and movie.merged_into is None]
         self._touched.clear()
         return movies
 
-    def merged(self, kept: KnownMovie, others: Iterable[KnownMovie]) -> None:
-        """Take `others` for `kept` from now on."""
+    def replace(self, kept: MovieState, others: Iterable[MovieState]) -> None:
+        """Apply later rows about `others` to `kept`."""
         gone = {id(other) for other in others}
         for other in others:
-            other.into = kept
+            other.merged_into = kept
         self.known.update({key: kept for key, movie in self.known.items() if id(movie) in gone})
         self.known.update(dict.fromkeys(kept.ids(), kept))
 
-    def take(self, record: TitleRecord) -> Outcome:
-        """What becomes of the row; a movie that it makes or changes is known so to the rows after it."""
+    def apply(self, record: TitleRecord) -> Outcome:
+        """Create or change the row's movie, if the row is valid and matches at most one."""
         ids = ids_of(record)
         if not ids:
-            return Outcome(record, Verdict.REJECTED, why="it has no id, so a second import would double it")
+            return Outcome(
+                record, Verdict.REJECTED, why="it has no id, so a second import would duplicate it"
+            )
         matches = list({id(found): found for key in ids if (found := self.known.get(key))}.values())
         former = self.known.get(("local_id", record.former_local_id)) if record.former_local_id else None
         if former and record.title:
-            # A title of signs only, such as "???", folds to nothing.
+            # A title of punctuation only, such as "???", folds to nothing.
             same = record.title == former.facts.get("title")
             if same or _folded(record.title, record.original_title) & _folded_titles(former):
                 matches += [former] if former not in matches else []
@@ -161,12 +159,12 @@ class Planner:
                 record, Verdict.CONFLICTING, why=f"no movie has the {listed}; import its title first"
             )
         if len(matches) > 1:
-            # What such a row says about movies is not believed either.
+            # An invalid row is no evidence about movies either.
             given = {name: value for name in FACTS if (value := getattr(record, name)) not in ABSENT}
-            if why := fault(record, given, is_new=False):
+            if why := validation_error(record, given, is_new=False):
                 return Outcome(record, Verdict.REJECTED, why=why)
-            return self._several(record, matches)
-        movie = matches[0] if matches else KnownMovie()
+            return self._match_several(record, matches)
+        movie = matches[0] if matches else MovieState()
         if why := self._contradiction(record, movie):
             return Outcome(record, Verdict.CONFLICTING, why=why)
         changed = {
@@ -175,53 +173,53 @@ class Planner:
             if (value := getattr(record, name)) not in ABSENT
             and value != movie.facts.get(name)
             and not (name == "title" and record.tentative_title and matches)
-            # An id that leads here although the movie shows another: a row merged away has it.
+            # The id may belong to a row that was merged into the movie, which has another.
             and (not matches or self.known.get((name, value)) is not movie)
         }
-        if why := fault(record, changed, is_new=not matches):
+        if why := validation_error(record, changed, is_new=not matches):
             return Outcome(record, Verdict.REJECTED, why=why)
         movie.facts.update(changed)
-        genres_changed = self._take_genres(record, movie)
+        genres_changed = self._apply_genres(record, movie)
         self.known.update(dict.fromkeys(movie.ids(), movie))
         self._touched[id(movie)] = movie
         if not matches:
             return Outcome(record, Verdict.CREATED, (movie,))
         return Outcome(record, Verdict.CHANGED if changed or genres_changed else Verdict.UNCHANGED, (movie,))
 
-    def _contradiction(self, record: TitleRecord, movie: KnownMovie) -> str:
+    def _contradiction(self, record: TitleRecord, movie: MovieState) -> str:
         for name, value in ids_of(record):
             held = movie.facts.get(name)
             if held not in (*ABSENT, value) and self.known.get((name, value)) is not movie:
                 return f"its {name} is {value}, but {movie} has the {name} {held} already"
         return ""
 
-    def _several(self, record: TitleRecord, movies: list[KnownMovie]) -> Outcome:
+    def _match_several(self, record: TitleRecord, movies: list[MovieState]) -> Outcome:
         why = f"its ids belong to different movies: {' and '.join(map(str, movies))}"
         if differs := _differing_id(record, movies, ONE_PER_FILM):
             return Outcome(
                 record,
                 Verdict.CONFLICTING,
-                why=f"{why}, which cannot be one film, for their {label_of(differs)}s differ",
+                why=f"{why}, which cannot be one film: their {label_of(differs)}s differ",
             )
-        if self._people.kept_apart(movies):
+        if import_matches.kept_apart([movie.pks for movie in movies]):
             return Outcome(record, Verdict.CONFLICTING, why=f"{why}, which a person has kept apart")
         if (
             self._merge
             and not _differing_id(record, movies, EXTERNAL_IDS)
             and _same_title_and_year(movies)
-            and not self._people.touched_by_people(movies)
+            and not has_human_decisions(movies)
         ):
-            return Outcome(record, Verdict.ONE_FILM, tuple(movies))
-        why += ". They wait on the Duplicates page: merge them there, or keep them apart, and import it again"
+            return Outcome(record, Verdict.SAME_FILM, tuple(movies))
+        why += ". Merge them on the Duplicates page, or keep them apart, and import the row again"
         return Outcome(record, Verdict.CONFLICTING, tuple(movies), why, proposed=True)
 
-    def _take_genres(self, record: TitleRecord, movie: KnownMovie) -> bool:
+    def _apply_genres(self, record: TitleRecord, movie: MovieState) -> bool:
         if movie.genres_locked:
             return False
         wanted = {self._slugs[name] for name in record.genres}
-        # Imported beats accepted: the source now says itself what a reviewer had accepted.
+        # Imported takes precedence over accepted: the file now has the genre that a reviewer accepted.
         write = [slug for slug in wanted if movie.genres.get(slug) in (None, ACCEPTED)]
-        # An untagged row takes nothing away: the source does not know, which is no statement.
+        # A row without genres removes none: the file does not know them.
         gone = [
             slug
             for slug, origin in movie.genres.items()
@@ -238,56 +236,60 @@ def ids_of(record: TitleRecord) -> list[Key]:
 
 
 def lookup_keys(record: TitleRecord) -> list[Key]:
-    """The ids by which the record's movie may be known: also the one that the same file gave it before."""
+    """The ids that may find the record's movie, including the one that an earlier import gave it."""
     former = [("local_id", record.former_local_id)] if record.former_local_id else []
     return [*ids_of(record), *former]
 
 
-def usable_genre(name: str) -> bool:
-    return 0 < len(name) <= _LONGEST_GENRE and _storable(name)
+def is_valid_genre(name: str) -> bool:
+    return 0 < len(name) <= _MAX_GENRE_LENGTH and _is_storable(name)
 
 
-def fault(record: TitleRecord, changed: Mapping[str, Any], *, is_new: bool) -> str:
-    """Why the catalogue cannot hold these facts, in a sentence; empty when it can."""
-    said = ["title: there is none"] if is_new and not changed.get("title") else []
+def validation_error(record: TitleRecord, changed: Mapping[str, Any], *, is_new: bool) -> str:
+    """Why the database cannot store these facts; "" if it can."""
+    errors = ["title: it is missing"] if is_new and not changed.get("title") else []
     for name, value in changed.items():
-        if isinstance(value, str) and not _storable(value):
-            said.append(f"{name}: it holds characters that no database takes")
-            continue
-        if name == "year" and not FIRST_YEAR <= value <= LAST_YEAR:
-            said.append(f"year: {value} is outside {FIRST_YEAR} to {LAST_YEAR}")
-            continue
-        # SQLite takes larger ones, and PostgreSQL does not.
-        if isinstance(value, int) and not 0 <= value <= LARGEST_ID:
-            said.append(f"{name}: {value} is outside 0 to {LARGEST_ID}")
-            continue
-        try:
-            Movie._meta.get_field(name).clean(value, None)  # type: ignore[union-attr]
-        except ValidationError as error:
-            said += [f"{name}: {text}" for text in error.messages]
-    said += [
-        f"genre: {name[:40]!r} is not a name of 1 to {_LONGEST_GENRE} characters"
+        if isinstance(value, str) and not _is_storable(value):
+            errors.append(f"{name}: it contains characters that no database stores")
+        elif name == "year" and not FIRST_YEAR <= value <= LAST_YEAR:
+            errors.append(f"year: {value} is outside {FIRST_YEAR} to {LAST_YEAR}")
+        elif isinstance(value, int) and not 0 <= value <= LARGEST_ID:  # SQLite stores larger ones
+            errors.append(f"{name}: {value} is outside 0 to {LARGEST_ID}")
+        else:
+            try:
+                Movie._meta.get_field(name).clean(value, None)  # type: ignore[union-attr]
+            except ValidationError as error:
+                errors += [f"{name}: {text}" for text in error.messages]
+    errors += [
+        f"genre: {name[:40]!r} is not a name of 1 to {_MAX_GENRE_LENGTH} characters"
         for name in record.genres
-        if not usable_genre(name)
+        if not is_valid_genre(name)
     ]
-    return " ".join(said)
+    return " ".join(errors)
 
 
-def _storable(text: str) -> bool:
+def has_human_decisions(movies: Sequence[MovieState]) -> bool:
+    """Whether a person set genres of one of the movies, or chose its poster."""
+    if any(movie.genres_locked or MANUAL in movie.genres.values() for movie in movies):
+        return True
+    return Poster.objects.filter(movie__in={pk for movie in movies for pk in movie.pks}, locked=True).exists()
+
+
+def _is_storable(text: str) -> bool:
     """Whether PostgreSQL takes the text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and (text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text))
 
 
-def best_kept(movies: Sequence[KnownMovie]) -> KnownMovie:
-    """Which of stored movies that are one film goes on: the one that knows most, of equals the first."""
+def merge_target(movies: Sequence[MovieState]) -> MovieState:
+    """The movie to merge the others into: the one with most ids and genres, of equals the oldest."""
 
-    def worth(movie: KnownMovie) -> tuple[int, int, bool, int]:
+    def rank(movie: MovieState) -> tuple[int, int, bool, int]:
         return len(movie.ids()), len(movie.genres), movie.number > 0, -abs(movie.number)
 
-    return max(movies, key=worth)
+    return max(movies, key=rank)
 
 
-def _differing_id(record: TitleRecord, movies: Sequence[KnownMovie], names: Iterable[str]) -> str:
+def _differing_id(record: TitleRecord, movies: Sequence[MovieState], names: Iterable[str]) -> str:
     for name in names:
         values = {getattr(record, name), *(movie.facts.get(name) for movie in movies)} - {None, ""}
         if len(values) > 1:
@@ -295,15 +297,15 @@ def _differing_id(record: TitleRecord, movies: Sequence[KnownMovie], names: Iter
     return ""
 
 
-def _same_title_and_year(movies: Sequence[KnownMovie]) -> bool:
+def _same_title_and_year(movies: Sequence[MovieState]) -> bool:
     years = [movie.facts["year"] for movie in movies if "year" in movie.facts]
     if len(years) < len(movies) or max(years) - min(years) > 1:
         return False
     return bool(set.intersection(*(_folded_titles(movie) for movie in movies)))
 
 
-def _folded_titles(movie: KnownMovie) -> set[str]:
-    """Title and original title without case, accents and punctuation, and without what is in parentheses."""
+def _folded_titles(movie: MovieState) -> set[str]:
+    """Title and original title without case, accents and punctuation, with and without parentheses."""
     return _folded(movie.facts.get("title") or "", movie.facts.get("original_title") or "")
 
 

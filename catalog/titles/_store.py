@@ -1,7 +1,8 @@
-"""Read the movies that a batch of rows may mean, and write what an import made of them, in few queries."""
+"""Read the movies that match a batch of rows, and write the changes, in few queries."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,45 +15,69 @@ from catalog.duplicates import import_matches
 from catalog.genres.names import genre_rows, keys_of
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
-from catalog.posters import changes
+from catalog.posters.changes import shown_posters
 from catalog.posters.primary import store_poster
 from catalog.posters.rejections import was_removed
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import sha256_hex
 
-from ._planning import ABSENT, FACTS, Key, KnownMovie, best_kept, lookup_keys
+from ._planning import ABSENT, FACTS, Key, MovieState, lookup_keys, merge_target
 
 FOLDER = "folder"
 
 
-class Catalogue:
-    """The catalogue as one import reads and changes it. All but `store_picture` needs a transaction."""
+class Store(ABC):
+    """Where an import reads and writes movies."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        # The posters that movies showed before this import changed them.
-        self.shown_before: dict[int, int | None] = {}
+    def __init__(self) -> None:
+        # Genres that a dry run would create.
+        self.new_genres: list[Genre] = []
 
-    def known(self, records: Sequence[TitleRecord]) -> dict[Key, KnownMovie]:
-        """Movies that one of the records may mean, by each of their ids; locked."""
-        return known_movies(records, lock=True)
+    @abstractmethod
+    def movies_for(self, records: Sequence[TitleRecord]) -> dict[Key, MovieState]:
+        """The movies that may match the records, by each of their ids."""
+
+    @abstractmethod
+    def write(self, movies: Sequence[MovieState], slugs: Mapping[str, str]) -> None:
+        """Store new and changed movies and their genres. slugs: the slug of each genre name in the rows."""
+
+    @abstractmethod
+    def merge(self, movies: Sequence[MovieState], row: str) -> MovieState:
+        """Merge stored movies that `row` names as the same film; returns the one that remains.
+
+        Raises merging.CannotMerge.
+        """
+
+    @abstractmethod
+    def propose(self, matches: Sequence[tuple[tuple[MovieState, ...], str]]) -> None:
+        """Propose movies as duplicates, each with a description of the row that names them."""
+
+    @abstractmethod
+    def store_poster(self, movie: MovieState, data: bytes) -> bool:
+        """Store an image as the movie's poster; False if the movie has it or a person removed it.
+
+        Raises ml.imaging.images.ImageRejected and Movie.DoesNotExist.
+        """
 
     def slugs(self, names: Iterable[str]) -> dict[str, str]:
-        """The slug of the genre that each name means here, or would mean once it is made."""
+        """The slug of the genre that each name means, or of the genre that would be created."""
         listed = sorted(set(names))
-        return dict(zip(listed, keys_of(listed), strict=True))
+        return dict(zip(listed, keys_of(listed, self.new_genres), strict=True))
 
-    def kept_apart(self, movies: Sequence[KnownMovie]) -> bool:
-        return import_matches.kept_apart([movie.pks for movie in movies])
 
-    def touched_by_people(self, movies: Sequence[KnownMovie]) -> bool:
-        return touched_by_people(movies)
+class DatabaseStore(Store):
+    """Writes to the database and records changes for an undo; most methods need a transaction."""
 
-    def write(self, movies: Sequence[KnownMovie], slugs: Mapping[str, str]) -> None:
-        """Store new and changed movies and their genres, and note what was there before.
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+        # The posters that movies showed before the import changed them.
+        self.shown_before: dict[int, int | None] = {}
 
-        slugs: by the names that rows gave; genres that are new are made with these. Raises IntegrityError.
-        """
+    def movies_for(self, records: Sequence[TitleRecord]) -> dict[Key, MovieState]:
+        return read_movies(records, lock=True)
+
+    def write(self, movies: Sequence[MovieState], slugs: Mapping[str, str]) -> None:
         if not movies:
             return
         genres = _genres(movies, slugs)
@@ -60,40 +85,35 @@ class Catalogue:
         created = Movie.objects.bulk_create([Movie(**movie.facts) for movie in new])
         for movie, row in zip(new, created, strict=True):
             movie.pk = row.pk
-        fresh = set(map(id, new))
-        _update([movie for movie in movies if id(movie) not in fresh])
+        created_ids = set(map(id, new))
+        _update([movie for movie in movies if id(movie) not in created_ids])
         search.index(movie.number for movie in movies)
         _write_genres(movies, genres)
-        self._note(movies, fresh, genres)
+        self._record_changes(movies, created_ids, genres)
         for movie in movies:
-            movie.is_stored()
+            movie.mark_stored()
 
-    def merge(self, movies: Sequence[KnownMovie], said: str) -> KnownMovie:
-        """Make one of stored movies; returns it as it is then. Raises merging.CannotMerge."""
-        kept = best_kept(movies)
+    def merge(self, movies: Sequence[MovieState], row: str) -> MovieState:
+        kept = merge_target(movies)
         others = [movie for movie in movies if movie is not kept]
         self._remember_shown(kept.number)
-        import_matches.merge(self._run, kept.number, [movie.number for movie in others], said)
+        import_matches.merge(self._run, kept.number, [movie.number for movie in others], row)
         [now] = _read(Q(pk=kept.pk), lock=True)[0]
         kept.facts, kept.genres, kept.genres_locked = now.facts, now.genres, now.genres_locked
         kept.absorbed |= {pk for movie in others for pk in movie.pks}
-        kept.is_stored()
+        kept.mark_stored()
         return kept
 
-    def propose(self, found: Sequence[tuple[tuple[KnownMovie, ...], str]]) -> None:
-        pairs = [({movie.final.number for movie in movies}, said) for movies, said in found]
-        import_matches.propose([(pks, said) for pks, said in pairs if len(pks) > 1])
+    def propose(self, matches: Sequence[tuple[tuple[MovieState, ...], str]]) -> None:
+        pairs = [({movie.final.number for movie in movies}, row) for movies, row in matches]
+        import_matches.propose([(pks, row) for pks, row in pairs if len(pks) > 1])
 
-    def store_picture(self, movie: KnownMovie, data: bytes) -> bool:
-        """Store the picture as the movie's poster; False when it has it, or a person took it away.
-
-        Raises ml.imaging.images.ImageRejected and Movie.DoesNotExist.
-        """
+    def store_poster(self, movie: MovieState, data: bytes) -> bool:
         sha256 = sha256_hex(data)
         row = Movie.objects.get(pk=movie.pk)
         if Poster.objects.filter(movie=row, sha256=sha256).exists() or was_removed(row, data):
             return False
-        # Noted first: should this end in between, an undo looks for a picture that is not there.
+        # Recorded first: after a crash in between, an undo finds no such poster, which is harmless.
         change, _ = ImportChange.objects.get_or_create(run=self._run, movie=row, defaults={"created": False})
         ImportChange.objects.filter(pk=change.pk).update(posters=sorted({*change.posters, sha256}))
         self._remember_shown(row.pk)
@@ -102,38 +122,36 @@ class Catalogue:
 
     def _remember_shown(self, movie: int) -> None:
         if movie not in self.shown_before:
-            self.shown_before |= changes.shown_posters([movie])
+            self.shown_before |= shown_posters([movie])
 
-    def _note(self, movies: Sequence[KnownMovie], fresh: set[int], genres: Mapping[str, Genre]) -> None:
-        notes = [_change(movie, genres, created=id(movie) in fresh) for movie in movies]
-        noted = {
+    def _record_changes(
+        self, movies: Sequence[MovieState], created_ids: set[int], genres: Mapping[str, Genre]
+    ) -> None:
+        changes = [_change(movie, genres, created=id(movie) in created_ids) for movie in movies]
+        earlier = {
             change.movie_id: change
             for change in ImportChange.objects.filter(
-                run=self._run, movie__in=[movie.pk for movie in movies if id(movie) not in fresh]
+                run=self._run, movie__in=[movie.pk for movie in movies if id(movie) not in created_ids]
             )
         }
-        for note in notes:
-            note.run = self._run
-            if before := noted.get(note.movie_id):
-                note.created = before.created
-                note.facts = before.facts | {
-                    name: [before.facts.get(name, pair)[0], pair[1]] for name, pair in note.facts.items()
-                }
-                note.genres = before.genres | {
-                    key: [before.genres.get(key, pair)[0], pair[1]] for key, pair in note.genres.items()
-                }
+        for change in changes:
+            change.run = self._run
+            if first := earlier.get(change.movie_id):
+                change.created = first.created
+                change.facts = _joined(first.facts, change.facts)
+                change.genres = _joined(first.genres, change.genres)
         ImportChange.objects.bulk_create(
-            notes,
+            changes,
             update_conflicts=True,
             unique_fields=["run", "movie"],
             update_fields=["facts", "genres"],
         )
 
 
-def known_movies(records: Sequence[TitleRecord], *, lock: bool) -> dict[Key, KnownMovie]:
-    """Movies that one of the records may mean, by each of their ids; `lock` needs a transaction.
+def read_movies(records: Sequence[TitleRecord], *, lock: bool) -> dict[Key, MovieState]:
+    """The movies that may match the records, by each of their ids; `lock` needs a transaction.
 
-    An id that stayed with a row merged away means the movie it was merged into.
+    The id of a movie that was merged away leads to the one it was merged into.
     """
     keys = [key for record in records for key in lookup_keys(record)]
     wanted = Q(pk__in=[])
@@ -147,25 +165,16 @@ def known_movies(records: Sequence[TitleRecord], *, lock: bool) -> dict[Key, Kno
     return known | {key: by_pk[into] for key, into in merged if into in by_pk}
 
 
-def touched_by_people(movies: Sequence[KnownMovie]) -> bool:
-    """Whether a person set genres of one of the movies, or chose its poster."""
-    by_hand = any(
-        movie.genres_locked or MovieGenre.Origin.MANUAL in movie.genres.values() for movie in movies
-    )
-    pks = {pk for movie in movies for pk in movie.pks}
-    return by_hand or Poster.objects.filter(movie__in=pks, locked=True).exists()
-
-
-def _read(wanted: Q, *, lock: bool) -> tuple[list[KnownMovie], list[tuple[Key, int]]]:
-    """The movies, and the ids of rows merged away with the movie that each leads to."""
+def _read(wanted: Q, *, lock: bool) -> tuple[list[MovieState], list[tuple[Key, int]]]:
+    """The movies, and the ids of movies merged away with the key of the one that each leads to."""
     rows = Movie.everything.filter(wanted).order_by("pk")
     if lock:
         rows = rows.select_for_update()
-    movies: list[KnownMovie] = []
+    movies: list[MovieState] = []
     merged: list[tuple[Key, int]] = []
     for pk, into, locked, *values in rows.values_list("pk", "merged_into", "genres_locked", *FACTS):
         facts = {name: value for name, value in zip(FACTS, values, strict=True) if value not in ABSENT}
-        movie = KnownMovie(pk, facts, genres_locked=locked)
+        movie = MovieState(pk, facts, genres_locked=locked)
         if into is None:
             movies.append(movie)
         else:
@@ -175,12 +184,12 @@ def _read(wanted: Q, *, lock: bool) -> tuple[list[KnownMovie], list[tuple[Key, i
     for pk, slug, origin in genres.values_list("movie", "genre__slug", "origin"):
         by_pk[pk].genres[slug] = origin
     for movie in movies:
-        movie.is_stored()
+        movie.mark_stored()
     return movies, merged
 
 
-def _genres(movies: Sequence[KnownMovie], slugs: Mapping[str, str]) -> dict[str, Genre]:
-    """The genre of each slug that these movies have or had, made where rows brought a new one."""
+def _genres(movies: Sequence[MovieState], slugs: Mapping[str, str]) -> dict[str, Genre]:
+    """The genre of each slug that the movies have or had; creates new ones."""
     used = {slug for movie in movies for slug in movie.genres.keys() | movie.stored_genres.keys()}
     found = {genre.slug: genre for genre in Genre.objects.filter(slug__in=used)}
     new = sorted(name for name, slug in slugs.items() if slug in used - found.keys())
@@ -188,7 +197,7 @@ def _genres(movies: Sequence[KnownMovie], slugs: Mapping[str, str]) -> dict[str,
     return found
 
 
-def _update(movies: Sequence[KnownMovie]) -> None:
+def _update(movies: Sequence[MovieState]) -> None:
     changed = {
         name
         for movie in movies
@@ -202,13 +211,13 @@ def _update(movies: Sequence[KnownMovie]) -> None:
         for movie in movies
         if movie.facts != movie.stored_facts
     ]
-    # One statement for rows that are there and locked: bulk_update would write a CASE for each of them.
+    # An upsert of existing, locked rows: bulk_update would add a CASE for each of them.
     Movie.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["id"], update_fields=[*sorted(changed), "updated_at"]
     )
 
 
-def _write_genres(movies: Sequence[KnownMovie], genres: Mapping[str, Genre]) -> None:
+def _write_genres(movies: Sequence[MovieState], genres: Mapping[str, Genre]) -> None:
     gone: dict[int, list[int | None]] = defaultdict(list)
     for movie in movies:
         for slug in movie.stored_genres.keys() - movie.genres.keys():
@@ -228,7 +237,12 @@ def _write_genres(movies: Sequence[KnownMovie], genres: Mapping[str, Genre]) -> 
     )
 
 
-def _change(movie: KnownMovie, genres: Mapping[str, Genre], *, created: bool) -> ImportChange:
+def _joined(first: dict[str, list[Any]], second: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Two successive changes as one: from the first value before to the last value after."""
+    return first | {key: [first.get(key, pair)[0], pair[1]] for key, pair in second.items()}
+
+
+def _change(movie: MovieState, genres: Mapping[str, Genre], *, created: bool) -> ImportChange:
     def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:
         return {
             key: [before.get(key), after.get(key)]

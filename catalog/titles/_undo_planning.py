@@ -1,4 +1,4 @@
-"""Decide what undoing an import does to each movie: read only, so that a preview and the undo agree."""
+"""Decide what undoing an import does to each movie. Reads only, so that the preview and the undo agree."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ORIGINS = dict(MovieGenre.Origin.choices)
 
 
 @dataclass
-class Plan:
-    """What an undo does with one movie: deletes it, or puts facts, genres and pictures back.
+class MoviePlan:
+    """What an undo does to one movie: delete it, or restore its facts, genres and posters.
 
-    facts: value by field. genres: by the genre's id the origin it had, None for none. kept: what stays as it
-    is, each with its reason.
+    facts: values by field. genres: the former origin by the genre's id, None if the movie lacked it. posters:
+    those to remove. kept: the reasons for what is left as it is.
     """
 
     change: ImportChange
@@ -41,28 +41,28 @@ class Plan:
     delete: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     genres: dict[int, str | None] = field(default_factory=dict)
-    pictures: list[Poster] = field(default_factory=list)
+    posters: list[Poster] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
     @property
-    def puts_back(self) -> bool:
-        return bool(self.facts or self.genres or self.pictures) and not self.delete
+    def restores(self) -> bool:
+        return bool(self.facts or self.genres or self.posters) and not self.delete
 
     @property
     def why(self) -> str:
         return "; ".join(self.kept)
 
 
-def plans(run: Run, changes: Sequence[ImportChange], *, lock: bool = False) -> Iterator[Plan]:
-    """What undoing these changes of the import `run` does, each movie's; `lock` needs a transaction."""
-    now = _Now(run, [change.movie_id for change in changes], lock=lock)
+def plan_undo(run: Run, changes: Sequence[ImportChange], *, lock: bool = False) -> Iterator[MoviePlan]:
+    """Plan to undo these changes of the import `run`; `lock` needs a transaction."""
+    now = _CurrentState(run, [change.movie_id for change in changes], lock=lock)
     for change in changes:
         if movie := now.movies.get(change.movie_id):
             yield _plan(change, movie, now)
 
 
-class _Now:
-    """How the movies stand: their rows, and what was said and done about them since the import."""
+class _CurrentState:
+    """The movies as they are now, and the changes and decisions since the import."""
 
     def __init__(self, run: Run, pks: list[int], *, lock: bool) -> None:
         rows = Movie.everything.filter(pk__in=pks).order_by("pk")
@@ -81,33 +81,33 @@ class _Now:
             "run_id"
         ):
             self.later[change.movie_id] = change.run_id, {*change.facts, *change.genres}
-        self.words = _words(pks)
+        self.decisions = _decisions(pks)
 
 
-def _words(pks: Collection[int]) -> dict[int, list[str]]:
-    """What people, or merges, have said about movies as a whole, in sentences by movie."""
-    words: dict[int, list[str]] = defaultdict(list)
+def _decisions(pks: Collection[int]) -> dict[int, list[str]]:
+    """Human decisions and merges, as sentences by movie."""
+    sentences: dict[int, list[str]] = defaultdict(list)
     decided = ReviewDecision.objects.filter(movie__in=pks).order_by().values_list("movie", flat=True)
     for pk in decided.distinct():
-        words[pk].append("people have decided about its genres")
+        sentences[pk].append("a person has decided about its genres")
     merged = Movie.everything.filter(merged_into__in=pks).order_by().values_list("merged_into", flat=True)
     for into in merged.distinct():
-        words[into or 0].append("another movie has been merged into it")
+        sentences[into or 0].append("another movie has been merged into it")
     closed = DuplicateMember.objects.filter(movie__in=pks).exclude(group__state=DuplicateGroup.State.OPEN)
-    said = {*closed.values_list("movie", flat=True)}
-    said |= {*DuplicateDecision.objects.filter(movie__in=pks).values_list("movie", flat=True)}
-    for pk in said - set(merged):
-        words[pk].append("a person has decided about it as a duplicate")
-    return words
+    decided_pks = {*closed.values_list("movie", flat=True)}
+    decided_pks |= {*DuplicateDecision.objects.filter(movie__in=pks).values_list("movie", flat=True)}
+    for pk in decided_pks - set(merged):
+        sentences[pk].append("a person has decided about it as a duplicate")
+    return sentences
 
 
-def _plan(change: ImportChange, movie: Movie, now: _Now) -> Plan:
-    plan = Plan(change, movie)
+def _plan(change: ImportChange, movie: Movie, now: _CurrentState) -> MoviePlan:
+    plan = MoviePlan(change, movie)
     if movie.merged_into_id is not None:
         plan.kept.append(f"it has been merged into no. {movie.merged_into_id}")
         return plan
     if change.created:
-        plan.kept = _touched(change, movie, now)
+        plan.kept = _reasons_to_keep(change, movie, now)
         plan.delete = not plan.kept
         return plan
     _facts(plan, now)
@@ -117,13 +117,13 @@ def _plan(change: ImportChange, movie: Movie, now: _Now) -> Plan:
             if poster.locked:
                 plan.kept.append("a person has chosen its poster")
             else:
-                plan.pictures.append(poster)
+                plan.posters.append(poster)
     return plan
 
 
-def _touched(change: ImportChange, movie: Movie, now: _Now) -> list[str]:
-    """Why a movie that the import made is not to be deleted; its posters and vectors are made by the site."""
-    why = list(now.words.get(movie.pk, ()))
+def _reasons_to_keep(change: ImportChange, movie: Movie, now: _CurrentState) -> list[str]:
+    """Why a movie that the import created is not deleted. Fetched posters and vectors are no reason."""
+    why = list(now.decisions.get(movie.pk, ()))
     origins = now.genres[movie.pk]
     if movie.genres_locked or MovieGenre.Origin.MANUAL in origins.values():
         why.append("a person has set its genres")
@@ -143,7 +143,7 @@ def _touched(change: ImportChange, movie: Movie, now: _Now) -> list[str]:
     return why
 
 
-def _facts(plan: Plan, now: _Now) -> None:
+def _facts(plan: MoviePlan, now: _CurrentState) -> None:
     for name, (before, written) in plan.change.facts.items():
         value = _value(plan.movie, name)
         if value == written:
@@ -152,7 +152,7 @@ def _facts(plan: Plan, now: _Now) -> None:
             plan.kept.append(f"its {label_of(name)} has been changed since{_by_whom(plan, name, now)}")
 
 
-def _genres(plan: Plan, now: _Now) -> None:
+def _genres(plan: MoviePlan, now: _CurrentState) -> None:
     if not plan.change.genres:
         return
     if plan.movie.genres_locked:
@@ -167,11 +167,11 @@ def _genres(plan: Plan, now: _Now) -> None:
         if origin == written:
             plan.genres[genre] = before
         elif origin != before:
-            became = ORIGINS[origin] if origin else "taken away"
+            became = ORIGINS[origin] if origin else "removed"
             plan.kept.append(f"its genre {now.names[genre]} is {became} now{_by_whom(plan, key, now)}")
 
 
-def _by_whom(plan: Plan, changed: str, now: _Now) -> str:
+def _by_whom(plan: MoviePlan, changed: str, now: _CurrentState) -> str:
     run, what = now.later.get(plan.movie.pk, (0, set()))
     return f" by import #{run}" if changed in what else ""
 

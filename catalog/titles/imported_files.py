@@ -1,4 +1,4 @@
-"""Remember what the column `id` of an imported file holds, so that a later import reads it the same way."""
+"""Remember what the column `id` of an imported file contains, so that later imports read it the same way."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ HINT = "If they are TMDB, IMDb or MovieLens ids, import the file again with --id
 
 
 def choose_ids(
-    file: SourceFile, columns: Collection[str], wanted: str, options: ReadOptions, *, remember: bool
+    file: SourceFile, columns: Collection[str], kind: str, options: ReadOptions, *, remember: bool
 ) -> str:
-    """Set in `options` how the column `id` of the file is read; returns sentences that say how.
+    """Set in `options` how the file's column `id` is read; returns sentences that describe it.
 
-    The kind of ids is `wanted` (a key of ID_KINDS), else that of the last import of the same file, else
-    local. A file is the same if path and columns, or the content, are the same. `remember` stores the choice.
-    Raises SourceError when a kind is `wanted` and the file has no column `id`, or when the file cannot be
-    read.
+    The kind of ids is `kind` (a key of ID_KINDS), else that of the last import of the same file, else local.
+    A file is the same if path and columns, or the content, are the same. `remember` stores the choice.
+    Raises SourceError if a kind is given and the file has no column `id`, or if the file cannot be read.
     """
     if not set(ID) & set(columns):
-        if wanted:
+        if kind:
             raise SourceError(f"{file} has no column `id`: import it without --ids")
         return f"Ids read as {describe_ids(columns, options)}."
     path = f"{file.path.resolve()}{f': {file.member}' if file.member else ''}"
     identity = hashlib.sha256("\0".join([path, *columns]).encode(errors="replace")).hexdigest()
     sha256 = _digest(file)
-    here = ImportedFile.objects.filter(identity=identity).first()
-    alike = ImportedFile.objects.filter(sha256=sha256).order_by("-imported_at").first()
-    known = here or alike
-    options.ids = wanted or (known.ids if known else ImportedFile.Ids.LOCAL)
-    options.ids_were_local = any(each.was_local for each in (here, alike) if each)
+    same_path = ImportedFile.objects.filter(identity=identity).first()
+    same_content = ImportedFile.objects.filter(sha256=sha256).order_by("-imported_at").first()
+    last = same_path or same_content
+    options.ids = kind or (last.ids if last else ImportedFile.Ids.LOCAL)
+    options.ids_were_local = any(each.was_local for each in (same_path, same_content) if each)
     if remember:
         ImportedFile.objects.update_or_create(
             identity=identity,
@@ -48,12 +47,14 @@ def choose_ids(
                 "imported_at": timezone.now(),
             },
         )
-    said = f"Ids read as {describe_ids(columns, options)}"
-    if known and known.ids != options.ids and known.ids != ImportedFile.Ids.LOCAL:
-        return f"{said}, in an earlier import as {ID_KINDS[known.ids]}: undo that import if it was wrong."
-    if wanted or options.ids != ImportedFile.Ids.LOCAL:
-        return f"{said}{'' if wanted else ', as in its last import'}."
-    return f"{said}. {HINT}"
+    sentence = f"Ids read as {describe_ids(columns, options)}"
+    if last and last.ids not in (options.ids, ImportedFile.Ids.LOCAL):
+        return f"{sentence}, in an earlier import as {ID_KINDS[last.ids]}: undo that import if it was wrong."
+    if kind:
+        return f"{sentence}."
+    if options.ids != ImportedFile.Ids.LOCAL:
+        return f"{sentence}, as in its last import."
+    return f"{sentence}. {HINT}"
 
 
 def _digest(file: SourceFile) -> str:

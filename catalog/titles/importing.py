@@ -1,12 +1,11 @@
-"""Bring titles in: upsert movies by external id, keep what people said, report what could not be taken."""
+"""Import titles: create or update movies by their ids, and report the rows that cannot be imported."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DataError, IntegrityError, transaction
@@ -19,47 +18,38 @@ from catalog.posters.known_addresses import why_not
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
 from ml.imaging.images import ImageRejected, read_file
 
-from ._dry_run import Rehearsal
-from ._planning import Key, KnownMovie, Outcome, PeoplesWord, Planner, Verdict, usable_genre
-from ._store import Catalogue
-from .history import forget_old_imports
+from ._dry_run import DryRunStore
+from ._planning import MovieState, Outcome, Planner, Verdict, is_valid_genre
+from ._store import DatabaseStore, Store
 from .report import ImportReport, RowListing, listing_path
+from .undo import delete_old_changes
 
-# Few enough that others who want to write wait for a fraction of a second, and that a batch stays far within
-# the lease after which a run is given up.
-RECORDS_PER_TRANSACTION = 200
+Row = TitleRecord | RejectedRow
 
-
-class Store(PeoplesWord, Protocol):
-    """Where an import reads and writes: the catalogue, or a dry run's stand-in for it."""
-
-    def known(self, records: Sequence[TitleRecord]) -> dict[Key, KnownMovie]: ...
-    def slugs(self, names: Iterable[str]) -> dict[str, str]: ...
-    def write(self, movies: Sequence[KnownMovie], slugs: Mapping[str, str]) -> None: ...
-    def merge(self, movies: Sequence[KnownMovie], said: str) -> KnownMovie: ...
-    def propose(self, found: Sequence[tuple[tuple[KnownMovie, ...], str]]) -> None: ...
-    def store_picture(self, movie: KnownMovie, data: bytes) -> bool: ...
+# Other writers wait for the fraction of a second that a batch takes. It must be far shorter than the lease
+# after which a run counts as dead.
+ROWS_PER_TRANSACTION = 200
 
 
 def import_titles(
-    rows: Iterable[TitleRecord | RejectedRow],
+    rows: Iterable[Row],
     source: str,
     *,
     asked_by: AbstractBaseUser | None = None,
     merge: bool = False,
     ids: str = "",
 ) -> tuple[Run, ImportReport]:
-    """Upsert every title and its genres, in batches; the same rows again change nothing.
+    """Create or update the movie of each title, in batches. Importing the same rows again changes nothing.
 
-    A record belongs to the movie that has one of its ids. Facts the record gives replace the stored ones,
-    facts it lacks are kept. Imported genres replace imported ones only: what a person set or accepted stays,
-    and a movie whose genres a person edited keeps them all. A row that cannot be taken is reported and the
-    rest go on. Movies that one row names as one film are proposed to people; with `merge` they are merged at
-    once where no id, title, year and no person contradicts. `ids` says how the rows' ids were read, for the
-    report. The import is a run: a person who cancels it stops it after the batch at hand, and
-    services.undoing takes it back.
+    A title updates the movie that has one of its ids. Its facts replace stored ones; those that it lacks
+    stay. Its genres replace imported ones; genres that a person set or accepted stay, and all genres of a
+    movie stay if a person edited them. A row that cannot be imported is reported, and the import goes on.
+    Movies that one row names as the same film are proposed as duplicates, or merged if `merge` is set and no
+    id, title, year or human decision contradicts. `ids` is a sentence for the report on how ids were read.
 
-    Raises SourceError when the file as a whole is unusable; what came before it stays.
+    The import is a run. Cancelling it stops it after the current batch; catalog.titles.undo undoes it.
+
+    Raises SourceError if the file cannot be read (further); batches before stay imported.
     """
     now = timezone.now()
     run = Run.objects.create(
@@ -70,51 +60,50 @@ def import_titles(
         started_at=now,
         moved_at=now,
     )
-    store = Catalogue(run)
+    store = DatabaseStore(run)
     with closing(RowListing(listing_path(run))) as listing:
         report = ImportReport(ids=ids, listing=listing)
         try:
             for batch in _batches(rows):
-                for record, movie in _import_batch(batch, store, report, merge=merge):
-                    _import_picture(record, movie, store, report)
-                    # Large pictures take a second each: a batch of them must not look like a dead import.
-                    _goes_on(run, report)
-                if not _goes_on(run, report):
+                outcomes = _import_batch(_titles(batch), store, merge=merge)
+                for record, movie in _report(batch, outcomes, report):
+                    _store_poster(record, movie, store, report)
+                    # A large image takes a second: a batch of them must not look like a dead run.
+                    _save_progress(run, report)
+                if not _save_progress(run, report):
                     break
         except BaseException as error:
-            _end(run, Run.State.FAILED, f"{report} Broke off: {str(error) or type(error).__name__}", report)
+            message = f"{report} Stopped by an error: {str(error) or type(error).__name__}"
+            _finish(run, Run.State.FAILED, message, report)
             raise
         finally:
             process_changed(store.shown_before, by=run.asked_by)
-    _end(run, Run.State.DONE, str(report), report)
-    forget_old_imports()
+    _finish(run, Run.State.DONE, str(report), report)
+    delete_old_changes()
     return run, report
 
 
-def rehearse_import(
-    rows: Iterable[TitleRecord | RejectedRow], *, merge: bool = False, ids: str = ""
-) -> ImportReport:
-    """The report that `import_titles` would give now. Writes nothing into the catalogue, and locks nothing.
+def dry_run(rows: Iterable[Row], *, merge: bool = False, ids: str = "") -> ImportReport:
+    """The report that `import_titles` would return now. Changes nothing in the catalogue, and takes no lock.
 
-    Pictures are checked and not stored. All rows that would not be taken are listed in a file, as by an
-    import. Raises catalog.posters.sources.SourceError as `import_titles`.
+    Posters are checked and not stored. Raises SourceError as `import_titles`.
     """
-    with closing(RowListing(listing_path(None))) as listing, Rehearsal() as store:
+    with closing(RowListing(listing_path(None))) as listing, closing(DryRunStore()) as store:
         report = ImportReport(ids=ids, listing=listing)
         for batch in _batches(rows):
-            outcomes = _take([row for row in batch if isinstance(row, TitleRecord)], store, merge=merge)
-            for record, movie in _tally(batch, outcomes, report):
-                _import_picture(record, movie, store, report)
+            outcomes = _apply(_titles(batch), store, merge=merge)
+            for record, movie in _report(batch, outcomes, report):
+                _store_poster(record, movie, store, report)
     return report
 
 
-def _batches(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[list[TitleRecord | RejectedRow]]:
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     stream = _checked_addresses(rows)
-    while batch := list(islice(stream, RECORDS_PER_TRANSACTION)):
+    while batch := list(islice(stream, ROWS_PER_TRANSACTION)):
         yield batch
 
 
-def _checked_addresses(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[TitleRecord | RejectedRow]:
+def _checked_addresses(rows: Iterable[Row]) -> Iterator[Row]:
     """The rows, with those rejected whose `poster_url` belongs to no poster source, enabled or not."""
     for row in rows:
         if isinstance(row, TitleRecord) and row.poster_url and (why := why_not(row.poster_url)):
@@ -123,20 +112,24 @@ def _checked_addresses(rows: Iterable[TitleRecord | RejectedRow]) -> Iterator[Ti
             yield row
 
 
-def _goes_on(run: Run, report: ImportReport) -> bool:
-    """Write down how far the import is; False when the run was cancelled meanwhile."""
+def _titles(batch: Iterable[Row]) -> list[TitleRecord]:
+    return [row for row in batch if isinstance(row, TitleRecord)]
+
+
+def _save_progress(run: Run, report: ImportReport) -> bool:
+    """Store the counts of the run; False if it was cancelled."""
     return bool(
         Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
             total=report.total,
-            done=report.taken + report.repeated,
-            failed=report.not_taken,
+            done=report.imported + report.repeated,
+            failed=report.not_imported,
             moved_at=timezone.now(),
         )
     )
 
 
-def _end(run: Run, state: str, message: str, report: ImportReport) -> None:
-    listed: dict[str, Any] = {
+def _finish(run: Run, state: str, message: str, report: ImportReport) -> None:
+    params = {
         **run.params,
         "ids": report.ids,
         "counts": report.counts,
@@ -144,64 +137,60 @@ def _end(run: Run, state: str, message: str, report: ImportReport) -> None:
         "rejected": [_printable(str(row)) for row in report.rejected],
     }
     message = _printable(message)
-    if _goes_on(run, report):
+    if _save_progress(run, report):
         Run.objects.filter(pk=run.pk).update(
-            state=state, message=message, finished_at=timezone.now(), params=listed
+            state=state, message=message, finished_at=timezone.now(), params=params
         )
     else:
-        Run.objects.filter(pk=run.pk).update(message=f"Cancelled. {report}", params=listed)
+        Run.objects.filter(pk=run.pk).update(message=f"Cancelled. {report}", params=params)
     run.refresh_from_db()
 
 
-def _import_batch(
-    batch: list[TitleRecord | RejectedRow], store: Catalogue, report: ImportReport, *, merge: bool
-) -> list[tuple[TitleRecord, KnownMovie]]:
-    """Store what the rows say and report it; returns the pictures that are still to be stored."""
-    records = [row for row in batch if isinstance(row, TitleRecord)]
+def _import_batch(records: Sequence[TitleRecord], store: Store, *, merge: bool) -> list[Outcome]:
     try:
         with transaction.atomic():
-            outcomes = _take(records, store, merge=merge)
+            return _apply(records, store, merge=merge)
     except (IntegrityError, DataError):
-        # Another process has brought one of these titles since we looked: row by row the rest are saved.
-        outcomes = [outcome for record in records for outcome in _take_alone(record, store, merge=merge)]
-    return _tally(batch, outcomes, report)
+        # Another process has just stored one of these titles: import them one by one.
+        return [outcome for record in records for outcome in _import_one(record, store, merge=merge)]
 
 
-def _take_alone(record: TitleRecord, store: Catalogue, *, merge: bool) -> list[Outcome]:
+def _import_one(record: TitleRecord, store: Store, *, merge: bool) -> list[Outcome]:
     try:
         with transaction.atomic():
-            return _take([record], store, merge=merge)
+            return _apply([record], store, merge=merge)
     except (IntegrityError, DataError) as error:
-        return [Outcome(record, Verdict.REJECTED, why=f"the database does not take it: {error}")]
+        return [Outcome(record, Verdict.REJECTED, why=f"the database does not accept it: {error}")]
 
 
-def _take(records: Sequence[TitleRecord], store: Store, *, merge: bool) -> list[Outcome]:
-    names = store.slugs(name for record in records for name in record.genres if usable_genre(name))
-    planner = Planner(store.known(records), names, store, merge=merge)
+def _apply(records: Sequence[TitleRecord], store: Store, *, merge: bool) -> list[Outcome]:
+    slugs = store.slugs(name for record in records for name in record.genres if is_valid_genre(name))
+    planner = Planner(store.movies_for(records), slugs, merge=merge)
     outcomes: list[Outcome] = []
     for record in records:
-        outcome = planner.take(record)
-        if outcome.verdict == Verdict.ONE_FILM:
-            # What earlier rows made of the movies goes first: merging reads the catalogue.
-            store.write(planner.changed_movies(), names)
+        outcome = planner.apply(record)
+        if outcome.verdict == Verdict.SAME_FILM:
+            # Changes of earlier rows are written first, since merging reads the database.
+            store.write(planner.pop_changed(), slugs)
             try:
-                kept = store.merge(outcome.movies, _row(record))
+                kept = store.merge(outcome.movies, _described(record))
             except CannotMerge as error:
                 outcomes.append(Outcome(record, Verdict.CONFLICTING, why=str(error)))
                 continue
-            planner.merged(kept, [movie for movie in outcome.movies if movie is not kept])
+            planner.replace(kept, [movie for movie in outcome.movies if movie is not kept])
             outcomes.append(outcome)
-            outcome = planner.take(record)
+            outcome = planner.apply(record)
         outcomes.append(outcome)
-    store.write(planner.changed_movies(), names)
-    store.propose([(each.movies, _row(each.record)) for each in outcomes if each.proposed])
+    store.write(planner.pop_changed(), slugs)
+    store.propose([(each.movies, _described(each.record)) for each in outcomes if each.proposed])
     return outcomes
 
 
-def _tally(
-    batch: Sequence[TitleRecord | RejectedRow], outcomes: Sequence[Outcome], report: ImportReport
-) -> list[tuple[TitleRecord, KnownMovie]]:
-    pictures = []
+def _report(
+    batch: Sequence[Row], outcomes: Sequence[Outcome], report: ImportReport
+) -> list[tuple[TitleRecord, MovieState]]:
+    """Add a batch to the report; returns the records with posters that are still to be stored."""
+    with_posters = []
     for row in batch:
         if isinstance(row, RejectedRow):
             report.reject(row)
@@ -214,40 +203,40 @@ def _tally(
                 report.changed += 1
             case Verdict.UNCHANGED:
                 report.unchanged += 1
-            case Verdict.ONE_FILM:
+            case Verdict.SAME_FILM:
                 report.merged += 1
                 continue
             case Verdict.CONFLICTING:
-                report.conflict(_refused(record, outcome.why), proposed=outcome.proposed)
+                report.conflict(_rejected(record, outcome.why), proposed=outcome.proposed)
                 continue
             case Verdict.REJECTED:
-                report.reject(_refused(record, outcome.why))
+                report.reject(_rejected(record, outcome.why))
                 continue
         if record.poster_path is not None:
-            pictures.append((record, outcome.movies[0]))
-    return pictures
+            with_posters.append((record, outcome.movies[0]))
+    return with_posters
 
 
-def _import_picture(record: TitleRecord, movie: KnownMovie, store: Store, report: ImportReport) -> None:
+def _store_poster(record: TitleRecord, movie: MovieState, store: Store, report: ImportReport) -> None:
     path = record.poster_path or Path()
     try:
-        report.posters += store.store_picture(movie.final, read_file(path))
+        report.posters += store.store_poster(movie.final, read_file(path))
     except (ImageRejected, OSError) as error:
-        report.reject(_refused(record, f"its picture {path.name} was not stored: {error}"))
+        report.reject(_rejected(record, f"its image {path.name} was not stored: {error}"))
     except Movie.DoesNotExist:
-        report.reject(_refused(record, f"its picture {path.name} was not stored: the movie is gone again"))
+        report.reject(_rejected(record, f"its image {path.name} was not stored: the movie was deleted"))
 
 
-def _refused(record: TitleRecord, reason: str) -> RejectedRow:
-    named = f"{shortened(record.title)}: " if record.title else ""
-    return RejectedRow(record.file, record.line, f"{named}{reason}", record.title or record.poster_url)
+def _rejected(record: TitleRecord, reason: str) -> RejectedRow:
+    title = f"{shortened(record.title)}: " if record.title else ""
+    return RejectedRow(record.file, record.line, f"{title}{reason}", record.title or record.poster_url)
 
 
-def _row(record: TitleRecord) -> str:
+def _described(record: TitleRecord) -> str:
     where = f"{record.file or 'a row'}{f', line {record.line}' if record.line else ''}"
     return _printable(f"“{shortened(record.title or record.poster_url)}” in {where}")
 
 
 def _printable(text: str) -> str:
-    """The text without what PostgreSQL refuses: a title's NUL, a file's name that is not UTF-8."""
+    """The text without characters that PostgreSQL rejects: a NUL, a file name that is not UTF-8."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,4 +1,4 @@
-"""What an import did or would do: counts, the first rows that were not taken, a CSV file of them all."""
+"""The report of an import: counts, the first rows that were not imported, and a CSV file of all of them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from catalog.csv_safety import SafeCsvWriter
 from catalog.models import Run
 from catalog.titles.formats.records import RejectedRow
 
-MOST_ROWS_KEPT = 200
-# Ten million bad rows would fill the disk; whoever corrects more than these begins with the first of them.
-MOST_ROWS_LISTED = 100_000
+MAX_ROWS_IN_REPORT = 200
+# Ten million bad rows would fill the disk.
+MAX_ROWS_LISTED = 100_000
 CONFLICTING, REJECTED = "conflicting", "rejected"
 
 
 class RowListing:
-    """A CSV file of the rows that were not taken, written as they come; no such row, no file."""
+    """A CSV file of the rows that were not imported; without such rows no file is created."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: TextIO | None = None
-        self._listed = 0
+        self._count = 0
         path.unlink(missing_ok=True)
 
     def add(self, verdict: str, row: RejectedRow) -> None:
-        self._listed += 1
-        if self._listed > MOST_ROWS_LISTED:
+        self._count += 1
+        if self._count > MAX_ROWS_LISTED:
             return
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,21 +42,21 @@ class RowListing:
         self._writer.writerow([row.file, row.line, verdict, row.reason, row.text])
 
     def close(self) -> None:
-        """Write all to disk, with a last line where there were more rows than are listed."""
+        """Close the file. Its last line counts the rows over the limit."""
         if self._file is None:
             return
-        if self._listed > MOST_ROWS_LISTED:
-            self._writer.writerow(["", "", "", f"{self._listed - MOST_ROWS_LISTED} more are not listed", ""])
+        if self._count > MAX_ROWS_LISTED:
+            self._writer.writerow(["", "", "", f"{self._count - MAX_ROWS_LISTED} more are not listed", ""])
         self._file.close()
 
 
 @dataclass
 class ImportReport:
-    """Counts, and the first MOST_ROWS_KEPT of the rows that were not taken; `listing` takes them all.
+    """Counts of rows, and the first of those that were not imported; `listing` contains all of them.
 
-    conflicts are rows whose ids do not fit the catalogue, of which `proposed` wait for a person to say
-    whether two movies are one; rejections are rows that no catalogue could take; repeated are rows that say
-    what an earlier row of the file said. `ids` says how the file's ids were read.
+    repeated: rows with the same title as an earlier row of the file. conflicts: rows whose ids contradict the
+    catalogue, of which `proposed` name movies that are now proposed as duplicates. rejections: invalid rows.
+    ids: a sentence on how ids were read.
     """
 
     created: int = 0
@@ -74,20 +74,20 @@ class ImportReport:
     listing: RowListing | None = field(default=None, repr=False, compare=False)
 
     @property
-    def taken(self) -> int:
+    def imported(self) -> int:
         return self.created + self.changed + self.unchanged
 
     @property
-    def not_taken(self) -> int:
+    def not_imported(self) -> int:
         return self.conflicts + self.rejections
 
     @property
     def total(self) -> int:
-        return self.taken + self.repeated + self.not_taken
+        return self.imported + self.repeated + self.not_imported
 
     @property
     def counts(self) -> dict[str, int]:
-        """All counts by name, as a run keeps them."""
+        """The counts by name, for the params of the run."""
         return {
             "created": self.created,
             "changed": self.changed,
@@ -104,16 +104,16 @@ class ImportReport:
             self.repeated += 1
             return
         self.rejections += 1
-        self._keep(REJECTED, self.rejected, row)
+        self._add(REJECTED, self.rejected, row)
 
     def conflict(self, row: RejectedRow, *, proposed: bool = False) -> None:
         self.conflicts += 1
         self.proposed += proposed
-        self._keep(CONFLICTING, self.conflicting, row)
+        self._add(CONFLICTING, self.conflicting, row)
 
-    def _keep(self, verdict: str, kept: list[RejectedRow], row: RejectedRow) -> None:
-        if len(kept) < MOST_ROWS_KEPT:
-            kept.append(row)
+    def _add(self, verdict: str, rows: list[RejectedRow], row: RejectedRow) -> None:
+        if len(rows) < MAX_ROWS_IN_REPORT:
+            rows.append(row)
         if self.listing is not None:
             self.listing.add(verdict, row)
 
@@ -125,17 +125,17 @@ class ImportReport:
             parts.append(f"{self.posters} posters stored")
         if self.repeated:
             parts.append(f"{self.repeated} repeated")
-        wait = f" ({self.proposed} wait on the Duplicates page)" if self.proposed else ""
-        parts += [f"{self.conflicts} conflicting{wait}", f"{self.rejections} rejected"]
+        proposed = f" ({self.proposed} proposed as duplicates)" if self.proposed else ""
+        parts += [f"{self.conflicts} conflicting{proposed}", f"{self.rejections} rejected"]
         return f"{', '.join(parts)}. {self.ids}".rstrip()
 
 
 def listing_path(run: Run | None) -> Path:
-    """Where all rows that a run did not take are listed; without a run: those of the last dry run."""
+    """Where the rows that a run did not import are listed; without a run, those of the last dry run."""
     return Path(settings.REPORTS_DIR) / (f"import-{run.pk}.csv" if run else "import-dry-run.csv")
 
 
-def forget_old_listings(age: timedelta) -> None:
+def delete_old_listings(age: timedelta) -> None:
     """Delete the listings that are older than `age`."""
     for path in Path(settings.REPORTS_DIR).glob("import-*.csv"):
         with suppress(FileNotFoundError):

@@ -1,14 +1,15 @@
-"""Take an import back: what it made goes, what it changed is as before, and what was changed since stays."""
+"""Undo an import: delete the movies it created and restore those it changed, except what changed since."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
@@ -17,69 +18,69 @@ from catalog.posters.changes import process_changed, shown_posters
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
 
-from ._undo_planning import Plan, plans
-from .history import IMPORTS_KEPT, KEPT_FOR
+from ._undo_planning import MoviePlan, plan_undo
+from .report import delete_old_listings
+
+# For how long, and for how many imports, changes are kept. Those of 60,000 titles take some 30 MB.
+KEPT_FOR = timedelta(days=90)
+IMPORTS_KEPT = 10
+LIVE = (Run.State.QUEUED, Run.State.RUNNING)
 
 CHANGES_PER_TRANSACTION = 100
-MOST_KEPT_SHOWN = 200
+MAX_KEPT_SHOWN = 200
 UNDONE = " Undone: "
 
 
 class UndoError(ValueError):
-    """An import cannot be taken back; the message says why."""
+    """An import cannot be undone; the message says why."""
 
 
 @dataclass
 class UndoReport:
-    """What an undo did or would do: movies deleted, movies of which something was put back or kept."""
+    """What an undo did or would do: movies deleted, restored (`put_back`), and kept at least in part."""
 
     deleted: int = 0
     put_back: int = 0
     kept: int = 0
     pictures: int = 0
-    # (movie's number, its name, why), the first MOST_KEPT_SHOWN.
+    # (key of the movie, its title, reason), the first MAX_KEPT_SHOWN.
     kept_movies: list[tuple[int, str, str]] = field(default_factory=list)
-    # How many movies were looked at.
+    # How many movies were examined.
     seen: int = 0
 
-    def add(self, plan: Plan) -> None:
+    def add(self, plan: MoviePlan) -> None:
         self.seen += 1
         self.deleted += plan.delete
-        self.put_back += plan.puts_back
-        self.pictures += len(plan.pictures)
+        self.put_back += plan.restores
+        self.pictures += len(plan.posters)
         if plan.kept:
             self.kept += 1
-            if len(self.kept_movies) < MOST_KEPT_SHOWN:
+            if len(self.kept_movies) < MAX_KEPT_SHOWN:
                 self.kept_movies.append((plan.movie.pk, str(plan.movie), plan.why))
 
     def __str__(self) -> str:
-        pictures = f", {self.pictures} pictures taken away" if self.pictures else ""
-        return (
-            f"{self.deleted} deleted, {self.put_back} put back{pictures}, {self.kept} kept as changed since."
-        )
+        posters = f", {self.pictures} posters removed" if self.pictures else ""
+        return f"{self.deleted} deleted, {self.put_back} restored{posters}, {self.kept} kept (changed since)."
 
 
 def preview(run: Run) -> UndoReport:
-    """What undoing the import would do now; changes nothing. Raises UndoError as `start`.
+    """What undoing the import would do now. Raises UndoError as `start`.
 
-    Looks at every movie, so it is for commands: pages use `start_preview`.
+    It examines every movie, which takes too long for a page: pages use `start_preview`.
     """
-    refuse_what_cannot_be_undone(run)
+    check_undoable(run)
     report = UndoReport()
     for batch in _batches(outstanding(run)):
-        for plan in plans(run, batch):
+        for plan in plan_undo(run, batch):
             report.add(plan)
     return report
 
 
 def start_preview(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = True) -> Run:
-    """A run that finds out what undoing the import would do; one that is going on already is returned.
-
-    Raises UndoError as `start`.
-    """
+    """Start a run that previews the undo, or return the live one. Raises UndoError as `start`."""
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run.pk)
-        refuse_what_cannot_be_undone(run)
+        check_undoable(run)
         if (latest := latest_preview(run)) and latest.is_live:
             return latest
         params = {"import": run.pk}
@@ -88,27 +89,27 @@ def start_preview(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: 
 
 
 def latest_preview(run: Run) -> Run | None:
-    """The newest preview of undoing the import since it was last undone; `report_of` tells what it found."""
+    """The newest preview since the import was last undone; `report_of` returns its result."""
     found = Run.objects.filter(kind__in=["preview", "undo"], params__import=run.pk).first()
     return found if found and found.kind == "preview" else None
 
 
 def report_of(preview: Run) -> UndoReport:
-    """What a run of `start_preview` has found so far."""
+    """The report of a preview run so far."""
     return UndoReport(**preview.params.get("report", {}))
 
 
 def start(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = True) -> Run:
-    """A run that takes the import back; what an earlier undo of it kept is looked at again.
+    """Start a run that undoes the import, including what an earlier undo kept.
 
-    Raises UndoError for what is no import, still goes on, changed nothing, was undone already, is being
-    undone, or is so old that what it changed is no longer known.
+    Raises UndoError if the run is not an import, is live, changed nothing, was or is being undone, or is so
+    old that its changes were deleted.
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run.pk)
-        refuse_what_cannot_be_undone(run)
-        if going_on := lifecycle.live_runs().filter(kind="undo", params__import=run.pk).first():
-            raise UndoError(f"{run} is being undone already: see {going_on}.")
+        check_undoable(run)
+        if running := lifecycle.live_runs().filter(kind="undo", params__import=run.pk).first():
+            raise UndoError(f"{run} is being undone by {running}.")
         again = run.import_changes.exclude(kept="")
         again.update(undone_at=None, kept="")
         params = {"import": run.pk}
@@ -117,14 +118,11 @@ def start(run: Run, *, asked_by: AbstractBaseUser | None = None, queue: bool = T
 
 
 def undo_item(items: Sequence[RunItem]) -> None:
-    """Take back the next part of the import that the item's run names, and finish the item after the last.
-
-    Dying at any moment costs nothing: each batch is undone and ticked off in one transaction.
-    """
+    """Process an item of an undo run. Each batch is undone and recorded in one transaction."""
     [item] = items
     run = Run.objects.filter(pk=item.run.params["import"], kind=Run.IMPORT).first()
     if run is None:
-        leases.fail(item, "The import is gone, and with it what it had changed.")
+        leases.fail(item, "The import was deleted, and its recorded changes with it.")
         return
 
     def step() -> int:
@@ -137,18 +135,18 @@ def undo_item(items: Sequence[RunItem]) -> None:
     if not work_in_steps(item, step, done=max(0, item.run.total - left), left=left):
         return
     run.refresh_from_db()
-    said = run.message.partition(UNDONE)[2] or str(UndoReport())
-    Run.objects.filter(pk=item.run_id).update(message=f"{run} undone: {said}")
-    leases.finish(item, said)
+    result = run.message.partition(UNDONE)[2] or str(UndoReport())
+    Run.objects.filter(pk=item.run_id).update(message=f"{run} undone: {result}")
+    leases.finish(item, result)
 
 
 def preview_item(items: Sequence[RunItem]) -> None:
-    """Look at the next part of the import that the item's run names; the report so far is in its params."""
+    """Process an item of a preview run. The report so far is in the run's params."""
     [item] = items
     preview = item.run
     run = Run.objects.filter(pk=preview.params["import"], kind=Run.IMPORT).first()
     if run is None:
-        leases.fail(item, "The import is gone.")
+        leases.fail(item, "The import was deleted.")
         return
     report, after = report_of(preview), int(preview.params.get("after", 0))
 
@@ -158,7 +156,7 @@ def preview_item(items: Sequence[RunItem]) -> None:
             outstanding(run).filter(movie__gt=after).order_by("movie_id")[:CHANGES_PER_TRANSACTION]
         )
         if changes:
-            for plan in plans(run, changes):
+            for plan in plan_undo(run, changes):
                 report.add(plan)
             after = changes[-1].movie_id
             params: dict[str, Any] = {**preview.params, "after": after, "report": asdict(report)}
@@ -167,20 +165,35 @@ def preview_item(items: Sequence[RunItem]) -> None:
 
     left = outstanding(run).filter(movie__gt=after).count()
     if work_in_steps(item, step, done=report.seen, left=left):
-        Run.objects.filter(pk=preview.pk).update(message=f"Undoing {run} would give: {report}")
+        Run.objects.filter(pk=preview.pk).update(message=f"Result of undoing {run}: {report}")
         leases.finish(item, str(report))
 
 
-def refuse_what_cannot_be_undone(run: Run) -> None:
+def delete_old_changes() -> None:
+    """Delete the recorded changes of imports that are too old to be undone, and old listings of rows."""
+    has_changes = Exists(ImportChange.objects.filter(run=OuterRef("pk")))
+    undoable = Run.objects.filter(has_changes, kind=Run.IMPORT).exclude(state__in=LIVE)
+    latest = list(undoable.order_by("-pk").values_list("pk", flat=True)[:IMPORTS_KEPT])
+    too_old = undoable.filter(~Q(pk__in=latest) | Q(created_at__lt=timezone.now() - KEPT_FOR))
+    being_undone = Run.objects.filter(kind="undo", state__in=LIVE)
+    for run in too_old.exclude(pk__in=[undo.params["import"] for undo in being_undone]):
+        with transaction.atomic():
+            run.import_changes.all().delete()
+            run.params = {**run.params, "changes_forgotten": True}
+            run.save(update_fields=["params"])
+    delete_old_listings(KEPT_FOR)
+
+
+def check_undoable(run: Run) -> None:
     """Raises UndoError, as `start` does."""
     if run.kind != Run.IMPORT:
-        raise UndoError(f"{run} is no import: only imports can be undone.")
+        raise UndoError(f"{run} is not an import: only imports can be undone.")
     if run.is_live:
-        raise UndoError(f"{run} is still going on: wait for its end, or cancel it.")
+        raise UndoError(f"{run} is still running: wait until it ends, or cancel it.")
     if run.params.get("changes_forgotten"):
         raise UndoError(
-            f"{run} is too old: what an import changed is kept for {KEPT_FOR.days} days, and of the latest "
-            f"{IMPORTS_KEPT} imports."
+            f"{run} is too old: changes are kept for {KEPT_FOR.days} days, and for the latest {IMPORTS_KEPT} "
+            "imports."
         )
     if not outstanding(run).exists():
         if "undone" in run.params:
@@ -189,7 +202,7 @@ def refuse_what_cannot_be_undone(run: Run) -> None:
 
 
 def outstanding(run: Run) -> QuerySet[ImportChange]:
-    """What the import changed and an undo would look at: what is not undone, or was kept."""
+    """The changes that an undo would examine: not undone yet, or kept by an earlier undo."""
     return run.import_changes.filter(Q(undone_at=None) | ~Q(kept=""))
 
 
@@ -210,12 +223,12 @@ def _undo(run: Run, changes: list[int], *, by: Run) -> None:
         locked = Run.objects.select_for_update().get(pk=run.pk)
         owed = ImportChange.objects.select_for_update().filter(pk__in=changes, undone_at=None)
         report = UndoReport()
-        made = list(plans(run, list(owed.order_by("movie_id")), lock=True))
-        before = shown_posters([plan.movie.pk for plan in made if plan.pictures and not plan.delete])
+        made = list(plan_undo(run, list(owed.order_by("movie_id")), lock=True))
+        before = shown_posters([plan.movie.pk for plan in made if plan.posters and not plan.delete])
         for plan in made:
             report.add(plan)
             if not plan.delete:
-                _put_back(plan)
+                _restore(plan)
         process_changed(before, by=by.asked_by)
         Movie.objects.filter(pk__in=[plan.movie.pk for plan in made if plan.delete]).delete()
         now = timezone.now()
@@ -224,10 +237,10 @@ def _undo(run: Run, changes: list[int], *, by: Run) -> None:
         ImportChange.objects.bulk_update(
             [plan.change for plan in made if not plan.delete], ["undone_at", "kept"]
         )
-        _write_down(locked, report, by)
+        _record(locked, report, by)
 
 
-def _put_back(plan: Plan) -> None:
+def _restore(plan: MoviePlan) -> None:
     movie = plan.movie
     if plan.facts:
         for name, value in plan.facts.items():
@@ -246,13 +259,13 @@ def _put_back(plan: Plan) -> None:
             unique_fields=["movie", "genre"],
             update_fields=["origin"],
         )
-    primary.remove(plan.pictures)
+    primary.remove(plan.posters)
 
 
-def _write_down(run: Run, report: UndoReport, by: Run) -> None:
-    """Add a batch's counts to what the import's own run says about its undoing."""
+def _record(run: Run, report: UndoReport, by: Run) -> None:
+    """Add the counts of a batch to the import's own run."""
     before = run.params.get("undone", {})
-    # Of what an earlier undo kept, only what this one keeps too is still kept.
+    # What an earlier undo kept is examined again, so its count starts anew.
     same = before.get("run") == by.pk
     undone = {
         "run": by.pk,

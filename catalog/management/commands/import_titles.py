@@ -23,7 +23,7 @@ from catalog.titles.formats.registry import (
     format_named,
 )
 from catalog.titles.imported_files import choose_ids
-from catalog.titles.importing import import_titles, rehearse_import
+from catalog.titles.importing import dry_run, import_titles
 from catalog.titles.report import ImportReport
 
 MAX_ROWS_SHOWN = 20
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             rows = title_format.read(path, options)
             with tqdm(rows, desc=f"Import {name}", unit=" titles", disable=None) as bar:
                 if kwargs["dry_run"]:
-                    report = rehearse_import(bar, merge=merge, ids=ids)
+                    report = dry_run(bar, merge=merge, ids=ids)
                     done = "Dry run, nothing was changed"
                 else:
                     run, report = import_titles(bar, name, merge=merge, ids=ids)
@@ -90,17 +90,17 @@ class Command(BaseCommand):
             raise CommandError(
                 "Interrupted. What was imported stays; run it again for the rest.", returncode=130
             ) from interrupted
-        self._list_rows_not_taken(report)
+        self._list_rejected_rows(report)
         if options.skipped:
             self.stdout.write(str(options))
         self.stdout.write(f"{done}: {report}")
 
-    def _list_rows_not_taken(self, report: ImportReport) -> None:
+    def _list_rejected_rows(self, report: ImportReport) -> None:
         for row in [*report.rejected, *report.conflicting][:MAX_ROWS_SHOWN]:
             self.stderr.write(f"  {row}")
-        if report.not_taken > MAX_ROWS_SHOWN:
-            self.stderr.write(f"  … and {report.not_taken - MAX_ROWS_SHOWN} more")
-        if report.not_taken and report.listing is not None:
+        if report.not_imported > MAX_ROWS_SHOWN:
+            self.stderr.write(f"  … and {report.not_imported - MAX_ROWS_SHOWN} more")
+        if report.not_imported and report.listing is not None:
             self.stderr.write(f"  All of them are listed in {report.listing.path}")
 
     def _find(self, name: str, path: Path, labels: Path | None) -> tuple[TitleFormat, Path | SourceFile]:

@@ -1,4 +1,4 @@
-"""Take an import back."""
+"""Undo an import."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from catalog.management.progress import work_off
 from catalog.models import Run
 from catalog.titles import undo as undoing
 
-KEPT_SHOWN = 20
+MAX_KEPT_SHOWN = 20
 
 
 class Command(BaseCommand):
     help = (
-        "Takes an import back, by the number of its run: movies it made are deleted, what it changed is "
-        "put back. What people or later imports changed since is kept and listed. It may be interrupted and "
+        "Undoes an import, by the number of its run: deletes the movies it created and restores those it "
+        "changed. What people or later imports changed since is kept and listed. It may be interrupted and "
         "repeated."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run", type=int, metavar="RUN", help="number of the import's run")
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would be done, and change nothing"
+            "--dry-run", action="store_true", help="report what an undo would do, and change nothing"
         )
-        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+        parser.add_argument("--queue", action="store_true", help="let the workers do it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         imported = Run.objects.filter(pk=options["run"]).first()
@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 undo = undoing.start(imported, queue=options["queue"])
         except undoing.UndoError as error:
             raise CommandError(str(error)) from error
-        self._tell_kept(report)
+        self._list_kept(report)
         if options["dry_run"]:
             self.stdout.write(f"Dry run, nothing was changed. {imported}: {report}")
         elif options["queue"]:
@@ -46,8 +46,8 @@ class Command(BaseCommand):
         else:
             work_off(undo, self.stdout.write)
 
-    def _tell_kept(self, report: undoing.UndoReport) -> None:
-        for pk, name, why in report.kept_movies[:KEPT_SHOWN]:
+    def _list_kept(self, report: undoing.UndoReport) -> None:
+        for pk, name, why in report.kept_movies[:MAX_KEPT_SHOWN]:
             self.stderr.write(f"  {name} (no. {pk}) is kept: {why}")
-        if report.kept > KEPT_SHOWN:
-            self.stderr.write(f"  … and {report.kept - KEPT_SHOWN} more")
+        if report.kept > MAX_KEPT_SHOWN:
+            self.stderr.write(f"  … and {report.kept - MAX_KEPT_SHOWN} more")

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ._cells import InvalidCell, RepeatedRow
 from ._csv_rows import Row
-from .records import RejectedRow, SourceError, TitleRecord
+from .records import RejectedRow, TitleRecord
+from .temporary import disk_full, temporary_database
 
 
 def parse_rows(
@@ -66,23 +67,3 @@ class SeenIds:
             self._database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", rows)
         except sqlite3.Error as error:
             raise disk_full(record.file, error) from error
-
-
-def temporary_database(*tables: str) -> sqlite3.Connection:
-    """A database in an unlinked temporary file, created with the `CREATE TABLE` statements.
-
-    It uses at most 8 MB of memory, and is deleted with the connection.
-    """
-    # A generator may be closed by another thread than the one that read from it; never two at once.
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute("PRAGMA cache_size = -8000")  # KiB
-    for table in tables:
-        database.execute(table)
-    database.execute("BEGIN")
-    return database
-
-
-def disk_full(file: str, error: sqlite3.Error) -> SourceError:
-    """The error for a temporary database that cannot be written while `file` is read."""
-    return SourceError(f"{file}: its ids cannot be stored ({error}); free some space for temporary files")

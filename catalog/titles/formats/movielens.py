@@ -11,9 +11,10 @@ from typing import Any
 
 from ._cells import InvalidCell, parse_genres, parse_imdb_id, parse_number, parse_title, validated_year
 from ._csv_rows import Row, read_rows
-from ._parsing import disk_full, parse_rows, temporary_database
+from ._parsing import parse_rows
 from .files import SourceFile, files_in_zip, is_zip
 from .records import RejectedRow, SourceError, TitleRecord
+from .temporary import disk_full, temporary_database
 
 MOVIES = "movies.csv"
 IMDB, TMDB = "imdbId", "tmdbId"

@@ -59,7 +59,7 @@ def test_it_asks_first_and_counts_what_the_import_did(admin_client, run, monkeyp
     def looks_at_every_movie(*given, **named):
         raise AssertionError("not in a request")
 
-    monkeypatch.setattr(undoing, "plans", looks_at_every_movie)
+    monkeypatch.setattr(undoing, "plan_undo", looks_at_every_movie)
     counts = [text_of(each) for each in page(admin_client, "undo", run).select(".undo-preview strong")]
     assert counts == ["1", "1"]
     assert Movie.objects.count() == 2 and Run.objects.count() == 1
@@ -109,7 +109,7 @@ def test_the_list_leads_there_too_for_one_run_at_a_time(admin_client, run):
 
 def test_what_is_no_import_says_so(admin_client):
     other = RunFactory(kind="scrape")
-    assert "is no import" in told(admin_client.get(reverse("admin:catalog_run_undo", args=[other.pk])))
+    assert "is not an import" in told(admin_client.get(reverse("admin:catalog_run_undo", args=[other.pk])))
     assert admin_client.get(reverse("admin:catalog_run_rows", args=[other.pk])).status_code == 404
     assert not page(admin_client, "change", other).select(".object-tools a[href$='/undo/']")
 

@@ -137,7 +137,7 @@ def test_a_local_id_of_another_film_is_no_reason_to_give_it_away(tmp_path: Path)
     out = run(file, "--ids", "tmdb")
     # Three rows, one of which names two movies: that pair waits for a person.
     assert "0 created, 2 changed" in out
-    assert "3 conflicting (1 wait on the Duplicates page)" in out
+    assert "3 conflicting (1 proposed as duplicates)" in out
     assert Movie.objects.get(title="My Holidays").tmdb_id is None
     assert Movie.objects.get(local_id="15602").tmdb_id == 98
     assert Movie.objects.get(title="Ninety-nine").tmdb_id is None

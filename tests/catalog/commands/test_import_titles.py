@@ -185,7 +185,7 @@ def test_a_cut_off_file_keeps_what_came_before(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="truncated or damaged"):
         run("csv", path)
     assert Movie.objects.count() >= 200
-    assert "Broke off" in Run.objects.get().message
+    assert "Stopped by an error" in Run.objects.get().message
 
 
 @pytest.mark.parametrize(

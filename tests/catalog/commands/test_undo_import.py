@@ -28,7 +28,7 @@ def run() -> Run:
 def test_a_dry_run_says_what_would_be_done(run: Run) -> None:
     Movie.objects.filter(tmdb_id=2).update(title="Ran")
     out, err = undo(run.pk, "--dry-run")
-    assert f"Dry run, nothing was changed. {run}: 2 deleted, 0 put back, 1 kept" in out
+    assert f"Dry run, nothing was changed. {run}: 2 deleted, 0 restored, 1 kept" in out
     assert "Ran (no. " in err and "is kept: its title has been changed since" in err
     assert Movie.objects.count() == 3 and Run.objects.count() == 1
 

@@ -43,8 +43,8 @@ def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
     one, other = two_rows()
     report = imported(BOTH)
     assert (report.conflicts, report.proposed, report.rejections) == (1, 1, 0)
-    assert "1 conflicting (1 wait on the Duplicates page)" in str(report)
-    assert "They wait on the Duplicates page" in str(report.conflicting[0])
+    assert "1 conflicting (1 proposed as duplicates)" in str(report)
+    assert "Merge them on the Duplicates page" in str(report.conflicting[0])
     group = groups.open_groups().get()
     assert set(group.members.values_list("movie", flat=True)) == {one.pk, other.pk}
     assert group.source_row == "“Heat” in links.csv, line 5"
@@ -151,7 +151,7 @@ def test_movies_with_different_ids_are_never_proposed() -> None:
     MovieFactory(imdb_id="tt0000001", tmdb_id=None, movielens_id=6)
     report = imported(BOTH, merge=True)
     assert (report.conflicts, report.proposed, report.merged) == (1, 0, 0)
-    assert "cannot be one film, for their IMDb ids differ" in str(report.conflicting[0])
+    assert "cannot be one film: their IMDb ids differ" in str(report.conflicting[0])
     assert not DuplicateGroup.objects.exists()
 
 
@@ -206,7 +206,7 @@ def test_a_genre_set_by_a_person_stands_in_the_way_of_a_merge() -> None:
 def test_all_rows_that_were_not_taken_are_listed_and_the_first_kept_with_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(import_reports, "MOST_ROWS_KEPT", 5)
+    monkeypatch.setattr(import_reports, "MAX_ROWS_IN_REPORT", 5)
     two_rows()
     bad = [RejectedRow("a.csv", n, "the title is empty", "=HYPERLINK(…)") for n in range(20)]
     run, report = import_titles([BOTH, *bad], "test")
@@ -219,7 +219,7 @@ def test_all_rows_that_were_not_taken_are_listed_and_the_first_kept_with_the_run
 
 
 def test_a_listing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_reports, "MOST_ROWS_LISTED", 3)
+    monkeypatch.setattr(import_reports, "MAX_ROWS_LISTED", 3)
     run, _ = import_titles((RejectedRow("a.csv", n, "bad", "") for n in range(10)), "test")
     lines = listing_path(run).read_text().splitlines()
     assert len(lines) == 5 and "7 more are not listed" in lines[-1]
@@ -234,13 +234,13 @@ def test_when_another_process_was_faster_only_the_rows_concerned_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken = MovieFactory(title="Heat", imdb_id=None, tmdb_id=949)
-    known = importing.Catalogue.known
+    known = importing.DatabaseStore.movies_for
 
     def looked_before_it_came(self: Any, records: Any) -> Any:
         return {key: movie for key, movie in known(self, records).items() if movie.pk != taken.pk}
 
-    monkeypatch.setattr(importing.Catalogue, "known", looked_before_it_came)
+    monkeypatch.setattr(importing.DatabaseStore, "movies_for", looked_before_it_came)
     report = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in (947, 948, 949, 950)))
     assert (report.created, report.rejections) == (3, 1)
-    assert "the database does not take it" in str(report.rejected[0])
+    assert "the database does not accept it" in str(report.rejected[0])
     assert set(Movie.objects.values_list("tmdb_id", flat=True)) == {947, 948, 949, 950}

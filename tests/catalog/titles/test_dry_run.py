@@ -19,7 +19,7 @@ from catalog.posters.primary import make_primary, store_poster
 from catalog.titles import importing
 from catalog.titles.formats import folder
 from catalog.titles.formats.records import RejectedRow, TitleRecord
-from catalog.titles.importing import import_titles, rehearse_import
+from catalog.titles.importing import dry_run, import_titles
 from catalog.titles.report import ImportReport
 from tests.factories import MovieFactory, tiny_jpeg
 
@@ -60,7 +60,7 @@ def test_it_reports_what_the_import_then_does(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, transaction.atomic():
         # So few that what a batch left is met again by the next.
-        patch.setattr(importing, "RECORDS_PER_TRANSACTION", 3)
+        patch.setattr(importing, "ROWS_PER_TRANSACTION", 3)
         import_titles(before, "test")
         movies = list(Movie.objects.all())
         if words == "locked":
@@ -68,7 +68,7 @@ def test_it_reports_what_the_import_then_does(
         elif words == "merged" and len(movies) > 1 and not merging.conflict(movies[:2]):
             merging.merge_movies(movies[0], movies[1:2])
         as_it_was = everything()
-        told = rehearse_import(iter(rows), merge=merge)
+        told = dry_run(iter(rows), merge=merge)
         assert everything() == as_it_was
         _, report = import_titles(iter(rows), "test", merge=merge)
         assert counts(told) == counts(report)
@@ -83,7 +83,7 @@ def test_pictures_are_checked_and_not_stored(tmp_path: Path) -> None:
     (tmp_path / "3.jpg").write_bytes(b"<html>not found</html>")
     (tmp_path / "labels.csv").write_text("file,category\n0.jpg,Boots\n1.jpg,Boots\n2.jpg,\n3.jpg,\n")
     store_poster(MovieFactory(local_id="0.jpg", title="0"), tiny_jpeg(0), source="folder")
-    told = rehearse_import(folder.read(tmp_path, tmp_path / "labels.csv"))
+    told = dry_run(folder.read(tmp_path, tmp_path / "labels.csv"))
     assert (told.created, told.posters, told.rejections) == (3, 2, 1)
     assert "3.jpg was not stored" in str(told.rejected[0])
     assert Poster.objects.count() == 1 and Movie.objects.count() == 1
@@ -98,7 +98,7 @@ def test_one_picture_twice_is_counted_once(tmp_path: Path) -> None:
         TitleRecord("Heat", tmdb_id=949, poster_path=tmp_path / name, file="a.csv", line=2)
         for name in ("a.jpg", "b.jpg")
     ]
-    assert rehearse_import(rows).posters == import_titles(rows, "test")[1].posters == 1
+    assert dry_run(rows).posters == import_titles(rows, "test")[1].posters == 1
 
 
 def test_a_picture_chosen_by_a_person_stands_in_the_way_of_a_merge() -> None:
@@ -107,14 +107,14 @@ def test_a_picture_chosen_by_a_person_stands_in_the_way_of_a_merge() -> None:
     Movie.objects.filter(pk=other.pk).update(movielens_id=6)
     make_primary(store_poster(one, tiny_jpeg(0), source="upload"))
     row = TitleRecord("Heat", 1995, imdb_id="tt0113277", movielens_id=6)
-    told = rehearse_import([row], merge=True)
+    told = dry_run([row], merge=True)
     assert (told.merged, told.conflicts, told.proposed) == (0, 1, 1)
 
 
 def test_it_only_reads_and_locks_nothing() -> None:
     MovieFactory(imdb_id="tt0113277")
     with CaptureQueriesContext(connection) as asked:
-        rehearse_import([TitleRecord("Heat", 1995, ("Crime",), imdb_id="tt0113277")])
+        dry_run([TitleRecord("Heat", 1995, ("Crime",), imdb_id="tt0113277")])
     assert asked.captured_queries
     assert all(query["sql"].startswith("SELECT") for query in asked.captured_queries)
     assert not any("FOR UPDATE" in query["sql"] for query in asked.captured_queries)

@@ -62,7 +62,7 @@ def test_a_damaged_picture_is_reported_with_its_row_and_the_title_stays(pictures
     assert (report.created, report.posters, run.failed) == (3, 2, 1)
     [row] = report.rejected
     assert str(row) == (
-        "labels.csv, line 3: 1: its picture 1.jpg was not stored: This is a web page, not an image."
+        "labels.csv, line 3: 1: its image 1.jpg was not stored: This is a web page, not an image."
     )
 
 

@@ -20,7 +20,7 @@ def imported(*rows: TitleRecord | RejectedRow) -> ImportReport:
 
 
 def counts(report: ImportReport) -> tuple[int, int, int, int]:
-    return report.created, report.changed, report.unchanged, report.not_taken
+    return report.created, report.changed, report.unchanged, report.not_imported
 
 
 def why(report: ImportReport) -> str:
@@ -106,9 +106,9 @@ def test_a_row_without_any_id_is_refused() -> None:
         (TitleRecord("Heat", 1492, tmdb_id=1), "year: 1492 is outside 1870 to 2100"),
         (TitleRecord("Heat", imdb_id="tt" + "1" * 20), "imdb_id: Ensure"),
         (TitleRecord("Heat", tmdb_id=2**31), "tmdb_id: 2147483648 is outside"),
-        (TitleRecord("He\0at", tmdb_id=1), "title: it holds characters that no database takes"),
-        (TitleRecord("Heat", tmdb_id=1, overview="\ud800"), "overview: it holds characters"),
-        (TitleRecord("", tmdb_id=1), "title: there is none"),
+        (TitleRecord("He\0at", tmdb_id=1), "title: it contains characters"),
+        (TitleRecord("Heat", tmdb_id=1, overview="\ud800"), "overview: it contains characters"),
+        (TitleRecord("", tmdb_id=1), "title: it is missing"),
         (TitleRecord("Heat", tmdb_id=1, genres=("x" * 61,)), "genre: "),
     ],
 )
@@ -148,10 +148,10 @@ def test_rows_are_taken_in_batches_as_they_come() -> None:
 
     def rows() -> Iterator[TitleRecord]:
         nonlocal taken
-        for number in range(1, importing.RECORDS_PER_TRANSACTION * 2 + 2):
+        for number in range(1, importing.ROWS_PER_TRANSACTION * 2 + 2):
             # Whatever came two batches ago is in the catalogue already, not in memory.
-            assert Movie.objects.count() >= (taken // importing.RECORDS_PER_TRANSACTION) * (
-                importing.RECORDS_PER_TRANSACTION
+            assert Movie.objects.count() >= (taken // importing.ROWS_PER_TRANSACTION) * (
+                importing.ROWS_PER_TRANSACTION
             )
             taken += 1
             yield TitleRecord(f"Film {number}", tmdb_id=number)
@@ -162,7 +162,7 @@ def test_rows_are_taken_in_batches_as_they_come() -> None:
 
 def test_an_unusable_file_ends_the_run_and_keeps_what_came_before() -> None:
     def rows() -> Iterator[TitleRecord]:
-        for number in range(1, importing.RECORDS_PER_TRANSACTION + 2):
+        for number in range(1, importing.ROWS_PER_TRANSACTION + 2):
             yield TitleRecord(f"Film {number}", tmdb_id=number)
         raise SourceError("a.csv has no column 'title'")
 
@@ -170,8 +170,8 @@ def test_an_unusable_file_ends_the_run_and_keeps_what_came_before() -> None:
         import_titles(rows(), "test")
     run = Run.objects.get()
     assert run.state == Run.State.FAILED
-    assert "Broke off: a.csv has no column" in run.message
-    assert run.done == Movie.objects.count() == importing.RECORDS_PER_TRANSACTION
+    assert "Stopped by an error: a.csv has no column" in run.message
+    assert run.done == Movie.objects.count() == importing.ROWS_PER_TRANSACTION
 
 
 def test_an_interrupted_import_is_not_left_running() -> None:
@@ -187,12 +187,12 @@ def test_an_interrupted_import_is_not_left_running() -> None:
 
 def test_a_cancelled_import_stops_after_its_batch() -> None:
     def rows() -> Iterator[TitleRecord]:
-        for number in range(1, importing.RECORDS_PER_TRANSACTION * 3):
+        for number in range(1, importing.ROWS_PER_TRANSACTION * 3):
             if number == 5:
                 Run.objects.update(state=Run.State.CANCELLED)
             yield TitleRecord(f"Film {number}", tmdb_id=number)
 
     run, report = import_titles(rows(), "test")
     assert run.state == Run.State.CANCELLED
-    assert report.created == Movie.objects.count() == importing.RECORDS_PER_TRANSACTION
+    assert report.created == Movie.objects.count() == importing.ROWS_PER_TRANSACTION
     assert run.message.startswith("Cancelled.")

@@ -15,9 +15,8 @@ from catalog.posters.primary import make_primary, store_poster
 from catalog.runs import leases, lifecycle, local_worker, steps
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
-from catalog.titles.history import IMPORTS_KEPT, KEPT_FOR, forget_old_imports
 from catalog.titles.importing import import_titles
-from catalog.titles.undo import UndoError, UndoReport
+from catalog.titles.undo import IMPORTS_KEPT, KEPT_FOR, UndoError, UndoReport, delete_old_changes
 from tests.factories import GenreFactory, MovieFactory, RunFactory, UserFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -58,8 +57,8 @@ def test_a_movie_that_it_made_is_deleted() -> None:
     done, told = undo(run)
     assert (told.deleted, told.put_back, told.kept) == (1, 0, 0)
     assert not Movie.everything.exists() and not ImportChange.objects.exists()
-    assert done.message == f"{run} undone: 1 deleted, 0 put back, 0 kept as changed since."
-    assert run.message.endswith("0 rejected. Undone: 1 deleted, 0 put back, 0 kept as changed since.")
+    assert done.message == f"{run} undone: 1 deleted, 0 restored, 0 kept (changed since)."
+    assert run.message.endswith("0 rejected. Undone: 1 deleted, 0 restored, 0 kept (changed since).")
 
 
 def test_what_it_changed_is_as_before() -> None:
@@ -76,7 +75,7 @@ def test_what_it_changed_is_as_before() -> None:
 def test_several_batches_that_changed_one_movie_are_undone_to_before_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("catalog.titles.importing.RECORDS_PER_TRANSACTION", 1)
+    monkeypatch.setattr("catalog.titles.importing.ROWS_PER_TRANSACTION", 1)
     MovieFactory(title="Het", year=1990, imdb_id="tt0113277", genres=["War"])
     before = everything()
     rows = [TitleRecord(f"Heat {n}", 1990 + n, (f"Genre {n}",), imdb_id="tt0113277") for n in range(4)]
@@ -176,7 +175,7 @@ def imported_again(movie: Movie) -> None:
         (poster_chosen, "a person has chosen its poster"),
         (uploaded, "a person has chosen its poster"),
         (accepted, "a person has accepted genres"),
-        (decided, "people have decided about its genres"),
+        (decided, "a person has decided about its genres"),
         (merged_with, "another movie has been merged into it"),
         (merged_away, "it has been merged into no. "),
         (corrected, "its year has been changed since"),
@@ -237,20 +236,20 @@ def test_it_goes_on_where_it_died(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(undoing, "CHANGES_PER_TRANSACTION", 2)
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     started = undoing.start(run, queue=False)
-    write_down = undoing._write_down
+    write_down = undoing._record
 
     def dies(*given: Any, **named: Any) -> None:
         write_down(*given, **named)
         if Movie.objects.count() == 3:
             raise MemoryError("killed")
 
-    monkeypatch.setattr(undoing, "_write_down", dies)
+    monkeypatch.setattr(undoing, "_record", dies)
     leases.process_batch(started.pk, undoing.undo_item)
     assert Movie.objects.count() == 5  # the batch it died in is undone not at all
-    monkeypatch.setattr(undoing, "_write_down", write_down)
+    monkeypatch.setattr(undoing, "_record", write_down)
     done = local_worker.process_run(Run.objects.get(pk=started.pk))
     assert done.state == Run.State.DONE and not Movie.objects.exists()
-    assert done.message == f"{run} undone: 7 deleted, 0 put back, 0 kept as changed since."
+    assert done.message == f"{run} undone: 7 deleted, 0 restored, 0 kept (changed since)."
 
 
 def test_a_long_undo_is_done_in_parts_that_are_no_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,15 +312,15 @@ def test_a_cancelled_undo_stops_and_can_be_taken_up_again(monkeypatch: pytest.Mo
 def test_only_one_undo_at_a_time() -> None:
     run = imported(HEAT)
     going_on = undoing.start(run, queue=False)
-    with pytest.raises(UndoError, match=f"is being undone already: see Undo import #{going_on.pk}"):
+    with pytest.raises(UndoError, match=f"is being undone by Undo import #{going_on.pk}"):
         undoing.start(run, queue=False)
 
 
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        ({"kind": "scrape"}, "is no import"),
-        ({"kind": "import", "state": "running"}, "is still going on"),
+        ({"kind": "scrape"}, "is not an import"),
+        ({"kind": "import", "state": "running"}, "is still running"),
         ({"kind": "import", "state": "done"}, "changed nothing"),
         ({"kind": "import", "state": "done", "params": {"changes_forgotten": True}}, "is too old"),
     ],
@@ -341,9 +340,9 @@ def test_an_undo_of_nothing_in_particular_is_refused() -> None:
 
 def test_old_imports_can_no_longer_be_undone() -> None:
     made = [imported(TitleRecord(f"Film {n}", tmdb_id=n)) for n in range(1, IMPORTS_KEPT + 2)]
-    with pytest.raises(UndoError, match=f"of the latest {IMPORTS_KEPT} imports"):
+    with pytest.raises(UndoError, match=f"for the latest {IMPORTS_KEPT} imports"):
         undoing.preview(Run.objects.get(pk=made[0].pk))
     assert undoing.preview(made[1]).deleted == 1
     Run.objects.filter(pk=made[1].pk).update(created_at=timezone.now() - KEPT_FOR - timedelta(days=1))
-    forget_old_imports()
+    delete_old_changes()
     assert not made[1].import_changes.exists() and made[2].import_changes.exists()
