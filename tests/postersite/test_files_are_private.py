@@ -1,41 +1,15 @@
-"""What the site writes is for its own user only."""
+"""Files of a site are for its own user only; tests/processes/ checks those of a running site."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from ml.files import write_bytes
-from postersite.env import BASE_DIR
 from tests.postersite.permissions import open_to_others
-
-
-@pytest.mark.process
-def test_everything_that_setup_makes(tmp_path: Path) -> None:
-    var = tmp_path / "new" / "var"
-    environment = {
-        **os.environ,
-        "POSTERSITE_VAR": str(var),
-        "DATABASE_URL": "",
-        "REDIS_URL": "",
-        "SECRET_KEY": "",
-    }
-    # A child, with the umask that most systems give: the one of this process is the site's already.
-    subprocess.run(
-        [sys.executable, str(BASE_DIR / "manage.py"), "setup"],
-        env=environment,
-        umask=0o022,
-        check=True,
-        capture_output=True,
-    )
-    assert {path.name for path in var.iterdir()} >= {"db.sqlite3", "secret_key", "static"}
-    assert open_to_others(var) == []
 
 
 def test_posters_and_models(tmp_path: Path) -> None:
