@@ -65,6 +65,14 @@ def fail_all() -> None:
     live.update(state=Run.State.FAILED, failed=1, message="The site is down.")
 
 
+def test_a_sample_whose_runs_have_finished_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    RunFactory(kind="scrape", state=Run.State.QUEUED, total=1)
+    monkeypatch.setattr(run_sample, "START_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(run_sample.time, "sleep", lambda _: Run.objects.update(state=Run.State.DONE))
+    call_command("run_sample", stdout=io.StringIO())
+    assert site_setup.sample_is_complete()
+
+
 @pytest.mark.parametrize(("named", "used"), [(None, "postersite,pixels"), ("histograms", "histograms")])
 def test_the_sample_is_embedded_with_raw_pixels_too_by_default(
     monkeypatch: pytest.MonkeyPatch, named: str | None, used: str
