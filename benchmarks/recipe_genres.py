@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.extractors.runtime import load_extractor
-from ml.genres.fitting import Epoch
+from ml.genres.dense_training import Epoch
 from ml.genres.operating_points import sure_figures
 from ml.genres.recipes import RECIPES, config_from
 from ml.genres.scorecard import FIGURES, scorecard

@@ -14,7 +14,8 @@ from catalog.models import Embedding, Extractor, GenreModel, Run
 from catalog.runs import lifecycle
 from ml import bundled
 from ml.files import file_sha256
-from ml.genres.head import GenreHead, ModelFileError, load_head
+from ml.genres.head import GenreHead
+from ml.genres.head_file import ModelFileError, load_head
 
 from . import promotion
 

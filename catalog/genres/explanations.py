@@ -28,7 +28,8 @@ from ml.extractors.registry import BACKBONES, UnknownExtractor, parse_spec
 from ml.extractors.weights import WeightsUnavailable
 from ml.files import write_bytes
 from ml.genres import explanations
-from ml.genres.head import FeatureMismatch, ModelFileError
+from ml.genres.head import FeatureMismatch
+from ml.genres.head_file import ModelFileError
 from ml.imaging import heat_maps
 from ml.imaging.images import ImageRejected, load_pixels
 

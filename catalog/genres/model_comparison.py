@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from catalog.models import Embedding, Extractor, GenreModel
-from ml.genres.head import ModelFileError, load_head
-from ml.genres.held_out import HeldOut, macro_f1_beside
+from ml.genres.head_file import ModelFileError, load_head
+from ml.genres.held_out import HeldOut, compare_macro_f1
 
 from .names import keys_of
 from .promotion import weights_path
@@ -56,7 +56,7 @@ def compared(
     ours = held.taken[asked][:, [theirs.index(key) for key in shared]]
     seen = np.stack([vectors[poster] for poster in data.posters[rows].tolist()])
     suggested = head.suggested(head.scores(seen))[:, [known.index(key) for key in shared]]
-    figures = macro_f1_beside(truth, ours, suggested, resamples=RESAMPLES)
+    figures = compare_macro_f1(truth, ours, suggested, resamples=RESAMPLES)
     better = figures["difference"]["low"] > 0
     told = (
         f"on the same {len(rows)} held-out posters, over the {_genres(len(shared))} both know, its macro F1 "

@@ -15,8 +15,7 @@ from catalog.embeddings import embedding
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.runs import lifecycle
 from ml.files import write_bytes, write_json
-from ml.genres.head import ModelFileError, load_head
-from ml.genres.head_file import manifest_path
+from ml.genres.head_file import ModelFileError, load_head, manifest_path
 
 from . import suggestions
 

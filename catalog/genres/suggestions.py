@@ -13,7 +13,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.models import Embedding, Genre, GenreModel, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.runs import leases
-from ml.genres.head import GenreHead, ModelFileError, load_head
+from ml.genres.head import GenreHead
+from ml.genres.head_file import ModelFileError, load_head
 from ml.genres.thresholds import NEVER, decide
 
 from .names import genre_rows

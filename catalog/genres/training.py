@@ -21,7 +21,7 @@ from catalog.embeddings import embedding
 from catalog.models import Extractor, GenreModel, Run, RunItem
 from catalog.runs import leases
 from catalog.runs.work_folders import work_folder
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head
 from ml.genres.held_out import HeldOut, HeldOutError
 from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_values
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set

@@ -13,8 +13,8 @@ from ml.evaluation.errors import EvaluationError
 from ml.extractors.registry import BACKBONES, STANDARD, UnknownExtractor, parse_spec
 from ml.extractors.runtime import resolve_fingerprint
 from ml.extractors.weights import WeightsUnavailable
-from ml.genres.head import GenreHead, ModelFileError, load_head
-from ml.genres.head_file import manifest_path
+from ml.genres.head import GenreHead
+from ml.genres.head_file import ModelFileError, load_head, manifest_path
 
 _LAYER_OR_SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_.]*|\d+x\d+")
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ml.evaluation.errors import EvaluationError
 from ml.evaluation.genre_models import GenreModel, genre_model
 from ml.evaluation.vectors import Vectors
-from ml.genres.head import ModelFileError, load_head
+from ml.genres.head_file import ModelFileError, load_head
 from ml.genres.recipes import TrainingConfigError, config_from, config_values
 from ml.genres.training_set import TrainingDataError, training_set, write_training_set
 from ml.subprocess import SubprocessFailed, run_in_subprocess

@@ -17,7 +17,7 @@ from ml.extractors.litert import LiteRTModel
 from ml.extractors.runtime import Extractor, load_extractor
 from ml.files import write_bytes, write_json
 from ml.genres.head import GenreHead
-from ml.genres.head_file import manifest_path
+from ml.genres.head_file import manifest_path, save_head
 from ml.genres.logistic_training import train_logistic
 from ml.genres.recipes import LOGISTIC, LogisticConfig
 from ml.genres.training_set import training_set
@@ -90,7 +90,7 @@ def write_bundle(network: Any, data: BundleData, out: Path, callbacks: Callbacks
         )
         callbacks.log("Training the genre model ...")
         head, metrics = fit_genres(trained_on, held_out, data.genres, extractor.fingerprint)
-        digest = head.save(out / GENRES)
+        digest = save_head(head, out / GENRES)
         _add_to_manifest(manifest_path(out / GENRES), metrics)
         card = data.facts | {
             "extractor": {
@@ -176,8 +176,8 @@ def fit_genres(
     if not len(held_out.vectors):
         head, metrics, _ = train_logistic(data, config)
         return head, metrics | {"measured_on": OPTIMISTIC}
-    not_measured = np.arange(len(data.labels)) < len(trained_on.vectors)
-    head, metrics, _ = train_logistic(data, config, aside=not_measured)
+    train_only = np.arange(len(data.labels)) < len(trained_on.vectors)
+    head, metrics, _ = train_logistic(data, config, train_only=train_only)
     return head, metrics
 
 

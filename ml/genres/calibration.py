@@ -1,4 +1,4 @@
-"""Platt scaling of out-of-fold logits: a common slope, bent towards a genre's own where it has data."""
+"""Platt scaling of out-of-fold logits, with the slope of each genre shrunk towards a common one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Labels = npt.NDArray[np.uint8]
 
 NEWTON_STEPS = 30
 BISECTIONS = 60
-# A change of slope or offset that no score shows.
-NEAR_ENOUGH = 1e-6
-# A slope outside says that the logits are not worth scaling; it keeps hopeless genres finite.
-LOWEST, HIGHEST = 0.05, 20.0
-# The standard error of what was not measured at all.
-UNTOLD = 1e6
-# Weight of one imagined poster of average share, so that a genre that nobody or everybody has stays finite.
+# A change of slope or offset that changes no score noticeably.
+TOLERANCE = 1e-6
+# Limits of slopes; they keep useless genres finite.
+MIN_SLOPE, MAX_SLOPE = 0.05, 20.0
+# The standard error of a slope that could not be measured.
+UNKNOWN_ERROR = 1e6
+# Weight of one additional average poster: it keeps genres that no poster or every poster has finite.
 PRIOR = 1e-3
 
 
@@ -33,7 +33,7 @@ class Calibration:
 
     @classmethod
     def none(cls, genres: int) -> Calibration:
-        """The one that leaves logits as they are."""
+        """The identity."""
         return cls(np.ones(genres), np.zeros(genres))
 
     def apply(self, logits: npt.NDArray[np.floating]) -> Floats:
@@ -44,27 +44,26 @@ class Calibration:
 def platt(truth: Labels, logits: npt.NDArray[np.floating]) -> Calibration:
     """Fit slopes and offsets to labels (n, genres) and out-of-fold logits (n, genres).
 
-    Platt, "Probabilistic outputs for support vector machines", 1999. Each genre's slope is shrunk (in its
-    logarithm) towards the pooled one by as much as it is uncertain: the variance between genres is what
-    their scatter leaves after their standard errors (DerSimonian & Laird, "Meta-analysis in clinical
-    trials", 1986).
-    Offsets follow their slopes, so that a genre's mean score is its frequency.
+    Platt, "Probabilistic outputs for support vector machines", 1999. The logarithm of each genre's slope is
+    shrunk towards the pooled one according to its standard error (random-effects model of DerSimonian &
+    Laird, "Meta-analysis in clinical trials", 1986). The offset then makes a genre's mean score its
+    frequency.
     """
-    # a genre a row: sums run over neighbours in memory
+    # One genre per row: sums run over adjacent memory.
     values = np.ascontiguousarray(logits.T, dtype=np.float64)
     labels = np.ascontiguousarray(truth.T, dtype=np.float64)
     own, error = _slopes(labels, values)
-    # a genre that all or none have says nothing about slopes
-    told = (labels.min(axis=1) == 0) & (labels.max(axis=1) == 1)
-    slope = np.exp(shrink(np.where(told, np.log(own), 0.0), np.where(told, error / own, UNTOLD)))
+    # A genre that all posters or none have has no slope of its own.
+    known = (labels.min(axis=1) == 0) & (labels.max(axis=1) == 1)
+    slope = np.exp(shrink(np.where(known, np.log(own), 0.0), np.where(known, error / own, UNKNOWN_ERROR)))
     return Calibration(slope, _offsets(labels, values * slope[:, None]))
 
 
 def shrink(values: Floats, errors: Floats) -> Floats:
     """Shrink (genres,) estimates with standard errors towards their pooled mean, empirical-Bayes style.
 
-    With errors that fall like 1 / sqrt(n) the weight of a genre's own value is n / (n + k), with k the ratio
-    of the error variance of one example to the variance between genres.
+    If errors fall like 1 / sqrt(n), the weight of a genre's own value is n / (n + k), where k is the error
+    variance of one example over the variance between genres.
     """
     variances = np.maximum(errors, 1e-9) ** 2
     precision = 1 / variances
@@ -84,41 +83,42 @@ def mean_log_loss(truth: Labels, logits: npt.NDArray[np.floating]) -> float:
 
 
 def _slopes(truth: Floats, logits: Floats) -> tuple[Floats, Floats]:
-    """Each genre's own slope and its standard error, by Newton's method over (slope, offset); (genres, n).
+    """Slope of each genre and its standard error, by Newton's method over (slope, offset); inputs (genres,
+    n).
 
-    Labels are Platt's targets, (n + 1) / (n + 2) and 1 / (n + 2) instead of 1 and 0: without them the slope
-    of a genre that is told perfectly would be infinite.
+    Labels become Platt's targets, (n + 1) / (n + 2) and 1 / (n + 2) instead of 1 and 0: otherwise the slope
+    of a genre that is ranked perfectly would be infinite.
     """
     rows = truth.shape[1]
     share = truth.mean(axis=1).clip(1e-6, 1 - 1e-6)
     positives = truth.sum(axis=1)
     high, low = (positives + 1) / (positives + 2), 1 / (rows - positives + 2)
     truth = low[:, None] + truth * (high - low)[:, None]
-    # from the genre's share, not from even odds, Newton's steps are short from the first
+    # Starting from the genre's frequency keeps Newton's first steps short.
     slope, offset = np.ones(len(truth)), np.log(share / (1 - share)) - logits.mean(axis=1)
     for _ in range(NEWTON_STEPS):
         score = _sigmoid(logits * slope[:, None] + offset[:, None])
         residual = score - truth
         spread = score * (1 - score)
-        leaning = spread * logits
+        weighted = spread * logits
         first = _dot(residual, logits) + PRIOR * (slope - 1)
         second = residual.sum(axis=1) + PRIOR * (_sigmoid(offset) - share)
-        aa = _dot(leaning, logits) + PRIOR
-        ab, bb = leaning.sum(axis=1), spread.sum(axis=1) + PRIOR
+        aa = _dot(weighted, logits) + PRIOR
+        ab, bb = weighted.sum(axis=1), spread.sum(axis=1) + PRIOR
         size = np.maximum(aa * bb - ab**2, 1e-12)
         step_a, step_b = (bb * first - ab * second) / size, (aa * second - ab * first) / size
-        # short steps: far from the optimum a full one may overshoot for ever
-        slope = (slope - step_a.clip(-1, 1)).clip(-HIGHEST, HIGHEST)
+        # Limited steps: far from the optimum, full ones may diverge.
+        slope = (slope - step_a.clip(-1, 1)).clip(-MAX_SLOPE, MAX_SLOPE)
         offset = offset - step_b.clip(-2, 2)
-        if max(np.abs(step_a).max(), np.abs(step_b).max()) < NEAR_ENOUGH:
+        if max(np.abs(step_a).max(), np.abs(step_b).max()) < TOLERANCE:
             break
-    return slope.clip(LOWEST, HIGHEST), np.sqrt(bb / size)
+    return slope.clip(MIN_SLOPE, MAX_SLOPE), np.sqrt(bb / size)
 
 
 def _offsets(truth: Floats, logits: Floats) -> Floats:
-    """The offset of each genre that makes its mean score its frequency; (genres, n).
+    """The offset of each genre that makes its mean score its frequency; inputs (genres, n).
 
-    Newton's steps, kept between bounds that every step tightens, and halving them where one would leave.
+    Newton's method, with bisection where a step would leave the bounds.
     """
     share = ((truth.sum(axis=1) + PRIOR / 2) / (truth.shape[1] + PRIOR)).clip(1e-6, 1 - 1e-6)
     odds = np.log(share / (1 - share))
@@ -131,7 +131,7 @@ def _offsets(truth: Floats, logits: Floats) -> Floats:
         wanted = offset - gap / np.maximum((score * (1 - score)).mean(axis=1), 1e-12)
         inside = (low < wanted) & (wanted < high)
         moved = np.where(inside, wanted, (low + high) / 2)
-        if np.abs(moved - offset).max() < NEAR_ENOUGH:
+        if np.abs(moved - offset).max() < TOLERANCE:
             return moved
         offset = moved
     return offset

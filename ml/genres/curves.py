@@ -1,4 +1,4 @@
-"""The learning curves as a picture: loss and macro F1 by epoch, on training and validation rows."""
+"""Plot learning curves: loss and macro F1 per epoch, on training and validation rows."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ TRAIN, VALIDATION, QUIET, INK = "#8a94a6", "#c2410c", "#d9dde4", "#1f2430"
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], out_png: Path) -> None:
-    """Draw `history` (keys loss, val_loss, macro_f1, val_macro_f1; one number an epoch) into a PNG.
+    """Plot `history` (loss, val_loss, macro_f1, val_macro_f1; one number per epoch) to a PNG file.
 
-    The epoch with the lowest validation loss, whose weights are kept, is marked. Raises ValueError if there
+    The epoch with the lowest validation loss is marked; its weights are used. Raises ValueError if there
     is no epoch, or if the curves differ in length; OSError if the file can't be written.
     """
     keys = ("loss", "val_loss", "macro_f1", "val_macro_f1")
@@ -39,7 +39,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], out_png: Path) -> No
 
 def _panel(axes: Axes, title: str, train: Sequence[float], validation: Sequence[float], best: int) -> None:
     epochs = range(1, len(train) + 1)
-    # A single epoch is a point, which a line without markers would not show.
+    # A single epoch is a point, which needs a marker to be visible.
     marker = "o" if len(train) == 1 else ""
     axes.axvline(best, color=QUIET, linewidth=1.5, zorder=0)
     axes.plot(epochs, train, color=TRAIN, linewidth=2, marker=marker, label="training")

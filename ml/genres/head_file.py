@@ -1,4 +1,4 @@
-"""How a genre head lies on disk: weights only in an .npz, facts and a digest in a .json beside it."""
+"""Files of a genre head: weights in an .npz, everything else and a digest in a .json of the same name."""
 
 import hashlib
 import io
@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ml.files import UNREADABLE_ARRAYS, write_bytes, write_json
-from ml.genres.head import GenreHead, ModelFileError
-from ml.genres.head_weights import ARCHITECTURES, AnyWeights
+from ml.genres.head import ARCHITECTURES, AnyWeights, GenreHead
 from ml.genres.thresholds import NEVER
 
 FORMAT_VERSION = 1
@@ -27,17 +26,21 @@ OVERHEAD_BYTES = 100_000
 AGAIN = "Train the genres again, or restore the file from a backup."
 
 
+class ModelFileError(Exception):
+    """A genre model's file can't be used; the message says which file, why, and what to do."""
+
+
 def manifest_path(path: Path) -> Path:
-    """Where the manifest of the weights at `path` lies."""
+    """The path of the manifest of the weights at `path`."""
     return path.with_suffix(".json")
 
 
 def save_head(head: GenreHead, path: Path) -> str:
-    """Write `head` to `path` and its manifest beside it; returns the sha256 of the weights file.
+    """Write `head` to `path` (.npz) and its manifest (.json); returns the SHA-256 of the weights file.
 
-    Each file appears whole or not at all, the manifest last: a crash between the two leaves a pair that
-    `read_head` refuses instead of a wrong head. Raises OSError if the folder can't be written, ValueError for
-    a path not in .npz.
+    Each file is written completely or not at all, the manifest last: after a crash between the two,
+    `load_head` refuses the pair. Raises OSError if the folder can't be written, ValueError for a path that is
+    no .npz.
     """
     if path.suffix != ".npz":
         raise ValueError(f"A genre head is saved as .npz, not as {path.name}.")
@@ -58,7 +61,7 @@ def save_head(head: GenreHead, path: Path) -> str:
         "weights_sha256": digest,
     }
     if head.sure_thresholds is not None:
-        # null reads as "never sure" to a person; inside, it is a threshold that no score passes
+        # In the file, null means "never sure".
         facts["sure_thresholds"] = [None if cut >= NEVER else cut for cut in head.sure_thresholds]
         facts["no_evidence"] = list(head.no_evidence)
     write_bytes(path, content)
@@ -66,8 +69,14 @@ def save_head(head: GenreHead, path: Path) -> str:
     return digest
 
 
-def read_head(path: Path, sha256: str | None = None) -> GenreHead:
-    """Read and check what `save_head` wrote; see `ml.genres.head.load_head`."""
+def load_head(path: Path, sha256: str | None = None) -> GenreHead:
+    """Read a head written by `save_head`.
+
+    path: the .npz. sha256: the digest that the file must have, if the caller has recorded one (a database row
+    does); the digest in the manifest is checked in any case.
+
+    Raises ModelFileError for a missing, incomplete, changed or foreign file.
+    """
     manifest = _read_manifest(manifest_path(path))
     kind = _kind(manifest, manifest_path(path))
     shapes = kind.shapes(*_dims(manifest, manifest_path(path), kind))
@@ -77,7 +86,7 @@ def read_head(path: Path, sha256: str | None = None) -> GenreHead:
             f"The manifest {manifest_path(path)} describes a model that is too large. {AGAIN}"
         )
     content = _read_capped(path, expected_bytes + OVERHEAD_BYTES)
-    # The same bytes are hashed and parsed, so the file can't change between check and use.
+    # The hashed bytes are also the parsed ones: the file can't change between check and use.
     digest = hashlib.sha256(content).hexdigest()
     if digest != manifest.get("weights_sha256"):
         raise ModelFileError(
@@ -86,8 +95,8 @@ def read_head(path: Path, sha256: str | None = None) -> GenreHead:
         )
     if sha256 is not None and digest != sha256:
         raise ModelFileError(
-            f"The weights in {path} have sha256 {digest[:12]}..., and {sha256[:12]}... was recorded when "
-            f"they were trained: another file lies in its place. {AGAIN}"
+            f"The weights in {path} have sha256 {digest[:12]}..., not {sha256[:12]}... as recorded after "
+            f"training: the file was replaced. {AGAIN}"
         )
     arrays = _read_arrays(path, content, shapes)
     sure = manifest.get("sure_thresholds")
@@ -104,7 +113,7 @@ def read_head(path: Path, sha256: str | None = None) -> GenreHead:
             no_evidence=tuple(manifest.get("no_evidence", ())),
         )
     except (ValueError, OverflowError) as error:
-        raise ModelFileError(f"The genre model in {path} makes no sense: {error} {AGAIN}") from error
+        raise ModelFileError(f"The genre model in {path} is not valid: {error} {AGAIN}") from error
 
 
 def _read_capped(path: Path, limit: int) -> bytes:
@@ -189,9 +198,9 @@ def _read_arrays(path: Path, content: bytes, shapes: dict[str, tuple[int, ...]])
             sizes = {info.filename: info.file_size for info in archive.infolist()}
         if set(sizes) != {f"{name}.npy" for name in shapes}:
             raise ModelFileError(
-                f"The genre model in {path} holds other arrays than a genre head has. {AGAIN}"
+                f"The genre model in {path} does not hold the arrays of a genre head. {AGAIN}"
             )
-        # Sizes are claimed by the archive, and zipfile never inflates a member past its claim.
+        # zipfile never decompresses a member beyond the size that the archive states.
         if sum(sizes.values()) > len(content) + OVERHEAD_BYTES:
             raise ModelFileError(f"The genre model in {path} unpacks to more than it can hold. {AGAIN}")
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:

@@ -1,4 +1,4 @@
-"""What a training decided on the posters it held out, and another head set beside it on the same posters."""
+"""Decisions of a training on its held-out posters, and their comparison with those of another head."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class HeldOutError(ValueError):
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What was suggested for posters that had no part in it.
+    """Suggestions for held-out posters.
 
-    rows (m,) int64: which rows of the training set these were. taken (m, genres) bool: what the head, or that
-    of the row's fold, suggested there, genres in the head's order.
+    rows (m,) int64: their rows in the training set. taken (m, genres) bool: suggestions of the head, or of
+    the head of the row's fold, with genres in the head's order.
     """
 
     rows: npt.NDArray[np.int64]
@@ -44,14 +44,14 @@ class HeldOut:
             raise HeldOutError(f"The held-out decisions in {path} cannot be read: {error}") from error
 
 
-def macro_f1_beside(
+def compare_macro_f1(
     truth: npt.ArrayLike, ours: npt.ArrayLike, theirs: npt.ArrayLike, *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
-    """Macro F1 of two sets of decisions about the same posters, and how much better `ours` is.
+    """Compare the macro F1 of two sets of decisions about the same posters.
 
     truth, ours, theirs: (n, genres) of 0 and 1, n > 0. Returns `ours`, `theirs` and `difference`, each as
-    {"value", "low", "high"} with a 95% percentile bootstrap interval over posters. All three come from one
-    set of resamples, so the difference is paired: what is easy about the posters drawn is easy for both.
+    {"value", "low", "high"} with a 95% percentile bootstrap interval over posters. All three use the same
+    resamples, so the difference is paired.
 
     Raises ValueError for tables of other shapes, or without a poster or genre.
     """

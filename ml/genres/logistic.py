@@ -1,9 +1,8 @@
-"""One L2-regularised logistic regression a genre, all genres at once: projection, fit, logits.
+"""L2-regularised logistic regression of all genres at once, on principal components.
 
-The problems of the genres share their features and nothing else, so one L-BFGS over the table of all
-coefficients solves them together, with two matrix products an evaluation. In principal components the Hessian
-is nearly diagonal; divided by that diagonal, some ten evaluations suffice where the plain problem takes a
-hundred.
+The genres share only their features, so one L-BFGS over the coefficients of all genres solves all problems,
+with two matrix products per evaluation. In principal components the Hessian is nearly diagonal:
+preconditioned by the diagonal, about ten evaluations suffice instead of a hundred.
 """
 
 from __future__ import annotations
@@ -16,29 +15,29 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from ml.genres.head_weights import LinearWeights
+from ml.genres.head import LinearWeights
 
 Float32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.uint8]
 
-# Power iterations of the randomised PCA; the spectra of features fall slowly enough to want them.
+# Power iterations of the randomised PCA; needed because the spectra of features fall slowly.
 POWER_ITERATIONS = 3
 OVERSAMPLING = 16
-# An evaluation stops mattering once no coefficient's gradient, in preconditioned units, is above this.
+# Largest gradient of a coefficient, in preconditioned units, at which the fit ends.
 TOLERANCE = 1e-4
 MAX_ITERATIONS = 200
-# The share of a genre is kept away from 0 and 1, where its logit is infinite.
-RAREST = 1e-4
+# The frequency of a genre is limited to this distance from 0 and 1, where its logit is infinite.
+MIN_FREQUENCY = 1e-4
 
 
 class Interrupted(Exception):
-    """The caller asked to stop in the middle of a fit."""
+    """A fit stopped on request."""
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Standardised features, turned into their k first principal components.
+    """Standardisation and projection to the first k principal components.
 
     mean, scale (d,) float32; components (d, k) float32, orthonormal columns; variances (k,) float64, falling.
     """
@@ -53,7 +52,7 @@ class Projection:
         return np.asarray(((features - self.mean) / self.scale) @ self.components, dtype=np.float32)
 
     def head(self, coefficients: Floats) -> LinearWeights:
-        """Coefficients (k + 1, genres) over the components as weights over the features themselves."""
+        """Turn coefficients (k + 1, genres) of the components into weights of the features."""
         return LinearWeights(
             (self.components @ coefficients[:-1]).astype(np.float32),
             coefficients[-1].astype(np.float32),
@@ -62,7 +61,7 @@ class Projection:
         )
 
     def coefficients(self, weights: LinearWeights) -> Floats:
-        """`weights` as (k + 1, genres) coefficients over the components: the nearest they can express."""
+        """The coefficients (k + 1, genres) of the components that are nearest to `weights`."""
         kernel = weights.kernel / weights.scale[:, None]
         bias = weights.bias + (self.mean - weights.mean).astype(np.float64) @ kernel
         return np.vstack([self.components.T @ (kernel * self.scale[:, None]), bias]).astype(np.float64)
@@ -71,9 +70,9 @@ class Projection:
 def project(features: Float32, components: int, seed: int = 0) -> Projection:
     """Standardise (n, d) features and find their first principal components, at most `components`.
 
-    A randomised range finder (Halko, Martinsson & Tropp, "Finding structure with randomness", 2011), so that
-    neither a (d, d) nor an (n, n) table is ever made; where hardly more numbers than components are given
-    there is nothing to find, and the components are exact. A number that never varies is left at zero.
+    A randomised range finder avoids (d, d) and (n, n) arrays (Halko, Martinsson & Tropp, "Finding structure
+    with randomness", 2011); if d is hardly larger than `components`, the components are exact. Constant
+    features become 0.
     """
     mean = features.mean(axis=0, dtype=np.float64)
     scale = features.std(axis=0, dtype=np.float64)
@@ -83,10 +82,10 @@ def project(features: Float32, components: int, seed: int = 0) -> Projection:
     rows, width = standard.shape
     wanted = min(components, rows, width)
     basis = None if width <= wanted + OVERSAMPLING else _range(standard, wanted + OVERSAMPLING, seed)
-    seen = standard if basis is None else standard @ basis
-    variances, turn = np.linalg.eigh((seen.T @ seen).astype(np.float64) / rows)
+    reduced = standard if basis is None else standard @ basis
+    variances, directions = np.linalg.eigh((reduced.T @ reduced).astype(np.float64) / rows)
     order = np.argsort(-variances)[:wanted]
-    chosen = turn[:, order].astype(np.float32)
+    chosen = directions[:, order].astype(np.float32)
     found = np.ascontiguousarray(chosen if basis is None else basis @ chosen)
     return Projection(low, high, found, variances[order].clip(0))
 
@@ -100,14 +99,14 @@ def _range(standard: Float32, width: int, seed: int) -> Float32:
 
 
 def strengths(labels: Labels, common: float) -> Floats:
-    """The regularisation of each genre of labels (n, genres), (genres,), from a common one for all.
+    """The regularisation strength of each genre of labels (n, genres), (genres,), from a common one.
 
-    It falls with a genre's standard deviation sqrt(p(1 - p)), in units of that of an even genre. The log-loss
-    of a rare genre curves by p(1 - p) only: under one strength for all it would learn next to nothing, and
-    under strengths in proportion to p(1 - p) as much as the frequent ones, from far fewer posters. The root
-    between the two is measured in docs/measurements.md.
+    It is proportional to a genre's standard deviation sqrt(p(1 - p)), relative to that of a frequency of one
+    half. The curvature of a rare genre's log-loss is p(1 - p): one strength for all would hardly let it
+    learn; strengths proportional to p(1 - p) would let it learn as much as a frequent genre from far fewer
+    posters. docs/measurements.md compares them.
     """
-    share = labels.mean(axis=0, dtype=np.float64).clip(RAREST, 1 - RAREST)
+    share = labels.mean(axis=0, dtype=np.float64).clip(MIN_FREQUENCY, 1 - MIN_FREQUENCY)
     return np.asarray(common * 2 * np.sqrt(share * (1 - share)), dtype=np.float64)
 
 
@@ -120,18 +119,18 @@ def fit_logistic(
     start: Floats | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Floats:
-    """Minimise the mean log-loss of each genre plus strength / 2 times its squared coefficients.
+    """Minimise the mean log-loss of each genre plus strength / 2 times the sum of its squared coefficients.
 
     rows: (n, k) components. labels: (n, genres) of 0 and 1. strength: one for all genres, or (genres,).
-    variances: (k,), those of the components, for the preconditioner. start: (k + 1, genres) coefficients to
-    begin with; the problem is convex, so they change the time and not the result. Returns (k + 1, genres)
-    float64, the intercepts (not regularised) last.
+    variances: (k,) of the components, for the preconditioner. start: (k + 1, genres) coefficients to start
+    from; the problem is convex, so they change only the time. should_stop: called at every evaluation.
+    Returns (k + 1, genres) float64, the intercepts (not regularised) last.
 
-    Raises Interrupted if should_stop, asked at every evaluation, says so.
+    Raises Interrupted when asked to stop.
     """
     count, width = rows.shape
     truth = labels.astype(np.float32)
-    share = truth.mean(axis=0, dtype=np.float64).clip(RAREST, 1 - RAREST)
+    share = truth.mean(axis=0, dtype=np.float64).clip(MIN_FREQUENCY, 1 - MIN_FREQUENCY)
     spread = share * (1 - share)
     unit = np.vstack([1 / np.sqrt(spread * variances[:, None] + strength), 1 / np.sqrt(spread)])
     if start is None:
@@ -162,7 +161,7 @@ def fit_logistic(
 
 
 def logits_of(rows: Float32, coefficients: Floats) -> Float32:
-    """(n, genres) float32 for (n, k) components."""
+    """Logits (n, genres) float32 of components (n, k)."""
     return np.asarray(
         rows @ coefficients[:-1].astype(np.float32) + coefficients[-1].astype(np.float32), dtype=np.float32
     )

@@ -1,4 +1,4 @@
-"""How a head is trained: the settings of one training, checked, and the recipes known by name."""
+"""Settings of genre training, checked, and the named recipes."""
 
 import json
 import math
@@ -15,28 +15,28 @@ class TrainingConfigError(ValueError):
     """A training setting is unknown or out of range; the message names it."""
 
 
-class _Checked:
-    """Settings that can say what is wrong with them."""
+class _Settings:
+    """Checks for settings."""
 
     name: str
 
-    def _named(self) -> None:
+    def _check_name(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise TrainingConfigError("name must be a text that is not empty.")
+            raise TrainingConfigError("name must be a non-empty text.")
 
-    def _whole(self, name: str, low: int, high: int) -> None:
+    def _check_whole(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
         if type(value) is not int or not low <= value <= high:
             raise TrainingConfigError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
 
-    def _between(self, name: str, low: float, high: float, *, ends: bool) -> None:
-        if not _lies_between(getattr(self, name), low, high, ends=ends):
+    def _check_between(self, name: str, low: float, high: float, *, ends: bool) -> None:
+        if not _is_between(getattr(self, name), low, high, ends=ends):
             raise TrainingConfigError(
                 f"{name} must be a number between {low} and {high}; got {getattr(self, name)!r}."
             )
 
 
-def _lies_between(value: object, low: float, high: float, *, ends: bool) -> bool:
+def _is_between(value: object, low: float, high: float, *, ends: bool) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -46,14 +46,13 @@ def _lies_between(value: object, low: float, high: float, *, ends: bool) -> bool
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Checked):
-    """Settings of one training. The defaults are the published recipe's (Maiza 2019).
+class TrainingConfig(_Settings):
+    """Settings of a dense head. The defaults are the published recipe (Maiza 2019).
 
-    hidden: units of the one hidden layer. learning_rate: Adam's. patience: epochs without a better validation
-    loss before stopping, None to run them all; the weights kept are always those of the best validation loss.
-    validation_fraction: share of rows held out, whole groups at a time. standardise: subtract the mean and
-    divide by the standard deviation of the training rows. min_positives: training posters a genre needs to be
-    learned at all. resamples: bootstrap resamples behind the reported intervals.
+    hidden: units of the hidden layer. learning_rate: of Adam. patience: epochs without a better validation
+    loss before stopping early, None for no early stopping; the weights of the best epoch are used in any
+    case. validation_fraction: share of rows held out, in whole groups. standardise: whether to standardise
+    features. min_positives: training posters that a genre needs. resamples: of the bootstrap for intervals.
 
     Raises TrainingConfigError naming the setting.
     """
@@ -74,36 +73,36 @@ class TrainingConfig(_Checked):
     resamples: int = 1000
 
     def __post_init__(self) -> None:
-        self._named()
+        self._check_name()
         if self.loss not in LOSSES:
             raise TrainingConfigError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}.")
         if type(self.standardise) is not bool:
             raise TrainingConfigError(f"standardise must be true or false; got {self.standardise!r}.")
         if self.patience is not None:
-            self._whole("patience", 1, 100_000)
-        self._whole("hidden", 1, 65_536)
-        self._whole("epochs", 1, 100_000)
-        self._whole("batch_size", 1, 1_000_000)
-        self._whole("seed", 0, 2**32 - 1)
-        self._whole("min_positives", 1, 1_000_000)
-        self._whole("resamples", 1, 100_000)
-        self._between("learning_rate", 0, 10, ends=False)
-        self._between("validation_fraction", 0, 1, ends=False)
-        self._between("threshold", 0, 1, ends=True)
-        self._between("dropout", 0, 0.99, ends=True)
+            self._check_whole("patience", 1, 100_000)
+        self._check_whole("hidden", 1, 65_536)
+        self._check_whole("epochs", 1, 100_000)
+        self._check_whole("batch_size", 1, 1_000_000)
+        self._check_whole("seed", 0, 2**32 - 1)
+        self._check_whole("min_positives", 1, 1_000_000)
+        self._check_whole("resamples", 1, 100_000)
+        self._check_between("learning_rate", 0, 10, ends=False)
+        self._check_between("validation_fraction", 0, 1, ends=False)
+        self._check_between("threshold", 0, 1, ends=True)
+        self._check_between("dropout", 0, 0.99, ends=True)
 
 
 @dataclass(frozen=True)
-class LogisticConfig(_Checked):
-    """Settings of the recipe `logistic`: one L2-regularised logistic regression a genre, without TensorFlow.
+class LogisticConfig(_Settings):
+    """Settings of the recipe `logistic`: one L2-regularised logistic regression per genre, without
+    TensorFlow.
 
-    components: principal components that the features are cut down to. folds: parts that take turns at being
-    held out. strengths: regularisation strengths to choose from; `logistic.strengths` makes each genre's of
-    the one chosen. shrinkage: positives at which a genre's own suggest threshold weighs as much as the pooled
-    one (50: between 30 and 100 gave the best macro F1 on held-out parts of the training rows, for 600 to
-    5,000 posters). sure_precision: the share of *sure* suggestions that shall be right; lowered, down to
-    sure_least, until sure_recall of the true genres are among them. min_positives: posters a genre needs to
-    be learned at all. resamples: bootstrap resamples behind the reported intervals.
+    components: number of principal components. folds: of the cross-validation. strengths: regularisation
+    strengths to choose from; `logistic.strengths` derives those of the genres. shrinkage: positives at which
+    a genre's own suggest threshold and the pooled one have the same weight (30 to 100 gave the best macro F1
+    on held-out parts of the training rows, for 600 to 5,000 posters). sure_precision: target precision of
+    *sure* suggestions; lowered down to sure_least until their recall is sure_recall. min_positives: posters
+    that a genre needs. resamples: of the bootstrap for intervals.
 
     Raises TrainingConfigError naming the setting.
     """
@@ -121,31 +120,31 @@ class LogisticConfig(_Checked):
     resamples: int = 1000
 
     def __post_init__(self) -> None:
-        self._named()
+        self._check_name()
         if isinstance(self.strengths, list):
-            # as JSON has it
+            # JSON has no tuples.
             object.__setattr__(self, "strengths", tuple(self.strengths))
         fits = isinstance(self.strengths, tuple) and 0 < len(self.strengths) <= 100
-        if not fits or not all(_lies_between(one, 1e-6, 1e6, ends=True) for one in self.strengths):
+        if not fits or not all(_is_between(one, 1e-6, 1e6, ends=True) for one in self.strengths):
             raise TrainingConfigError(
                 f"strengths must be one to a hundred numbers from 1e-6 to 1e6; got {self.strengths!r}."
             )
-        self._whole("components", 1, 65_536)
-        self._whole("folds", 2, 100)
-        self._whole("seed", 0, 2**32 - 1)
-        self._whole("min_positives", 1, 1_000_000)
-        self._whole("resamples", 1, 100_000)
-        self._between("shrinkage", 0, 1e9, ends=True)
-        self._between("sure_precision", 0, 1, ends=False)
-        self._between("sure_least", 0, 1, ends=False)
-        self._between("sure_recall", 0, 1, ends=True)
+        self._check_whole("components", 1, 65_536)
+        self._check_whole("folds", 2, 100)
+        self._check_whole("seed", 0, 2**32 - 1)
+        self._check_whole("min_positives", 1, 1_000_000)
+        self._check_whole("resamples", 1, 100_000)
+        self._check_between("shrinkage", 0, 1e9, ends=True)
+        self._check_between("sure_precision", 0, 1, ends=False)
+        self._check_between("sure_least", 0, 1, ends=False)
+        self._check_between("sure_recall", 0, 1, ends=True)
 
 
 AnyConfig = TrainingConfig | LogisticConfig
 
 
 PUBLISHED = TrainingConfig()
-# A small catalogue gives Adam only a few steps an epoch: they must be larger, on comparable features.
+# Small data gives Adam few steps per epoch: they must be larger, on standardised features.
 COMPACT = TrainingConfig(
     name="compact",
     hidden=128,
@@ -161,7 +160,7 @@ RECIPES: dict[str, AnyConfig] = {config.name: config for config in (PUBLISHED, C
 
 
 def config_from(values: dict[str, Any]) -> AnyConfig:
-    """Build a config from plain values: those missing are the recipe's of that `name`, or the defaults.
+    """Build a config from plain values; missing ones are those of the recipe `name`, or the defaults.
 
     Raises TrainingConfigError for a setting that the recipe does not have or that is out of range.
     """
@@ -171,8 +170,7 @@ def config_from(values: dict[str, Any]) -> AnyConfig:
     unknown = sorted(set(values) - known)
     if unknown:
         raise TrainingConfigError(
-            f"There is no training setting {unknown[0]!r} in the recipe {start.name}; "
-            f"there are {', '.join(sorted(known))}."
+            f"The recipe {start.name} has no setting {unknown[0]!r}. Settings: {', '.join(sorted(known))}."
         )
     return replace(start, **values)
 

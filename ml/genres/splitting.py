@@ -1,4 +1,4 @@
-"""Two parts of a catalogue that share no franchise and no poster, with like shares of every genre."""
+"""Group-wise, stratified splits and folds: parts share no group and have similar shares of every genre."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,12 @@ def split(
 ) -> tuple[Indices, Indices]:
     """Split rows into training and validation, whole groups at a time, roughly stratified by genre.
 
-    groups: (n,) whole numbers, negative for a row that stands alone, or None. y: (n, genres) of 0 and 1.
+    groups: (n,) whole numbers, negative for a group of one row, or None. y: (n, genres) of 0 and 1.
     fraction: share of the rows for validation, in (0, 1). Returns two sorted int64 index arrays, neither
     empty.
 
     Iterative stratification (Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data",
-    2011) with groups in the place of examples: the rarest genre first, each group to the part that lacks that
-    genre most.
+    2011) of groups instead of examples: the rarest genre first, each group to the part that lacks it most.
 
     Raises TrainingDataError if there are fewer than two groups.
     """
@@ -28,10 +27,10 @@ def split(
     count = int(member.max()) + 1 if len(member) else 0
     if count < 2:
         raise TrainingDataError(
-            f"All {len(labels)} posters belong to one group, so none can be held out to measure the "
-            "model: add others."
+            f"All {len(labels)} posters belong to one group, so none can be held out for validation: add "
+            "others."
         )
-    # A last column counts rows, so that posters without any genre are shared out as well.
+    # The last column counts rows, so that posters without a genre are distributed too.
     columns = np.column_stack([labels, np.ones(len(labels), dtype=np.int64)])
     held = np.zeros((count, columns.shape[1]), dtype=np.int64)
     np.add.at(held, member, columns)
@@ -41,10 +40,10 @@ def split(
 
 
 def folds(groups: npt.ArrayLike | None, y: npt.ArrayLike, count: int, seed: int = 0) -> Indices:
-    """Deal rows out to `count` folds, whole groups at a time, each with like shares of every genre.
+    """Distribute rows to `count` folds, whole groups at a time, with similar shares of every genre.
 
-    groups, y: see `split`, which deals out one fold after the other. Returns (n,) int64 fold numbers from 0;
-    there are fewer folds where there are fewer groups. Raises TrainingDataError for fewer than two groups.
+    groups, y: see `split`, which is called for each fold. Returns (n,) int64 fold numbers from 0; there are
+    fewer folds if there are fewer groups. Raises TrainingDataError for fewer than two groups.
     """
     labels = np.asarray(y)
     member = _group_of_row(groups, len(labels))
@@ -52,9 +51,9 @@ def folds(groups: npt.ArrayLike | None, y: npt.ArrayLike, count: int, seed: int 
     fold = np.zeros(len(labels), dtype=np.int64)
     rest = np.arange(len(labels))
     for number in range(1, max(count, 2)):
-        kept, dealt = split(member[rest], labels[rest], 1 / (count - number + 1), seed + number)
-        fold[rest[dealt]] = number
-        rest = rest[kept]
+        others, chosen = split(member[rest], labels[rest], 1 / (count - number + 1), seed + number)
+        fold[rest[chosen]] = number
+        rest = rest[others]
         if len(np.unique(member[rest])) < 2:
             break
     return fold
@@ -65,9 +64,9 @@ def _group_of_row(groups: npt.ArrayLike | None, rows: int) -> Indices:
         return np.arange(rows)
     given = np.asarray(groups, dtype=np.int64)
     if given.shape != (rows,):
-        raise TrainingDataError(f"groups must be one number a poster, {(rows,)}; got {given.shape}.")
-    alone = given < 0
-    keys = np.stack([alone, np.where(alone, np.arange(rows), given)], axis=1)
+        raise TrainingDataError(f"groups must have one number per poster, {(rows,)}; got {given.shape}.")
+    single = given < 0
+    keys = np.stack([single, np.where(single, np.arange(rows), given)], axis=1)
     return np.unique(keys, axis=0, return_inverse=True)[1].reshape(rows).astype(np.int64)
 
 
@@ -85,7 +84,7 @@ def _assign(
         column = int(genres[np.argmin(remaining[genres])]) if genres.size else held.shape[1] - 1
         for group in order[waiting[order] & (held[order, column] > 0)]:
             lack = tuple(wanted[:, column])
-            # Equally lacking parts are told apart by the rows they still want.
+            # If both lack the genre equally, the part that needs more rows gets the group.
             side = int(lack[1] > lack[0] or (lack[1] == lack[0] and wanted[1, -1] > wanted[0, -1]))
             in_validation[group] = side == 1
             waiting[group] = False

@@ -1,21 +1,20 @@
-"""When a score becomes a suggestion: strictly above its threshold, as the recipe does at 0.6."""
+"""Decisions by thresholds: a genre is suggested if its score is strictly above its threshold."""
 
 import numpy as np
 import numpy.typing as npt
 
 RECIPE_THRESHOLD = 0.6
 
-# No score is above 1: the threshold of a genre that is never suggested, or never sure.
+# Threshold of a genre that is never suggested or never sure: no score is above 1.
 NEVER = 1.0
 
 
 def decide(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Say which genres are suggested.
+    """Decide which genres are suggested.
 
     scores: (n, genres) or (genres,) floats. thresholds: one number for all genres, or (genres,) numbers.
-    Returns a bool array shaped like scores; a score equal to its threshold is not suggested.
-
-    Thresholds are read in the precision of the scores: a float32 score of 0.6 is not above 0.6.
+    Returns a bool array shaped like scores; a score equal to its threshold is not a suggestion. Thresholds
+    are converted to the type of the scores: a float32 score of 0.6 is not above 0.6.
 
     Raises ValueError if a score or threshold is NaN, or if the shapes do not fit.
     """
@@ -29,7 +28,7 @@ def decide(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> npt.NDArray[np.b
             "give one number, or one per genre."
         )
     if np.isnan(values).any():
-        raise ValueError("Some scores are not numbers (NaN), so nothing can be decided about them.")
+        raise ValueError("Some scores are not numbers (NaN).")
     if np.isnan(cuts).any():
         raise ValueError("A threshold is not a number (NaN).")
     return np.asarray(values > cuts)

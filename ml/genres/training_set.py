@@ -1,4 +1,4 @@
-"""What a head is trained on: features, labels, groups and genre names, checked, and their file."""
+"""Training data of a genre head: features, labels, groups and genre names, checked, and their file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class TrainingSet:
     """n posters with d features and g genres.
 
     features (n, d) float32; labels (n, g) uint8 of 0 and 1; groups (n,) int64: rows of one group (a
-    franchise, copies of one poster) never straddle a split, and a negative group means the row stands alone;
-    genres: g names; extractor: fingerprint of the extractor that made the features ("" if unknown).
+    franchise, copies of one poster) are never split, a negative number is a group of one row; genres: g
+    names; extractor: fingerprint of the extractor of the features ("" if unknown).
 
     Raises TrainingDataError.
     """
@@ -41,17 +41,17 @@ class TrainingSet:
             )
         if self.labels.shape != (rows, len(self.genres)):
             raise TrainingDataError(
-                f"labels must be one row a poster and one column a genre, {(rows, len(self.genres))}; "
+                f"labels must have one row per poster and one column per genre, {(rows, len(self.genres))}; "
                 f"their shape is {self.labels.shape}."
             )
         if self.groups.shape != (rows,):
             raise TrainingDataError(
-                f"groups must be one number a poster, {(rows,)}; got {self.groups.shape}."
+                f"groups must have one number per poster, {(rows,)}; got {self.groups.shape}."
             )
         if rows < MIN_ROWS:
             raise TrainingDataError(
-                f"Only {rows} labelled posters are at hand, and training needs {MIN_ROWS} at the very least: "
-                "label or import more."
+                f"There are only {rows} labelled posters, and training needs at least {MIN_ROWS}: label or "
+                "import more."
             )
         if not self.genres or not all(self.genres) or len(set(self.genres)) != len(self.genres):
             raise TrainingDataError("genres must be names, each given once.")
@@ -72,7 +72,7 @@ def training_set(
     groups: npt.ArrayLike | None = None,
     extractor: str = "",
 ) -> TrainingSet:
-    """Build a TrainingSet from arrays of any numeric type; without groups every row stands alone.
+    """Build a TrainingSet from arrays of any numeric type; without groups, every row is its own group.
 
     Raises TrainingDataError.
     """
@@ -81,11 +81,11 @@ def training_set(
         truth = np.asarray(labels)
         if not np.isin(truth, (0, 1)).all():
             raise TrainingDataError("labels must be 0 or 1.")
-        alone = np.full(len(table), -1)
-        kinship = np.asarray(alone if groups is None else groups)
-        if kinship.dtype.kind not in "iu":
-            raise TrainingDataError(f"groups must be whole numbers; their type is {kinship.dtype}.")
-        return TrainingSet(table, truth.astype(np.uint8), kinship.astype(np.int64), tuple(genres), extractor)
+        single = np.full(len(table), -1)
+        group = np.asarray(single if groups is None else groups)
+        if group.dtype.kind not in "iu":
+            raise TrainingDataError(f"groups must be whole numbers; their type is {group.dtype}.")
+        return TrainingSet(table, truth.astype(np.uint8), group.astype(np.int64), tuple(genres), extractor)
     except TrainingDataError:
         raise
     except (TypeError, ValueError) as error:
@@ -112,7 +112,7 @@ def read_training_set(path: Path) -> TrainingSet:
     Raises TrainingDataError naming the file, if it is missing, damaged, pickled or inconsistent.
     """
     try:
-        # np.load would also accept a bare .npy or a pickle; only an archive of arrays is meant here.
+        # np.load would also accept a single array or a pickle.
         with path.open("rb") as file:
             if file.read(4) != b"PK\x03\x04":
                 raise TrainingDataError(f"{path} is not an .npz archive.")

@@ -1,4 +1,4 @@
-"""Embedding and searching load no TensorFlow, no Keras and no Django."""
+"""Importing any module of ml, embedding and scoring load no TensorFlow, no Keras and no Django."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import sys
 from pathlib import Path
 
 SCRIPT = """
-import sys
+import importlib, pkgutil, sys
 from pathlib import Path
-import ml.extractors.registry
-import ml.extractors.export
-import ml.extractors.export_cache
-import ml.imaging.comparison_figure
-import ml.imaging.images
-import ml.extractors.litert
-import ml.search.neighbours
-import ml.bundled, ml.extractors.trained, ml.extractors.weights
-from ml.extractors.runtime import available_extractors, load_extractor
 import numpy as np
+import ml
+for found in pkgutil.walk_packages(ml.__path__, "ml."):
+    importlib.import_module(found.name)
+from ml import bundled
+from ml.extractors.runtime import available_extractors, load_extractor
+from ml.genres.head_file import load_head
 for name in available_extractors(None):
     if name in ("pixels", "histograms", "postersite"):
         extractor = load_extractor(name, weights_dir=None, cache_dir=Path("unused"), threads=1)
-        extractor.embed(np.zeros((1, *extractor.spec.size, 3)))
+        vectors = extractor.embed(np.zeros((1, *extractor.spec.size, 3)))
+        if name == "postersite":
+            load_head(bundled.GENRES).scores(vectors)
 heavy = {"tensorflow", "keras", "tf_keras", "tensorflow_hub", "django", "catalog", "postersite"}
 print(sorted(heavy & set(sys.modules)))
 """

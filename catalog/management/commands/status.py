@@ -24,7 +24,7 @@ from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
 from catalog.runs.progress import progress_of, rate
 from catalog.similarity import search
-from ml.genres.head import ModelFileError, load_head
+from ml.genres.head_file import ModelFileError, load_head
 from postersite.celery import app
 from postersite.launcher import site_setup
 from postersite.launcher.broker import host_of

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import GenreModel
+from ml.genres.head_file import save_head
 from tests.catalog.admin.cards import told
 from tests.conftest import signed_in
 from tests.factories import GenreModelFactory, UserFactory
@@ -24,7 +25,7 @@ def trained(settings):
         folder = Path(settings.MODELS_DIR)
         folder.mkdir(parents=True, exist_ok=True)
         name = f"head-{GenreModel.objects.count()}.npz"
-        digest = make_head(make_weights(seed=GenreModel.objects.count())).save(folder / name)
+        digest = save_head(make_head(make_weights(seed=GenreModel.objects.count())), folder / name)
         return GenreModelFactory(state=state, weights_file=name, weights_sha256=digest, **fields)
 
     return make

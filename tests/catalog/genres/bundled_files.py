@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from catalog.embeddings import embedding
-from ml.genres.head import GenreHead
-from ml.genres.head_weights import LinearWeights
+from ml.genres.head import GenreHead, LinearWeights
+from ml.genres.head_file import save_head
 from ml.genres.thresholds import NEVER
 
 GENRES = ("Drama", "Sci-Fi", "War")
@@ -35,7 +35,7 @@ def shipped_genres(
         weights, GENRES, (0.4, 0.4, NEVER), reads, "logistic", (0.8, NEVER, NEVER), no_evidence=("War",)
     )
     folder.mkdir(parents=True, exist_ok=True)
-    sha256 = head.save(folder / "genres.npz")
+    sha256 = save_head(head, folder / "genres.npz")
     metrics = {
         "config": {"name": "logistic", "folds": 5},
         "calibration": {"ece_after": {"value": 0.01, "low": 0.0, "high": 0.02}},

@@ -11,7 +11,8 @@ import numpy as np
 from django.conf import settings
 
 from catalog.models import Extractor, GenreModel
-from ml.genres.head import GenreHead, HeadWeights
+from ml.genres.head import DenseWeights, GenreHead
+from ml.genres.head_file import save_head
 from tests.factories import ExtractorFactory, GenreModelFactory
 
 GENRES = ("Comedy", "Drama", "Horror")
@@ -29,7 +30,7 @@ def saved_model(
     """A model over vectors of one number a genre: see `vector_for`."""
     extractor = extractor or ExtractorFactory(dims=len(genres))
     count = len(genres)
-    weights = HeadWeights(
+    weights = DenseWeights(
         hidden_kernel=np.eye(count, dtype=np.float32),
         hidden_bias=np.zeros(count, dtype=np.float32),
         output_kernel=np.eye(count, dtype=np.float32),
@@ -42,7 +43,7 @@ def saved_model(
     folder = Path(settings.MODELS_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"head-{GenreModel.objects.count()}.npz"
-    sha256 = head.save(folder / name)
+    sha256 = save_head(head, folder / name)
     return GenreModelFactory(
         extractor=extractor,
         genres=list(genres),

@@ -15,6 +15,7 @@ from catalog.embeddings import embedding
 from catalog.models import Extractor, GenreModel, Movie, Suggestion
 from catalog.posters import primary
 from ml.genres.head import GenreHead, LinearWeights
+from ml.genres.head_file import save_head
 from tests.factories import ExtractorFactory, GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory
 
 GENRES = ("Comedy", "Drama", "Horror")
@@ -45,7 +46,7 @@ def seeing_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **field
         extractor=extractor,
         genres=list(GENRES),
         weights_file=name,
-        weights_sha256=head.save(folder / name),
+        weights_sha256=save_head(head, folder / name),
         state=state,
         **fields,
     )

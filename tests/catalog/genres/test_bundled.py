@@ -13,7 +13,7 @@ from catalog.embeddings import embedding
 from catalog.genres import bundled, promotion, suggestions
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Run
 from catalog.runs import leases, lifecycle, recovery
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head
 from ml.genres.thresholds import NEVER
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 

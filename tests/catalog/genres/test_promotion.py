@@ -10,7 +10,7 @@ import pytest
 
 from catalog.genres import promotion
 from catalog.models import GenreModel
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head, save_head
 from tests.ml.genres.heads import make_head
 
 from .genre_heads import saved_model
@@ -82,7 +82,7 @@ def test_files_are_kept_under_the_name_of_their_content_and_can_be_kept_again(
     settings: Any, tmp_path: Path
 ) -> None:
     head = make_head()
-    sha256 = head.save(tmp_path / "head.npz")
+    sha256 = save_head(head, tmp_path / "head.npz")
     for _ in range(2):
         assert promotion.keep_files(tmp_path / "head.npz", sha256) == f"{sha256}.npz"
     names = sorted(path.name for path in settings.MODELS_DIR.iterdir())

@@ -14,7 +14,7 @@ import pytest
 from catalog.genres import training
 from catalog.models import Extractor, GenreModel, MovieGenre, Run
 from catalog.runs import leases, lifecycle
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -153,12 +153,12 @@ def children() -> list[int]:
     ("posters", "params", "says"),
     [
         (0, {}, "No poster is embedded yet: fetch and embed posters first."),
-        (3, {}, "Only 3 labelled posters are at hand, and training needs 10 at the very least"),
+        (3, {}, "only 3 labelled posters"),
         (12, {"recipe": "secret"}, "There is no recipe 'secret'; there are "),
         (12, {"recipe": "compact", "config": {"epochs": 0}}, "epochs must be a whole number from 1"),
-        (12, {"config": {"epochs": 3}}, "There is no training setting 'epochs' in the recipe logistic"),
+        (12, {"config": {"epochs": 3}}, "recipe logistic has no setting 'epochs'"),
         (12, {"config": {"folds": 1}}, "folds must be a whole number from 2"),
-        (12, {"config": {"depth": 3}}, "There is no training setting 'depth'"),
+        (12, {"config": {"depth": 3}}, "has no setting 'depth'"),
         (12, {"extractor": "histograms"}, "No poster is embedded by histograms yet"),
         (12, {"extractor": "retina"}, "There is no extractor 'retina'"),
         (12, {"extractor": "mobilenet_v2"}, "fetch_weights mobilenet_v2"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.extractors.registry import parse_spec
+from ml.genres import head_file
 from ml.genres.head import GenreHead
 from tests.ml.genres.heads import make_weights
 from tests.ml.labelled_set.made_sets import GENRES
@@ -23,7 +24,7 @@ def save_model(folder: Path, name: str = "head", genres=GENRES, seed: int = 0, *
         weights, genres, 0.5, extractor=parse_spec(SPEC).fingerprint(), recipe="compact"
     )
     path = folder / f"{name}.npz"
-    head.save(path)
+    head_file.save_head(head, path)
     if manifest:
         file = path.with_suffix(".json")
         file.write_text(json.dumps(json.loads(file.read_text()) | manifest))

@@ -16,7 +16,7 @@ from ml.evaluation.errors import EvaluationError
 from ml.evaluation.genre_models import matching_extractor, read_bundled_model, read_model
 from ml.extractors.registry import parse_spec
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head
 from ml.genres.thresholds import NEVER
 from tests.ml.evaluation.made_models import DIMS, SPEC, save_model
 from tests.ml.labelled_set.made_sets import GENRES, folders

@@ -11,7 +11,7 @@ import pytest
 
 from ml.extractor_training.splits import files_digest
 from ml.extractors.runtime import load_extractor
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head
 from ml.labelled_set.listing import read_labelled_set
 
 pytestmark = pytest.mark.timeout(900)

@@ -3,17 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
-from ml.genres.head import GenreHead, HeadWeights
+from ml.genres.head import DenseWeights, GenreHead
 from tests.ml.genres.catalogues import names
 
 
-def make_weights(features: int = 6, hidden: int = 5, genres: int = 3, seed: int = 0) -> HeadWeights:
+def make_weights(features: int = 6, hidden: int = 5, genres: int = 3, seed: int = 0) -> DenseWeights:
     random = np.random.default_rng(seed)
 
     def draw(*shape: int) -> npt.NDArray[np.float32]:
         return random.normal(size=shape).astype(np.float32)
 
-    return HeadWeights(
+    return DenseWeights(
         hidden_kernel=draw(features, hidden),
         hidden_bias=draw(hidden),
         output_kernel=draw(hidden, genres),
@@ -23,6 +23,6 @@ def make_weights(features: int = 6, hidden: int = 5, genres: int = 3, seed: int 
     )
 
 
-def make_head(weights: HeadWeights | None = None) -> GenreHead:
+def make_head(weights: DenseWeights | None = None) -> GenreHead:
     weights = weights or make_weights()
     return GenreHead.with_threshold(weights, names(weights.dims[2]), extractor="made-up-1", recipe="compact")

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ml.genres.explanations import EVERYWHERE, evidence, gradient, where
-from ml.genres.head import FeatureMismatch, GenreHead, HeadWeights, LinearWeights
-from ml.genres.head_weights import AnyWeights
+from ml.genres.head import AnyWeights, DenseWeights, FeatureMismatch, GenreHead, LinearWeights
 
 GENRES = ("Drama", "Horror", "War")
 RANDOM = np.random.default_rng(7)
@@ -29,8 +28,8 @@ def linear(dims: int = 6) -> LinearWeights:
     return LinearWeights(numbers(dims, 3), numbers(3), numbers(dims), spread(dims))
 
 
-def dense(dims: int = 6, hidden: int = 9) -> HeadWeights:
-    return HeadWeights(
+def dense(dims: int = 6, hidden: int = 9) -> DenseWeights:
+    return DenseWeights(
         numbers(dims, hidden),
         numbers(hidden),
         numbers(hidden, 3),
@@ -99,7 +98,7 @@ def test_taking_a_place_away_from_a_linear_head_costs_what_it_said() -> None:
 
 @pytest.mark.parametrize("shape", [(7, 7, 5), (7, 6), (0, 7, 6)])
 def test_a_map_of_another_extractor_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(FeatureMismatch, match="6 numbers a place"):
+    with pytest.raises(FeatureMismatch, match="6 numbers per place"):
         evidence(head(linear()), np.zeros(shape))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.genres.held_out import HeldOut, HeldOutError, macro_f1_beside
+from ml.genres.held_out import HeldOut, HeldOutError, compare_macro_f1
 from ml.genres.metrics import macro_f1
 
 
@@ -20,7 +20,7 @@ def test_by_hand():
     truth = [[1, 0], [1, 1], [0, 1], [0, 0]]
     ours = [[1, 0], [1, 1], [0, 1], [0, 1]]  # F1 1 and 4/5
     theirs = [[1, 0], [0, 0], [0, 0], [0, 0]]  # F1 2/3 and 0
-    found = macro_f1_beside(truth, ours, theirs, resamples=50)
+    found = compare_macro_f1(truth, ours, theirs, resamples=50)
     assert found["ours"]["value"] == pytest.approx(0.9)
     assert found["theirs"]["value"] == pytest.approx(1 / 3)
     assert found["difference"]["value"] == pytest.approx(0.9 - 1 / 3)
@@ -28,7 +28,7 @@ def test_by_hand():
 
 def test_figures_are_those_of_the_metrics_and_intervals_those_of_a_slow_paired_bootstrap():
     truth, ours, theirs = tables()
-    found = macro_f1_beside(truth, ours, theirs, resamples=200, seed=3)
+    found = compare_macro_f1(truth, ours, theirs, resamples=200, seed=3)
     assert found["ours"]["value"] == pytest.approx(macro_f1(truth, ours.astype(float)))
     random = np.random.default_rng(3)
     slow = []
@@ -44,9 +44,9 @@ def test_figures_are_those_of_the_metrics_and_intervals_those_of_a_slow_paired_b
 
 def test_equal_decisions_do_not_differ_and_changing_places_changes_the_sign():
     truth, ours, theirs = tables(seed=1)
-    same = macro_f1_beside(truth, ours, ours, resamples=100)["difference"]
+    same = compare_macro_f1(truth, ours, ours, resamples=100)["difference"]
     assert same == {"value": 0.0, "low": 0.0, "high": 0.0}
-    one, other = macro_f1_beside(truth, ours, theirs), macro_f1_beside(truth, theirs, ours)
+    one, other = compare_macro_f1(truth, ours, theirs), compare_macro_f1(truth, theirs, ours)
     assert one["difference"]["low"] == pytest.approx(-other["difference"]["high"])
     assert (one["ours"], one["theirs"]) == (other["theirs"], other["ours"])
 
@@ -56,9 +56,9 @@ def test_tables_that_do_not_belong_together_are_refused(shape):
     table = np.zeros((3, 2), dtype=bool)
     other = np.zeros(shape, dtype=bool)
     with pytest.raises(ValueError, match="tables of one shape"):
-        macro_f1_beside(other, table, other)
+        compare_macro_f1(other, table, other)
     with pytest.raises(ValueError, match="tables of one shape"):
-        macro_f1_beside(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 2)))
+        compare_macro_f1(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 2)))
 
 
 def test_it_is_read_as_it_was_saved_and_a_damaged_file_is_named(tmp_path):

@@ -1,16 +1,20 @@
-"""The recipe `logistic` learns what can be learned, and abstains from what cannot."""
+"""The recipe `logistic` learns what the features show, withholds other genres, and measures out of fold."""
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ml.genres import metrics
-from ml.genres.fitting import TrainingStopped
+from ml.genres.errors import TrainingStopped
+from ml.genres.logistic_training import train_logistic
+from ml.genres.metrics import expected_calibration_error, mean_average_precision
 from ml.genres.recipes import LOGISTIC
 from ml.genres.thresholds import NEVER
 from ml.genres.training import TrainingDataError, train, train_on
+from ml.genres.training_set import TrainingSet
 from tests.ml.genres.catalogues import informative, names, shuffled
 
 QUICK = replace(LOGISTIC, resamples=300)
@@ -206,3 +210,64 @@ def test_asked_to_stop_it_stops_in_the_middle():
     with pytest.raises(TrainingStopped, match="Training was stopped; no model was written"):
         train_on(informative(), QUICK, should_stop=lambda: next(asked) > 20)
     assert next(asked) < 40
+
+
+TWO_STRENGTHS = replace(LOGISTIC, resamples=50, strengths=(1.0, 0.1))
+TRAIN_ONLY = np.arange(600) < 300
+
+
+def subset(data: TrainingSet, rows: np.ndarray) -> TrainingSet:
+    return replace(data, features=data.features[rows], labels=data.labels[rows], groups=data.groups[rows])
+
+
+@pytest.fixture(scope="module")
+def optimistic() -> tuple[TrainingSet, TrainingSet]:
+    """600 posters, the first half of them with vectors that know their labels, as those that an extractor
+    learned from do; and 300 others like the second half."""
+    honest, known = (informative(rows=900, signal=signal, seed=4) for signal in (0.15, 1.5))
+    mixed = np.where(np.arange(900)[:, None] < 300, known.features, honest.features)
+    return subset(replace(honest, features=mixed), np.arange(600)), subset(honest, np.arange(600, 900))
+
+
+def precision(metrics: dict[str, Any]) -> float:
+    return float(metrics["validation"]["mean_average_precision"]["value"])
+
+
+def test_without_train_only_rows_nothing_changes() -> None:
+    data = informative(rows=200)
+    usual, _, _ = train_logistic(data, TWO_STRENGTHS)
+    same, _, _ = train_logistic(data, TWO_STRENGTHS, train_only=np.zeros(200, dtype=bool))
+    assert same.thresholds == usual.thresholds
+    np.testing.assert_array_equal(same.scores(data.features), usual.scores(data.features))
+
+
+def test_metrics_hold_for_new_posters(
+    optimistic: tuple[TrainingSet, TrainingSet],
+) -> None:
+    data, others = optimistic
+    fooled, promised, _ = train_logistic(data, TWO_STRENGTHS)
+    head, measured, taken = train_logistic(data, TWO_STRENGTHS, train_only=TRAIN_ONLY)
+    assert measured["rows"] == {"train": 600, "validation": 300} and len(taken) == 300
+    assert "never saw" in measured["measured_on"]
+    scores, fooled_scores = head.scores(others.features), fooled.scores(others.features)
+    assert precision(measured) == pytest.approx(mean_average_precision(others.labels, scores), abs=0.06)
+    assert precision(promised) > mean_average_precision(others.labels, fooled_scores) + 0.1
+    error = expected_calibration_error(others.labels, scores)
+    assert error < 0.06 and error < expected_calibration_error(others.labels, fooled_scores)
+
+
+def test_train_only_rows_are_trained_on() -> None:
+    data = informative(rows=600, signal=0.15, seed=4)
+    _, few, _ = train_logistic(subset(data, np.arange(300, 600)), TWO_STRENGTHS)
+    _, more, _ = train_logistic(data, TWO_STRENGTHS, train_only=TRAIN_ONLY)
+    assert precision(more) > precision(few)
+
+
+def test_train_only_rows_do_not_hide_shuffled_labels(
+    optimistic: tuple[TrainingSet, TrainingSet],
+) -> None:
+    data, _ = optimistic
+    labels = np.where(TRAIN_ONLY[:, None], data.labels, shuffled(data, 3).labels)
+    _, measured, _ = train_logistic(replace(data, labels=labels), TWO_STRENGTHS, train_only=TRAIN_ONLY)
+    assert measured["validation"]["macro_f1_gain"]["low"] < 0.05
+    assert len(measured["no_evidence"]) >= 4

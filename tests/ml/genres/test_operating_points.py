@@ -1,18 +1,21 @@
-"""Operating points: half the best F1, shrunk; the lowest precise cut; abstention. Slow references beside."""
+"""Suggested genres, thresholds and sure suggestions."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from ml.genres import metrics
 from ml.genres.operating_points import (
-    LEAST_SURE_HITS,
-    LEAST_SURE_PAIRS,
-    Aim,
+    MIN_SURE_HITS,
+    MIN_SURE_PAIRS,
     SurePoint,
+    SureTarget,
     abstention_curve,
     best_f1,
+    rank_deviations,
+    ranked_above_chance,
     suggest_thresholds,
     sure_cut,
     sure_figures,
@@ -83,7 +86,7 @@ def test_the_sure_cut_is_the_lowest_that_is_precise_enough():
 
 
 def test_nothing_is_sure_without_enough_pairs_or_precision():
-    truth = np.ones((LEAST_SURE_PAIRS - 1, 1), dtype=np.uint8)
+    truth = np.ones((MIN_SURE_PAIRS - 1, 1), dtype=np.uint8)
     scores = np.linspace(0.5, 0.9, len(truth))[:, None]
     assert sure_cut(truth, scores, scores > 0, 0.75) == NEVER
     wrong = np.zeros((200, 1), dtype=np.uint8)
@@ -111,29 +114,29 @@ def reached(truth, scores, cut):
 def test_precision_is_given_up_for_recall_and_no_more_than_it_takes():
     truth, scores = told()
     everything = np.ones(truth.shape, dtype=bool)
-    aim = Aim(precision=0.95, least=0.3, recall=0.5)
-    point = sure_point(truth, scores, everything, aim)
+    target = SureTarget(precision=0.95, least=0.3, recall=0.5)
+    point = sure_point(truth, scores, everything, target)
     precision, recall = reached(truth, scores, point.cut)
-    assert aim.least < point.target < aim.precision
+    assert target.least < point.target < target.precision
     assert precision >= point.target - 1e-9
-    assert recall >= aim.recall
+    assert recall >= target.recall
     # slow reference: no cut that leaves as much is more precise
     others = [reached(truth, scores, cut) for cut in np.unique(scores)[::7]]
-    assert max(other for other, left in others if left >= aim.recall) <= point.target + 0.005
+    assert max(other for other, left in others if left >= target.recall) <= point.target + 0.005
 
 
 def test_what_can_be_had_in_full_is_aimed_at_in_full():
     truth, scores = told(sharpness=4.0)
-    aim = Aim(precision=0.8, least=0.7, recall=0.27)
-    point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), aim)
+    target = SureTarget(precision=0.8, least=0.7, recall=0.27)
+    point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), target)
     assert point.target == 0.8
     assert reached(truth, scores, point.cut)[1] > 0.5
 
 
 def test_the_least_precision_stands_where_recall_cannot_be_had():
     truth, scores = told(sharpness=0.7)
-    aim = Aim(precision=0.8, least=0.7, recall=0.27)
-    point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), aim)
+    target = SureTarget(precision=0.8, least=0.7, recall=0.27)
+    point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), target)
     precision, recall = reached(truth, scores, point.cut)
     assert point.target == 0.7
     assert precision >= 0.7
@@ -144,7 +147,7 @@ def test_the_least_precision_stands_where_recall_cannot_be_had():
 @settings(max_examples=40, deadline=None)
 def test_the_target_never_leaves_its_bounds_and_is_kept(seed, precision, least, recall):
     truth, scores = random_scores(80, 3, seed)
-    point = sure_point(truth, scores, scores > 0.1, Aim(precision, least, recall))
+    point = sure_point(truth, scores, scores > 0.1, SureTarget(precision, least, recall))
     assert min(least, precision) <= point.target <= precision
     if point.cut < NEVER:
         sure = (scores > 0.1) & (scores > point.cut)
@@ -154,14 +157,14 @@ def test_the_target_never_leaves_its_bounds_and_is_kept(seed, precision, least, 
 def test_a_genre_that_was_hardly_ever_right_above_the_cut_is_not_sure():
     truth, scores = told(rows=600, sharpness=3.0)
     truth, scores = np.hstack([truth, truth[:, :1]]), np.hstack([scores, scores[:, :1] * 0.2])
-    high = np.argsort(-scores[:, 0])[:LEAST_SURE_HITS]
+    high = np.argsort(-scores[:, 0])[:MIN_SURE_HITS]
     scores[high, 3] = 0.97
     truth[high, 3] = 1
     everything = np.ones(truth.shape, dtype=bool)
-    aim = Aim(precision=0.8, least=0.7, recall=0.27)
-    assert sure_point(truth, scores, everything, aim).genres.tolist() == [True] * 4
+    target = SureTarget(precision=0.8, least=0.7, recall=0.27)
+    assert sure_point(truth, scores, everything, target).genres.tolist() == [True] * 4
     truth[high[0], 3] = 0
-    assert sure_point(truth, scores, everything, aim).genres.tolist() == [True] * 3 + [False]
+    assert sure_point(truth, scores, everything, target).genres.tolist() == [True] * 3 + [False]
 
 
 def test_abstention_by_hand():
@@ -193,3 +196,44 @@ def test_sure_figures_by_hand():
     nothing = sure_figures(truth, np.zeros_like(sure), resamples=20, seed=0)
     assert nothing["precision"] == {"value": None, "low": None, "high": None}
     assert nothing["recall"]["value"] == 0
+
+
+def test_rank_deviations_agree_with_the_textbook():
+    truth, scores = random_scores(90, 4)
+    found = rank_deviations(truth, scores)
+    for genre in range(4):
+        right = truth[:, genre] == 1
+        with_it, without = right.sum(), (~right).sum()
+        statistic = rankdata(scores[:, genre])[right].sum() - with_it * (with_it + 1) / 2
+        spread = np.sqrt(with_it * without * 91 / 12)
+        assert found[genre] == pytest.approx((statistic - with_it * without / 2) / spread)
+
+
+def test_rank_deviations_by_hand():
+    truth = np.array([[1], [1], [0], [0], [0]], dtype=np.uint8)
+    # both above all three others: 6 of 6 pairs, 3 expected, variance 2 * 3 * 6 / 12 = 3
+    scores = np.array([[0.9], [0.8], [0.3], [0.2], [0.1]])
+    assert rank_deviations(truth, scores) == pytest.approx([3 / np.sqrt(3)])
+
+
+def test_random_scores_pass_about_once_in_forty():
+    random = np.random.default_rng(1)
+    truth = (random.random((300, 2000)) < 0.1).astype(np.uint8)
+    assert ranked_above_chance(truth, random.random(truth.shape)).mean() == pytest.approx(0.025, abs=0.011)
+
+
+@pytest.mark.parametrize("posters", [1, 5])
+def test_a_few_posters_pass_only_if_all_rank_high(posters):
+    truth = np.zeros((500, 2), dtype=np.uint8)
+    truth[:posters] = 1
+    scores = np.tile(np.linspace(0.9, 0.1, 500)[:, None], 2)
+    scores[0, 1] = 0.0
+    found = ranked_above_chance(truth, scores)
+    assert found.tolist() == [posters == 5, posters == 5]
+    scores[: (posters + 1) // 2, 1] = 0.0
+    assert not ranked_above_chance(truth, scores)[1]
+
+
+def test_a_genre_that_all_or_none_have_does_not_pass():
+    truth = np.repeat(np.array([[0, 1]], dtype=np.uint8), 20, axis=0)
+    assert rank_deviations(truth, np.random.default_rng(0).random((20, 2))).tolist() == [0, 0]

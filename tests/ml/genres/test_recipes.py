@@ -94,14 +94,14 @@ def test_a_setting_of_the_logistic_recipe_out_of_range_is_named(changes):
 
 
 def test_a_recipe_has_only_settings_of_its_own():
-    with pytest.raises(TrainingConfigError, match="no training setting 'epochs' in the recipe logistic"):
+    with pytest.raises(TrainingConfigError, match="recipe logistic has no setting 'epochs'"):
         config_from({"name": "logistic", "epochs": 3})
-    with pytest.raises(TrainingConfigError, match="no training setting 'folds' in the recipe compact"):
+    with pytest.raises(TrainingConfigError, match="recipe compact has no setting 'folds'"):
         config_from({"name": "compact", "folds": 3})
 
 
 def test_an_unknown_setting_is_named_with_those_that_exist():
-    with pytest.raises(TrainingConfigError, match=r"no training setting 'learningrate'.*learning_rate"):
+    with pytest.raises(TrainingConfigError, match=r"no setting 'learningrate'.*learning_rate"):
         config_from({"learningrate": 1})
 
 

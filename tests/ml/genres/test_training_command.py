@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head, save_head
 from ml.genres.metrics import macro_f1
-from ml.genres.training_command import main
+from ml.genres.training import main
 from ml.genres.training_set import write_training_set
 from tests.ml.genres.catalogues import informative, overflowing
 
@@ -89,16 +89,16 @@ def test_bad_input_is_one_line_and_exit_code_2(inputs, capsys):
     arguments = configure(inputs)
     (inputs / "train.npz").write_bytes(b"not an archive")
     assert main(arguments) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "train.npz is not an .npz archive" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "train.npz is not an .npz archive" in message
 
 
 def test_a_bad_setting_is_one_line_and_exit_code_2(inputs, capsys):
     assert main(configure(inputs, hidden=-3)) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "hidden must be a whole number" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "hidden must be a whole number" in message
 
 
 def test_data_that_cannot_be_learned_from_is_exit_code_2(inputs, capsys):
@@ -126,15 +126,15 @@ def test_an_older_model_in_the_folder_is_never_taken_for_the_new_one(inputs):
 def test_a_diverging_training_is_exit_code_1(inputs, capsys):
     write_training_set(overflowing(informative(rows=60)), inputs / "train.npz")
     assert main(configure(inputs, standardise=False)) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "lower learning_rate" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "lower learning_rate" in message
     assert not (inputs / "out" / "head.npz").exists()
 
 
 LOGISTIC = """
 import sys
-from ml.genres.training_command import main
+from ml.genres.training import main
 code = main(sys.argv[1:])
 heavy = {"tensorflow", "keras", "tf_keras", "matplotlib", "django"} & set(sys.modules)
 sys.exit(f"loaded: {sorted(heavy)}" if heavy else code)
@@ -170,7 +170,7 @@ def test_an_earlier_head_is_begun_with_and_a_damaged_one_done_without(inputs):
     arguments = configure(inputs, name="logistic")
     assert main(arguments) == 0
     earlier = inputs / "earlier.npz"
-    load_head(inputs / "out" / "head.npz").save(earlier)
+    save_head(load_head(inputs / "out" / "head.npz"), earlier)
     assert main([*arguments, f"--start={earlier}"]) == 0
     assert json.loads((inputs / "out" / "metrics.json").read_text())["warm_start"]
     earlier.write_bytes(b"damaged")

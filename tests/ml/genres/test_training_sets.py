@@ -45,12 +45,12 @@ def test_any_numeric_type_is_taken_and_groups_may_be_absent(tmp_path):
     ("changes", "said"),
     [
         ({"features": np.ones(20)}, r"shape is \(20,\)"),
-        ({"features": np.ones((19, 3))}, "labels must be one row a poster"),
+        ({"features": np.ones((19, 3))}, "labels must have one row per poster"),
         ({"features": np.full((20, 3), np.nan)}, "20 of 20 feature rows hold NaN.*row 0"),
         ({"labels": np.full((20, 6), 2)}, "0 or 1"),
         ({"labels": np.full((20, 6), 0.5)}, "0 or 1"),
         ({"labels": np.zeros((20, 5))}, r"their shape is \(20, 5\)"),
-        ({"groups": np.zeros(3, dtype=int)}, "groups must be one number a poster"),
+        ({"groups": np.zeros(3, dtype=int)}, "groups must have one number per poster"),
         ({"groups": np.zeros(20)}, "whole numbers"),
         ({"genres": ["Drama"] * 6}, "each given once"),
         ({"genres": ["Drama", "", "a", "b", "c", "d"]}, "each given once"),
@@ -65,7 +65,7 @@ def test_unusable_arrays_are_named_with_the_file(tmp_path, changes, said):
 
 
 def test_too_few_posters_are_counted():
-    with pytest.raises(TrainingDataError, match="Only 4 labelled posters"):
+    with pytest.raises(TrainingDataError, match="only 4 labelled posters"):
         training_set(np.ones((4, 2)), np.ones((4, 1)), ["Drama"])
 
 

@@ -11,7 +11,7 @@ import pytest
 from ml import bundled
 from ml.extractors.runtime import load_extractor
 from ml.genres.explanations import evidence
-from ml.genres.head import load_head
+from ml.genres.head_file import load_head
 from ml.imaging.images import load_pixels
 
 POSTERS = 24

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.genres.calibration import HIGHEST, Calibration, platt, shrink
+from ml.genres.calibration import MAX_SLOPE, Calibration, platt, shrink
 from ml.genres.metrics import expected_calibration_error
 
 
@@ -48,7 +48,7 @@ def test_a_rare_genre_borrows_its_slope_from_the_frequent_ones():
     rare[:, 5] = 0
     rare[np.argsort(-logits[:, 5])[:8], 5] = 1
     slopes = platt(rare, logits).slope
-    assert slopes[5] < 0.3 * HIGHEST
+    assert slopes[5] < 0.3 * MAX_SLOPE
     assert slopes[:5] == pytest.approx([2.0] * 5, rel=0.15)
 
 

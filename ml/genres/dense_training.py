@@ -1,7 +1,10 @@
-"""Fitting a head with Keras: frozen features in, the weights of the best epoch and the history out.
+"""Train a dense head with Keras, by the published soft-F1 recipe or with cross-entropy.
 
-TensorFlow is imported here, inside functions, and nowhere else among the genres but in losses.py.
+Ashref Maiza, "The unknown benefits of using a soft-F1 loss in classification systems", 2019. TensorFlow is
+imported inside functions, and in no other module of this package.
 """
+
+from __future__ import annotations
 
 import math
 import time
@@ -12,35 +15,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.genres.head import HeadWeights
-from ml.genres.losses import macro_f1, macro_soft_f1
+from ml.genres.errors import TrainingDiverged, TrainingStopped
+from ml.genres.head import DenseWeights
 from ml.genres.recipes import TrainingConfig
+from ml.genres.thresholds import RECIPE_THRESHOLD
 
 Float32 = npt.NDArray[np.float32]
 History = dict[str, list[float]]
 
 HISTORY_KEYS = ("loss", "val_loss", "macro_f1", "val_macro_f1", "seconds")
 
-# Rows of the training set on which its curve is measured after each epoch; enough for a curve, and cheap.
+# Training rows on which the learning curve is measured after each epoch.
 CURVE_ROWS = 8192
 
-
-class TrainingDiverged(RuntimeError):
-    """The loss stopped being a number."""
-
-
-class TrainingStopped(Exception):
-    """The caller asked to stop. `history` holds the epochs done so far, if the training has epochs."""
-
-    def __init__(self, history: History) -> None:
-        after = f" after {len(history['loss'])} epochs" if history else ""
-        super().__init__(f"Training was stopped{after}; no model was written.")
-        self.history = history
+# As published: a genre that nobody has and nobody predicts scores 0 instead of 0/0.
+EPSILON = 1e-16
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One point of the learning curves: loss and macro F1 over whole sets, after the epoch, no dropout."""
+    """One point of the learning curves: loss and macro F1 after an epoch, without dropout."""
 
     epoch: int
     epochs: int
@@ -55,7 +49,7 @@ class Epoch:
 class Fit:
     """The weights of the epoch with the lowest validation loss (`best_epoch`, from 1), and the history."""
 
-    weights: HeadWeights
+    weights: DenseWeights
     history: History
     best_epoch: int
 
@@ -69,11 +63,11 @@ def fit(
 ) -> Fit:
     """Train Dense(hidden, relu) and Dense(genres, sigmoid) with Adam on (features, labels).
 
-    should_stop is asked after every batch. Both curves are measured the same way, each set as one batch,
-    because a soft F1 averaged over batches depends on their size and scores a genre missing from a batch as a
-    failure.
+    train, validation: features (n, d) float32 and labels (n, genres) uint8. should_stop is called after every
+    batch. The curves are measured on whole sets: a soft F1 averaged over batches depends on their size, and a
+    genre missing from a batch counts as a failure.
 
-    Raises TrainingStopped if should_stop said so, TrainingDiverged if the loss became NaN or infinite.
+    Raises TrainingStopped when asked to stop, TrainingDiverged if the loss becomes NaN or infinite.
     """
     import keras
 
@@ -83,18 +77,18 @@ def fit(
     keras.utils.set_random_seed(config.seed)
     mean, scale = _standard(train[0], config.standardise)
     features, labels = (train[0] - mean) / scale, train[1].astype(np.float32)
-    held_features, held_labels = (validation[0] - mean) / scale, validation[1].astype(np.float32)
+    validation_features, validation_labels = (validation[0] - mean) / scale, validation[1].astype(np.float32)
 
     model = _build(features.shape[1], labels.shape[1], config)
     loss = macro_soft_f1 if config.loss == "macro_soft_f1" else keras.losses.BinaryCrossentropy()
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss=loss)
 
     curve_rows = np.sort(np.random.default_rng(config.seed).permutation(len(features))[:CURVE_ROWS])
-    watch = _Watch(
+    recorder = _History(
         config,
         lambda: (
             _measure(model, loss, features[curve_rows], labels[curve_rows], config.threshold),
-            _measure(model, loss, held_features, held_labels, config.threshold),
+            _measure(model, loss, validation_features, validation_labels, config.threshold),
         ),
         on_epoch or (lambda epoch: None),
     )
@@ -107,7 +101,7 @@ def fit(
         if stop():
             model.stop_training = True
             return
-        model.stop_training = watch.record(epoch + 1, model.get_weights())
+        model.stop_training = recorder.record(epoch + 1, model.get_weights())
 
     model.fit(
         features,
@@ -119,14 +113,47 @@ def fit(
         callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=after_batch, on_epoch_end=after_epoch)],
     )
     if stop():
-        raise TrainingStopped(watch.history)
-    hidden_kernel, hidden_bias, output_kernel, output_bias = watch.best_weights
-    weights = HeadWeights(hidden_kernel, hidden_bias, output_kernel, output_bias, mean, scale)
-    return Fit(weights, watch.history, watch.best_epoch)
+        raise TrainingStopped(recorder.history)
+    hidden_kernel, hidden_bias, output_kernel, output_bias = recorder.best_weights
+    weights = DenseWeights(hidden_kernel, hidden_bias, output_kernel, output_bias, mean, scale)
+    return Fit(weights, recorder.history, recorder.best_epoch)
 
 
-class _Watch:
-    """Keeps the history and the best weights, and says when patience is over."""
+def macro_soft_f1(y_true: Any, y_pred: Any) -> Any:
+    """One minus the macro soft F1: F1 with probabilities in place of decisions.
+
+    y_true: (batch, genres) 0 or 1. y_pred: (batch, genres) probabilities. Returns a float32 scalar tensor.
+    A genre without a positive in the batch costs 1 whatever is predicted, so batches should be large.
+    """
+    import tensorflow as tf
+
+    truth = tf.cast(y_true, tf.float32)
+    score = tf.cast(y_pred, tf.float32)
+    hits = tf.reduce_sum(score * truth, axis=0)
+    false_alarms = tf.reduce_sum(score * (1 - truth), axis=0)
+    misses = tf.reduce_sum((1 - score) * truth, axis=0)
+    soft_f1 = 2 * hits / (2 * hits + misses + false_alarms + EPSILON)
+    return tf.reduce_mean(1 - soft_f1)
+
+
+def macro_f1(y_true: Any, y_pred: Any, threshold: float = RECIPE_THRESHOLD) -> Any:
+    """Macro F1 of the decisions `y_pred > threshold`: the published metric, on tensors.
+
+    y_true: (batch, genres) 0 or 1. y_pred: (batch, genres) probabilities. Returns a float32 scalar tensor.
+    Means of this over batches are not the macro F1 of the whole: call it on all rows at once.
+    """
+    import tensorflow as tf
+
+    truth = tf.cast(y_true, tf.float32)
+    chosen = tf.cast(tf.greater(tf.cast(y_pred, tf.float32), threshold), tf.float32)
+    hits = tf.reduce_sum(chosen * truth, axis=0)
+    false_alarms = tf.reduce_sum(chosen * (1 - truth), axis=0)
+    misses = tf.reduce_sum((1 - chosen) * truth, axis=0)
+    return tf.reduce_mean(2 * hits / (2 * hits + misses + false_alarms + EPSILON))
+
+
+class _History:
+    """Records the history and the best weights, and decides when to stop early."""
 
     def __init__(
         self,
@@ -144,7 +171,7 @@ class _Watch:
         (loss, f1), (val_loss, val_f1) = self.measure()
         if not (math.isfinite(loss) and math.isfinite(val_loss)):
             raise TrainingDiverged(
-                f"The loss was no longer a number in epoch {epoch}: lower learning_rate "
+                f"The loss is no longer a number in epoch {epoch}: lower learning_rate "
                 f"(now {self.config.learning_rate:g}) or set standardise."
             )
         seconds = time.monotonic() - self.started
@@ -184,6 +211,6 @@ def _standard(features: Float32, wanted: bool) -> tuple[Float32, Float32]:
         return np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
     mean = features.mean(axis=0, dtype=np.float64)
     scale = features.std(axis=0, dtype=np.float64)
-    # A number that never varies says nothing; leave it at zero instead of dividing by zero.
+    # Constant features become 0 instead of a division by zero.
     scale[scale < 1e-6] = 1.0
     return mean.astype(np.float32), scale.astype(np.float32)
