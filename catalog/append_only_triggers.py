@@ -1,7 +1,7 @@
-"""Triggers by which the database refuses to change or delete rows of append-only tables.
+"""Database triggers that reject changes and deletions of rows in append-only tables.
 
-SQLite drops triggers when a migration rebuilds their table. Therefore they are not created by a migration:
-every `migrate` drops them before its first migration and creates them after its last.
+A migration cannot create them, because SQLite drops the triggers of a table that a later migration rebuilds:
+`migrate` drops them before its first migration and creates them after its last.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _EVENTS = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "T
 
 
 def append_only_models() -> list[type[AppendOnly]]:
-    """Every model whose rows are only ever added."""
+    """All append-only models."""
     return [model for model in apps.get_models() if issubclass(model, AppendOnly)]
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Names of the triggers that the tables in this database lack."""
+    """Names of triggers that do not exist in this database."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
@@ -47,7 +47,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def create_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers of all append-only tables in this database, replacing existing ones."""
+    """Create the triggers of all append-only tables, replacing existing ones."""
     with transaction.atomic(using=connection.alias):
         drop_triggers(connection)
         with connection.cursor() as cursor:
@@ -58,7 +58,7 @@ def create_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def drop_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Drop the triggers: for migrations and for `flush`."""
+    """Drop the triggers, for migrations and `flush`."""
     with connection.cursor() as cursor:
         for model, _, name in _triggers(connection):
             table = f" ON {model._meta.db_table}" if connection.vendor == "postgresql" else ""
@@ -66,7 +66,7 @@ def drop_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def _triggers(connection: BaseDatabaseWrapper) -> Iterator[tuple[type[AppendOnly], str, str]]:
-    """Model, event and name of each trigger of the tables that exist."""
+    """Model, event and name of the trigger for each existing table."""
     tables = set(connection.introspection.table_names())
     for model in append_only_models():
         if model._meta.db_table in tables:
@@ -86,19 +86,19 @@ def _create(connection: BaseDatabaseWrapper, model: type[AppendOnly], event: str
 
 
 def _forbidden_update(connection: BaseDatabaseWrapper, model: type[AppendOnly]) -> str:
-    """The WHEN clause of UPDATE triggers: only a foreign key with SET_NULL may change, to NULL."""
-    emptied = {field.column for field in model._meta.concrete_fields if _is_set_null(field)}
-    if not emptied:
+    """The WHEN clause of UPDATE triggers: only foreign keys with SET_NULL may change, and only to NULL."""
+    nullable = {field.column for field in model._meta.concrete_fields if _is_set_null(field)}
+    if not nullable:
         return ""
     with connection.cursor() as cursor:
-        # The columns of the table, not of the model: the database may be at an earlier migration.
+        # The table's columns, because the database may be at an earlier migration than the model.
         described = connection.introspection.get_table_description(cursor, model._meta.db_table)
     differs = "IS NOT" if connection.vendor == "sqlite" else "IS DISTINCT FROM"
     changes = []
     for name in (each.name for each in described):
         column = connection.ops.quote_name(name)
         change = f"NEW.{column} {differs} OLD.{column}"
-        changes.append(f"({change} AND NEW.{column} IS NOT NULL)" if name in emptied else change)
+        changes.append(f"({change} AND NEW.{column} IS NOT NULL)" if name in nullable else change)
     return f"WHEN ({' OR '.join(changes)})"
 
 

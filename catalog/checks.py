@@ -1,4 +1,4 @@
-"""System checks: what is wrong with this installation, and how to mend it."""
+"""System checks: problems of this installation, with hints for solving them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,34 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
+from catalog.append_only_triggers import missing_triggers
+from catalog.posters.api_keys import missing_key
+from catalog.posters.rate_limits import unknown_names
+from catalog.posters.sources.registry import POSTER_SOURCES
+from catalog.transfer.snapshot import has_unapplied_migrations
+from ml.extractors.registry import UnknownExtractor, parse_spec
+
 TAG = "postersite"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
 
 
-def of_the_site() -> list[CheckMessage]:
-    """What all checks of this file find, silenced ones left out."""
-    found = run_checks(tags=[TAG], include_deployment_checks=True, databases=[DEFAULT_DB_ALIAS])
-    return [message for message in found if not message.is_silenced()]
+def site_messages() -> list[CheckMessage]:
+    """The messages of all checks in this module, except silenced ones."""
+    messages = run_checks(tags=[TAG], include_deployment_checks=True, databases=[DEFAULT_DB_ALIAS])
+    return [message for message in messages if not message.is_silenced()]
 
 
 @register(TAG)
 def var_is_writable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E001: the site cannot write where it keeps everything."""
+    """E001: the data folder is not writable."""
     folder: Path = settings.VAR_DIR
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return []
     return [
         Error(
-            f"The folder {folder}, where the site keeps its data, cannot be written.",
-            hint="Give this user write permission there, or set POSTERSITE_VAR to a folder it may write.",
+            f"The data folder {folder} is not writable.",
+            hint="Give this user write permission, or set POSTERSITE_VAR to another folder.",
             id="catalog.E001",
         )
     ]
@@ -40,12 +47,10 @@ def var_is_writable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
 
 @register(TAG)
 def poster_sources_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E002: a poster source that there is not."""
-    from catalog.posters.sources.registry import POSTER_SOURCES
-
+    """E002: a poster source is unknown."""
     return [
         Error(
-            f"POSTERSITE_POSTER_SOURCES names {name!r}, which is no poster source.",
+            f"POSTERSITE_POSTER_SOURCES names {name!r}, which is not a poster source.",
             hint=f"Choose from: {', '.join(sorted(POSTER_SOURCES))}.",
             id="catalog.E002",
         )
@@ -56,30 +61,24 @@ def poster_sources_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) 
 
 @register(TAG)
 def poster_sources_have_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E004: a poster source that answers nobody without a key, and none is set."""
-    from catalog.posters.api_keys import missing_key
-    from catalog.posters.sources.registry import POSTER_SOURCES
-
+    """E004: a poster source needs an API key that is not set."""
     missing = [
         missing_key(POSTER_SOURCES[name]) for name in settings.POSTER_SOURCES if name in POSTER_SOURCES
     ]
     return [
-        Error(f"{sentence}.", hint="Or take it out of POSTERSITE_POSTER_SOURCES.", id="catalog.E004")
+        Error(f"{sentence}.", hint="Or remove it from POSTERSITE_POSTER_SOURCES.", id="catalog.E004")
         for sentence in missing
         if sentence
     ]
 
 
 @register(TAG)
-def rates_name_what_there_is(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E005: a rate for something that is no source and no host of one, and so for nothing."""
-    from catalog.posters.rate_limits import unknown_names
-    from catalog.posters.sources.registry import POSTER_SOURCES
-
+def rate_limits_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E005: a rate limit is for an unknown source or host."""
     hosts = sorted({host for source in POSTER_SOURCES.values() for host in source.hosts()})
     return [
         Error(
-            f"POSTERSITE_REQUESTS_PER_SECOND names {name!r}, neither a poster source nor a host of one.",
+            f"POSTERSITE_REQUESTS_PER_SECOND names {name!r}, which is not a poster source or a host of one.",
             hint=f"Choose from: {', '.join([*sorted(POSTER_SOURCES), *hosts])}.",
             id="catalog.E005",
         )
@@ -87,17 +86,15 @@ def rates_name_what_there_is(app_configs: Sequence[AppConfig] | None, **_: Any) 
     ]
 
 
-# For a site that is started or looked over; before every command of a shell it would only be noise.
+# A deployment check, because most commands do not fetch posters.
 @register(TAG, deploy=True)
 def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """W001, W002: no poster source at all, or real sites visited without a name."""
-    from catalog.posters.sources.registry import POSTER_SOURCES
-
+    """W001, W002: there is no poster source, or requests do not name a contact."""
     if not settings.POSTER_SOURCES:
         known = ", ".join(sorted(POSTER_SOURCES))
         return [
             Warning(
-                "No poster source is switched on, so posters cannot be fetched.",
+                "No poster source is enabled, so posters cannot be fetched.",
                 hint=f"Set POSTERSITE_POSTER_SOURCES to some of: {known}. Read the site's terms first.",
                 id="catalog.W001",
             )
@@ -106,8 +103,8 @@ def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) ->
         return []
     return [
         Warning(
-            "Posters are fetched from real sites, and requests name nobody their owners could reach.",
-            hint="Set POSTERSITE_CONTACT to a mail address or the page of a person who answers.",
+            "Posters are fetched from real sites, and requests do not name a contact for their owners.",
+            hint="Set POSTERSITE_CONTACT to a mail address or a web page.",
             id="catalog.W002",
         )
     ]
@@ -115,9 +112,7 @@ def posters_can_be_fetched(app_configs: Sequence[AppConfig] | None, **_: Any) ->
 
 @register(TAG)
 def extractors_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E003: an extractor spec that nothing understands."""
-    from ml.extractors.registry import UnknownExtractor, parse_spec
-
+    """E003: an extractor is unknown."""
     found: list[CheckMessage] = []
     for spec in settings.EXTRACTORS:
         try:
@@ -135,30 +130,29 @@ def extractors_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
 
 @register(TAG)
 def weights_folder_exists(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """W003: a weights folder was named, and it is not there."""
+    """W003: the weights folder in the settings does not exist."""
     folder: Path = settings.WEIGHTS_DIR
-    # The folder beside the data is made when weights are first fetched; one that was named is meant to exist.
+    # The default folder is created when weights are first fetched.
     if folder.is_dir() or folder == settings.VAR_DIR / "weights":
         return []
     return [
         Warning(
-            f"POSTERSITE_WEIGHTS names {folder}, which is no folder: there are no weights for other ConvNets "
-            "than our own.",
-            hint="Correct the path, or fill it with `manage.py fetch_weights mobilenet_v2`.",
+            f"POSTERSITE_WEIGHTS names {folder}, which is not a folder: only the bundled extractor works.",
+            hint="Correct the path, or fetch weights with `manage.py fetch_weights mobilenet_v2`.",
             id="catalog.W003",
         )
     ]
 
 
 @register(TAG)
-def debug_stays_at_home(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """W004: error pages with the site's insides, shown to others."""
-    others = sorted(set(settings.ALLOWED_HOSTS) - LOCAL_HOSTS)
-    if not settings.DEBUG or not others:
+def debug_is_local(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """W004: DEBUG is on for a site that others can reach."""
+    hosts = sorted(set(settings.ALLOWED_HOSTS) - LOCAL_HOSTS)
+    if not settings.DEBUG or not hosts:
         return []
     return [
         Warning(
-            f"DEBUG is on while the site answers to {', '.join(others)}: error pages show settings and code.",
+            f"DEBUG is on for {', '.join(hosts)}: error pages show settings and code to everyone.",
             hint="Remove DEBUG from the environment, or set ALLOWED_HOSTS to localhost.",
             id="catalog.W004",
         )
@@ -169,22 +163,18 @@ def debug_stays_at_home(app_configs: Sequence[AppConfig] | None, **_: Any) -> li
 def decisions_are_protected(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """W005: the database would let decisions be changed or deleted."""
-    from catalog.transfer.snapshot import has_unapplied_migrations
-
-    from .append_only_triggers import missing_triggers
-
+    """W005: the database lacks triggers that protect decisions."""
     found: list[CheckMessage] = []
     for alias in databases or ():
         try:
-            # Where migrations wait, the triggers come with them.
+            # Migrations create the triggers.
             missing = [] if has_unapplied_migrations() else missing_triggers(connections[alias])
         except DatabaseError:
-            continue  # whoever uses the database says so
+            continue  # the command that uses the database reports it
         if missing:
             found.append(
                 Warning(
-                    f"The database lacks {', '.join(missing)}: it would let decisions be changed or deleted.",
+                    f"The database lacks {', '.join(missing)}: decisions could be changed or deleted.",
                     hint="Run `manage.py migrate`, which creates the triggers again.",
                     id="catalog.W005",
                 )
@@ -194,14 +184,14 @@ def decisions_are_protected(
 
 @register(TAG, deploy=True)
 def var_is_private(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """W006: other users of this machine can read the database, with its sessions and password hashes."""
+    """W006: other users of this machine can read the data folder."""
     folder: Path = settings.VAR_DIR
     if not folder.is_dir() or not folder.stat().st_mode & 0o077:
         return []
     return [
         Warning(
             f"Other users of this machine can read {folder}, which holds sessions and password hashes.",
-            hint=f"Start the site as the owner of that folder, or run: chmod 700 {folder}",
+            hint=f"Start the site as the owner of the folder, or run: chmod 700 {folder}",
             id="catalog.W006",
         )
     ]

@@ -1,4 +1,4 @@
-"""What follows a change of a row, whoever changes it, and a migration of the database."""
+"""Signal handlers: index movies, delete files of posters, and prepare the database after migrations."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def index_for_search(instance: Movie, update_fields: frozenset[str] | None, **_:
 
 
 @receiver(post_delete, sender=Poster)
-def forget_pictures(instance: Poster, **_: Any) -> None:
-    """A poster that was taken down must not stay readable at its old address."""
+def delete_picture_files(instance: Poster, **_: Any) -> None:
+    """The pictures of a deleted poster must not remain accessible."""
     names = [str(picture.name) for picture in (instance.file, instance.medium, instance.thumbnail)]
     transaction.on_commit(partial(delete_unless_used, instance.sha256, names))
 
 
 def drop_triggers_before_migrations(using: str, plan: Sequence[Any] = (), **_: Any) -> None:
-    """A migration may alter append-only tables, and their triggers name columns."""
+    """Migrations may change append-only tables and the columns that triggers name."""
     if plan:
         drop_triggers(connections[using])
 
 
 def create_triggers_after_migrations(using: str, **_: Any) -> None:
-    """Whatever migrations did to the tables, they are protected afterwards."""
+    """Protect append-only tables again."""
     create_triggers(connections[using])
 
 
 def prepare_search_after_migrations(using: str, plan: Sequence[Any] = (), **_: Any) -> None:
-    """After an upgrade all movies are indexed again, else only those that are missing."""
+    """Index all movies after an upgrade, otherwise only those that are not indexed."""
     if using == DEFAULT_DB_ALIAS:
         search.prepare(anew=any(migration.app_label == "catalog" for migration, _ in plan))

@@ -1,4 +1,4 @@
-"""Poster files on disk, written whole or not at all, and safe from a power failure once they are."""
+"""Atomic and durable storage of poster files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ml.files import make_folder, replacing
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
-    """A file appears under its name only when all its bytes are on disk: no half poster after a crash, and no
-    row without its files after a power failure, for rows are written after them.
+    """A file gets its name when all its bytes are on disk. Rows are written after their files, so neither a
+    crash nor a power failure leaves a partial file or a row without files.
 
-    Writing a name again replaces the file: ours are named by their content.
+    Files are named by their content, so an existing file is replaced.
     """
 
     def _save(self, name: str, content: File) -> str:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from catalog.append_only_triggers import append_only_models, drop_triggers, missing_triggers
-from catalog.checks import of_the_site
+from catalog.checks import site_messages
 from catalog.models import DuplicateDecision, Movie, ReviewDecision
 from catalog.models.append_only import AppendOnly
 from tests.factories import GenreFactory, MovieFactory, UserFactory
@@ -93,9 +93,9 @@ def test_only_the_reference_to_a_deleted_movie_is_emptied() -> None:
 
 def test_the_check_names_missing_triggers_and_migrate_creates_them_again() -> None:
     assert missing_triggers(connection) == []
-    assert "catalog.W005" not in {message.id for message in of_the_site()}
+    assert "catalog.W005" not in {message.id for message in site_messages()}
     drop_triggers(connection)
-    [message] = [message for message in of_the_site() if message.id == "catalog.W005"]
+    [message] = [message for message in site_messages() if message.id == "catalog.W005"]
     assert "catalog_reviewdecision" in message.msg and "migrate" in str(message.hint)
     call_command("migrate", verbosity=0)
     assert missing_triggers(connection) == []

@@ -1,4 +1,4 @@
-"""Django's flush, which also empties append-only tables. It asks for confirmation."""
+"""`manage.py flush`: Django's command, which here also empties append-only tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_search`: index all titles for search again."""
+"""`manage.py rebuild_search`: builds the search index again."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from catalog.models import Movie
 
 class Command(BaseCommand):
     help = (
-        "Creates the search index again, for example after another program has changed the database or after "
-        "pg_trgm was installed in PostgreSQL. Safe at any time; takes seconds for 100,000 films."
+        "Builds the search index again, for example after another program changed the database or after "
+        "pg_trgm was installed in PostgreSQL. It can run at any time, and takes seconds for 100,000 films."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         changed = search.prepare(anew=True)
-        self.stdout.write(f"{Movie.objects.count()} movies indexed, {changed} of them changed.")
+        self.stdout.write(f"{Movie.objects.count()} movies indexed, {changed} of them had changed.")

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis import Redis, RedisError
 
-from catalog.checks import of_the_site
+from catalog.checks import site_messages
 from catalog.counts import catalogue_counts
 from catalog.embeddings import embedding, index_files
 from catalog.genres import promotion
@@ -160,7 +160,7 @@ def disk() -> Iterator[Fact]:
 
 def system_checks() -> Iterator[Fact]:
     """What the system checks of the site say."""
-    for message in of_the_site():
+    for message in site_messages():
         # `up` gives the sample a source of its own, which this shell does not know of.
         if message.id == "catalog.W001" and site_setup.has_sample():
             continue

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from catalog.checks import of_the_site
+from catalog.checks import site_messages
 from postersite.env import whole_number
 from postersite.launcher import broker, programs, site_folder, site_setup
 from postersite.launcher.errors import StartError
@@ -100,7 +100,7 @@ class Command(BaseCommand):
 
     def _report_checks(self, with_sample: bool) -> None:
         """Stops at an error of the system checks; shows their warnings unless only the sample is served."""
-        found = of_the_site()
+        found = site_messages()
         errors = [message for message in found if message.is_serious(checks.ERROR)]
         if errors:
             raise StartError(" ".join(f"{message.msg} {message.hint or ''}".strip() for message in errors))

@@ -1,4 +1,4 @@
-"""The system checks: each wrong setting has its id and a hint that mends it; a sound site has none."""
+"""System checks: each problem has its id and a hint; a correct site has none."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from django.core.checks import CheckMessage, run_checks
 
-from catalog.checks import TAG, of_the_site
+from catalog.checks import TAG, site_messages
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def sound(settings: Any) -> None:
+def correct_settings(settings: Any) -> None:
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     settings.POSTER_SOURCES = ["tmdb_page"]
     settings.CONTACT = "films@example.org"
@@ -22,10 +22,10 @@ def sound(settings: Any) -> None:
 
 
 def found() -> dict[str | None, CheckMessage]:
-    return {message.id: message for message in of_the_site()}
+    return {message.id: message for message in site_messages()}
 
 
-def test_a_sound_site_has_nothing_to_mend() -> None:
+def test_a_correct_site_has_no_messages() -> None:
     assert found() == {}
 
 
@@ -36,7 +36,7 @@ def test_a_folder_that_cannot_be_written(settings: Any, tmp_path: Path) -> None:
     assert "POSTERSITE_VAR" in str(found()["catalog.E001"].hint)
 
 
-def test_a_folder_still_to_be_made_is_fine(settings: Any, tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_yet(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path / "new" / "var"
     settings.WEIGHTS_DIR = settings.VAR_DIR / "weights"
     assert found() == {}
@@ -48,7 +48,7 @@ def test_an_unknown_poster_source(settings: Any) -> None:
     assert "'tmbd_page'" in message.msg and "imdb_page" in str(message.hint)
 
 
-def test_a_rate_for_what_there_is_not(settings: Any) -> None:
+def test_a_rate_limit_for_an_unknown_host(settings: Any) -> None:
     settings.REQUESTS_PER_SECOND_OF = {"imdb_page": 0.5, "www.imdb.org": 0.5}
     message = found()["catalog.E005"]
     assert "'www.imdb.org'" in message.msg and "www.imdb.com" in str(message.hint)
@@ -57,11 +57,11 @@ def test_a_rate_for_what_there_is_not(settings: Any) -> None:
 def test_no_poster_source(settings: Any) -> None:
     settings.POSTER_SOURCES = []
     assert "POSTERSITE_POSTER_SOURCES" in str(found()["catalog.W001"].hint)
-    # Commands say nothing of it: an import needs no poster source.
+    # Most commands need no poster source.
     assert run_checks(tags=[TAG]) == []
 
 
-def test_real_sites_visited_without_a_contact(settings: Any) -> None:
+def test_real_sites_without_a_contact(settings: Any) -> None:
     settings.CONTACT = ""
     assert "POSTERSITE_CONTACT" in str(found()["catalog.W002"].hint)
     settings.REPLICA_URL = "http://127.0.0.1:8900"
@@ -74,12 +74,12 @@ def test_an_unknown_extractor(settings: Any) -> None:
     assert "'resnet_9000'" in message.msg and "mobilenet_v2" in str(message.hint)
 
 
-def test_a_weights_folder_that_is_not_there(settings: Any, tmp_path: Path) -> None:
+def test_a_missing_weights_folder(settings: Any, tmp_path: Path) -> None:
     settings.WEIGHTS_DIR = tmp_path / "misspelt"
     assert "fetch_weights" in str(found()["catalog.W003"].hint)
 
 
-def test_debug_shown_to_others(settings: Any) -> None:
+def test_debug_on_a_public_site(settings: Any) -> None:
     settings.DEBUG = True
     settings.ALLOWED_HOSTS = ["localhost", "films.example.org"]
     assert "films.example.org" in found()["catalog.W004"].msg
