@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.genres import promotion
 from catalog.models import Embedding, Extractor
 
@@ -36,12 +36,12 @@ class ExtractorAdmin(ReadOnlyAdmin):
     def used_for(self, extractor: Extractor) -> str:
         model = promotion.active_model()
         uses = []
-        if extractor == embedding.default_extractor():
+        if extractor == extractors.default_extractor():
             uses.append("look-alikes")
         if model is not None and model.extractor_id == extractor.pk:
             uses.append(f"genre model {model.version}")
-        wanted, _ = embedding.usable(embedding.wanted_specs())
-        if not uses and extractor.fingerprint in map(embedding.fingerprint, wanted):
+        configured, _ = extractors.available(extractors.configured_specs())
+        if not uses and extractor.fingerprint in configured.values():
             uses.append("comparison")
         return " and ".join(uses) or (
             "comparison only, new posters are not embedded; delete with manage.py forget_extractor"

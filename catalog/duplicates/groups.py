@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import (
     DuplicateGroup,
     DuplicateMember,
@@ -98,7 +98,7 @@ def uncompared(extractor: int) -> QuerySet[Poster]:
 
 def is_due() -> bool:
     """Whether a search would find something to compare, and nothing speaks against starting one now."""
-    extractor = embedding.default_extractor()
+    extractor = extractors.default_extractor()
     if extractor is None or not uncompared(extractor.pk).exists():
         return False
     # What is being fetched and embedded is best compared all at once, afterwards.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import Poster, Run
 from catalog.runs.kinds import Movies, Params, RunError, RunKind, register
 
@@ -12,7 +12,7 @@ from . import groups
 
 
 def _prepare(params: Params, movies: Movies) -> tuple[Params, str]:
-    extractor = embedding.default_extractor()
+    extractor = extractors.default_extractor()
     if extractor is None:
         raise RunError("No poster is embedded yet: embed posters first, then look for duplicates.")
     return {**params, "extractor": extractor.pk}, ""

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 IDS, VECTORS, CORRECTION = "ids.npy", "vectors.npy", "hubs-1.npz"
 UNREADABLE = (*UNREADABLE_ARRAYS, OSError, CorrectionUnreadable)
-# While posters are being embedded, the index is built again when it lacks a fifth of them, or after a while.
+# During an embedding run, an index is built again when it lacks a fifth of the embeddings, or at this age.
 GROWTH = 1.25
-LONGEST_WAIT = timedelta(minutes=10)
-# Replaced files are kept for web processes that are about to open them.
-KEPT_S = 300.0
+MAX_AGE = timedelta(minutes=10)
+# Replaced files stay a while for web processes that are about to open them.
+OLD_FILES_S = 300.0
 
 
 class IndexNotReady(RuntimeError):
@@ -57,7 +57,7 @@ class LoadedIndex:
     search: ExactIndex
 
 
-_loaded: dict[tuple[Path, Metric], LoadedIndex] = {}
+_loaded: dict[tuple[int, Metric], LoadedIndex] = {}
 _lock = threading.Lock()
 
 
@@ -74,30 +74,26 @@ def open_index(extractor: Extractor, metric: Metric) -> LoadedIndex:
     folder = SimilarityIndex.objects.filter(extractor=extractor).values_list("folder", flat=True).first()
     if folder is None:
         raise IndexNotReady(f"No index has been built for {extractor} yet.")
-    home = _home(extractor)
-    held = _loaded.get((home, metric))
-    if held is not None and held.path == home / folder:
-        return held
+    path = _home(extractor) / folder
     with _lock:
-        held = _loaded.get((home, metric))
-        if held is not None and held.path == home / folder:
-            return held
-        try:
-            ids, vectors, correction = _read(home / folder, metric)
-        except UNREADABLE as error:
-            raise IndexNotReady(f"The index of {extractor} cannot be read: {error}") from error
-        search = ExactIndex(vectors, metric, correction)
-        _loaded[home, metric] = LoadedIndex(home / folder, ids, vectors, correction, search)
-        return _loaded[home, metric]
+        loaded = _loaded.get((extractor.pk, metric))
+        if loaded is None or loaded.path != path:
+            try:
+                ids, vectors, correction = _read(path, metric)
+            except UNREADABLE as error:
+                raise IndexNotReady(f"The index of {extractor} cannot be read: {error}") from error
+            search = ExactIndex(vectors, metric, correction)
+            loaded = _loaded[extractor.pk, metric] = LoadedIndex(path, ids, vectors, correction, search)
+        return loaded
 
 
 def is_stale(extractor: Extractor) -> bool:
     """Whether the index lacks embeddings, has deleted ones, or is missing or damaged on disk."""
-    made = SimilarityIndex.objects.filter(extractor=extractor).first()
-    if made is None or (made.rows, made.last_embedding) != _state(extractor):
+    index = SimilarityIndex.objects.filter(extractor=extractor).first()
+    if index is None or (index.rows, index.last_embedding) != _state(extractor):
         return True
     try:
-        _read(_home(extractor) / made.folder, metric_of(extractor.spec))
+        _read(_home(extractor) / index.folder, metric_of(extractor.spec))
     except UNREADABLE:
         return True
     return False
@@ -114,8 +110,8 @@ def build(extractor: Extractor) -> bool:
         return False
     home = _home(extractor)
     home.mkdir(parents=True, exist_ok=True)
-    with _only_builder(home) as allowed:
-        if not allowed:
+    with _build_lock(home) as acquired:
+        if not acquired:
             return False
         folder = f"{rows}-{last}-{secrets.token_hex(4)}"
         draft = Path(tempfile.mkdtemp(dir=home, prefix="draft-"))
@@ -133,31 +129,29 @@ def build(extractor: Extractor) -> bool:
 
 
 def build_during_run(run: Run) -> None:
-    """After a batch of an embedding run, build indexes that grew enough; at the run's end, all stale ones.
+    """After a batch of an embedding run, build indexes that grew enough; after the last one, all stale ones.
 
     Errors are logged, because a failed build must not fail the run; `build_stale` tries again.
     """
-    last_batch = not (run.chunks.exists() or run.items.filter(state__in=("pending", "running")).exists())
-    for extractor in _with_embeddings():
-        made = SimilarityIndex.objects.filter(extractor=extractor).first()
-        grown = made is None or _state(extractor)[0] > made.rows * GROWTH
-        if grown or (last_batch and is_stale(extractor)):
+    is_last = not (run.chunks.exists() or run.items.filter(state__in=("pending", "running")).exists())
+    for extractor, index in _extractors_with_embeddings():
+        has_grown = index is None or _state(extractor)[0] > index.rows * GROWTH
+        if has_grown or (is_last and is_stale(extractor)):
             _build_or_log(extractor)
 
 
 def build_stale() -> None:
     """Build stale indexes, unless an embedding run is about to, and remove old files. Called on schedule."""
-    busy = Run.objects.filter(kind="embed", state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
-    for extractor in _with_embeddings():
-        made = SimilarityIndex.objects.filter(extractor=extractor).first()
+    is_embedding = Run.objects.filter(kind="embed", state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
+    for extractor, index in _extractors_with_embeddings():
         home = _home(extractor)
-        if made is not None and home.is_dir():
-            with _only_builder(home) as allowed:
-                # Whoever builds now removes old files at the end. Until then its draft may look like one.
-                if allowed:
-                    _remove_old(home, made.folder)
-        waits = busy and made is not None and made.built_at > timezone.now() - LONGEST_WAIT
-        if not waits and is_stale(extractor):
+        if index is not None and home.is_dir():
+            with _build_lock(home) as acquired:
+                # A process that is building removes old files itself, and its draft may look like one.
+                if acquired:
+                    _remove_old(home, index.folder)
+        is_recent = index is not None and index.built_at > timezone.now() - MAX_AGE
+        if not (is_embedding and is_recent) and is_stale(extractor):
             _build_or_log(extractor)
 
 
@@ -168,8 +162,11 @@ def _build_or_log(extractor: Extractor) -> None:
         log.exception("The index of %s could not be built; the next scheduled task tries again.", extractor)
 
 
-def _with_embeddings() -> Iterable[Extractor]:
-    return Extractor.objects.filter(Exists(Embedding.objects.filter(extractor=OuterRef("pk"))))
+def _extractors_with_embeddings() -> Iterator[tuple[Extractor, SimilarityIndex | None]]:
+    indexes = {index.extractor_id: index for index in SimilarityIndex.objects.all()}
+    embeddings = Embedding.objects.filter(extractor=OuterRef("pk"))
+    for extractor in Extractor.objects.filter(Exists(embeddings)):
+        yield extractor, indexes.get(extractor.pk)
 
 
 def _home(extractor: Extractor) -> Path:
@@ -213,8 +210,8 @@ def _write(extractor: Extractor, rows: int, last: int, folder: Path) -> None:
 
 
 @contextmanager
-def _only_builder(home: Path) -> Iterator[bool]:
-    """Whether this process may build; false while another one on this host does."""
+def _build_lock(home: Path) -> Iterator[bool]:
+    """Whether this process got the lock; false while another process on this host builds the index."""
     with (home / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -227,5 +224,5 @@ def _only_builder(home: Path) -> Iterator[bool]:
 def _remove_old(home: Path, current: str) -> None:
     for old in home.glob("*"):
         with suppress(OSError):
-            if old.is_dir() and old.name != current and old.stat().st_mtime < time.time() - KEPT_S:
+            if old.is_dir() and old.name != current and old.stat().st_mtime < time.time() - OLD_FILES_S:
                 shutil.rmtree(old)

@@ -7,25 +7,25 @@ from django.db.models import QuerySet
 from catalog.models import Poster, Run
 from catalog.runs.kinds import Movies, Params, RunError, RunKind, register
 
-from . import embedding
+from . import embedding, extractors
 
 
 def _prepare(params: Params, movies: Movies) -> tuple[Params, str]:
     """The extractors that the run uses, and a sentence about configured ones that it cannot use."""
     requested = params.get("extractors")
-    usable, problems = embedding.usable(requested or embedding.specs_to_embed_with())
-    if problems and (requested or not usable):
+    available, problems = extractors.available(requested or extractors.required_specs())
+    if problems and (requested or not available):
         raise RunError(" ".join(problems))
-    return {**params, "extractors": usable}, " ".join(problems)
+    return {**params, "extractors": list(available)}, " ".join(problems)
 
 
 def _select(run: Run, movies: Movies) -> QuerySet[Poster]:
     posters = Poster.objects.filter(is_primary=True)
     if movies is not None:
         posters = posters.filter(movie__in=movies.order_by().values("pk"))
-    usable, problems = embedding.usable(run.params["extractors"])
+    available, problems = extractors.available(run.params["extractors"])
     # If an extractor is no longer available, each item says so.
-    return posters if problems else embedding.lacking(posters, usable)
+    return posters if problems else embedding.not_embedded(posters, list(available.values()))
 
 
 EMBED = register(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import Embedding, Extractor, GenreModel, Run
 from catalog.runs import lifecycle
 from ml import bundled
@@ -19,7 +19,7 @@ from ml.genres.head_file import ModelFileError, load_head
 
 from . import promotion
 
-EYES = embedding.USUAL[0]
+EYES = extractors.DEFAULT_SPECS[0]
 CARD = "card.json"
 LONGEST_FINGERPRINT = 64
 
@@ -58,10 +58,10 @@ def _read(weights: Path) -> tuple[GenreHead, str]:
     try:
         sha256 = file_sha256(weights)
         head = load_head(weights, sha256=sha256)
-        sees = embedding.fingerprint(EYES)
+        sees = extractors.fingerprint(EYES)
     except OSError as error:
         raise ShippedUnusable(f"{weights} cannot be read: {error.strerror or error}.") from error
-    except (ModelFileError, *embedding.UNUSABLE) as error:
+    except (ModelFileError, *extractors.UNAVAILABLE) as error:
         raise ShippedUnusable(str(error)) from error
     if head.extractor != sees:
         raise ShippedUnusable(
@@ -112,9 +112,9 @@ def look_with_new_eyes() -> Run | None:
     begun, when nothing is embedded yet, when POSTERSITE_EXTRACTORS names extractors, and while another
     embedding run goes on. The workers take the run up at the next sweep.
     """
-    if settings.EXTRACTORS or not embedding.usable([EYES])[0] or not Embedding.objects.exists():
+    if settings.EXTRACTORS or not extractors.available([EYES])[0] or not Embedding.objects.exists():
         return None
-    begun = Embedding.objects.filter(extractor__fingerprint=embedding.fingerprint(EYES)).exists()
+    begun = Embedding.objects.filter(extractor__fingerprint=extractors.fingerprint(EYES)).exists()
     if begun:
         return None
     live = lifecycle.live_runs().filter(kind="embed").first()

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from django.conf import settings
 from django.db.models import Q
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import GenreModel, Poster, Suggestion
 from ml.extractors.export_cache import ExtractorFailed
 from ml.extractors.registry import BACKBONES, UnknownExtractor, parse_spec
@@ -127,12 +127,12 @@ def _look(poster: Poster, model: GenreModel) -> npt.NDArray[np.float32]:
     try:
         if not BACKBONES[parse_spec(spec).backbone].trained:
             raise CannotExplain(f"The extractor {spec} keeps no map of where in a poster it sees what.")
-        if embedding.fingerprint(spec) != model.extractor.fingerprint:
+        if extractors.fingerprint(spec) != model.extractor.fingerprint:
             raise CannotExplain(
                 "This was suggested with an earlier version of the extractor. Start “Suggest genres” to "
                 "see where the present one looks."
             )
-        extractor = embedding.load(spec)
+        extractor = extractors.load(spec)
         head = suggestions.load(model)
         if list(head.genres) != list(model.genres):
             raise FeatureMismatch(f"The weights of {model} tell other genres than its row says.")

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
+from catalog.embeddings.embedding import not_embedded
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.runs import lifecycle
 from ml.files import write_bytes, write_json
@@ -125,7 +126,10 @@ def _start_after_promotion(
     if suggestions.readable(suggestions.candidates(model.pk), model.pk).exists():
         kinds = ["label"]
     posters = Poster.objects.filter(is_primary=True)
-    if embedding.can_make(model.extractor) and embedding.lacking(posters, [model.extractor.spec]).exists():
+    if (
+        extractors.is_available(model.extractor)
+        and not_embedded(posters, [model.extractor.fingerprint]).exists()
+    ):
         # Last, because a run that fails has no followers, and a single damaged poster makes it fail.
         kinds += ["embed", "label"]
     training = model.run if model.run is not None and model.run.is_live else None

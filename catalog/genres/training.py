@@ -17,7 +17,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import Extractor, GenreModel, Run, RunItem
 from catalog.runs import leases
 from catalog.runs.work_folders import work_folder
@@ -121,7 +121,7 @@ def _wishes(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _extractor(spec: str | None) -> Extractor:
-    found = embedding.default_extractor() if spec is None else _made_by(spec)
+    found = extractors.default_extractor() if spec is None else _made_by(spec)
     if found is None or not found.embeddings.exists():
         made_by = f" by {spec}" if spec else ""
         raise TrainingFailed(f"No poster is embedded{made_by} yet: fetch and embed posters first.")
@@ -130,8 +130,8 @@ def _extractor(spec: str | None) -> Extractor:
 
 def _made_by(spec: str) -> Extractor | None:
     try:
-        return Extractor.objects.filter(fingerprint=embedding.fingerprint(spec)).first()
-    except embedding.UNUSABLE as error:
+        return Extractor.objects.filter(fingerprint=extractors.fingerprint(spec)).first()
+    except extractors.UNAVAILABLE as error:
         # Embeddings made while its weights were at hand are as good as ever.
         made = Extractor.objects.filter(spec=spec).last()
         if made is None:

@@ -15,7 +15,8 @@ from django.db.models.functions import Length
 from PIL.Image import Image
 
 from catalog import search
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
+from catalog.embeddings.embedding import not_embedded
 from catalog.models import Embedding, Poster
 from catalog.posters import primary
 from catalog.posters.sources.registry import POSTER_SOURCES
@@ -176,7 +177,8 @@ def _vectors_of_wrong_length() -> Iterator[Finding]:
 
 def _posters_without_vector() -> Iterator[Finding]:
     posters = Poster.objects.filter(is_primary=True).select_related("movie")
-    for poster in embedding.lacking(posters, embedding.specs_to_embed_with()).order_by("pk").iterator():
+    available, _ = extractors.available(extractors.required_specs())
+    for poster in not_embedded(posters, list(available.values())).order_by("pk").iterator():
         yield Finding(Kind.NOT_EMBEDDED, f"{poster} (id {poster.pk}) is not embedded", poster.pk)
 
 

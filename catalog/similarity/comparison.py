@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.embeddings.index_files import metric_of
 from ml.files import replacing
 from ml.imaging.images import load_pixels
@@ -51,7 +51,7 @@ def nearest(
     rows, vectors = _vectors(images, spec, progress)
     if not rows:
         raise CannotCompare("None of the images could be read.")
-    wanted = embedding.load(spec).embed_image(query)[None]
+    wanted = extractors.load(spec).embed_image(query)[None]
     distances, found = ExactIndex(vectors, metric=metric_of(spec)).query(wanted, NEIGHBOURS + 1)
     same = query.resolve()
     neighbours = [
@@ -65,7 +65,7 @@ def _vectors(
     images: LabelledImages, spec: str, progress: Callable[[int], object] | None
 ) -> tuple[list[int], np.ndarray]:
     """Which images have a vector, and the vectors (m, dims) float16; kept on disk between two figures."""
-    extractor = embedding.load(spec)
+    extractor = extractors.load(spec)
     facts = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in images.paths]
     name = hashlib.sha256("\n".join([extractor.fingerprint, *facts]).encode()).hexdigest()
     kept = Path(settings.INDEX_DIR) / "compared" / f"{name}.npz"
@@ -101,9 +101,9 @@ def readable(query: Path) -> None:
 
 def exact_name(spec: str) -> str:
     """The spec with the layer that its weights allow, as a figure should show it."""
-    return embedding.load(spec).name
+    return extractors.load(spec).name
 
 
 def default_specs() -> Sequence[str]:
     """Raw pixels first, as in the article, then whatever else the site sees with."""
-    return ["pixels", *(spec for spec in embedding.wanted_specs() if spec != "pixels")]
+    return ["pixels", *(spec for spec in extractors.configured_specs() if spec != "pixels")]

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, prefetch_related_objects
 
 from catalog.duplicates import groups as duplicates
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.embeddings.index_files import LoadedIndex, metric_of, open_index
 from catalog.models import Embedding, Extractor, Movie, Poster
 from ml.imaging.images import DUPLICATE_BITS, hash_distance
@@ -55,7 +55,7 @@ class _Candidate(NamedTuple):
 def extractors_in_use() -> list[Extractor]:
     """Extractors that have embedded something, the site's default first."""
     used = list(Extractor.objects.filter(Exists(Embedding.objects.filter(extractor=OuterRef("pk")))))
-    first = embedding.default_extractor()
+    first = extractors.default_extractor()
     return sorted(used, key=lambda extractor: (extractor != first, extractor.pk))
 
 
@@ -76,7 +76,7 @@ def lookalikes(
     """
     if method not in METHODS:
         raise ValueError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
-    extractor = extractor or embedding.default_extractor()
+    extractor = extractor or extractors.default_extractor()
     poster = movie.primary_poster
     k = settings.LOOKALIKES if k is None else k
     if poster is None or extractor is None or k < 1:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +26,17 @@ from .export_cache import ExtractorFailed, exported_model
 from .litert import LiteRTModel
 from .registry import BACKBONES, STANDARD, ExtractorSpec, parse_spec
 from .trained import open_trained
-from .weights import find_weights, require_weights, resolve_spec
+from .weights import WeightsFile, find_weights, require_weights, resolve_spec
 
 __all__ = [
     "Extractor",
     "ExtractorFailed",
     "NoMap",
+    "ResolvedSpec",
     "available_extractors",
     "load_extractor",
+    "load_resolved",
+    "resolve",
     "resolve_fingerprint",
 ]
 
@@ -50,6 +54,14 @@ logger = logging.getLogger(__name__)
 
 class NoMap(ExtractorFailed):
     """An extractor was asked where in the picture its vector comes from, and keeps no such map."""
+
+
+class ResolvedSpec(NamedTuple):
+    """An extractor's spec with the layer that its weights allow, its fingerprint, and its weights, if any."""
+
+    spec: ExtractorSpec
+    fingerprint: str
+    weights: WeightsFile | None
 
 
 class Extractor:
@@ -212,16 +224,33 @@ def load_extractor(
         WeightsUnavailable: its weights are not at hand; the text says where they belong.
         ExtractorFailed: its weights could not be turned into a model, or a trained file is none.
     """
+    return load_resolved(
+        resolve(spec, weights_dir),
+        weights_dir=weights_dir,
+        cache_dir=cache_dir,
+        threads=threads,
+        batch_size=batch_size,
+    )
+
+
+def load_resolved(
+    extractor: ResolvedSpec,
+    *,
+    weights_dir: Path | None,
+    cache_dir: Path,
+    threads: int | None = None,
+    batch_size: int = 8,
+) -> Extractor:
+    """`load_extractor` for a spec that `resolve` has resolved against the same weights."""
     if batch_size < 1:
         raise ValueError(f"A batch of {batch_size} pictures cannot be run.")
-    resolved, fingerprint = _resolve(spec, weights_dir)
+    resolved, fingerprint, weights = extractor
     height, width = resolved.size
     if resolved.backbone == "pixels":
         return Extractor(resolved, fingerprint, height * width * 3, _flatten, batch_size)
     if resolved.backbone == "histograms":
         return Extractor(resolved, fingerprint, histograms.DIMS, _describe, batch_size)
-    if BACKBONES[resolved.backbone].trained:
-        weights = require_weights(resolved, weights_dir)
+    if weights is not None and BACKBONES[resolved.backbone].trained:
         trained = open_trained(
             weights.path, resolved.size, threads=threads or _cores(), batch_size=batch_size
         )
@@ -231,13 +260,27 @@ def load_extractor(
     return Extractor(resolved, fingerprint, manifest["dims"], model, batch_size)
 
 
+def resolve(spec: str, weights_dir: Path | None) -> ResolvedSpec:
+    """Read a spec string and find its weights, without loading or exporting anything.
+
+    Raises:
+        UnknownExtractor, WeightsUnavailable: as `load_extractor`.
+    """
+    parsed = parse_spec(spec)
+    if not BACKBONES[parsed.backbone].has_weights:
+        return ResolvedSpec(parsed, parsed.fingerprint(), None)
+    weights = require_weights(parsed, weights_dir)
+    resolved = resolve_spec(parsed, weights)
+    return ResolvedSpec(resolved, resolved.fingerprint(weights.digest), weights)
+
+
 def resolve_fingerprint(spec: str, weights_dir: Path | None) -> str:
     """The fingerprint `load_extractor` would give, without loading or exporting anything.
 
     Raises:
         UnknownExtractor, WeightsUnavailable: as `load_extractor`.
     """
-    return _resolve(spec, weights_dir)[1]
+    return resolve(spec, weights_dir).fingerprint
 
 
 def available_extractors(weights_dir: Path | None) -> list[str]:
@@ -248,15 +291,6 @@ def available_extractors(weights_dir: Path | None) -> list[str]:
         for spec in parsed
         if not BACKBONES[spec.backbone].has_weights or find_weights(spec, weights_dir)
     ]
-
-
-def _resolve(spec: str, weights_dir: Path | None) -> tuple[ExtractorSpec, str]:
-    parsed = parse_spec(spec)
-    if not BACKBONES[parsed.backbone].has_weights:
-        return parsed, parsed.fingerprint()
-    weights = require_weights(parsed, weights_dir)
-    resolved = resolve_spec(parsed, weights)
-    return resolved, resolved.fingerprint(weights.digest)
 
 
 def _flatten(images: Floats) -> Floats:

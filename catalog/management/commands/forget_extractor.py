@@ -1,4 +1,4 @@
-"""`manage.py forget_extractor [SPEC|FINGERPRINT]`: deletes the embeddings of an extractor no longer used."""
+"""`manage.py forget_extractor [SPEC|FINGERPRINT]`: deletes an extractor that is no longer used."""
 
 from __future__ import annotations
 
@@ -9,56 +9,55 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
 from catalog.embeddings import deletion
-from catalog.embeddings.deletion import Holdings
+from catalog.embeddings.deletion import StoredData
+from catalog.models import Extractor
 
 
 class Command(BaseCommand):
     help = (
-        "Lists the extractors whose embeddings are kept; with the name of one, says what forgetting it would "
-        "delete; with --delete, deletes that. One that is in use is refused."
+        "Lists the extractors that have embeddings. With the name of one, shows what would be deleted; with "
+        "--delete, deletes its embeddings and files. An extractor in use is not deleted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "extractor", nargs="?", metavar="SPEC|FINGERPRINT", help="the end of a fingerprint is enough"
         )
-        parser.add_argument("--delete", action="store_true", help="delete, instead of saying what would be")
+        parser.add_argument("--delete", action="store_true", help="delete instead of showing what would be")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["extractor"] is None:
             if options["delete"]:
-                raise CommandError("Name the extractor to forget.")
+                raise CommandError("Name the extractor to delete.")
             return self._list()
         try:
-            extractor = deletion.named(options["extractor"])
-            found = deletion.forget(extractor) if options["delete"] else deletion.holdings(extractor)
-        except deletion.CannotForget as error:
+            extractor = deletion.find(options["extractor"])
+            data = deletion.delete(extractor) if options["delete"] else deletion.stored_data(extractor)
+        except deletion.CannotDelete as error:
             raise CommandError(str(error)) from error
-        if found.used:
-            raise CommandError(found.used)
-        self.stdout.write(f"{'Deleted' if options['delete'] else 'Would be deleted'}: {told(found)}.")
-        if found.models:
+        if data.in_use:
+            raise CommandError(data.in_use)
+        self.stdout.write(f"{'Deleted' if options['delete'] else 'Would be deleted'}: {summary(data)}.")
+        if data.models:
             self.stdout.write(
-                f"Genre models that read it stay in the list ({found.models}); one that is promoted again "
-                "suggests nothing before posters are embedded anew."
+                f"{data.models} genre models that use it stay. To promote one again, embed the posters again."
             )
-        if found.comes_back:
+        if data.configured:
             self.stdout.write(
-                "It is among what this site looks with: the next embedding run makes them anew."
+                "The site is configured to use it: the next embedding run embeds posters again."
             )
         if not options["delete"]:
-            self.stdout.write("Nothing was deleted. Add --delete to do it.")
+            self.stdout.write("Nothing was deleted. Add --delete to delete it.")
 
     def _list(self) -> None:
-        found = deletion.all_holdings()
-        for each in found:
-            self.stdout.write(f"{'in use  ' if each.used else 'not used'}  {told(each)}")
+        found = [deletion.stored_data(extractor) for extractor in Extractor.objects.all()]
+        for data in found:
+            self.stdout.write(f"{'in use  ' if data.in_use else 'not used'}  {summary(data)}")
         if not found:
             self.stdout.write("Nothing is embedded yet.")
 
 
-def told(found: Holdings) -> str:
-    """What there is of one extractor, in a line."""
-    size = filesizeformat(found.vector_bytes).replace("\xa0", " ")
-    files = filesizeformat(found.file_bytes).replace("\xa0", " ")
-    return f"{found.extractor.fingerprint}: {found.vectors} vectors ({size}), {files} of files"
+def summary(data: StoredData) -> str:
+    size = filesizeformat(data.vector_bytes).replace("\xa0", " ")
+    files = filesizeformat(data.file_bytes).replace("\xa0", " ")
+    return f"{data.extractor.fingerprint}: {data.vectors} vectors ({size}), {files} of files"

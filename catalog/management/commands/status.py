@@ -15,7 +15,8 @@ from redis import Redis, RedisError
 
 from catalog.checks import site_messages
 from catalog.counts import catalogue_counts
-from catalog.embeddings import embedding, index_files
+from catalog.embeddings import extractors, index_files
+from catalog.embeddings.embedding import not_embedded
 from catalog.genres import promotion
 from catalog.models import Poster, Run
 from catalog.posters import rate_limits
@@ -90,17 +91,18 @@ def catalogue() -> Iterator[Fact]:
 
 
 def eyes() -> Iterator[Fact]:
-    """What posters are looked at with, how many have been, and what answers for look-alikes now."""
-    wanted, problems = embedding.usable(embedding.wanted_specs())
+    """How many posters each configured extractor has embedded, and which one look-alikes come from."""
+    available, problems = extractors.available(extractors.configured_specs())
     posters = Poster.objects.filter(is_primary=True)
     total = posters.count()
-    for spec in wanted:
-        seen = total - embedding.lacking(posters, [spec]).count()
-        yield True, f"{spec} has looked at {seen} of {total} posters ({embedding.fingerprint(spec)})"
+    for spec, fingerprint in available.items():
+        embedded = total - not_embedded(posters, [fingerprint]).count()
+        yield True, f"{spec} has embedded {embedded} of {total} posters ({fingerprint})"
     yield from ((False, problem) for problem in problems)
-    answering = embedding.default_extractor()
-    if wanted and answering is not None and answering.fingerprint != embedding.fingerprint(wanted[0]):
-        yield True, f"look-alikes come from {answering} until {wanted[0]} has looked at most posters"
+    default = extractors.default_extractor()
+    first = next(iter(available), None)
+    if first is not None and default is not None and default.fingerprint != available[first]:
+        yield True, f"look-alikes come from {default} until {first} has embedded most posters"
     for extractor in search.extractors_in_use():
         if index_files.is_stale(extractor):
             yield True, f"the index of {extractor} is out of date: a worker builds it"
@@ -118,11 +120,11 @@ def genre_model() -> Iterator[Fact]:
         yield False, str(error)
         return
     yield True, f"{model} suggests genres from what {model.extractor} sees"
-    had, _ = embedding.usable(embedding.specs_to_embed_with())
-    if model.extractor.fingerprint not in map(embedding.fingerprint, had):
+    available, _ = extractors.available(extractors.required_specs())
+    if model.extractor.fingerprint not in available.values():
         yield (
             False,
-            f"{model.extractor.fingerprint} can be had here no more, so new posters get no suggestions: "
+            f"{model.extractor.fingerprint} is not available any more, so new posters get no suggestions: "
             "promote another genre model in the admin",
         )
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog import search
-from catalog.embeddings import embedding
+from catalog.embeddings.extractors import why_no_convnet
 from catalog.models import Extractor, Movie
 from catalog.similarity import search as similarity
 from catalog.web.brief_cache import briefly
@@ -39,7 +39,7 @@ def pick(request: HttpRequest) -> HttpResponse:
             "found": found[:MOST_FOUND],
             "more": len(found) > MOST_FOUND,
             "extractors": extractors,
-            "no_convnet": briefly("no-convnet", embedding.why_no_convnet),
+            "no_convnet": briefly("no-convnet", why_no_convnet),
             "offer_pixels": not any(map(_is_pixels, extractors)),
         },
     )
@@ -76,7 +76,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
         "method": method,
         "methods": METHODS,
         "rows": [sight(film, extractor, method) for extractor in chosen],
-        "no_convnet": briefly("no-convnet", embedding.why_no_convnet),
+        "no_convnet": briefly("no-convnet", why_no_convnet),
         "offer_pixels": not any(map(_is_pixels, extractors)),
     }
     partial = request.htmx.target == "rows"  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from catalog import counts as overview
 from catalog import search
-from catalog.embeddings import embedding
+from catalog.embeddings.extractors import why_no_convnet
 from catalog.models import Genre
 from catalog.runs import lifecycle
 from catalog.web.brief_cache import briefly
@@ -62,6 +62,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "counts": counts,
         "live_runs": live,
         "is_staff": request.user.is_staff,
-        "no_convnet": briefly("no-convnet", embedding.why_no_convnet) if counts["movies"] else "",
+        "no_convnet": briefly("no-convnet", why_no_convnet) if counts["movies"] else "",
     }
     return render(request, "catalog/home.html", context)

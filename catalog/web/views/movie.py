@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.duplicates import groups
-from catalog.embeddings import embedding
+from catalog.embeddings.extractors import why_no_convnet
 from catalog.genres import review
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
 from catalog.similarity import search
@@ -77,7 +77,7 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
             "more_same_picture": len(same_picture) > SAME_PICTURE_SHOWN,
             "strip": strip,
             "may_review": request.user.has_perm("catalog.review_suggestion"),
-            "no_convnet": briefly("no-convnet", embedding.why_no_convnet),
+            "no_convnet": briefly("no-convnet", why_no_convnet),
         },
     )
 

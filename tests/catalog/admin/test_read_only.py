@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from tests.catalog.admin.cards import press, waiting
 from tests.conftest import signed_in
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, RunFactory, UserFactory
@@ -68,8 +68,8 @@ def test_the_genre_list_links_to_its_movies_and_its_queue(admin_client, rows):
 
 def test_an_extractor_says_what_it_is_used_for(admin_client, settings):
     settings.EXTRACTORS = ["postersite", "pixels"]
-    ours = ExtractorFactory(spec="postersite", fingerprint=embedding.fingerprint("postersite"))
-    beside = ExtractorFactory(spec="pixels", fingerprint=embedding.fingerprint("pixels"))
+    ours = ExtractorFactory(spec="postersite", fingerprint=extractors.fingerprint("postersite"))
+    beside = ExtractorFactory(spec="pixels", fingerprint=extractors.fingerprint("pixels"))
     earlier = ExtractorFactory(spec="histograms")
     for extractor in (ours, beside, earlier):
         EmbeddingFactory(extractor=extractor)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from catalog.embeddings import embedding, index_files
+from catalog.embeddings import embedding, extractors, index_files
 from catalog.genres import bundled, promotion
 from catalog.management.commands import status
 from catalog.models import Extractor
@@ -57,14 +57,14 @@ def test_live_runs_are_listed() -> None:
 
 def test_the_eyes_say_how_far_they_are_and_who_answers_until_then() -> None:
     made = [PosterFactory(), PosterFactory(), PosterFactory()]
-    embedding.embed(made, "histograms")
-    embedding.embed(made[:1], "postersite")
+    embedding.embed(made, extractors.load("histograms"))
+    embedding.embed(made[:1], extractors.load("postersite"))
     ours, answering, *stale = status.eyes()
     assert [fact.split()[3] for _, fact in stale] == ["histograms", "postersite"]
     index_files.build_stale()
     ours, answering = status.eyes()
-    assert ours == (True, f"postersite has looked at 1 of 3 posters ({embedding.fingerprint('postersite')})")
-    assert answering == (True, "look-alikes come from histograms until postersite has looked at most posters")
+    assert ours == (True, f"postersite has embedded 1 of 3 posters ({extractors.fingerprint('postersite')})")
+    assert answering == (True, "look-alikes come from histograms until postersite has embedded most posters")
 
 
 def test_a_named_extractor_without_weights_is_wrong(settings: Any) -> None:

@@ -157,7 +157,7 @@ def test_what_a_live_embedding_run_will_build_is_left_to_it_for_a_while(
     EmbeddingFactory(extractor=extractor)
     build_stale()
     assert is_stale(extractor)
-    SimilarityIndex.objects.update(built_at=timezone.now() - index_files.LONGEST_WAIT)
+    SimilarityIndex.objects.update(built_at=timezone.now() - index_files.MAX_AGE)
     build_stale()
     assert not is_stale(extractor)
     EmbeddingFactory(extractor=extractor)
@@ -238,7 +238,7 @@ def test_files_of_earlier_states_go_once_nobody_can_be_about_to_open_them(
     [earlier] = homes(settings)
     build(extractor)
     assert earlier in homes(settings)
-    long_ago = time.time() - index_files.KEPT_S - 1
+    long_ago = time.time() - index_files.OLD_FILES_S - 1
     os.utime(earlier, (long_ago, long_ago))
     build_stale()
     assert earlier not in homes(settings)
@@ -282,7 +282,7 @@ def test_two_builds_of_one_index_do_not_run_at_the_same_time(
 ) -> None:
     home = Path(settings.INDEX_DIR) / str(extractor.pk)
     home.mkdir(parents=True)
-    with index_files._only_builder(home):
+    with index_files._build_lock(home):
         assert not build(extractor)
     assert build(extractor)
 
@@ -294,9 +294,9 @@ def test_a_build_that_takes_long_keeps_its_draft(
     home = Path(settings.INDEX_DIR) / str(extractor.pk)
     draft = home / "draft-of-another-process"
     draft.mkdir()
-    long_ago = time.time() - index_files.KEPT_S - 1
+    long_ago = time.time() - index_files.OLD_FILES_S - 1
     os.utime(draft, (long_ago, long_ago))
-    with index_files._only_builder(home):
+    with index_files._build_lock(home):
         build_stale()
         assert draft.exists()
     build_stale()

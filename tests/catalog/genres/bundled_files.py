@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from ml.genres.head import GenreHead, LinearWeights
 from ml.genres.head_file import save_head
 from ml.genres.thresholds import NEVER
@@ -30,7 +30,7 @@ def shipped_genres(
         mean=np.zeros(dims, dtype=np.float32),
         scale=np.ones(dims, dtype=np.float32),
     )
-    reads = embedding.fingerprint("postersite") if extractor is None else extractor
+    reads = extractors.fingerprint("postersite") if extractor is None else extractor
     head = GenreHead(
         weights, GENRES, (0.4, 0.4, NEVER), reads, "logistic", (0.8, NEVER, NEVER), no_evidence=("War",)
     )

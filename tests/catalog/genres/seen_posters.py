@@ -11,7 +11,7 @@ import numpy as np
 from django.conf import settings
 from PIL import Image
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import Extractor, GenreModel, Movie, Suggestion
 from catalog.posters import primary
 from ml.genres.head import GenreHead, LinearWeights
@@ -34,7 +34,7 @@ def seeing_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **field
 
     To it `picture(0)` is the average poster: some of its places speak for each genre, others against.
     """
-    average = embedding.load("postersite").embed_image(picture(0))
+    average = extractors.load("postersite").embed_image(picture(0))
     extractor = fields.pop("extractor", None) or ours()
     kernel = np.random.default_rng(seed).normal(size=(len(average), len(GENRES))).astype(np.float32)
     weights = LinearWeights(kernel, np.zeros_like(kernel[0]), average, np.ones_like(average))
@@ -53,8 +53,8 @@ def seeing_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **field
 
 
 def ours() -> Extractor:
-    dims = embedding.load("postersite").dims
-    return ExtractorFactory(spec="postersite", fingerprint=embedding.fingerprint("postersite"), dims=dims)
+    dims = extractors.load("postersite").dims
+    return ExtractorFactory(spec="postersite", fingerprint=extractors.fingerprint("postersite"), dims=dims)
 
 
 def seen(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from catalog.embeddings import embedding
+from catalog.embeddings import embedding, extractors
 from catalog.genres import bundled, promotion, suggestions
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Run
 from catalog.runs import leases, lifecycle, recovery
@@ -31,7 +31,7 @@ def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Pa
     assert (model.recipe, model.genres, model.no_evidence) == ("logistic", list(GENRES), ["War"])
     assert (model.thresholds, model.sure_thresholds) == ([0.4, 0.4, NEVER], [0.8, NEVER, NEVER])
     assert (model.extractor.spec, model.extractor.dims) == ("postersite", 256)
-    assert model.extractor.fingerprint == embedding.fingerprint("postersite")
+    assert model.extractor.fingerprint == extractors.fingerprint("postersite")
     assert model.metrics["validation"]["macro_f1"]["value"] == 0.42
     assert (model.config["folds"], model.dataset_fingerprint) == (5, "c" * 64)
     assert (model.run, "bundled" in str(model)) == (None, True)
@@ -132,7 +132,7 @@ def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
     again = bundled.look_with_new_eyes()
     assert again is not None
     lifecycle.cancel(again)
-    embedding.embed([Movie.objects.first().primary_poster], "postersite")
+    embedding.embed([Movie.objects.first().primary_poster], extractors.load("postersite"))
     assert bundled.look_with_new_eyes() is None
 
 

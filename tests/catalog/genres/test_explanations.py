@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from PIL import Image
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.genres import explanations as explaining
 from catalog.genres import suggestions
 from catalog.models import GenreModel, Suggestion
@@ -51,7 +51,7 @@ def refusal(suggestion: Suggestion) -> str:
 def test_it_is_what_the_head_says_of_the_extractors_map() -> None:
     [horror] = seen()
     told = explaining.explain(fresh(horror))
-    extractor, head = embedding.load("postersite"), suggestions.load(horror.model)
+    extractor, head = extractors.load("postersite"), suggestions.load(horror.model)
     assert horror.poster is not None
     with horror.poster.file.open("rb") as file:
         _, maps = extractor.embed_with_map(load_pixels(file.read(), extractor.spec.size)[None])

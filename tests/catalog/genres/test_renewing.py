@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catalog.embeddings import embedding
+from catalog.embeddings import embedding, extractors
 from catalog.genres import bundled, decision_batches, promotion, review, suggestions
 from catalog.genres.selection import Selection
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
@@ -189,7 +189,7 @@ def test_a_batch_of_the_model_that_is_replaced_is_done_again_with_the_new_one(
 
 
 def test_posters_that_the_promoted_model_cannot_read_are_embedded() -> None:
-    reads = ExtractorFactory(spec="histograms", fingerprint=embedding.fingerprint("histograms"), dims=3)
+    reads = ExtractorFactory(spec="histograms", fingerprint=extractors.fingerprint("histograms"), dims=3)
     old, new = saved_model(), saved_model(reads, state=GenreModel.State.CANDIDATE)
     seen(old, 0.9, 0.9, 0.9)
     run = promotion.promote(new)
@@ -217,7 +217,7 @@ NUMBERS = 8 * 8 * 3
 def reader(settings: Any) -> GenreModel:
     """A model in use that reads the site's only extractor, and suggests the first three of its genres."""
     settings.EXTRACTORS = [SMALL]
-    extractor = ExtractorFactory(spec=SMALL, fingerprint=embedding.fingerprint(SMALL), dims=NUMBERS)
+    extractor = ExtractorFactory(spec=SMALL, fingerprint=extractors.fingerprint(SMALL), dims=NUMBERS)
     genres = [f"Genre {number}" for number in range(NUMBERS)]
     return saved_model(extractor, genres=genres, thresholds=[1e-9] * 3 + [0.9] * (NUMBERS - 3))
 
@@ -244,7 +244,7 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
         stored(movie, number, locked=number == 0)
     first = movie.primary_poster
     assert first is not None
-    embedding.embed([first], SMALL)
+    embedding.embed([first], extractors.load(SMALL))
     suggestions.suggest([movie], reader, suggestions.load(reader))
     before = changes.shown_posters([movie.pk, other.pk])
     CHANGES[change](movie)
@@ -264,7 +264,7 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
 def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> None:
     movie = MovieFactory()
     posters = [stored(movie, number) for number in range(2)]
-    embedding.embed(posters, SMALL)
+    embedding.embed(posters, extractors.load(SMALL))
     suggestions.suggest([movie], reader, suggestions.load(reader))
     before = changes.shown_posters([movie.pk])
     make_primary(movie.posters.get(is_primary=False))

@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import GenreModel, Movie, Poster, Run, RunChunk, RunItem
 from catalog.posters.primary import store_poster
 from catalog.runs import chunks, kinds, leases, lifecycle, local_worker
@@ -164,7 +164,7 @@ def test_chosen_movies_are_all_taken_but_those_that_are_gone() -> None:
 
 
 def labelled() -> None:
-    extractor = ExtractorFactory(spec="pixels", fingerprint=embedding.fingerprint("pixels"))
+    extractor = ExtractorFactory(spec="pixels", fingerprint=extractors.fingerprint("pixels"))
     GenreModelFactory(extractor=extractor, state=GenreModel.State.ACTIVE)
     for _ in range(CHUNK + 3):
         EmbeddingFactory(extractor=extractor)
@@ -190,7 +190,7 @@ def test_every_kind_is_planned_in_chunks(kind: str, prepare: Callable[[], None],
 def test_posters_that_another_run_embedded_meanwhile_are_left_out() -> None:
     embeddable()
     run = lifecycle.start("embed", params={"extractors": ["pixels"]}, queue=False)
-    extractor = ExtractorFactory(spec="pixels", fingerprint=embedding.fingerprint("pixels"))
+    extractor = ExtractorFactory(spec="pixels", fingerprint=extractors.fingerprint("pixels"))
     for poster in Poster.objects.order_by("-pk")[:2]:
         EmbeddingFactory(poster=poster, extractor=extractor)
     work_off(run)

@@ -177,10 +177,10 @@ def test_suggesting_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, act
 def test_embedding_keeps_the_vectors_of_the_others(monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     made = [primary.store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(3)]
     run = lifecycle.start("embed", params={"extractors": ["pixels"]}, queue=False)
-    packed = embedding.packed
+    pack = embedding.pack
 
     def meanwhile(vector: Any) -> bytes:
-        monkeypatch.setattr(embedding, "packed", packed)
+        monkeypatch.setattr(embedding, "pack", pack)
         if act == "deleted":
             Poster.objects.get(pk=made[1].pk).delete()
         else:
@@ -188,9 +188,9 @@ def test_embedding_keeps_the_vectors_of_the_others(monkeypatch: pytest.MonkeyPat
             kept = MovieFactory(imdb_id=None, tmdb_id=None)
             primary.store_poster(kept, tiny_jpeg(1), source="upload")
             merge_movies(kept, [made[1].movie])
-        return packed(vector)
+        return pack(vector)
 
-    monkeypatch.setattr(embedding, "packed", meanwhile)
+    monkeypatch.setattr(embedding, "pack", meanwhile)
     first_batch(run, embedding.embed_items)
     assert (run.state, run.total, run.done, run.failed) == (Run.State.DONE, 2, 2, 0)
     assert set(Embedding.objects.values_list("poster", flat=True)) == {made[0].pk, made[2].pk}

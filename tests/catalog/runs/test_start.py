@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from catalog.embeddings import embedding
+from catalog.embeddings import extractors
 from catalog.models import GenreModel, Movie, Run, RunItem
 from catalog.runs import lifecycle
 from tests.factories import (
@@ -62,12 +62,12 @@ def test_an_embedding_run_takes_primary_posters_that_lack_an_extractor(settings:
     lacking, partly, complete = MovieFactory(), MovieFactory(), MovieFactory()
     posters = {movie: PosterFactory(movie=movie) for movie in (lacking, partly, complete)}
     PosterFactory(movie=complete, is_primary=False)
-    extractors = [
-        ExtractorFactory(spec=spec, fingerprint=embedding.fingerprint(spec))
+    rows = [
+        ExtractorFactory(spec=spec, fingerprint=extractors.fingerprint(spec))
         for spec in ("pixels", "postersite")
     ]
-    EmbeddingFactory(poster=posters[partly], extractor=extractors[0])
-    for extractor in extractors:
+    EmbeddingFactory(poster=posters[partly], extractor=rows[0])
+    for extractor in rows:
         EmbeddingFactory(poster=posters[complete], extractor=extractor)
     run = lifecycle.start("embed")
     assert {item.poster_id for item in run.items.all()} == {posters[lacking].pk, posters[partly].pk}

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalog.embeddings import embedding, index_files
+from catalog.embeddings import extractors, index_files
 from catalog.models import DuplicateGroup, DuplicateMember, Embedding, Extractor, Movie, Poster
 from catalog.posters.primary import make_primary
 from catalog.similarity import search
@@ -25,7 +25,7 @@ DIMS = 8
 
 @pytest.fixture
 def extractor() -> Extractor:
-    return ExtractorFactory(spec="histograms", fingerprint=embedding.fingerprint("histograms"), dims=DIMS)
+    return ExtractorFactory(spec="histograms", fingerprint=extractors.fingerprint("histograms"), dims=DIMS)
 
 
 def lookalikes(*args: Any, **kwargs: Any) -> list[LookAlike]:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
-from catalog.embeddings import embedding
+from catalog.embeddings import embedding, extractors
 from catalog.models import Movie
 from catalog.web.views.browsing import in_genre
 from tests.factories import MovieFactory, PosterFactory, RunFactory
@@ -155,14 +155,14 @@ def test_the_wall_fills_by_itself_only_while_posters_are_on_their_way(client: Cl
 
 
 def test_a_site_that_sees_with_our_own_convnet_has_no_note(client: Client) -> None:
-    embedding.embed([PosterFactory()], "postersite")
+    embedding.embed([PosterFactory()], extractors.load("postersite"))
     assert soup(client.get("/")).select(".note") == []
 
 
 def test_staff_are_told_that_a_named_convnet_has_no_weights_and_how_to_get_them(
     client: Client, admin_client: Client, settings: Settings
 ) -> None:
-    embedding.embed([PosterFactory()], "histograms")
+    embedding.embed([PosterFactory()], extractors.load("histograms"))
     # An operator who named no ConvNet knows what the site sees with.
     settings.EXTRACTORS = ["histograms", "pixels"]
     assert soup(client.get("/")).select(".note") == []
@@ -175,7 +175,7 @@ def test_staff_are_told_that_a_named_convnet_has_no_weights_and_how_to_get_them(
 def test_while_posters_wait_to_be_looked_at_staff_are_told_where_to_start(
     client: Client, admin_client: Client
 ) -> None:
-    embedding.embed([PosterFactory()], "histograms")
+    embedding.embed([PosterFactory()], extractors.load("histograms"))
     note = one(soup(admin_client.get("/")), ".note")
     assert "until most posters have been looked at" in note.get_text()
     assert one(note, "a")["href"] == "/runs/"
