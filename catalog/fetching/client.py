@@ -10,8 +10,7 @@ import redis.exceptions
 import requests
 from redis import Redis
 
-from .answer import Answer, ask
-from .breaker import Breaker, InProcessBreaker, breaker_on
+from .circuit_breaker import Breaker, InProcessBreaker, breaker_on
 from .clock import Clock
 from .credential import Credential
 from .errors import (
@@ -24,10 +23,10 @@ from .errors import (
     TryLater,
     shown,
 )
-from .gate import Gate, too_late
 from .guard import GuardedAdapter, check_url, host_key
 from .pacing import InProcessPacer, Pacer, pacer_on
 from .policy import FetchPolicy
+from .response import Answer, ask
 from .robots import (
     CLOSED,
     CLOSED_S,
@@ -41,6 +40,7 @@ from .robots import (
     robots_on,
 )
 from .slots import InProcessSlots, Slots, slots_on
+from .throttle import Gate, too_late
 
 LONGEST_ETAG, LONGEST_DATE = 200, 60  # characters; a longer one is hardly worth storing
 

@@ -15,7 +15,7 @@ import requests
 from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
-from .cut_off import CutOffHTTPPool, CutOffHTTPSPool, in_time
+from .deadline import CutOffHTTPPool, CutOffHTTPSPool, in_time
 from .errors import Refused
 from .policy import FetchPolicy
 

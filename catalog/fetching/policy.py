@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .breaker import Patience
+from .circuit_breaker import Patience
 
 
 @dataclass(frozen=True)

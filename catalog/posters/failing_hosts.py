@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils import timezone
 from redis import Redis, RedisError
 
-from catalog.fetching.breaker import Failing, RedisBreaker
-from catalog.fetching.clock_change import forget_after_set_back
+from catalog.fetching.circuit_breaker import Failing, RedisBreaker
+from catalog.fetching.shared_state import forget_after_set_back
 from catalog.posters.sources.registry import POSTER_SOURCES
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tests.catalog.fetching.replicas import FakeTime, faulty_site
+from tests.catalog.fetching.clients import FakeTime, faulty_site
 from tests.replica.faults import FaultySite
 
 

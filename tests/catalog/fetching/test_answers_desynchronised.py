@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from catalog.fetching.credential import Credential
-from tests.catalog.fetching.replicas import client_for
+from tests.catalog.fetching.clients import client_for
 from tests.replica.raw_server import RawServer
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from catalog.fetching.errors import Deadline, ServerTrouble, TooLarge, Truncated
-from tests.catalog.fetching.replicas import IMAGE_PATH, POSTER, FakeTime, client_for
+from tests.catalog.fetching.clients import IMAGE_PATH, POSTER, FakeTime, client_for
 from tests.replica.faults import Fault, FaultySite, giant, gzip_bomb, slow, truncated
 from tests.replica.raw_server import RawServer
 

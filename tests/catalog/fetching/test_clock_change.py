@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from catalog.fetching.breaker import Patience, RedisBreaker
-from catalog.fetching.clock_change import SEEN, forget_after_set_back
+from catalog.fetching.circuit_breaker import Patience, RedisBreaker
 from catalog.fetching.pacing import RedisPacer
+from catalog.fetching.shared_state import SEEN, forget_after_set_back
 from catalog.fetching.slots import RedisSlots
 
 pytestmark = pytest.mark.process

@@ -6,7 +6,7 @@ import pytest
 
 from catalog.fetching.credential import Credential
 from catalog.fetching.errors import FetchError, NotFound
-from tests.catalog.fetching.replicas import client_for, faulty_site, policy_for
+from tests.catalog.fetching.clients import client_for, faulty_site, policy_for
 from tests.replica.faults import FaultySite, redirect, status
 from tests.replica.raw_server import RawServer
 

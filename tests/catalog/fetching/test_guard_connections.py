@@ -13,7 +13,7 @@ from catalog.fetching.guard import is_public
 from catalog.fetching.pacing import InProcessPacer
 from catalog.fetching.policy import FetchPolicy
 from catalog.fetching.robots import InProcessRobots
-from tests.catalog.fetching.replicas import client_for
+from tests.catalog.fetching.clients import client_for
 from tests.replica.faults import FaultySite
 
 INSIDE = [

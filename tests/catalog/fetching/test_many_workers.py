@@ -7,13 +7,13 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.fetching.breaker import InProcessBreaker, Patience
+from catalog.fetching.circuit_breaker import InProcessBreaker, Patience
 from catalog.fetching.errors import Deadline, FetchError, NotFound, ServerTrouble, TryLater
-from catalog.fetching.gate import Gate
 from catalog.fetching.pacing import InProcessPacer
 from catalog.fetching.policy import FetchPolicy
 from catalog.fetching.slots import InProcessSlots
-from tests.catalog.fetching.workers import SharedTime
+from catalog.fetching.throttle import Gate
+from tests.catalog.fetching.virtual_time import SharedTime
 
 URL = "https://films.example/movie/7"
 PATIENCE = Patience(failures=3, first_s=8, longest_s=30)

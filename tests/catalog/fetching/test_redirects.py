@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from catalog.fetching.errors import NotFound, Refused, RobotsDisallow, ServerTrouble
-from tests.catalog.fetching.replicas import client_for, faulty_site
+from tests.catalog.fetching.clients import client_for, faulty_site
 from tests.replica.faults import FaultySite, not_found, redirect
 from tests.replica.raw_server import RawServer
 

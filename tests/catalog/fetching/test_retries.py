@@ -5,7 +5,7 @@ from email.utils import formatdate
 import pytest
 
 from catalog.fetching.errors import Denied, NotFound, ServerTrouble, TryLater
-from tests.catalog.fetching.replicas import FakeTime, client_for
+from tests.catalog.fetching.clients import FakeTime, client_for
 from tests.replica.faults import FaultySite, not_found, status, too_many
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from catalog.fetching.errors import RobotsDisallow, ServerTrouble, TryLater
 from catalog.fetching.robots import CLOSED, LARGEST_BYTES, read_robots
-from tests.catalog.fetching.replicas import FakeTime, client_for, faulty_site
+from tests.catalog.fetching.clients import FakeTime, client_for, faulty_site
 from tests.replica.faults import Fault, FaultySite, body, not_found, redirect, status, too_many
 
 NAME = "Postersite"

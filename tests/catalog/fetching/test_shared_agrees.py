@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from catalog.fetching.breaker import Failing, InProcessBreaker, Patience, RedisBreaker
+from catalog.fetching.circuit_breaker import Failing, InProcessBreaker, Patience, RedisBreaker
 from catalog.fetching.pacing import InProcessPacer, RedisPacer
 from catalog.fetching.slots import InProcessSlots, RedisSlots
-from tests.catalog.fetching.replicas import FakeTime
+from tests.catalog.fetching.clients import FakeTime
 
 pytestmark = pytest.mark.process
 

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from django.urls import reverse
 from redis import Redis
 
-from catalog.fetching.breaker import Patience, RedisBreaker
+from catalog.fetching.circuit_breaker import Patience, RedisBreaker
 from catalog.management.commands import status as status_command
 from catalog.models import RunItem
 from catalog.posters import scraping

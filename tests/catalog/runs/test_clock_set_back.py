@@ -14,8 +14,8 @@ from redis import Redis
 
 from catalog import tasks
 from catalog.duplicates import groups
-from catalog.fetching.clock_change import SEEN
 from catalog.fetching.pacing import RedisPacer
+from catalog.fetching.shared_state import SEEN
 from catalog.models import Run, RunItem
 from catalog.runs import kinds, leases, lifecycle, local_worker
 from catalog.runs.progress import progress_of

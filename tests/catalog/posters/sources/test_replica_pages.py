@@ -6,7 +6,7 @@ from catalog.fetching.errors import NotFound
 from catalog.posters.sources.links import NoPosterFound
 from catalog.posters.sources.registry import POSTER_SOURCES, PageSource
 from catalog.sample.site import ReplicaMovie
-from tests.catalog.fetching.replicas import client_for
+from tests.catalog.fetching.clients import client_for
 from tests.replica.faults import FaultySite
 
 POSTER = b"the bytes of a poster"

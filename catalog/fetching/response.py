@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import requests
 import urllib3.exceptions
 
-from .cut_off import CutOff, TimeIsOver, cut_off_after
+from .deadline import CutOff, TimeIsOver, cut_off_after
+from .decompression import ENCODINGS, Damaged, Unpacker
 from .errors import Deadline, Denied, FetchError, NotFound, ServerTrouble, TooLarge, Truncated, TryLater
 from .guard import GuardedAdapter
 from .policy import FetchPolicy
 from .retry_after import retry_after_s
-from .unpacking import ENCODINGS, Damaged, Unpacker
 
 _BLOCK = 64 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)

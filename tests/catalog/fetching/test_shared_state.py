@@ -5,13 +5,13 @@ import threading
 import pytest
 from redis import Redis
 
-from catalog.fetching.breaker import Patience, RedisBreaker
+from catalog.fetching.circuit_breaker import Patience, RedisBreaker
 from catalog.fetching.client import polite_client
 from catalog.fetching.errors import FetchError, ServerTrouble, TryLater
 from catalog.fetching.pacing import RedisPacer
 from catalog.fetching.robots import CLOSED, RedisRobots, Robots
 from catalog.fetching.slots import RedisSlots
-from tests.catalog.fetching.replicas import policy_for
+from tests.catalog.fetching.clients import policy_for
 from tests.replica.faults import FaultySite, status, too_many
 
 pytestmark = pytest.mark.process

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.fetching.unpacking import Damaged, Unpacker
+from catalog.fetching.decompression import Damaged, Unpacker
 
 FORMS = {
     "gzip": lambda data: gzip.compress(data, mtime=0),

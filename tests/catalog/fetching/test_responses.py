@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.fetching.errors import Denied, FetchError, ServerTrouble, TooLarge, Truncated
-from tests.catalog.fetching.replicas import IMAGE_PATH, POSTER, FakeTime, client_for
+from tests.catalog.fetching.clients import IMAGE_PATH, POSTER, FakeTime, client_for
 from tests.replica.faults import FaultySite, body, html_instead, status
 from tests.replica.raw_server import RawServer
 

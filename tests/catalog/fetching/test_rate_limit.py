@@ -8,7 +8,7 @@ import pytest
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import TryLater
 from catalog.fetching.pacing import InProcessPacer, pacer_on
-from tests.catalog.fetching.replicas import FakeTime, client_for, policy_for
+from tests.catalog.fetching.clients import FakeTime, client_for, policy_for
 from tests.replica.faults import FaultySite
 
 

@@ -5,7 +5,7 @@ import pytest
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import NotFound, TryLater
 from catalog.fetching.slots import InProcessSlots, slots_on
-from tests.catalog.fetching.replicas import FakeTime, policy_for
+from tests.catalog.fetching.clients import FakeTime, policy_for
 from tests.replica.faults import FaultySite, not_found
 
 HOST = "films.example"

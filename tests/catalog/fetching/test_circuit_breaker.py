@@ -4,10 +4,10 @@ import logging
 
 import pytest
 
-from catalog.fetching.breaker import InProcessBreaker, Patience, breaker_on
+from catalog.fetching.circuit_breaker import InProcessBreaker, Patience, breaker_on
 from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import Deadline, FetchError, RobotsDisallow, ServerTrouble, TryLater
-from tests.catalog.fetching.replicas import FakeTime, client_for, policy_for
+from tests.catalog.fetching.clients import FakeTime, client_for, policy_for
 from tests.replica.faults import Fault, FaultySite, html_instead, not_found, slow, status, too_many, truncated
 
 HOST = "films.example"

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 
-from .breaker import Breaker, Failing
+from .circuit_breaker import Breaker, Failing
 from .clock import Clock
 from .errors import Deadline, FetchError, Refused, ServerTrouble, TryLater
 from .guard import host_key
