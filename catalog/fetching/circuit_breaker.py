@@ -1,55 +1,45 @@
-"""A circuit breaker a host: one that keeps failing is left alone, then asked once whether it is well.
+"""A circuit breaker for each host: a host that keeps failing gets no requests for a while, then one probe.
 
-Closed, the circuit counts failures in a row. Open, nobody is let through before a moment that lies further
-off each time. After it the first who comes is let through as the probe, which moves that moment on by as long
-as a probe may take: nobody else passes meanwhile, and a probe that dies with its worker is replaced.
+A closed circuit counts failures in a row. An open one lets nobody through until a time that doubles with each
+failed probe. After it, the first request is the probe. Nobody else passes while it has its lease, and a probe
+that died with its worker is replaced when the lease ends.
 """
 
-import threading
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from redis import Redis
 
-from .clock import Clock
+from .shared_state import NOW, milliseconds
 
-# What is known of a host is forgotten when nobody has asked it for so long.
-REMEMBERED_S = 3600.0
+# The state of a host is deleted when nobody has sent it a request for so long.
+STORED_S = 3600.0
 _LONGEST_REASON = 200  # characters
 
-# Time is the server's own, as in pacing.py; a hash of `failures`, `why` and, once open, `opened` (how often
-# in a row), `till` and `probe` (the token of whoever was let through).
-_NOW = """
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-"""
-_ENTER = (
-    _NOW
-    + """
-local known = redis.call('HMGET', KEYS[1], 'till', 'failures', 'why')
-if not known[1] then return false end
-local wait = math.max(tonumber(known[1]) - now, 0)
+# A hash of `failures`, `why` (the last one) and, for an open circuit, `opened` (how often in a row), `till`
+# and `probe` (its token).
+_ENTER = f"""{NOW}
+local state = redis.call('HMGET', KEYS[1], 'till', 'failures', 'why')
+if not state[1] then return false end
+local wait = math.max(tonumber(state[1]) - now, 0)
 if wait == 0 and ARGV[1] ~= '' then
   redis.call('HSET', KEYS[1], 'probe', ARGV[1], 'till', string.format('%d', now + tonumber(ARGV[2])))
   redis.call('PEXPIRE', KEYS[1], string.format('%d', tonumber(ARGV[2]) + tonumber(ARGV[3])))
 end
-return {wait, tonumber(known[2]), known[3]}
+return {{wait, tonumber(state[2]), state[3]}}
 """
-)
-_ANSWERED = """
-local known = redis.call('HMGET', KEYS[1], 'opened', 'probe')
-if not known[1] then redis.call('DEL', KEYS[1]) return 0 end
-if ARGV[1] == '' or known[2] ~= ARGV[1] then return 0 end
+_SUCCESS = """
+local state = redis.call('HMGET', KEYS[1], 'opened', 'probe')
+if not state[1] then redis.call('DEL', KEYS[1]) return 0 end
+if ARGV[1] == '' or state[2] ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return 1
 """
-_FAILED = (
-    _NOW
-    + """
-local known = redis.call('HMGET', KEYS[1], 'opened', 'probe')
-local opened = tonumber(known[1] or '0')
-if opened > 0 and (ARGV[1] == '' or known[2] ~= ARGV[1]) then return false end
+_FAILURE = f"""{NOW}
+local state = redis.call('HMGET', KEYS[1], 'opened', 'probe')
+local opened = tonumber(state[1] or '0')
+if opened > 0 and (ARGV[1] == '' or state[2] ~= ARGV[1]) then return false end
 local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
 redis.call('HSET', KEYS[1], 'why', ARGV[2])
 if opened == 0 and failures < tonumber(ARGV[3]) then
@@ -59,30 +49,25 @@ end
 local open = math.min(tonumber(ARGV[4]) * 2 ^ math.min(opened, 60), tonumber(ARGV[5]))
 redis.call('HSET', KEYS[1], 'opened', opened + 1, 'till', string.format('%d', now + open), 'probe', '')
 redis.call('PEXPIRE', KEYS[1], string.format('%d', open + tonumber(ARGV[6])))
-return {open, failures, ARGV[2]}
+return {{open, failures, ARGV[2]}}
 """
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """After `failures` in a row a host is left alone for `first_s`, then twice as long each time, at most
-    `longest_s` (seconds)."""
+class CircuitPolicy:
+    """After `failures` in a row the circuit opens for `first_s`, then for twice as long each time, at most
+    for `longest_s` (seconds)."""
 
     failures: int = 5
     first_s: float = 30.0
     longest_s: float = 1800.0
 
-    def open_s(self, opened: int) -> float:
-        """How long the circuit stays open after it was opened `opened` times in a row already."""
-        return min(self.first_s * 2.0 ** min(opened, 60), self.longest_s)
-
 
 @dataclass(frozen=True, slots=True)
-class Failing:
-    """A host whose circuit is not closed: `failures` in a row, `why` the last. Not to be asked for `wait_s`.
+class OpenCircuit:
+    """A host with an open circuit: `failures` in a row, `why` the last one. Wait `wait_s` before a request.
 
-    With `probe`, a token, its holder asks the host for everyone and tells what came of it.
+    With a `probe`, a token, its holder may send one request and record its result.
     """
 
     host: str
@@ -96,140 +81,51 @@ class Failing:
         return f"{self.host} is failing ({times}, the last time: {self.why})"
 
 
-class Breaker(Protocol):
-    """The circuits of all hosts. Seconds everywhere; a host is `host` or `host:port`."""
-
-    def look(self, host: str) -> Failing | None:
-        """What is wrong with `host`, None when nothing is; changes nothing."""
-
-    def enter(self, host: str, probe_s: float) -> Failing | None:
-        """Ask to be let through to `host`: granted when there is no answer, or one with a `probe`.
-
-        The probe is nobody else's for `probe_s`.
-        """
-
-    def answered(self, host: str, probe: str = "") -> bool:
-        """Tell that `host` answered; True when this probe has closed its circuit."""
-
-    def failed(self, host: str, why: str, patience: Patience, probe: str = "") -> Failing | None:
-        """Tell that `host` failed; what is wrong with it when that has opened its circuit.
-
-        Of an open circuit only the probe's news count: the others asked before it was opened.
-        """
-
-
-class RedisBreaker:
-    """Circuits shared by every process that uses the same Redis or Valkey."""
+class CircuitBreaker:
+    """The circuits of all hosts, shared by every process that uses the same Redis."""
 
     def __init__(self, client: Redis) -> None:
         self._enter = client.register_script(_ENTER)
-        self._answered = client.register_script(_ANSWERED)
-        self._failed = client.register_script(_FAILED)
+        self._success = client.register_script(_SUCCESS)
+        self._failure = client.register_script(_FAILURE)
 
-    def look(self, host: str) -> Failing | None:
-        return _failing(host, self._enter(keys=[_key(host)], args=["", 0, 0]))
+    def open_circuit(self, host: str) -> OpenCircuit | None:
+        """The open circuit of `host`, None if it is closed; changes nothing."""
+        return _open_circuit(host, self._enter(keys=[_key(host)], args=["", 0, 0]))
 
-    def enter(self, host: str, probe_s: float) -> Failing | None:
+    def enter(self, host: str, probe_s: float) -> OpenCircuit | None:
+        """Ask to send a request to `host`: allowed when the result is None, or has a `probe`.
+
+        The lease of a probe lasts `probe_s`.
+        """
         probe = uuid4().hex
-        found = _failing(host, self._enter(keys=[_key(host)], args=[probe, _ms(probe_s), _ms(REMEMBERED_S)]))
+        args: list[str | int] = [probe, milliseconds(probe_s), milliseconds(STORED_S)]
+        found = _open_circuit(host, self._enter(keys=[_key(host)], args=args))
         return found if found is None or found.wait_s > 0 else replace(found, probe=probe)
 
-    def answered(self, host: str, probe: str = "") -> bool:
-        return bool(self._answered(keys=[_key(host)], args=[probe]))
+    def record_success(self, host: str, probe: str = "") -> bool:
+        """Record that `host` responded. Returns whether this probe has closed its circuit."""
+        return bool(self._success(keys=[_key(host)], args=[probe]))
 
-    def failed(self, host: str, why: str, patience: Patience, probe: str = "") -> Failing | None:
-        told: list[str | int] = [probe, why[:_LONGEST_REASON], patience.failures]
-        told += [_ms(patience.first_s), _ms(patience.longest_s), _ms(REMEMBERED_S)]
-        return _failing(host, self._failed(keys=[_key(host)], args=told))
+    def record_failure(
+        self, host: str, why: str, policy: CircuitPolicy, probe: str = ""
+    ) -> OpenCircuit | None:
+        """Record that `host` failed. Returns its circuit if this has opened it.
 
-
-@dataclass(slots=True)
-class _Circuit:
-    failures: int = 0
-    why: str = ""
-    opened: int = 0
-    till: float = 0.0
-    probe: str = ""
-    forgotten_at: float = 0.0
+        For an open circuit only results of the probe count: other requests were sent before it opened.
+        """
+        args: list[str | int] = [probe, why[:_LONGEST_REASON], policy.failures]
+        args += [milliseconds(policy.first_s), milliseconds(policy.longest_s), milliseconds(STORED_S)]
+        return _open_circuit(host, self._failure(keys=[_key(host)], args=args))
 
 
-class InProcessBreaker:
-    """Circuits shared by the threads of one process."""
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or Clock()
-        self._lock = threading.Lock()
-        self._circuits: dict[str, _Circuit] = {}
-
-    def look(self, host: str) -> Failing | None:
-        with self._lock:
-            return self._found(host, self._clock.monotonic())
-
-    def enter(self, host: str, probe_s: float) -> Failing | None:
-        with self._lock:
-            now = self._clock.monotonic()
-            found = self._found(host, now)
-            if found is None or found.wait_s > 0:
-                return found
-            circuit = self._circuits[host]
-            circuit.probe, circuit.till = uuid4().hex, now + probe_s
-            circuit.forgotten_at = circuit.till + REMEMBERED_S
-            return replace(found, probe=circuit.probe)
-
-    def answered(self, host: str, probe: str = "") -> bool:
-        with self._lock:
-            circuit = self._remembered(host, self._clock.monotonic())
-            if circuit.opened and not (probe and circuit.probe == probe):
-                return False
-            self._circuits.pop(host, None)
-            return bool(circuit.opened)
-
-    def failed(self, host: str, why: str, patience: Patience, probe: str = "") -> Failing | None:
-        with self._lock:
-            now = self._clock.monotonic()
-            circuit = self._remembered(host, now)
-            if circuit.opened and not (probe and circuit.probe == probe):
-                return None
-            circuit.failures, circuit.why = circuit.failures + 1, why[:_LONGEST_REASON]
-            circuit.forgotten_at = now + REMEMBERED_S
-            self._circuits[host] = circuit
-            if not circuit.opened and circuit.failures < patience.failures:
-                return None
-            circuit.till = now + patience.open_s(circuit.opened)
-            circuit.forgotten_at = circuit.till + REMEMBERED_S
-            circuit.opened, circuit.probe = circuit.opened + 1, ""
-            return self._found(host, now)
-
-    def _found(self, host: str, now: float) -> Failing | None:
-        circuit = self._remembered(host, now)
-        if not circuit.opened:
-            return None
-        return Failing(host, circuit.failures, circuit.why, max(circuit.till - now, 0.0))
-
-    def _remembered(self, host: str, now: float) -> _Circuit:
-        circuit = self._circuits.get(host)
-        return circuit if circuit is not None and now < circuit.forgotten_at else _Circuit()
-
-
-_in_process = InProcessBreaker()
-
-
-def breaker_on(client: Redis | None) -> Breaker:
-    """Circuits shared through `client`, or, without one, by all threads of this process."""
-    return _in_process if client is None else RedisBreaker(client)
-
-
-def _failing(host: str, found: Any) -> Failing | None:
+def _open_circuit(host: str, found: Any) -> OpenCircuit | None:
     if found is None:
         return None
     wait, failures, why = found
     text = why.decode(errors="replace") if isinstance(why, bytes) else str(why)
-    return Failing(host, int(failures), text, int(wait) / 1000)
+    return OpenCircuit(host, int(failures), text, int(wait) / 1000)
 
 
 def _key(host: str) -> str:
     return f"postersite:breaker:{{{host}}}"
-
-
-def _ms(seconds: float) -> int:
-    return max(round(seconds * 1000), 0)

@@ -1,8 +1,8 @@
-"""Connections that end when a whole fetch's time is over.
+"""Connections that are closed when the deadline of a whole request is reached.
 
 A socket's timeout starts anew with every byte, so a server that sends one header byte now and then could
 hold a worker for hours. Here a timer shuts the socket down, which wakes the thread that reads from it.
-The system's resolver shows no socket, so a name is looked up on a thread that can be left behind.
+The system's resolver shows no socket, so names are resolved on a thread that can be left behind.
 """
 
 import contextlib
@@ -23,88 +23,88 @@ T = TypeVar("T")
 _this_thread = threading.local()
 
 
-class TimeIsOver(TimeoutError):
-    """The time of the whole fetch was over while a name was looked up."""
+class DeadlineReached(TimeoutError):
+    """The deadline was reached while a name was resolved."""
 
 
-class CutOff:
-    """Whether the time is over, and the sockets to shut down then."""
+class Deadline:
+    """Whether the deadline was reached, and the sockets to shut down then."""
 
     def __init__(self, seconds: float) -> None:
-        self.ends_at = time.monotonic() + seconds
-        self.over = False
-        self._ended = False
+        self._ends_at = time.monotonic() + seconds
+        self.reached = False
+        self._request_ended = False
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
 
     @property
-    def left_s(self) -> float:
-        return self.ends_at - time.monotonic()
+    def remaining_s(self) -> float:
+        return self._ends_at - time.monotonic()
 
-    def hold(self, connection: socket.socket) -> None:
+    def add(self, connection: socket.socket) -> None:
         with self._lock:
             self._sockets.append(connection)
-            if self.over:
-                _shut(connection)
+            if self.reached:
+                _shut_down(connection)
 
-    def cut(self) -> None:
+    def reach(self) -> None:
         with self._lock:
-            if self._ended:
-                return  # the sockets may serve another fetch by now
-            self.over = True
+            if self._request_ended:
+                return  # the sockets may serve another request by now
+            self.reached = True
             for connection in self._sockets:
-                _shut(connection)
+                _shut_down(connection)
 
-    def end(self) -> None:
+    def end_request(self) -> None:
         with self._lock:
-            self._ended = True
+            self._request_ended = True
 
 
 @contextlib.contextmanager
-def cut_off_after(seconds: float) -> Iterator[CutOff]:
+def deadline_after(seconds: float) -> Iterator[Deadline]:
     """Shut down, after `seconds`, every connection that this thread uses inside the block."""
-    cut_off = CutOff(seconds)
-    timer = threading.Timer(seconds, cut_off.cut)
+    deadline = Deadline(seconds)
+    timer = threading.Timer(seconds, deadline.reach)
     timer.daemon = True
     timer.start()
-    _this_thread.cut_off = cut_off
+    _this_thread.deadline = deadline
     try:
-        yield cut_off
+        yield deadline
     finally:
-        _this_thread.cut_off = None
+        _this_thread.deadline = None
         timer.cancel()
-        cut_off.end()
+        deadline.end_request()
 
 
-def in_time(call: Callable[[], T]) -> T:
-    """What `call` returns or raises; TimeIsOver when this thread's `cut_off_after` comes first.
+def call_before_deadline(call: Callable[[], T]) -> T:
+    """What `call` returns or raises; DeadlineReached when this thread's `deadline_after` comes first.
 
-    `call` runs on a thread of its own, which goes on without anybody waiting for it.
+    `call` runs on a thread of its own, which continues without anybody waiting for it.
     """
-    cut_off: CutOff | None = getattr(_this_thread, "cut_off", None)
-    if cut_off is None:
+    deadline: Deadline | None = getattr(_this_thread, "deadline", None)
+    if deadline is None:
         return call()
     outcome: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
 
     def run() -> None:
         try:
             outcome.put((call(), None))
-        except Exception as error:  # noqa: BLE001 - raised below, by the thread that asked
+        except Exception as error:  # noqa: BLE001 - raised below, by the calling thread
             outcome.put((None, error))
 
-    threading.Thread(target=run, name="looking-up", daemon=True).start()
+    threading.Thread(target=run, name="resolver", daemon=True).start()
     try:
-        result, error = outcome.get(timeout=max(cut_off.left_s, 0.0))
+        result, error = outcome.get(timeout=max(deadline.remaining_s, 0.0))
     except Empty:
-        raise TimeIsOver("the name was not looked up in time") from None
+        raise DeadlineReached("the name was not resolved in time") from None
     if error is not None:
         raise error
     return result  # type: ignore[return-value]
 
 
-class _FinalAnswer(http.client.HTTPResponse):
-    """Waits for the final answer: http.client takes a 103 (Early Hints) for one, and what follows it for the
-    answer to the next request."""
+class _FinalResponse(http.client.HTTPResponse):
+    """Waits for the final response: http.client takes a 103 (Early Hints) for one, and what follows it for
+    the response to the next request."""
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -114,55 +114,56 @@ class _FinalAnswer(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-class _CutOffHTTP(HTTPConnection):
-    response_class = _FinalAnswer
+class _DeadlineHTTP(HTTPConnection):
+    response_class = _FinalResponse
 
     def connect(self) -> None:
         super().connect()
-        _hold(self.sock)
+        _add(self.sock)
 
     def getresponse(self) -> Any:
-        _hold(self.sock)  # a connection from the pool did not connect in this fetch
+        _add(self.sock)  # a connection from the pool did not connect in this request
         return super().getresponse()
 
 
-class _CutOffHTTPS(HTTPSConnection):
-    response_class = _FinalAnswer
+class _DeadlineHTTPS(HTTPSConnection):
+    response_class = _FinalResponse
 
     def connect(self) -> None:
         super().connect()
-        _hold(self.sock)
+        _add(self.sock)
 
     def getresponse(self) -> Any:
-        _hold(self.sock)
+        _add(self.sock)
         return super().getresponse()
 
 
-class CutOffHTTPPool(HTTPConnectionPool):
-    ConnectionCls = _CutOffHTTP
+class DeadlineHTTPPool(HTTPConnectionPool):
+    ConnectionCls = _DeadlineHTTP
 
 
-class CutOffHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _CutOffHTTPS
+class DeadlineHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _DeadlineHTTPS
 
 
-def _hold(connection: socket.socket | None) -> None:
-    cut_off: CutOff | None = getattr(_this_thread, "cut_off", None)
-    if cut_off is not None and connection is not None:
-        cut_off.hold(connection)
+def _add(connection: socket.socket | None) -> None:
+    deadline: Deadline | None = getattr(_this_thread, "deadline", None)
+    if deadline is not None and connection is not None:
+        deadline.add(connection)
 
 
-def _shut(connection: socket.socket) -> None:
+def _shut_down(connection: socket.socket) -> None:
     # Not SSLSocket.shutdown: that takes the TLS state from under the reading thread.
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _without_query(record: logging.LogRecord) -> bool:
-    """urllib3 logs the whole address of an answer with odd headers, and a key may be in its query."""
+    """urllib3 logs the whole address of a response with odd headers, and a key may be in its query."""
     if isinstance(record.args, tuple):
         record.args = tuple(
-            said.partition("?")[0] if isinstance(said, str) and "?" in said else said for said in record.args
+            value.partition("?")[0] if isinstance(value, str) and "?" in value else value
+            for value in record.args
         )
     return True
 

@@ -1,10 +1,10 @@
-"""Why a fetch failed, as sentences that name the address, and whether trying again can help."""
+"""Why a request failed, as sentences that name the address, and whether trying again can help."""
 
 
 class FetchError(Exception):
-    """Something could not be fetched; `retryable` says whether the same fetch may succeed later.
+    """A request failed; `retryable` says whether the same request may succeed later.
 
-    `status` is the HTTP status that said so, None when it was not the server's.
+    `status` is the HTTP status of the response, None if there was none.
     """
 
     retryable = False
@@ -12,7 +12,7 @@ class FetchError(Exception):
     def __init__(
         self, url: str, what: str, *, retryable: bool | None = None, status: int | None = None
     ) -> None:
-        super().__init__(f"{shown(url)}: {what}")
+        super().__init__(f"{printable(url)}: {what}")
         self.url = url
         self.what = what
         self.status = status
@@ -21,7 +21,7 @@ class FetchError(Exception):
 
 
 class NotFound(FetchError):
-    """The server says that there is nothing (404) or nothing any more (410)."""
+    """The server has nothing there (404), or not any more (410)."""
 
 
 class Refused(FetchError):
@@ -29,25 +29,25 @@ class Refused(FetchError):
 
 
 class RobotsDisallow(FetchError):
-    """The site's robots.txt forbids it, or could not be read and so forbids everything for now."""
+    """The site's robots.txt disallows it, or could not be read and so disallows everything for now."""
 
 
 class Denied(FetchError):
-    """The server does not let us (401, 403, 451) or answered with a status nobody expects here."""
+    """The server denies access (401, 403, 451) or responded with an unexpected status."""
 
 
 class TooLarge(FetchError):
-    """The body is over the policy's cap, as sent or after decompression."""
+    """The body is over the policy's limit, as sent or after decompression."""
 
 
-class Deadline(FetchError):
-    """The policy's time for one fetch was over before the body was complete."""
+class DeadlineExceeded(FetchError):
+    """The response was not complete at the deadline."""
 
     retryable = True
 
 
 class TryLater(FetchError):
-    """The server, or our own pacing, asks to come back after `retry_after_s` seconds."""
+    """The server, or our own throttle, demands to wait for `retry_after_s` seconds."""
 
     retryable = True
 
@@ -56,8 +56,8 @@ class TryLater(FetchError):
         self.retry_after_s = retry_after_s
 
 
-class ServerTrouble(FetchError):
-    """No connection, a 5xx answer, or an answer that is no HTTP."""
+class ServerError(FetchError):
+    """No connection, a 5xx response, or a response that is not HTTP."""
 
     retryable = True
 
@@ -68,8 +68,8 @@ class Truncated(FetchError):
     retryable = True
 
 
-def shown(url: str) -> str:
-    """`url` as fit for a log line: printable, at most 300 characters, and without a password."""
+def printable(url: str) -> str:
+    """`url` for a log line: printable, at most 300 characters, and without a password."""
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     if separator and "@" in host:

@@ -1,8 +1,8 @@
-"""Nothing but the allowed hosts is ever connected to, whatever a page, a redirect or a DNS answer says.
+"""Connections to allowed hosts only, whatever a page, a redirect or a DNS response says.
 
 `requests-hardened` resolves a name once, refuses private addresses and connects to the very address that it
-checked, so a second DNS answer changes nothing. Ours is what it leaves open: the allow-list of schemes, hosts
-and ports, checked before every request and every redirect, and a few more networks.
+checked, so a second DNS response changes nothing. This module adds the allow-list of schemes, hosts and
+ports, which is checked before every request and every redirect, and a few more networks.
 """
 
 import re
@@ -15,15 +15,15 @@ import requests
 from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
-from .deadline import CutOffHTTPPool, CutOffHTTPSPool, in_time
+from .deadline import DeadlineHTTPPool, DeadlineHTTPSPool, call_before_deadline
 from .errors import Refused
 from .policy import FetchPolicy
 
 LONGEST_URL = 8_000  # characters: what RFC 9110, 4.1, wants every server to take
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
-# Beyond Python's own idea of "not global".
-_CLOSED_NETWORKS = tuple(
+# Not public either, besides those that Python's `is_global` excludes.
+_EXCLUDED_NETWORKS = tuple(
     ip_network(network)
     for network in (
         "100.64.0.0/10",  # carrier-grade NAT
@@ -34,9 +34,9 @@ _CLOSED_NETWORKS = tuple(
         "3fff::/20",  # documentation
     )
 )
-# All that was ever given out. NAT64 (an IPv4 address inside), unique local, link-local, site-local, segment
-# routing and IPv4-compatible addresses lie outside.
-_GIVEN_OUT = ip_network("2000::/3")
+# All that IANA has allocated. NAT64 (an IPv4 address inside), unique local, link-local, site-local, segment
+# routing and IPv4-compatible addresses are outside.
+_ALLOCATED = ip_network("2000::/3")
 
 
 def check_url(url: str, policy: FetchPolicy) -> None:
@@ -44,33 +44,33 @@ def check_url(url: str, policy: FetchPolicy) -> None:
     if len(url) > LONGEST_URL:
         raise Refused(url, f"it has {len(url):,} characters; {LONGEST_URL:,} is the most")
     if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
-        raise Refused(url, "it holds characters that no address has; it is not fetched")
+        raise Refused(url, "it has characters that are not allowed in addresses")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise Refused(url, "it is not a valid address; it is not fetched") from None
+        raise Refused(url, "it is not a valid address") from None
     if parts.scheme not in policy.schemes:
         raise Refused(url, f"only {' and '.join(policy.schemes)} may be fetched for {policy.name}")
     if "@" in parts.netloc:
-        raise Refused(url, "an address with a user name is not fetched")
+        raise Refused(url, "addresses with a user name are not fetched")
     _check_host(url, parts.scheme, host, port, policy)
 
 
 def host_key(url: str) -> str:
-    """`host`, or `host:port` where the port is not its scheme's own: what pacing and robots.txt go by."""
+    """`host`, or `host:port` where the port is not its scheme's own: the key of limits and of robots.txt."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     return host if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether `address` is one that the public internet routes to a single host, with no other inside it."""
+    """Whether the public internet routes `address` to a single host, and no other address is inside it."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    if isinstance(address, IPv6Address) and address not in _GIVEN_OUT:
+    if isinstance(address, IPv6Address) and address not in _ALLOCATED:
         return False
-    if any(address in network for network in _CLOSED_NETWORKS if network.version == address.version):
+    if any(address in network for network in _EXCLUDED_NETWORKS if network.version == address.version):
         return False
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
@@ -83,7 +83,7 @@ class GuardedAdapter(IPFilterAdapter):
     def __init__(self, policy: FetchPolicy, scheme: str) -> None:
         super().__init__(is_https_proto=scheme == "https", allow_loopback=policy.allow_loopback)
         self._policy = policy
-        self.poolmanager.pool_classes_by_scheme = {"http": CutOffHTTPPool, "https": CutOffHTTPSPool}
+        self.poolmanager.pool_classes_by_scheme = {"http": DeadlineHTTPPool, "https": DeadlineHTTPSPool}
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
@@ -93,8 +93,8 @@ class GuardedAdapter(IPFilterAdapter):
         check_url(url, self._policy)
         try:
             build = super().build_connection_pool_key_attributes
-            # Looks the name up, for as long as the system's resolver takes.
-            host_params, pool_kwargs = in_time(lambda: build(request, verify, cert))
+            # Resolves the name, which takes as long as the system's resolver does.
+            host_params, pool_kwargs = call_before_deadline(lambda: build(request, verify, cert))
         except InvalidIPAddress as error:
             raise Refused(url, f"its host is at {error}, which is not a public address") from error
         address = ip_address(str(host_params["host"]).strip("[]").partition("%")[0])
@@ -105,7 +105,7 @@ class GuardedAdapter(IPFilterAdapter):
 
 def _check_host(url: str, scheme: str, host: str | None, port: int | None, policy: FetchPolicy) -> None:
     if not host:
-        raise Refused(url, "it names no host; it is not fetched")
+        raise Refused(url, "it has no host")
     name = f"[{host}]" if ":" in host else host
     allowed = {f"{name}:{port}"} if port is not None else {name, f"{name}:{DEFAULT_PORTS[scheme]}"}
     if port == DEFAULT_PORTS[scheme]:

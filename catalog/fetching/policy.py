@@ -1,24 +1,25 @@
-"""What one source may be fetched from, how fast, and how much."""
+"""What may be fetched from one source, how often, how much, and with which key."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
-from .circuit_breaker import Patience
+from .circuit_breaker import CircuitPolicy
 
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """The rules of one source; every number is a cap that the client never passes.
+    """The rules of one source; every number is a limit that the client never exceeds.
 
     `hosts` are exact names, each with its scheme's own port unless written `host:port`. `allow_loopback` and
     the scheme http are for the replica site and tests only. `user_agent` names the project and a contact, as
-    in "Postersite/0.1 (+https://example.org/contact)"; the part before "/" is the name robots.txt knows.
-    `deadline_s` holds for one `get` as a whole: its place in the queue, redirects, retries and the body.
+    in "Postersite/0.1 (+https://example.org/contact)"; the part before "/" is the name in robots.txt.
+    `deadline_s` holds for one `get` as a whole: waiting for a permit, redirects, retries and the body.
 
-    A host is asked every `min_interval_s` seconds, or as `host_intervals_s` says, each time up to `jitter`
-    (a share) later, and by at most `max_at_once` requests at once, whoever else asks it. While one of the
-    hosts `leads_to`, which answers are good for, is failing beyond `patience`, nothing is asked.
+    A host gets a request every `min_interval_s` seconds, or as `host_intervals_s` says, each time up to
+    `jitter` (a share) later, and at most `max_at_once` requests at once, from all workers together. While one
+    of the hosts in `depends_on` has an open `circuit`, nothing is fetched.
     """
 
     name: str
@@ -30,8 +31,8 @@ class FetchPolicy:
     host_intervals_s: Mapping[str, float] = field(default_factory=dict, hash=False)
     jitter: float = 0.2
     max_at_once: int = 4
-    patience: Patience = field(default_factory=Patience)
-    leads_to: frozenset[str] = frozenset()
+    circuit: CircuitPolicy = field(default_factory=CircuitPolicy)
+    depends_on: frozenset[str] = frozenset()
     max_bytes: int = 10_000_000
     deadline_s: float = 30.0
     connect_timeout_s: float = 5.0
@@ -73,3 +74,19 @@ class FetchPolicy:
     def robots_name(self) -> str:
         """The product token by which robots.txt addresses us (RFC 9309, 2.2.1)."""
         return self.user_agent.partition("/")[0].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key that a site gave its operator: headers and query parameters of every request to one host.
+
+    After a redirect to another host they are not sent.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def bearer(cls, token: str) -> Self:
+        """RFC 6750: a token in the Authorization header."""
+        return cls(headers={"Authorization": f"Bearer {token}"})

@@ -1,43 +1,67 @@
-"""One request and its one answer: the status judged, the body read within caps."""
+"""One request and its response: the status checked, the body read within limits."""
 
 import http.client
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3.exceptions
 
-from .deadline import CutOff, TimeIsOver, cut_off_after
-from .decompression import ENCODINGS, Damaged, Unpacker
-from .errors import Deadline, Denied, FetchError, NotFound, ServerTrouble, TooLarge, Truncated, TryLater
+from .deadline import Deadline, DeadlineReached, deadline_after
+from .decompression import ENCODINGS, DamagedBody, Decompressor
+from .errors import DeadlineExceeded, Denied, FetchError, NotFound, ServerError, TooLarge, Truncated, TryLater
 from .guard import GuardedAdapter
 from .policy import FetchPolicy
-from .retry_after import retry_after_s
+
+LONGEST_ETAG, LONGEST_DATE = 200, 60  # characters; a longer one is hardly worth storing
 
 _BLOCK = 64 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
 
-# What http.client says of these is for programmers.
-_IN_WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
-    ((http.client.IncompleteRead, urllib3.exceptions.IncompleteRead), "it ended before it was whole"),
-    (http.client.RemoteDisconnected, "the server hung up without a word"),
-    ((http.client.BadStatusLine, http.client.UnknownProtocol), "what it sent is not HTTP"),
+# The messages of http.client are for programmers.
+_REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    ((http.client.IncompleteRead, urllib3.exceptions.IncompleteRead), "it ended early"),
+    (http.client.RemoteDisconnected, "the server closed the connection without a response"),
+    ((http.client.BadStatusLine, http.client.UnknownProtocol), "it is not HTTP"),
     (http.client.LineTooLong, "it has a line that is too long for HTTP"),
-    (ValueError, "its parts have no sizes that HTTP knows"),
+    (ValueError, "the sizes of its chunks are not valid HTTP"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server answered; `location` is set for a redirect, whose body is not read."""
+class Response:
+    """The response of a server. With status 304 the body is empty: the stored copy is still valid.
 
+    `url` is the address that responded in the end, without a key. `headers` have lower-case names. `location`
+    is set for a redirect, whose body is not read.
+    """
+
+    url: str
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     location: str | None = None
 
+    @property
+    def content_type(self) -> str:
+        """In lower case, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-def ask(
+    @property
+    def etag(self) -> str:
+        """A validator; "" if there is none, or an unreasonably long one."""
+        return _unless_longer(self.headers.get("etag", ""), LONGEST_ETAG)
+
+    @property
+    def last_modified(self) -> str:
+        """A validator; "" if there is none, or an unreasonably long one."""
+        return _unless_longer(self.headers.get("last-modified", ""), LONGEST_DATE)
+
+
+def send(
     adapter: GuardedAdapter,
     request: requests.PreparedRequest,
     policy: FetchPolicy,
@@ -46,106 +70,124 @@ def ask(
     remaining_s: float,
     now: float,
     body_limit: int,
-    cut_body: bool = False,
-) -> Answer:
-    """Send `request` and read its answer within `remaining_s` seconds and `body_limit` bytes.
+    truncate_body: bool = False,
+) -> Response:
+    """Send `request` and read its response within `remaining_s` seconds and `body_limit` bytes.
 
     `url` is the address in messages: the request's may hold a key. `now` (seconds since 1970) is for a
-    Retry-After that is a date. With `cut_body` a longer body is cut at the limit instead of refused. Raises
+    Retry-After that is a date. With `truncate_body` a longer body is truncated instead of refused. Raises
     FetchErrors, and nothing else for what a network can do.
     """
     timeout = (min(policy.connect_timeout_s, remaining_s), remaining_s)
-    with cut_off_after(remaining_s) as cut_off:
+    with deadline_after(remaining_s) as deadline:
         try:
             response = adapter.send(request, stream=True, timeout=timeout, verify=True, proxies={})
         except requests.exceptions.SSLError as error:
-            _raise_if_over(cut_off, url, policy)
-            raise ServerTrouble(url, f"no secure connection: {_cause(error)}", retryable=False) from error
-        except (requests.exceptions.ReadTimeout, TimeIsOver) as error:
-            # So is called, too, when TLS is not agreed on within the time for connecting.
-            if cut_off.left_s > 0.05:
-                raise ServerTrouble(
+            _check_deadline(deadline, url, policy)
+            raise ServerError(url, f"no secure connection: {_cause(error)}", retryable=False) from error
+        except (requests.exceptions.ReadTimeout, DeadlineReached) as error:
+            # A TLS handshake that takes longer than the time for connecting is a ReadTimeout, too.
+            if deadline.remaining_s > 0.05:
+                raise ServerError(
                     url, f"no secure connection within {policy.connect_timeout_s:g} s"
                 ) from error
-            # The socket waits as long as the deadline leaves; whichever of the two rings first, time is over.
-            raise _over(url, policy) from error
+            # The socket's timeout is what the deadline leaves; whichever of the two comes first.
+            raise _exceeded(url, policy) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
-            _raise_if_over(cut_off, url, policy)
-            raise ServerTrouble(url, f"no answer: {_cause(error)}") from error
+            _check_deadline(deadline, url, policy)
+            raise ServerError(url, f"no response: {_cause(error)}") from error
         try:
             headers = {name.lower(): value for name, value in response.headers.items()}
             status = response.status_code
             if status in _REDIRECTS and headers.get("location"):
-                return Answer(status, headers, b"", headers["location"])
+                return Response(url, status, headers, b"", headers["location"])
             if status == 304 and {"If-None-Match", "If-Modified-Since"} & set(request.headers):
-                return Answer(status, headers, b"")
-            _judge(url, status, headers, now, policy)
-            body = _body(response, url, headers, body_limit, cut_body)
+                return Response(url, status, headers, b"")
+            _check_status(url, status, headers, now, policy)
+            body = _body(response, url, headers, body_limit, truncate_body)
         except urllib3.exceptions.ReadTimeoutError as error:
-            raise _over(url, policy) from error
-        except Damaged as error:
-            _raise_if_over(cut_off, url, policy)
-            raise Truncated(url, f"the answer broke off: {error}") from error
+            raise _exceeded(url, policy) from error
+        except DamagedBody as error:
+            _check_deadline(deadline, url, policy)
+            raise Truncated(url, f"the response broke off: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            _raise_if_over(cut_off, url, policy)
-            raise Truncated(url, f"the answer broke off: {_cause(error)}") from error
+            _check_deadline(deadline, url, policy)
+            raise Truncated(url, f"the response broke off: {_cause(error)}") from error
         finally:
             response.close()
-        _raise_if_over(cut_off, url, policy)  # a body without a length ends as quietly when it is cut
-        return Answer(status, headers, body)
+        _check_deadline(deadline, url, policy)  # a body without a length ends silently at the deadline
+        return Response(url, status, headers, body)
 
 
-def _judge(url: str, status: int, headers: Mapping[str, str], now: float, policy: FetchPolicy) -> None:
+def retry_after_s(text: str | None, now: float, longest_s: float) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3): seconds, or a date.
+
+    Between 0 and `longest_s`, from `now` (since 1970); None if `text` is neither.
+    """
+    text = (text or "").strip()
+    if re.fullmatch(r"[0-9]{1,12}", text):
+        return min(float(text), longest_s)
+    try:
+        date = parsedate_to_datetime(text)
+        moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return min(max(moment - now, 0.0), longest_s)
+
+
+def _check_status(url: str, status: int, headers: Mapping[str, str], now: float, policy: FetchPolicy) -> None:
     if status in (200, 203):
         return
     if status in (404, 410):
         raise NotFound(url, f"the server has nothing there (status {status})", status=status)
-    asked = retry_after_s(headers.get("retry-after"), now, policy.max_retry_after_s)
-    if status == 429 or (status == 503 and asked is not None):
-        wait = policy.max_backoff_s if asked is None else asked
+    retry_after = retry_after_s(headers.get("retry-after"), now, policy.max_retry_after_s)
+    if status == 429 or (status == 503 and retry_after is not None):
+        wait = policy.max_backoff_s if retry_after is None else retry_after
         raise TryLater(
             url,
-            f"the server asks to come back in {wait:.0f} s (status {status})",
+            f"the server asks to wait {wait:.0f} s (status {status})",
             retry_after_s=wait,
             status=status,
         )
     if status >= 500 or status in (408, 425):
-        raise ServerTrouble(url, f"the server is in trouble (status {status})", status=status)
+        raise ServerError(url, f"the server has a problem (status {status})", status=status)
     if status >= 400:
-        raise Denied(url, f"the server does not let us have it (status {status})", status=status)
-    raise Denied(
-        url, f"the server answered with status {status}, which is no page and no image", status=status
-    )
+        raise Denied(url, f"the server denies access (status {status})", status=status)
+    raise Denied(url, f"the server responded with status {status}, without a page or image", status=status)
 
 
-def _body(response: requests.Response, url: str, headers: Mapping[str, str], limit: int, cut: bool) -> bytes:
+def _body(
+    response: requests.Response, url: str, headers: Mapping[str, str], limit: int, truncate: bool
+) -> bytes:
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ENCODINGS:
-        raise ServerTrouble(url, f"the body is compressed as {encoding[:40]!r}, unasked", retryable=False)
+        raise ServerError(
+            url, f"the body is compressed as {encoding[:40]!r}, which was not requested", retryable=False
+        )
     declared = headers.get("content-length", "")
-    if not cut and declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+    if not truncate and declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise TooLarge(url, f"it has {int(declared[:20]):,} bytes; {limit:,} is the most")
-    body = bytearray()  # not a list of blocks: a server may send them by the byte
-    unpacker = Unpacker(encoding)
-    # read1 waits for no whole block.
+    body = bytearray()  # not a list of blocks: a server may send single bytes
+    decompressor = Decompressor(encoding)
+    # read1 does not wait for a whole block.
     while sent := response.raw.read1(_BLOCK, decode_content=False):
-        for block in unpacker.blocks(sent):
+        for block in decompressor.blocks(sent):
             body += block
             if len(body) > limit:
-                if not cut:
+                if not truncate:
                     raise TooLarge(url, f"it has more than {limit:,} bytes")
                 return bytes(body[:limit])
-    unpacker.finish()
+    decompressor.finish()
     return bytes(body)
 
 
-def _raise_if_over(cut_off: CutOff, url: str, policy: FetchPolicy) -> None:
-    if cut_off.over:
-        raise _over(url, policy)
+def _check_deadline(deadline: Deadline, url: str, policy: FetchPolicy) -> None:
+    if deadline.reached:
+        raise _exceeded(url, policy)
 
 
-def _over(url: str, policy: FetchPolicy) -> Deadline:
-    return Deadline(url, f"no complete answer within {policy.deadline_s:g} s; try again later")
+def _exceeded(url: str, policy: FetchPolicy) -> DeadlineExceeded:
+    return DeadlineExceeded(url, f"no complete response within {policy.deadline_s:g} s; try again later")
 
 
 def _cause(error: Exception) -> str:
@@ -155,7 +197,11 @@ def _cause(error: Exception) -> str:
         if not isinstance(inner, BaseException) or isinstance(inner, FetchError):
             break
         cause = inner
-    for kinds, sentence in _IN_WORDS:
+    for kinds, sentence in _REASONS:
         if isinstance(cause, kinds):
             return sentence
     return (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__)[:200]
+
+
+def _unless_longer(validator: str, longest: int) -> str:
+    return validator if len(validator) <= longest else ""

@@ -7,7 +7,7 @@ from functools import lru_cache
 import redis
 from django.conf import settings
 
-from catalog.fetching.client import PoliteClient, polite_client
+from catalog.fetching.client import PoliteClient
 from catalog.fetching.policy import FetchPolicy
 from catalog.posters.sources.registry import PosterSource
 
@@ -45,7 +45,7 @@ def _policy(source: PosterSource, max_bytes: int, *, robots: bool = True) -> Fet
         user_agent=user_agent(),
         host_intervals_s=intervals_s(source),
         max_at_once=settings.REQUESTS_AT_ONCE,
-        leads_to=picture_host(source),
+        depends_on=picture_host(source),
         max_bytes=max_bytes,
         deadline_s=DEADLINE_S,
         robots=robots,
@@ -54,11 +54,4 @@ def _policy(source: PosterSource, max_bytes: int, *, robots: bool = True) -> Fet
 
 @lru_cache(maxsize=16)
 def _client(policy: FetchPolicy, redis_url: str) -> PoliteClient:
-    memory = redis.Redis.from_url(redis_url, socket_connect_timeout=5, socket_timeout=10)
-    if settings.EMBEDDED_BROKER:
-        try:
-            memory.ping()
-        except redis.RedisError:
-            # The site is not up, so there are no workers to share the pacing with: a command works alone.
-            return polite_client(policy)
-    return polite_client(policy, memory)
+    return PoliteClient(policy, redis.Redis.from_url(redis_url, socket_connect_timeout=5, socket_timeout=10))

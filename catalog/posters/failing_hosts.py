@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils import timezone
 from redis import Redis, RedisError
 
-from catalog.fetching.circuit_breaker import Failing, RedisBreaker
-from catalog.fetching.shared_state import forget_after_set_back
+from catalog.fetching.circuit_breaker import CircuitBreaker, OpenCircuit
+from catalog.fetching.shared_state import delete_after_set_back
 from catalog.posters.sources.registry import POSTER_SOURCES
 
 log = logging.getLogger(__name__)
@@ -26,17 +26,17 @@ def failing_hosts() -> list[str]:
     """
     switched_on = [POSTER_SOURCES[name] for name in settings.POSTER_SOURCES if name in POSTER_SOURCES]
     hosts = sorted({host for source in switched_on for host in source.hosts(settings.REPLICA_URL or None)})
-    found: list[Failing | None] = []
+    found: list[OpenCircuit | None] = []
     with suppress(RedisError, OSError, ValueError), _memory() as memory:
-        breaker = RedisBreaker(memory)
-        found = [breaker.look(host) for host in hosts]
+        breaker = CircuitBreaker(memory)
+        found = [breaker.open_circuit(host) for host in hosts]
     return [_sentence(failing) for failing in found if failing is not None]
 
 
 def forget_after_clock_change() -> None:
     """Let hosts be asked at once after the clock was set back, and not only when it has caught up."""
     with suppress(RedisError, OSError, ValueError), _memory() as memory:
-        if forget_after_set_back(memory):
+        if delete_after_set_back(memory):
             log.warning("The clock was set back. What was known about hosts is forgotten.")
 
 
@@ -46,7 +46,7 @@ def _memory() -> Redis:
     )
 
 
-def _sentence(failing: Failing) -> str:
+def _sentence(failing: OpenCircuit) -> str:
     if failing.wait_s <= 0:
         return f"{failing}: the next poster from there finds out whether it is well again."
     till = timezone.localtime(timezone.now() + timedelta(seconds=failing.wait_s))

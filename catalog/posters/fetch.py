@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalog import search
 from catalog.fetching.client import PoliteClient
-from catalog.fetching.errors import Denied, NotFound, TooLarge, shown
+from catalog.fetching.errors import Denied, NotFound, TooLarge, printable
 from catalog.models import Movie, Poster, SourceLookup
 from catalog.posters.sources.links import PosterLink
 from catalog.posters.sources.protocol import Found
@@ -150,8 +150,8 @@ def _picture(
             picture = client.get(
                 url,
                 accept="image/*",
-                etag=known.etag if known else None,
-                last_modified=known.last_modified if known else None,
+                etag=known.etag if known else "",
+                last_modified=known.last_modified if known else "",
             )
             if known is not None and picture.status == 304:
                 return _confirmed(known, link, rank), True
@@ -164,8 +164,8 @@ def _picture(
                 source_url=url,
                 page_url=page_url,
                 attribution=attribution(source),
-                etag=picture.etag or "",
-                last_modified=picture.last_modified or "",
+                etag=picture.etag,
+                last_modified=picture.last_modified,
                 language=link.language,
                 rank=rank,
             )
@@ -174,7 +174,7 @@ def _picture(
             # All three are about this one size: stores of pictures say 403 of what they do not have.
             last = error
         except ImageRejected as error:
-            last = NoPoster(f"{shown(url)}: {str(error).rstrip('.')}")
+            last = NoPoster(f"{printable(url)}: {str(error).rstrip('.')}")
     raise last or NoPoster("its page links no picture")
 
 

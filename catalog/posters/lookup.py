@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.cache import cache
 
 from catalog.fetching.client import PoliteClient
-from catalog.fetching.credential import Credential
 from catalog.fetching.errors import Denied
+from catalog.fetching.policy import Credential
 from catalog.models import Movie, SourceLookup
 from catalog.posters.sources.protocol import Answer, Found
 from catalog.posters.sources.registry import NoPosterFound, PosterSource
@@ -63,15 +63,15 @@ def look_up(
                 fetched = client.get(
                     url,
                     accept=source.accept,
-                    etag=known.etag if known else None,
-                    last_modified=known.last_modified if known else None,
+                    etag=known.etag if known else "",
+                    last_modified=known.last_modified if known else "",
                     credential=credential,
                 )
-                said = LookedUp(None, url, fetched.etag or "", fetched.last_modified or "")
+                said = LookedUp(None, url, fetched.etag, fetched.last_modified)
                 if fetched.status == 304:
                     asking.close()
                     return said
-                answer = Answer(fetched.final_url, fetched.body)
+                answer = Answer(fetched.url, fetched.body)
             else:
                 answer = _answer(client, url, question.holds_s, source.accept, credential)
             question = asking.send(answer)
@@ -96,7 +96,7 @@ def _answer(
     if isinstance(kept, Answer):
         return kept
     fetched = client.get(url, accept=accept, credential=credential)
-    answer = Answer(fetched.final_url, fetched.body)
+    answer = Answer(fetched.url, fetched.body)
     if holds_s:
         cache.set(name, answer, holds_s)
     return answer

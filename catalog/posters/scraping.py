@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from catalog.fetching.errors import FetchError, RobotsDisallow, TryLater
-from catalog.fetching.robots import CLOSED_S
+from catalog.fetching.robots import UNREADABLE_S
 from catalog.models import Movie, Poster, Run, RunItem
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import leases, lifecycle
@@ -154,7 +154,7 @@ def wait_s(error: FetchError) -> float | None:
     if isinstance(error, TryLater):
         return error.retry_after_s
     if isinstance(error, RobotsDisallow) and error.retryable:
-        return CLOSED_S
+        return UNREADABLE_S
     return RETRY_PACING_S if type(error) is FetchError and error.retryable else None
 
 

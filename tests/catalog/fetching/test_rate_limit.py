@@ -1,132 +1,136 @@
-"""Turns at a host, in one process, on a clock that does not wait."""
+"""A host gets its requests an interval apart, from all workers together."""
 
-import dataclasses
 import threading
+from unittest import mock
 
 import pytest
 
-from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import TryLater
-from catalog.fetching.pacing import InProcessPacer, pacer_on
-from tests.catalog.fetching.clients import FakeTime, client_for, policy_for
+from catalog.fetching.throttle import RateLimiter
+from tests.catalog.fetching.clients import client_for
+from tests.catalog.fetching.virtual_time import VirtualTime
 from tests.replica.faults import FaultySite
 
-
-def test_turns_are_an_interval_apart(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    assert [pacer.reserve("films.example", 2.0) for _ in range(4)] == [0, 2, 4, 6]
+HOST, OTHER = "films.example", "img.films.example"
+ANY = 1e6
 
 
-def test_hosts_do_not_wait_for_each_other(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    assert pacer.reserve("films.example", 9) == pacer.reserve("img.films.example", 9) == 0
+@pytest.fixture
+def limiter(virtual_time: VirtualTime) -> RateLimiter:
+    return RateLimiter(virtual_time.redis)
 
 
-def test_time_that_passed_is_not_waited_again(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    pacer.reserve("films.example", 3)
-    fake_time.now += 2
-    assert pacer.reserve("films.example", 3) == 1
-    fake_time.now += 60
-    assert pacer.reserve("films.example", 3) == 0
+def test_reservations_of_all_workers_are_an_interval_apart(
+    limiter: RateLimiter, virtual_time: VirtualTime
+) -> None:
+    worker = RateLimiter(virtual_time.redis)
+    assert [each.reserve(HOST, 2.0, ANY) for each in (limiter, worker, limiter, worker)] == [0, 2, 4, 6]
 
 
-def test_a_turn_too_far_off_is_not_taken(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    pacer.reserve("films.example", 10)
-    assert pacer.reserve("films.example", 10, longest_s=5) == 10
-    assert pacer.reserve("films.example", 10, longest_s=10) == 10
-    assert pacer.reserve("films.example", 10) == 20
-
-
-def test_slowing_down_moves_everyones_next_turn(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    pacer.slow_down("films.example", 30)
-    assert pacer.held_s("films.example") == 30
-    assert [pacer.reserve("films.example", 1) for _ in range(2)] == [30, 31]
-    fake_time.now += 30
-    assert pacer.held_s("films.example") == 0
-
-
-def test_a_shorter_slow_down_does_not_end_a_longer_one(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    pacer.slow_down("films.example", 30)
-    pacer.slow_down("films.example", 1)
-    assert pacer.reserve("films.example", 1) == 30
-
-
-def test_threads_never_share_a_turn(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
+def test_reservations_are_never_shared_under_load(virtual_time: VirtualTime) -> None:
     waits: list[float] = []
-    threads = [
-        threading.Thread(target=lambda: waits.extend(pacer.reserve("films.example", 1) for _ in range(50)))
-        for _ in range(8)
-    ]
+
+    def work() -> None:
+        limiter = RateLimiter(virtual_time.redis)
+        waits.extend(limiter.reserve(HOST, 1, ANY) for _ in range(25))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(waits) == list(range(400))
+    assert sorted(waits) == list(range(150))
 
 
-def test_without_redis_the_threads_of_a_process_share() -> None:
-    assert pacer_on(None) is pacer_on(None)
+def test_hosts_do_not_wait_for_each_other(limiter: RateLimiter) -> None:
+    assert limiter.reserve(HOST, 9, ANY) == limiter.reserve(OTHER, 9, ANY) == 0
 
 
-def test_a_client_keeps_its_policys_interval(site: FaultySite, fake_time: FakeTime) -> None:
-    client = client_for(site.url, fake_time, min_interval_s=1.5)
+def test_time_that_passed_is_not_waited_again(limiter: RateLimiter, virtual_time: VirtualTime) -> None:
+    limiter.reserve(HOST, 3, ANY)
+    virtual_time.advance(2)
+    assert limiter.reserve(HOST, 3, ANY) == 1
+    virtual_time.advance(60)
+    assert limiter.reserve(HOST, 3, ANY) == 0
+
+
+def test_a_start_too_far_off_is_not_reserved(limiter: RateLimiter) -> None:
+    limiter.reserve(HOST, 10, ANY)
+    assert limiter.reserve(HOST, 10, longest_s=5) == 10
+    assert limiter.reserve(HOST, 10, longest_s=10) == 10
+    assert limiter.reserve(HOST, 10, ANY) == 20
+
+
+def test_a_pause_holds_for_all_and_is_never_shortened(
+    limiter: RateLimiter, virtual_time: VirtualTime
+) -> None:
+    limiter.pause(HOST, 30)
+    limiter.pause(HOST, 1)
+    limiter.pause(OTHER, 0)
+    worker = RateLimiter(virtual_time.redis)
+    assert worker.start(HOST, 1) is None
+    assert [worker.reserve(HOST, 1, ANY) for _ in range(2)] == [30, 31]
+    assert worker.start(OTHER, 1) == 0
+    virtual_time.advance(30)
+    assert worker.start(HOST, 1) == 0
+
+
+def test_a_late_start_is_not_followed_at_once(limiter: RateLimiter, virtual_time: VirtualTime) -> None:
+    assert limiter.start(HOST, 1.0) == 0
+    virtual_time.advance(0.6)
+    assert limiter.start(HOST, 1.0) == pytest.approx(0.4)
+    assert limiter.start(OTHER, 1.0) == 0
+    virtual_time.advance(0.4)
+    assert limiter.start(HOST, 1.0) == 0
+
+
+def test_a_client_waits_its_policys_interval(site: FaultySite, virtual_time: VirtualTime) -> None:
+    client = client_for(site.url, virtual_time, min_interval_s=1.5)
     for _ in range(3):
         client.get(site.url + "/movie/7")
-    assert sum(fake_time.slept) == pytest.approx(4.5)  # robots.txt takes the first turn
+    assert sum(virtual_time.slept) == pytest.approx(4.5)  # robots.txt is the first request
 
 
-def test_turns_are_not_metronomic_and_never_too_near(site: FaultySite, fake_time: FakeTime) -> None:
-    client = client_for(site.url, fake_time, min_interval_s=1.0, jitter=0.5, robots=False)
+def test_jitter_lengthens_intervals(site: FaultySite, virtual_time: VirtualTime) -> None:
+    client = client_for(site.url, virtual_time, min_interval_s=1.0, jitter=0.5, robots=False)
     for _ in range(21):
         client.get(site.url + "/movie/7")
-    assert all(1.0 <= gap <= 1.5 for gap in fake_time.slept)
-    assert len({round(gap, 6) for gap in fake_time.slept}) == 20
+    assert all(1.0 <= gap <= 1.5 for gap in virtual_time.slept)
+    assert len({round(gap, 6) for gap in virtual_time.slept}) > 15
 
 
-def test_who_wakes_up_late_is_not_followed_at_once(fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    assert pacer.depart("films.example", 1.0) == 0
-    fake_time.now += 0.6
-    assert pacer.depart("films.example", 1.0) == pytest.approx(0.4)
-    assert pacer.depart("img.films.example", 1.0) == 0
-    fake_time.now += 0.4
-    assert pacer.depart("films.example", 1.0) == 0
-
-
-def test_hosts_keep_their_own_pace(site: FaultySite, fake_time: FakeTime) -> None:
+def test_hosts_have_their_own_intervals(site: FaultySite, virtual_time: VirtualTime) -> None:
     host = site.url.partition("://")[2]
-    client = client_for(site.url, fake_time, robots=False, min_interval_s=9.0, host_intervals_s={host: 0.5})
+    client = client_for(
+        site.url, virtual_time, robots=False, min_interval_s=9.0, host_intervals_s={host: 0.5}
+    )
     for _ in range(3):
         client.get(site.url + "/movie/7")
-    assert sum(fake_time.slept) == pytest.approx(1.0)
+    assert sum(virtual_time.slept) == pytest.approx(1.0)
 
 
-def test_who_waits_for_a_turn_has_time_left_for_the_answer(site: FaultySite, fake_time: FakeTime) -> None:
-    client = client_for(site.url, fake_time, robots=False, min_interval_s=25.0, deadline_s=30.0)
+def test_waiting_leaves_time_for_the_response(site: FaultySite, virtual_time: VirtualTime) -> None:
+    client = client_for(site.url, virtual_time, robots=False, min_interval_s=25.0, deadline_s=30.0)
     client.get(site.url + "/movie/7")
     with pytest.raises(TryLater) as caught:
         client.get(site.url + "/movie/7")
     assert caught.value.retry_after_s == pytest.approx(25)
-    fake_time.now += 6
+    virtual_time.advance(6)
     assert client.get(site.url + "/movie/7").status == 200
 
 
-def test_who_had_a_turn_before_a_slow_down_waits_it_out(site: FaultySite, fake_time: FakeTime) -> None:
-    pacer = InProcessPacer(fake_time.clock)
-    host = site.url.partition("://")[2]
-
-    def sleep(seconds: float) -> None:
-        if not fake_time.slept:
-            pacer.slow_down(host, 12)  # another worker meets a 429 while this one waits for its turn
-        fake_time.sleep(seconds)
-
-    clock = dataclasses.replace(fake_time.clock, sleep=sleep)
-    client = PoliteClient(policy_for(site.url, min_interval_s=2, robots=False), pacer, clock=clock)
+def test_a_request_with_a_reservation_waits_for_the_end_of_a_pause(
+    site: FaultySite, virtual_time: VirtualTime, limiter: RateLimiter
+) -> None:
+    client = client_for(site.url, virtual_time, min_interval_s=2, robots=False)
     client.get(site.url + "/movie/7")
-    client.get(site.url + "/movie/7")
-    assert sum(fake_time.slept) == pytest.approx(12)
+    sleep = virtual_time.sleep
+
+    def paused_meanwhile(seconds: float) -> None:
+        if not virtual_time.slept:
+            limiter.pause(site.url.partition("://")[2], 12)  # another worker got a 429
+        sleep(seconds)
+
+    with mock.patch.object(virtual_time, "sleep", paused_meanwhile):
+        client.get(site.url + "/movie/7")
+    assert sum(virtual_time.slept) == pytest.approx(12)

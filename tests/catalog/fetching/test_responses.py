@@ -1,13 +1,16 @@
 """Responses and requests: validators, headers, cookies and passwords, and responses that are not HTTP."""
 
 import gzip
+import logging
 import socket
 from pathlib import Path
 
 import pytest
 
-from catalog.fetching.errors import Denied, FetchError, ServerTrouble, TooLarge, Truncated
-from tests.catalog.fetching.clients import IMAGE_PATH, POSTER, FakeTime, client_for
+from catalog.fetching.errors import Denied, FetchError, ServerError, TooLarge, Truncated
+from catalog.fetching.policy import Credential
+from tests.catalog.fetching.clients import IMAGE_PATH, POSTER, client_for
+from tests.catalog.fetching.virtual_time import VirtualTime
 from tests.replica.faults import FaultySite, body, html_instead, status
 from tests.replica.raw_server import RawServer
 
@@ -46,7 +49,7 @@ def test_an_old_validator_gives_the_new_body(site: FaultySite) -> None:
 def test_a_very_long_validator_is_ignored(site: FaultySite) -> None:
     site.spoil("/movie/7", body(b"x", etag=f'"{"e" * 300}"', last_modified="d" * 100))
     fetched = client_for(site.url).get(site.url + "/movie/7")
-    assert (fetched.etag, fetched.last_modified, fetched.body) == (None, None, b"x")
+    assert (fetched.etag, fetched.last_modified, fetched.body) == ("", "", b"x")
 
 
 def test_validators_that_would_split_a_header_are_not_sent(site: FaultySite) -> None:
@@ -93,7 +96,7 @@ GZIPPED = OK + b"Content-Encoding: gzip\r\n"
 PACKED = gzip.compress(b"film" * 100, mtime=0)
 MEGABYTE = b"x" * 1_000_000
 MALFORMED: dict[type[FetchError], list[bytes]] = {
-    ServerTrouble: [
+    ServerError: [
         b"",
         b"\x00\x01\x02",
         b"SSH-2.0-OpenSSH_9.2\r\n",
@@ -134,10 +137,10 @@ MALFORMED: dict[type[FetchError], list[bytes]] = {
     ids=lambda value: value.__name__ if isinstance(value, type) else repr(value[:60]),
 )
 def test_a_malformed_answer_is_a_fetch_error(
-    error: type[FetchError], answer: bytes, fake_time: FakeTime
+    error: type[FetchError], answer: bytes, virtual_time: VirtualTime
 ) -> None:
     with RawServer(lambda connection: connection.sendall(answer)) as server:
-        client = client_for(server.url, fake_time, robots=False, max_attempts=2)
+        client = client_for(server.url, virtual_time, robots=False, max_attempts=2)
         with pytest.raises(error) as caught:
             client.get(server.url + "/x")
     assert server.connections == (2 if caught.value.retryable else 1)
@@ -161,14 +164,36 @@ def test_a_slightly_wrong_answer_is_read(answer: bytes) -> None:
         assert client_for(server.url, robots=False).get(server.url + "/x").body == b"film"
 
 
-def test_a_server_without_tls_is_server_trouble(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_server_without_tls_is_server_trouble(site: FaultySite, virtual_time: VirtualTime) -> None:
     url = site.url.replace("http:", "https:")
-    client = client_for(site.url, fake_time, schemes=("https",), robots=False)
-    with pytest.raises(ServerTrouble):
+    client = client_for(site.url, virtual_time, schemes=("https",), robots=False)
+    with pytest.raises(ServerError):
         client.get(url + "/movie/7")
 
 
-def test_a_redirect_without_location_is_denied(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_redirect_without_location_is_denied(site: FaultySite, virtual_time: VirtualTime) -> None:
     site.spoil("/movie/7", status(302))
     with pytest.raises(Denied):
-        client_for(site.url, fake_time).get(site.url + "/movie/7")
+        client_for(site.url, virtual_time).get(site.url + "/movie/7")
+
+
+def test_each_request_gets_its_own_answer_after_early_hints() -> None:
+    def hinting(connection: socket.socket) -> None:
+        for text in (b"one", b"two"):
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + text)
+            connection.recv(65536)
+
+    with RawServer(hinting) as server, client_for(server.url, robots=False) as client:
+        assert [client.get(server.url + path).body for path in ("/1", "/2")] == [b"one", b"two"]
+        assert server.connections == 1
+
+
+def test_a_key_in_the_address_is_not_logged_with_odd_headers(caplog: pytest.LogCaptureFixture) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 4\r\n\r\nfilm"
+    credential = Credential(query={"api_key": "hunter2"})
+    with RawServer(lambda connection: connection.sendall(answer)) as server, caplog.at_level(logging.DEBUG):
+        client_for(server.url, robots=False).get(server.url + "/3/movie/7", credential=credential)
+    logged = " ".join(record.getMessage() for record in caplog.records)
+    assert "Failed to parse headers" in logged
+    assert "hunter2" not in logged

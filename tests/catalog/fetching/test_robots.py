@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.fetching.errors import RobotsDisallow, ServerTrouble, TryLater
-from catalog.fetching.robots import CLOSED, LARGEST_BYTES, read_robots
-from tests.catalog.fetching.clients import FakeTime, client_for, faulty_site
+from catalog.fetching.errors import RobotsDisallow, ServerError, TryLater
+from catalog.fetching.robots import LARGEST_BYTES, UNREADABLE, read_robots
+from tests.catalog.fetching.clients import client_for, faulty_site
+from tests.catalog.fetching.virtual_time import VirtualTime
 from tests.replica.faults import Fault, FaultySite, body, not_found, redirect, status, too_many
 
 NAME = "Postersite"
@@ -52,42 +53,42 @@ def test_a_site_without_rules_allows_everything(site: FaultySite, fault: Fault) 
 
 @pytest.mark.parametrize("fault", [status(500), status(503), redirect("http://evil.example/robots.txt")])
 def test_rules_that_cannot_be_read_close_the_site_for_a_while(
-    site: FaultySite, fake_time: FakeTime, fault: Fault
+    site: FaultySite, virtual_time: VirtualTime, fault: Fault
 ) -> None:
     site.spoil("/robots.txt", fault)
-    client = client_for(site.url, fake_time, max_attempts=1)
+    client = client_for(site.url, virtual_time, max_attempts=1)
     for _ in range(2):
         with pytest.raises(RobotsDisallow) as caught:
             client.get(site.url + "/movie/7")
         assert caught.value.retryable
     assert site.paths() == ["/robots.txt"]
     site.mend()
-    fake_time.now += 601
+    virtual_time.advance(601)
     assert client.get(site.url + "/movie/7").status == 200
 
 
-def test_a_429_on_robots_txt_is_waited_for(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_429_on_robots_txt_is_waited_for(site: FaultySite, virtual_time: VirtualTime) -> None:
     site.spoil("/robots.txt", too_many("100"), times=1)
-    client = client_for(site.url, fake_time, deadline_s=10)
+    client = client_for(site.url, virtual_time, deadline_s=10)
     with pytest.raises(TryLater):
         client.get(site.url + "/movie/7")
-    fake_time.now += 100
+    virtual_time.advance(100)
     assert client.get(site.url + "/movie/7").status == 200
 
 
-def test_a_missing_server_is_server_trouble(fake_time: FakeTime) -> None:
+def test_a_missing_server_is_server_trouble(virtual_time: VirtualTime) -> None:
     with faulty_site() as gone:
         pass
-    with pytest.raises(ServerTrouble):
-        client_for(gone.url, fake_time).get(gone.url + "/movie/7")
+    with pytest.raises(ServerError):
+        client_for(gone.url, virtual_time).get(gone.url + "/movie/7")
 
 
-def test_rules_are_read_again_after_an_hour(site: FaultySite, fake_time: FakeTime) -> None:
-    client = client_for(site.url, fake_time)
+def test_rules_are_read_again_after_an_hour(site: FaultySite, virtual_time: VirtualTime) -> None:
+    client = client_for(site.url, virtual_time)
     client.get(site.url + "/movie/7")
     site.spoil("/robots.txt", rules("User-agent: *\nDisallow: /\n"))
     client.get(site.url + "/movie/7")
-    fake_time.now += 3601
+    virtual_time.advance(3601)
     with pytest.raises(RobotsDisallow):
         client.get(site.url + "/movie/7")
 
@@ -99,20 +100,20 @@ def test_a_redirected_robots_txt_is_followed_within_the_host(site: FaultySite) -
         client_for(site.url).get(site.url + "/movie/7")
 
 
-def test_a_crawl_delay_is_obeyed(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_crawl_delay_is_obeyed(site: FaultySite, virtual_time: VirtualTime) -> None:
     site.spoil("/robots.txt", rules("User-agent: *\nCrawl-delay: 4\nAllow: /\n"))
-    client = client_for(site.url, fake_time)
+    client = client_for(site.url, virtual_time)
     for _ in range(3):
         client.get(site.url + "/movie/7")
-    assert sum(fake_time.slept) == pytest.approx(8)
+    assert sum(virtual_time.slept) == pytest.approx(8)
 
 
-def test_a_crawl_delay_of_a_day_is_capped(site: FaultySite, fake_time: FakeTime) -> None:
+def test_a_crawl_delay_of_a_day_is_capped(site: FaultySite, virtual_time: VirtualTime) -> None:
     site.spoil("/robots.txt", rules("User-agent: *\nCrawl-delay: 86400\nAllow: /\n"))
-    client = client_for(site.url, fake_time, max_crawl_delay_s=10)
+    client = client_for(site.url, virtual_time, max_crawl_delay_s=10)
     for _ in range(2):
         client.get(site.url + "/movie/7")
-    assert sum(fake_time.slept) == pytest.approx(10)
+    assert sum(virtual_time.slept) == pytest.approx(10)
 
 
 def test_a_policy_may_leave_robots_out(site: FaultySite) -> None:
@@ -163,5 +164,5 @@ def test_any_bytes_are_some_rules(text: bytes) -> None:
     assert robots.interval_s(NAME) >= 0
 
 
-def test_closed_allows_nothing() -> None:
-    assert not CLOSED.allows("https://films.example/", NAME)
+def test_unreadable_rules_allow_nothing() -> None:
+    assert not UNREADABLE.allows("https://films.example/", NAME)

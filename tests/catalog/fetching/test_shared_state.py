@@ -1,108 +1,38 @@
-"""Turns and robots.txt shared through a real Valkey by clients that know nothing of each other."""
-
-import threading
+"""Clients that know nothing of each other share limits, robots.txt and failing hosts through Redis."""
 
 import pytest
 from redis import Redis
 
-from catalog.fetching.circuit_breaker import Patience, RedisBreaker
-from catalog.fetching.client import polite_client
-from catalog.fetching.errors import FetchError, ServerTrouble, TryLater
-from catalog.fetching.pacing import RedisPacer
-from catalog.fetching.robots import CLOSED, RedisRobots, Robots
-from catalog.fetching.slots import RedisSlots
-from tests.catalog.fetching.clients import policy_for
+from catalog.fetching.circuit_breaker import CircuitBreaker, CircuitPolicy
+from catalog.fetching.client import PoliteClient
+from catalog.fetching.errors import FetchError, ServerError, TryLater
+from catalog.fetching.robots import UNREADABLE, Robots, RobotsCache
+from catalog.fetching.shared_state import CLOCK_KEY, delete_after_set_back
+from catalog.fetching.throttle import ConcurrencyLimiter, RateLimiter
+from tests.catalog.fetching.clients import client_for, policy_for
 from tests.replica.faults import FaultySite, status, too_many
 
-pytestmark = pytest.mark.process
-
-NEVER = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture(autouse=True)
-def empty(valkey: Redis) -> None:
-    valkey.flushall()
+HOST = "films.example"
+ORIGIN = "https://films.example"
+A_DAY_MS = 86_400_000
 
 
-def test_turns_of_two_workers_are_an_interval_apart(valkey: Redis) -> None:
-    one, other = RedisPacer(valkey), RedisPacer(valkey)
-    waits = [pacer.reserve("films.example", 100) for pacer in (one, other, one)]
-    assert waits[0] == 0
-    assert waits[1:] == [pytest.approx(100, abs=5), pytest.approx(200, abs=5)]
-
-
-def test_turns_are_never_shared_under_load(valkey: Redis) -> None:
-    waits: list[float] = []
-
-    def work() -> None:
-        pacer = RedisPacer(valkey)
-        waits.extend(pacer.reserve("films.example", 1000) for _ in range(25))
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [round(wait / 1000) for wait in sorted(waits)] == list(range(150))
-
-
-def test_a_turn_too_far_off_is_not_taken(valkey: Redis) -> None:
-    pacer = RedisPacer(valkey)
-    pacer.reserve("films.example", 100)
-    for _ in range(3):
-        assert pacer.reserve("films.example", 100, longest_s=5) == pytest.approx(100, abs=5)
-
-
-def test_a_slow_down_holds_every_worker_and_is_never_shortened(valkey: Redis) -> None:
-    one, other = RedisPacer(valkey), RedisPacer(valkey)
-    one.slow_down("films.example", 300)
-    one.slow_down("films.example", 3)
-    assert other.held_s("films.example") == pytest.approx(300, abs=5)
-    assert other.reserve("films.example", 1) == pytest.approx(300, abs=5)
-    assert other.held_s("img.films.example") == 0
-
-
-def test_every_key_expires(valkey: Redis) -> None:
-    pacer = RedisPacer(valkey)
-    pacer.reserve("films.example", 0)
-    pacer.reserve("films.example", 100)
-    pacer.slow_down("films.example", 100)
-    pacer.depart("films.example", 100)
-    RedisRobots(valkey).put("https://films.example", CLOSED, 100)
-    slots, breaker = RedisSlots(valkey), RedisBreaker(valkey)
-    slots.take("films.example", "one", 4, 100)
-    breaker.failed("films.example", "status 503", Patience())
-    for _ in range(2):
-        breaker.failed("img.films.example", "status 503", Patience(failures=1))
-        breaker.enter("img.films.example", 20)
-    keys = list(valkey.scan_iter())
-    assert len(keys) == 7
-    assert all(valkey.pttl(key) > 0 for key in keys)
-
-
-def test_a_slow_down_of_nothing_is_none(valkey: Redis) -> None:
-    pacer = RedisPacer(valkey)
-    pacer.slow_down("films.example", 0)
-    assert pacer.held_s("films.example") == 0
-
-
-def test_rules_are_remembered_for_all(valkey: Redis) -> None:
+def test_rules_are_cached_for_all(redis_client: Redis) -> None:
     rules = Robots("User-agent: *\nDisallow: /é\n")
-    RedisRobots(valkey).put("https://films.example", rules, 60)
-    assert RedisRobots(valkey).get("https://films.example") == rules
-    RedisRobots(valkey).put("https://films.example", CLOSED, 60)
-    assert RedisRobots(valkey).get("https://films.example") == CLOSED
-    assert RedisRobots(valkey).get("https://other.example") is None
+    for robots in (rules, UNREADABLE):
+        RobotsCache(redis_client).put(ORIGIN, robots, 60)
+        assert RobotsCache(redis_client).get(ORIGIN) == robots
+    assert RobotsCache(redis_client).get("https://other.example") is None
 
 
 @pytest.mark.parametrize("stored", [b"", b"{", b"[]", b'{"text": 5}', b"null"])
-def test_a_damaged_memory_is_none(valkey: Redis, stored: bytes) -> None:
-    valkey.set("postersite:robots:https://films.example", stored)
-    assert RedisRobots(valkey).get("https://films.example") is None
+def test_damaged_rules_are_none(redis_client: Redis, stored: bytes) -> None:
+    redis_client.set(f"postersite:robots:{ORIGIN}", stored)
+    assert RobotsCache(redis_client).get(ORIGIN) is None
 
 
-def test_two_clients_ask_for_robots_txt_once_and_share_a_429(valkey: Redis, site: FaultySite) -> None:
-    one, other = (polite_client(policy_for(site.url, deadline_s=5), valkey) for _ in range(2))
+def test_two_clients_fetch_robots_txt_once_and_share_a_429(site: FaultySite) -> None:
+    one, other = (client_for(site.url, deadline_s=5) for _ in range(2))
     one.get(site.url + "/movie/7")
     other.get(site.url + "/movie/7")
     assert len(site.paths("/robots.txt")) == 1
@@ -114,26 +44,78 @@ def test_two_clients_ask_for_robots_txt_once_and_share_a_429(valkey: Redis, site
     assert len(site.paths("/movie/7")) == 2
 
 
-def test_what_one_client_finds_of_a_failing_host_holds_for_all(
-    valkey: Redis, site: FaultySite, caplog: pytest.LogCaptureFixture
-) -> None:
-    patience = Patience(failures=4, first_s=600)
-    policy = policy_for(site.url, robots=False, max_attempts=2, backoff_s=0.001, patience=patience)
+def test_an_open_circuit_holds_for_all(site: FaultySite, caplog: pytest.LogCaptureFixture) -> None:
+    circuit = CircuitPolicy(failures=4, first_s=600)
     site.spoil("/movie/7", status(503))
-    one, other = polite_client(policy, valkey), polite_client(policy, valkey)
+    one, other = (
+        client_for(site.url, robots=False, max_attempts=2, backoff_s=0.001, circuit=circuit) for _ in range(2)
+    )
     for client in (one, other):
-        with pytest.raises(ServerTrouble):
+        with pytest.raises(ServerError):
             client.get(site.url + "/movie/7")
     for client in (one, other, one):
-        with pytest.raises(TryLater, match=r"is failing \(4 times in a row, the last time: status 503\)"):
+        with pytest.raises(TryLater, match=r"4 times in a row, the last time: status 503"):
             client.get(site.url + "/title/tt0000007/")
     assert len(site.paths()) == 4
-    assert [record.getMessage().count("is failing") for record in caplog.records] == [1]
+    assert len(caplog.records) == 1
 
 
-def test_a_redis_that_is_gone_is_a_fetch_error_worth_another_try(site: FaultySite) -> None:
-    client = polite_client(policy_for(site.url), Redis.from_url(NEVER))
+def test_without_redis_a_request_fails_and_may_be_tried_again(site: FaultySite) -> None:
+    client = PoliteClient(policy_for(site.url), Redis.from_url("redis://127.0.0.1:1/0"))
     with pytest.raises(FetchError, match="Redis") as caught:
         client.get(site.url + "/movie/7")
     assert caught.value.retryable
     assert site.paths() == []
+
+
+def block(redis_client: Redis) -> None:
+    """Let nobody send a request to a host for an hour, for every reason there is."""
+    limiter = RateLimiter(redis_client)
+    limiter.reserve(HOST, 3600, 3600)
+    limiter.start(HOST, 3600)
+    limiter.pause(HOST, 3600)
+    ConcurrencyLimiter(redis_client).acquire(HOST, "token", 1, 3600)
+    breaker = CircuitBreaker(redis_client)
+    breaker.record_failure(HOST, "down", CircuitPolicy(failures=1, first_s=3600, longest_s=3600))
+    breaker.record_failure("img.films.example", "status 503", CircuitPolicy())
+    RobotsCache(redis_client).put(ORIGIN, UNREADABLE, 3600)
+
+
+def is_free(redis_client: Redis) -> bool:
+    limiter = RateLimiter(redis_client)
+    return (
+        limiter.reserve(HOST, 1, 3600) == 0
+        and limiter.start(HOST, 1) == 0
+        and ConcurrencyLimiter(redis_client).acquire(HOST, "another", 1, 1) == 0
+        and CircuitBreaker(redis_client).open_circuit(HOST) is None
+        and RobotsCache(redis_client).get(ORIGIN) is None
+    )
+
+
+def test_every_key_expires(redis_client: Redis) -> None:
+    block(redis_client)
+    keys = list(redis_client.scan_iter())
+    assert len(keys) == 7
+    assert all(redis_client.pttl(key) > 0 for key in keys)
+
+
+def test_a_clock_set_back_deletes_the_state_once(redis_client: Redis) -> None:
+    redis_client.set("celery", "not ours")
+    assert not delete_after_set_back(redis_client)
+    block(redis_client)
+    # The server's clock cannot be moved here, so the time that it had last is.
+    redis_client.incrby(CLOCK_KEY, A_DAY_MS)
+    assert delete_after_set_back(redis_client)
+    assert is_free(redis_client)
+    assert redis_client.exists("celery")
+    block(redis_client)
+    assert not delete_after_set_back(redis_client)
+    assert not is_free(redis_client)
+
+
+def test_a_small_correction_of_the_clock_changes_nothing(redis_client: Redis) -> None:
+    delete_after_set_back(redis_client)
+    block(redis_client)
+    redis_client.incrby(CLOCK_KEY, 30_000)
+    assert not delete_after_set_back(redis_client)
+    assert not is_free(redis_client)

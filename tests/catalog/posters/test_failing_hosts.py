@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from django.urls import reverse
 from redis import Redis
 
-from catalog.fetching.circuit_breaker import Patience, RedisBreaker
+from catalog.fetching.circuit_breaker import CircuitBreaker, CircuitPolicy
 from catalog.management.commands import status as status_command
 from catalog.models import RunItem
 from catalog.posters import scraping
@@ -71,7 +71,7 @@ def test_it_is_shown_to_those_who_see_runs(
 ) -> None:
     host = site.url.partition("://")[2]
     for _ in range(5):
-        RedisBreaker(broker).failed(host, "status 503", Patience())
+        CircuitBreaker(broker).record_failure(host, "status 503", CircuitPolicy())
     index = reverse("admin:index")
     page = BeautifulSoup(admin_client.get(index).content, "lxml")
     [row] = page.select(".status-failing li")

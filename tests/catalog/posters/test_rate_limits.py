@@ -69,7 +69,7 @@ def test_the_policy_of_a_source_keeps_to_it(settings: Any) -> None:
     policy = _policy(API, 1000)
     assert policy.interval_s("api.themoviedb.org") == 0.05
     assert policy.max_at_once == 7
-    assert policy.leads_to == {"image.tmdb.org"}
+    assert policy.depends_on == {"image.tmdb.org"}
     assert hash(policy) == hash(_policy(API, 1000)) and policy == _policy(API, 1000)
     settings.REQUESTS_PER_SECOND = 1.0
     assert policy != _policy(API, 1000)

@@ -14,8 +14,8 @@ from redis import Redis
 
 from catalog import tasks
 from catalog.duplicates import groups
-from catalog.fetching.pacing import RedisPacer
-from catalog.fetching.shared_state import SEEN
+from catalog.fetching.shared_state import CLOCK_KEY
+from catalog.fetching.throttle import RateLimiter
 from catalog.models import Run, RunItem
 from catalog.runs import kinds, leases, lifecycle, local_worker
 from catalog.runs.progress import progress_of
@@ -159,9 +159,9 @@ def test_a_search_that_failed_does_not_hold_up_the_next_for_longer_than_usual(
     assert groups.is_due()
 
 
-def test_the_sweep_lets_hosts_be_asked_again(broker: Redis) -> None:
+def test_the_sweep_ends_pauses_of_hosts(broker: Redis) -> None:
     tasks.sweep()
-    RedisPacer(broker).slow_down("films.example", 3600)
-    broker.incrby(SEEN, 86_400_000)
+    RateLimiter(broker).pause("films.example", 3600)
+    broker.incrby(CLOCK_KEY, 86_400_000)
     tasks.sweep()
-    assert RedisPacer(broker).held_s("films.example") == 0
+    assert RateLimiter(broker).start("films.example", 1) == 0
