@@ -45,24 +45,20 @@ def ids() -> list[tuple[Any, ...]]:
 
 
 def test_the_recipes_file_is_read_as_tmdb_ids_where_that_is_said(tmp_path: Path) -> None:
+    dry = run(recipe(tmp_path), "--ids", "tmdb", "--dry-run")
+    assert "4 created" in dry and "Ids read as TMDB ids." in dry
+    assert not ImportedFile.objects.exists()
     out = run(recipe(tmp_path), "--ids", "tmdb")
     assert "4 created" in out and "1 repeated, 0 conflicting, 0 rejected" in out
     assert "Ids read as TMDB ids." in out
+    made = Run.objects.get()
+    assert (made.total, made.done, made.failed, made.params["rejected"]) == (5, 5, 0, [])
     assert ids()[0] == ("Toy Story", None, 862, None)
     genres = {movie.title: [str(genre) for genre in movie.genres.all()] for movie in Movie.objects.all()}
     assert genres["Toy Story"] == ["Animation", "Comedy", "Family"]
     assert genres["Jumanji"] == ["Adventure", "Fantasy"]
     assert genres["Grumpier Old Men"] == ["Comedy"]
     assert genres["Kids of the Round Table"] == []
-
-
-def test_repeats_are_nothing_to_correct(tmp_path: Path) -> None:
-    run(recipe(tmp_path), "--ids", "tmdb")
-    made = Run.objects.get()
-    assert (made.total, made.done, made.failed) == (5, 5, 0)
-    assert made.params["counts"]["repeated"] == 1
-    assert made.params["rejected"] == []
-    assert not list(tmp_path.glob("**/import-*.csv"))
 
 
 def test_without_a_choice_ids_are_local_and_the_choice_is_told(tmp_path: Path) -> None:
@@ -155,12 +151,6 @@ def test_the_choice_is_remembered_for_the_same_path_and_for_the_same_content(tmp
     # Other columns, or another file of that name, are another file.
     assert "local" in run(recipe(tmp_path / "a", "id,title,genres\nx,Other,\n"))
     assert "local" in run(recipe(tmp_path / "c", RECIPE + "6,x,Another,\n"))
-
-
-def test_a_dry_run_remembers_nothing(tmp_path: Path) -> None:
-    out = run(recipe(tmp_path), "--ids", "tmdb", "--dry-run")
-    assert "4 created" in out and "Ids read as TMDB ids." in out
-    assert not ImportedFile.objects.exists()
 
 
 def test_a_file_in_a_zip_is_remembered_by_its_name_there(tmp_path: Path) -> None:

@@ -56,8 +56,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-@pytest.mark.parametrize("whole_folder", [False, True])
-def test_a_published_file_imports_without_a_flag(tmp_path: Path, name: str, whole_folder: bool) -> None:
+def test_a_published_file_imports_without_a_flag(tmp_path: Path, name: str) -> None:
     header = HEADERS[name][1]
     delimiter = "\t" if "\t" in header else ","
     columns = header.split(delimiter)
@@ -66,10 +65,10 @@ def test_a_published_file_imports_without_a_flag(tmp_path: Path, name: str, whol
     csv.writer(text, delimiter=delimiter).writerow(ROWS[name].get(column, "") for column in columns)
     folder = tmp_path / "downloads"
     folder.mkdir()
-    path = written(folder, name, f"{header}\r\n{text.getvalue()}")
+    written(folder, name, f"{header}\r\n{text.getvalue()}")
     written(folder, "tmdb_5000_credits.csv", BESIDE["tmdb_5000_credits.csv"][0] + "\n")
     out = io.StringIO()
-    call_command("import_titles", str(folder if whole_folder else path), stdout=out)
+    call_command("import_titles", str(folder), stdout=out)
     assert "1 created, 0 changed, 0 unchanged" in out.getvalue()
     movie = Movie.objects.get()
     assert (movie.title, movie.year) == ("Salt Orchard", 2009)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from catalog.duplicates import decisions, groups, search
-from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre, Poster
+from catalog.models import DuplicateDecision, DuplicateGroup, Movie, MovieGenre, Poster
 from catalog.titles import importing
 from catalog.titles import report as import_reports
 from catalog.titles.formats.records import RejectedRow, TitleRecord
@@ -49,13 +49,6 @@ def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
     assert set(group.members.values_list("movie", flat=True)) == {one.pk, other.pk}
     assert group.source_row == "“Heat” in links.csv, line 5"
     assert {member.why for member in group.members.all()} == {"same row of a source"}
-
-
-def test_importing_it_again_proposes_nothing_new() -> None:
-    two_rows()
-    imported(BOTH)
-    assert imported(BOTH, BOTH).proposed == 2
-    assert DuplicateGroup.objects.count() == 1 and DuplicateMember.objects.count() == 2
 
 
 def test_movies_that_share_one_are_one_group() -> None:
@@ -223,11 +216,6 @@ def test_a_listing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = import_titles((RejectedRow("a.csv", n, "bad", "") for n in range(10)), "test")
     lines = listing_path(run).read_text().splitlines()
     assert len(lines) == 5 and "7 more are not listed" in lines[-1]
-
-
-def test_an_import_that_takes_every_row_leaves_no_listing() -> None:
-    run, _ = import_titles([BOTH], "test")
-    assert not listing_path(run).exists()
 
 
 def test_when_another_process_was_faster_only_the_rows_concerned_are_refused(

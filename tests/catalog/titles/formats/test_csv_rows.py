@@ -81,19 +81,6 @@ def test_a_line_of_megabytes_is_neither_kept_nor_the_end(tmp_path: Path) -> None
     assert peak < 12 * MAX_ROW_LENGTH
 
 
-def test_a_long_file_is_not_held_in_memory(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    with path.open("w") as file:
-        file.write("id,title\n")
-        file.writelines(f'{n},"{"y" * 700}"\n' for n in range(8_000))
-    tracemalloc.start()
-    count = sum(isinstance(row, Row) for row in read_rows(path, NEEDS))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert count == 8_000
-    assert peak < 4_000_000 < path.stat().st_size
-
-
 def test_the_limit_of_the_csv_module_is_left_alone(tmp_path: Path) -> None:
     before = csv.field_size_limit()
     read(written(tmp_path, "a.csv", "id,title\n1," + "x" * 300_000))
@@ -234,14 +221,3 @@ def test_noise_is_never_an_error_and_good_rows_around_it_survive(tmp_path: Path,
     assert good[2] == {"id": "1", "title": "before"}
     assert {"id": "2", "title": "after"} in good.values()
     assert set(good).isdisjoint(bad)
-
-
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=200))
-def test_any_bytes_are_rows_or_a_source_error(tmp_path: Path, content: bytes) -> None:
-    for start in (b"", b"id,title\n"):
-        try:
-            good, bad = read(written(tmp_path, "a.csv", start + content))
-        except SourceError:
-            continue
-        assert set(good).isdisjoint(bad)

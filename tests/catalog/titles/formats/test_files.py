@@ -31,11 +31,6 @@ def test_a_gzipped_csv_is_read_as_the_plain_one(tmp_path: Path) -> None:
     assert {row.file for row in packed} == {"a.csv.gz"}
 
 
-def test_what_is_gzipped_is_told_by_its_bytes_and_not_its_name(tmp_path: Path) -> None:
-    assert SourceFile(gzipped(tmp_path / "a.csv", "id,title\n")).open().read() == b"id,title\n"
-    assert SourceFile(written(tmp_path, "b.csv.gz", "id,title\n")).open().read() == b"id,title\n"
-
-
 def test_members_of_a_gzip_file_follow_each_other(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv.gz", gzip.compress(b"id,title\n1,a\n") + gzip.compress(b"2,b\n"))
     assert [row.local_id for row in csv_file.read(path) if isinstance(row, TitleRecord)] == ["1", "2"]
@@ -138,11 +133,6 @@ def test_blank_rows_are_bounded_whatever_they_are_packed_with(
         assert len(list(csv_file.read(path))) == 10
     with written(tmp_path, "a.txt", "\n" * 1_001).open("rb") as file, pytest.raises(SourceError):
         list(read_lines(file, 10))
-
-
-def test_text_that_packs_well_is_no_bomb(tmp_path: Path) -> None:
-    text = "id,title\n" + "".join(f"{n},The Same Title Again And Again\n" for n in range(10_000))
-    assert sum(1 for _ in csv_file.read(gzipped(tmp_path / "a.csv.gz", text))) == 10_000
 
 
 def test_memory_does_not_grow_with_a_gzipped_file(tmp_path: Path) -> None:

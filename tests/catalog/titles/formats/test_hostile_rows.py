@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.titles.formats import csv_file, folder, imdb5000, movielens, tmdb_csv
+from catalog.titles.formats import csv_file, folder, imdb5000, imdb_basics, movielens, tmdb_csv, tmdb_ids
 from catalog.titles.formats._cells import (
     MAX_OVERVIEW_LENGTH,
     InvalidCell,
@@ -28,6 +28,8 @@ READERS: dict[str, tuple[str, Callable[[Path], Iterator[TitleRecord | RejectedRo
     "imdb5000": ("movie_imdb_link,movie_title,genres,title_year", imdb5000.read),
     "movielens": ("movieId,title,genres", lambda path: movielens.read(path.parent)),
     "links": ("movieId,imdbId,tmdbId", lambda path: movielens.read(path.parent)),
+    "imdb_basics": ("\t".join(imdb_basics.NAMES), imdb_basics.read),
+    "tmdb_ids": ('{"id": 1, "original_title": "Film"}', tmdb_ids.read),
     "folder": ("file,title,genres,id", lambda path: folder.read(path.parent, path)),
 }
 FILES = {"movielens": "movies.csv", "links": "links.csv"}

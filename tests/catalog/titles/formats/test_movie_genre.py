@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from catalog.titles.formats import movie_genre
-from catalog.titles.formats.records import SourceError, TitleRecord
+from catalog.titles.formats.records import TitleRecord
 
 from .csv_files import sorted_out, written
 
@@ -59,8 +57,3 @@ def test_repeats_and_bad_cells_are_reported(tmp_path: Path) -> None:
     assert [line for line, _ in rejected] == [3, 4, 5, 6]
     assert "IMDb id tt0000001 was already on line 2" in rejected[0][1]
     assert "the imdbId is empty" in rejected[1][1]
-
-
-def test_another_file_says_what_it_lacks(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="has no column 'genre'"):
-        list(movie_genre.read(written(tmp_path, "m.csv", "imdbId,Title\n")))

@@ -64,12 +64,6 @@ def test_bad_rows_and_links_are_reported_with_their_lines(folder: Path) -> None:
     ]
 
 
-def test_links_may_be_missing(folder: Path) -> None:
-    (folder / "links.csv").unlink()
-    titles, _ = sorted_out(movielens.read(folder))
-    assert [title.imdb_id for title in titles] == [None] * 4
-
-
 def test_bad_links_cost_the_link_and_not_the_title(folder: Path) -> None:
     written(folder, "links.csv", "movieId,imdbId,tmdbId\n1,abc,11\n2,0000002,-4\nz,1,1\n3,0000003,33,9\n")
     titles, rejected = sorted_out(movielens.read(folder))
@@ -102,9 +96,10 @@ def test_an_archive_with_two_movielens_in_it_says_so(tmp_path: Path) -> None:
         list(movielens.read(path))
 
 
-def test_an_archive_of_something_else_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"a\.zip contains no movies\.csv"):
-        list(movielens.read(zipped(tmp_path / "a.zip", {"ratings.csv": "userId"})))
+def test_a_folder_or_an_archive_without_movies_says_so(tmp_path: Path) -> None:
+    for path in (tmp_path, zipped(tmp_path / "a.zip", {"ratings.csv": "userId"})):
+        with pytest.raises(SourceError, match=r"contains no movies\.csv"):
+            list(movielens.read(path))
 
 
 def test_both_files_may_be_gzipped(folder: Path, tmp_path: Path) -> None:
@@ -120,11 +115,6 @@ def test_movies_csv_itself_may_be_given(folder: Path) -> None:
     expected = list(movielens.read(folder))
     assert list(movielens.read(folder / "movies.csv")) == expected
     assert list(movielens.read(SourceFile(folder / "movies.csv"))) == expected
-
-
-def test_a_folder_without_movies_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"contains no movies\.csv"):
-        list(movielens.read(tmp_path))
 
 
 def test_links_that_are_no_links_say_so(folder: Path) -> None:
