@@ -49,6 +49,8 @@ def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
     assert set(group.members.values_list("movie", flat=True)) == {one.pk, other.pk}
     assert group.source_row == "“Heat” in links.csv, line 5"
     assert {member.why for member in group.members.all()} == {"same row of a source"}
+    assert imported(BOTH, BOTH).proposed == 2
+    assert DuplicateGroup.objects.count() == 1 and DuplicateMember.objects.count() == 2
 
 
 def test_movies_that_share_one_are_one_group() -> None:
