@@ -1,4 +1,4 @@
-"""Run one of our modules in a Python process of its own, so that this one never carries TensorFlow."""
+"""Run a module of this project in a subprocess, so that this process does not load TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAILURE = "postersite-failure: "
 
 
 class SubprocessFailed(RuntimeError):
-    """The other process failed; the text is its own sentence, or the end of what it wrote."""
+    """The subprocess failed; the message is the one that it reported, or the end of its output."""
 
 
 def run_in_subprocess(
@@ -24,14 +24,14 @@ def run_in_subprocess(
 ) -> None:
     """Run `python -m module *arguments` to its end, quietly and on the CPU.
 
-    A module reports a failure meant for a person by `report_failure` and a nonzero exit.
+    The module reports a failure with `report_failure` and a nonzero exit code.
 
     Args:
-        environment: variables added to this process's own.
+        environment: additional environment variables.
         timeout: seconds before the process is killed.
 
     Raises:
-        SubprocessFailed: it exited with an error or did not end in time.
+        SubprocessFailed: it exited with an error or ran too long.
     """
     root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
@@ -41,7 +41,7 @@ def run_in_subprocess(
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
         "KERAS_BACKEND": "tensorflow",
-        # Its own choice of kernels must not vary with the machine's optional ones.
+        # Results must not depend on the optional kernels of the machine.
         "TF_ENABLE_ONEDNN_OPTS": "0",
         **(environment or {}),
     }
@@ -70,5 +70,5 @@ def run_in_subprocess(
 
 
 def report_failure(error: BaseException) -> None:
-    """Tell the process that ran this module, in one line, why it failed."""
+    """Report a failure to the process that runs this module, as one line on standard error."""
     sys.stderr.write(f"\n{FAILURE}{' '.join(str(error).split())}\n")

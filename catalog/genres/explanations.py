@@ -23,7 +23,7 @@ from django.db.models import Q
 
 from catalog.embeddings import extractors
 from catalog.models import GenreModel, Poster, Suggestion
-from ml.extractors.export_cache import ExtractorFailed
+from ml.extractors.errors import ExtractorFailed
 from ml.extractors.registry import BACKBONES, UnknownExtractor, parse_spec
 from ml.extractors.weights import WeightsUnavailable
 from ml.files import write_bytes

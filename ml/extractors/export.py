@@ -1,9 +1,9 @@
-"""Turn a backbone with its weights into one float32 LiteRT file, checked against the model it came from.
+"""Export a backbone with its weights to one float32 LiteRT file, and compare it with the original.
 
 `python -m ml.extractors.export --spec mobilenet_v2 --weights FOLDER --out FILE.tflite`
 
-One of the three places that import TensorFlow; the runtime runs it in a process of its own. The path goes
-through a SavedModel: `from_concrete_functions` can leave the variables out without a word.
+The runtime runs this in a subprocess, because it imports TensorFlow. The conversion goes through a
+SavedModel: `from_concrete_functions` can silently omit variables.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AGREEMENT = 1e-4
 """Largest difference allowed between LiteRT and the original, relative to the largest activation above 1."""
 
 _MAX_ARRAYS_BYTES = 2 * 1024**3
-# A SavedModel is a program. These operations reach out of it, and no feature extractor needs them.
+# A SavedModel is a program. These operations access files or Python; no feature extractor needs them.
 _FORBIDDEN_OPERATIONS = frozenset(
     {
         "EagerPyFunc",
@@ -54,16 +54,16 @@ Floats = npt.NDArray[np.float32]
 
 
 class ExportFailed(RuntimeError):
-    """A backbone could not be turned into a LiteRT file that agrees with it."""
+    """A backbone needs no export, or its LiteRT file disagrees with it."""
 
 
 def build_keras_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
-    """A Keras model from RGB [0, 255] float32 (n, height, width, 3) to vectors (n, dims).
+    """Build a Keras model from RGB [0, 255] float32 (n, height, width, 3) to vectors (n, dims).
 
     Call once in a process: Keras numbers the layers of a second Inception-v3 differently.
 
     Raises:
-        WeightsUnavailable: the file is damaged, does not fit the architecture, or stops below the layer.
+        WeightsUnavailable: the file is damaged, does not fit the architecture, or lacks the layer.
         UnknownExtractor: the architecture has no such layer.
     """
     import keras
@@ -75,7 +75,7 @@ def build_keras_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
     layers = {layer.name for layer in body.layers}
     if spec.layer not in layers:
         some = ", ".join(sorted(layer for layer in layers if "mixed" in layer or layer.endswith("_add")))
-        raise UnknownExtractor(f"{spec.backbone} has no layer {spec.layer!r}; among others it has {some}.")
+        raise UnknownExtractor(f"{spec.backbone} has no layer {spec.layer!r}. Some of its layers: {some}.")
     if weights.reaches:
         body = keras.Model(body.input, body.get_layer(weights.reaches).output)
         if spec.layer not in {layer.name for layer in body.layers}:
@@ -95,7 +95,7 @@ def build_keras_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
 
 
 def _load(model: Any, weights: WeightsFile, spec: ExtractorSpec) -> None:
-    # What a file leaves out keeps its first values without an error: mark them, so that none goes unseen.
+    # Weights that the file lacks would keep their initial values without an error: mark them.
     model.set_weights([np.full(array.shape, np.nan, dtype=np.float32) for array in model.get_weights()])
     try:
         if weights.kind == "arrays":
@@ -117,9 +117,9 @@ def _load(model: Any, weights: WeightsFile, spec: ExtractorSpec) -> None:
 
 
 def read_arrays(path: Path) -> list[Floats]:
-    """The arrays arr_0, arr_1 … of an .npz file as float32, in order; nothing in it is ever unpickled.
+    """Read the arrays arr_0, arr_1, ... of an .npz file as float32, in order, without unpickling.
 
-    Raises ValueError, OSError or BadZipFile for anything else.
+    Raises ValueError, OSError or BadZipFile for other files.
     """
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > _MAX_ARRAYS_BYTES:
@@ -134,10 +134,10 @@ def read_arrays(path: Path) -> list[Floats]:
 
 
 def build_hub_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
-    """A tf.Module around a TF-Hub SavedModel, from RGB [0, 255] to vectors (n, dims), under `__call__`.
+    """Wrap a TF-Hub SavedModel in a tf.Module whose `__call__` maps RGB [0, 255] to vectors (n, dims).
 
     Raises:
-        WeightsUnavailable: the folder is no SavedModel, reaches out of itself, or takes another input.
+        WeightsUnavailable: the folder is no SavedModel, uses forbidden operations, or needs another input.
     """
     import tensorflow as tf
     import tensorflow_hub as hub
@@ -183,7 +183,7 @@ def build_hub_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
 
 
 def refuse_operations(folder: Path) -> None:
-    """WeightsUnavailable if a SavedModel reads or writes files, prints, or calls Python."""
+    """Raise WeightsUnavailable if a SavedModel reads or writes files, prints, or calls Python."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -197,14 +197,14 @@ def refuse_operations(folder: Path) -> None:
         found = sorted({node.op for node in nodes} & _FORBIDDEN_OPERATIONS)
         if found:
             raise WeightsUnavailable(
-                f"{folder} is refused: it uses {', '.join(found)}, as no extractor does."
+                f"{folder} is refused: it uses {', '.join(found)}, which no extractor needs."
             )
 
 
 def export_extractor(spec_string: str, weights_dir: Path | None, out: Path) -> dict[str, Any]:
-    """Write `out` and, last of all, its manifest `out` + ".json"; give the manifest.
+    """Write `out`, then its manifest `out` + ".json"; return the manifest.
 
-    Both are written under temporary names and renamed, so a reader sees a whole file or none.
+    Each file is written completely or not at all.
 
     Raises:
         WeightsUnavailable, UnknownExtractor: as `build_keras_model` and `build_hub_model`.
@@ -213,7 +213,7 @@ def export_extractor(spec_string: str, weights_dir: Path | None, out: Path) -> d
     """
     wanted = parse_spec(spec_string)
     if not wanted.needs_weights:
-        raise ExportFailed(f"{wanted.name} runs as it is: there is nothing to export.")
+        raise ExportFailed(f"{wanted.name} needs no export.")
     weights = require_weights(wanted, weights_dir)
     import tensorflow as tf
 
@@ -232,7 +232,7 @@ def export_extractor(spec_string: str, weights_dir: Path | None, out: Path) -> d
         content = tf.lite.TFLiteConverter.from_saved_model(scratch).convert()
     probe = _probe(spec.size)
     expected = original(probe)
-    difference, scale = _disagreement(content, probe, expected)
+    difference, scale = _difference(content, probe, expected)
     if not difference <= AGREEMENT * scale:
         raise ExportFailed(
             f"The LiteRT copy of {spec.name} is off by {difference:.2g} where activations reach {scale:.2g}."
@@ -255,12 +255,12 @@ def export_extractor(spec_string: str, weights_dir: Path | None, out: Path) -> d
 
 
 def manifest_path(model: Path) -> Path:
-    """Where the manifest of an exported model lies."""
+    """The path of the manifest of an exported model."""
     return model.with_name(model.name + ".json")
 
 
 def _probe(size: tuple[int, int]) -> Floats:
-    """Four seeded pictures: noise, and smooth ones like posters."""
+    """Four seeded images: two of noise, two smooth ones."""
     rng = np.random.default_rng(20)
     height, width = size
     noise = rng.uniform(0, 255, (2, height, width, 3))
@@ -270,7 +270,7 @@ def _probe(size: tuple[int, int]) -> Floats:
     return np.concatenate([noise, np.stack(smooth)]).astype(np.float32)
 
 
-def _disagreement(content: bytes, probe: Floats, expected: Floats) -> tuple[float, float]:
+def _difference(content: bytes, probe: Floats, expected: Floats) -> tuple[float, float]:
     """Largest difference of the LiteRT copy, and the largest activation (at least 1)."""
     from .litert import LiteRTModel
 

@@ -1,4 +1,4 @@
-"""A vector from colours and edges alone: what look-alikes rest on while no ConvNet weights are at hand."""
+"""The extractor `histograms`: colours and edges, without a ConvNet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def describe(image: Floats) -> Floats:
-    """Colour and edge histograms of one picture over a grid, each part of length one.
+    """Compute colour and edge histograms of one image over a grid, each part of length one.
 
     The colour part counts the opponent axes (red-green, blue-yellow, white-black) of M. Swain and D. Ballard,
     "Color Indexing", IJCV 7(1), 1991, in 4 × 4 × 4 bins for each of 3 × 2 cells, shared linearly between

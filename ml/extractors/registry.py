@@ -1,4 +1,4 @@
-"""The registry of what turns a picture into a vector: facts, spec strings and fingerprints."""
+"""The registry of extractors: their properties, spec strings and fingerprints."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from ml.imaging.images import DECODER, Resize
 
 Pooling = Literal["avg", "flatten"]
 Scaling = Literal["unit", "signed", "none"]
-"""What a network was trained on: "unit" [0, 1], "signed" [-1, 1], "none" [0, 255]."""
+"""Range of pixel values that a network expects: "unit" [0, 1], "signed" [-1, 1], "none" [0, 255]."""
 
 
 class UnknownExtractor(ValueError):
-    """A spec string that names no extractor; its text lists those that exist."""
+    """A spec string names no extractor; the message lists those that exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """What is fixed about one family of extractors.
+    """Properties of one family of extractors.
 
-    `size` is (height, width) in pixels. `last_layer` is the layer whose average-pooled output is the usual
-    vector; empty where there are no layers to choose. `needs_weights`: a site must bring weights; `trained`:
-    they are ours or the site's own, in a LiteRT file. `revision` changes when our own arithmetic does.
+    `size` is (height, width) in pixels. `last_layer` is the layer whose average-pooled output is the default
+    vector; empty if there is no choice of layers. `needs_weights`: the site must provide weights; `trained`:
+    the weights are in a LiteRT file, bundled or the site's own. `revision` changes when our code computes
+    other numbers.
     """
 
     name: str
@@ -43,14 +44,14 @@ class Backbone:
 
     @property
     def has_weights(self) -> bool:
-        """Whether its numbers depend on a file of weights, wherever that comes from."""
+        """Whether its vectors depend on a file of weights."""
         return self.needs_weights or self.trained
 
 
 BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
-        Backbone("pixels", (48, 32), "unit", "flatten", False, "the picture itself, flattened", sizable=True),
+        Backbone("pixels", (48, 32), "unit", "flatten", False, "the image itself, flattened", sizable=True),
         Backbone(
             "histograms",
             (144, 96),
@@ -95,9 +96,9 @@ BACKBONES: dict[str, Backbone] = {
 }
 
 STANDARD = ("pixels", "histograms", "postersite", "mobilenet_v2", "inception_v3")
-"""The extractors a site offers by name, cheapest first."""
+"""The extractors that a site offers by name, cheapest first."""
 
-# Other names people use for "the usual vector".
+# Other names of the default layer.
 _TOP_ALIASES = frozenset({"top", "avg_pool", "global_average_pooling2d"})
 _LAYER = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,99}")
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
@@ -106,11 +107,11 @@ _MAX_SIDE = 1024
 
 @dataclass(frozen=True, slots=True)
 class ExtractorSpec:
-    """Everything about an extractor that changes its numbers, except the weights themselves.
+    """Everything about an extractor that changes its vectors, except the weights themselves.
 
-    `layer` is empty where the choice waits for the weights (Inception-v3's top, if they reach it) or where
-    there is none; `size` is (height, width); `handle` is a TF-Hub handle or folder, or the path of a trained
-    file (empty: the one that comes along).
+    `layer` is empty if it depends on the weights (the last layer that an Inception-v3 file includes) or if
+    there are no layers; `size` is (height, width); `handle` is a TF-Hub handle or folder, or the path of a
+    trained file (empty: the bundled one).
     """
 
     backbone: str
@@ -124,7 +125,7 @@ class ExtractorSpec:
 
     @property
     def needs_weights(self) -> bool:
-        """Whether a site must bring weights before it can be had."""
+        """Whether the site must provide weights."""
         return BACKBONES[self.backbone].needs_weights
 
     @property
@@ -136,8 +137,8 @@ class ExtractorSpec:
         parts = [self.backbone]
         if self.size != facts.size:
             parts.append(f"{self.size[1]}x{self.size[0]}")
-        usual = "" if self.backbone == "inception_v3" else facts.last_layer
-        if self.layer != usual:
+        default = "" if self.backbone == "inception_v3" else facts.last_layer
+        if self.layer != default:
             parts += [self.layer, self.pooling]
         elif self.pooling != facts.pooling:
             parts.append(self.pooling)
@@ -146,26 +147,30 @@ class ExtractorSpec:
         return ":".join(parts)
 
     def fingerprint(self, weights_digest: str = "") -> str:
-        """A stable name for these numbers, such as `mobilenet_v2-224-gap-bilinear-f32-3f2a9c1d04be`.
+        """A stable identifier of the vectors, such as `mobilenet_v2-224-gap-bilinear-f32-3f2a9c1d04be`.
 
-        The twelve hexadecimal characters are the beginning of a SHA-256 over all that changes the numbers:
-        weights, layer, pooling, size, scaling, decoder, resize filter, precision, and our own revision.
-        Vectors under different fingerprints must never be compared.
+        The last twelve characters are the start of a SHA-256 over everything that changes the vectors:
+        weights, layer, pooling, size, scaling, decoder, resize filter, precision, and the revision. Vectors
+        with different fingerprints must never be compared.
 
         Args:
             weights_digest: SHA-256 of the weights, hexadecimal; empty for an extractor that needs none.
 
         Raises:
-            ValueError: a digest is missing or out of place, or the layer still waits for the weights.
+            ValueError: a digest is missing or not expected, or the layer is not resolved yet.
         """
         facts = BACKBONES[self.backbone]
         if bool(weights_digest) != facts.has_weights:
             raise ValueError(f"{self.name} {'needs' if facts.has_weights else 'has no'} weights digest.")
         if facts.last_layer and not self.layer:
             raise ValueError(f"{self.name} has no layer yet: resolve it against its weights first.")
-        told = asdict(self) | {"weights": weights_digest, "decoder": DECODER, "revision": facts.revision}
-        del told["handle"]  # where a model lies does not change what it computes
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        hashed = asdict(self) | {
+            "weights": weights_digest,
+            "decoder": DECODER,
+            "revision": facts.revision,
+        }
+        del hashed["handle"]  # the location of a model does not change its vectors
+        digest = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:12]
         height, width = self.size
         parts = [self.backbone, str(width) if width == height else f"{width}x{height}"]
         if self.layer and self.layer != facts.last_layer:
@@ -178,14 +183,14 @@ def parse_spec(spec: str) -> ExtractorSpec:
     """Read `BACKBONE[:LAYER][:POOLING]`.
 
     POOLING is `avg` or `flatten`. `pixels` and `histograms` take a size instead of a layer, WIDTHxHEIGHT.
-    `:nearest` at the end picks the recipe's own resize filter. `tfhub:` is followed by a handle or a folder,
-    `postersite` stands alone or is followed by the path of a .tflite file that a site trained.
+    `:nearest` at the end selects nearest-neighbour resizing, as in the published recipe. `tfhub:` is followed
+    by a handle or a folder, `postersite` optionally by the path of a trained .tflite file.
 
     >>> parse_spec("inception_v3:mixed5:flatten").layer
     'mixed5'
 
     Raises:
-        UnknownExtractor: the text names nothing in the registry; the message lists what it could be.
+        UnknownExtractor: the text names no extractor; the message lists the choices.
     """
     name, colon, rest = spec.strip().partition(":")
     facts = BACKBONES.get(name)
@@ -217,7 +222,7 @@ def parse_spec(spec: str) -> ExtractorSpec:
         elif facts.last_layer and not layer and _LAYER.fullmatch(part):
             layer = part
         else:
-            raise UnknownExtractor(f"{spec!r}: {part!r} means nothing to {name}. {_choices()}")
+            raise UnknownExtractor(f"{spec!r}: {name} has no option {part!r}. {_choices()}")
     if name != "inception_v3":
         layer = layer or facts.last_layer
     return ExtractorSpec(

@@ -1,8 +1,7 @@
-"""The only path that makes an embedding: decode ahead in threads, run in batches, one vector a picture.
+"""Compute embeddings: decode images in threads, run them in batches, one vector per image.
 
-ConvNets run on LiteRT, so nothing here or above ever loads TensorFlow: `postersite` from the file it was
-trained into, the others from one that is exported once into a cache folder. Extractors that need no weights
-follow the same protocol.
+ConvNets run on LiteRT, so nothing here loads TensorFlow: `postersite` is a LiteRT file, the others are
+exported once into a cache folder. Extractors without weights have the same interface.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ import numpy.typing as npt
 from ml.imaging.images import ImageRejected, load_pixels
 
 from . import histograms
-from .export_cache import ExtractorFailed, exported_model
-from .litert import LiteRTModel
+from .errors import ExtractorFailed
+from .export_cache import exported_model
+from .litert import LiteRTModel, open_trained
 from .registry import BACKBONES, STANDARD, ExtractorSpec, parse_spec
-from .trained import open_trained
 from .weights import WeightsFile, find_weights, require_weights, resolve_spec
 
 __all__ = [
@@ -45,7 +44,7 @@ Source = bytes | str | os.PathLike[str]
 WithMap = Callable[[Floats], tuple[Floats, Floats]]
 OnError = Callable[[int, Exception], None]
 
-# Decoding is done this many batches ahead: enough to keep inference fed, little enough to keep in memory.
+# Batches decoded ahead: enough that inference need not wait, and few enough for the memory.
 _BATCHES_AHEAD = 3
 _MOST_DECODERS = 4
 
@@ -53,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class NoMap(ExtractorFailed):
-    """An extractor was asked where in the picture its vector comes from, and keeps no such map."""
+    """The extractor has no map of where in the image its vector comes from."""
 
 
 class ResolvedSpec(NamedTuple):
@@ -65,14 +64,14 @@ class ResolvedSpec(NamedTuple):
 
 
 class Extractor:
-    """Turns pictures into vectors. Made by `load_extractor`; safe to share between threads.
+    """Computes vectors of images. Made by `load_extractor`; safe to share between threads.
 
     Attributes:
-        spec: what it is, with the layer its weights allow.
-        name: the spec string of that, such as `inception_v3:mixed8:avg`.
-        fingerprint: names these very numbers; vectors of different fingerprints are never compared.
+        spec: the specification, with the resolved layer.
+        name: its spec string, such as `inception_v3:mixed8:avg`.
+        fingerprint: identifies the vectors; those with different fingerprints must not be compared.
         dims: length of a vector.
-        has_map: whether it also tells where in a picture the vector comes from.
+        has_map: whether `embed_with_map` works.
     """
 
     def __init__(
@@ -97,12 +96,12 @@ class Extractor:
         return f"<Extractor {self.fingerprint}, {self.dims} numbers>"
 
     def embed(self, images: npt.ArrayLike) -> Floats:
-        """Vectors (n, dims) float32 of pictures (n, height, width, 3) in [0, 255], of the extractor's size.
+        """Compute vectors (n, dims) float32 of images (n, height, width, 3) in [0, 255].
 
-        A picture's vector depends on that picture alone, not on those beside it.
+        Height and width are those of `spec.size`. The vector of an image does not depend on the others.
 
         Raises:
-            ValueError: pictures of another shape.
+            ValueError: images of another shape.
         """
         batch = self._checked(images)
         if not len(batch):
@@ -110,36 +109,37 @@ class Extractor:
         return self._infer(batch)
 
     def embed_with_map(self, images: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Vectors (n, dims), as `embed` gives, and maps (n, rows, columns, dims), both float32, in one pass.
+        """Compute vectors (n, dims), as `embed`, and maps (n, rows, columns, dims), both float32, in one
+        pass.
 
-        The mean of a picture's map over its places is its vector: what is linear in the vector is thereby a
-        mean over places (Zhou et al., "Learning Deep Features for Discriminative Localization", 2016).
+        The spatial mean of a map is the vector, so a linear score of the vector is the mean of the scores of
+        the places (Zhou et al., "Learning Deep Features for Discriminative Localization", 2016).
 
         Raises:
-            NoMap: this extractor keeps none; `has_map` tells beforehand.
-            ValueError: no picture, or pictures of another shape.
+            NoMap: this extractor has none; see `has_map`.
+            ValueError: no image, or images of another shape.
         """
         if self._infer_with_map is None:
-            raise NoMap(f"{self.name} keeps no map of where in a poster it sees what: postersite does.")
+            raise NoMap(f"{self.name} has no map of where in a poster its vector comes from: use postersite.")
         batch = self._checked(images)
         if not len(batch):
-            raise ValueError(f"{self.name} was given no picture to map.")
+            raise ValueError(f"{self.name} got no image.")
         return self._infer_with_map(batch)
 
     def _checked(self, images: npt.ArrayLike) -> Floats:
         batch = np.asarray(images, dtype=np.float32)
         expected = (*self.spec.size, 3)
         if batch.ndim != 4 or batch.shape[1:] != expected:
-            raise ValueError(f"{self.name} takes pictures of shape {expected}, not {batch.shape}.")
+            raise ValueError(f"{self.name} needs images of shape {expected}, not {batch.shape}.")
         return batch
 
     def embed_image(self, source: Source) -> Floats:
-        """The vector (dims,) float32 of one file, given as bytes or a path.
+        """Compute the vector (dims,) float32 of one file, given as bytes or a path.
 
         Raises:
             ImageRejected: the file is not an acceptable image.
             OSError: the path cannot be read.
-            ExtractorFailed: the picture gave numbers that are not finite.
+            ExtractorFailed: the vector is not finite.
         """
         failures: list[Exception] = []
         for _, vector in self.embed_files([source], lambda _, error: failures.append(error)):
@@ -149,13 +149,13 @@ class Extractor:
     def embed_files(
         self, sources: Iterable[Source], on_error: OnError | None = None
     ) -> Iterator[tuple[int, Floats]]:
-        """Give (index, vector) for each source that is an image, in order, reading a few batches ahead.
+        """Yield (index, vector) of each source that is an image, in order, decoding a few batches ahead.
 
         Args:
-            sources: bytes or paths; consumed lazily, so a generator over millions is fine.
+            sources: bytes or paths; consumed lazily.
             on_error: called with (index, error) for a source that is no acceptable image (ImageRejected),
-                cannot be read (OSError) or gives no finite vector (ExtractorFailed); the rest go on. Without
-                it such sources are logged as warnings.
+                cannot be read (OSError) or has no finite vector (ExtractorFailed). By default, such sources
+                are logged as warnings.
 
         Yields:
             The position of the source, from 0, and its vector (dims,) float32.
@@ -171,22 +171,22 @@ class Extractor:
                 if not waiting:
                     return
                 indexes: list[int] = []
-                pictures: list[Floats] = []
-                while waiting and len(pictures) < self._batch_size:
+                images: list[Floats] = []
+                while waiting and len(images) < self._batch_size:
                     index, future = waiting.popleft()
                     try:
-                        pictures.append(future.result())
+                        images.append(future.result())
                     except (ImageRejected, OSError) as error:
                         report(index, error)
                     else:
                         indexes.append(index)
-                if not pictures:
+                if not images:
                     continue
-                for index, vector in zip(indexes, self.embed(np.stack(pictures)), strict=True):
+                for index, vector in zip(indexes, self.embed(np.stack(images)), strict=True):
                     if np.isfinite(vector).all():
                         yield index, vector
                     else:
-                        report(index, ExtractorFailed(f"{self.name} gave numbers that are not finite."))
+                        report(index, ExtractorFailed(f"{self.name} computed numbers that are not finite."))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -210,19 +210,19 @@ def load_extractor(
     threads: int | None = None,
     batch_size: int = 8,
 ) -> Extractor:
-    """Make an extractor ready; the first time for given weights, export it into `cache_dir`.
+    """Load an extractor; it is exported into `cache_dir` if that has not been done for these weights.
 
     Args:
         spec: such as `postersite`, `pixels`, `inception_v3:mixed8:avg`, `tfhub:FOLDER`, `postersite:FILE`.
         weights_dir: folder of local weight files, if any.
-        cache_dir: where exported models are kept, shared by all processes; `postersite` needs no export.
-        threads: CPU threads of one inference; by default as many as there are cores to use.
-        batch_size: pictures run at once.
+        cache_dir: folder of exported models, shared by all processes; `postersite` needs no export.
+        threads: CPU threads of one inference; by default the number of available cores.
+        batch_size: images per inference.
 
     Raises:
-        UnknownExtractor: the spec names nothing.
-        WeightsUnavailable: its weights are not at hand; the text says where they belong.
-        ExtractorFailed: its weights could not be turned into a model, or a trained file is none.
+        UnknownExtractor: the spec names no extractor.
+        WeightsUnavailable: its weights are missing; the message says where to put them.
+        ExtractorFailed: the export failed, or a trained file is not valid.
     """
     return load_resolved(
         resolve(spec, weights_dir),
@@ -243,7 +243,7 @@ def load_resolved(
 ) -> Extractor:
     """`load_extractor` for a spec that `resolve` has resolved against the same weights."""
     if batch_size < 1:
-        raise ValueError(f"A batch of {batch_size} pictures cannot be run.")
+        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     resolved, fingerprint, weights = extractor
     height, width = resolved.size
     if resolved.backbone == "pixels":
@@ -275,7 +275,7 @@ def resolve(spec: str, weights_dir: Path | None) -> ResolvedSpec:
 
 
 def resolve_fingerprint(spec: str, weights_dir: Path | None) -> str:
-    """The fingerprint `load_extractor` would give, without loading or exporting anything.
+    """The fingerprint that `load_extractor` would give, without loading or exporting anything.
 
     Raises:
         UnknownExtractor, WeightsUnavailable: as `load_extractor`.
@@ -284,7 +284,7 @@ def resolve_fingerprint(spec: str, weights_dir: Path | None) -> str:
 
 
 def available_extractors(weights_dir: Path | None) -> list[str]:
-    """Those of the standard extractors that need no weights or whose weights are at hand, cheapest first."""
+    """The standard extractors that need no weights or whose weights are found, cheapest first."""
     parsed = [parse_spec(name) for name in STANDARD]
     return [
         spec.name

@@ -1,7 +1,7 @@
-"""Where weights come from: with us, from a local folder, from Keras' downloads; and what vouches for a file.
+"""Find weights (bundled, in a local folder, or downloaded by Keras), and download them on request.
 
-A site never downloads by itself: `fetch_weights` does, when a person asks for it.
-`python -m ml.extractors.weights NAME FOLDER` is the part of it that carries TensorFlow.
+Only `fetch_weights` downloads. It runs `python -m ml.extractors.weights NAME FOLDER` in a subprocess, because
+that loads TensorFlow.
 """
 
 from __future__ import annotations
@@ -27,16 +27,15 @@ Kind = Literal["with_top", "no_top", "arrays", "saved_model", "litert"]
 
 
 class WeightsUnavailable(RuntimeError):
-    """Weights are absent, damaged or reach too low; the text says which, and what to do about it."""
+    """Weights are missing, damaged or lack a layer; the message says which, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
     """One file (or SavedModel folder) of weights.
 
-    `kind` is how its arrays are ordered: Keras with or without the classifier, bare arrays in
-    `get_weights()` order, a TensorFlow SavedModel, or a trained LiteRT file. `reaches` is the last layer it
-    covers, "" for all.
+    `kind` is its format: Keras with or without the classifier, plain arrays in `get_weights()` order, a
+    TensorFlow SavedModel, or a trained LiteRT file. `reaches` is the last layer that it includes, "" for all.
     """
 
     path: Path
@@ -45,9 +44,9 @@ class WeightsFile:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, hexadecimal; remembered until the file's size or time of change differs.
+        """SHA-256 of the content, hexadecimal; cached until the file's size or modification time changes.
 
-        Raises WeightsUnavailable when it cannot be read.
+        Raises WeightsUnavailable if it cannot be read.
         """
         if not self.path.is_dir():
             return _file_digest(self.path)
@@ -57,7 +56,7 @@ class WeightsFile:
         return total.hexdigest()
 
 
-# File names a backbone's weights may have, best first: Keras' own, and those of the project's data folder.
+# File names of a backbone's weights, best first.
 _FILES: dict[str, tuple[tuple[str, Kind, str], ...]] = {
     "mobilenet_v2": (
         ("mobilenet_v2_1.0_224_imagenet.weights.h5", "with_top", ""),
@@ -82,18 +81,17 @@ def _file_digest(path: Path) -> str:
     except OSError as error:
         raise WeightsUnavailable(
             f"The weights {path} cannot be read: {error.strerror or error}. "
-            "Give this user read permission, or put them there anew."
+            "Give this user read permission, or replace the file."
         ) from error
     return _digests[key]
 
 
 def find_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> WeightsFile | None:
-    """The best weights at hand for an extractor, or None. Nothing is read but names.
+    """Find the best weights for an extractor by file name; None if there are none.
 
-    Looks into `weights_dir`, then into Keras' own folder of downloads (`KERAS_HOME`, `~/.keras`). Weights
-    that stop below the wanted layer are passed over. A TF-Hub handle is looked for as a folder by its own
-    path, in `weights_dir`, and where `fetch_weights` puts it; a trained file by its own path and in
-    `weights_dir`.
+    Searches `weights_dir`, then Keras' download folder (`KERAS_HOME`, `~/.keras`), and skips weights that do
+    not include the layer. A TF-Hub handle may be the path of a folder, a folder in `weights_dir`, or what
+    `fetch_weights` downloaded; a trained file may be a path or in `weights_dir`.
     """
     wanted = parse_spec(spec) if isinstance(spec, str) else spec
     if BACKBONES[wanted.backbone].trained:
@@ -137,9 +135,9 @@ def _hub_folder(handle: str, weights_dir: Path) -> Path:
 
 
 def _covers(reaches: str, layer: str) -> bool:
-    """Whether weights up to `reaches` cover `layer`, as far as names tell; the export knows all."""
-    last, asked = re.match(r"mixed(\d+)", reaches), re.match(r"mixed(\d+)", layer)
-    return not (last and asked) or int(asked[1]) <= int(last[1])
+    """Whether weights up to `reaches` include `layer`, judging by names; the export checks it."""
+    last, wanted = re.match(r"mixed(\d+)", reaches), re.match(r"mixed(\d+)", layer)
+    return not (last and wanted) or int(wanted[1]) <= int(last[1])
 
 
 def require_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> WeightsFile:
@@ -172,22 +170,22 @@ def require_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> Weig
 
 
 def resolve_spec(spec: ExtractorSpec, weights: WeightsFile | None) -> ExtractorSpec:
-    """`spec` with the layer its weights allow: Inception-v3's top, or as far up as the file reaches."""
+    """`spec` with the default layer, or the last one that the weights include (Inception-v3)."""
     if spec.layer or weights is None or not BACKBONES[spec.backbone].last_layer:
         return spec
     return replace(spec, layer=weights.reaches or BACKBONES[spec.backbone].last_layer)
 
 
 def fetch_weights(name: str, weights_dir: Path, *, timeout: float = 1800) -> Path:
-    """Download weights into `weights_dir` and give their path: through keras.applications, or from TF-Hub.
+    """Download weights with keras.applications or TensorFlow Hub into `weights_dir`; returns their path.
 
     Args:
         name: `mobilenet_v2`, `inception_v3` or `tfhub:HANDLE`; a layer or pooling after it is ignored.
-        weights_dir: folder to keep them in; made if need be. Files of the same name are replaced.
+        weights_dir: the folder; created if necessary. Files of the same name are replaced.
         timeout: seconds.
 
     Raises:
-        WeightsUnavailable: nothing could be downloaded; what lies in the folder is untouched.
+        WeightsUnavailable: the download failed; the folder is unchanged.
         UnknownExtractor: there is no such extractor.
     """
     spec = parse_spec(name)
@@ -209,11 +207,11 @@ def fetch_weights(name: str, weights_dir: Path, *, timeout: float = 1800) -> Pat
                 f"put the files into {place} by hand."
             ) from error
         if spec.backbone == "tfhub":
-            return _keep_hub_folder(Path(scratch), _hub_folder(spec.handle, weights_dir))
-        return _keep_keras_file(Path(scratch), spec, weights_dir)
+            return _store_hub_folder(Path(scratch), _hub_folder(spec.handle, weights_dir))
+        return _store_keras_file(Path(scratch), spec, weights_dir)
 
 
-def _keep_keras_file(scratch: Path, spec: ExtractorSpec, weights_dir: Path) -> Path:
+def _store_keras_file(scratch: Path, spec: ExtractorSpec, weights_dir: Path) -> Path:
     known = {name for name, _, _ in _FILES[spec.backbone]}
     for file in (scratch / "models").glob("*.h5"):
         if file.name in known:
@@ -221,7 +219,7 @@ def _keep_keras_file(scratch: Path, spec: ExtractorSpec, weights_dir: Path) -> P
     raise WeightsUnavailable(f"Keras downloaded no file known to hold the weights of {spec.backbone}.")
 
 
-def _keep_hub_folder(scratch: Path, target: Path) -> Path:
+def _store_hub_folder(scratch: Path, target: Path) -> Path:
     for marker in scratch.rglob("saved_model.pb"):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
@@ -245,7 +243,7 @@ def _download(spec: ExtractorSpec) -> None:
 def main(arguments: Sequence[str]) -> int:
     try:
         _download(parse_spec(arguments[0]))
-    except Exception as error:  # noqa: BLE001 - whatever it was, the process that asked reports it
+    except Exception as error:  # noqa: BLE001 - the parent process reports any error
         report_failure(error)
         return 1
     return 0

@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from ml.extractors.export_cache import ExtractorFailed, exported_model
+from ml.extractors.errors import ExtractorFailed
+from ml.extractors.export_cache import exported_model
 from ml.extractors.registry import parse_spec
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
 

@@ -86,16 +86,16 @@ def test_a_file_is_embedded_as_any_extractor_does(extractor, posters):
 
 
 def test_pictures_of_another_shape_or_none_are_refused(extractor):
-    with pytest.raises(ValueError, match=r"takes pictures of shape \(288, 192, 3\)"):
+    with pytest.raises(ValueError, match=r"needs images of shape \(288, 192, 3\)"):
         extractor.embed_with_map(np.zeros((1, 32, 32, 3)))
-    with pytest.raises(ValueError, match="no picture"):
+    with pytest.raises(ValueError, match="no image"):
         extractor.embed_with_map(np.zeros((0, 288, 192, 3)))
 
 
 def test_an_extractor_without_a_map_says_so():
     plain = load("pixels")
     assert not plain.has_map
-    with pytest.raises(NoMap, match="pixels keeps no map"):
+    with pytest.raises(NoMap, match="pixels has no map"):
         plain.embed_with_map(np.zeros((1, 48, 32, 3)))
 
 
@@ -141,11 +141,11 @@ def test_a_lost_file_of_ours_says_how_to_restore_it(monkeypatch, tmp_path):
         ("vector_only", "no map"),
         ("map_only", "no map"),
         ("two_vectors", "not a vector and a map"),
-        ("three_outputs", "not a model of one picture in"),
+        ("three_outputs", "one input and one or two outputs"),
         ("not_the_mean", "differ by 0.5 from the mean of its maps"),
-        ("small_pictures", r"takes pictures of shape \(144, 96, 3\)"),
+        ("small_pictures", r"its input has shape \(144, 96, 3\)"),
         ("too_wide", r"vectors of shape \(1025,\)"),
-        ("two_at_once", "fixed number of pictures"),
+        ("two_at_once", "fixed batch size"),
         ("not_finite", "not finite"),
     ],
 )
