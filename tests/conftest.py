@@ -88,7 +88,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     similarity_index = sys.modules.get("catalog.embeddings.index_files")
     if similarity_index is not None:
         similarity_index._loaded.clear()
-    corrections = sys.modules.get("catalog.search.corrections")
+    corrections = sys.modules.get("catalog.search._corrections")
     if corrections is not None:
         corrections._latest.clear()
 

@@ -4,7 +4,7 @@
 `Movie.save`. `outdated` and `prepare` check and rebuild the index.
 """
 
-from .finding import Found, find
-from .indexing import INDEXED_FIELDS, index, outdated, prepare
+from ._finding import Found, find
+from ._indexing import INDEXED_FIELDS, index, outdated, prepare
 
 __all__ = ["INDEXED_FIELDS", "Found", "find", "index", "outdated", "prepare"]

@@ -25,11 +25,11 @@ from ml.files import file_sha256
 from ml.genres.head_file import manifest_path
 from ml.imaging.images import sha256_hex
 
-from . import layout
-from .columns import TABLES, AnyField, exported_name, fields_of, file_fields_of, is_account, to_json
+from . import _layout
+from ._columns import TABLES, AnyField, exported_name, fields_of, file_fields_of, is_account, to_json
+from ._layout import Progress
+from ._reading import DTYPE
 from .errors import ExportError
-from .layout import Progress
-from .reading import DTYPE
 from .snapshot import has_unapplied_migrations, snapshot
 
 ROWS_AT_ONCE = 1000
@@ -150,9 +150,9 @@ class _Writer:
     def write(self) -> Exported:
         for name in ("tables", "embeddings", "media", "models"):
             (self.root / name).mkdir()
-        with (self.root / layout.SUMS).open("w", encoding="utf-8") as self.sums:
-            (self.root / layout.README).write_text(layout.ABOUT, encoding="utf-8")
-            self._list_file(layout.README)
+        with (self.root / _layout.SUMS).open("w", encoding="utf-8") as self.sums:
+            (self.root / _layout.README).write_text(_layout.ABOUT, encoding="utf-8")
+            self._list_file(_layout.README)
             for name, model in TABLES.items():
                 if model is Embedding:
                     self._write_embeddings(name)
@@ -161,18 +161,18 @@ class _Writer:
             self._write_accounts()
             self._write_files()
         manifest = {
-            "format": layout.FORMAT,
-            "version": layout.VERSION,
+            "format": _layout.FORMAT,
+            "version": _layout.VERSION,
             "made_by": f"Postersite {settings.VERSION}",
             "tables": self.tables,
             "vectors": self.vectors,
             "files": self.exported.files,
             "bytes": self.exported.bytes,
             "missing_files": self.exported.missing,
-            "sha256sums": file_sha256(self.root / layout.SUMS),
+            "sha256sums": file_sha256(self.root / _layout.SUMS),
         }
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
-        (self.root / layout.MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+        (self.root / _layout.MANIFEST).write_text(f"{text}\n", encoding="utf-8")
         return self.exported
 
     def _list_file(self, name: str, sha256: str = "") -> None:
@@ -182,7 +182,7 @@ class _Writer:
         self.exported.bytes += path.stat().st_size
 
     def _list_table(self, name: str, fields: list[str], rows: int) -> None:
-        file = layout.table_file(name)
+        file = _layout.table_file(name)
         self._list_file(file)
         self.exported.rows[name] = rows
         self.tables[name] = {"file": file, "rows": rows, "fields": fields}
@@ -215,7 +215,7 @@ class _Writer:
     def _write_table(self, name: str, fields: list[AnyField], queryset: QuerySet[Any]) -> None:
         rows, total = 0, queryset.count()
         values = queryset.values_list(*(column.attname for column in fields))
-        with self._open(layout.table_file(name)) as file:
+        with self._open(_layout.table_file(name)) as file:
             for row in values.iterator(chunk_size=ROWS_AT_ONCE):
                 file.write(self._line(fields, row))
                 rows += 1
@@ -226,11 +226,11 @@ class _Writer:
         fields = fields_of(Embedding)
         columns = [*(column.attname for column in fields), "vector"]
         rows, total = 0, Embedding.objects.count()
-        with self._open(layout.table_file(name)) as lines:
+        with self._open(_layout.table_file(name)) as lines:
             for pk, dims in Extractor.objects.order_by("pk").values_list("pk", "dims"):
                 embeddings = Embedding.objects.filter(extractor=pk).order_by("pk").values_list(*columns)
                 written = 0
-                with (self.root / layout.vectors_file(pk)).open("wb") as vectors:
+                with (self.root / _layout.vectors_file(pk)).open("wb") as vectors:
                     _write_header(vectors, 0, dims)
                     for row in embeddings.iterator(chunk_size=ROWS_AT_ONCE):
                         if _is_valid(vector := bytes(row[-1]), dims):
@@ -242,7 +242,7 @@ class _Writer:
                     # The header has the same length with the final number of rows.
                     vectors.seek(0)
                     _write_header(vectors, written, dims)
-                self._list_file(layout.vectors_file(pk))
+                self._list_file(_layout.vectors_file(pk))
                 self.vectors[str(pk)] = {"rows": written, "dims": dims}
         exported = sum(each["rows"] for each in self.vectors.values())
         self.exported.invalid_vectors = rows - exported
@@ -250,17 +250,17 @@ class _Writer:
 
     def _write_accounts(self) -> None:
         names = sorted(self.accounts.values())
-        with self._open(layout.table_file(layout.PEOPLE)) as file:
+        with self._open(_layout.table_file(_layout.PEOPLE)) as file:
             file.writelines(f"{json.dumps({'username': name}, ensure_ascii=False)}\n" for name in names)
-        self._list_table(layout.PEOPLE, ["username"], len(names))
+        self._list_table(_layout.PEOPLE, ["username"], len(names))
 
     def _write_files(self) -> None:
         """Copy pictures and weights, each once."""
         total = sum(model._base_manager.count() * len(file_fields_of(model)) for model in TABLES.values())
         missing: set[str] = set()
-        with self._open(layout.MISSING) as missing_names:
+        with self._open(_layout.MISSING) as missing_names:
             for done, (name, read) in enumerate(_stored_files(), start=1):
-                if not layout.is_safe(name):
+                if not _layout.is_safe(name):
                     raise ExportError(
                         f"A row names the file {name!r}, which Postersite cannot have stored: correct it in "
                         "the database, and export again.",
@@ -280,7 +280,7 @@ class _Writer:
                 if done % PROGRESS_EVERY == 0:
                     self.progress("files", min(done, total), total)
         self.exported.missing = len(missing)
-        self._list_file(layout.MISSING)
+        self._list_file(_layout.MISSING)
         self.progress("files", total, total)
 
 

@@ -26,13 +26,13 @@ from catalog.models import Embedding, Extractor, GenreModel, ImportedFile
 from catalog.runs import lifecycle
 from ml.genres.head_file import manifest_path
 
-from . import layout
-from .columns import TABLES, AnyField, exported_name, fields_of, file_fields_of, from_json
+from . import _layout
+from ._columns import TABLES, AnyField, exported_name, fields_of, file_fields_of, from_json
+from ._layout import Progress
+from ._reading import Export, ListedFile, check_tables, open_export
+from ._staging import Staging, staging
 from .errors import RestoreError
-from .layout import Progress
-from .reading import Export, ListedFile, check_tables, open_export
 from .snapshot import has_unapplied_migrations
-from .staging import Staging, staging
 
 ROWS_AT_ONCE = 500
 FILES_AT_ONCE = 64
@@ -150,7 +150,7 @@ def _copy_files(
     progress: Progress,
     total: int,
 ) -> None:
-    with export.path(layout.MISSING).open(encoding="utf-8", errors="replace") as file:
+    with export.path(_layout.MISSING).open(encoding="utf-8", errors="replace") as file:
         stage.absent = {line.removesuffix("\n") for line in file}
     restored.absent = len(stage.absent)
 
@@ -181,11 +181,11 @@ def _accounts(export: Export, restored: Restored) -> dict[str, int]:
     model = get_user_model()
     column = model._meta.get_field(model.USERNAME_FIELD)
     accounts: dict[str, int] = {}
-    for number, row in export.lines(layout.PEOPLE):
+    for number, row in export.lines(_layout.PEOPLE):
         try:
             name = from_json(column, row["username"], {})  # type: ignore[arg-type]
         except ValidationError as error:
-            raise _invalid(layout.PEOPLE, number, "username", error) from error
+            raise _invalid(_layout.PEOPLE, number, "username", error) from error
         account = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
         if account is None:
             account = model(**{model.USERNAME_FIELD: name}, is_active=False)
@@ -222,7 +222,7 @@ def _load_table(
             except (IntegrityError, DataError, ValueError, OverflowError) as error:
                 lines = f"lines {done + 1} to {done + len(batch)}"
                 raise RestoreError(
-                    f"{layout.table_file(name)}, {lines}: {str(error).strip()}", "invalid"
+                    f"{_layout.table_file(name)}, {lines}: {str(error).strip()}", "invalid"
                 ) from error
             done += len(batch)
             progress(name.replace("_", " "), done, export.rows[name])
@@ -253,7 +253,7 @@ def _rows(name: str, export: Export, accounts: Mapping[str, int], stage: Staging
 
 
 def _invalid(table: str, number: int, column: str, error: Exception) -> RestoreError:
-    where = f"{layout.table_file(table)}, line {number}{f', {column}' if column else ''}"
+    where = f"{_layout.table_file(table)}, line {number}{f', {column}' if column else ''}"
     why = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
     return RestoreError(f"{where}: {why}", "invalid")
 

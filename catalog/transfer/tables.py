@@ -15,7 +15,7 @@ from catalog.csv_safety import SafeCsvWriter
 from catalog.models import Movie, Suggestion
 from ml.files import replacing
 
-from .layout import Progress
+from ._layout import Progress
 
 if TYPE_CHECKING:
     from arro3.core import Array, RecordBatch, Schema

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from catalog.search import indexing
+from catalog.search import _indexing
 
 
 @pytest.fixture(params=["with trigrams", "without"])
@@ -18,7 +18,7 @@ def either_index(request: Any, db: None) -> Iterator[None]:
         yield
         return
     with transaction.atomic(), connection.cursor() as cursor:
-        for statement in indexing._REMOVAL[connection.vendor]:
+        for statement in _indexing._REMOVAL[connection.vendor]:
             cursor.execute(statement)
-    assert not indexing.has_trigrams()
+    assert not _indexing.has_trigrams()
     yield

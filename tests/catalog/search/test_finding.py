@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from catalog import search
 from catalog.duplicates import merging
 from catalog.models import Movie
-from catalog.search import indexing
+from catalog.search import _indexing
 from tests.factories import MovieFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_index")]
@@ -26,7 +26,7 @@ def film(title: str, year: int | None = None, **facts: object) -> Movie:
 
 def test_the_index_is_there_unless_it_was_dropped(request: pytest.FixtureRequest) -> None:
     wanted = "with trigrams" in request.node.name
-    assert indexing.has_trigrams() == wanted or (connection.vendor == "postgresql" and not wanted)
+    assert _indexing.has_trigrams() == wanted or (connection.vendor == "postgresql" and not wanted)
 
 
 def test_exact_titles_come_first_then_beginnings_words_parts_and_original_titles() -> None:
@@ -238,7 +238,9 @@ def test_what_resembles_nothing_finds_nothing(query: str) -> None:
 
 
 def test_corrections_follow_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.corrections, "SHARE_OF_TIME", 1e9)  # read again as soon as titles have changed
+    monkeypatch.setattr(
+        search._corrections, "SHARE_OF_TIME", 1e9
+    )  # read again as soon as titles have changed
     film("The Matrix", 1999)
     assert search.find("casablnca").corrected == ""
     film("Casablanca", 1942)

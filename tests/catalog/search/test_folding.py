@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.search.folding import (
+from catalog.search._folding import (
     LONGEST,
     canonical,
     fold,

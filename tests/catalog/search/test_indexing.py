@@ -16,7 +16,7 @@ from catalog.models import Movie, SearchTitle
 from catalog.posters.fetch import learn
 from catalog.posters.sources.protocol import Found
 from catalog.runs.local_worker import process_run
-from catalog.search import indexing
+from catalog.search import _indexing
 from catalog.titles import undo
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
@@ -84,7 +84,7 @@ def test_a_restore(tmp_path: Path) -> None:
 
 def drop_the_index() -> None:
     with connection.cursor() as cursor:
-        for statement in indexing._REMOVAL[connection.vendor]:
+        for statement in _indexing._REMOVAL[connection.vendor]:
             cursor.execute(statement)
 
 
@@ -92,7 +92,7 @@ def lose_a_trigger() -> None:
     # What rebuilding the table in a migration does on SQLite.
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute(f"DROP TRIGGER {indexing.TRIGRAMS}_insert")
+            cursor.execute(f"DROP TRIGGER {_indexing.TRIGRAMS}_insert")
 
 
 def lose_the_rows() -> None:
@@ -106,15 +106,15 @@ def test_what_is_missing_is_made_again_by_the_next_migrate(damage: Callable[[], 
     late = MovieFactory(title="Cinder")
     call_command("migrate", verbosity=0)
     assert found("ember") == {"Ember"} and found("cinder") == {late.title}
-    assert indexing.has_trigrams() or connection.vendor == "postgresql"
+    assert _indexing.has_trigrams() or connection.vendor == "postgresql"
 
 
 def test_a_database_that_cannot_have_the_index_is_searched_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(indexing._STATEMENTS, connection.vendor, ("CREATE EXTENSION there_is_none",))
+    monkeypatch.setitem(_indexing._STATEMENTS, connection.vendor, ("CREATE EXTENSION there_is_none",))
     drop_the_index()
     MovieFactory(title="Ember")
     search.prepare()
-    assert not indexing.has_trigrams()
+    assert not _indexing.has_trigrams()
     assert found("ember") == found("embe") == found("mber") == {"Ember"}
 
 

@@ -28,8 +28,8 @@ from catalog.models import (
     SourceLookup,
     Suggestion,
 )
-from catalog.transfer.columns import TABLES
-from catalog.transfer.layout import MANIFEST, SUMS
+from catalog.transfer._columns import TABLES
+from catalog.transfer._layout import MANIFEST, SUMS
 from ml.imaging.images import sha256_hex
 from tests.catalog.genres.genre_heads import saved_model, vector_for
 from tests.factories import (

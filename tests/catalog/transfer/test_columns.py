@@ -23,8 +23,8 @@ from catalog.models import (
     ReviewDecision,
     Suggestion,
 )
-from catalog.transfer.columns import EXCLUDED, TABLES, fields_of, from_json, is_account, json_types, to_json
-from catalog.transfer.layout import is_safe
+from catalog.transfer._columns import EXCLUDED, TABLES, fields_of, from_json, is_account, json_types, to_json
+from catalog.transfer._layout import is_safe
 
 ACCOUNTS = {"anna": 7}
 NOT_SURROGATE = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")

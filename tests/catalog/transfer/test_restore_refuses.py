@@ -18,9 +18,9 @@ from django.utils import timezone
 from catalog.genres.bundled import take_up_genre_model
 from catalog.models import GenreModel, ImportedFile, Movie, ReviewDecision
 from catalog.transfer import restore
-from catalog.transfer.columns import OPTIONAL_TABLES, TABLES
+from catalog.transfer._columns import OPTIONAL_TABLES, TABLES
+from catalog.transfer._layout import MANIFEST, SUMS
 from catalog.transfer.errors import RestoreError
-from catalog.transfer.layout import MANIFEST, SUMS
 from catalog.transfer.restore import restore_catalogue
 from tests.factories import MovieFactory, RunFactory
 

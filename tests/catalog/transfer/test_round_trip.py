@@ -16,7 +16,7 @@ from catalog.embeddings import index_files
 from catalog.genres import promotion, review
 from catalog.models import Embedding, Extractor, Genre, GenreModel, Movie, Poster, ReviewDecision, Suggestion
 from catalog.similarity import search
-from catalog.transfer.columns import TABLES
+from catalog.transfer._columns import TABLES
 from catalog.transfer.export import export_catalogue
 from catalog.transfer.restore import restore_catalogue
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory, UserFactory

@@ -29,10 +29,10 @@ from django.db.models.functions import Coalesce, Least
 from catalog.models import Movie, Poster, SearchTitle
 from catalog.models.movie import MovieQuerySet
 
-from . import corrections
-from .folding import article_first, canonical, fold, required_words, squeeze, without_articles
-from .identifiers import named_id, possible_ids
-from .indexing import TRIGRAMS, has_trigrams
+from . import _corrections
+from ._folding import article_first, canonical, fold, required_words, squeeze, without_articles
+from ._identifiers import named_id, possible_ids
+from ._indexing import TRIGRAMS, has_trigrams
 
 LONGEST_QUERY = 300
 FIRST_YEAR, LAST_YEAR = 1870, 2100
@@ -97,7 +97,7 @@ def find(text: str, *, verbatim: bool = False) -> Found:
 def _corrected(readings: list[tuple[str, int | None]], *, only_titles: bool) -> Found | None:
     """only_titles: nothing but a title as a whole is better than what was found."""
     for title, year in sorted(readings, key=lambda reading: reading[1] is None):
-        if corrected := corrections.correct(title, most_edits=1 if only_titles else None):
+        if corrected := _corrections.correct(title, most_edits=1 if only_titles else None):
             found = _titled(corrected, year)
             if found.best is not None and (found.best <= SAME or not only_titles):
                 return replace(found, corrected=f"{corrected} {year}" if year else corrected)

@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 
 from catalog.models import SearchTitle
 
-from .folding import OPTIONAL_WORDS, canonical, fold, required_words, squeeze
+from ._folding import OPTIONAL_WORDS, canonical, fold, required_words, squeeze
 
 # While an import keeps changing titles, at most a tenth of the time is spent on reading them again.
 SHARE_OF_TIME = 0.1

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 
 from catalog.models import Movie, SearchTitle
 
-from .folding import fold, spellings, squeeze
+from ._folding import fold, spellings, squeeze
 
 # A change of one of these changes a movie's rows.
 INDEXED_FIELDS = frozenset({"title", "original_title", "franchise", "merged_into"})

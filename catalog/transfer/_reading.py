@@ -14,10 +14,10 @@ import numpy as np
 
 from ml.files import UNREADABLE_ARRAYS, file_sha256
 
-from . import layout
-from .columns import OPTIONAL_TABLES, TABLES, exported_name, fields_of
+from . import _layout
+from ._columns import OPTIONAL_TABLES, TABLES, exported_name, fields_of
+from ._layout import Progress
 from .errors import RestoreError
-from .layout import Progress
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
 LONGEST_LINE = 16 * 1024 * 1024
@@ -46,11 +46,11 @@ class Export:
 
     def listed(self) -> Iterator[ListedFile]:
         """The files listed in SHA256SUMS. Raises RestoreError for an invalid line."""
-        with (self.folder / layout.SUMS).open(encoding="utf-8", errors="replace") as file:
+        with (self.folder / _layout.SUMS).open(encoding="utf-8", errors="replace") as file:
             while line := file.readline(1000):
                 sha256, _, name = line.removesuffix("\n").partition("  ")
-                if not layout.is_safe(name):
-                    raise RestoreError(f"{layout.SUMS} lists {name[:80]!r}, which no export has.", "invalid")
+                if not _layout.is_safe(name):
+                    raise RestoreError(f"{_layout.SUMS} lists {name[:80]!r}, which no export has.", "invalid")
                 yield ListedFile(sha256, name)
 
     def path(self, name: str) -> Path:
@@ -62,7 +62,7 @@ class Export:
 
     def lines(self, table: str) -> Iterator[tuple[int, dict[str, Any]]]:
         """The rows of a table with their line numbers. Raises RestoreError for an invalid line."""
-        name = layout.table_file(table)
+        name = _layout.table_file(table)
         columns = set(self.fields[table])
         number = 0
         with self.path(name).open("rb") as file:
@@ -87,7 +87,7 @@ class Export:
         """
         if extractor not in self.extractors:
             raise RestoreError(f"The export has no vectors of extractor {extractor}.", "invalid")
-        path = self.path(layout.vectors_file(extractor))
+        path = self.path(_layout.vectors_file(extractor))
         try:
             vectors = np.load(path, mmap_mode="r", allow_pickle=False)
             if vectors.dtype != DTYPE or vectors.shape[1:] != (dims,) or not vectors.flags.c_contiguous:
@@ -107,16 +107,16 @@ def open_export(folder: Path) -> Export:
     folder = folder.resolve()
     manifest = _manifest(folder)
     version = manifest.get("version")
-    if version != layout.VERSION or isinstance(version, bool):
+    if version != _layout.VERSION or isinstance(version, bool):
         raise RestoreError(
             f"{folder} has format version {version!r}, and this version of Postersite reads version "
-            f"{layout.VERSION}: restore with the version that made it ({manifest.get('made_by')!r}).",
+            f"{_layout.VERSION}: restore with the version that made it ({manifest.get('made_by')!r}).",
             "version",
         )
     try:
         tables = {
             name: manifest["tables"][name]
-            for name in (layout.PEOPLE, *TABLES)
+            for name in (_layout.PEOPLE, *TABLES)
             if name in manifest["tables"] or name not in OPTIONAL_TABLES
         }
         export = Export(
@@ -126,17 +126,17 @@ def open_export(folder: Path) -> Export:
             {_count(int(extractor)) for extractor in manifest["vectors"]},
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise RestoreError(f"{folder / layout.MANIFEST} is damaged: {error!r}.", "damaged") from error
+        raise RestoreError(f"{folder / _layout.MANIFEST} is damaged: {error!r}.", "damaged") from error
     _check_columns(export, manifest.get("made_by"))
-    if file_sha256(export.path(layout.SUMS)) != manifest.get("sha256sums"):
-        raise RestoreError(f"{folder / layout.SUMS} is not as it was exported: {COPY_AGAIN}", "damaged")
+    if file_sha256(export.path(_layout.SUMS)) != manifest.get("sha256sums"):
+        raise RestoreError(f"{folder / _layout.SUMS} is not as it was exported: {COPY_AGAIN}", "damaged")
     return export
 
 
 def check_tables(export: Export, progress: Progress) -> None:
     """Compare every file except pictures and weights with its digest. Raises RestoreError if one differs."""
-    needed = {layout.MISSING, *(layout.table_file(name) for name in export.fields)}
-    needed |= {layout.vectors_file(extractor) for extractor in export.extractors}
+    needed = {_layout.MISSING, *(_layout.table_file(name) for name in export.fields)}
+    needed |= {_layout.vectors_file(extractor) for extractor in export.extractors}
     total = len(needed)
     for listed in export.listed():
         if listed.name in needed:
@@ -153,25 +153,25 @@ def check_digest(listed: ListedFile, sha256: str) -> None:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / layout.MANIFEST
+    path = folder / _layout.MANIFEST
     try:
         with path.open("rb") as file:
             manifest = _json(file.read(LARGEST_MANIFEST + 1))
     except FileNotFoundError as error:
         raise RestoreError(
-            f"{folder} has no {layout.MANIFEST}: name the folder that `manage.py export_catalogue` wrote.",
+            f"{folder} has no {_layout.MANIFEST}: name the folder that `manage.py export_catalogue` wrote.",
             "not_an_export",
         ) from error
     except (ValueError, RecursionError) as error:
         raise RestoreError(f"{path} is damaged: {error}.", "damaged") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != layout.FORMAT:
+    if not isinstance(manifest, dict) or manifest.get("format") != _layout.FORMAT:
         raise RestoreError(f"{path} does not describe an export of Postersite.", "not_an_export")
     return manifest
 
 
 def _check_columns(export: Export, made_by: Any) -> None:
     for name, columns in export.fields.items():
-        known = {"username"} if name == layout.PEOPLE else set(map(exported_name, fields_of(TABLES[name])))
+        known = {"username"} if name == _layout.PEOPLE else set(map(exported_name, fields_of(TABLES[name])))
         if unknown := sorted(set(columns) - known):
             raise RestoreError(
                 f"This version of Postersite does not know the columns {', '.join(unknown)} of {name}: "

@@ -12,9 +12,9 @@ from django.conf import settings
 
 from ml.imaging import images
 
-from . import layout
+from . import _layout
+from ._reading import Export, ListedFile, check_digest
 from .errors import RestoreError
-from .reading import Export, ListedFile, check_digest
 
 STAGING = ".restoring"
 MEDIA_FOLDERS = ("posters", "learning_curves")
@@ -55,7 +55,7 @@ class Staging:
 
     def use(self, name: str) -> None:
         """Keep a file that a row names. Raises RestoreError if the export should have it and does not."""
-        if not layout.is_safe(name):
+        if not _layout.is_safe(name):
             raise RestoreError(f"{name[:80]!r} is not the name of an exported file.", "invalid")
         used = self._path(name, "used")
         if used.exists():
