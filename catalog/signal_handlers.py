@@ -44,4 +44,4 @@ def create_triggers_after_migrations(using: str, **_: Any) -> None:
 def prepare_search_after_migrations(using: str, plan: Sequence[Any] = (), **_: Any) -> None:
     """Index all movies after an upgrade, otherwise only those that are not indexed."""
     if using == DEFAULT_DB_ALIAS:
-        search.prepare(anew=any(migration.app_label == "catalog" for migration, _ in plan))
+        search.prepare(rebuild=any(migration.app_label == "catalog" for migration, _ in plan))

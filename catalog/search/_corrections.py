@@ -17,13 +17,13 @@ from catalog.models import SearchTitle
 
 from ._folding import OPTIONAL_WORDS, canonical, fold, required_words, squeeze
 
-# While an import keeps changing titles, at most a tenth of the time is spent on reading them again.
+# The share of time spent on reading titles again while an import changes them.
 SHARE_OF_TIME = 0.1
 SIMILAR_WORDS = 100
 SIMILAR_TITLES = 20
-MISSING_WORD = 4  # costs as many edits
-SHARE_MATCHED = 0.7  # of a query's letters must be in words that a title has, mistyped or not
-# What people add to a title.
+MISSING_WORD = 4  # cost of a missing word, in edits
+MIN_MATCHED = 0.7  # share of a query's letters in words that match, mistyped or not
+# Words that people add to titles.
 NOISE = frozenset({"movie", "film"})
 
 
@@ -31,45 +31,45 @@ NOISE = frozenset({"movie", "film"})
 class Vocabulary:
     """The words of all titles, and which titles contain them.
 
-    titles: distinct folded texts. places: for each word, and for each pair of adjacent words written as one,
-    the positions of its titles. pairs: such a pair as two words.
+    titles: distinct folded texts. postings: the positions of the titles with a word, or with a pair of
+    adjacent words written as one word. pairs: such a pair as two words.
     """
 
     titles: list[str]
     squeezed: list[str]
-    places: dict[str, array[int]]
+    postings: dict[str, array[int]]
     pairs: dict[str, str]
 
     @classmethod
     def read(cls) -> Vocabulary:
         rows = SearchTitle.objects.order_by().values_list("text", flat=True).distinct()
         titles = [text.strip() for text in rows.iterator(chunk_size=5000)]
-        places: dict[str, array[int]] = defaultdict(lambda: array("I"))
+        postings: dict[str, array[int]] = defaultdict(lambda: array("I"))
         pairs: dict[str, str] = {}
         for position, title in enumerate(titles):
             words = title.split()
             for word in set(words):
-                places[word].append(position)
+                postings[word].append(position)
             for first, second in pairwise(words):
                 pairs[first + second] = f"{first} {second}"
-                places[first + second].append(position)
+                postings[first + second].append(position)
         words_alone = {word for title in titles for word in title.split()}
         return cls(
             titles,
             [squeeze(title) for title in titles],
-            dict(places),
+            dict(postings),
             {joined: pair for joined, pair in pairs.items() if joined not in words_alone},
         )
 
     def correct(self, text: str) -> tuple[float, str] | None:
-        """(edits, text) of the most similar text of which every word is in one title, if any is similar."""
+        """(edits, text) of the most similar text whose words are all in one title, if there is any."""
         best = self._word_by_word(text)
         joined = squeeze(text)
         similar = process.extract(
             joined, self.squeezed, scorer=OSA.distance, score_cutoff=len(joined) // 5, limit=SIMILAR_TITLES
         )
         for title, edits, position in similar:
-            # Another number is another film.
+            # A different number is a different movie.
             if _digits(title) == _digits(joined) and (best is None or edits < best[0]):
                 return edits, self.titles[position]
         return best
@@ -81,16 +81,16 @@ class Vocabulary:
         for number, word in enumerate(words):
             here: dict[int, tuple[float, str]] = {}
             for similar, cost in self._similar(word):
-                for position in self.places[similar]:
+                for position in self.postings[similar]:
                     if position not in here or cost < here[position][0]:
                         here[position] = cost, similar
             for position, (cost, similar) in here.items():
-                # Titles that lack more than one word are left behind.
+                # Titles without more than one of the words are ignored.
                 if len(matched[position]) >= number - 1:
                     costs[position] += cost
                     matched[position][word] = similar
-        # Without its main word a query means something else.
-        least = sum(map(len, words)) * SHARE_MATCHED
+        # A query without its main word has another meaning.
+        least = sum(map(len, words)) * MIN_MATCHED
         found = [
             (costs[position] + MISSING_WORD * (len(words) - len(pairs)), position)
             for position, pairs in matched.items()
@@ -104,13 +104,13 @@ class Vocabulary:
         return cost, " ".join(corrected)
 
     def _similar(self, word: str) -> list[tuple[str, float]]:
-        """Words, and what it costs to replace `word` by each. Letters left out or swapped are the likeliest
-        mistakes; the first letter is hardly ever wrong."""
+        """Similar words with the cost of replacing `word`. Missing and swapped letters are the most likely
+        mistakes, and the first letter is rarely wrong."""
         cutoff = _most_edits(word)
         if not cutoff:
-            return [(word, 0)] if word in self.places else []
+            return [(word, 0)] if word in self.postings else []
         found = process.extract(
-            word, self.places.keys(), scorer=OSA.distance, score_cutoff=cutoff, limit=SIMILAR_WORDS
+            word, self.postings.keys(), scorer=OSA.distance, score_cutoff=cutoff, limit=SIMILAR_WORDS
         )
         letters = sorted(word)
         return [
@@ -125,7 +125,7 @@ class Vocabulary:
 
 
 def correct(text: str, *, most_edits: int | None = None) -> str | None:
-    """The query most similar to `text` whose words are in one title; None if nothing is similar enough."""
+    """The query most similar to `text` whose words are in one title, or None."""
     folded = fold(text)
     vocabulary = _current()
     without_noise = " ".join(word for word in folded.split() if word not in NOISE)
@@ -153,11 +153,11 @@ class _Reading:
     seconds: float
 
 
-_latest: list[_Reading] = []  # of this process, at most one
+_latest: list[_Reading] = []  # at most one
 
 
 def _current() -> Vocabulary:
-    """The vocabulary of the titles as they are now, or were a moment ago."""
+    """The vocabulary of the current titles, read at most `SHARE_OF_TIME` of the time."""
     newest = SearchTitle.objects.aggregate(newest=Max("pk"))["newest"] or 0
     started = time.monotonic()
     if _latest:

@@ -1,4 +1,4 @@
-"""Find the movies that a query means, ranked by how well a title matches it."""
+"""Find the movies that match a query, ranked by how well their titles match."""
 
 from __future__ import annotations
 
@@ -36,23 +36,25 @@ from ._indexing import TRIGRAMS, has_trigrams
 
 LONGEST_QUERY = 300
 FIRST_YEAR, LAST_YEAR = 1870, 2100
-MOST_YEARS = 2  # of a query are tried
-SHORT = 2  # letters: of so short a query, parts of words would be too many
+MOST_YEARS = 2  # that are tried as the year of the movie
+SHORT = 2  # letters: queries of this length match only whole words and beginnings
 
-# How well a spelling matches, best first. Original titles follow after all titles, franchises after those.
+# How a spelling matches, best first. Original titles are ranked after titles, and franchises after those.
 EXACT, SAME, PREFIX, ID, LESS_LIKELY_ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART = range(11)
 LEVELS = 11
-YEAR = len(SearchTitle.Kind) * LEVELS  # nothing matches but the year
+YEAR = len(SearchTitle.Kind) * LEVELS  # only the year matches
 
 _YEAR_AT_END = re.compile(r"(.*\S)\s*[(\[]\s*([0-9]{4})\s*[)\]]$")
 _YEAR = re.compile(r"(?<!\w)([0-9]{4})(?!\w)")
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found. where: the movies. relevance: how well each matches, the lower the better.
-    best: the relevance of the best one, None when nothing was found. corrected: the query that was searched
-    for instead of a mistyped one, else ""."""
+class SearchResult:
+    """The movies that match a query.
+
+    where: their condition. relevance: how well each matches; lower is better. best: the lowest relevance,
+    None without matches. corrected: the query that replaced a mistyped one, otherwise "".
+    """
 
     where: Q
     relevance: Combinable
@@ -64,7 +66,7 @@ class Found:
         return cast(MovieQuerySet, Movie.objects.filter(self.where))
 
     def best_first(self, among: QuerySet[Movie] | None = None) -> QuerySet[Movie]:
-        """The movies found, of those in `among`. Ties: with a poster first, then the newest film."""
+        """The movies, or those in `among`, by relevance, then those with posters, then newer ones first."""
         movies = self.movies if among is None else among.filter(self.where)
         posters = Poster.objects.filter(movie=OuterRef("pk"))
         return movies.order_by(
@@ -72,31 +74,31 @@ class Found:
         )
 
 
-def find(text: str, *, verbatim: bool = False) -> Found:
-    """Movies by title, original title, franchise, year or id; all of them for a blank query.
+def find(text: str, *, verbatim: bool = False) -> SearchResult:
+    """Movies by title, original title, franchise, year or id; all movies for a blank query.
 
-    When nothing is found, or only parts of words, the movies of the most similar query that finds a title;
-    not when `verbatim`. Any text is a valid query.
+    If nothing matches, or only parts of words do, the result is that of the most similar query that matches
+    a title, unless `verbatim`. Any text is a valid query.
     """
     text = "".join(each if each.isprintable() else " " for each in text[: 4 * LONGEST_QUERY])
     text = " ".join(text.split())[:LONGEST_QUERY].strip()
     if not text:
-        return Found(Q(), Value(EXACT))
+        return SearchResult(Q(), Value(EXACT))
     if (condition := named_id(text)) is not None:
-        return Found(Q(pk__in=_with_id(condition | Q(local_id=text))), Value(ID))
-    readings = list(_readings(text))
-    for reading in readings:
-        found = _titled(*reading)
+        return SearchResult(Q(pk__in=_with_id(condition | Q(local_id=text))), Value(ID))
+    interpretations = list(_interpretations(text))
+    for interpretation in interpretations:
+        found = _titled(*interpretation)
         if found.best is not None:
             break
     if not verbatim and (found.best is None or found.best % LEVELS == PART):
-        return _corrected(readings, only_titles=found.best is not None) or found
+        return _corrected(interpretations, only_titles=found.best is not None) or found
     return found
 
 
-def _corrected(readings: list[tuple[str, int | None]], *, only_titles: bool) -> Found | None:
-    """only_titles: nothing but a title as a whole is better than what was found."""
-    for title, year in sorted(readings, key=lambda reading: reading[1] is None):
+def _corrected(interpretations: list[tuple[str, int | None]], *, only_titles: bool) -> SearchResult | None:
+    """The result of a corrected query. only_titles: it must match a whole title."""
+    for title, year in sorted(interpretations, key=lambda each: each[1] is None):
         if corrected := _corrections.correct(title, most_edits=1 if only_titles else None):
             found = _titled(corrected, year)
             if found.best is not None and (found.best <= SAME or not only_titles):
@@ -104,8 +106,8 @@ def _corrected(readings: list[tuple[str, int | None]], *, only_titles: bool) -> 
     return None
 
 
-def _readings(text: str) -> Iterator[tuple[str, int | None]]:
-    """What the query may mean, as title and year; the likeliest first."""
+def _interpretations(text: str) -> Iterator[tuple[str, int | None]]:
+    """Titles and years that the query may consist of, most likely first."""
     if (found := _YEAR_AT_END.fullmatch(text)) and _is_year(found[2]):
         yield found[1], int(found[2])
     yield text, None
@@ -120,13 +122,13 @@ def _is_year(digits: str) -> bool:
 
 
 def _with_id(condition: Q) -> list[int]:
-    """The movies with this id; one that was merged away stands for the movie it was merged into."""
+    """The movies with this id, or those that they were merged into."""
     rows = Movie.everything.filter(condition).values_list("pk", "merged_into")
     return [into or pk for pk, into in rows]
 
 
-def _titled(title: str, year: int | None) -> Found:
-    """Movies with a spelling that matches, of that year if one is given."""
+def _titled(title: str, year: int | None) -> SearchResult:
+    """Movies with a matching spelling, and with the year if there is one."""
     text = fold(article_first(title))
     bare = without_articles(text)
     forms = list(dict.fromkeys([text, bare, canonical(bare)]))
@@ -137,7 +139,7 @@ def _titled(title: str, year: int | None) -> Found:
     where = Q(pk__in=rows.values("movie"))
     if year is not None:
         best = rows.filter(movie__year=year).aggregate(rank=rank)["rank"]
-        return Found(where & Q(year=year), relevance, best)
+        return SearchResult(where & Q(year=year), relevance, best)
     best = rows.aggregate(rank=rank)["rank"]
     # A number may be an id or a year as well as a title.
     for id_level, condition in zip((ID, LESS_LIKELY_ID), possible_ids(title.strip()), strict=False):
@@ -149,13 +151,13 @@ def _titled(title: str, year: int | None) -> Found:
         where |= Q(year=int(text))
         if best is None and Movie.objects.filter(year=int(text)).exists():
             best = YEAR
-    return Found(where, relevance, best)
+    return SearchResult(where, relevance, best)
 
 
 def _level(forms: list[str]) -> RawSQL:
-    """How well a row matches, NULL if not at all. As SQL: compiling so many conditions takes long.
+    """How well a row matches, or NULL. In SQL, because compiling so many conditions is slow.
 
-    Folded text has no wildcards of LIKE.
+    Folded text contains no wildcards.
     """
     squeezed = [squeeze(form) for form in forms]
     cases = [
@@ -184,7 +186,7 @@ def _level(forms: list[str]) -> RawSQL:
 
 
 def _candidates(forms: list[str]) -> Q:
-    """Rows that reach some level: with all words of a form, or with its letters somewhere."""
+    """Rows that match at some level: they have all words of a form, or its letters."""
     alternatives: list[list[tuple[str, str]]] = []
     for form in forms:
         if len(form) > SHORT:
@@ -210,7 +212,7 @@ def _fts5(lookup: str, part: str) -> str:
 
 
 def _beginning(word: str) -> str:
-    # A trigram has three characters, and words that begin with a single letter would be too many.
+    # Trigrams have three characters, and too many words begin with the same letter.
     return f" {word}" if len(word) > 1 else f" {word} "
 
 

@@ -1,4 +1,4 @@
-"""Fold titles and queries, so that different ways to write the same title become the same text."""
+"""Fold titles and queries: different spellings of a title become the same text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Longer titles are compared by their beginning. This bounds a row of the index.
+# Longer titles are truncated, which limits the size of the index.
 LONGEST = 200
 MOST_WORDS = 16
 
@@ -23,9 +23,9 @@ _TRAILING_ARTICLES = frozenset(
         *("de", "het", "een", "den", "det", "en", "ett"),
     )
 )
-# Left in front when they are English words as well: "Die Hard" is not "Hard".
+# Without words that are also English: "Die Hard" is not "Hard".
 _LEADING_ARTICLES = _TRAILING_ARTICLES - {"die", "i", "de", "den", "en", "o", "os", "as", "het", "lo"}
-# Words that a query may have and the title may lack.
+# Words of a query that a title need not have.
 OPTIONAL_WORDS = frozenset({"the", "a", "an", "and"})
 
 _NO_WILDCARDS = str.maketrans("", "", "%_\\")
@@ -57,8 +57,8 @@ _PARTS = frozenset({"part", "episode", "chapter", "volume", "vol", "book"})
 def fold(text: str) -> str:
     """Lower-case words without accents and punctuation, separated by single spaces; "" for blank text.
 
-    "Ocean's" is one word, "L'Avventura" two; "M*A*S*H" and "E.T." are "mash" and "et". Text without letters
-    and digits keeps its other characters ("$"), but for the wildcards of SQL.
+    "Ocean's" is one word and "L'Avventura" two; "M*A*S*H" is "mash" and "E.T." is "et". Text without letters
+    and digits keeps other characters ("$"), except the wildcards of SQL.
     """
     text = " ".join(text.split())[: 4 * LONGEST].translate(_APOSTROPHES)
     text = unicodedata.normalize("NFKD", _RAISED_NUMBER.sub(" ", text)).casefold()
@@ -73,10 +73,10 @@ def fold(text: str) -> str:
 
 
 def spellings(title: str) -> list[str]:
-    """All folded texts that mean this title, without repeats, the most literal first.
+    """All folded spellings of this title, the most literal first.
 
-    "Seven (a.k.a. Se7en)" is also "seven" and "se7en"; "Matrix, The" is "the matrix" and "matrix"; and what
-    has numbers or abbreviations is there with digits too ("oceans eleven", "oceans 11").
+    "Seven (a.k.a. Se7en)" is also "seven" and "se7en"; "Matrix, The" is "the matrix" and "matrix"; numbers
+    and abbreviations are also written with digits ("oceans eleven", "oceans 11").
     """
     found: list[str] = []
     for name in names(title):
@@ -87,7 +87,7 @@ def spellings(title: str) -> list[str]:
 
 
 def names(title: str) -> Iterator[str]:
-    """The title as it is, and each name that it is made of: before parentheses, and in them."""
+    """The title, and the names before and inside its parentheses."""
     yield title
     depth, start = 0, 0
     inside = False
@@ -105,7 +105,7 @@ def names(title: str) -> Iterator[str]:
 
 
 def without_articles(text: str) -> str:
-    """Folded text without an article at its beginning or end, unless that is all of it."""
+    """Folded text without an article at its beginning or end, unless it is only that."""
     words = text.split()
     if len(words) > 1 and words[0] in _LEADING_ARTICLES:
         words = words[1:]
@@ -127,7 +127,7 @@ def canonical(text: str) -> str:
 
 
 def required_words(text: str) -> list[str]:
-    """The words that a title must have: all but English articles and "and", unless there are no others."""
+    """The words that a title must have: not English articles and "and", unless there are no other words."""
     words = list(dict.fromkeys(text.split()))[:MOST_WORDS]
     return [word for word in words if word not in OPTIONAL_WORDS] or words
 
@@ -148,7 +148,7 @@ def _is_of_word(character: str) -> bool:
 
 
 def _with_digits(words: list[str]) -> Iterator[str]:
-    """The words, with each number that is written out as digits: "one hundred and one" is "101"."""
+    """The words with spelled-out numbers as digits: "one hundred and one" is "101"."""
     position = 0
     while position < len(words):
         if words[position] not in _NUMBERS:
@@ -160,7 +160,7 @@ def _with_digits(words: list[str]) -> Iterator[str]:
 
 
 def _number_at(words: list[str], position: int) -> tuple[int, int]:
-    """The number that begins at `position`, and the position after it."""
+    """The spelled-out number at `position`, and the position after it."""
     number = _NUMBERS[words[position]]
     position += 1
     while position < len(words):
@@ -180,7 +180,7 @@ def _number_at(words: list[str], position: int) -> tuple[int, int]:
 
 
 def _fits_after(number: int, digits: int) -> bool:
-    """Whether the words of both are one number: "twenty" "one", "hundred" "twelve"."""
+    """Whether both are parts of one number: "twenty" "one", "hundred" "twelve"."""
     if number < 20 or digits == 0:
         return False
     return number % 100 == 0 or (number % 10 == 0 and digits < 10)

@@ -1,4 +1,4 @@
-"""Recognise ids of films in what people type or paste."""
+"""Recognise ids of movies in queries."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LOCAL = re.compile(r"local(?:_id)? ?[:=] ?(.+)", re.IGNORECASE)
 
 
 def named_id(text: str) -> Q | None:
-    """The condition for the movie that an id in `text` names: "TT133093", "tmdb:603", or a site's address.
+    """The condition for the movie with the id in `text`: "TT133093", "tmdb:603" or the URL of a movie's page.
 
-    None when there is no id in it, or only a number that may be a title as well.
+    None if there is no id, or only a number that may also be a title.
     """
     text = unquote(text)
     if found := _IMDB.search(text):
@@ -35,9 +35,9 @@ def named_id(text: str) -> Q | None:
 
 
 def possible_ids(text: str) -> list[Q]:
-    """Conditions for movies of which this text may be an id, the likeliest first.
+    """Conditions for movies whose id this text may be, most likely first.
 
-    A number is one on TMDB or IMDb sooner than on MovieLens, whose ids few people know.
+    A number is more likely an id of TMDB or IMDb than of MovieLens, whose ids few people know.
     """
     likely = Q(local_id=text)
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_ID:

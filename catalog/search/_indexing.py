@@ -1,4 +1,4 @@
-"""Keep the rows of the search index up to date with the movies, and the database's index on these rows."""
+"""Keep the search index up to date: a row for each spelling of a title, and a trigram index of the rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.models import Movie, SearchTitle
 
 from ._folding import fold, spellings, squeeze
 
-# A change of one of these changes a movie's rows.
+# Fields of a movie that its rows depend on.
 INDEXED_FIELDS = frozenset({"title", "original_title", "franchise", "merged_into"})
 TRIGRAMS = "catalog_search_trigrams"
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 500
 _TABLE = SearchTitle._meta.db_table
-# Rows keep spaces around words, so trigrams find whole words and beginnings as well as parts: " it " has two.
+# Rows have spaces around words, so trigrams also find whole words and beginnings: " it " has two trigrams.
 # ruff: noqa: S608  only names from this module are put into the statements
 _STATEMENTS = {
     "sqlite": (
@@ -36,7 +36,7 @@ _STATEMENTS = {
     "postgresql": (
         "CREATE EXTENSION IF NOT EXISTS pg_trgm",
         f"CREATE INDEX {TRIGRAMS} ON {_TABLE} USING gin (text gin_trgm_ops, squeezed gin_trgm_ops)"
-        # With fastupdate the planner avoids the index until a vacuum has merged the rows of an import.
+        # With fastupdate, the planner avoids the index until a vacuum merges the rows of an import.
         " WITH (fastupdate = off)",
     ),
 }
@@ -51,9 +51,9 @@ _REMOVAL = {
 
 
 def index(movies: Iterable[int] | None = None) -> int:
-    """Write the rows of these movies (primary keys), or of all, where they differ from what is stored.
+    """Update the rows of these movies (ids), or of all.
 
-    Call it after statements that change movies without `Movie.save`. Returns how many were out of date.
+    Call it after changing movies without `Movie.save`. Returns the number of movies with changed rows.
     """
     changed = 0
     for batch in _batches(movies):
@@ -68,22 +68,22 @@ def index(movies: Iterable[int] | None = None) -> int:
 
 
 def outdated() -> Iterator[int]:
-    """Primary keys of movies whose rows are not what `index` would write."""
+    """Ids of movies whose rows `index` would change."""
     for batch in _batches(None):
         gone, new = _differences(batch)
         yield from sorted({row.movie_id for row in (*gone, *new)})
 
 
-def prepare(*, anew: bool = False) -> int:
-    """Create the database's index where it is missing and index all movies that have no rows.
+def prepare(*, rebuild: bool = False) -> int:
+    """Create the trigram index if it is missing, and index all movies without rows.
 
-    anew: create the index even if it exists, and compare the rows of every movie. Without the trigram
-    extension, search works without an index. Returns how many movies were indexed.
+    rebuild: create the trigram index again, and index all movies. Without the trigram extension, search
+    works without it. Returns the number of movies with changed rows.
     """
     if _TABLE not in connection.introspection.table_names():
-        return 0  # migrated to a version before this table
-    changed = index(None if anew else _without_rows())
-    if anew or not has_trigrams():
+        return 0  # the database is at a migration before this table
+    changed = index(None if rebuild else _without_rows())
+    if rebuild or not has_trigrams():
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 for statement in _REMOVAL[connection.vendor] + _STATEMENTS[connection.vendor]:
@@ -94,9 +94,9 @@ def prepare(*, anew: bool = False) -> int:
 
 
 def has_trigrams() -> bool:
-    """Whether the database has its index over the rows; without it they are read one by one."""
+    """Whether the trigram index exists. Without it, search reads all rows."""
     if connection.vendor == "sqlite":
-        # A migration that rebuilds the table would drop the triggers.
+        # A migration that rebuilds the table drops the triggers.
         query = "SELECT COUNT(*) = 3 FROM sqlite_master WHERE name IN (%s, %s, %s)"
         names = [TRIGRAMS, f"{TRIGRAMS}_insert", f"{TRIGRAMS}_delete"]
     else:

@@ -17,5 +17,5 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        changed = search.prepare(anew=True)
+        changed = search.prepare(rebuild=True)
         self.stdout.write(f"{Movie.objects.count()} movies indexed, {changed} of them had changed.")

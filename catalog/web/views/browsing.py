@@ -6,7 +6,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.expressions import OrderBy
 
 from catalog.models import Genre, Movie
-from catalog.search import Found
+from catalog.search import SearchResult
 
 UNTAGGED = "untagged"
 BEST, NEW = "best", "new"
@@ -35,7 +35,7 @@ def chosen_order(order: str, text: str) -> str:
     return BEST if text else NEW
 
 
-def ordered(found: Found, slug: str, order: str) -> QuerySet[Movie]:
+def ordered(found: SearchResult, slug: str, order: str) -> QuerySet[Movie]:
     """The movies found that are of one genre (see `in_genre`), in one of ORDERS."""
     movies = found.best_first() if order == BEST else found.movies.order_by(*ORDERS[order][1])
     return in_genre(movies, slug)

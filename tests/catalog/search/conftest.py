@@ -1,4 +1,4 @@
-"""Search as the database in use has it, and on any database without its trigram index."""
+"""Search with the trigram index and without."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from catalog.search import _indexing
 
 @pytest.fixture(params=["with trigrams", "without"])
 def either_index(request: Any, db: None) -> Iterator[None]:
-    """The test runs twice: with the index where the database can have it, and without."""
+    """The test runs twice: with the trigram index, if the database supports it, and without."""
     if request.param == "with trigrams":
         yield
         return

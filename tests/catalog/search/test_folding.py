@@ -1,4 +1,4 @@
-"""Different ways to write a title are folded into the same text."""
+"""Different spellings of a title are folded to the same text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index follows every way in which movies change, and is made again when it is missing."""
+"""The search index follows all changes of movies, and is created again when it is missing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_saving_and_deleting() -> None:
     assert found("cinder") == set() and not SearchTitle.objects.exists()
 
 
-def test_an_import_and_its_undoing() -> None:
+def test_an_import_and_its_undo() -> None:
     MovieFactory(title="Ash", imdb_id="tt0000001")
     rows = [TitleRecord("Ember", imdb_id="tt0000001"), TitleRecord("Cinder", imdb_id="tt0000002")]
     run, _ = import_titles(rows, "test")
@@ -67,7 +67,7 @@ def test_a_merge() -> None:
     assert not list(search.outdated())
 
 
-def test_a_franchise_that_a_source_told() -> None:
+def test_a_franchise_from_a_source() -> None:
     movie = MovieFactory(title="Ember")
     learn(movie, Found((), "https://example.org/", franchise="Fires"))
     assert found("fires") == {"Ember"}
@@ -100,7 +100,7 @@ def lose_the_rows() -> None:
 
 
 @pytest.mark.parametrize("damage", [drop_the_index, lose_a_trigger, lose_the_rows])
-def test_what_is_missing_is_made_again_by_the_next_migrate(damage: Callable[[], None]) -> None:
+def test_migrate_creates_what_is_missing(damage: Callable[[], None]) -> None:
     MovieFactory(title="Ember")
     damage()
     late = MovieFactory(title="Cinder")
@@ -109,7 +109,7 @@ def test_what_is_missing_is_made_again_by_the_next_migrate(damage: Callable[[], 
     assert _indexing.has_trigrams() or connection.vendor == "postgresql"
 
 
-def test_a_database_that_cannot_have_the_index_is_searched_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_without_trigrams_is_searched_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(_indexing._STATEMENTS, connection.vendor, ("CREATE EXTENSION there_is_none",))
     drop_the_index()
     MovieFactory(title="Ember")
@@ -118,7 +118,7 @@ def test_a_database_that_cannot_have_the_index_is_searched_without(monkeypatch: 
     assert found("ember") == found("embe") == found("mber") == {"Ember"}
 
 
-def test_rows_that_are_behind_are_noticed_and_mended() -> None:
+def test_outdated_rows_are_found_and_mended() -> None:
     movie = MovieFactory(title="Ember")
     MovieFactory(title="Other")
     Movie.objects.filter(pk=movie.pk).update(title="Cinder")
