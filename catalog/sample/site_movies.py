@@ -2,11 +2,11 @@
 
 import csv
 import hashlib
+import re
 from base64 import b32encode
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from catalog.external_ids import normalized_imdb_id, numeric_id
 from catalog.sample.films import sample_films
 
 COLUMNS = ("file", "imdb_id", "tmdb_id", "title", "year")
@@ -100,24 +100,28 @@ def read_movies(path: Path, images: Path) -> tuple[list[ReplicaMovie], list[str]
 def _movie(row: dict[str, str | None], images: Path) -> ReplicaMovie:
     cells = {column: (value or "").strip() for column, value in row.items() if isinstance(value, str)}
     name, imdb_id, title = cells.get("file", ""), cells.get("imdb_id", ""), cells.get("title", "")
-    if imdb_id and not normalized_imdb_id(imdb_id):
+    if imdb_id.isdigit():
+        imdb_id = f"tt{int(imdb_id):07d}"
+    if imdb_id and not re.fullmatch(r"tt\d{1,10}", imdb_id):
         raise ValueError(f"{imdb_id!r} is not an IMDb id")
-    tmdb_id = _number(cells.get("tmdb_id", ""), "TMDB id")
+    tmdb_id = _whole_number(cells.get("tmdb_id", ""), "TMDB id")
     if not imdb_id and tmdb_id is None:
         raise ValueError("it has neither a TMDB nor an IMDb id")
     if name and not (images / name).resolve().is_relative_to(images.resolve()):
         raise ValueError(f"the file {name!r} lies outside {images}")
     return ReplicaMovie(
         tmdb_id=tmdb_id,
-        imdb_id=normalized_imdb_id(imdb_id) or None,
+        imdb_id=imdb_id or None,
         title=title or name or imdb_id or str(tmdb_id),
-        year=_number(cells.get("year", ""), "year"),
+        year=_whole_number(cells.get("year", ""), "year"),
         overview=cells.get("overview", ""),
         poster=images / name if name else None,
     )
 
 
-def _number(text: str, what: str) -> int | None:
-    if text and numeric_id(text) is None:
+def _whole_number(text: str, what: str) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,10}(?:\.0+)?", text):  # pandas writes "862.0" in a column with gaps
         raise ValueError(f"{text!r} is not a {what}")
-    return numeric_id(text)
+    return int(text.split(".")[0])

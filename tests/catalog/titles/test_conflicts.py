@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from catalog.duplicates import decisions, groups, search
-from catalog.models import DuplicateDecision, DuplicateGroup, Movie, MovieGenre, Poster
+from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre, Poster
 from catalog.titles import importing
 from catalog.titles import report as import_reports
 from catalog.titles.formats.records import RejectedRow, TitleRecord

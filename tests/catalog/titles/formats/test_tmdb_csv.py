@@ -145,8 +145,8 @@ def test_the_movies_dataset_writes_lists_as_python_does(tmp_path: Path) -> None:
     assert "neither true nor false" in rejected[0][1]
     assert "IMDb id tt0000862 was already on line 2" in rejected[2][1]
     assert options.skipped == {"adult": 1, "video": 1}
-    for kind, number in (("adult", 4), ("video", 5)):
-        titles, _ = sorted_out(tmdb_csv.read(path, ReadOptions(**{kind: True})))
+    for options, number in ((ReadOptions(adult=True), 4), (ReadOptions(video=True), 5)):
+        titles, _ = sorted_out(tmdb_csv.read(path, options))
         assert [title.tmdb_id for title in titles] == [862, 3, number, 7]
 
 
