@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, checked by their SHA-256, and read without trust."""
+"""Write files completely or not at all, and compute their SHA-256."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""The article's figure: one picture and its nearest neighbours, a row for each extractor."""
+"""Figure of one image and its nearest neighbours, with a row per extractor, as in the published recipe."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def lookalike_figure(
     title: str = "",
     query_caption: str = "",
 ) -> None:
-    """Draw the query on the left of each row and its neighbours beside it, nearest first.
+    """Plot the query on the left of each row, followed by its neighbours, nearest first.
 
-    A neighbour whose file cannot be shown leaves an empty frame with its caption.
+    A neighbour whose file cannot be read is an empty frame with a caption.
 
     Args:
-        query: path of the picture that was asked about.
-        rows: for each extractor's name its neighbours as (path, distance, caption).
-        out: the picture to write; the ending says the format (.png, .jpg, .pdf, .svg).
-        title: written above everything.
-        query_caption: written under the query.
+        query: path of the image.
+        rows: neighbours as (path, distance, caption) by name of the extractor.
+        out: the file to write; its suffix decides the format (.png, .jpg, .pdf, .svg).
+        title: above the figure.
+        query_caption: under the query.
 
     Raises:
         ImageRejected: the query is no acceptable image. ValueError: there are no rows. OSError: unwritable.
@@ -42,9 +42,9 @@ def lookalike_figure(
 
     if not rows:
         raise ValueError("A figure of look-alikes needs at least one extractor.")
-    asked = _picture(query)
+    image = _picture(query)
     columns = 1 + max((len(neighbours) for neighbours in rows.values()), default=0)
-    shape = asked.height / asked.width
+    shape = image.height / image.width
     cell = (1.55, 1.55 * min(max(shape, 0.7), 1.6) + 0.62)
     figure = Figure(
         figsize=(cell[0] * columns + 0.3, cell[1] * len(rows) + (0.5 if title else 0.15)), dpi=150
@@ -56,7 +56,7 @@ def lookalike_figure(
             frame.set_xticks([])
             frame.set_yticks([])
             if place == 0:
-                frame.imshow(asked)
+                frame.imshow(image)
                 frame.set_title(_short(name, 30), fontsize=7.5, fontweight="bold", loc="left")
                 frame.set_xlabel(_short(query_caption or "query", 26), fontsize=7)
             elif place <= len(neighbours):
@@ -92,5 +92,5 @@ def _short(text: str, most: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """A dollar sign would start a formula."""
+    """Escape dollar signs, which start formulas."""
     return text.replace("$", r"\$")

@@ -1,22 +1,23 @@
-"""How many segments, chunks or blocks an image file is cut into, counted before a decoder walks them.
+"""Count the segments, chunks or blocks of an image file before it is decoded.
 
-Pillow reads these one by one in Python, up to three times: a file of 20 MB that is cut into parts of a few
-bytes would hold it for minutes and fill hundreds of megabytes. A real file has tens, some thousands at most.
+Pillow reads them one by one in Python, up to three times: a file of 20 MB with parts of a few bytes would
+take minutes and hundreds of megabytes. Real files have tens of parts, at most some thousands.
 """
 
 from __future__ import annotations
 
 import re
 
-_MOST_SEGMENTS = 4_096  # of a JPEG, before its picture
-_MOST_CHUNKS = 32_768  # of a PNG: its pixels may lie in chunks of less than a kilobyte
+_MOST_SEGMENTS = 4_096  # of a JPEG, before its image data
+_MOST_CHUNKS = 32_768  # of a PNG: chunks of pixels may have less than a kilobyte
 _MOST_BLOCKS = 131_072  # of a GIF, each with up to 255 bytes
 
 _NO_SEGMENT = re.compile(rb"[^\xff]*\xff+", re.DOTALL)
 
 
 def too_many_parts(data: bytes, kind: str) -> bool:
-    """Whether a file of `kind` "JPEG", "PNG" or "GIF" is cut finer than encoders do; False for others."""
+    """Whether a file of `kind` "JPEG", "PNG" or "GIF" has more parts than encoders write; False for
+    others."""
     if kind == "JPEG":
         return _jpeg(data)
     if kind == "PNG":
@@ -30,7 +31,7 @@ def _jpeg(data: bytes) -> bool:
         found = _NO_SEGMENT.match(data, at)
         if found is None:
             return False
-        # Fill bytes before a marker are allowed, and hardly ever used.
+        # Fill bytes before a marker are allowed and rare.
         if found.end() - at > _MOST_SEGMENTS:
             return True
         marker = data[found.end() : found.end() + 1]

@@ -1,4 +1,4 @@
-"""Draw evidence as a picture to lay over a poster: dark where there is little, yellow where there is most."""
+"""Draw heat maps to overlay on posters: dark where contributions are small, yellow where they are largest."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# px: a map of 9 × 6 places holds no finer detail, and the browser enlarges it smoothly.
+# Pixels: a map of 9 × 6 places has no finer detail, and the browser enlarges it smoothly.
 WIDTH = 240
 TALLEST = 960
-# Steps that an eye takes for a smooth change; fewer compress better.
+# Enough for a gradient that looks smooth; fewer compress better.
 STEPS = 48
 # Björn Ottosson, "A perceptual color space for image processing" (2020): lightness, green-red, blue-yellow.
-# Both ends lie on the blue-yellow axis, which nearly all colour-blind people see; lightness rises evenly.
+# Both ends are on the blue-yellow axis, which most colour-blind people see; lightness rises evenly.
 LITTLE = (0.20, -0.01, -0.10)
 MUCH = (0.93, -0.02, 0.18)
-# Opacity at no, at half and at full evidence: a veil on what does not count, thinnest where it turns.
+# Opacity at no, half and full contribution.
 OPACITY = (0.6, 0.2, 0.55)
-# A line around the places of at least half the most: on a yellow poster it is what shows them.
+# A line around the places of at least half the maximum, visible on yellow posters too.
 OUTLINE = (255, 255, 255, 210)
 
 
 def overlay(places: npt.ArrayLike, size: tuple[int, int]) -> Image.Image:
-    """The positive part of (h, w) evidence as a picture with transparency, to lay over one of `size`.
+    """Draw the positive contributions (h, w) as a transparent image to overlay on a poster of `size`.
 
     size: (width, height) of the poster; the overlay has its proportions and is at most `WIDTH` pixels wide.
-    The strongest place is the brightest, whatever its evidence in logits: maps of different genres compare by
-    where, not by how much. Evidence without a positive place gives the veil alone. The picture is of mode
-    "P" with opacities, which PNG stores as they are.
+    The strongest place is always the brightest, whatever its logit: colours show where, not how much. Without
+    a positive contribution the overlay is uniform. The image has mode "P" with an alpha palette, as PNG
+    stores it.
 
-    Raises ValueError for evidence that is not a finite table, or a size without area.
+    Raises ValueError if contributions are not a finite table, or a side is 0.
     """
     table = np.asarray(places, dtype=np.float32)
     if table.ndim != 2 or not table.size or not np.isfinite(table).all():
-        raise ValueError(f"Evidence of shape {table.shape} is no table of finite numbers.")
+        raise ValueError(f"Contributions of shape {table.shape} are no table of finite numbers.")
     width, height = size
     if width < 1 or height < 1:
-        raise ValueError(f"A picture of {width} × {height} pixels cannot be drawn.")
+        raise ValueError(f"An image of {width} × {height} pixels cannot be drawn.")
     drawn = (min(width, WIDTH), max(1, min(TALLEST, round(height * min(width, WIDTH) / width))))
     smooth = np.asarray(Image.fromarray(table).resize(drawn, Image.Resampling.BICUBIC))
     most = smooth.max()
@@ -52,7 +52,7 @@ def overlay(places: npt.ArrayLike, size: tuple[int, int]) -> Image.Image:
 
 
 def encoded(picture: Image.Image) -> bytes:
-    """The overlay as PNG, some kilobytes."""
+    """Encode the overlay as PNG, a few kilobytes."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
@@ -60,7 +60,7 @@ def encoded(picture: Image.Image) -> bytes:
 
 @cache
 def palette() -> npt.NDArray[np.uint8]:
-    """(STEPS + 1, 4) uint8: sRGB colour and opacity by evidence, from none to most, then the outline's."""
+    """The palette (STEPS + 1, 4) uint8 of sRGB and alpha: from no to full contribution, then the outline."""
     share = np.linspace(0, 1, STEPS)
     lab = np.outer(1 - share, LITTLE) + np.outer(share, MUCH)
     opacity = np.interp(share, (0, 0.5, 1), OPACITY)
@@ -69,14 +69,14 @@ def palette() -> npt.NDArray[np.uint8]:
 
 
 def _border(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The outermost pixels of `inside`; the picture's own edge is no border."""
+    """The outermost pixels of `inside`; the edge of the image is no border."""
     padded = np.pad(inside, 1, mode="edge")
     core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return inside & ~core
 
 
 def _srgb(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(n, 3) Oklab colours as sRGB in [0, 1], cut to its gamut; the matrices are Ottosson's."""
+    """Convert Oklab colours (n, 3) to sRGB in [0, 1], clipped to its gamut, with Ottosson's matrices."""
     cones = lab @ np.array(
         [
             [1, 1, 1],

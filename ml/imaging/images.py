@@ -1,9 +1,8 @@
-"""Open images that nobody vouches for, bring them to one shape, and tell two of them apart.
+"""Decode untrusted images safely, resize them, and compare them by perceptual hashes.
 
-Everything from outside passes through here before its pixels are touched: an allow-list of formats found by
-signature (never by file name or Content-Type), caps on bytes, parts, pixels and JPEG scans checked before
-decoding, a verification pass, and only then a decode. Nothing here changes Pillow's global settings, so
-threads that decode side by side cannot loosen each other's limits.
+All images from outside pass through here: an allow-list of formats by signature (never by file name or
+Content-Type), limits on bytes, parts, pixels and JPEG scans before decoding, a verification pass, and then
+the decoding. Nothing here changes Pillow's global settings, so threads cannot relax each other's limits.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ MAX_PIXELS = 40_000_000
 MIN_SIDE = 16
 MAX_ASPECT = 8.0
 DECODER = "pillow-draft-1"
-"""Names the way pixels are decoded, part of every extractor's fingerprint: change it when numbers change."""
+"""Version of the decoding, a part of every extractor's fingerprint: change it when pixel values change."""
 
 DUPLICATE_BITS = 6
-"""Perceptual hashes at most this far apart are the same picture re-encoded; false pairs begin at 8 bits."""
+"""Perceptual hashes with at most this distance are the same picture re-encoded; false pairs start at 8."""
 
-# A progressive JPEG may ask for a full pass over the picture per scan; real encoders write about ten.
+# Each scan of a progressive JPEG may need a pass over the whole image; real encoders write about ten.
 _MAX_JPEG_SCANS = 128
 _MAX_PROFILE_BYTES = 1024 * 1024
 _ORIENTATION_TAG = 0x0112
@@ -62,7 +61,7 @@ Resize = Literal["bilinear", "nearest"]
 
 
 class ImageRejected(ValueError):
-    """An image that must not be used. `reason` is a stable code, `str()` a sentence for a person."""
+    """An image was refused. `reason` is a stable code, `str()` a message for users."""
 
     def __init__(self, reason: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -70,7 +69,7 @@ class ImageRejected(ValueError):
 
 
 def image_format(data: bytes) -> str:
-    """Name the format of `data` by its signature: "JPEG", "PNG", "WEBP" or "GIF".
+    """The format of `data` by its signature: "JPEG", "PNG", "WEBP" or "GIF".
 
     Raises ImageRejected: `not_an_image`, or `format_not_allowed` for an image of another kind.
     """
@@ -109,10 +108,10 @@ def open_safely(
     min_side: int = MIN_SIDE,
     max_aspect: float = MAX_ASPECT,
 ) -> Image.Image:
-    """Decode an image from an untrusted source into a fresh, upright 8-bit sRGB picture without metadata.
+    """Decode an untrusted image to an upright 8-bit sRGB image without metadata.
 
-    EXIF orientation is applied, an embedded colour profile is converted to sRGB, transparency is laid on
-    white, and CMYK, palette, grey and 16-bit pictures become RGB. A multi-picture JPEG gives its first.
+    EXIF orientation is applied, an embedded colour profile is converted to sRGB, transparent pixels become
+    white, and CMYK, palette, grey and 16-bit images become RGB. Of a multi-picture JPEG, the first is used.
 
     Args:
         data: the whole file.
@@ -133,15 +132,15 @@ def open_safely(
 def load_pixels(
     source: bytes | str | os.PathLike[str], size: tuple[int, int], *, resize: Resize = "bilinear"
 ) -> npt.NDArray[np.float32]:
-    """Decode and squash an image to what a network takes.
+    """Decode an image and resize it to the input size of a network.
 
-    A large JPEG is decoded at the smallest of libjpeg's scales that still covers `size` (Pillow's `draft`),
-    then resized with an antialiased triangle filter. `resize="nearest"` is what Keras' `load_img` does by
-    default, full decode and no filter: it is kept for the recipe's own baseline.
+    A large JPEG is decoded at the smallest of libjpeg's scales that covers `size` (Pillow's `draft`), then
+    resized with an antialiased triangle filter. `resize="nearest"` is the default of Keras' `load_img` (full
+    decoding, no filter), for the baseline of the published recipe.
 
     Args:
         source: the bytes of a file, or its path.
-        size: (height, width) wanted, in pixels.
+        size: (height, width) in pixels.
         resize: "bilinear" (antialiased) or "nearest".
 
     Returns:
@@ -164,7 +163,7 @@ def load_pixels(
 
 
 def read_file(path: Path) -> bytes:
-    """A picture's bytes; of a file over MAX_BYTES no more than it takes for `open_safely` to refuse it."""
+    """Read an image file; at most MAX_BYTES + 1 bytes, which `open_safely` refuses."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
@@ -172,7 +171,7 @@ def read_file(path: Path) -> bytes:
 def _open_checked(
     data: bytes, max_bytes: int, max_pixels: int, min_side: int, max_aspect: float
 ) -> tuple[Image.Image, int]:
-    """Open without decoding, after every check that needs no pixels; also give the EXIF orientation."""
+    """Open without decoding, after all checks that need no pixels; also returns the EXIF orientation."""
     if len(data) > max_bytes:
         raise ImageRejected("too_many_bytes", f"This file is larger than {max_bytes / 2**20:.0f} MiB.")
     name = image_format(data)
@@ -186,7 +185,7 @@ def _open_checked(
     if Image.MAX_IMAGE_PIXELS is not None:
         max_pixels = min(max_pixels, Image.MAX_IMAGE_PIXELS)
     if name == "WEBP":
-        # Opening a WebP allocates its whole canvas, so its size is read from the header first.
+        # Opening a WebP allocates its canvas, so the size is read from the header first.
         _check_size(_webp_size(data), max_pixels, min_side, max_aspect)
     try:
         _open(data, name).verify()
@@ -207,7 +206,7 @@ def _open_checked(
 
 
 def _damaged(name: str, error: Exception) -> ImageRejected:
-    # Pillow's caps on what a PNG's texts and profile unpack to (1 MB each, 64 MB together) are a ValueError.
+    # Pillow raises ValueError if texts or the profile of a PNG decompress to over 1 MB each or 64 MB in all.
     if isinstance(error, ValueError) and ("MAX_TEXT" in str(error) or "text chunks" in str(error)):
         what = "holds a text or colour profile that unpacks to too much; save it without them"
         return ImageRejected("too_much_text", f"This {name} {what}.")
@@ -245,7 +244,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001 - broken EXIF raises anything, and the picture itself may be sound
+    except Exception:  # noqa: BLE001 - damaged EXIF raises any error, and the image itself may be valid
         return 1
     return value if isinstance(value, int) else 1
 
@@ -269,7 +268,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         return _from_deep_grey(image).convert("RGB")
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        # Pasting needs half the memory of Image.alpha_composite, and rounds as it does on an opaque ground.
+        # Pasting needs half the memory of Image.alpha_composite, with the same rounding on an opaque ground.
         colour = image if image.mode == "RGBA" else image.convert("RGBA")
         flat = Image.new("RGB", colour.size, "white")
         flat.paste(colour, mask=colour.getchannel("A"))
@@ -283,7 +282,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8-bit by its high byte; Pillow's own conversion clips instead of scaling."""
+    """Convert 16-bit grey to 8-bit by scaling; Pillow's conversion clips."""
     grey = np.asarray(image)
     if grey.dtype != np.uint16:
         grey = np.clip(grey, 0, 65535).astype(np.uint16)
@@ -291,7 +290,7 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
 
 
 def _from_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert to sRGB; an unusable or plain sRGB profile leaves the picture as it is."""
+    """Convert to sRGB; with an unusable or sRGB profile the image is unchanged."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "sRGB" in (source.profile.profile_description or ""):
@@ -303,9 +302,9 @@ def _from_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def fit_width(image: Image.Image, width: int) -> Image.Image:
-    """Shrink `image` to `width` pixels wide, keeping its proportions; a narrower one is returned as it is."""
+    """Shrink `image` to `width` pixels, keeping its proportions; a narrower one is returned unchanged."""
     if width < 1:
-        raise ValueError(f"A width of {width} pixels makes no picture.")
+        raise ValueError(f"width must be at least 1 pixel; got {width}.")
     if image.width <= width:
         return image
     height = max(1, round(image.height * width / image.width))
@@ -313,7 +312,7 @@ def fit_width(image: Image.Image, width: int) -> Image.Image:
 
 
 def encode_jpeg(image: Image.Image, quality: int = 90) -> bytes:
-    """Encode as a progressive JPEG that carries nothing but pixels: no EXIF, profile or comment."""
+    """Encode as a progressive JPEG without EXIF, profile or comment."""
     clean = image.convert("RGB") if image.mode != "RGB" else image.copy()
     clean.info = {}
     buffer = io.BytesIO()
@@ -327,12 +326,12 @@ def sha256_hex(data: bytes) -> str:
 
 
 def perceptual_hash(image: Image.Image) -> str:
-    """64-bit DCT hash of a picture: 16 lower-case hexadecimal characters, row by row, high bit first.
+    """64-bit DCT hash of an image: 16 lower-case hexadecimal characters, row by row, high bit first.
 
-    The picture is shrunk to 32 × 32 grey, its two-dimensional DCT-II is cut to the 8 × 8 lowest frequencies,
-    and each bit tells whether a coefficient exceeds their median (C. Zauner, "Implementation and Benchmarking
-    of Perceptual Image Hash Functions", 2010, section 3.2.1). Copies that were resized, compressed or turned
-    grey stay within 6 bits; crops and mirrors do not.
+    The image is shrunk to 32 × 32 grey; each bit says whether one of the 8 × 8 lowest frequencies of its
+    two-dimensional DCT-II exceeds their median (C. Zauner, "Implementation and Benchmarking of Perceptual
+    Image Hash Functions", 2010, section 3.2.1). Copies that were resized, compressed or turned grey differ in
+    at most 6 bits; cropped and mirrored ones in more.
     """
     grey = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
     low = dctn(grey, type=2, norm="ortho")[:8, :8].round(6).ravel()

@@ -1,4 +1,4 @@
-"""Tell whether two pictures are one: lay one over the other, cropped, framed or mirrored, and correlate."""
+"""Register two pictures, possibly cropped, framed or mirrored, and compute their correlation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from scipy.fft import irfft2, rfft2
 from scipy.ndimage import uniform_filter
 
 WIDTH = 64
-"""Width, in pixels, to which pictures are shrunk before they are compared."""
+"""Width in pixels to which pictures are shrunk for comparison."""
 
 SMALLEST_CROP = 0.68
-"""A crop that keeps less of a picture's width than this is not looked for."""
+"""Crops to a smaller share of the width are not searched."""
 
 _COARSE = 24
 _PROMISING = 0.45
 _HEIGHTS = (0.25, 4.0)
-_FAINT = 4.0  # grey levels: fainter detail than this is mostly noise, and counts less
-_FLAT = 0.05  # contrasts: where a picture varies less there is nothing to compare
+_FAINT = 4.0  # grey levels: fainter detail is mostly noise and has less weight
+_FLAT = 0.05  # contrasts: areas with less variation are not compared
 
 Grey = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -28,11 +28,11 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Overlap:
-    """How two pictures lie best on one another.
+    """The best registration of two pictures.
 
     likeness: correlation of their details where they overlap, -1 to 1.
-    scale: width of the one that lies inside, as a share of the other's width; 1 when neither is cropped.
-    mirrored: whether one was mirrored for it.
+    scale: width of the inner picture as a share of the outer one's width; 1 if neither is cropped.
+    mirrored: whether one of them is mirrored.
     """
 
     likeness: float
@@ -41,24 +41,24 @@ class Overlap:
 
 
 def shrunk(picture: npt.ArrayLike, width: int = WIDTH) -> Grey:
-    """A picture (height, width, 3) of RGB in [0, 255] as float32 grey of `width` pixels, proportions kept."""
+    """Convert RGB (height, width, 3) in [0, 255] to float32 grey of `width` pixels, keeping proportions."""
     rgb = np.asarray(picture, dtype=np.float32)
     if rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-        raise ValueError(f"A picture is (height, width, 3), not {rgb.shape}.")
+        raise ValueError(f"A picture must have the shape (height, width, 3), not {rgb.shape}.")
     grey = rgb @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     height = round(width * min(max(grey.shape[0] / grey.shape[1], _HEIGHTS[0]), _HEIGHTS[1]))
     return _resized(grey, width, height)
 
 
 def overlap(one: Grey, other: Grey) -> Overlap:
-    """The best way to lay one picture over the other, whole or with one inside the other.
+    """Find the best registration of two pictures, of equal size or with one inside the other.
 
     Template matching by zero-mean normalised cross-correlation (J. P. Lewis, "Fast Normalized
-    Cross-Correlation", 1995) over all places and a ladder of sizes, first on pictures 24 pixels wide, then
-    around the best on the whole ones. Which of the two comes first makes no difference.
+    Cross-Correlation", 1995) over all places and several sizes, first on pictures of 24 pixels width, then
+    near the best on the full ones. The result is symmetric.
 
     Args:
-        one, other: as `shrunk` gives them, (any height, WIDTH) float32 grey levels.
+        one, other: from `shrunk`, (any height, WIDTH) float32 grey levels.
     """
     best = Overlap(-1.0, 1.0, False)
     for outer, inner in ((one, other), (other, one)):
@@ -77,11 +77,11 @@ def overlap(one: Grey, other: Grey) -> Overlap:
 
 
 def _search(outer: Grey, inner: Grey, widths: range, mirrors: tuple[bool, ...]) -> list[Overlap]:
-    """How `inner`, shrunk to one of `widths`, lies best on a part of `outer`; one for each of `mirrors`."""
+    """The best place of `inner`, shrunk to one of `widths`, on `outer`; one result for each of `mirrors`."""
     field = _detail(outer).astype(np.float64)
     rows, columns = field.shape
     sizes = [(min(_height(inner, width), rows), width) for width in widths]
-    # What a picture's edge lies next to differs between the two: a frame, or what was cut off.
+    # What surrounds the edges differs between the two: a frame, or what was cropped.
     margin = min(columns, *map(min, sizes)) // 10
     templates = np.zeros((len(mirrors), len(sizes), rows, columns))
     for number, (height, width) in enumerate(sizes):
@@ -91,7 +91,7 @@ def _search(outer: Grey, inner: Grey, widths: range, mirrors: tuple[bool, ...]) 
             templates[side, number][: template.shape[0], : template.shape[1]] = (
                 template[:, ::-1] if mirrored else template
             )
-    # Correlation by the Fourier transform; what wraps around lies outside the places that are looked at.
+    # Correlation by Fourier transform; the places that wrap around are not used.
     products = irfft2(rfft2(field) * np.conj(rfft2(templates)), s=field.shape)
     energies = np.einsum("nij,nij->n", templates[0], templates[0])
     sums, squares = _integral(field), _integral(field**2)
@@ -126,10 +126,10 @@ def _window_sums(table: Doubles, height: int, width: int) -> Doubles:
 
 
 def _detail(picture: Grey) -> Grey:
-    """A picture's detail in units of the contrast around it.
+    """The detail of a picture, divided by the local contrast.
 
-    Slow changes of brightness are common to many posters; and without the division one bold strip on a plain
-    ground says more than all the rest: two different posters with such strips reached .81.
+    Slow changes of brightness are common to many posters. Without the division, one bold strip on a plain
+    background would dominate: two different posters with such strips had a correlation of .81.
     """
     size = max(3, picture.shape[1] // 4 | 1)
     detail = picture - uniform_filter(picture, size, mode="nearest")

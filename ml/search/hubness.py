@@ -1,4 +1,4 @@
-"""Hub correction: keeps a few posters from being everybody's look-alike, and others from being nobody's."""
+"""Hub correction: reduces the number of posters that are neighbours of very many others, or of none."""
 
 from __future__ import annotations
 
@@ -21,59 +21,60 @@ REFERENCES = 2048
 SHRINKAGE = 50
 SEED = 0
 
-# Numbers held at a time: 64 MB of float32.
+# Numbers in memory at a time: 64 MB of float32.
 _AT_ONCE = 1 << 24
 _ROWS = 1024
-# Equal rows may differ in the last digits of a blocked float32 product: their penalties should not.
+# Rounding makes the penalties of equal rows equal: blocked float32 products differ in the last digits.
 _DECIMALS = 5
 
 
 class CorrectionUnreadable(ValueError):
-    """A file of a hub correction is damaged or holds something else: delete it, and it is made again."""
+    """The file of a hub correction is damaged or holds something else; it can be deleted and is made
+    again."""
 
 
 @dataclass(frozen=True)
 class HubCorrection:
-    """What to do to the cosine distances among n vectors so that none of them is near to everything.
+    """The correction of cosine distances to n vectors.
 
-    centre: (dims,) float32, taken from every vector, a query's too, before the cosine. penalties: (n,)
-    float32, added to the cosine distance of each row. A penalty for the query would change no order, so a
-    vector that is not among the n can ask as well.
+    centre: (dims,) float32, subtracted from rows and queries before the cosine. penalties: (n,) float32,
+    added to the cosine distance of each row. A penalty of the query would not change the order, so queries
+    need not be among the n rows.
     """
 
     centre: Floats
     penalties: Floats
 
     def fits(self, vectors: npt.NDArray[Any]) -> bool:
-        """Whether it can be of this matrix: as many rows, as many numbers in each."""
+        """Whether its shapes are those of this matrix."""
         return bool((len(self.penalties), len(self.centre)) == vectors.shape)
 
 
 def hub_correction(
     vectors: npt.NDArray[Any], *, nearest: int = NEAREST, references: int = REFERENCES
 ) -> HubCorrection:
-    """Where the vectors have their centre, and how crowded the place of each is.
+    """Compute the correction of vectors.
 
-    Taking the centre away cures hubs near it (Suzuki et al., "Centering Similarity Measures to Reduce Hubs",
-    EMNLP 2013). The penalty is STRENGTH of the mean cosine to the `nearest` others; CSLS takes a half
-    (Conneau et al., "Word Translation Without Parallel Data", ICLR 2018). Both are shrunk where rows are few
-    and say little about what is common: by n / (n + SHRINKAGE).
+    Subtracting the centre removes hubs near it (Suzuki et al., "Centering Similarity Measures to Reduce
+    Hubs", EMNLP 2013). The penalty is STRENGTH times the mean cosine to the `nearest` others; CSLS takes a
+    half (Conneau et al., "Word Translation Without Parallel Data", ICLR 2018). Both are shrunk by n / (n +
+    SHRINKAGE), because few rows give poor estimates.
 
-    With more than `references` rows the nearest are looked for among that many of them, drawn by a fixed
-    seed, so the cost is n × references × dims multiplications. Equal input gives equal output.
+    With more than `references` rows, neighbours are searched among that many of them, drawn with a fixed
+    seed: the cost is n × references × dims multiplications. Equal input gives equal output.
 
     Args:
-        vectors: (n, dims) float16 or float32, finite; an array or a memory map, read a block at a time.
-        nearest: how many neighbours tell how crowded a place is; all where there are fewer.
-        references: at most so many rows are looked at as neighbours.
+        vectors: (n, dims) float16 or float32, finite; an array or a memory map, read in blocks.
+        nearest: number of neighbours for the penalty; all if there are fewer.
+        references: maximum number of rows to search for neighbours.
 
     Raises:
         ValueError: not a matrix, or `nearest` or `references` below 1.
     """
     if vectors.ndim != 2:
-        raise ValueError(f"Hubs are corrected in a matrix (n, dims), not in an array of {vectors.shape}.")
+        raise ValueError(f"vectors must be a matrix (n, dims); their shape is {vectors.shape}.")
     if nearest < 1 or references < 1:
-        raise ValueError("Hubs can't be corrected without neighbours to look at.")
+        raise ValueError("nearest and references must be at least 1.")
     count, dims = vectors.shape
     if not count:
         return HubCorrection(np.zeros(dims, np.float32), np.zeros(0, np.float32))
@@ -86,22 +87,22 @@ def hub_correction(
 
 
 def cosines(one: npt.NDArray[Any], other: npt.NDArray[Any], centre: Floats | None = None) -> Floats:
-    """Cosines (p, q) float32 of rows (p, dims) to rows (q, dims), seen from `centre` or else from the origin.
+    """Cosines (p, q) float32 of rows (p, dims) and rows (q, dims), after subtracting `centre` if given.
 
-    A row that lies there has none with anything: 0.
+    They are 0 for a row that then is zero.
     """
     return np.asarray(_directions(one, centre) @ _directions(other, centre).T)
 
 
 def write_correction(correction: HubCorrection, path: Path) -> None:
-    """Keep it in an .npz file, which is written whole or not at all. Raises OSError."""
-    held = io.BytesIO()
-    np.savez(held, centre=correction.centre, penalties=correction.penalties)
-    write_bytes(path, held.getvalue())
+    """Write an .npz file, completely or not at all. Raises OSError."""
+    content = io.BytesIO()
+    np.savez(content, centre=correction.centre, penalties=correction.penalties)
+    write_bytes(path, content.getvalue())
 
 
 def read_correction(path: Path) -> HubCorrection:
-    """Read what `write_correction` kept. Raises OSError (a file that is not there), CorrectionUnreadable."""
+    """Read the file of `write_correction`. Raises OSError, CorrectionUnreadable."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = HubCorrection(arrays["centre"], arrays["penalties"])
@@ -131,7 +132,7 @@ def _crowding(
     place = np.full(count, -1)
     place[chosen] = np.arange(len(chosen))
     shift = centre.astype(np.float32)
-    # Vectors of a hundred thousand numbers exist: references are then held in several parts.
+    # Vectors may have a hundred thousand numbers: references are then processed in parts.
     part = max(1, _AT_ONCE // max(dims, 1))
     step = min(_ROWS, part)
     best = np.full((count, min(nearest, len(chosen))), -np.inf, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Find posters that are one picture: proposed by hash or features, confirmed by overlaying them."""
+"""Find posters that show the same picture: candidates by hash or features, confirmed by correlation."""
 
 from __future__ import annotations
 
@@ -22,29 +22,28 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 PROPOSED_BITS = 10
-"""Hashes, plain or mirrored, at most this far apart are worth a look; at 10 bits most pairs are false."""
+"""Hamming distance of hashes, plain or mirrored, of candidates; at 10 bits most pairs are false."""
 
 RECIPROCAL = 3
-"""Posters are proposed by their features when each is among the other's nearest so many."""
+"""Posters are candidates by features if each is among this number of nearest neighbours of the other."""
 
 CONFIRMED = 0.7
-"""Correlation from which two pictures are one. Among the proposals from 8,391 posters without duplicates the
-most alike reached .58; of 25 posters every copy cropped by up to 20%, mirrored or framed reached .83."""
+"""Correlation from which two pictures are the same. The largest among candidates from 8,391 posters without
+duplicates was .58; copies of 25 posters, cropped by up to 20%, mirrored or framed, all reached .83."""
 
-# Inside by less than this a copy is not called cropped: so much comes from rounding to whole pixels.
+# A larger scale does not count as cropped: it may come from rounding to whole pixels.
 _WHOLE = 0.985
-_PICTURES_KEPT = 512
-_SPARE = 16  # so that of a few equal ones the lowest rows are kept
-# The DCT of a mirrored row is the row's own with every odd coefficient negated, and bits tell signs, nearly.
+_CACHED_PICTURES = 512
+_SPARE = 16  # so that the lowest rows of a few equal ones are returned
+# Mirroring negates every odd coefficient of the DCT of a row, and the bits are nearly the signs.
 _ODD_COLUMNS = np.uint64(0x5555555555555555)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that show one picture, the lower first, and how that is known.
+    """Two rows that show the same picture, the lower first, and the reason.
 
-    bits: between the hashes, of a mirrored pair too. likeness: correlation of the pictures, or None where the
-    hash was enough.
+    bits: Hamming distance of the hashes. likeness: correlation of the pictures, None if the hash sufficed.
     """
 
     one: int
@@ -55,37 +54,38 @@ class Pair:
 
     @property
     def strength(self) -> tuple[bool, float]:
-        """Sorts the surest pairs first: by hash, then by correlation."""
+        """Sort key, most certain pairs first: by hash, then by correlation."""
         return (self.likeness is not None, self.bits if self.likeness is None else -self.likeness)
 
 
 class Comparison:
-    """Compares any two posters of n; pictures are laid over one another once a pair.
+    """Compares any two of n posters; correlations are computed once per pair.
 
     Args:
         hashes: perceptual hashes (n,) uint64, as `int(perceptual_hash, 16)`.
-        contents: what tells the bytes of row i from others', such as their SHA-256.
-        look: the picture of row i as `registration.shrunk` gives it, or None if it cannot be had.
-        apart: numbers of what row i was told apart in: rows that share one are different, however alike.
+        contents: returns an identifier of the bytes of row i, such as their SHA-256.
+        load: returns the picture of row i from `registration.shrunk`, or None if it is not available.
+        separated: returns the numbers of the decisions that separated row i from others; rows that share a
+            number are different, whatever they look like.
     """
 
     def __init__(
         self,
         hashes: Hashes,
         contents: Callable[[int], str],
-        look: Callable[[int], Grey | None],
-        apart: Callable[[int], frozenset[int]] = lambda row: frozenset(),
+        load: Callable[[int], Grey | None],
+        separated: Callable[[int], frozenset[int]] = lambda row: frozenset(),
     ) -> None:
         self.hashes = hashes
-        self.apart = apart
+        self.separated = separated
         self._contents = contents
-        self._look = lru_cache(maxsize=_PICTURES_KEPT)(look)
-        self._laid: dict[tuple[int, int], Overlap | None] = {}
+        self._load = lru_cache(maxsize=_CACHED_PICTURES)(load)
+        self._overlaps: dict[tuple[int, int], Overlap | None] = {}
 
     def __call__(self, one: int, other: int) -> Pair | None:
-        """The pair that two different rows make, or None if they do not show one picture."""
+        """The pair of two different rows, or None if they do not show the same picture."""
         one, other = min(one, other), max(one, other)
-        if self.apart(one) & self.apart(other):
+        if self.separated(one) & self.separated(other):
             return None
         bits = int(np.bitwise_count(self.hashes[one] ^ self.hashes[other]))
         if bits == 0 and self._contents(one) == self._contents(other):
@@ -99,22 +99,22 @@ class Comparison:
         return Pair(one, other, reason, bits, found.likeness)
 
     def _overlap(self, one: int, other: int) -> Overlap | None:
-        if (one, other) not in self._laid:
-            mine, theirs = self._look(one), self._look(other)
-            self._laid[one, other] = None if mine is None or theirs is None else overlap(mine, theirs)
-        return self._laid[one, other]
+        if (one, other) not in self._overlaps:
+            mine, theirs = self._load(one), self._load(other)
+            self._overlaps[one, other] = None if mine is None or theirs is None else overlap(mine, theirs)
+        return self._overlaps[one, other]
 
 
 def mirrored(hashes: Hashes) -> Hashes:
-    """What the hashes of the mirrored pictures are, but for a few bits, told from the hashes alone."""
+    """The hashes of the mirrored pictures, except for a few bits, computed from the hashes."""
     return hashes ^ _ODD_COLUMNS
 
 
 def candidate_pairs(hashes: Hashes, new: Rows, bits: int = PROPOSED_BITS) -> Iterator[tuple[int, int]]:
     """Pairs of rows, one of them among `new`, whose hashes, plain or mirrored, are at most `bits` apart.
 
-    Of rows with equal hashes each is paired with the first only, so that a thousand copies of one picture
-    make a thousand pairs. In blocks: memory is some 32 MB whatever n is.
+    Rows with equal hashes are paired with the first of them only, so that a thousand copies of a picture give
+    a thousand pairs. Computed in blocks with about 32 MB of memory for any n.
     """
     different, first, which = np.unique(hashes, return_index=True, return_inverse=True)
     leads = first[which]
@@ -135,15 +135,15 @@ def candidate_pairs(hashes: Hashes, new: Rows, bits: int = PROPOSED_BITS) -> Ite
 def nearest(
     queries: Floats, blocks: Iterable[tuple[Rows, Floats]], k: int = RECIPROCAL
 ) -> tuple[Rows, Floats]:
-    """The k rows nearest to each query by cosine, out of a stream of blocks that is never held whole.
+    """The k nearest rows to each query by cosine, from a stream of blocks.
 
     Args:
         queries: (q, dims) float32.
         blocks: row numbers (m,) with their vectors (m, dims) float32, each row once.
 
     Returns:
-        row numbers (q, k) and cosines (q, k), nearest first; -1 and -inf where there are
-        fewer. A query that is itself in the stream finds itself.
+        row numbers (q, k) and cosines (q, k), nearest first; -1 and -inf if there are fewer. A query that is
+        in the stream finds itself.
     """
     rows = np.full((len(queries), k), -1, dtype=np.int64)
     cosines = np.full((len(queries), k), -np.inf, dtype=np.float32)
@@ -159,7 +159,7 @@ def nearest(
 
 
 def reciprocal(rows: Rows, neighbours: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, int]]:
-    """Pairs of one of `rows` with a neighbour of which it is a neighbour in turn."""
+    """Pairs of one of `rows` and one of its neighbours, if it is also a neighbour of that one."""
     for row in rows.tolist():
         for other in neighbours.get(row, ()):
             if other != row and row in neighbours.get(other, ()):
@@ -169,21 +169,27 @@ def reciprocal(rows: Rows, neighbours: Mapping[int, Sequence[int]]) -> Iterator[
 def groups(pairs: Iterable[Pair], compare: Comparison) -> list[list[int]]:
     """Groups of rows, ascending, in which every row shows the same picture as every other.
 
-    Complete linkage, the surest pairs first: two groups become one only if all of one compare with all of the
-    other, so that no chain of near things ever joins different posters. Rows of one group with the same hash
-    are compared with others as one.
+    Complete linkage, most certain pairs first: two groups are joined only if all rows of one show the same
+    picture as all rows of the other, so that chains never join different posters. Rows of a group with the
+    same hash are compared once.
     """
     group_of: dict[int, _Group] = {}
 
     def group(row: int) -> _Group:
-        return group_of.setdefault(row, _Group([row], {int(compare.hashes[row]): row}, compare.apart(row)))
+        return group_of.setdefault(
+            row, _Group([row], {int(compare.hashes[row]): row}, compare.separated(row))
+        )
 
     for pair in sorted(set(pairs), key=lambda pair: (pair.strength, pair.one, pair.other)):
         one, other = group(pair.one), group(pair.other)
-        if one is other or one.apart & other.apart:
+        if one is other or one.separated & other.separated:
             continue
-        if all(compare(*each) for each in product(one.voices.values(), other.voices.values())):
-            joined = _Group(one.rows + other.rows, other.voices | one.voices, one.apart | other.apart)
+        if all(compare(*each) for each in product(one.by_hash.values(), other.by_hash.values())):
+            joined = _Group(
+                one.rows + other.rows,
+                other.by_hash | one.by_hash,
+                one.separated | other.separated,
+            )
             group_of.update(dict.fromkeys(joined.rows, joined))
     distinct = {id(each): each.rows for each in group_of.values() if len(each.rows) > 1}
     return sorted(sorted(rows) for rows in distinct.values())
@@ -191,8 +197,9 @@ def groups(pairs: Iterable[Pair], compare: Comparison) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows found to be one picture, one row for each hash among them, and what they were told apart in."""
+    """Rows that show the same picture, one row per hash, and the decisions that separated them from
+    others."""
 
     rows: list[int]
-    voices: dict[int, int]
-    apart: frozenset[int]
+    by_hash: dict[int, int]
+    separated: frozenset[int]

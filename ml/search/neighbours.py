@@ -1,4 +1,4 @@
-"""Nearest neighbours: exact search over one matrix, the recipe's ball tree, the protocol both follow."""
+"""Nearest neighbours: exact search, the published recipe's ball tree, and their common protocol."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Metric = Literal["cosine", "euclidean"]
 _ROWS = 8192
 _QUERIES = 128
 _SPARE = 32
-# Beyond these a float32 product would overflow or lose its digits.
+# Outside these lengths a float32 product overflows or loses its digits.
 _LONGEST = 1e15
 _SHORTEST = 1e-30
-# Nearer to the centre than this share of its length, a vector is rounding only.
+# Closer to the centre than this share of its length, a vector's direction is rounding only.
 _NO_DIRECTION = 1e-6
 _UNIT_ROUNDOFF = 2.0**-24
 
 
 class NeighbourIndex(Protocol):
-    """Something that knows n vectors and finds those nearest to others."""
+    """An index of n vectors."""
 
     def query(self, vectors: npt.ArrayLike, k: int) -> tuple[Floats, Indexes]:
-        """The k nearest rows to each of `vectors`.
+        """Find the k nearest rows to each of `vectors`.
 
         Args:
             vectors: (q, dims), or (dims,) for a single one.
-            k: how many; where the index holds fewer, all of them are given.
+            k: number of neighbours; all rows if there are fewer.
 
         Returns:
             distances float32 and row numbers int64, both (q, min(k, n)), nearest first; rows at the same
-            distance in the order of their numbers.
+            distance are in order.
 
         Raises:
             ValueError: numbers that are not finite, another length of vector, or k below 1.
@@ -46,21 +46,20 @@ class NeighbourIndex(Protocol):
 
 
 class ExactIndex:
-    """Exact neighbours by blocked matrix products: no tree, no build time, no n × n anything.
+    """Exact neighbours by blocked matrix products, without an n × n matrix.
 
-    A float32 product ranks all rows; the best few are measured again in float64, and where rounding could
-    have hidden a nearer row or a tie, every row is. What comes back is the true order, with true distances.
+    A float32 product ranks all rows; distances of the best few are computed again in float64, or of all rows
+    where rounding could hide a nearer row or a tie. The order and the distances are exact.
 
     Args:
-        vectors: (n, dims) float16 or float32; an array or a memory map, which is read and never copied whole.
-        metric: "cosine" (1 - cosine of the angle, 0 to 2; a zero vector is at distance 1 from everything,
-            as in scikit-learn) or "euclidean".
-        correction: of hubs, with cosine only: the centre is then taken from rows and queries, and what comes
-            back are corrected distances, the cosine distance from there plus the row's penalty.
+        vectors: (n, dims) float16 or float32; an array or a memory map, never copied as a whole.
+        metric: "cosine" (1 - cosine of the angle, 0 to 2; a zero vector has distance 1 from everything, as in
+            scikit-learn) or "euclidean".
+        correction: hub correction, with cosine only: distances are those from the centre plus the penalty of
+            the row.
 
-    Raises:
-        ValueError: not a matrix, not float16 or float32, numbers that are not finite, or a correction of
-            other vectors or for another metric.
+    Raises: ValueError: not a matrix, not float16 or float32, numbers that are not finite, or a correction
+    that does not fit.
     """
 
     def __init__(
@@ -82,10 +81,10 @@ class ExactIndex:
             if metric != "cosine":
                 raise ValueError("Hubs are corrected in cosine distances only.")
             if not correction.fits(vectors):
-                raise ValueError("This hub correction was made for other vectors: make it anew.")
+                raise ValueError("This hub correction was computed for other vectors: compute it again.")
             self._centre = correction.centre.astype(np.float64)
             self._penalties = correction.penalties.astype(np.float64)
-        # A float32 product rounds with the length as stored, which may be far above that from the centre.
+        # Rounding errors depend on the stored length, which may be far larger than that from the centre.
         self._stored_lengths, self._lengths = np.empty(len(vectors)), np.empty(len(vectors))
         for start in range(0, len(vectors), _ROWS):
             block = slice(start, start + _ROWS)
@@ -102,7 +101,7 @@ class ExactIndex:
         return len(self._vectors)
 
     def query(self, vectors: npt.ArrayLike, k: int) -> tuple[Floats, Indexes]:
-        """See NeighbourIndex. Memory is a few blocks of 8,192 rows, whatever n is."""
+        """See NeighbourIndex. Needs memory for a few blocks of 8,192 rows."""
         queries = _checked_queries(vectors, k, self._vectors.shape[1])
         k = min(k, len(self))
         distances = np.empty((len(queries), k), dtype=np.float32)
@@ -130,19 +129,19 @@ class ExactIndex:
         return distances, indexes
 
     def _from_centre(self, vectors: npt.NDArray[Any], stored: Doubles) -> Doubles:
-        """Lengths of rows from the centre; 0 for those too close to it to have a direction."""
+        """Lengths of rows from the centre; 0 for rows too close to it."""
         if not self._centre.any():
             return np.where(stored < _SHORTEST, 0.0, stored)
         lengths = _lengths(vectors - self._centre)
         return np.where((lengths < _SHORTEST) | (lengths < _NO_DIRECTION * stored), 0.0, lengths)
 
     def _candidates(self, queries: Doubles, lengths: Doubles, wanted: int) -> tuple[Indexes, Doubles]:
-        """The `wanted` rows that may be nearest, and a distance (as `_distances`) no other row can be below.
+        """The `wanted` rows that may be nearest, and a lower bound (as `_distances`) for all other rows.
 
-        queries are taken from the centre already. Rows are ranked by the least distance that rounding allows.
+        The centre is subtracted from queries already. Rows are ranked by their lower bounds.
         """
         # N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a float32 dot
-        # product is off by at most about dims roundings of the product of the lengths.
+        # product has an error of at most about dims roundings of the product of the lengths.
         rounding = (self._vectors.shape[1] + 4) * _UNIT_ROUNDOFF
         cosine = self._metric == "cosine"
         if cosine:
@@ -175,8 +174,8 @@ class ExactIndex:
         return where, best.max(axis=1) - 1e-9
 
     def _distances(self, query: Doubles, length: float, rows: Indexes) -> Doubles:
-        """Distances in float64: corrected cosine ones or squared Euclidean ones; of equal rows, equal numbers
-        but for their penalties. The query is taken from the centre already."""
+        """Distances in float64, corrected cosine or squared Euclidean; equal for equal rows except for
+        penalties. The centre is subtracted from the query already."""
         found = np.empty(len(rows))
         step = _ROWS // 4
         for start in range(0, len(rows), step):
@@ -196,8 +195,8 @@ class ExactIndex:
 
 
 class BallTreeIndex:
-    """The recipe's own: scikit-learn's BallTree with Euclidean distance (S. Omohundro, "Five Balltree
-    Construction Algorithms", ICSI TR-89-063, 1989). Keeps a float64 copy of all vectors.
+    """The published recipe: scikit-learn's BallTree with Euclidean distance (S. Omohundro, "Five Balltree
+    Construction Algorithms", ICSI TR-89-063, 1989). It holds a float64 copy of all vectors.
 
     Args:
         vectors: (n, dims), n at least 1.
@@ -228,7 +227,7 @@ class BallTreeIndex:
         indexes = np.empty((len(queries), k), dtype=np.int64)
         if not len(queries):
             return distances, indexes
-        # One more than asked shows whether a tie was cut; only then is everything within reach looked at.
+        # One more than k shows whether a tie was cut; only then all rows within that distance are read.
         near, rows = self._tree.query(queries, k=min(k + 1, len(self)))
         for number in range(len(queries)):
             found, chosen = near[number].astype(np.float32), rows[number]
@@ -256,7 +255,7 @@ def _checked_queries(vectors: npt.ArrayLike, k: int, dims: int) -> Doubles:
     if queries.ndim != 2 or queries.shape[1] != dims:
         raise ValueError(f"Queries must be of shape (q, {dims}), not {queries.shape}.")
     if k < 1:
-        raise ValueError(f"{k} neighbours cannot be asked for.")
+        raise ValueError(f"k must be at least 1; got {k}.")
     if not (np.abs(queries) < _LONGEST).all():
         raise ValueError("A query holds numbers that are not finite or too large.")
     return queries

@@ -57,7 +57,7 @@ def test_fewer_candidates_than_asked_are_all_given():
 
 
 def test_what_makes_no_sense_is_refused():
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(ValueError, match="does not fit"):
         diverse_order([1.0, 2.0], np.eye(3), 2, 0.5)
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="0 to 1"):

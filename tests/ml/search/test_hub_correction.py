@@ -168,5 +168,5 @@ def test_a_file_that_is_no_correction_is_refused(tmp_path):
 def test_what_cannot_be_corrected_is_refused():
     with pytest.raises(ValueError, match="matrix"):
         hub_correction(np.ones(4, np.float32))
-    with pytest.raises(ValueError, match="neighbours"):
+    with pytest.raises(ValueError, match="nearest"):
         hub_correction(np.ones((4, 2), np.float32), nearest=0)

@@ -161,7 +161,7 @@ def test_wrong_shapes_types_and_counts_are_refused():
             make(np.ones(4, np.float32))
         with pytest.raises(ValueError, match="shape"):
             make(vectors).query(np.ones(5), 1)
-        with pytest.raises(ValueError, match="neighbours"):
+        with pytest.raises(ValueError, match="k must be"):
             make(vectors).query(np.ones(4), 0)
     with pytest.raises(ValueError, match="float16"):
         ExactIndex(vectors.astype(np.int32))
