@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from catalog.integrity import consistency
 from catalog.integrity.consistency import Finding, Kind
 from catalog.management.progress import start_and_work
+from catalog.management.step_progress import progress_bars
 from catalog.models import Movie, Poster
 
 SHOWN = 10
@@ -44,14 +43,9 @@ class Command(BaseCommand):
         self._mend(findings, queue=options["queue"])
 
     def _check(self, *, deep: bool) -> list[Finding]:
-        with tqdm(
-            total=Poster.objects.count(),
-            desc="Checking posters",
-            unit="",
-            file=sys.stderr,
-            disable=not sys.stderr.isatty(),
-        ) as bar:
-            return list(consistency.check(deep=deep, progress=lambda done: bar.update(done - bar.n)))
+        total = Poster.objects.count()
+        with progress_bars() as progress:
+            return list(consistency.check(deep=deep, progress=lambda done: progress("posters", done, total)))
 
     def _list(self, findings: list[Finding]) -> None:
         for kind, number in Counter(finding.kind for finding in findings).items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.export_progress import ProgressBars
+from catalog.management.step_progress import progress_bars
 from catalog.transfer.errors import ExportError
 from catalog.transfer.export import export_catalogue
 
@@ -25,8 +25,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with ProgressBars() as bars:
-                exported = export_catalogue(options["folder"], bars)
+            with progress_bars() as progress:
+                exported = export_catalogue(options["folder"], progress)
         except ExportError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as interrupted:

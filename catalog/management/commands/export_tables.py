@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.export_progress import ProgressBars
+from catalog.management.step_progress import progress_bars
 from catalog.transfer import tables
 from catalog.transfer.snapshot import snapshot
 
@@ -31,11 +31,11 @@ class Command(BaseCommand):
         formats = list(WRITERS) if options["format"] == "both" else [options["format"]]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with snapshot(), ProgressBars() as bars:
+            with snapshot(), progress_bars() as progress:
                 for table in (tables.titles(), tables.predictions()):
                     for name in formats:
                         path = folder / f"{table.name}.{name}"
-                        rows = WRITERS[name](table, path, bars)
+                        rows = WRITERS[name](table, path, progress)
                         self.stdout.write(f"{path}: {rows} rows")
         except OSError as error:
             raise CommandError(

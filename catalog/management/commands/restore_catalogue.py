@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.export_progress import ProgressBars
+from catalog.management.step_progress import progress_bars
 from catalog.transfer.errors import RestoreError
 from catalog.transfer.restore import restore_catalogue
 
@@ -34,12 +34,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with ProgressBars() as bars:
+            with progress_bars() as progress:
                 restored = restore_catalogue(
                     options["folder"],
                     trusted=options["trusted"],
                     leave_out_damaged=options["leave_out_damaged"],
-                    progress=bars,
+                    progress=progress,
                 )
         except RestoreError as error:
             raise CommandError(str(error)) from error
