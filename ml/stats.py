@@ -84,6 +84,21 @@ def mean_of_defined(values: Floats) -> Floats:
     return ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
 
 
+def threshold_steps(
+    positive: npt.NDArray[Any], scores: npt.NDArray[np.floating]
+) -> tuple[Floats, Floats, npt.NDArray[Any]]:
+    """Possible thresholds from the highest score down, equal scores as one step.
+
+    positive, scores: (n,). Returns three arrays (steps,): how many positives and how many rows score at least
+    as high, and the score.
+    """
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)[: len(order)])
+    hits = np.cumsum(positive[order], dtype=np.float64)
+    return hits[last], (last + 1).astype(np.float64), falling[last]
+
+
 class Ranking:
     """Rows sorted by score, to measure how well the scores rank the positives; equal scores are tied.
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.genres.metrics import GenreMetrics, decision_metrics, precision_recall_coverage
 from ml.genres.scorecard import scorecard
 from ml.genres.thresholds import NEVER, decide
-from ml.genres.weighted_metrics import WeightedMetrics, precision_recall_coverage
-from ml.stats import Figure, Floats, Statistics, bootstrap, finite, mean_of_defined
+from ml.stats import Figure, Floats, Statistics, bootstrap, mean_of_defined, threshold_steps
 
 Labels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -239,7 +239,7 @@ def _statistics(truth: Labels, predictions: Predictions, with_scorecard: bool = 
     suggested = decide(predictions.scores, predictions.suggest)
     nothing, everything = np.zeros_like(suggested), np.ones_like(suggested)
     sure = nothing if predictions.sure is None else decide(predictions.scores, predictions.sure)
-    measured = WeightedMetrics(truth, predictions.scores, suggested)
+    measured = GenreMetrics(truth, predictions.scores, suggested)
     of_suggested, of_sure, of_everything = (
         precision_recall_coverage(truth, chosen) for chosen in (suggested, sure, everything)
     )
@@ -272,16 +272,13 @@ def _best_precision(truth: Labels, scores: Scores) -> dict[str, float | None]:
 
 def _curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any]) -> tuple[Floats, Floats, npt.NDArray[Any]]:
     """Recall, precision and threshold at each distinct score from the highest down, from the first hit on."""
-    order = np.argsort(-scores, kind="stable")
-    falling, hits = scores[order], np.cumsum(truth[order], dtype=np.float64)
-    last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True) & (hits > 0))
-    return hits[last] / max(hits[-1], 1), hits[last] / (last + 1), falling[last]
+    hits, count, cut = threshold_steps(truth, scores)
+    found = hits > 0
+    return hits[found] / max(hits[-1], 1), (hits / count)[found], cut[found]
 
 
 def _point(truth: Labels, scores: Scores, cuts: Floats | float) -> dict[str, float | None]:
-    """Micro precision, recall and coverage of the decisions at these thresholds."""
-    figures = precision_recall_coverage(truth, decide(scores, cuts))(np.ones((1, len(truth))))
-    return {name: finite(value[0]) for name, value in figures.items()}
+    return decision_metrics(truth, decide(scores, cuts))
 
 
 def _threshold(thresholds: Sequence[float] | Floats | None, column: int) -> float | None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.files import UNREADABLE_ARRAYS
-from ml.genres.weighted_metrics import weighted_f1
+from ml.genres.metrics import weighted_f1
 from ml.stats import Figure, Floats, bootstrap
 
 Bools = npt.NDArray[np.bool_]

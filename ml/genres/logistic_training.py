@@ -15,12 +15,12 @@ from ml.genres.calibration import Calibration, mean_log_loss, platt
 from ml.genres.errors import TrainingDiverged, TrainingStopped
 from ml.genres.head import GenreHead, LinearWeights, sigmoid
 from ml.genres.logistic import Interrupted, Projection, fit_logistic, logits_of, project, strengths
+from ml.genres.metrics import calibration_error
 from ml.genres.recipes import LogisticConfig, config_values
 from ml.genres.scorecard import scorecard
 from ml.genres.splitting import folds
 from ml.genres.thresholds import NEVER
 from ml.genres.training_set import TrainingSet
-from ml.genres.weighted_metrics import calibration_error
 
 Float32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -132,7 +132,9 @@ def train_logistic(
         "calibration": {
             "method": PLATT if needed else "none: scaling did not lower the log-loss",
             "slopes": [round(float(slope), 4) for slope in scaling.slope],
-            "ece_before": calibration_error(labels, sigmoid(found.logits), config.resamples, config.seed),
+            "ece_before": calibration_error(
+                labels, sigmoid(found.logits), resamples=config.resamples, seed=config.seed
+            ),
             "ece_after": card["expected_calibration_error"],
         },
         "no_evidence": withheld,

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.genres.metrics import decision_metrics, precision_recall_coverage
 from ml.genres.thresholds import NEVER
-from ml.genres.weighted_metrics import precision_recall_coverage
-from ml.stats import bootstrap
+from ml.stats import Ranking, bootstrap, threshold_steps
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -51,21 +51,12 @@ def rank_deviations(truth: Labels, scores: npt.NDArray[np.floating]) -> Floats:
     err together: on 300 to 1,200 real posters, 6 to 8% of genres with shuffled labels passed instead of 2.5%
     (none if the labels of all genres were shuffled).
     """
-    right = truth.astype(np.float64)
-    having = right.sum(axis=0)
-    lacking = len(right) - having
-    above = (_ranks(scores) * right).sum(axis=0) - having * (having + 1) / 2 - having * lacking / 2
-    variance = having * lacking * (len(right) + 1) / 12
-    return np.divide(above, np.sqrt(variance), out=np.zeros_like(above), where=variance > 0)
-
-
-def _ranks(scores: npt.NDArray[np.floating]) -> Floats:
-    """Ranks from 1 by column, equal scores get their mean rank (scipy.stats takes long to import)."""
-    ranks = np.empty(scores.shape)
-    for column, values in enumerate(scores.T):
-        rising = np.sort(values)
-        ranks[:, column] = np.searchsorted(rising, values, "left") + np.searchsorted(rising, values, "right")
-    return (ranks + 1) / 2
+    once = np.ones((len(truth), 1))
+    rankings = (Ranking(truth[:, genre], scores[:, genre]) for genre in range(truth.shape[1]))
+    auc = np.array([ranking.auc(once)[0] for ranking in rankings])
+    positives = truth.sum(axis=0, dtype=np.float64)
+    pairs = positives * (len(truth) - positives)
+    return np.where(pairs > 0, (auc - 0.5) * np.sqrt(12 * pairs / (len(truth) + 1)), 0.0)
 
 
 def suggest_thresholds(truth: Labels, scores: npt.NDArray[np.floating], shrinkage: float) -> Floats:
@@ -95,16 +86,11 @@ def suggest_thresholds(truth: Labels, scores: npt.NDArray[np.floating], shrinkag
 
 def best_f1(truth: Labels, scores: npt.NDArray[np.floating]) -> Floats:
     """The best F1 that any threshold gives each genre, (genres,) float64; 0 without a positive."""
-    result = np.zeros(truth.shape[1])
+    result = []
     for genre in range(truth.shape[1]):
-        order = np.argsort(-scores[:, genre], kind="stable")
-        falling = scores[order, genre]
-        hits = np.cumsum(truth[order, genre], dtype=np.float64)
-        f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(hits[-1], 1.0))
-        # There is no threshold between equal scores.
-        possible = np.append(falling[1:] < falling[:-1], True)
-        result[genre] = f1[possible].max()
-    return result
+        hits, count, _ = threshold_steps(truth[:, genre], scores[:, genre])
+        result.append((2 * hits / (count + max(hits[-1], 1.0))).max())
+    return np.array(result)
 
 
 @dataclass(frozen=True)
@@ -153,40 +139,20 @@ def sure_cut(truth: Labels, scores: npt.NDArray[np.floating], allowed: Bools, pr
 
     truth, scores, allowed: (n, genres). NEVER if no cut with enough pairs above it is that precise.
     """
-    curve = _curve(truth, scores, allowed)
-    enough = curve.possible & (curve.precision >= precision)
-    if not enough.any():
+    hits, count, falling = threshold_steps(truth[allowed], scores[allowed])
+    enough = np.flatnonzero((count >= MIN_SURE_PAIRS) & (hits / count >= precision))
+    if not len(enough):
         return NEVER
-    last, falling = int(np.flatnonzero(enough)[-1]), curve.scores
+    last = int(enough[-1])
     # The middle of the gap to the next score, so that rounding to float32 changes nothing.
     return float((falling[last] + (falling[last + 1] if last + 1 < len(falling) else 0.0)) / 2)
 
 
 def _precision_at(truth: Labels, scores: npt.NDArray[np.floating], allowed: Bools, recall: float) -> float:
     """The best precision of a cut with at least `recall` of all true pairs above it; 0 if there is none."""
-    curve = _curve(truth, scores, allowed)
-    found = curve.precision[curve.possible & (curve.hits >= recall * truth.sum())]
-    return float(found.max()) if found.size else 0.0
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """The allowed pairs by falling score: hits and precision (pairs,) down to each of them, and whether a cut
-    is possible below it (between different scores, with enough pairs above)."""
-
-    scores: npt.NDArray[np.floating]
-    hits: Floats
-    precision: Floats
-    possible: Bools
-
-
-def _curve(truth: Labels, scores: npt.NDArray[np.floating], allowed: Bools) -> _Curve:
-    found, right = scores[allowed], truth[allowed]
-    order = np.argsort(-found, kind="stable")
-    falling, count = found[order], np.arange(1, len(order) + 1)
-    hits = np.cumsum(right[order], dtype=np.float64)
-    apart = np.append(falling[1:] < falling[:-1], True) if len(order) else np.zeros(0, dtype=bool)
-    return _Curve(falling, hits, hits / count, apart & (count >= MIN_SURE_PAIRS))
+    hits, count, _ = threshold_steps(truth[allowed], scores[allowed])
+    possible = (count >= MIN_SURE_PAIRS) & (hits >= recall * truth.sum())
+    return float((hits / count)[possible].max(initial=0.0))
 
 
 def sure_thresholds(suggest: Sequence[float] | Floats, point: SurePoint) -> tuple[float, ...]:
@@ -206,20 +172,11 @@ def abstention_curve(
     truth, scores, suggested: (n, genres). Each row: `cut`; `coverage`, the share of posters with a
     suggestion; `precision` and `recall` over all pairs; `genres_a_poster`.
     """
-    wanted = max(int(truth.sum()), 1)
     rows: list[dict[str, float | None]] = []
     for cut in ABSTENTION_CUTS:
         left = suggested & (scores > cut)
-        made, hits = int(left.sum()), int((left & (truth == 1)).sum())
-        rows.append(
-            {
-                "cut": cut,
-                "coverage": float(left.any(axis=1).mean()),
-                "precision": hits / made if made else None,
-                "recall": hits / wanted,
-                "genres_a_poster": made / len(truth),
-            }
-        )
+        genres_a_poster = float(left.sum() / len(truth))
+        rows.append({"cut": cut, **decision_metrics(truth, left), "genres_a_poster": genres_a_poster})
     return rows
 
 

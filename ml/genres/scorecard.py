@@ -1,4 +1,4 @@
-"""How good a head is on posters it did not learn from, beside the level of guessing every genre."""
+"""Metrics of a head on posters it was not trained on, beside those of predicting every genre."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.genres import metrics
+from ml.genres.metrics import GenreMetrics
 from ml.genres.thresholds import decide
-from ml.genres.weighted_metrics import WeightedMetrics
-from ml.stats import Figure, Floats, bootstrap, finite
+from ml.stats import bootstrap
 
 FIGURES = (
     "macro_f1",
@@ -21,7 +20,7 @@ FIGURES = (
     "expected_calibration_error",
 )
 
-# A head that gives a genre to nearly every poster beats giving it to all by a hair, reliably and uselessly.
+# A head that predicts a genre for nearly every poster reliably gains a little over predicting it for all.
 WORTHWHILE = 0.1
 
 
@@ -42,53 +41,37 @@ def scorecard(
     Each figure is {"value", "low", "high"} with a 95% bootstrap interval over posters, all from one set of
     resamples: `macro_f1_gain` is the paired difference to predict-everything. `per_genre` has the frequency,
     F1 with interval, F1 of predicting always, precision, recall and average precision, and `evidence`:
-    whether the interval of the paired difference lies above `worthwhile` times what predicting always scores.
-    A genre without evidence is better not shown than guessed.
+    whether the interval of the paired difference lies above `worthwhile` times the F1 of predicting always.
+    Genres without evidence should not be suggested.
 
-    chosen: (n, genres), the decisions to measure where they were not taken by `thresholds` (out of fold, each
-    part by thresholds of its own); `thresholds` are then only reported. withheld: genres that are never
-    suggested; the overall figures count them so, and their rows say what suggesting them would have given.
+    chosen: (n, genres), decisions to measure instead of those by `thresholds` (out of fold, each part has
+    thresholds of its own); `thresholds` are then only reported. withheld: genres that are never suggested and
+    count so in the overall figures; their rows have the metrics of suggesting them.
     """
     cuts = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (len(genres),))
     taken = decide(y_score, cuts) if chosen is None else chosen
     shown = np.array([genre not in withheld for genre in genres])
-    measured = WeightedMetrics(y_true, y_score, taken, shown)
+    measured = GenreMetrics(y_true, y_score, taken, shown)
     figures = bootstrap(measured, len(y_true), resamples=resamples, seed=seed)
-    card: dict[str, Any] = {name: figures[name] for name in FIGURES}
-    card["posters"] = len(y_true)
-    card["genres_a_poster"] = float(taken[:, shown].sum(axis=1).mean())
-    card["true_genres_a_poster"] = float(y_true.sum(axis=1).mean())
-    card["per_genre"] = _per_genre(
-        y_true, y_score, taken, genres, cuts, figures["f1"], figures["f1_gain"], worthwhile
-    )
-    return card
-
-
-def _per_genre(
-    y_true: npt.NDArray[np.uint8],
-    y_score: npt.NDArray[np.float32],
-    taken: npt.NDArray[np.bool_],
-    genres: Sequence[str],
-    cuts: Floats,
-    f1: Sequence[Figure],
-    gain: Sequence[Figure],
-    worthwhile: float,
-) -> list[dict[str, Any]]:
-    precision, recall = metrics.precision_recall(y_true, taken.astype(np.float32), 0.5)
-    average_precision = metrics.per_genre_average_precision(y_true, y_score)
-    always = metrics.predict_everything_f1(y_true)
-    return [
-        {
-            "genre": genre,
-            "threshold": float(cuts[i]),
-            "positives": int(y_true[:, i].sum()),
-            "prevalence": float(y_true[:, i].mean()),
-            "f1": f1[i],
-            "f1_predict_everything": float(always[i]),
-            "precision": finite(precision[i]),
-            "recall": finite(recall[i]),
-            "average_precision": finite(average_precision[i]),
-            "evidence": (gain[i]["low"] or 0.0) > worthwhile * float(always[i]),
-        }
-        for i, genre in enumerate(genres)
-    ]
+    values = {
+        name: figures[name] for name in ("f1_predict_everything", "precision", "recall", "average_precision")
+    }
+    return {
+        **{name: figures[name] for name in FIGURES},
+        "posters": len(y_true),
+        "genres_a_poster": float(taken[:, shown].sum(axis=1).mean()),
+        "true_genres_a_poster": float(y_true.sum(axis=1).mean()),
+        "per_genre": [
+            {
+                "genre": genre,
+                "threshold": float(cuts[i]),
+                "positives": int(y_true[:, i].sum()),
+                "prevalence": float(y_true[:, i].mean()),
+                "f1": figures["f1"][i],
+                **{name: column[i]["value"] for name, column in values.items()},
+                "evidence": (figures["f1_gain"][i]["low"] or 0.0)
+                > worthwhile * values["f1_predict_everything"][i]["value"],
+            }
+            for i, genre in enumerate(genres)
+        ],
+    }

@@ -16,9 +16,9 @@ from ml.evaluation.genre_figures import (
     precision_recall_curve,
     reliability,
 )
-from ml.genres import metrics
 from ml.genres.thresholds import NEVER
 from tests.ml.genres.catalogues import random_scores
+from tests.ml.genres.simple_metrics import expected_calibration_error
 
 GENRES = ("Comedy", "Drama", "Horror", "Western")
 
@@ -51,7 +51,7 @@ def test_figures_are_those_of_the_metrics_and_of_scikit_learn(set_of_scores):
         "samples_f1_suggest": reference.f1_score(truth, chosen, average="samples", zero_division=0),
         "map": reference.average_precision_score(truth, scores, average="macro"),
         "macro_auc": reference.roc_auc_score(truth, scores, average="macro"),
-        "ece": metrics.expected_calibration_error(truth, scores),
+        "ece": expected_calibration_error(truth, scores),
         "predict_everything_macro_f1": reference.f1_score(truth, np.ones_like(truth), average="macro"),
         "predict_everything_micro_f1": reference.f1_score(truth, np.ones_like(truth), average="micro"),
         "sure_precision": reference.precision_score(truth, sure, average="micro"),
@@ -140,7 +140,7 @@ def test_reliability_bins_hold_every_pair(set_of_scores):
     bins = reliability(truth, scores)
     assert sum(row["pairs"] for row in bins) == truth.size
     gap = sum(row["pairs"] * abs(row["score"] - row["frequency"]) for row in bins) / truth.size
-    assert gap == pytest.approx(metrics.expected_calibration_error(truth, scores))
+    assert gap == pytest.approx(expected_calibration_error(truth, scores))
 
 
 def test_abstention_by_hand():

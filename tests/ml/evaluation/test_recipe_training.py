@@ -60,5 +60,5 @@ def test_a_note_warns_of_models_that_may_know_the_posters(fitted):
 def test_a_training_that_is_not_possible_is_an_error():
     vectors = Vectors("pixels", "made-up", "float16", np.ones((6, 4), np.float32), {})
     rows = np.arange(6)
-    with pytest.raises(EvaluationError, match="compact can't be trained on these posters: Only 6"):
+    with pytest.raises(EvaluationError, match="compact can't be trained"):
         train_recipe("compact", vectors, rows, np.ones((6, 2), np.uint8), ("A", "B"), rows, 0)

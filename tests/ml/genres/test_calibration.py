@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.genres.calibration import MAX_SLOPE, Calibration, platt, shrink
-from ml.genres.metrics import expected_calibration_error
+from tests.ml.genres.simple_metrics import expected_calibration_error
 
 
 def made(rows=4000, genres=5, scale=1.0, seed=0):

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.genres import metrics
 from ml.genres.errors import TrainingStopped
 from ml.genres.logistic_training import train_logistic
-from ml.genres.metrics import expected_calibration_error, mean_average_precision
+from ml.genres.metrics import mean_average_precision
 from ml.genres.recipes import LOGISTIC
 from ml.genres.thresholds import NEVER
 from ml.genres.training import TrainingDataError, train, train_on
 from ml.genres.training_set import TrainingSet
+from tests.ml.genres import simple_metrics
 from tests.ml.genres.catalogues import informative, names, shuffled
+from tests.ml.genres.simple_metrics import expected_calibration_error
 
 QUICK = replace(LOGISTIC, resamples=300)
 
@@ -69,8 +70,8 @@ def test_what_it_promises_out_of_fold_it_keeps_on_posters_never_seen():
     truth = data.labels[800:]
     scores = head.scores(data.features[800:])
     macro_f1 = promised["validation"]["macro_f1"]["value"]
-    assert metrics.macro_f1(truth, scores, head.thresholds) == pytest.approx(macro_f1, abs=0.05)
-    assert metrics.expected_calibration_error(truth, scores) < 0.03
+    assert simple_metrics.macro_f1(truth, scores, head.thresholds) == pytest.approx(macro_f1, abs=0.05)
+    assert expected_calibration_error(truth, scores) < 0.03
     sure = head.sure(scores)
     assert truth[sure].mean() == pytest.approx(promised["sure"]["target"], abs=0.06)
     recall = truth[sure].sum() / truth.sum()
