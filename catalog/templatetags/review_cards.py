@@ -15,7 +15,7 @@ from django.utils.text import Truncator
 from catalog.models import Movie, Poster, Suggestion
 from catalog.page_urls import address
 
-from .pieces import escaped, filled, heat_toggle, score_bar
+from .components import escaped, filled, heat_toggle, score_bar
 
 register = template.Library()
 

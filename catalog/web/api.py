@@ -22,8 +22,8 @@ from catalog.embeddings.index_files import IndexNotReady
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
 from catalog.runs.progress import progress_of
 from catalog.similarity import search as similarity
-from catalog.web.views.browsing import ORDERS, chosen_order, ordered
-from catalog.web.views.merged import redirect_to_kept
+from catalog.web.merged_movies import redirect_to_kept
+from catalog.web.movie_filters import ORDERS, chosen_order, ordered
 
 # No browsable docs: they load scripts from elsewhere, which the site's CSP rightly refuses.
 api = NinjaAPI(

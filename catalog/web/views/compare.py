@@ -15,8 +15,8 @@ from catalog.embeddings.extractors import why_no_convnet
 from catalog.models import Extractor, Movie
 from catalog.similarity import search as similarity
 from catalog.web.brief_cache import briefly
+from catalog.web.merged_movies import follows_merges
 
-from .merged import follows_merges
 from .neighbours import METHODS, chosen_method, sight
 
 MOST_FOUND = 24

@@ -16,8 +16,7 @@ from catalog.embeddings.extractors import why_no_convnet
 from catalog.models import Genre
 from catalog.runs import lifecycle
 from catalog.web.brief_cache import briefly
-
-from .browsing import BEST, ORDERS, UNTAGGED, chosen_order, genres_with_films, ordered
+from catalog.web.movie_filters import BEST, ORDERS, UNTAGGED, chosen_order, genres_with_films, ordered
 
 
 @require_safe

@@ -16,8 +16,8 @@ from catalog.genres import review
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
 from catalog.similarity import search
 from catalog.web.brief_cache import briefly
+from catalog.web.merged_movies import follows_merges
 
-from .merged import follows_merges
 from .neighbours import METHODS, Sight, chosen_method, sight
 
 PENDING, ACCEPTED = Suggestion.State.PENDING, Suggestion.State.ACCEPTED

@@ -8,9 +8,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from catalog.embeddings.index_files import build_stale
 from catalog.models import Extractor, Movie
+from tests.catalog.pages import films, one, soup, texts
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory
-
-from .reading import films, one, soup, texts
 
 pytestmark = pytest.mark.django_db
 

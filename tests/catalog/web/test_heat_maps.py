@@ -14,9 +14,8 @@ from catalog.genres import review
 from catalog.models import Suggestion
 from catalog.posters import primary
 from tests.catalog.genres.seen_posters import picture, seen
+from tests.catalog.pages import one, soup, texts
 from tests.factories import SuggestionFactory, UserFactory
-
-from .reading import one, soup, texts
 
 pytestmark = pytest.mark.django_db
 

@@ -13,10 +13,9 @@ from django.urls import reverse
 from catalog.models import Run
 from catalog.titles.formats.records import RejectedRow, TitleRecord
 from catalog.titles.importing import import_titles
+from tests.catalog.pages import one, soup, texts
 from tests.conftest import signed_in
 from tests.factories import RunFactory, UserFactory
-
-from .reading import one, soup, texts
 
 pytestmark = pytest.mark.django_db
 

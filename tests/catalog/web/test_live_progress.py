@@ -8,9 +8,8 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from tests.catalog.pages import one, soup
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
-
-from .reading import one, soup
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from catalog.embeddings.index_files import build_stale
 from catalog.models import DuplicateGroup, DuplicateMember, Extractor, Movie
+from tests.catalog.pages import one, soup, texts
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory, SuggestionFactory
-
-from .reading import one, soup, texts
 
 pytestmark = pytest.mark.django_db
 

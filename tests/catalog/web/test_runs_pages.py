@@ -10,9 +10,8 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.models import Run, RunItem
+from tests.catalog.pages import one, soup, texts
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, UserFactory
-
-from .reading import one, soup, texts
 
 pytestmark = pytest.mark.django_db
 

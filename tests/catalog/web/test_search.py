@@ -6,9 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from tests.catalog.pages import films, one, soup, texts
 from tests.factories import MovieFactory, PosterFactory, SuggestionFactory
-
-from .reading import films, one, soup, texts
 
 pytestmark = pytest.mark.django_db
 

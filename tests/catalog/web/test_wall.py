@@ -8,10 +8,9 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.embeddings import embedding, extractors
 from catalog.models import Movie
-from catalog.web.views.browsing import in_genre
+from catalog.web.movie_filters import in_genre
+from tests.catalog.pages import films, one, soup, texts
 from tests.factories import MovieFactory, PosterFactory, RunFactory
-
-from .reading import films, one, soup, texts
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,8 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.test import Client
 
+from tests.catalog.pages import one, soup, texts
 from tests.factories import MovieFactory, SuggestionFactory
-
-from .reading import one, soup, texts
 
 
 @pytest.mark.django_db

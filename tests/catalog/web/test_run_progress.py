@@ -13,9 +13,8 @@ from django.test import Client
 
 from catalog.models import Run
 from catalog.runs import chunks, lifecycle
+from tests.catalog.pages import one, soup
 from tests.factories import MovieFactory, RunFactory, RunItemFactory
-
-from .reading import one, soup
 
 pytestmark = pytest.mark.django_db
 
