@@ -1,4 +1,4 @@
-"""The admin's own order: the film catalogue first, who may sign in after it."""
+"""The admin site: its name, the catalogue before other apps, and a safe redirect after signing in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.urls import Resolver404, resolve
 
 
 class PostersiteAdminSite(AdminSite):
-    """Stock admin under our name, with the catalogue before accounts and sign-in records."""
+    """Django's admin with our name. The catalogue comes before accounts and sign-in records."""
 
     site_header = "Postersite"
     site_title = "Postersite admin"
@@ -24,7 +24,7 @@ class PostersiteAdminSite(AdminSite):
         return sorted(apps, key=lambda app: app["app_label"] != "catalog")
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The login page, which drops a `next` that leads nowhere: the admin's index is shown then."""
+        """The login page. A `next` that is not a page of the site is replaced by the admin's index."""
         for name in ("GET", "POST"):
             query = getattr(request, name)
             if REDIRECT_FIELD_NAME in query and not _is_page(query[REDIRECT_FIELD_NAME]):
@@ -35,7 +35,7 @@ class PostersiteAdminSite(AdminSite):
 
 
 def _is_page(address: str) -> bool:
-    """True when a page of ours is at that address; the admin's catch-all has no name."""
+    """Whether the address is a page of the site. The admin's catch-all pattern has no name."""
     try:
         return bool(resolve(urlsplit(address).path).url_name)
     except (Resolver404, ValueError):
@@ -43,6 +43,6 @@ def _is_page(address: str) -> bool:
 
 
 class PostersiteAdminConfig(AdminConfig):
-    """Makes ours the default site, so that every app's admin registers with it."""
+    """Makes it the default site, with which every app's admin registers."""
 
     default_site = "catalog.admin_site.PostersiteAdminSite"

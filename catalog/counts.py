@@ -1,4 +1,4 @@
-"""How much there is of everything: the figures on the status panel, the home page and the terminal."""
+"""Counts of movies, posters and suggestions, for the home page, the admin and the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from catalog.models import Embedding, Movie, Poster, ReviewDecision, Suggestion
 
 
 def public_counts() -> dict[str, int]:
-    """Movies, posters and untagged movies: what the home page shows to everybody."""
+    """Movies, posters and untagged movies, which everybody may read."""
     return {
         "movies": Movie.objects.count(),
         "posters": Poster.objects.count(),
@@ -15,7 +15,7 @@ def public_counts() -> dict[str, int]:
 
 
 def catalogue_counts() -> dict[str, int]:
-    """The public counts, and embedded posters, pending suggestions and decisions taken."""
+    """The public counts, and embedded posters, pending suggestions and decisions that were not undone."""
     return public_counts() | {
         "embedded": Embedding.objects.order_by().values("poster").distinct().count(),
         "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING).count(),

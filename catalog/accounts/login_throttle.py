@@ -1,7 +1,7 @@
-"""Throttles failed sign-ins: by name and address, by address, and by name.
+"""Throttles failed sign-ins: by user name and address, by address, and by user name.
 
 django-axes counts the failures. A name that is attacked from many addresses is not locked, because that would
-lock out its owner. Attempts are delayed by at most 30 s instead, however many others there are.
+lock out its owner. Instead, attempts are delayed by at most 30 s.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from django.utils import timezone
 from catalog.runs.progress import duration
 
 NAME_DELAYS_S = (1, 2, 4, 8, 16, 30)
-# Clocks of two machines may differ by so much. What lies further ahead was written before a clock was set
-# back, and would otherwise count until it is passed again.
+# Clocks of two machines may differ by this much. Attempts further in the future were stored before a clock
+# was set back. They are ignored, because they would count until that time is reached again.
 CLOCK_SKEW = timedelta(minutes=1)
-REFUSALS_KEPT = timedelta(days=1)
-LONGEST_NAME = 255  # of axes' columns
+REFUSALS_EXPIRE_AFTER = timedelta(days=1)
+MAX_NAME_LENGTH = 255  # of axes' columns
 
 Credentials = dict[str, Any] | None
 
@@ -49,7 +49,7 @@ class LoginThrottle(AxesDatabaseHandler):
     def user_login_failed(
         self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
     ) -> None:
-        """Counts a failure. If the attempt was refused because of its name, stores when that was."""
+        """Counts a failure. Stores the time of an attempt that was refused because of its name."""
         if (
             request is not None
             and request.axes_locked_out  # type: ignore[attr-defined]
@@ -79,8 +79,11 @@ class LoginThrottle(AxesDatabaseHandler):
         return _seconds_until(request, max(ends)) if ends else 0
 
     def _delay_s(self, request: HttpRequest, credentials: Credentials) -> float:
-        """Seconds to wait because the name is being guessed: since the last failure of anyone, or since this
-        address was first refused, so that others who go on cannot keep an address waiting."""
+        """Seconds to wait because of failures with this name from any address.
+
+        They count from the last failure, or from the first refusal of this address, so that an attacker who
+        continues cannot keep the owner waiting.
+        """
         failures, last = _tally(request, Q(username=get_client_username(request, credentials)))
         excess = failures - settings.LOGIN_FAILURES_PER_NAME
         if last is None or excess < 0:
@@ -90,7 +93,7 @@ class LoginThrottle(AxesDatabaseHandler):
         return _seconds_until(request, since + delay)
 
     def _refused_at(self, request: HttpRequest, credentials: Credentials) -> datetime | None:
-        """When this name was first refused from this address, since it last failed from there."""
+        """Time of the first refusal of this name and address since their last failure."""
         _, failed_at = _tally(request, _pair(request, credentials))
         refusals = AccessFailureLog.objects.filter(
             _pair(request, credentials), _recent(request), locked_out=True
@@ -102,23 +105,31 @@ class LoginThrottle(AxesDatabaseHandler):
 
 
 def attempted_name(request: HttpRequest, credentials: Credentials = None) -> str | None:
-    """The name that was entered, cut to what axes can store: a longer one is no account's."""
+    """The name that was entered, cut to the length that axes can store. No account has a longer one."""
     name: str | None = (credentials or request.POST).get("username")
-    return name and name[:LONGEST_NAME]
+    return name and name[:MAX_NAME_LENGTH]
 
 
 def refusal(request: HttpRequest, response: HttpResponse, credentials: Credentials) -> HttpResponse:
-    """The page that says how long to wait, the same whether or not there is an account of that name."""
+    """The page that says how long to wait, the same whether or not the account exists."""
     wait_s = max(1, math.ceil(AxesProxyHandler.get_implementation().wait_s(request, credentials)))
-    page = render(request, "429.html", {"wait": duration(wait_s)}, status=429)
+    context = {
+        "layout": "base.html",
+        "title": "Too many attempts to sign in",
+        "detail": f"Please wait {duration(wait_s)}, then try again.",
+        "back": request.get_full_path(),
+        "back_label": "Back to sign in",
+    }
+    page = render(request, "error.html", context, status=429)
     page["Retry-After"] = str(wait_s)
     page["Cache-Control"] = "no-store"
     return page
 
 
 def delete_old_refusals() -> None:
-    """Deletes refusals that are older than REFUSALS_KEPT."""
-    AccessFailureLog.objects.filter(attempt_time__lt=timezone.now() - REFUSALS_KEPT, locked_out=True).delete()
+    """Deletes refusals that are older than REFUSALS_EXPIRE_AFTER."""
+    expired = timezone.now() - REFUSALS_EXPIRE_AFTER
+    AccessFailureLog.objects.filter(attempt_time__lt=expired, locked_out=True).delete()
 
 
 def _now(request: HttpRequest) -> datetime:
@@ -141,8 +152,11 @@ def _recent(request: HttpRequest) -> Q:
 
 
 def _tally(request: HttpRequest, which: Q) -> tuple[int, datetime | None]:
-    """How many failures there are, and when the last one was. A row counts what failed since its first
-    failure, so failures of an address that fails every few minutes count a little too long."""
+    """Number of recent failures, and the time of the last one.
+
+    A row counts all failures since its first one, so they expire a little late for an address that fails
+    every few minutes.
+    """
     found = AccessAttempt.objects.filter(which, _recent(request)).aggregate(
         failures=Sum("failures_since_start"), last=Max("attempt_time")
     )

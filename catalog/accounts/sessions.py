@@ -30,15 +30,15 @@ def note_time(request: HttpRequest, **_: Any) -> None:
 class SessionLimitsMiddleware(AuthenticationMiddleware):
     """Django's authentication, which also ends sessions that are idle or too old.
 
-    The time of the last request is kept in a signed cookie, not in the session: a page that is only read
-    neither writes to the database nor waits for its lock.
+    The time of the last request is stored in a signed cookie, not in the session, so that reading a page does
+    not write to the database.
     """
 
     def process_request(self, request: HttpRequest) -> None:
         request.user = SimpleLazyObject(lambda: _current_user(request))  # type: ignore[assignment]
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        # Where nothing looked at the user, the response is the same for everybody and may be cached.
+        # A response that did not use the user is the same for everybody and may be cached.
         if not hasattr(request, "_cached_user") or not request.user.is_authenticated:
             return response
         if not response.has_header("Cache-Control"):
@@ -66,7 +66,7 @@ def delete_expired() -> None:
 def _current_user(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
     user = get_user(request)
     if user.is_authenticated and not _is_live(request):
-        # `delete_expired` deletes its row: a request that only reads must not write.
+        # The row is deleted later by `delete_expired`, so that reading a page does not write.
         request.session = type(request.session)()
         request._cached_user = user = AnonymousUser()  # type: ignore[attr-defined]
     return user
@@ -78,7 +78,7 @@ def _is_live(request: HttpRequest) -> bool:
 
 
 def _was_active(request: HttpRequest, within_s: int) -> bool:
-    """True when the session began, or its cookie was renewed, at most so many seconds ago."""
+    """Whether the session began, or its cookie was renewed, within the last `within_s` seconds."""
     if time.time() - _signed_in_at(request) <= within_s:
         return True
     cookie = request.get_signed_cookie(ACTIVE_COOKIE, default=None, salt=ACTIVE_SALT, max_age=within_s)
@@ -86,6 +86,6 @@ def _was_active(request: HttpRequest, within_s: int) -> bool:
 
 
 def _signed_in_at(request: HttpRequest) -> float:
-    """Seconds since 1970; 0 for sessions of earlier versions, which do not say when they began."""
+    """Seconds since 1970; 0 for sessions of earlier versions, which did not store it."""
     signed_in_at: float = request.session.get(SIGNED_IN_AT, 0)
     return signed_in_at

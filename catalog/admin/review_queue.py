@@ -55,7 +55,7 @@ class ReviewQueueAdmin(PermissionAdmin):
         waiting = _waiting()
         if not is_filtered:
             # Counted once is enough.
-            paginator.count = waiting["waiting_movies"]
+            paginator.count = waiting["pending_movies"]
         page = paginator.get_page(request.GET.get("page"))
         movies = review.cards([row["movie_id"] for row in page.object_list])
         context = {
@@ -143,9 +143,9 @@ def _count(number: int, noun: str) -> str:
 
 def _waiting() -> dict[str, int]:
     return Suggestion.objects.filter(state=Suggestion.State.PENDING).aggregate(
-        waiting_movies=Count("movie", distinct=True),
-        waiting_suggestions=Count("pk"),
-        waiting_sure=Count("pk", filter=Q(sure=True)),
+        pending_movies=Count("movie", distinct=True),
+        pending_suggestions=Count("pk"),
+        pending_sure=Count("pk", filter=Q(sure=True)),
     )
 
 

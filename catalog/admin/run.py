@@ -127,7 +127,7 @@ class RunAdmin(UndoesImports, ReadOnlyAdmin):
     @admin.display(description="failed", ordering="failed")
     def failures(self, run: Run) -> SafeString | str:
         if run.rows_not_taken:
-            return f"{run.rows_not_taken} rows not taken"
+            return f"{run.rows_not_taken} rows not imported"
         if not run.items_failed:
             return "–"
         return format_html('<strong class="run-failed">{}</strong>', run.items_failed)

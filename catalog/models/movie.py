@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from catalog.page_urls import address
+from catalog.page_urls import reverse_pk
 
 EXTERNAL_IDS = ("imdb_id", "tmdb_id", "movielens_id", "local_id")
 
@@ -110,7 +110,7 @@ class Movie(models.Model):
         return f"{self.title} ({self.year})" if self.year else self.title
 
     def get_absolute_url(self) -> str:
-        return address("catalog:movie", self.pk)
+        return reverse_pk("catalog:movie", self.pk)
 
     def clean(self) -> None:
         self.imdb_id = self.imdb_id or None

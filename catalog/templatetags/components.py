@@ -1,6 +1,6 @@
-"""HTML that a page repeats many times: posters, tiles of films, score bars, heat map buttons.
+"""Parts of pages that are repeated many times: posters, movie tiles, score bars, heat map buttons.
 
-It is written in Python because a page has dozens of these, and including a template takes ten times as long.
+They are written in Python because a page has dozens of them and including a template takes ten times as long.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from catalog.models import Movie, Poster, Suggestion
-from catalog.page_urls import address
+from catalog.page_urls import reverse_pk
 
 from .wording import likelihood, score_text
 
 register = template.Library()
 
-# The first posters of a wall are loaded at once, the others when they come near the window.
+# The first posters of a page are loaded at once, the others when they are scrolled into view.
 EAGER = 8
 EYE = mark_safe(
     '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M2 12s3.6-6.5 10-6.5S22 12 '
@@ -29,25 +29,22 @@ LAZY = mark_safe(' loading="lazy"')
 UNTAGGED = mark_safe('<span class="untagged">untagged</span>')
 
 
-register.simple_tag(address, name="address")
-
-
 def filled(html: str, *values: object, **named: object) -> SafeString:
-    """A faster `format_html`: does not escape safe strings again."""
-    shown = [escaped(value) for value in values]
+    """A faster `format_html`."""
+    by_position = [escaped(value) for value in values]
     by_name = {name: escaped(value) for name, value in named.items()}
-    return mark_safe(html.format(*shown, **by_name))  # noqa: S308  each value is escaped
+    return mark_safe(html.format(*by_position, **by_name))  # noqa: S308  each value is escaped
 
 
 def escaped(value: object) -> SafeString:
-    """What `conditional_escape(str(value))` returns, in a third of its time."""
+    """A faster `conditional_escape(str(value))`."""
     text = str(value)
     return text if isinstance(text, SafeString) else SafeString(html_escape(text))
 
 
 @register.simple_tag
 def poster_image(poster: Poster | None, movie: Movie, number: int | None = None) -> SafeString:
-    """The poster in a tile's size, or the film's initial. number: the tile's place on the page, from 0."""
+    """The poster in a tile's size, or the movie's initial. number: index of the tile on the page."""
     if poster is None:
         return filled(
             '<span class="poster leader"><span aria-hidden="true">{}</span> <small>No poster yet</small>'
@@ -67,7 +64,7 @@ def poster_image(poster: Poster | None, movie: Movie, number: int | None = None)
 
 @register.simple_tag
 def movie_facts(movie: Movie, untagged: bool = True) -> SafeString:
-    """The year and the genres, from a prefetch of `genres`. untagged: say so where there are no genres."""
+    """Year and genres; needs a prefetch of `genres`. untagged: whether to show "untagged" without genres."""
     facts = [(str(movie.year),)] if movie.year else []
     facts += [(genre.name,) for genre in movie.genres.all()]
     spans = format_html_join(" ", "<span>{}</span>", facts)
@@ -77,7 +74,7 @@ def movie_facts(movie: Movie, untagged: bool = True) -> SafeString:
 
 @register.simple_tag
 def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeString:
-    """A film on a wall: poster, title, year, genres. Needs a prefetch of `posters` and `genres`."""
+    """A movie on a wall: poster, title, year, genres. Needs a prefetch of `posters` and `genres`."""
     return filled(
         '<a class="tile" id="film-{}" href="{}">{} <span class="title">{}</span> {}</a>',
         movie.pk,
@@ -90,11 +87,11 @@ def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeS
 
 @register.simple_tag
 def heat_toggle(suggestion: Suggestion, movie: Movie | str) -> SafeString:
-    """A link to the heat map's page; heat_maps.js makes it a button that lays the map over the poster."""
+    """A link to the heat map's page. heat_maps.js makes it a button that shows the map over the poster."""
     return filled(
-        '<a class="heat-toggle" href="{0}" rel="nofollow" data-heat title="Where the model sees {1}" '
-        'aria-label="Where the model sees {1} in {2}">{3}</a>',
-        address("catalog:heat_map", suggestion.pk),
+        '<a class="heat-toggle" href="{0}" rel="nofollow" data-heat title="Heat map of {1}" '
+        'aria-label="Heat map of {1} in {2}">{3}</a>',
+        reverse_pk("catalog:heat_map", suggestion.pk),
         suggestion.genre.name,
         movie,
         EYE,
@@ -103,7 +100,7 @@ def heat_toggle(suggestion: Suggestion, movie: Movie | str) -> SafeString:
 
 @register.simple_tag
 def score_bar(suggestion: Suggestion) -> SafeString:
-    """The score as a bar with a mark at the threshold, and as a number."""
+    """The score as a number and as a bar with a mark at the threshold."""
     return filled(
         '<span class="score" title="{0}"><svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" '
         'aria-label="{0}"><rect class="score-track" width="100" height="8"></rect><rect class="score-value" '

@@ -1,4 +1,4 @@
-"""Cards of the review queue, written in Python because a page shows 25 of them."""
+"""Cards of the review queue. They are written in Python because a page shows 25 of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 
 from catalog.models import Movie, Poster, Suggestion
-from catalog.page_urls import address
+from catalog.page_urls import reverse_pk
 
 from .components import escaped, filled, heat_toggle, score_bar
 
@@ -21,9 +21,9 @@ register = template.Library()
 
 OVERVIEW_SHOWN = 320
 SURE = mark_safe('<em class="sure" title="Above the model\'s sure threshold">sure</em>')
-HEAT_WORDS = mark_safe('<p class="heat-words" data-heat-words aria-hidden="true"></p>')
-NO_POSTER = mark_safe('<div class="card-no-poster">No poster any more</div>')
-# The first submit button is what Enter presses: it must not be a single genre's.
+HEAT_CAPTION = mark_safe('<p class="heat-caption" data-heat-caption aria-hidden="true"></p>')
+NO_POSTER = mark_safe('<div class="card-no-poster">The poster was deleted</div>')
+# Enter presses the first submit button: it must not be a single genre's.
 CARD = """
 <article class="card" id="movie-{pk}" tabindex="-1" data-open data-heat-scope aria-labelledby="title-{pk}">
 <div class="card-poster"{frame}>{picture}</div>
@@ -57,19 +57,19 @@ Edit <kbd class="only-live" aria-hidden="true">e</kbd></a>
 
 @register.simple_tag(takes_context=True)
 def review_card(context: Context, movie: Movie) -> SafeString:
-    """A movie's poster, facts and pending suggestions, each to accept or reject.
+    """A movie's poster, facts and pending suggestions, with buttons to accept or reject each.
 
-    movie: from `reviewing.cards`. Of the page it uses `back`, `matching`, `may_view_movies` and, where
-    something has just been decided, `outcome`.
+    movie: from `catalog.genres.review.cards`. The page's context must have `back`, `matching` and
+    `may_view_movies`; with `outcome`, the card shows what was just decided.
     """
     outcome = context.get("outcome")
     poster, back = movie.primary_poster, context["back"]
     title = escaped(movie.title)
     if context["may_view_movies"]:
-        title = filled('<a href="{}">{}</a>', address("admin:catalog_movie_change", movie.pk), title)
-    shown: list[Suggestion] = movie.pending_suggestions  # type: ignore[attr-defined]
+        title = filled('<a href="{}">{}</a>', reverse_pk("admin:catalog_movie_change", movie.pk), title)
+    pending: list[Suggestion] = movie.pending_suggestions  # type: ignore[attr-defined]
     name = escaped(str(movie))
-    rows = [_genre(each, name, number, context["matching"]) for number, each in enumerate(shown, start=1)]
+    rows = [_genre(each, name, number, context["matching"]) for number, each in enumerate(pending, start=1)]
     return filled(
         CARD,
         pk=movie.pk,
@@ -78,15 +78,15 @@ def review_card(context: Context, movie: Movie) -> SafeString:
         picture=_picture(poster, name) if poster else NO_POSTER,
         title=title,
         year=filled('<span class="card-year">{}</span>', movie.year) if movie.year else "",
-        facts=_facts(movie) + (HEAT_WORDS if poster else SafeString()),
-        decide=address("admin:catalog_reviewqueue_decide", movie.pk),
+        facts=_facts(movie) + (HEAT_CAPTION if poster else SafeString()),
+        decide=reverse_pk("admin:catalog_reviewqueue_decide", movie.pk),
         csrf_token=context["csrf_token"],
         back=back,
         genres=SafeString("\n".join(rows)),
         outcome=render_to_string("admin/catalog/reviewqueue/outcome.html", {"outcome": outcome})
         if outcome
         else "",
-        edit=address("admin:catalog_reviewqueue_change", movie.pk),
+        edit=reverse_pk("admin:catalog_reviewqueue_change", movie.pk),
         back_quoted=quote(back, safe=""),
     )
 
@@ -115,17 +115,17 @@ def _facts(movie: Movie) -> SafeString:
 
 
 def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection[int]) -> SafeString:
-    """A genre of a card: tick, name, score, heat map, accept and reject.
+    """A genre of a card: checkbox, name, score, heat map, accept and reject.
 
-    number: its place on the card from 1, which is its key. matching: ids of the suggestions that match the
-    queue's filter.
+    number: its position from 1, which is its key on the keyboard. matching: ids of the suggestions that match
+    the queue's filter.
     """
     is_matching = suggestion.pk in matching
     return filled(
         '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
         '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
         '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
-        'autocomplete="off" title="Untick to drop it when the rest is accepted"> {key} <span>{genre}</span> '
+        'autocomplete="off" title="Untick to reject it when accepting the others"> {key} <span>{genre}</span> '
         '{sure}</label> {score} <span class="genre-buttons">{heat} '
         '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
         'aria-label="Accept {genre} for {movie}">✓</button> '

@@ -1,4 +1,4 @@
-"""How pages word things: extractors, sources, what a run is doing and how it goes."""
+"""Filters that put extractors, sources, scores and runs into words."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SOURCE_NAMES = {
     "tmdb_page": "The Movie Database",
     "tmdb_api": "The Movie Database",
     "imdb_page": "IMDb",
-    "folder": "a folder of this site’s operator",
+    "folder": "a folder of this site’s administrators",
     "upload": "an upload by this site’s staff",
 }
 
 
 @register.filter
 def extractor_name(extractor: Extractor) -> str:
-    """ "inception_v3:mixed8:avg" -> "Inception-v3 · mixed8 · averaged"; of a handle or path, the end."""
+    """ "inception_v3:mixed8:avg" -> "Inception-v3 · mixed8 · averaged". Handles and paths are shortened."""
     backbone, _, rest = extractor.spec.partition(":")
     name = BACKBONE_NAMES.get(backbone, backbone)
     if backbone in ("tfhub", "postersite"):
@@ -47,17 +47,17 @@ def extractor_name(extractor: Extractor) -> str:
 
 @register.filter
 def extractor_name_among(extractor: Extractor, others: Iterable[Extractor]) -> str:
-    """The extractor's name, with the end of its fingerprint where another of `others` has the same one."""
+    """The extractor's name, with the end of its fingerprint if another of `others` has the same name."""
     name = extractor_name(extractor)
-    alike = any(other.pk != extractor.pk and extractor_name(other) == name for other in others)
-    return f"{name} · {extractor.fingerprint[-FINGERPRINT_END:]}" if alike else name
+    is_ambiguous = any(other.pk != extractor.pk and extractor_name(other) == name for other in others)
+    return f"{name} · {extractor.fingerprint[-FINGERPRINT_END:]}" if is_ambiguous else name
 
 
 @register.simple_tag
 def source_notices() -> list[str]:
-    """What the terms of the switched-on poster sources want to be read on every page."""
-    known = [POSTER_SOURCES[name].notice for name in settings.POSTER_SOURCES if name in POSTER_SOURCES]
-    return [notice for notice in known if notice]
+    """Notices that the terms of the enabled poster sources require on every page."""
+    notices = [POSTER_SOURCES[name].notice for name in settings.POSTER_SOURCES if name in POSTER_SOURCES]
+    return [notice for notice in notices if notice]
 
 
 @register.filter
@@ -67,7 +67,7 @@ def source_name(source: str) -> str:
 
 @register.filter
 def web_address(address: str) -> str:
-    """The address if it is one that may be linked to (http or https), else nothing."""
+    """The address if it may be linked to (http or https), else an empty string."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -76,33 +76,36 @@ def web_address(address: str) -> str:
 
 
 def score_text(score: float | None, model: GenreModel | None) -> str:
-    """A score as a number to read: "73%" where the model is calibrated, ".73" where it is not."""
+    """A score as text: "73%" if the model is calibrated, else ".73"."""
     if score is None:
         return "–"
     if model is not None and model.is_calibrated:
-        # Nothing is certain or impossible: 99.6% does not become 100%.
+        # Never 0% or 100%: nothing is impossible or certain.
         return f"{min(99, max(1, round(100 * score)))}%"
     return f"{score:.2f}".removeprefix("0")
 
 
 @register.filter
 def likelihood(scored: Suggestion | ReviewDecision) -> str:
-    """How likely the genre is: "73% likely" by a calibrated model, "score .73" by another."""
-    suggestion = scored if isinstance(scored, Suggestion) else scored.suggestion
-    model = suggestion.model if suggestion else None
+    """ "73% likely" if the model is calibrated, else "score .73"."""
+    model = _model(scored)
     text = score_text(scored.score, model)
     return f"{text} likely" if model and model.is_calibrated else f"score {text}"
 
 
 @register.filter
 def threshold_text(scored: Suggestion | ReviewDecision) -> str:
-    """The threshold that the score passed, in the same form."""
+    """The threshold of the suggestion, in the same form as its score."""
+    return score_text(scored.threshold, _model(scored))
+
+
+def _model(scored: Suggestion | ReviewDecision) -> GenreModel | None:
     suggestion = scored if isinstance(scored, Suggestion) else scored.suggestion
-    return score_text(scored.threshold, suggestion.model if suggestion else None)
+    return suggestion.model if suggestion else None
 
 
 @register.filter
-def doing(run: Run) -> str:
+def activity(run: Run) -> str:
     return kinds.get(run.kind).activity
 
 

@@ -1,4 +1,4 @@
-"""The JSON API, read-only: movies, their look-alikes, and how runs are doing."""
+"""The read-only JSON API: movies, their look-alikes, and the progress of runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from catalog import search
 from catalog.embeddings.index_files import IndexNotReady
 from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
 from catalog.runs.progress import progress_of
-from catalog.similarity import search as similarity
-from catalog.web.merged_movies import redirect_to_kept
+from catalog.similarity import search as lookalike_search
+from catalog.web.merged_movies import redirect_if_merged
 from catalog.web.movie_filters import ORDERS, chosen_order, ordered
 
-# No browsable docs: they load scripts from elsewhere, which the site's CSP rightly refuses.
+# No browsable docs: they load scripts from another host, which the CSP forbids.
 api = NinjaAPI(
     title="Postersite",
     version="1",
@@ -35,25 +35,25 @@ api = NinjaAPI(
 )
 
 Order = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ORDERS)})]
-Method = Annotated[str, WithJsonSchema({"type": "string", "enum": list(similarity.METHODS)})]
+Method = Annotated[str, WithJsonSchema({"type": "string", "enum": list(lookalike_search.METHODS)})]
 LARGEST_PAGE = 200
 MOST_LOOKALIKES = 50
 
 
 class StaffSession(SessionAuth):
-    """The session of a signed-in member of staff."""
+    """The session of a signed-in staff user."""
 
     def authenticate(self, request: HttpRequest, key: str | None) -> AbstractBaseUser:
         if not request.user.is_authenticated:
-            raise HttpError(401, "Sign in as staff to see runs.")
+            raise HttpError(401, "Sign in as staff to view runs.")
         if not request.user.is_staff:
-            raise HttpError(403, "Runs are for staff.")
+            raise HttpError(403, "Only staff may view runs.")
         return request.user
 
 
 @api.exception_handler(Http404)
 def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
-    redirect = redirect_to_kept(request, "movie_id")
+    redirect = redirect_if_merged(request, "movie_id")
     return redirect or api.create_response(request, {"detail": "Not Found"}, status=404)
 
 
@@ -81,7 +81,7 @@ class PosterOut(Schema):
     url: str
     medium_url: str
     thumbnail_url: str
-    width: int = Field(description="pixels, of the largest size kept")
+    width: int = Field(description="pixels, of the largest stored size")
     height: int
     source: str
     page_url: str
@@ -106,7 +106,7 @@ class MovieOut(Schema):
 class MoviePage(Schema):
     count: int
     corrected: str = Field(
-        description="the query that was searched for instead of a mistyped one, else empty"
+        description="the corrected query that was used instead of a mistyped one, else empty"
     )
     page: int
     pages: int
@@ -117,8 +117,8 @@ class LookAlikeOut(Schema):
     movie: MovieOut
     distance: float = Field(description="by `metric`, without correction")
     corrected_distance: float = Field(
-        description="the distance that the list is ordered by: for cosine, measured from the centre of all "
-        "posters and raised for posters that resemble many others; otherwise the same as `distance`"
+        description="orders the list: for cosine, measured from the centre of all posters and raised for "
+        "posters that resemble many others; otherwise the same as `distance`"
     )
 
 
@@ -149,7 +149,7 @@ class RunOut(Schema):
     seconds: float | None
     per_second: float | None
     seconds_left: float | None
-    outlook: str
+    outlook: str = Field(description="time left, or what the run waits for")
 
     @staticmethod
     def resolve_seconds_left(run: Run) -> float | None:
@@ -166,10 +166,10 @@ def movies(
     q: str = Query(
         "", description="words of the title, a year, an external id, or an address on IMDb or TMDB"
     ),
-    exact: bool = Query(False, description="search for `q` as it is, without correcting typing mistakes"),
+    exact: bool = Query(False, description="search for `q` as it is, without correcting typos"),
     genre: str = Query("", description="a genre's slug, or `untagged`"),
     order: Order = Query(  # noqa: B008
-        None, description="by default the best match first with `q`, and the newest without"
+        None, description="default: best match first with `q`, newest first without"
     ),
     page: int = Query(1, ge=1, le=1_000_000),
     page_size: int = Query(50, ge=1, le=LARGEST_PAGE),
@@ -180,7 +180,7 @@ def movies(
     matching = ordered(found, genre, chosen_order(order or "", q.strip()))
     count = matching.count()
     start = (page - 1) * page_size
-    rows = matching.prefetch_related(*_shown())[start : start + page_size]
+    rows = matching.prefetch_related(*_related())[start : start + page_size]
     root = _root(request)
     found_page = MoviePage.model_construct(
         count=count,
@@ -189,20 +189,20 @@ def movies(
         pages=-(-count // page_size),
         movies=[_movie(root, each) for each in rows],
     )
-    # As text: ninja would check the page against its schema once more, which takes longer than making it.
+    # As text, because ninja would validate the page again, which takes longer than building it.
     return HttpResponse(found_page.model_dump_json(), content_type="application/json; charset=utf-8")
 
 
 @api.get("/movies/{int:movie_id}", response={200: MovieOut, 404: ErrorOut}, summary="One movie")
 def movie(request: HttpRequest, movie_id: int) -> MovieOut:
-    film = get_object_or_404(Movie.objects.prefetch_related(*_shown()), pk=movie_id)
+    film = get_object_or_404(Movie.objects.prefetch_related(*_related()), pk=movie_id)
     return _movie(_root(request), film)
 
 
 @api.get(
     "/movies/{int:movie_id}/lookalikes",
     response={200: LookAlikesOut, 404: ErrorOut, 422: ErrorOut},
-    summary="Posters that look alike",
+    summary="Look-alikes of a movie's poster",
 )
 def lookalikes(
     request: HttpRequest,
@@ -210,27 +210,29 @@ def lookalikes(
     extractor: str = Query("", description="spec or id of an extractor in use; empty means the default"),
     k: int = Query(5, ge=1, le=MOST_LOOKALIKES),
     method: Method = Query(  # noqa: B008
-        "exact", description="exact, or ball_tree: Euclidean distance, as the recipe's ball tree"
+        "exact", description="exact, or ball_tree: Euclidean distance, as in the published recipe"
     ),
 ) -> LookAlikesOut:
     film = get_object_or_404(Movie.objects.prefetch_related("posters"), pk=movie_id)
-    if method not in similarity.METHODS:
-        raise HttpError(422, f"There is no method {method!r}; choose one of {', '.join(similarity.METHODS)}.")
+    if method not in lookalike_search.METHODS:
+        raise HttpError(
+            422, f"There is no method {method!r}; choose one of {', '.join(lookalike_search.METHODS)}."
+        )
     chosen = _extractor(extractor)
     if chosen is None:
         return LookAlikesOut(
             extractor=None, fingerprint=None, metric=None, method=method, preparing=False, lookalikes=[]
         )
     try:
-        found, preparing = similarity.lookalikes(film, chosen, k, method), False
+        found, preparing = lookalike_search.lookalikes(film, chosen, k, method), False
     except IndexNotReady:
         found, preparing = [], True
     root = _root(request)
-    by_pk = Movie.objects.prefetch_related(*_shown()).in_bulk([each.movie.pk for each in found])
+    by_pk = Movie.objects.prefetch_related(*_related()).in_bulk([each.movie.pk for each in found])
     return LookAlikesOut(
         extractor=chosen.spec,
         fingerprint=chosen.fingerprint,
-        metric=similarity.metric_name(chosen, method),
+        metric=lookalike_search.metric_name(chosen, method),
         method=method,
         preparing=preparing,
         lookalikes=[
@@ -249,18 +251,18 @@ def lookalikes(
     "/runs/{int:run_id}",
     response={200: RunOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut},
     auth=StaffSession(csrf=False),
-    summary="How a run is doing (staff)",
+    summary="Progress of a run (staff)",
 )
 def run(request: HttpRequest, run_id: int) -> Run:
     return get_object_or_404(Run, pk=run_id)
 
 
-def _shown() -> tuple[Prefetch[str] | str, ...]:
+def _related() -> tuple[Prefetch[str] | str, ...]:
     return (Prefetch("movie_genres", MovieGenre.objects.select_related("genre")), "posters")
 
 
 def _extractor(wanted: str) -> Extractor | None:
-    in_use = similarity.extractors_in_use()
+    in_use = lookalike_search.extractors_in_use()
     if not wanted:
         return next(iter(in_use), None)
     for extractor in in_use:
@@ -271,7 +273,7 @@ def _extractor(wanted: str) -> Extractor | None:
 
 
 def _root(request: HttpRequest) -> str:
-    """Where the site is, such as https://example.org; without a slash at its end."""
+    """The site's URL without a slash at its end, such as https://example.org."""
     return request.build_absolute_uri("/").rstrip("/")
 
 
@@ -281,7 +283,7 @@ def _absolute(root: str, url: str) -> str:
 
 def _movie(root: str, film: Movie) -> MovieOut:
     poster: Poster | None = film.primary_poster
-    return MovieOut.model_construct(  # what the database holds needs no validation
+    return MovieOut.model_construct(  # data from the database needs no validation
         id=film.pk,
         title=film.title,
         original_title=film.original_title,

@@ -1,4 +1,4 @@
-"""Cache for a few seconds what many pages show and what is slow to compute."""
+"""A cache for a few seconds, for values that are slow to compute and shown on many pages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Value = TypeVar("Value")
 
 
 def briefly(name: str, compute: Callable[[], Value], seconds: float = SECONDS) -> Value:
-    """What `compute` returns, or returned in this process less than `seconds` ago under the same name.
+    """The result of `compute`, cached under `name` for `seconds`.
 
-    Only for values that do not depend on the user: all callers with the same name share them.
+    The value must not depend on the user, because all callers with the same name share it.
     """
-    # Django's cache goes by the system clock, which may be set back.
+    # Django's cache uses the system clock, which may be set back.
     now = time.monotonic()
     found: tuple[float, Value] | None = cache.get(name)
     if found is None or now - found[0] >= seconds:

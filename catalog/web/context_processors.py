@@ -1,4 +1,4 @@
-"""What every page knows: who may review, how much waits for them, and where."""
+"""Template variables of every page: for reviewers, the review queue's URL and number of suggestions."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from catalog.models import Suggestion
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    # An error page can be drawn for a request that failed before anyone was signed in.
+    # A request that failed before authentication has no user, and its error page is rendered nevertheless.
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not user.has_perm("catalog.review_suggestion"):
         return {}
     return {
         "review_queue_url": review_queue_url(),
-        # Counted by the templates that show it, once.
-        "waiting_suggestions": cache(_waiting_suggestions),
+        # Only counted where a template shows it, and once.
+        "pending_suggestions": cache(_pending_suggestions),
     }
 
 
-def _waiting_suggestions() -> int:
+def _pending_suggestions() -> int:
     return Suggestion.objects.filter(state=Suggestion.State.PENDING).count()
 
 
 def review_queue_url() -> str:
-    """Address of the review queue in Django admin; empty where that page is not installed."""
+    """URL of the review queue in Django admin; empty where that page is not installed."""
     try:
         return reverse("admin:catalog_reviewqueue_changelist")
     except NoReverseMatch:

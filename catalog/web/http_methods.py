@@ -1,4 +1,4 @@
-"""Which HTTP methods are answered: GET, HEAD and POST by pages; HEAD, OPTIONS and 405 as JSON below /api/."""
+"""HTTP methods: pages accept GET, HEAD and POST; below /api/, HEAD, OPTIONS and 405 responses are added."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 API_PREFIX = "/api/"
-METHODS_OF_PAGES = ("GET", "HEAD", "POST")
+PAGE_METHODS = ("GET", "HEAD", "POST")
 
 
 def is_api(request: HttpRequest) -> bool:
-    """True for requests to the JSON API, whether or not there is something at their address."""
+    """Whether the request is to the JSON API, also at an address that does not exist."""
     return request.path_info.startswith(API_PREFIX)
 
 
 def http_methods(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Middleware. It comes before CSRF protection, which answers other methods with 403."""
+    """Middleware. It must come before CSRF protection, which responds to other methods with 403."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response: HttpResponse
         if is_api(request):
             response = _api_response(request, get_response)
-        elif request.method in METHODS_OF_PAGES:
+        elif request.method in PAGE_METHODS:
             response = get_response(request)
         else:
-            response = HttpResponseNotAllowed(METHODS_OF_PAGES)
+            response = HttpResponseNotAllowed(PAGE_METHODS)
         if request.method == "HEAD":
-            # Not every web server leaves the body out, and gunicorn logs a warning for each.
+            # Not every web server drops the body, and gunicorn logs a warning for each.
             if response.streaming:
                 response.streaming_content = ()  # type: ignore[attr-defined]
             else:

@@ -1,4 +1,4 @@
-"""Which movies a visitor asked for: search, genre filter and order, the same on the wall and in the API."""
+"""Genre filter and order of lists of movies, shared by the wall and the API."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ORDERS: dict[str, tuple[str, tuple[str | OrderBy, ...]]] = {
 
 
 def in_genre(movies: QuerySet[Movie], slug: str) -> QuerySet[Movie]:
-    """Those of one genre; `untagged` means those without any, and an empty slug all of them."""
+    """The movies of one genre; `untagged` means those without genres, an empty slug all of them."""
     if slug == UNTAGGED:
         return movies.filter(movie_genres__isnull=True)
     if "\0" in slug:
-        return movies.none()  # PostgreSQL takes no such text, not even to find nothing
+        return movies.none()  # PostgreSQL rejects such text, even in a query
     return movies.filter(movie_genres__genre__slug=slug) if slug else movies
 
 
@@ -36,13 +36,13 @@ def chosen_order(order: str, text: str) -> str:
 
 
 def ordered(found: SearchResult, slug: str, order: str) -> QuerySet[Movie]:
-    """The movies found that are of one genre (see `in_genre`), in one of ORDERS."""
+    """The movies found, filtered by genre (see `in_genre`), in one of ORDERS."""
     movies = found.best_first() if order == BEST else found.movies.order_by(*ORDERS[order][1])
     return in_genre(movies, slug)
 
 
 def genres_with_films(movies: QuerySet[Movie] | None = None) -> QuerySet[Genre]:
-    """Genres that one of the movies (None means all) has, each with the number of those as `films`."""
+    """Genres of the movies (None means all movies), annotated with their number of movies as `films`."""
     among = None if movies is None else Q(movie_genres__movie__in=movies.order_by().values("pk"))
     return (
         Genre.objects.annotate(films=Count("movie_genres", filter=among)).filter(films__gt=0).order_by("name")

@@ -1,4 +1,4 @@
-"""Addresses of the public pages."""
+"""URLs of the public pages."""
 
 from django.urls import path
 
@@ -12,7 +12,7 @@ urlpatterns = [
     path("compare/random/", compare.surprise, name="surprise"),
     path("compare/<int:pk>/", compare.compare, name="compare"),
     path("heat-map/<int:pk>/", heat_map.page, name="heat_map"),
-    path("heat-map/<int:pk>.json", heat_map.told, name="heat_map_told"),
+    path("heat-map/<int:pk>.json", heat_map.data, name="heat_map_data"),
     path("heat-map/<int:pk>.png", heat_map.picture, name="heat_map_picture"),
     path("runs/", runs.run_list, name="runs"),
     path("runs/live/", runs.live, name="live_runs"),

@@ -95,7 +95,7 @@ def test_a_map_of_an_earlier_poster_brings_that_poster(desk: Any, suggestions: l
     overlay(desk, "Horror").wait_for()
     beneath = desk.locator(".heat-layer img").first
     assert suggestions[0].poster_sha256 in beneath.get_attribute("src")
-    assert "on an earlier poster" in desk.locator(".heat-words").inner_text()
+    assert "on an earlier poster" in desk.locator(".heat-caption").inner_text()
 
 
 def test_without_a_map_the_reason_is_shown(desk: Any, suggestions: list[Suggestion]) -> None:

@@ -34,7 +34,7 @@ def test_a_runs_page_follows_it_to_the_end_and_then_rests(
     RunItem.objects.filter(pk=item.pk).update(state="failed", error="The one: no poster.")
     Run.objects.filter(pk=run.pk).update(done=3, failed=1, state="done", finished_at=timezone.now())
     page.get_by_role("button", name="Retry 1 failed").wait_for()
-    page.locator(".items .happened", has_text="The one: no poster.").wait_for()
+    page.locator(".items .result", has_text="The one: no poster.").wait_for()
     expect(page.locator("#announce")).to_contain_text("3 done, 1 failed")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -146,7 +146,9 @@ def live_runs() -> Iterator[Fact]:
     for run in live:
         progress = progress_of(run)
         not_done = (
-            f"{run.rows_not_taken} rows not taken" if run.kind == Run.IMPORT else f"{run.items_failed} failed"
+            f"{run.rows_not_taken} rows not imported"
+            if run.kind == Run.IMPORT
+            else f"{run.items_failed} failed"
         )
         counts = f"{run.done + run.failed} of {run.total}, {not_done}"
         yield True, f"{run}: {', '.join(filter(None, [counts, rate(progress.per_second), progress.text]))}"

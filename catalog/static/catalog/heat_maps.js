@@ -1,157 +1,157 @@
-// Heat maps over posters: pointing or focusing shows one, pressing keeps it. Without this, an eye links to a page.
+// Heat maps over posters: hover or focus shows one, a click pins it. Without this script, the buttons are links to pages.
 "use strict";
 (() => {
-  // A pointer on its way elsewhere asks for nothing.
-  const PATIENCE_MS = 120;
-  const answers = new Map();
-  const looking = new WeakMap();
-  let soon = 0;
+  // A pointer that only passes over a button requests nothing.
+  const HOVER_DELAY_MS = 120;
+  const responses = new Map();
+  const active = new WeakMap();
+  let hoverTimer = 0;
   const status = document.createElement("p");
   status.className = "heat-status";
   status.setAttribute("role", "status");
   document.body.append(status);
 
-  const eyeAt = (target) => (target instanceof Element ? target.closest("[data-heat]") : null);
-  const scopeOf = (eye) => eye.closest("[data-heat-scope]");
+  const buttonAt = (target) => (target instanceof Element ? target.closest("[data-heat]") : null);
+  const scopeOf = (button) => button.closest("[data-heat-scope]");
   const frameOf = (scope) => scope && scope.querySelector("[data-heat-frame]");
-  // The words have a place of their own, so that they cover nothing and move nothing.
-  const wordsOf = (scope) => scope.querySelector("[data-heat-words]");
-  const eyesOf = (scope) => [...scope.querySelectorAll("[data-heat]")];
-  const isPressed = (eye) => eye.getAttribute("aria-pressed") === "true";
+  // The caption has reserved space, so that it neither covers nor moves anything.
+  const captionOf = (scope) => scope.querySelector("[data-heat-caption]");
+  const buttonsOf = (scope) => [...scope.querySelectorAll("[data-heat]")];
+  const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
 
   function prepare(root) {
-    for (const eye of root.querySelectorAll("[data-heat]:not([aria-pressed])")) {
-      if (!frameOf(scopeOf(eye))) continue;
-      eye.setAttribute("role", "button");
-      eye.setAttribute("aria-pressed", "false");
+    for (const button of root.querySelectorAll("[data-heat]:not([aria-pressed])")) {
+      if (!frameOf(scopeOf(button))) continue;
+      button.setAttribute("role", "button");
+      button.setAttribute("aria-pressed", "false");
     }
   }
 
-  function ask(eye) {
-    const address = eye.getAttribute("href").replace(/\/$/, ".json");
-    if (!answers.has(address)) {
-      const answer = fetch(address, { headers: { Accept: "application/json" } }).then((response) => {
-        // 404 with JSON says why there is no map.
-        if (!response.ok && response.status !== 404) throw new Error(`${response.status}`);
-        return response.json();
+  function load(button) {
+    const address = button.getAttribute("href").replace(/\/$/, ".json");
+    if (!responses.has(address)) {
+      const response = fetch(address, { headers: { Accept: "application/json" } }).then((reply) => {
+        // A 404 has JSON with the reason.
+        if (!reply.ok && reply.status !== 404) throw new Error(`${reply.status}`);
+        return reply.json();
       });
-      answers.set(address, answer);
-      // What fails now may work later.
-      answer.then((told) => told.problem && answers.delete(address)).catch(() => answers.delete(address));
+      responses.set(address, response);
+      // Failures are not cached.
+      response.then((data) => data.problem && responses.delete(address)).catch(() => responses.delete(address));
     }
-    return answers.get(address);
+    return responses.get(address);
   }
 
-  function image(source, words, poster) {
-    const made = new Image(poster.width, poster.height);
-    made.alt = words;
-    made.src = source;
-    return made;
+  function image(source, alt, poster) {
+    const element = new Image(poster.width, poster.height);
+    element.alt = alt;
+    element.src = source;
+    return element;
   }
 
-  function layerOf(told, shown) {
+  function layerOf(data, shown) {
     const layer = document.createElement("div");
     layer.className = "heat-layer";
-    if (told.poster.sha256 !== shown) {
-      layer.append(image(told.poster.url, "The earlier poster that this was suggested from", told.poster));
+    if (data.poster.sha256 !== shown) {
+      layer.append(image(data.poster.url, "Earlier poster, which the suggestion was made from", data.poster));
     }
-    layer.append(image(told.overlay, told.sentence, told.poster));
+    layer.append(image(data.overlay, data.sentence, data.poster));
     return layer;
   }
 
-  async function show(eye) {
-    const scope = scopeOf(eye);
+  async function show(button) {
+    const scope = scopeOf(button);
     const frame = frameOf(scope);
-    if (!frame || looking.get(scope) === eye) return;
-    looking.set(scope, eye);
-    let told;
+    if (!frame || active.get(scope) === button) return;
+    active.set(scope, button);
+    let data;
     try {
-      told = await ask(eye);
+      data = await load(button);
     } catch {
-      told = { problem: "The heat map cannot be had just now; try again." };
+      data = { problem: "The heat map could not be loaded. Try again." };
     }
-    // By now something else may be looked at, or the card be gone.
-    if (looking.get(scope) !== eye || !scope.isConnected) return;
+    // Meanwhile another map may have been requested, or the card removed.
+    if (active.get(scope) !== button || !scope.isConnected) return;
     clear(scope);
     const shown = frame.dataset.heatFrame;
-    if (!told.problem) frame.append(layerOf(told, shown));
-    const earlier = !told.problem && told.poster.sha256 !== shown ? " (on an earlier poster)" : "";
-    wordsOf(scope).textContent = (told.problem || told.caption) + earlier;
-    status.textContent = told.problem || told.sentence;
+    if (!data.problem) frame.append(layerOf(data, shown));
+    const earlier = !data.problem && data.poster.sha256 !== shown ? " (on an earlier poster)" : "";
+    captionOf(scope).textContent = (data.problem || data.caption) + earlier;
+    status.textContent = data.problem || data.sentence;
   }
 
   function clear(scope) {
     for (const layer of scope.querySelectorAll(".heat-layer")) layer.remove();
-    wordsOf(scope).textContent = "";
+    captionOf(scope).textContent = "";
   }
 
   function hide(scope) {
-    looking.delete(scope);
+    active.delete(scope);
     if (frameOf(scope)) clear(scope);
     status.textContent = "";
   }
 
-  // What stays when nothing is pointed at: the map that is kept, or none.
-  function rest(scope) {
-    clearTimeout(soon);
-    const kept = eyesOf(scope).find(isPressed);
-    if (kept) show(kept);
+  // Without hover or focus: shows the pinned map, or none.
+  function reset(scope) {
+    clearTimeout(hoverTimer);
+    const pinned = buttonsOf(scope).find(isPressed);
+    if (pinned) show(pinned);
     else hide(scope);
   }
 
-  function keep(scope, eye) {
-    for (const other of eyesOf(scope)) {
-      if (other.hasAttribute("aria-pressed")) other.setAttribute("aria-pressed", String(other === eye));
+  function pin(scope, button) {
+    for (const other of buttonsOf(scope)) {
+      if (other.hasAttribute("aria-pressed")) other.setAttribute("aria-pressed", String(other === button));
     }
-    rest(scope);
+    reset(scope);
   }
 
-  const press = (eye) => keep(scopeOf(eye), isPressed(eye) ? null : eye);
+  const press = (button) => pin(scopeOf(button), isPressed(button) ? null : button);
 
   document.addEventListener("pointerover", (event) => {
-    const eye = eyeAt(event.target);
-    if (!eye || event.pointerType !== "mouse") return;
-    clearTimeout(soon);
-    soon = setTimeout(() => eye.isConnected && show(eye), PATIENCE_MS);
+    const button = buttonAt(event.target);
+    if (!button || event.pointerType !== "mouse") return;
+    clearTimeout(hoverTimer);
+    hoverTimer = setTimeout(() => button.isConnected && show(button), HOVER_DELAY_MS);
   });
   document.addEventListener("pointerout", (event) => {
-    const eye = eyeAt(event.target);
-    if (!eye || event.pointerType !== "mouse" || eye.contains(event.relatedTarget)) return;
-    const scope = scopeOf(eye);
-    if (scope) rest(scope);
+    const button = buttonAt(event.target);
+    if (!button || event.pointerType !== "mouse" || button.contains(event.relatedTarget)) return;
+    const scope = scopeOf(button);
+    if (scope) reset(scope);
   });
   document.addEventListener("focusin", (event) => {
-    const eye = eyeAt(event.target);
-    if (eye && eye.matches(":focus-visible")) show(eye);
+    const button = buttonAt(event.target);
+    if (button && button.matches(":focus-visible")) show(button);
   });
   document.addEventListener("focusout", (event) => {
-    const eye = eyeAt(event.target);
-    const scope = eye && scopeOf(eye);
-    if (scope) rest(scope);
+    const button = buttonAt(event.target);
+    const scope = button && scopeOf(button);
+    if (scope) reset(scope);
   });
   document.addEventListener("click", (event) => {
-    const eye = eyeAt(event.target);
-    if (!eye || !eye.hasAttribute("aria-pressed")) return;
+    const button = buttonAt(event.target);
+    if (!button || !button.hasAttribute("aria-pressed")) return;
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    press(eye);
+    press(button);
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
-      for (const words of document.querySelectorAll("[data-heat-words]:not(:empty)")) keep(scopeOf(words), null);
+      for (const caption of document.querySelectorAll("[data-heat-caption]:not(:empty)")) pin(scopeOf(caption), null);
       return;
     }
-    const eye = eyeAt(event.target);
-    // A link is not pressed by the space bar, and a button is.
-    if (event.key !== " " || !eye || !eye.hasAttribute("aria-pressed")) return;
+    const button = buttonAt(event.target);
+    // The space bar presses buttons, but not links.
+    if (event.key !== " " || !button || !button.hasAttribute("aria-pressed")) return;
     event.preventDefault();
-    press(eye);
+    press(button);
   });
-  // From the review desk's keys: the next genre's map, and none after the last.
+  // Sent by the review queue for its key: shows the next genre's map, and none after the last.
   document.addEventListener("heat:next", (event) => {
     const scope = event.target;
-    const eyes = eyesOf(scope);
-    keep(scope, eyes[eyes.findIndex(isPressed) + 1] || null);
+    const buttons = buttonsOf(scope);
+    pin(scope, buttons[buttons.findIndex(isPressed) + 1] || null);
   });
   document.addEventListener("htmx:load", (event) => prepare(event.target));
 

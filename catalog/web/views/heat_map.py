@@ -1,4 +1,4 @@
-"""Where the model sees a suggested genre: a page, the same for a script, and the picture for the poster."""
+"""Heat maps of suggestions: a page, the data for heat_maps.js, and the overlay as a picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from catalog.genres import explanations
 from catalog.models import Suggestion
 
-# What a movie's page shows to everybody; what was rejected or gave way is for reviewers.
+# Shown to everybody on a movie's page. Rejected and superseded suggestions are for reviewers.
 PUBLIC = (Suggestion.State.PENDING, Suggestion.State.ACCEPTED)
 
 
@@ -28,14 +28,14 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     except explanations.CannotExplain as error:
         context["problem"] = str(error)
     else:
-        context |= {"explanation": explanation, "overlay": _overlay(explanation)}
+        context |= {"explanation": explanation, "overlay": _overlay_url(explanation)}
     return render(request, "catalog/heat_map.html", context)
 
 
 @never_cache
 @require_safe
-def told(request: HttpRequest, pk: int) -> JsonResponse:
-    """What heat_maps.js draws: the overlay, the poster it belongs to, and the words; or the problem."""
+def data(request: HttpRequest, pk: int) -> JsonResponse:
+    """For heat_maps.js: the overlay's URL, the poster it belongs to, and the text; or the problem."""
     suggestion = _suggestion(request, pk)
     try:
         explanation = explanations.explain(suggestion)
@@ -46,7 +46,7 @@ def told(request: HttpRequest, pk: int) -> JsonResponse:
         {
             "sentence": explanation.sentence,
             "caption": explanation.caption,
-            "overlay": _overlay(explanation),
+            "overlay": _overlay_url(explanation),
             "poster": {
                 "sha256": poster.sha256,
                 "url": poster.medium.url,
@@ -59,7 +59,7 @@ def told(request: HttpRequest, pk: int) -> JsonResponse:
 
 @require_safe
 def picture(request: HttpRequest, pk: int) -> HttpResponse:
-    """The overlay as PNG. At an address with its version, as pages give it, it never goes stale."""
+    """The overlay as PNG. With `?v=` and its version, as pages link to it, it may be cached for ever."""
     suggestion = _suggestion(request, pk)
     try:
         explanation = explanations.explain(suggestion)
@@ -70,20 +70,22 @@ def picture(request: HttpRequest, pk: int) -> HttpResponse:
     if response is None:
         response = HttpResponse(explanation.picture(), content_type="image/png")
     response["ETag"] = etag
-    whose = "public" if suggestion.state in PUBLIC else "private"
-    lasting = request.GET.get("v") == explanation.version
-    response["Cache-Control"] = f"{whose}, max-age=31536000, immutable" if lasting else f"{whose}, max-age=60"
+    scope = "public" if suggestion.state in PUBLIC else "private"
+    immutable = request.GET.get("v") == explanation.version
+    response["Cache-Control"] = (
+        f"{scope}, max-age=31536000, immutable" if immutable else f"{scope}, max-age=60"
+    )
     return response
 
 
 def _suggestion(request: HttpRequest, pk: int) -> Suggestion:
-    wanted = Suggestion.objects.select_related("movie", "genre", "model__extractor")
-    suggestion = get_object_or_404(wanted, pk=pk)
+    suggestions = Suggestion.objects.select_related("movie", "genre", "model__extractor")
+    suggestion = get_object_or_404(suggestions, pk=pk)
     if suggestion.state not in PUBLIC and not request.user.has_perm("catalog.review_suggestion"):
         raise Http404("There is no such suggestion.")
     return suggestion
 
 
-def _overlay(explanation: explanations.Explanation) -> str:
+def _overlay_url(explanation: explanations.Explanation) -> str:
     address = reverse("catalog:heat_map_picture", args=[explanation.suggestion.pk])
     return f"{address}?v={explanation.version}"

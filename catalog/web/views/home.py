@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from catalog import counts as overview
 from catalog import search
+from catalog.counts import public_counts
 from catalog.embeddings.extractors import why_no_convnet
 from catalog.models import Genre
 from catalog.runs import lifecycle
@@ -38,7 +38,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "slug": slug,
         "only_untagged": slug == UNTAGGED,
         "filtered": bool(text or slug),
-        # While posters are on their way, the wall fills without a reload.
+        # While posters are being fetched, the wall is updated without a reload.
         "filling": bool(live) and any(movie.primary_poster is None for movie in page),
     }
     if request.htmx.target == "wall":  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if text and slug and chosen is None and "\0" not in slug:
         chosen = Genre.objects.annotate(films=Value(0)).filter(slug=slug).first()
         genres += [chosen] if chosen else []
-    counts = briefly("public-counts", overview.public_counts)
+    counts = briefly("public-counts", public_counts)
     context |= {
         "genre": chosen,
         "order": order,

@@ -1,4 +1,4 @@
-"""Stored pictures: posters and learning curves, whatever storage holds them."""
+"""Serves stored pictures (posters and learning curves) from any storage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
-# Nothing else is ever handed out, whatever may lie in the media folder.
+# No other files in the media folder are served.
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 SERVED = re.compile(r"(posters|learning_curves)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+\.(jpg|png|webp)")
-# A poster's name is the hash of its content, so a copy never goes stale.
-FOR_EVER = "public, max-age=31536000, immutable"
-FOR_A_MINUTE = "public, max-age=60"
+# A poster's name is the hash of its content, so it may be cached for ever.
+CACHE_FOREVER = "public, max-age=31536000, immutable"
+CACHE_A_MINUTE = "public, max-age=60"
 
 
 @require_safe
@@ -42,5 +42,5 @@ def media(request: HttpRequest, name: str) -> HttpResponse | FileResponse:
         response["Content-Length"] = str(size)
     response["ETag"] = etag
     response["Last-Modified"] = http_date(modified.timestamp())
-    response["Cache-Control"] = FOR_EVER if known[1] == "posters" else FOR_A_MINUTE
+    response["Cache-Control"] = CACHE_FOREVER if known[1] == "posters" else CACHE_A_MINUTE
     return response

@@ -1,4 +1,4 @@
-"""One movie: its poster, facts, genres and look-alikes."""
+"""A movie's page: poster, facts, genres, suggestions and look-alikes."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from catalog.duplicates import groups
 from catalog.embeddings.extractors import why_no_convnet
 from catalog.genres import review
 from catalog.models import Extractor, Movie, MovieGenre, Suggestion
-from catalog.similarity import search
+from catalog.similarity.search import extractors_in_use
 from catalog.web.brief_cache import briefly
 from catalog.web.merged_movies import follows_merges
 
-from .neighbours import METHODS, Sight, chosen_method, sight
+from .compare import METHODS, Neighbours, chosen_method, find_neighbours
 
 PENDING, ACCEPTED = Suggestion.State.PENDING, Suggestion.State.ACCEPTED
-SHOWN = (PENDING, ACCEPTED)
-# A picture that hundreds of films show is no poster of theirs: these are enough to see it.
+# A picture that hundreds of movies show is a placeholder: a few of them are enough.
 SAME_PICTURE_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Strip:
-    """The look-alikes of one movie as one extractor sees them, and what else could be chosen."""
+    """A movie's look-alikes by one extractor, and the other choices."""
 
     movie: Movie
     extractors: list[Extractor]
     method: str
-    sight: Sight | None
+    chosen: Neighbours | None
 
     methods = METHODS
 
@@ -42,13 +41,13 @@ class Strip:
 @follows_merges
 @vary_on_headers("HX-Request", "HX-Target")
 def movie(request: HttpRequest, pk: int) -> HttpResponse:
-    film = get_object_or_404(
+    found = get_object_or_404(
         Movie.objects.prefetch_related(
             "posters",
             Prefetch("movie_genres", MovieGenre.objects.select_related("genre")),
             Prefetch(
                 "suggestions",
-                Suggestion.objects.filter(state__in=SHOWN)
+                Suggestion.objects.filter(state__in=(PENDING, ACCEPTED))
                 .select_related("genre")
                 .prefetch_related(review.calibration()),
                 to_attr="shown_suggestions",
@@ -56,23 +55,23 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
         ),
         pk=pk,
     )
-    strip = lookalike_strip(request, film)
+    strip = lookalike_strip(request, found)
     if request.htmx.target == "lookalikes":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/lookalikes.html", {"strip": strip})
-    # Should a genre have been accepted twice, what the later model saw counts.
-    by_age = sorted(film.shown_suggestions, key=lambda each: each.pk)
+    # If a genre was accepted twice, the newer suggestion counts.
+    by_age = sorted(found.shown_suggestions, key=lambda each: each.pk)
     accepted = {each.genre_id: each for each in by_age if each.state == ACCEPTED}
-    same_picture = list(groups.same_picture(film)[: SAME_PICTURE_SHOWN + 1])
+    same_picture = list(groups.same_picture(found)[: SAME_PICTURE_SHOWN + 1])
     return render(
         request,
         "catalog/movie.html",
         {
-            "movie": film,
-            "poster": film.primary_poster,
-            # Beside each genre the suggestion that a person accepted, if that is where it came from.
-            "genres": [(each, accepted.get(each.genre_id)) for each in film.movie_genres.all()],
-            "suggested": [each for each in film.shown_suggestions if each.state == PENDING],
-            "heat_maps": bool(film.shown_suggestions),
+            "movie": found,
+            "poster": found.primary_poster,
+            # Each genre with the suggestion that it was accepted from, or None.
+            "genres": [(each, accepted.get(each.genre_id)) for each in found.movie_genres.all()],
+            "suggested": [each for each in found.shown_suggestions if each.state == PENDING],
+            "heat_maps": bool(found.shown_suggestions),
             "same_picture": same_picture[:SAME_PICTURE_SHOWN],
             "more_same_picture": len(same_picture) > SAME_PICTURE_SHOWN,
             "strip": strip,
@@ -82,10 +81,10 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def lookalike_strip(request: HttpRequest, film: Movie) -> Strip:
-    """What `?extractor=PK&method=NAME` asks for; anything unknown means the default."""
-    extractors = search.extractors_in_use()
-    wanted = request.GET.get("extractor", "")
-    extractor = next((each for each in extractors if str(each.pk) == wanted), next(iter(extractors), None))
+def lookalike_strip(request: HttpRequest, movie: Movie) -> Strip:
+    """The strip for `?extractor=PK&method=NAME`. Unknown values mean the default."""
+    extractors = extractors_in_use()
+    selected = request.GET.get("extractor", "")
+    extractor = next((each for each in extractors if str(each.pk) == selected), next(iter(extractors), None))
     method = chosen_method(request)
-    return Strip(film, extractors, method, sight(film, extractor, method) if extractor else None)
+    return Strip(movie, extractors, method, find_neighbours(movie, extractor, method) if extractor else None)

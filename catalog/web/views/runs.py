@@ -1,4 +1,4 @@
-"""Runs: what the site is working on, what went wrong, and the buttons that start, retry and cancel."""
+"""Runs: their list, progress and errors, and starting, retrying and cancelling them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from catalog.web.brief_cache import briefly
 
 RUNS_PER_PAGE = 25
 ITEMS_PER_PAGE = 50
-# Share of a run, in percent, after which a screen reader is told again.
+# Progress is announced to screen readers in steps of this many percent.
 ANNOUNCE_EVERY = 25
-# Rows that an import did not take; its CSV file lists them all.
+# Rows of an import that were not imported; its CSV file lists them all.
 ROWS_SHOWN = 10
-# Names of the counts of an import, their labels, and whether a zero is shown.
+# Counts of an import: name, label, and whether a zero is shown.
 IMPORT_COUNTS = (
     ("created", "Created", True),
     ("changed", "Changed", True),
@@ -45,13 +45,13 @@ IMPORT_COUNTS = (
 
 
 class AuthenticatedRequest(HttpRequest):
-    """What a view behind a permission gets."""
+    """The request of a view that requires a permission."""
 
     user: AbstractBaseUser  # type: ignore[assignment]
 
 
 def staff_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Others are asked to sign in; a page still polling when its session ended reloads, so as to ask."""
+    """Redirects other users to the login page. A page that polls after its session ended is reloaded."""
     guarded = staff_member_required(view, login_url="admin:login")
 
     @never_cache
@@ -78,10 +78,10 @@ def run_list(request: HttpRequest) -> HttpResponse:
     if request.htmx.target == "run-list":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/run_list.html", context)
     may_start = request.user.has_perm("catalog.start_run")
-    waiting = briefly("outstanding", lifecycle.outstanding) if may_start else {}
+    outstanding = briefly("outstanding", lifecycle.outstanding) if may_start else {}
     context |= {
         "startable": [
-            (kind.name, kind.label, kind.hint, waiting.get(kind.name)) for kind in kinds.startable()
+            (kind.name, kind.label, kind.hint, outstanding.get(kind.name)) for kind in kinds.startable()
         ],
         "may_start": may_start,
     }
@@ -105,7 +105,7 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         rows = [*run.params.get("conflicting", []), *run.params.get("rejected", [])]
         context = {
             "run": run,
-            # By name, since PostgreSQL keeps no order. Runs of earlier versions have no counts.
+            # PostgreSQL does not keep the order of JSON keys. Runs of earlier versions have no counts.
             "figures": [
                 (label, counts[name])
                 for name, label, is_always_shown in IMPORT_COUNTS
@@ -118,8 +118,8 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "catalog/run_import.html", context)
     tally = dict(run.items.order_by().values_list("state").annotate(Count("pk")))
     listed = sum(tally.values())
-    # Elsewhere items are fewer than were counted when movies were deleted.
-    is_cut_short = run.state == Run.State.CANCELLED or run.chunks.exists()
+    # In other runs, fewer items than the total mean that movies were deleted.
+    is_incomplete = run.state == Run.State.CANCELLED or run.chunks.exists()
     shown = request.GET.get("state", "")
     shown = shown if shown in RunItem.State.values else ""
     items = run.items.select_related("movie", "poster__movie").order_by("pk")
@@ -134,7 +134,7 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
             "shown": shown,
             "all_items": listed,
-            "to_come": run.total - listed if is_cut_short and not shown and not page.has_next() else 0,
+            "not_listed": run.total - listed if is_incomplete and not shown and not page.has_next() else 0,
             "tally": [(state.value, state.label, tally[state]) for state in RunItem.State if state in tally],
             "may_start": request.user.has_perm("catalog.start_run"),
             **announcement(request, run),
@@ -145,10 +145,10 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """The home page's banner: how far each live run is. Counts only, so anyone may see it.
+    """The home page's banner with the progress of live runs. It only has counts, so it is public.
 
-    With `?watched` the page has shown live runs, and the response says when they are over. It is rendered at
-    most once a second, for all pages together.
+    With `?watched` the page has shown live runs before, and the response says when they have finished. It is
+    rendered at most once a second for all visitors.
     """
     context = {"is_staff": request.user.is_staff, "watched": "watched" in request.GET}
 
@@ -161,10 +161,10 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 def announcement(request: HttpRequest, run: Run) -> dict[str, object]:
-    """Which quarter of the run to tell a screen reader about, and whether it has been told already."""
+    """The step of the progress for screen readers, and whether to announce it."""
     step = run.percent // ANNOUNCE_EVERY * ANNOUNCE_EVERY if run.is_live else 100
-    told = request.GET.get("told", "")
-    return {"step": step, "announce": request.htmx and told != str(step)}  # type: ignore[attr-defined]
+    is_new = request.GET.get("announced", "") != str(step)
+    return {"step": step, "announce": request.htmx and is_new}  # type: ignore[attr-defined]
 
 
 @require_POST
@@ -198,5 +198,5 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     except lifecycle.RunError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{run} is cancelled. What it had finished stays.")
+        messages.success(request, f"{run} is cancelled. Finished items are kept.")
     return redirect(run)

@@ -1,4 +1,4 @@
-"""For machines: whether the site is healthy, and what crawlers may read."""
+"""Pages for programs: health checks, robots.txt and the favicon."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BROKER_TIMEOUT_S = 2.0
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Liveness: 200 as long as this process answers."""
+    """Liveness: 200 as long as this process responds."""
     return JsonResponse({"web": "ok"})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Readiness: 200 when database and broker can be used, else 503. Names the part, and nothing more."""
+    """Readiness: 200 when database and broker can be used, else 503. Does not reveal any details."""
     report = {"database": database_state(), "broker": broker_state()}
     return JsonResponse(report, status=200 if set(report.values()) == {"ok"} else 503)
 
@@ -32,21 +32,21 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @cache_control(public=True, max_age=86_400)
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    closed = [
+    disallowed = [
         reverse("admin:index"),
         reverse("api:api-root"),
         reverse("catalog:runs"),
         reverse("catalog:surprise"),
         reverse("catalog:heat_map", args=[0]).removesuffix("0/"),
     ]
-    lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in disallowed)]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 
 
 @cache_control(public=True, max_age=86_400)
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
-    """For browsers that ask for /favicon.ico whatever the page says."""
+    """For browsers that request /favicon.ico even though pages name another icon."""
     return HttpResponse(status=302, headers={"Location": static("catalog/favicon.svg")})
 
 
@@ -61,7 +61,7 @@ def database_state() -> str:
 
 
 def broker_state() -> str:
-    """`ok`, `unreachable`, or `refuses writes`: a replica, one without memory, one with a full disk."""
+    """`ok`, `unreachable`, or `refuses writes`: a replica, or its memory or disk is full."""
     try:
         with redis.Redis.from_url(
             settings.REDIS_URL,

@@ -22,7 +22,7 @@ from catalog.embeddings.index_files import IndexNotReady, build, build_stale, is
 from catalog.models import Embedding, Extractor, Movie, Poster, Run, SimilarityIndex
 from catalog.runs import lifecycle, local_worker
 from catalog.similarity.search import lookalikes
-from catalog.web.views.neighbours import PREPARING
+from catalog.web.views.compare import PREPARING
 from ml.search.hubness import hub_correction, write_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, PosterFactory, RunFactory, RunItemFactory
 

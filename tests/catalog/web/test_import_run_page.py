@@ -36,7 +36,7 @@ def test_its_page_says_what_was_created_changed_and_rejected(admin_client: Clien
     page = soup(admin_client.get(run.get_absolute_url()))
     figures = dict(zip(texts(page, "#items dt"), texts(page, "#items dd"), strict=True))
     assert figures == {"Created": "1", "Changed": "0", "Unchanged": "0", "Conflicting": "0", "Rejected": "2"}
-    assert [line.partition(":")[0] for line in texts(page, ".rows-not-taken li")] == [
+    assert [line.partition(":")[0] for line in texts(page, ".rows-not-imported li")] == [
         "a.csv, line 3",
         "a.csv, line 4",
     ]
@@ -49,7 +49,11 @@ def test_it_speaks_of_no_failed_items_and_offers_no_retry(admin_client: Client, 
     for address in (run.get_absolute_url(), reverse("catalog:runs")):
         page = soup(admin_client.get(address))
         assert not FAILED.search(page.get_text(" ")) and not page.select("form[action$='/retry/']")
-        assert "2 not taken" in page.get_text(" ") or texts(page, "#run-progress dd")[:3] == ["1", "2", "3"]
+        assert "2 not imported" in page.get_text(" ") or texts(page, "#run-progress dd")[:3] == [
+            "1",
+            "2",
+            "3",
+        ]
     page = soup(admin_client.get(run.get_absolute_url()))
     assert not page.select("table.items") and "no items" not in page.get_text(" ")
 
@@ -57,7 +61,7 @@ def test_it_speaks_of_no_failed_items_and_offers_no_retry(admin_client: Client, 
 def test_the_admin_and_the_api_speak_of_rows_too(admin_client: Client, run: Run) -> None:
     for name, arguments in (("changelist", []), ("change", [run.pk])):
         page = soup(admin_client.get(reverse(f"admin:catalog_run_{name}", args=arguments)))
-        assert "2 rows not taken" in page.get_text(" ") and not page.select(".run-failed, .run-items")
+        assert "2 rows not imported" in page.get_text(" ") and not page.select(".run-failed, .run-items")
     told = admin_client.get(f"/api/runs/{run.pk}").json()
     assert (told["done"], told["failed"], told["rows_not_taken"], told["total"]) == (1, 0, 2, 3)
 
@@ -69,14 +73,14 @@ def test_so_does_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     Run.objects.filter(pk=run.pk).update(state="running")
     out = StringIO()
     call_command("status", stdout=out)
-    assert "2 rows not taken" in out.getvalue() and not FAILED.search(out.getvalue())
+    assert "2 rows not imported" in out.getvalue() and not FAILED.search(out.getvalue())
 
 
 def test_one_that_an_earlier_version_made_shows_what_it_knows(admin_client: Client, run: Run) -> None:
     params = {name: value for name, value in run.params.items() if name != "counts"}
     Run.objects.filter(pk=run.pk).update(params=params)
     page = soup(admin_client.get(run.get_absolute_url()))
-    assert not page.select("#items dl") and len(page.select(".rows-not-taken li")) == 2
+    assert not page.select("#items dl") and len(page.select(".rows-not-imported li")) == 2
 
 
 def test_who_may_not_see_runs_in_the_admin_gets_no_link_there(run: Run) -> None:

@@ -59,16 +59,16 @@ def test_progress_is_never_cached(client: Client) -> None:
 
 def test_a_run_is_announced_at_each_quarter_only(admin_client: Client) -> None:
     run = RunFactory(kind="scrape", state="running", total=100, done=26)
-    first = soup(admin_client.get(f"/runs/{run.pk}/", {"told": "0"}, headers=POLL))
+    first = soup(admin_client.get(f"/runs/{run.pk}/", {"announced": "0"}, headers=POLL))
     assert "25 percent" in one(first, "#announce").get_text()
     address = str(one(first, "#run-progress")["hx-get"])
-    assert address.endswith("told=25")
+    assert address.endswith("announced=25")
     assert soup(admin_client.get(address, headers=POLL)).select("#announce") == []
 
 
-def test_the_end_is_announced_and_the_items_are_told(admin_client: Client) -> None:
+def test_the_end_is_announced_and_the_items_are_loaded(admin_client: Client) -> None:
     run = RunFactory(kind="scrape", state="done", total=100, done=99, failed=1)
-    response = admin_client.get(f"/runs/{run.pk}/", {"told": "75"}, headers=POLL)
+    response = admin_client.get(f"/runs/{run.pk}/", {"announced": "75"}, headers=POLL)
     assert response["HX-Trigger"] == "run-over"
     page = soup(response)
     assert "hx-get" not in one(page, "#run-progress").attrs

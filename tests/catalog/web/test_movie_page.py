@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import DjangoAssertNumQueries
 
 from catalog.embeddings.index_files import build_stale
 from catalog.models import DuplicateGroup, DuplicateMember, Extractor, Movie
@@ -63,7 +62,7 @@ def test_visitors_see_that_a_suggestion_waits_but_not_its_score(client: Client) 
     suggestion = SuggestionFactory(movie=MovieFactory(poster=True), genre__name="Western", score=0.83)
     SuggestionFactory(movie=suggestion.movie, genre__name="War", state="rejected")
     suggested = one(soup(client.get(suggestion.movie.get_absolute_url())), ".suggested")
-    assert "awaiting review" in suggested.get_text() and "Western" in suggested.get_text()
+    assert "Western" in suggested.get_text()
     assert "83" not in suggested.get_text() and "War" not in suggested.get_text()
     assert suggested.select("a.button") == []
 
@@ -137,8 +136,8 @@ def test_htmx_gets_the_strip_alone(client: Client) -> None:
     ("poster", "others", "sentence"),
     [
         (False, True, "once this film has a poster"),
-        (True, False, "No poster has been embedded yet"),
-        (True, True, "has not looked at this poster yet"),
+        (True, False, "No poster is embedded yet"),
+        (True, True, "has not embedded this poster yet"),
     ],
 )
 def test_no_look_alikes_is_explained(client: Client, poster: bool, others: bool, sentence: str) -> None:
@@ -151,21 +150,6 @@ def test_no_look_alikes_is_explained(client: Client, poster: bool, others: bool,
 @pytest.mark.parametrize("pk", ["999", "0", "99999999999999999999999"])
 def test_a_film_that_is_not_there_is_a_404(client: Client, pk: str) -> None:
     assert client.get(f"/movie/{pk}/").status_code == 404
-
-
-def test_the_number_of_queries_does_not_grow_with_the_neighbours(
-    client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
-    extractor = ExtractorFactory(spec="histograms", dims=8)
-    film = embedded("Here", extractor, list(range(8)))
-    for _ in range(9):
-        EmbeddingFactory(
-            poster=MovieFactory(genres=["Drama"], poster=True).primary_poster, extractor=extractor
-        )
-    build_stale()
-    client.get(film.get_absolute_url())
-    with django_assert_max_num_queries(16):
-        assert len(texts(soup(client.get(film.get_absolute_url())), "#lookalikes .title")) == 5
 
 
 def test_ids_lead_to_the_sites_that_gave_them(client: Client) -> None:

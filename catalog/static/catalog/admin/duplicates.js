@@ -1,4 +1,4 @@
-// The keyboard of the duplicates page. Without it every button still works.
+// Keyboard shortcuts of the duplicates page.
 "use strict";
 (() => {
   const groups = [...document.querySelectorAll("#groups article")];
@@ -13,8 +13,8 @@
     groups[current].classList.add("current");
     if (!focus) return;
     groups[current].focus({ preventScroll: true });
-    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    groups[current].scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+    const reduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    groups[current].scrollIntoView({ block: "nearest", behavior: reduced ? "auto" : "smooth" });
   }
 
   document.addEventListener("keydown", (event) => {
@@ -23,7 +23,7 @@
     else if (event.key === "k") choose(current - 1);
     else if (event.key === "?") keys.open = !keys.open;
     else if (event.key === "Escape") keys.open = false;
-    // A held key must not run through the groups.
+    // Holding a key down must not decide several groups.
     else if (event.repeat) return;
     else if (event.key === "m" || event.key === "a") groups[current].querySelector(`[data-key=${event.key}]`).click();
     else if (/^[1-9]$/.test(event.key)) {
@@ -35,6 +35,6 @@
   for (const [index, group] of groups.entries()) {
     group.addEventListener("focusin", () => index !== current && choose(index, false));
   }
-  const asked = groups.findIndex((group) => `#${group.id}` === window.location.hash);
-  choose(Math.max(0, asked), asked >= 0);
+  const linked = groups.findIndex((group) => `#${group.id}` === window.location.hash);
+  choose(Math.max(0, linked), linked >= 0);
 })();

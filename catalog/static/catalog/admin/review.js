@@ -1,4 +1,4 @@
-// The review queue's keyboard, tick counts, and what follows a decided card. Without it every button still works.
+// Keyboard shortcuts and tick counts of the review queue, and the move to the next card after a decision.
 "use strict";
 (() => {
   const queue = document.getElementById("queue");
@@ -17,15 +17,15 @@
     card.classList.add("current");
     if (focus) card.focus({ preventScroll: true });
     if (scroll) {
-      const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-      card.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+      const reduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      card.scrollIntoView({ block: "nearest", behavior: reduced ? "auto" : "smooth" });
     }
   }
 
   function step(by) {
     const cards = openCards();
     const at = cards.indexOf(current());
-    // From a decided card "next" is the first open one below it.
+    // From a decided card, go to the first open card below it.
     if (at < 0) return choose(nextOpen(current()) || cards[0]);
     choose(cards[Math.min(cards.length - 1, Math.max(0, at + by))]);
   }
@@ -39,7 +39,7 @@
     );
   }
 
-  // A genre unticked is dropped when the rest is accepted; the button says so before it is pressed.
+  // Unticked genres are rejected when the others are accepted. The button's label says so.
   function nameButton(card) {
     const boxes = [...card.querySelectorAll("input[name=keep]")];
     const kept = boxes.filter((box) => box.checked).length;
@@ -91,7 +91,7 @@
     else if (!queue) return;
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
-    // A held key must not run through the queue.
+    // Holding a key down must not decide several cards.
     else if (event.repeat || !open) return;
     else if (["a", "r", "e"].includes(event.key)) press(open, event.key);
     else if (event.key === "x") {
@@ -120,15 +120,15 @@
     countTicks();
   });
 
-  // A session that ended answers with the sign-in page: that does not belong into a card.
+  // After the session ended, the response is the login page, which must not be shown in a card.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
-    const answered = new URL(event.detail.xhr.responseURL || window.location.href).pathname;
-    if (answered !== event.detail.requestConfig.path) {
+    const path = new URL(event.detail.xhr.responseURL || window.location.href).pathname;
+    if (path !== event.detail.requestConfig.path) {
       event.detail.shouldSwap = false;
       window.location.reload();
     }
   });
-  // Not afterSwap: until it has settled, htmx may still put the old card's classes back.
+  // Not afterSwap, because htmx may restore the old card's classes until it has settled.
   document.body.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.nodeName !== "ARTICLE") return;
     status.textContent = "";
@@ -146,16 +146,16 @@
     }
     countTicks();
   });
-  const failed = (what) => {
-    status.textContent = `${what} Nothing was saved for this movie; try again.`;
+  const showError = (reason) => {
+    status.textContent = `${reason} Nothing was saved for this movie. Try again.`;
     status.scrollIntoView({ block: "nearest" });
   };
   document.body.addEventListener("htmx:responseError", (event) => {
     const code = event.detail.xhr.status;
-    failed(code === 403 ? "You may not decide suggestions (any more)." : `The server answered with error ${code}.`);
+    showError(code === 403 ? "You do not have permission to review." : `The server responded with error ${code}.`);
   });
-  document.body.addEventListener("htmx:sendError", () => failed("The server cannot be reached."));
-  document.body.addEventListener("htmx:timeout", () => failed("The server took too long."));
+  document.body.addEventListener("htmx:sendError", () => showError("The server cannot be reached."));
+  document.body.addEventListener("htmx:timeout", () => showError("The server took too long."));
 
   for (const card of openCards()) nameButton(card);
   countTicks();

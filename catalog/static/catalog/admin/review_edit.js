@@ -1,4 +1,4 @@
-// Leave the edit page by Escape, save by Ctrl+Enter, and start on the first genre.
+// Edit page: Escape goes back, Ctrl+Enter saves, and the first genre has the focus.
 "use strict";
 (() => {
   const form = document.getElementById("edit-form");

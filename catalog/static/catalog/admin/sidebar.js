@@ -1,4 +1,4 @@
-// Opens the sidebar before the page beside it is drawn; Django's nav_sidebar.js does so later, and moves the page.
+// Opens the sidebar before the page is rendered. Django's nav_sidebar.js does so later and moves the page.
 "use strict";
 document.getElementById("main").classList.toggle(
   "shifted",
