@@ -125,7 +125,7 @@ def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection
         '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
         '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
         '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
-        'autocomplete="off" title="Untick to reject it when accepting the others"> {key} <span>{genre}</span> '
+        'autocomplete="off" title="Untick to reject when accepting the others"> {key} <span>{genre}</span> '
         '{sure}</label> {score} <span class="genre-buttons">{heat} '
         '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
         'aria-label="Accept {genre} for {movie}">✓</button> '
