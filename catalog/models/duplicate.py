@@ -98,7 +98,7 @@ class DuplicateMember(models.Model):
         return f"{self.movie} in {self.group}"
 
     @property
-    def why(self) -> str:
+    def reason_text(self) -> str:
         """The reason in words, such as "hash 3 bits apart" or "mirrored, correlation 0.97"."""
         if self.reason == self.Reason.SAME_HASH:
             return f"hash {self.bits} bit{'' if self.bits == 1 else 's'} apart"
@@ -106,7 +106,7 @@ class DuplicateMember(models.Model):
         return label if self.likeness is None else f"{label}, correlation {self.likeness:.2f}"
 
     @property
-    def shown(self) -> Poster | None:
+    def shown_poster(self) -> Poster | None:
         """The poster that was compared, or the movie's current one."""
         return self.poster or self.movie.primary_poster
 

@@ -37,8 +37,11 @@ class Staging:
         Raises RestoreError: "damaged" for a file that is missing, changed or no picture.
         """
         path = export.path(listed.name)
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+        try:
+            with path.open("rb") as file:
+                data = file.read(LARGEST_FILE + 1)
+        except OSError as error:
+            raise RestoreError(f"{path} cannot be read: {error.strerror}.", "damaged") from error
         check_digest(listed, images.sha256_hex(data))
         if listed.name.startswith("media/") and not trusted:
             try:

@@ -48,7 +48,7 @@ def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
     group = groups.open_groups().get()
     assert set(group.members.values_list("movie", flat=True)) == {one.pk, other.pk}
     assert group.source_row == "“Heat” in links.csv, line 5"
-    assert {member.why for member in group.members.all()} == {"same row of a source"}
+    assert {member.reason_text for member in group.members.all()} == {"same row of a source"}
     assert imported(BOTH, BOTH).proposed == 2
     assert DuplicateGroup.objects.count() == 1 and DuplicateMember.objects.count() == 2
 
