@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from catalog.models import ImportedFile
 from catalog.titles.formats.csv_file import ID, ID_KINDS, describe_ids
-from catalog.titles.formats.files import SourceFile
 from catalog.titles.formats.records import ReadOptions, SourceError
+from ml.csv_files.files import SourceFile
 
 HINT = "If they are TMDB, IMDb or MovieLens ids, import the file again with --ids tmdb, imdb or movielens."
 

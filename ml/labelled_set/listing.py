@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,18 +11,19 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 import numpy.typing as npt
 
+from ml.csv_files.files import SourceError, SourceFile
+from ml.csv_files.rows import RejectedRow, Row, columns_in, first_line, read_rows
+
 REQUIRED = ("file", "genres")
 OPTIONAL = ("series", "imdb_id", "tmdb_id", "title", "year", "language", "text_only")
 NO_GENRES = "(no genres listed)"
 
-MAX_CSV_BYTES = 500_000_000
 MAX_GENRES = 200
 MAX_GENRE_LENGTH = 60
 MAX_GENRES_A_POSTER = 50
 MAX_TITLE_LENGTH = 500
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 _YES, _NO = frozenset(("1", "true", "yes", "y")), frozenset(("0", "false", "no", "n"))
-_UNDECODABLE = "�"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class LabelledPoster:
 
 @dataclass(frozen=True)
 class RowNote:
-    """A note about one row: the line of the CSV it ends on, its file as written, and the reason."""
+    """A note about one row: the line of the CSV it starts on, its file as written, and the reason."""
 
     line: int
     file: str
@@ -93,30 +92,28 @@ def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
     """
     if not images.is_dir():
         raise LabelledSetError(f"There is no folder {images}: name the folder of the posters with --images.")
-    content = _content(listing)
-    columns, rows = _table(content.decode("utf-8-sig", errors="replace"), listing)
+    columns = _columns(listing)
     posters: list[LabelledPoster] = []
     left_out: list[RowNote] = []
     remarks: list[RowNote] = []
     line_of: dict[Path, int] = {}
     count = 0
-    for line, row in rows:
+    for row in _rows(listing):
         count += 1
-        cells = {} if row is None else dict(zip(columns, row, strict=False))
-        file = cells.get("file", "")[:200]
+        file = row.cell("file")[:200] if isinstance(row, Row) else ""
         try:
-            if row is None or len(row) != len(columns):
-                raise _BadRow(f"the row does not have the header's {len(columns)} cells")
-            poster, remark = _poster(line, cells, images)
+            if isinstance(row, RejectedRow):
+                raise _BadRow(row.reason)
+            poster, remark = _poster(row.line, row.cells, images)
             if poster.path in line_of:
                 raise _BadRow(f"line {line_of[poster.path]} names the same file")
         except _BadRow as reason:
-            left_out.append(RowNote(line, file, str(reason)))
+            left_out.append(RowNote(row.line, file, str(reason)))
         else:
-            line_of[poster.path] = line
+            line_of[poster.path] = row.line
             posters.append(poster)
             if remark:
-                remarks.append(RowNote(line, file, remark))
+                remarks.append(RowNote(row.line, file, remark))
     if not posters:
         first = f" The first of {len(left_out)} rows: {left_out[0].reason}." if left_out else ""
         raise LabelledSetError(f"{listing} has no usable row.{first}")
@@ -126,7 +123,7 @@ def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
         remarks=tuple(remarks),
         ignored_columns=tuple(name for name in columns if name not in {*REQUIRED, *OPTIONAL}),
         rows=count,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=_sha256(listing),
     )
 
 
@@ -149,52 +146,34 @@ def label_table(posters: Sequence[LabelledPoster]) -> tuple[tuple[str, ...], npt
     return genres, table
 
 
-def _content(listing: Path) -> bytes:
+def _columns(listing: Path) -> list[str]:
     try:
-        with listing.open("rb") as file:
-            content = file.read(MAX_CSV_BYTES + 1)
-    except OSError as error:
-        raise LabelledSetError(f"{listing} can't be read: {error.strerror or error}.") from error
-    if len(content) > MAX_CSV_BYTES:
-        raise LabelledSetError(f"{listing} is larger than {MAX_CSV_BYTES // 10**6} MB, too large for a list.")
-    return content
-
-
-def _table(text: str, listing: Path) -> tuple[list[str], Iterator[tuple[int, list[str] | None]]]:
-    """The header in lower case, and the rows with the line each ends on; None for a broken row."""
-    columns: list[str] = []
-    for delimiter in (",", ";", "\t"):
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        try:
-            columns = [name.strip().casefold() for name in next(reader, [])]
-        except csv.Error:
-            continue
-        if set(REQUIRED) <= set(columns):
-            break
-    else:
+        file = SourceFile(listing)
+        columns = columns_in(first_line(file), {*REQUIRED, *OPTIONAL}, file)
+    except SourceError as error:
+        raise LabelledSetError(f"{error}.") from error
+    if not set(REQUIRED) <= set(columns):
         raise LabelledSetError(f"{listing} needs a header with the columns `file` and `genres`.")
     twice = [name for name, count in Counter(columns).items() if count > 1]
     if twice:
         raise LabelledSetError(f"{listing} has the column {twice[0]!r} more than once.")
-    return columns, _rows(reader)
+    return columns
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str] | None]]:
-    while True:
-        try:
-            row: list[str] | None = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:  # a cell beyond csv's limit, most likely a quote that never closes
-            row = None
-        if row != []:
-            yield reader.line_num, row  # type: ignore[attr-defined]
+def _rows(listing: Path) -> Iterator[Row | RejectedRow]:
+    try:
+        yield from read_rows(listing, [{name} for name in REQUIRED], known=OPTIONAL)
+    except SourceError as error:
+        raise LabelledSetError(f"{error}.") from error
+
+
+def _sha256(listing: Path) -> str:
+    with listing.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _poster(line: int, cells: dict[str, str], images: Path) -> tuple[LabelledPoster, str]:
     """The poster of one row, and a remark about its cells ("" if there is none)."""
-    if any(_UNDECODABLE in cells.get(name, "") for name in ("file", "genres", "series")):
-        raise _BadRow("the row is not valid UTF-8")
     ids = [(name, cells.get(name, "").strip()) for name in ("imdb_id", "tmdb_id")]
     year, year_remark = _year(cells.get("year", "").strip())
     text_only, text_remark = _yes_or_no(cells.get("text_only", "").strip())

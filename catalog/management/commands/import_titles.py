@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from catalog.titles.formats import folder
 from catalog.titles.formats.csv_file import ID_KINDS
-from catalog.titles.formats.files import SourceFile, is_zip
 from catalog.titles.formats.records import FILMS, ReadOptions, SourceError
 from catalog.titles.formats.registry import (
     TITLE_FORMATS,
@@ -25,6 +24,7 @@ from catalog.titles.formats.registry import (
 from catalog.titles.imported_files import choose_ids
 from catalog.titles.importing import dry_run, import_titles
 from catalog.titles.report import ImportReport
+from ml.csv_files.files import SourceFile, is_zip
 
 MAX_ROWS_SHOWN = 20
 AUTO = "auto"

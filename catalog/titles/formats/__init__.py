@@ -1,4 +1,4 @@
 """File formats of titles, one module per format: pure functions that read files, without the database.
 
-Others may use `registry`, `records`, `files`, `temporary`, and the modules of formats.
+Others may use `registry`, `records`, `temporary`, and the modules of formats.
 """

@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
+from ml.csv_files.rows import Row
+
 from ._cells import InvalidCell, RepeatedRow
-from ._csv_rows import Row
 from .records import RejectedRow, TitleRecord
 from .temporary import disk_full, temporary_database
 
@@ -27,7 +28,7 @@ def parse_rows(
                 continue
             seen.add(record)
         except InvalidCell as error:
-            yield row.rejected(error)
+            yield row.rejected(error, repeats=isinstance(error, RepeatedRow))
         else:
             yield record
 

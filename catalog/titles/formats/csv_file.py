@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog.external_ids import is_imdb_id
+from ml.csv_files.files import SourceFile
+from ml.csv_files.rows import Row, read_rows
 
 from ._cells import (
     InvalidCell,
@@ -17,9 +19,7 @@ from ._cells import (
     parse_title,
     parse_year,
 )
-from ._csv_rows import Row, read_rows
 from ._parsing import parse_rows
-from .files import SourceFile
 from .records import ReadOptions, RejectedRow, TitleRecord
 
 # The usual names of each column.

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from ml.csv_files.files import SourceFile
+from ml.csv_files.rows import read_rows
+
 from . import csv_file
-from ._cells import InvalidCell, parse_local_id
-from ._csv_rows import read_rows
+from ._cells import InvalidCell, RepeatedRow, parse_local_id
 from ._parsing import SeenIds
-from .files import SourceFile
 from .records import ReadOptions, RejectedRow, SourceError, TitleRecord
 
 FILE = ("file", "filename", "file_name", "image", "path", "poster")
@@ -42,7 +43,7 @@ def read(
                 record = replace(record, local_id=parse_local_id(relative, "file"))
             seen.add(record, file=relative)
         except InvalidCell as error:
-            yield row.rejected(error)
+            yield row.rejected(error, repeats=isinstance(error, RepeatedRow))
         else:
             yield replace(record, poster_path=image)
 

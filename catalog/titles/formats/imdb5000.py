@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ml.csv_files.files import SourceFile
+from ml.csv_files.rows import Row, read_rows
+
 from ._cells import InvalidCell, parse_genres, parse_imdb_id, parse_title, parse_year
-from ._csv_rows import Row, read_rows
 from ._parsing import parse_rows
-from .files import SourceFile
 from .records import RejectedRow, TitleRecord
 
 _LINK = re.compile(r"/title/(tt[0-9]{7,10})(?![0-9])", re.ASCII)

@@ -7,10 +7,11 @@ films, so rows of other types are skipped before they are decoded.
 from collections.abc import Iterator
 from pathlib import Path
 
+from ml.csv_files.encoding import is_undecodable
+from ml.csv_files.files import SourceFile, read_lines
+from ml.csv_files.rows import MAX_ROW_LENGTH, Row, folded
+
 from ._cells import InvalidCell, parse_flag, parse_genres, parse_imdb_id, parse_name, parse_title, parse_year
-from ._csv_rows import MAX_ROW_LENGTH, Row, folded
-from ._encoding import is_undecodable
-from .files import SourceFile, read_lines
 from .records import ReadOptions, RejectedRow, SourceError, TitleRecord, shortened
 
 NULL = "\\N"

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from ml.csv_files.files import SourceFile
+from ml.csv_files.rows import Row, read_rows
+
 from ._cells import InvalidCell, parse_genres, parse_imdb_id
-from ._csv_rows import Row, read_rows
 from ._parsing import parse_rows
-from .files import SourceFile
 from .movielens import split_title
 from .records import RejectedRow, TitleRecord
 

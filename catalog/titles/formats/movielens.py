@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ml.csv_files.files import SourceFile, files_in_zip, is_zip
+from ml.csv_files.rows import Row, read_rows
+
 from ._cells import InvalidCell, parse_genres, parse_imdb_id, parse_number, parse_title, validated_year
-from ._csv_rows import Row, read_rows
 from ._parsing import parse_rows
-from .files import SourceFile, files_in_zip, is_zip
 from .records import RejectedRow, SourceError, TitleRecord
 from .temporary import disk_full, temporary_database
 

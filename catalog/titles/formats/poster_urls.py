@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from catalog.posters.sources.links import web_address
+from ml.csv_files.files import SourceFile
+from ml.csv_files.rows import Row, read_rows
 
 from . import csv_file
 from ._cells import InvalidCell
-from ._csv_rows import Row, read_rows
 from ._parsing import parse_rows
-from .files import SourceFile
 from .records import ReadOptions, RejectedRow, TitleRecord
 
 POSTER = ("poster_url", "poster")

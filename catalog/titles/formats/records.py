@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SHOWN_CHARACTERS = 200
+from ml.csv_files.files import SourceError, shortened
+from ml.csv_files.rows import RejectedRow
+
+__all__ = ["FILMS", "ReadOptions", "RejectedRow", "SourceError", "TitleRecord", "shortened"]
+
 # Other IMDb types: short, tvSeries, tvEpisode, tvMiniSeries, tvShort, tvSpecial, tvPilot, video, videoGame.
 FILMS = frozenset({"movie", "tvmovie"})
 MAX_SKIPPED_KINDS = 30
-
-
-class SourceError(ValueError):
-    """A file cannot be imported; the message names the file, the reason, and what to do."""
 
 
 @dataclass(slots=True)
@@ -73,28 +73,3 @@ class TitleRecord:
     poster_url: str = ""
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """One row that was not imported, or only in part: where it starts, the reason, and how it begins.
-
-    repeats: the row repeats an earlier one, so nothing is lost.
-    """
-
-    file: str
-    line: int
-    reason: str
-    text: str
-    repeats: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.file}, line {self.line}: {self.reason}"
-
-
-def shortened(text: str) -> str:
-    """`text` on one line, printable, and at most SHOWN_CHARACTERS long."""
-    flat = "".join(c if c.isprintable() else " " for c in text[: SHOWN_CHARACTERS * 2]).strip()
-    if len(flat) > SHOWN_CHARACTERS or len(text) > SHOWN_CHARACTERS * 2:
-        return flat[: SHOWN_CHARACTERS - 1] + "…"
-    return flat

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from ml.csv_files.files import SourceFile, files_in_zip, is_zip
+from ml.csv_files.rows import columns_in, first_line, folded
+
 from . import (
     csv_file,
     folder,
@@ -18,8 +21,6 @@ from . import (
     tmdb_csv,
     tmdb_ids,
 )
-from ._csv_rows import columns_in, first_line, folded
-from .files import SourceFile, files_in_zip, is_zip
 from .records import ReadOptions, RejectedRow, SourceError, TitleRecord, shortened
 
 Rows = Iterator[TitleRecord | RejectedRow]

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ml.csv_files.files import SourceFile
+from ml.csv_files.rows import Row, read_rows
+
 from ._cells import (
     InvalidCell,
     parse_flag,
@@ -20,9 +23,7 @@ from ._cells import (
     parse_title,
     validated_year,
 )
-from ._csv_rows import Row, read_rows
 from ._parsing import parse_rows
-from .files import SourceFile
 from .records import ReadOptions, RejectedRow, TitleRecord
 
 # Spreadsheets turn 1995-10-30 into 10/30/1995, or 30/10/1995; the year is the same in each.

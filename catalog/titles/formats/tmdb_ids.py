@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from catalog.external_ids import LARGEST_ID
+from ml.csv_files.encoding import is_undecodable
+from ml.csv_files.files import SourceFile, read_lines
+from ml.csv_files.rows import Row
 
 from ._cells import InvalidCell, parse_title
-from ._csv_rows import Row
-from ._encoding import is_undecodable
 from ._parsing import parse_rows
-from .files import SourceFile, read_lines
 from .records import ReadOptions, RejectedRow, SourceError, TitleRecord, shortened
 
 MAX_LINE_BYTES = 1 << 16

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from catalog.models import ImportChange, ImportedFile, Movie, Run
 from catalog.runs import local_worker
 from catalog.titles import undo
-from tests.catalog.titles.formats.packed_files import zipped
 from tests.factories import MovieFactory, tiny_jpeg
+from tests.ml.csv_files.packed_files import zipped
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from catalog.models import Movie
-from tests.catalog.titles.formats.csv_files import written
 from tests.catalog.titles.formats.published_headers import BESIDE, HEADERS
+from tests.ml.csv_files.packed_files import written
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 
 from catalog.models import Movie, Run
 from catalog.titles.formats.registry import TITLE_FORMATS
-from tests.catalog.titles.formats.packed_files import gzipped
 from tests.factories import tiny_jpeg
+from tests.ml.csv_files.packed_files import gzipped
 
 pytestmark = pytest.mark.django_db
 

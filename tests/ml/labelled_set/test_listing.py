@@ -58,7 +58,7 @@ def test_optional_columns_are_used_and_unknown_ones_named(images):
         ("../posters.csv,Drama,", "leaves the folder"),
         ("/etc/passwd,Drama,", "leaves the folder"),
         ("C:\\a.jpg,Drama,", "leaves the folder"),
-        ("b\x00.jpg,Drama,", "control characters"),
+        ("b\x00.jpg,Drama,", "NUL"),
         (f"{'x' * 5000}.jpg,Drama,", "no such file"),
         ("a.jpg,Drama,", "line 2 names the same file"),
         ("./a.jpg,Drama,", "line 2 names the same file"),
@@ -68,8 +68,8 @@ def test_optional_columns_are_used_and_unknown_ones_named(images):
         (f"b.jpg,{'|'.join(map(str, range(60)))},", "60 genres"),
         (f"b.jpg,{'long' * 30},", "cannot be the name of a genre"),
         ("b.jpg,Dra\x1bma,", "cannot be the name of a genre"),
-        ("b.jpg,Drama", "3 cells"),
-        ("b.jpg,Drama,,more", "3 cells"),
+        ("b.jpg,Drama", "header has 3"),
+        ("b.jpg,Drama,,more", "header has 3"),
     ],
 )
 def test_a_bad_row_is_left_out_with_its_line_and_reason(images, row, why):
@@ -100,10 +100,11 @@ def test_title_language_and_text_only_are_taken_as_written(images):
     assert not found.ignored_columns
 
 
-def test_rows_that_are_not_utf8_are_left_out_and_the_rest_go_on(images):
-    found = read(images, b"file,genres\na.jpg,Com\xe9die\nb.jpg,Drama\n")
-    assert [poster.file for poster in found.posters] == ["b.jpg"]
-    assert found.left_out[0].reason == "the row is not valid UTF-8"
+def test_other_encodings_are_detected_and_a_broken_row_is_left_out(images):
+    assert read(images, b"file,genres\na.jpg,Com\xe9die\n").posters[0].genres == ("Comédie",)
+    found = read(images, "file,genres\na.jpg,Comédie\nb.jpg,".encode() + b"Com\xe9die\nc.jpg,Drama\n")
+    assert [poster.file for poster in found.posters] == ["a.jpg", "c.jpg"]
+    assert [note.line for note in found.left_out] == [3]
 
 
 def test_a_quote_that_never_closes_costs_its_own_row_and_those_inside(images):
@@ -121,7 +122,7 @@ def test_a_pipe_in_place_of_a_picture_is_not_waited_for(images):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "needs a header"),
+        ("", "is empty"),
         ("name,genres\na.jpg,Drama\n", "needs a header"),
         ("file,genres,file\na.jpg,Drama,b.jpg\n", "more than once"),
         ("file,genres\nnone.jpg,Drama\n", "no usable row. The first of 1 rows: there is no such file"),
@@ -143,7 +144,7 @@ def test_free_text_in_place_of_genres_is_refused(images):
 def test_a_missing_file_or_folder_is_one_sentence(tmp_path):
     with pytest.raises(LabelledSetError, match="--images"):
         read_labelled_set(tmp_path / "posters.csv", tmp_path / "none")
-    with pytest.raises(LabelledSetError, match="can't be read"):
+    with pytest.raises(LabelledSetError, match="does not exist"):
         read_labelled_set(tmp_path / "none.csv", tmp_path)
 
 

@@ -1,15 +1,8 @@
-"""Small CSV files for tests, and what a parser made of them."""
+"""Titles and rejected rows, apart."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from catalog.titles.formats.records import RejectedRow, TitleRecord
-
-
-def written(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 def sorted_out(

@@ -6,8 +6,9 @@ import pytest
 
 from catalog.titles.formats import csv_file
 from catalog.titles.formats.records import SourceError, TitleRecord
+from tests.ml.csv_files.packed_files import written
 
-from .csv_files import sorted_out, written
+from .csv_files import sorted_out
 
 
 def test_the_articles_format(tmp_path: Path) -> None:

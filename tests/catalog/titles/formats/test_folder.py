@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from catalog.titles.formats import folder
 from catalog.titles.formats._cells import InvalidCell
 from catalog.titles.formats.records import SourceError, TitleRecord
+from tests.ml.csv_files.packed_files import written
 
-from .csv_files import sorted_out, written
+from .csv_files import sorted_out
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from catalog.titles.formats._cells import (
     parse_title,
 )
 from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
+from tests.ml.csv_files.packed_files import written
 
-from .csv_files import sorted_out, written
+from .csv_files import sorted_out
 
 READERS: dict[str, tuple[str, Callable[[Path], Iterator[TitleRecord | RejectedRow]]]] = {
     "csv_file": ("id,title,genres,year,imdb_id,overview", csv_file.read),

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from catalog.titles.formats import imdb5000
 from catalog.titles.formats.records import TitleRecord
+from tests.ml.csv_files.packed_files import written
 
-from .csv_files import sorted_out, written
+from .csv_files import sorted_out
 
 HEADER = "color,director_name,genres,movie_title,title_year,movie_imdb_link\n"
 

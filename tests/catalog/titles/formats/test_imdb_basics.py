@@ -7,9 +7,9 @@ import pytest
 
 from catalog.titles.formats import imdb_basics
 from catalog.titles.formats.records import ReadOptions, SourceError, TitleRecord
+from tests.ml.csv_files.packed_files import gzipped, written
 
-from .csv_files import sorted_out, written
-from .packed_files import gzipped
+from .csv_files import sorted_out
 
 HEADER = (
     "tconst\ttitleType\tprimaryTitle\toriginalTitle\tisAdult\tstartYear\tendYear\truntimeMinutes\tgenres\n"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from catalog.titles.formats import movie_genre
 from catalog.titles.formats.records import TitleRecord
+from tests.ml.csv_files.packed_files import written
 
-from .csv_files import sorted_out, written
+from .csv_files import sorted_out
 
 HEADER = "imdbId,Imdb Link,Title,IMDB Score,Genre,Poster\n"
 POSTER = '"https://images.example/M/MV5B@._V1_UX182_CR0,0,182,268_AL_.jpg"'

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from catalog.titles.formats import movielens
 from catalog.titles.formats._cells import InvalidCell
-from catalog.titles.formats.files import SourceFile
 from catalog.titles.formats.records import SourceError, TitleRecord
+from ml.csv_files.files import SourceFile
+from tests.ml.csv_files.packed_files import gzipped, written, zipped
 
-from .csv_files import sorted_out, written
-from .packed_files import gzipped, zipped
+from .csv_files import sorted_out
 
 MOVIES = """\
 movieId,title,genres

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.titles.formats.files import SourceFile
 from catalog.titles.formats.records import SourceError
 from catalog.titles.formats.registry import TITLE_FORMATS, detect_format, format_named
+from ml.csv_files.files import SourceFile
+from tests.ml.csv_files.packed_files import gzipped, written, zipped
 
-from .csv_files import written
-from .packed_files import gzipped, zipped
 from .published_headers import BESIDE, HEADERS
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from catalog.titles.formats import tmdb_csv
 from catalog.titles.formats.records import ReadOptions, TitleRecord
+from tests.ml.csv_files.packed_files import written
 
-from .csv_files import sorted_out, written
+from .csv_files import sorted_out
 
 COLUMNS = [
     *("budget", "genres", "homepage", "id", "keywords", "original_language", "original_title", "overview"),

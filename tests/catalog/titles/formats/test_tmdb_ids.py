@@ -7,9 +7,9 @@ import pytest
 
 from catalog.titles.formats import tmdb_ids
 from catalog.titles.formats.records import ReadOptions, SourceError
+from tests.ml.csv_files.packed_files import gzipped, written
 
-from .csv_files import sorted_out, written
-from .packed_files import gzipped
+from .csv_files import sorted_out
 
 
 def line(number: object, title: object = "Paper Comet", **more: object) -> str:

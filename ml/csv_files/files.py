@@ -1,4 +1,4 @@
-"""Files to import: plain, gzipped, or inside a zip. They are streamed, never unpacked to disk."""
+"""Files that are plain, gzipped, or inside a zip; they are streamed, never unpacked to disk."""
 
 import gzip
 import io
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from .records import SourceError, shortened
-
+SHOWN_CHARACTERS = 200
 # Limits against decompression bombs. Text compresses 5 to 20 times, padded text 50, and deflate up to 1,000.
 MAX_RATIO = 100
 MIN_ALLOWED_BYTES = 1 << 20
@@ -31,6 +30,10 @@ _SEE_END64 = 0xFFFFFFFF
 _HIDDEN = re.compile(r"(^|/)(\.|__MACOSX)")
 # Python's decoders for other methods have no limit on their output.
 _LIMITED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class SourceError(ValueError):
+    """A file cannot be used; the message names the file, the reason, and what to do."""
 
 
 class TruncatedFile(SourceError):
@@ -96,6 +99,14 @@ class SourceFile:
             file.close()
             raise
         return io.BufferedReader(_Decompressed(member, (archive, file), str(self), file), _BUFFER)
+
+
+def shortened(text: str) -> str:
+    """`text` on one line, printable, and at most SHOWN_CHARACTERS long."""
+    flat = "".join(c if c.isprintable() else " " for c in text[: SHOWN_CHARACTERS * 2]).strip()
+    if len(flat) > SHOWN_CHARACTERS or len(text) > SHOWN_CHARACTERS * 2:
+        return flat[: SHOWN_CHARACTERS - 1] + "…"
+    return flat
 
 
 def is_zip(path: Path) -> bool:
@@ -180,7 +191,7 @@ class _Decompressed(io.RawIOBase):
         except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
             raise TruncatedFile(
                 f"{self._name} is truncated or damaged after {self._count:,} unpacked bytes ({error}); "
-                "the titles before stay imported. Download it again and repeat the import"
+                "what came before is used. Download it again and repeat"
             ) from error
         self._count += len(data)
         read = self._compressed.tell() - self._start

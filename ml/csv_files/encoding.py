@@ -8,8 +8,7 @@ from io import BufferedReader
 
 from charset_normalizer import from_bytes
 
-from .files import SourceFile, TruncatedFile
-from .records import SourceError
+from ml.csv_files.files import SourceError, SourceFile, TruncatedFile
 
 logger = logging.getLogger(__name__)
 

@@ -1,8 +1,14 @@
-"""Gzipped and zipped files for tests."""
+"""Small files for tests: plain, gzipped and zipped."""
 
 import gzip
 import zipfile
 from pathlib import Path
+
+
+def written(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
 
 
 def gzipped(path: Path, content: str | bytes) -> Path:

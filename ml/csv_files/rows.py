@@ -8,15 +8,30 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self, TextIO
 
-from ._cells import RepeatedRow
-from ._encoding import UTF16_MARKS, described, detect_encoding, is_undecodable
-from .files import BlankLines, SourceFile
-from .records import RejectedRow, SourceError, shortened
+from ml.csv_files.encoding import UTF16_MARKS, described, detect_encoding, is_undecodable
+from ml.csv_files.files import BlankLines, SourceError, SourceFile, shortened
 
 MAX_ROW_LENGTH = 1 << 20
 DELIMITERS = ",;\t|"
 # After an unclosed quote, up to MAX_ROW_LENGTH is read again; this limits the work on a hostile file.
 MAX_REPEATED_LINES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that was not imported, or only in part: where it starts, the reason, and how it begins.
+
+    repeats: the row repeats an earlier one, so nothing is lost.
+    """
+
+    file: str
+    line: int
+    reason: str
+    text: str
+    repeats: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +47,7 @@ class Row:
         """The text in the first of `columns` that the file has, "" if it has none of them."""
         return next((self.cells[column] for column in columns if column in self.cells), "")
 
-    def rejected(self, reason: object) -> RejectedRow:
-        repeats = isinstance(reason, RepeatedRow)
+    def rejected(self, reason: object, *, repeats: bool = False) -> RejectedRow:
         return RejectedRow(self.file, self.line, str(reason), shortened(self.text), repeats)
 
 

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.titles.formats._csv_rows import MAX_ROW_LENGTH, Row, read_rows
-from catalog.titles.formats.records import SHOWN_CHARACTERS, RejectedRow, SourceError
-
-from .csv_files import written
+from ml.csv_files.files import SHOWN_CHARACTERS, SourceError
+from ml.csv_files.rows import MAX_ROW_LENGTH, RejectedRow, Row, read_rows
+from tests.ml.csv_files.packed_files import written
 
 NEEDS = [{"id"}, {"title"}]
 
