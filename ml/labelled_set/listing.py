@@ -196,17 +196,17 @@ def _genres(cell: str) -> tuple[str, ...]:
     if cell.strip().casefold() == NO_GENRES:
         raise _BadRow("it has no genre")
     names = [" ".join(part.split()) for part in cell.split("|" if "|" in cell else ",")]
-    kept: dict[str, str] = {}
+    unique: dict[str, str] = {}
     for name in filter(None, names):
-        kept.setdefault(name.casefold(), name)
-    if not kept:
+        unique.setdefault(name.casefold(), name)
+    if not unique:
         raise _BadRow("it has no genre")
-    if len(kept) > MAX_GENRES_A_POSTER:
-        raise _BadRow(f"it has {len(kept)} genres, more than {MAX_GENRES_A_POSTER}")
-    for name in kept.values():
+    if len(unique) > MAX_GENRES_A_POSTER:
+        raise _BadRow(f"it has {len(unique)} genres, more than {MAX_GENRES_A_POSTER}")
+    for name in unique.values():
         if len(name) > MAX_GENRE_LENGTH or not name.isprintable():
             raise _BadRow(f"{name[:MAX_GENRE_LENGTH]!r} cannot be the name of a genre")
-    return tuple(kept.values())
+    return tuple(unique.values())
 
 
 def _path(name: str, images: Path) -> Path:

@@ -1,1 +1,1 @@
-"""Nearest neighbours, hub correction, diversity, near-duplicates."""
+"""Nearest neighbours, hub correction, diversity, near-duplicates, and metrics of look-alikes."""
