@@ -9,9 +9,10 @@ ARGS ?=
 T ?= tests
 # Whole files go to one process, so that what a file prepares is prepared once. JOBS=0 runs them one by one.
 JOBS ?= auto
+PYTEST = $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint fmt bench clean
+.PHONY: help run setup check test lint fmt bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -22,8 +23,14 @@ run: $(VENV)/site.stamp  ## Set up and start the whole site (PORT=8123 for anoth
 setup: $(VENV)/site.stamp  ## Install the packages, prepare the database and the admin account, start nothing
 	@exec $(PY) manage.py setup
 
-test: $(VENV)/tools.stamp  ## Run the tests (T=tests/ml for some, ARGS=... for pytest, JOBS=0 one by one)
-	@exec $(PY) -m pytest -p tests.no_skips -n $(JOBS) --maxprocesses 4 --dist loadfile $(T) $(ARGS)
+check: $(VENV)/tools.stamp  ## For every save: style, imports between packages, and the fast tests
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo
+	$(PYTEST) -m "not (slow or process or browser or real_data)" $(T) $(ARGS)
+
+test: $(VENV)/tools.stamp  ## Run all tests (T=tests/ml for some, ARGS=... for pytest, JOBS=0 one by one)
+	@exec $(PYTEST) -p tests.no_skips $(T) $(ARGS)
 
 lint: $(VENV)/tools.stamp  ## Check style, imports between packages, types, migrations and templates
 	$(PY) -m ruff check .

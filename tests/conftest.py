@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.db import connection
+from django.test import Client, override_settings
 from hypothesis import settings as property_settings
 
+from tests import migrated_database
 from tests.factories import UserFactory
 
 if TYPE_CHECKING:
@@ -47,50 +52,105 @@ def real_data() -> Path:
     return folder
 
 
+# Fixtures that need a browser, data or processes, or that train or export networks. Tests that use one, also
+# through another fixture, get its mark. `make check` leaves out these four marks: docs/testing.md.
+MARK_OF_FIXTURE = {
+    "real_data": "real_data",
+    "chromium": "browser",
+    "make_site": "process",
+    "empty_site": "process",
+    "made": "slow",
+    "exports": "slow",
+    "trained": "slow",
+    "training_output": "slow",
+    "fitted": "slow",
+    "evaluate": "slow",
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects tests by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in MARK_OF_FIXTURE.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(MARK_OF_FIXTURE[fixture])
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Migrates once for all runs with the same migrations. `--cache-clear` migrates again."""
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)
+    if connection.vendor != "sqlite" or cache is None:
+        request.getfixturevalue("django_db_setup")
+        yield
+        return
+    stored = cache.mkdir("migrated_database") / migrated_database.file_name()
+    # Django opens the same database, and finds nothing left to migrate when it is filled already.
+    with closing(sqlite3.connect(connection.creation._get_test_db_name(), uri=True)) as memory:
+        if stored.exists():
+            migrated_database.load(stored, memory)
+        request.getfixturevalue("django_db_setup")
+        if not stored.exists():
+            migrated_database.store(memory, stored)
+    yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settings_of_tests() -> Iterator[None]:
+    """The embedded defaults, whatever .env contains, and what makes tests fast."""
+    with override_settings(
+        STORAGES=settings.STORAGES
+        | {
+            # `collectstatic` is not part of a test run, so names have no hash.
+            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+        },
+        # A count that one test cached must not be shown in the next.
+        CACHES={"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        AXES_ENABLED=False,
+        BEHIND_HTTPS=False,
+        ALLOWED_HOSTS=["testserver", "localhost", "127.0.0.1"],
+        EXTRACTORS=[],
+        POSTER_SOURCES=[],
+        REPLICA_URL="",
+        CONTACT="",
+        REQUESTS_PER_SECOND=None,
+        REQUESTS_PER_SECOND_OF={},
+        REQUESTS_AT_ONCE=4,
+    ):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_fsync() -> Iterator[None]:
+    """Tests that write files need not wait until these would survive a power failure."""
+    with patch("os.fsync"):
+        yield
+
+
 @pytest.fixture(autouse=True)
-def own_folders(settings: Any, tmp_path: Path) -> None:
-    """Every test writes into its own folder and sees the embedded defaults, whatever .env says."""
+def own_folders(tmp_path: Path) -> Iterator[None]:
+    """Every test writes into its own folder."""
     var = tmp_path / "var"
-    settings.VAR_DIR = var
-    for name, folder in {
-        "MEDIA_ROOT": "media",
-        "STATIC_ROOT": "static",
-        "WEIGHTS_DIR": "weights",
-        "EXPORTS_DIR": "extractors",
-        "MODELS_DIR": "models",
-        "INDEX_DIR": "index",
-        "HEAT_MAPS_DIR": "heat_maps",
-        "SAMPLE_DIR": "sample",
-        "LOGS_DIR": "logs",
-        "REPORTS_DIR": "reports",
-    }.items():
-        setattr(settings, name, var / folder)
-    # whitenoise looks for the folder when the first client of a test is made.
-    settings.STATIC_ROOT.mkdir(parents=True)
-    # `collectstatic` is no part of a test run, so names carry no hash.
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-    # What one test counted must not be shown in the next.
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.AXES_ENABLED = False
-    settings.BEHIND_HTTPS = False
-    settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-    settings.EXTRACTORS = []
-    settings.POSTER_SOURCES = []
-    settings.REPLICA_URL = ""
-    settings.CONTACT = ""
-    settings.REQUESTS_PER_SECOND = None
-    settings.REQUESTS_PER_SECOND_OF = {}
-    settings.REQUESTS_AT_ONCE = 4
-    # Rolled-back rows give their keys to the next test's: what a process remembers by key must go with them.
-    similarity_index = sys.modules.get("catalog.embeddings.index_files")
-    if similarity_index is not None:
-        similarity_index._loaded.clear()
-    corrections = sys.modules.get("catalog.search._corrections")
-    if corrections is not None:
-        corrections._latest.clear()
+    # WhiteNoise looks for this folder when the first client of a test is made.
+    (var / "static").mkdir(parents=True)
+    # Keys of rows that were rolled back are used again, so what a process caches by key is deleted with them.
+    for module, cache in (("embeddings.index_files", "_loaded"), ("search._corrections", "_latest")):
+        if loaded := sys.modules.get(f"catalog.{module}"):
+            getattr(loaded, cache).clear()
+    with override_settings(
+        VAR_DIR=var,
+        MEDIA_ROOT=var / "media",
+        STATIC_ROOT=var / "static",
+        WEIGHTS_DIR=var / "weights",
+        EXPORTS_DIR=var / "extractors",
+        MODELS_DIR=var / "models",
+        INDEX_DIR=var / "index",
+        HEAT_MAPS_DIR=var / "heat_maps",
+        SAMPLE_DIR=var / "sample",
+        LOGS_DIR=var / "logs",
+        REPORTS_DIR=var / "reports",
+    ):
+        yield
 
 
 @pytest.fixture
@@ -144,7 +204,9 @@ def page(chromium: Browser) -> Iterator[Page]:
     errors: list[str] = []
     page.on(
         "console",
-        lambda said: errors.append(f"{said.text} {said.location['url']}") if said.type == "error" else None,
+        lambda message: (
+            errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
+        ),
     )
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

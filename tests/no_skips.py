@@ -7,7 +7,6 @@ import os
 import pytest
 
 MARKS = ("browser", "process", "real_data")
-FIXTURES = ("chromium", "real_data")
 REQUIRED_TEST = "required"
 REQUIRED = os.environ.get("POSTERSITE_REQUIRE_ALL") == "1"
 
@@ -18,10 +17,10 @@ class RequiredTests:
     def __init__(self) -> None:
         self.skipped: dict[str, str] = {}
 
+    @pytest.hookimpl(trylast=True)  # after tests/conftest.py has marked tests by their fixtures
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
-            fixtures = getattr(item, "fixturenames", ())
-            if any(item.get_closest_marker(mark) for mark in MARKS) or set(FIXTURES) & set(fixtures):
+            if any(item.get_closest_marker(mark) for mark in MARKS):
                 # Travels with the report: under pytest-xdist another process collects and runs the test.
                 item.user_properties.append((REQUIRED_TEST, True))
 

@@ -11,16 +11,10 @@ import pytest
 
 from postersite.env import BASE_DIR
 
+pytestmark = pytest.mark.slow
+
 INI = "[pytest]\nmarkers =\n  real_data: x\n  browser: x\n  process: x\n"
 MARKED = "import pytest\n@pytest.mark.browser\ndef test_page():\n    pytest.skip('no Chromium')\n"
-BY_FIXTURE = """
-import pytest
-@pytest.fixture
-def real_data():
-    pytest.skip('no posters')
-def test_posters(real_data):
-    pass
-"""
 ELSEWHERE = "import pytest\ndef test_fine():\n    pass\ndef test_other():\n    pytest.skip('only on macOS')\n"
 WHOLE_FILE = "import pytest\npytest.importorskip('no_such_browser_driver')\ndef test_page():\n    pass\n"
 
@@ -45,13 +39,17 @@ def run(folder: Path, source: str, required: str, *more: str) -> subprocess.Comp
     )
 
 
-@pytest.mark.parametrize("more", [(), ("-p", "xdist.plugin", "-n", "1")], ids=["alone", "in processes"])
 @pytest.mark.parametrize(
-    ("source", "reason"),
-    [(MARKED, "no Chromium"), (BY_FIXTURE, "no posters"), (WHOLE_FILE, "no_such_browser_driver")],
+    ("source", "more", "reason"),
+    [
+        (MARKED, (), "no Chromium"),
+        (MARKED, ("-p", "xdist.plugin", "-n", "1"), "no Chromium"),
+        (WHOLE_FILE, (), "no_such_browser_driver"),
+    ],
+    ids=["test", "test in another process", "file"],
 )
 def test_a_required_test_may_not_skip(
-    tmp_path: Path, source: str, reason: str, more: tuple[str, ...]
+    tmp_path: Path, source: str, more: tuple[str, ...], reason: str
 ) -> None:
     required = run(tmp_path, source, "1", *more)
     assert required.returncode == 1

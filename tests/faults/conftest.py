@@ -11,21 +11,21 @@ from pathlib import Path
 import pytest
 
 from postersite.launcher.broker import private_broker
+from tests.built_once import built_once
 from tests.faults.sites import ROOT, Site
 
 
 @pytest.fixture(scope="session")
 def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    var = tmp_path_factory.mktemp("site")
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        cwd=ROOT,
-        env=Site(var).environment,
-        check=True,
-    )
+    """A folder whose database has empty tables."""
+    return built_once(tmp_path_factory, "empty_site", migrate)
+
+
+def migrate(var: Path) -> None:
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=Site(var).environment, check=True)
     # Everything from the write-ahead log into the one file that is copied.
     Site(var).rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    return var
 
 
 @pytest.fixture
