@@ -85,7 +85,8 @@ def django_db_setup(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     stored = cache.mkdir("migrated_database") / migrated_database.file_name()
     # Django opens the same database, and finds nothing left to migrate when it is filled already.
-    with closing(sqlite3.connect(connection.creation._get_test_db_name(), uri=True)) as memory:
+    name = connection.creation._get_test_db_name()  # type: ignore[attr-defined]
+    with closing(sqlite3.connect(name, uri=True)) as memory:
         if stored.exists():
             migrated_database.load(stored, memory)
         request.getfixturevalue("django_db_setup")
