@@ -53,7 +53,7 @@ def _genre_f1(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axes = figure.subplots()
     f1 = [{end: row["f1"][end] or 0.0 for end in ("value", "low", "high")} for row in rows]
     values, places = [each["value"] for each in f1], range(len(rows))
-    axes.barh(places, values, color=ACCENT, height=0.6)
+    axes.barh(places, values, color=ACCENT, alpha=0.5, height=0.6)
     axes.hlines(places, [each["low"] for each in f1], [each["high"] for each in f1], color=INK)
     everything = [row["f1_predict_everything"] for row in rows]
     axes.plot(everything, places, "|", color=INK, markersize=12, markeredgewidth=2)
