@@ -189,7 +189,7 @@ def train(draw: random.Random) -> bool:
 
 def accept(draw: random.Random) -> bool:
     from catalog.genres import decision_batches
-    from catalog.genres.selection import Selection
+    from catalog.genres.review import Selection
     from catalog.models import Suggestion
 
     waiting = Suggestion.objects.filter(state=Suggestion.State.PENDING).order_by()
@@ -301,7 +301,7 @@ def inconsistencies() -> Iterator[str]:
         yield f"{accepted} suggestions are accepted, by {valid.count()} decisions"
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is not None:
-        left = suggestions.readable(suggestions.candidates(model.pk), model.pk)
+        left = suggestions.embedded_for(suggestions.candidates(model.pk), model.pk)
         of_others = Suggestion.objects.filter(state=Suggestion.State.PENDING, movie__in=left).exclude(
             model=model
         )

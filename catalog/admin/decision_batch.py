@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from catalog.genres import decision_batches, decision_undo, review
+from catalog.genres import decision_batches, review
 from catalog.models import DecisionBatch
 from catalog.runs import lifecycle
 
@@ -96,7 +96,7 @@ class DecisionBatchAdmin(PermissionAdmin):
             # For this page only: which decisions an undo would keep, and why.
             "rows": [(each, "") for each in page]
             if is_undone
-            else [(each.decision, each.kept) for each in decision_undo.plan(list(page))],
+            else [(each.decision, each.obstacle) for each in decision_batches.plan_undo(list(page))],
         }
         return TemplateResponse(request, "admin/catalog/decisionbatch/batch.html", context)
 

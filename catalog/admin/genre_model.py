@@ -71,7 +71,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description="beside the shipped model")
     def beside_the_shipped(self, model: GenreModel) -> str:
-        why = model_comparison.why(model)
+        why = model_comparison.reason(model)
         if model.shipped or not why:
             return "it is a shipped one itself" if model.shipped else "was not set beside it"
         return f"{why[:1].upper()}{why[1:].rstrip('.')}."

@@ -10,7 +10,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 from catalog.models import Genre, Movie, Suggestion
 
 PENDING = Suggestion.State.PENDING

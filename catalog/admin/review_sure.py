@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from catalog.genres import decision_batches, review
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 from catalog.models import GenreModel
 
 from . import operating_points

@@ -1,4 +1,4 @@
-"""What comes trained with Postersite, taken up by a catalogue once: its genre model, and its eyes."""
+"""Install the bundled genre model in a catalogue, and embed an older catalogue with the bundled extractor."""
 
 from __future__ import annotations
 
@@ -19,71 +19,72 @@ from ml.genres.head_file import ModelFileError, load_head
 
 from . import promotion
 
-EYES = extractors.DEFAULT_SPECS[0]
+EXTRACTOR = extractors.DEFAULT_SPECS[0]
 CARD = "card.json"
-LONGEST_FINGERPRINT = 64
+MAX_FINGERPRINT_LENGTH = 64
 
 
-class ShippedUnusable(RuntimeError):
-    """What comes with Postersite cannot be used; the message says which file and what to do."""
+class BundledModelUnusable(RuntimeError):
+    """The bundled genre model cannot be used; the message says which file and what to do."""
 
 
-class TakenUp(NamedTuple):
-    """The row of the shipped genre model, and whether it was made just now."""
+class Installed(NamedTuple):
+    """The row of the bundled genre model, and whether it was created just now."""
 
     model: GenreModel
-    fresh: bool
+    is_new: bool
 
 
-def take_up_genre_model(weights: Path = bundled.GENRES) -> TakenUp:
-    """The shipped genre model as a row with its files in the models folder; made once for each weights file.
+def install_genre_model(weights: Path = bundled.GENRES) -> Installed:
+    """Create the row of the bundled genre model and store its files, once for each weights file.
 
-    It is put to use only where no other model is. One that a later version brings waits as another candidate.
-    Files that were lost from the models folder are put there again.
+    It becomes active if no other model is, else it is a candidate. Missing files are stored again.
 
-    Raises ShippedUnusable for a file that is missing, damaged, or made for another extractor, and OSError
-    when the models folder cannot be written.
+    Raises BundledModelUnusable if a file is missing, damaged, or made for another extractor, and OSError if
+    the models folder cannot be written.
     """
     head, sha256 = _read(weights)
     try:
         with transaction.atomic():
-            return _take_up(weights, head, sha256)
+            return _install(weights, head, sha256)
     except IntegrityError:
-        # Another process was faster, and took the version or made the row.
+        # Another process has just taken the version or created the row.
         with transaction.atomic():
-            return _take_up(weights, head, sha256)
+            return _install(weights, head, sha256)
 
 
 def _read(weights: Path) -> tuple[GenreHead, str]:
     try:
         sha256 = file_sha256(weights)
         head = load_head(weights, sha256=sha256)
-        sees = extractors.fingerprint(EYES)
+        fingerprint = extractors.fingerprint(EXTRACTOR)
     except OSError as error:
-        raise ShippedUnusable(f"{weights} cannot be read: {error.strerror or error}.") from error
+        raise BundledModelUnusable(f"{weights} cannot be read: {error.strerror or error}.") from error
     except (ModelFileError, *extractors.UNAVAILABLE) as error:
-        raise ShippedUnusable(str(error)) from error
-    if head.extractor != sees:
-        raise ShippedUnusable(
-            f"{weights} reads the vectors of {head.extractor or 'an unnamed extractor'}, and the extractor "
-            f"beside it is {sees}: they belong to two versions. Install Postersite again, or restore both."
+        raise BundledModelUnusable(str(error)) from error
+    if head.extractor != fingerprint:
+        raise BundledModelUnusable(
+            f"{weights} was trained on {head.extractor or 'an unnamed extractor'}, but the bundled "
+            f"extractor is {fingerprint}: they belong to two versions. Install Postersite again, or restore "
+            "both files."
         )
     return head, sha256
 
 
-def _take_up(weights: Path, head: GenreHead, sha256: str) -> TakenUp:
+def _install(weights: Path, head: GenreHead, sha256: str) -> Installed:
     promotion.lock_models()
     version = promotion.next_version()
-    found = GenreModel.objects.filter(shipped=True, weights_sha256=sha256).first()
-    if found is not None:
-        if not _is_whole(promotion.weights_path(found), sha256):
-            promotion.keep_files(weights, sha256)
-        return TakenUp(found, False)
+    existing = GenreModel.objects.filter(shipped=True, weights_sha256=sha256).first()
+    if existing is not None:
+        if not _is_intact(promotion.weights_path(existing), sha256):
+            promotion.store_files(weights, sha256)
+        return Installed(existing, False)
     extractor, _ = Extractor.objects.get_or_create(
-        fingerprint=head.extractor, defaults={"spec": EYES, "dims": head.weights.dims[0]}
+        fingerprint=head.extractor, defaults={"spec": EXTRACTOR, "dims": head.weights.dims[0]}
     )
     card = _card(weights, sha256)
     metrics = _dictionary(_dictionary(card, "genres"), "metrics")
+    dataset = str(_dictionary(card, "posters").get("csv_sha256", ""))
     model = GenreModel.objects.create(
         version=version,
         shipped=True,
@@ -96,36 +97,36 @@ def _take_up(weights: Path, head: GenreHead, sha256: str) -> TakenUp:
         calibration=_dictionary(metrics, "calibration"),
         metrics=metrics,
         config=_dictionary(metrics, "config"),
-        dataset_fingerprint=str(_dictionary(card, "posters").get("csv_sha256", ""))[:LONGEST_FINGERPRINT],
-        weights_file=promotion.keep_files(weights, sha256),
+        dataset_fingerprint=dataset[:MAX_FINGERPRINT_LENGTH],
+        weights_file=promotion.store_files(weights, sha256),
         weights_sha256=sha256,
     )
     if promotion.active_model() is None:
         promotion.promote(model, queue=False)
-    return TakenUp(model, True)
+    return Installed(model, True)
 
 
-def look_with_new_eyes() -> Run | None:
-    """A run that looks at every poster with our own ConvNet, for a catalogue that only others have looked at.
+def embed_with_bundled_extractor() -> Run | None:
+    """Start a run that embeds a catalogue with the bundled extractor if only other ones have embedded it.
 
-    The one that waits already, if the promotion of the bundled genre model has started it. None when it has
-    begun, when nothing is embedded yet, when POSTERSITE_EXTRACTORS names extractors, and while another
-    embedding run goes on. The workers take the run up at the next sweep.
+    Returns the live run if it embeds with that extractor already. Returns None if the extractor has embedded
+    a poster, if none has, if POSTERSITE_EXTRACTORS is set, and while another embedding run is live. The
+    workers start the run at the next sweep.
     """
-    if settings.EXTRACTORS or not extractors.available([EYES])[0] or not Embedding.objects.exists():
+    available, _ = extractors.available([EXTRACTOR])
+    if settings.EXTRACTORS or not available or not Embedding.objects.exists():
         return None
-    begun = Embedding.objects.filter(extractor__fingerprint=extractors.fingerprint(EYES)).exists()
-    if begun:
+    if Embedding.objects.filter(extractor__fingerprint=available[EXTRACTOR]).exists():
         return None
     live = lifecycle.live_runs().filter(kind="embed").first()
     if live is not None:
-        return live if EYES in live.params["extractors"] else None
-    after = ["label"] if promotion.active_model() is not None else []
-    return lifecycle.start("embed", queue=False, followed_by=after)
+        return live if EXTRACTOR in live.params["extractors"] else None
+    followers = ["label"] if promotion.active_model() is not None else []
+    return lifecycle.start("embed", queue=False, followed_by=followers)
 
 
 def _card(weights: Path, sha256: str) -> dict[str, Any]:
-    """What the training wrote down about itself, beside the weights; empty if it is lacking or another's."""
+    """What the training recorded beside the weights; empty if it is missing or describes other weights."""
     try:
         card = json.loads((weights.parent / CARD).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -133,7 +134,7 @@ def _card(weights: Path, sha256: str) -> dict[str, Any]:
     return card if _dictionary(card, "genres").get("sha256") == sha256 else {}
 
 
-def _is_whole(weights: Path, sha256: str) -> bool:
+def _is_intact(weights: Path, sha256: str) -> bool:
     try:
         load_head(weights, sha256=sha256)
     except ModelFileError:

@@ -1,22 +1,24 @@
-"""Accept many suggestions as one batch, and undo a whole batch. Both are runs."""
+"""Accept many suggestions as one batch, and undo decisions. A batch is accepted and undone in runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
-from catalog.models import DecisionBatch, Movie, ReviewDecision, Run, RunItem
+from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, RunItem, Suggestion
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import by_key, work_in_steps
 
-from . import decision_undo, promotion, review
-from .selection import Selection
+from . import promotion, review
+from .review import PENDING, Selection
 
-# Takes about 50 ms, during which SQLite lets nobody else write.
+# A step takes about 50 ms, during which SQLite blocks all other writers.
 DECISIONS_PER_STEP = 200
+ACCEPTED = MovieGenre.Origin.ACCEPTED
 
 
 class BatchError(ValueError):
@@ -24,10 +26,9 @@ class BatchError(ValueError):
 
 
 def start(selection: Selection, reviewer: AbstractBaseUser, *, queue: bool = True) -> DecisionBatch:
-    """Accept the pending suggestions that `selection` chooses, in a run; returns the batch.
+    """Start a run that accepts the pending suggestions in `selection`; returns the batch.
 
-    Costs a count and some inserts, whatever the number of suggestions. Raises BatchError when none is
-    pending, and when the same selection is already being accepted.
+    Raises BatchError if there are none, and if a live run accepts the same selection.
     """
     with transaction.atomic():
         count = selection.suggestions().count()
@@ -48,7 +49,7 @@ def start(selection: Selection, reviewer: AbstractBaseUser, *, queue: bool = Tru
 def start_undo(batch: DecisionBatch, reviewer: AbstractBaseUser, *, queue: bool = True) -> Run:
     """Start a run that undoes the decisions of the batch, except where something changed since.
 
-    Raises BatchError while the batch is being accepted or undone, and when nothing of it is left to undo.
+    Raises BatchError while a run accepts or undoes the batch, and if nothing of it is left to undo.
     """
     with transaction.atomic():
         DecisionBatch.objects.select_for_update().get(pk=batch.pk)
@@ -76,21 +77,21 @@ def not_undone(batch: DecisionBatch) -> QuerySet[ReviewDecision]:
 
 
 def decide_item(items: Sequence[RunItem]) -> None:
-    """Take the decisions of the batch that the item's run names, and finish the item after the last."""
+    """Accept suggestions of the batch that the item's run names; the last step finishes the item."""
     [item] = items
     batch = DecisionBatch.objects.select_related("reviewer").get(pk=item.run.params["batch"])
-    chosen = Selection(**batch.choice).suggestions()
-    step = by_key(chosen, lambda more: review.accept(more, batch.reviewer, batch), DECISIONS_PER_STEP)
-    if work_in_steps(item, step, done=batch.decisions.count(), left=chosen.count()):
+    pending = Selection(**batch.choice).suggestions()
+    step = by_key(pending, lambda part: review.accept(part, batch.reviewer, batch), DECISIONS_PER_STEP)
+    if work_in_steps(item, step, done=batch.decisions.count(), left=pending.count()):
         accepted = batch.decisions.count()
         others = max(0, batch.suggestions - accepted)
-        said = f"{accepted} accepted" + (f", {others} decided or replaced meanwhile" if others else "")
-        Run.objects.filter(pk=item.run_id).update(message=f"{said}.")
-        leases.finish(item, said)
+        note = f"{accepted} accepted" + (f", {others} decided or replaced meanwhile" if others else "")
+        Run.objects.filter(pk=item.run_id).update(message=f"{note}.")
+        leases.finish(item, note)
 
 
 def undo_item(items: Sequence[RunItem]) -> None:
-    """Undo the decisions of the batch that the item's run names, and finish the item after the last."""
+    """Undo decisions of the batch that the item's run names; the last step finishes the item."""
     [item] = items
     batch = DecisionBatch.objects.get(pk=item.run.params["batch"])
     reviewer = item.run.asked_by
@@ -98,14 +99,109 @@ def undo_item(items: Sequence[RunItem]) -> None:
         leases.fail(item, "The account that started this undo was deleted: start it again.")
         return
     left = not_undone(batch)
-    step = by_key(left, lambda more: decision_undo.undo(more, reviewer), DECISIONS_PER_STEP)
-    total, owed = batch.decisions.count(), left.count()
-    if work_in_steps(item, step, done=total - owed, left=owed):
-        kept = left.count()
-        said = f"{total - kept} undone" + (f", {kept} kept (changed since)" if kept else "")
-        Run.objects.filter(pk=item.run_id).update(message=f"{said}.")
+    step = by_key(left, lambda part: undo(part, reviewer), DECISIONS_PER_STEP)
+    total, to_undo = batch.decisions.count(), left.count()
+    if work_in_steps(item, step, done=total - to_undo, left=to_undo):
+        changed = left.count()
+        note = f"{total - changed} undone" + (f", {changed} kept (changed since)" if changed else "")
+        Run.objects.filter(pk=item.run_id).update(message=f"{note}.")
         with transaction.atomic():
-            if leases.finish(item, said):
-                # A model that was promoted since the batch replaces what has come back.
+            if leases.finish(item, note):
+                # A model that was promoted after the batch replaces the suggestions that are pending again.
                 movies = Movie.objects.filter(pk__in=batch.decisions.values("movie"))
-                promotion.replace_suggestions_of_others(movies, by=reviewer)
+                promotion.replace_suggestions_of_other_models(movies, by=reviewer)
+
+
+@dataclass
+class Reversal:
+    """The effect of undoing a decision.
+
+    genre: the row to delete, if any. obstacle: why the decision is not undone, or "".
+    """
+
+    decision: ReviewDecision
+    genre: MovieGenre | None = None
+    obstacle: str = ""
+
+
+def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> list[Reversal]:
+    """Undo accepted and rejected suggestions in one transaction, each at most once. Returns the effects.
+
+    Undoing restores the genres, makes the suggestions pending again, and is recorded as a new decision that
+    refers to the one it reverses. A decision is not undone if something changed since.
+    """
+    with transaction.atomic():
+        decisions = list(decisions)
+        movies = {decision.movie_id for decision in decisions}
+        list(Movie.everything.select_for_update().filter(pk__in=movies).order_by("pk").values_list("pk"))
+        found = ReviewDecision.objects.filter(pk__in=[each.pk for each in decisions], reversal=None)
+        planned = plan_undo(list(found.order_by("pk")))
+        undone = [each for each in planned if not each.obstacle]
+        suggestions = [each.decision.suggestion_id for each in undone if each.decision.suggestion_id]
+        sequences = review.next_sequences(suggestions, reviewer)
+        ReviewDecision.objects.bulk_create(
+            ReviewDecision(
+                reviewer_id=reviewer.pk,
+                movie_id=each.decision.movie_id,
+                genre_id=each.decision.genre_id,
+                suggestion_id=each.decision.suggestion_id,
+                verdict=ReviewDecision.Verdict.UNDONE,
+                sequence=sequences.get(each.decision.suggestion_id or 0, 1),
+                origin_before=ACCEPTED if each.genre else each.decision.origin_before,
+                reverses=each.decision,
+            )
+            for each in undone
+        )
+        MovieGenre.objects.filter(pk__in=[each.genre.pk for each in undone if each.genre]).delete()
+        Suggestion.objects.filter(pk__in=suggestions).update(state=PENDING, decided_at=None)
+    return planned
+
+
+def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
+    """The effects of undoing these decisions now. The number of queries does not depend on their number."""
+    movies = {decision.movie_id for decision in decisions}
+    suggestions = Suggestion.objects.in_bulk([each.suggestion_id for each in decisions if each.suggestion_id])
+    genres = {
+        (row.movie_id, row.genre_id): row
+        for row in MovieGenre.objects.filter(movie__in=movies).select_related("genre")
+    }
+    pending = Suggestion.objects.filter(movie__in=movies, state=PENDING).order_by()
+    pending_pairs = set(pending.values_list("movie", "genre"))
+    later = ReviewDecision.objects.filter(movie__in=movies).order_by().values_list("movie", "genre")
+    latest = {(movie, genre): last for movie, genre, last in later.annotate(Max("pk"))}
+    merged = dict(
+        Movie.everything.filter(pk__in=movies, merged_into__isnull=False).values_list("pk", "merged_into")
+    )
+    # The row of a merged movie does not change after the merge.
+    absorbed = Movie.everything.filter(merged_into__in=movies).order_by().values_list("merged_into")
+    absorbed_at = dict(absorbed.annotate(Max("updated_at")))
+    planned = []
+    for decision in decisions:
+        pair = decision.movie_id, decision.genre_id
+        reversal = Reversal(decision)
+        suggestion = suggestions.get(decision.suggestion_id or 0)
+        merged_at = absorbed_at.get(decision.movie_id)
+        if decision.movie_id in merged:
+            reversal.obstacle = f"the movie was merged into no. {merged[decision.movie_id]}"
+        elif merged_at is not None and merged_at > decision.created_at:
+            reversal.obstacle = "another movie was merged into it since"
+        elif suggestion is None or suggestion.state != decision.verdict or latest[pair] != decision.pk:
+            reversal.obstacle = "it was decided again since"
+        elif pair in pending_pairs:
+            reversal.obstacle = "a newer suggestion of this genre is pending"
+        elif decision.verdict == ReviewDecision.Verdict.ACCEPTED:
+            _plan_genre(reversal, genres.get(pair))
+        planned.append(reversal)
+    return planned
+
+
+def _plan_genre(reversal: Reversal, row: MovieGenre | None) -> None:
+    before = reversal.decision.origin_before
+    if not before:
+        reversal.obstacle = "it was not recorded whether the movie had the genre before"
+    elif row is None:
+        reversal.obstacle = "the genre was removed since"
+    elif row.origin != (ACCEPTED if before == ReviewDecision.NO_GENRE else before):
+        reversal.obstacle = f"the genre is {row.get_origin_display()} now"
+    elif before == ReviewDecision.NO_GENRE:
+        reversal.genre = row

@@ -1,8 +1,7 @@
-"""Say where in its poster a movie's suggested genre is seen: looked at once on request, kept on disk.
+"""Explain a suggestion by a heat map of its poster, computed on request and cached on disk.
 
-The web process does this itself: there the extractor costs some 40 MB and 10 ms a poster, for those posters
-that somebody asks about. A worker would have to look again at every poster of a catalogue after every
-training, or let a reviewer wait behind one. One look serves all genres of a model.
+The web process computes heat maps itself: the extractor takes about 40 MB and 10 ms per poster. A worker
+would have to embed every poster again after each training, or let reviewers wait. One pass serves all genres.
 """
 
 from __future__ import annotations
@@ -38,26 +37,26 @@ from .names import genre_rows
 
 log = logging.getLogger(__name__)
 
-# Changes when the arithmetic of what is kept does.
+# To be increased when the computation changes.
 REVISION = 1
-# What was not asked for longest goes first: 256 folders of 64 files of some 4 kB are 64 MB at most.
-KEPT_PER_FOLDER = 64
-LARGEST_SIDE = 64
+# 256 folders of 64 files of about 4 kB are 64 MB at most. The least recently used files are deleted.
+MAX_FILES_PER_FOLDER = 64
+MAX_SIDE = 64
 
-_one_at_a_time = threading.Lock()
+_lock = threading.Lock()
 
 
 class CannotExplain(ValueError):
-    """There is no heat map of a suggestion; the sentence says why, and names no file of the server."""
+    """A suggestion has no heat map; the message says why, and contains no path of the server."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where one poster speaks for one genre.
+    """Which places of a poster increase the score of a genre.
 
-    poster: what the model saw, which the movie may not show any more. places: (h, w) float32, in logits above
-    an average poster. words: such as "lower left"; empty if no place speaks for the genre. version: names
-    all of this, for addresses that never go stale.
+    poster: the poster that the model scored; the movie may show another one by now. places: (h, w) float32,
+    in logits above an average poster. words: such as "lower left"; empty if no place increases the score.
+    version: a hash of all of this, for URLs that can be cached for ever.
     """
 
     suggestion: Suggestion
@@ -70,98 +69,99 @@ class Explanation:
     def sentence(self) -> str:
         genre = self.suggestion.genre.name
         if not self.words:
-            return f"No place in this poster speaks for {genre} more than in an average one."
+            return f"No part of this poster suggests {genre} more than an average poster does."
         return f"Where the model sees {genre}: {self.words}."
 
     @property
     def caption(self) -> str:
-        """The same in few words."""
-        return f"{self.suggestion.genre.name}: {self.words or 'no place speaks for it'}"
+        """The same in a few words."""
+        return f"{self.suggestion.genre.name}: {self.words or 'no part suggests it'}"
 
     def picture(self) -> bytes:
-        """The heat map as a PNG with transparency, to lay over the poster in any size."""
+        """The heat map as a PNG with transparency, to overlay on the poster at any size."""
         return heat_maps.encoded(heat_maps.overlay(self.places, (self.poster.width, self.poster.height)))
 
 
 def explain(suggestion: Suggestion) -> Explanation:
-    """Where the poster that a suggestion was made from speaks for its genre. Raises CannotExplain.
+    """The heat map of the suggestion's poster and genre. Raises CannotExplain.
 
-    A movie is scored by all its posters together; this is about the one that the suggestion names.
+    A movie is scored by all its posters together; the heat map is of the one that the suggestion refers to.
     """
     model = suggestion.model
     same = Q(pk=suggestion.poster_id) | Q(movie=suggestion.movie_id)
     poster = Poster.objects.filter(same, sha256=suggestion.poster_sha256).first()
     if poster is None:
-        raise CannotExplain("The poster that this was suggested from is gone.")
+        raise CannotExplain("The poster of this suggestion was deleted.")
     genres = [genre.pk for genre in genre_rows(model.genres)]
     if suggestion.genre_id not in genres:
-        raise CannotExplain(f"The genre model does not know {suggestion.genre.name} by this name any more.")
-    name = _name(poster, model)
+        raise CannotExplain(f"The genre model has no genre named {suggestion.genre.name}.")
+    name = _cache_name(poster, model)
     index = genres.index(suggestion.genre_id)
     places = _evidence(poster, model, name)[:, :, index]
     return Explanation(suggestion, poster, places, explanations.where(places), f"{name[:16]}-{index}")
 
 
-def _name(poster: Poster, model: GenreModel) -> str:
+def _cache_name(poster: Poster, model: GenreModel) -> str:
     facts = f"{REVISION} {poster.sha256} {model.extractor.fingerprint} {model.weights_sha256}"
     return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def _evidence(poster: Poster, model: GenreModel, name: str) -> npt.NDArray[np.float32]:
-    """(h, w, genres) float32, from disk or by looking at the poster. Raises CannotExplain."""
+    """(h, w, genres) float32, from the cache or computed. Raises CannotExplain."""
     path = Path(settings.HEAT_MAPS_DIR) / name[:2] / f"{name}.npy"
-    kept = _read(path, len(model.genres))
-    if kept is not None:
-        return kept
-    with _one_at_a_time:
-        # Another thread may just have looked.
-        kept = _read(path, len(model.genres))
-        if kept is None:
-            kept = _look(poster, model)
-            _keep(path, kept)
-    return kept
+    cached = _read(path, len(model.genres))
+    if cached is not None:
+        return cached
+    with _lock:
+        # Another thread may have computed it meanwhile.
+        places = _read(path, len(model.genres))
+        if places is None:
+            places = _compute(poster, model)
+            _write(path, places)
+    return places
 
 
-def _look(poster: Poster, model: GenreModel) -> npt.NDArray[np.float32]:
+def _compute(poster: Poster, model: GenreModel) -> npt.NDArray[np.float32]:
     spec = model.extractor.spec
     try:
         if not BACKBONES[parse_spec(spec).backbone].trained:
-            raise CannotExplain(f"The extractor {spec} keeps no map of where in a poster it sees what.")
-        if extractors.fingerprint(spec) != model.extractor.fingerprint:
-            raise CannotExplain(
-                "This was suggested with an earlier version of the extractor. Start “Suggest genres” to "
-                "see where the present one looks."
-            )
+            raise CannotExplain(f"The extractor {spec} cannot produce heat maps.")
         extractor = extractors.load(spec)
+        if extractor.fingerprint != model.extractor.fingerprint:
+            raise CannotExplain(
+                "This was suggested with an earlier version of the extractor. Start “Suggest genres” for "
+                "suggestions with heat maps."
+            )
         head = suggestions.load(model)
         if list(head.genres) != list(model.genres):
-            raise FeatureMismatch(f"The weights of {model} tell other genres than its row says.")
+            raise FeatureMismatch(f"The weights of {model} have other genres than its row.")
         with poster.file.open("rb") as file:
             pixels = load_pixels(file.read(), extractor.spec.size, resize=extractor.spec.resize)
         _, maps = extractor.embed_with_map(pixels[None])
         return explanations.evidence(head, maps[0]).places
     except (WeightsUnavailable, UnknownExtractor, ExtractorFailed) as error:
-        why = "The extractor that this was suggested with is not here any more."
-        raise _told(why, poster, error) from error
+        raise _failure(
+            "The extractor of this suggestion is not available any more.", poster, error
+        ) from error
     except ModelFileError as error:
-        raise _told("The genre model that suggested this cannot be read any more.", poster, error) from error
+        raise _failure("The genre model of this suggestion cannot be read.", poster, error) from error
     except (OSError, ImageRejected) as error:
-        raise _told("The poster's file cannot be read: fetch it again.", poster, error) from error
+        raise _failure("The poster's file cannot be read: fetch it again.", poster, error) from error
     except FeatureMismatch as error:
-        raise _told("The genre model and the extractor do not fit together.", poster, error) from error
+        raise _failure("The genre model and the extractor do not belong together.", poster, error) from error
 
 
-def _told(why: str, poster: Poster, error: Exception) -> CannotExplain:
-    # Anybody may ask, and the error names files of the server: that is for the log.
+def _failure(message: str, poster: Poster, error: Exception) -> CannotExplain:
+    # Heat maps are public, and the error contains paths of the server: it is only logged.
     log.warning("No heat map for the %s: %s", poster, error)
-    return CannotExplain(why)
+    return CannotExplain(message)
 
 
 def _read(path: Path, genres: int) -> npt.NDArray[np.float32] | None:
-    """What was kept; None if there is nothing, or nothing whole."""
+    """The cached array; None if there is none, or a damaged one."""
     try:
         with path.open("rb") as file:
-            content = file.read(4 * LARGEST_SIDE**2 * genres + 1000)
+            content = file.read(4 * MAX_SIDE**2 * genres + 1000)
         places = np.load(io.BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError, MemoryError):
         return None
@@ -174,7 +174,7 @@ def _read(path: Path, genres: int) -> npt.NDArray[np.float32] | None:
     return np.asarray(places)
 
 
-def _keep(path: Path, places: npt.NDArray[np.float32]) -> None:
+def _write(path: Path, places: npt.NDArray[np.float32]) -> None:
     buffer = io.BytesIO()
     np.save(buffer, places, allow_pickle=False)
     try:
@@ -182,14 +182,14 @@ def _keep(path: Path, places: npt.NDArray[np.float32]) -> None:
         write_bytes(path, buffer.getvalue())
         _prune(path.parent)
     except OSError as error:
-        log.warning("A heat map could not be kept in %s: %s", path.parent, error.strerror or error)
+        log.warning("A heat map could not be cached in %s: %s", path.parent, error.strerror or error)
 
 
 def _prune(folder: Path) -> None:
-    """Drop what was asked for longest ago, beyond KEPT_PER_FOLDER; other processes may do so at once."""
+    """Delete the least recently used files; other processes may do so at the same time."""
     found: list[tuple[float, Path]] = []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
             found.append((path.stat().st_mtime, path))
-    for _, path in sorted(found, reverse=True)[KEPT_PER_FOLDER:]:
+    for _, path in sorted(found, reverse=True)[MAX_FILES_PER_FOLDER:]:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Set a genre model trained here beside the shipped one, on posters that it was not trained on."""
+"""Compare a genre model that was trained here with the bundled one, on posters held out from its training."""
 
 from __future__ import annotations
 
@@ -15,91 +15,99 @@ from .names import keys_of
 from .promotion import weights_path
 from .training_data import LabelledPosters
 
-# Of fewer, the bootstrap's interval says too little about others.
-LEAST_POSTERS = 30
+# With fewer posters the bootstrap interval is not reliable.
+MIN_POSTERS = 30
 RESAMPLES = 1000
+# Where a model's metrics hold the comparison; stored, so it is never renamed.
+KEY = "against_shipped"
 
 
-def compared(
-    rival: GenreModel, genres: Sequence[str], data: LabelledPosters, held: HeldOut
+def compare(
+    bundled: GenreModel, genres: Sequence[str], data: LabelledPosters, held_out: HeldOut
 ) -> dict[str, Any]:
-    """Which of two models does better on the posters held out from a training; ready for JSON.
+    """Compare the macro F1 of two models on the held-out posters, over the genres that both know.
 
-    rival: the shipped model in use. genres: those of the trained head, in its order. data: what that was
-    trained on. Macro F1 is over the genres that both know. The trained one counts as better when the 95%
-    interval of the paired difference lies above 0, and where the rival cannot be asked at all: its file is
-    damaged, or it knows none of the genres. To a rival that was itself trained on these posters, as on well
-    known films, this is kind.
+    The trained model is better if the 95% interval of the paired difference lies above 0, or if the bundled
+    model cannot be used: its file is damaged, or it knows none of the genres. The comparison favours the
+    bundled model if that was trained on some of these posters, for example of well-known films.
 
-    Returns `version` (the rival's), `better`, `why` (a sentence) and, where both could be asked, `posters`,
-    `genres` and the figures `ours`, `theirs`, `difference`.
+    Args:
+        genres: the genres of the trained model, in the order of its scores.
+        data: what it was trained on.
+
+    Returns:
+        For JSON: `version` (of the bundled model), `better`, `why` (a sentence) and, if both models could be
+        used, `posters`, `genres` and the figures `ours`, `theirs`, `difference`.
     """
     try:
-        head = load_head(weights_path(rival), sha256=rival.weights_sha256)
+        head = load_head(weights_path(bundled), sha256=bundled.weights_sha256)
     except ModelFileError as error:
-        return _said(rival, True, f"the shipped one cannot be used ({error})")
-    known, theirs = keys_of(head.genres), keys_of(genres)
-    shared = [key for key in dict.fromkeys(theirs) if key in known]
+        return _result(bundled, True, f"the bundled one cannot be used ({error})")
+    bundled_keys, trained_keys = keys_of(head.genres), keys_of(genres)
+    shared = [key for key in dict.fromkeys(trained_keys) if key in bundled_keys]
     if not shared:
-        return _said(rival, True, "the shipped one knows none of these genres")
-    vectors = _vectors(rival.extractor, data.posters[held.rows])
-    asked = [place for place, poster in enumerate(data.posters[held.rows].tolist()) if poster in vectors]
-    if len(asked) < LEAST_POSTERS:
-        return _said(
-            rival,
+        return _result(bundled, True, "the bundled one knows none of these genres")
+    posters = data.posters[held_out.rows].tolist()
+    vectors = _vectors(bundled.extractor, posters)
+    places = [place for place, poster in enumerate(posters) if poster in vectors]
+    if len(places) < MIN_POSTERS:
+        return _result(
+            bundled,
             False,
-            f"only {len(asked)} held-out posters have been looked at for both, and to tell which of them is "
-            f"better takes {LEAST_POSTERS}. A person can promote it in the admin.",
+            f"both extractors have embedded only {len(places)} held-out posters, and a comparison needs "
+            f"{MIN_POSTERS}. A person can promote it in the admin.",
         )
-    rows = held.rows[asked]
-    truth = data.labels[rows][:, [data.genres.index(genres[theirs.index(key)]) for key in shared]]
-    ours = held.taken[asked][:, [theirs.index(key) for key in shared]]
-    seen = np.stack([vectors[poster] for poster in data.posters[rows].tolist()])
-    suggested = head.suggested(head.scores(seen))[:, [known.index(key) for key in shared]]
-    figures = compare_macro_f1(truth, ours, suggested, resamples=RESAMPLES)
+    rows = held_out.rows[places]
+    truth = data.labels[rows][:, [data.genres.index(genres[trained_keys.index(key)]) for key in shared]]
+    trained = held_out.taken[places][:, [trained_keys.index(key) for key in shared]]
+    features = np.stack([vectors[posters[place]] for place in places])
+    suggested = head.suggested(head.scores(features))[:, [bundled_keys.index(key) for key in shared]]
+    figures = compare_macro_f1(truth, trained, suggested, resamples=RESAMPLES)
     better = figures["difference"]["low"] > 0
-    told = (
-        f"on the same {len(rows)} held-out posters, over the {_genres(len(shared))} both know, its macro F1 "
-        f"is {figures['ours']['value']:.2f} and that of the shipped one {figures['theirs']['value']:.2f}"
+    reason = (
+        f"on the same {len(rows)} held-out posters and {_genres(len(shared))}, its macro F1 is "
+        f"{figures['ours']['value']:.2f} and that of the bundled one {figures['theirs']['value']:.2f}"
     )
     if not better:
-        span = "{low:+.2f} to {high:+.2f}".format(**figures["difference"])
-        told += f", which does not show that it is better (difference {span}). A person can still promote it."
-    return _said(rival, better, told) | {
+        interval = "{low:+.2f} to {high:+.2f}".format(**figures["difference"])
+        reason += (
+            f", which is not significantly better (difference {interval}). A person can still promote it."
+        )
+    return _result(bundled, better, reason) | {
         "posters": len(rows),
-        "genres": [genres[theirs.index(key)] for key in shared],
+        "genres": [genres[trained_keys.index(key)] for key in shared],
         **figures,
     }
 
 
 def is_better(model: GenreModel) -> bool:
-    """Whether a trained model was shown to be better than the shipped one it was set beside."""
-    return _told(model).get("better") is True
+    """Whether a trained model was significantly better than the bundled one."""
+    return _stored(model).get("better") is True
 
 
-def why(model: GenreModel) -> str:
-    """What came of setting it beside the shipped one; empty for a model that was not."""
-    said = _told(model).get("why")
-    return said if isinstance(said, str) else ""
+def reason(model: GenreModel) -> str:
+    """The result of the comparison with the bundled model, in words; empty if there was none."""
+    found = _stored(model).get("why")
+    return found if isinstance(found, str) else ""
 
 
-def _told(model: GenreModel) -> dict[str, Any]:
+def _stored(model: GenreModel) -> dict[str, Any]:
     metrics = model.metrics if isinstance(model.metrics, dict) else {}
-    found = metrics.get("against_shipped")
+    found = metrics.get(KEY)
     return found if isinstance(found, dict) else {}
 
 
-def _said(rival: GenreModel, better: bool, why: str) -> dict[str, Any]:
-    return {"version": rival.version, "better": better, "why": why}
+def _result(bundled: GenreModel, better: bool, reason: str) -> dict[str, Any]:
+    return {"version": bundled.version, "better": better, "why": reason}
 
 
 def _genres(count: int) -> str:
     return "one genre" if count == 1 else f"{count} genres"
 
 
-def _vectors(extractor: Extractor, posters: np.ndarray) -> dict[int, np.ndarray]:
-    """What the extractor saw of these posters, by poster: (dims,) float32 each."""
-    wanted = set(posters.tolist())
+def _vectors(extractor: Extractor, posters: Sequence[int]) -> dict[int, np.ndarray]:
+    """The extractor's vectors (dims,) float32 of these posters, by poster id."""
+    wanted = set(posters)
     rows = Embedding.objects.filter(extractor=extractor, poster__is_primary=True)
     return {
         poster: np.frombuffer(vector, dtype="<f2").astype(np.float32)

@@ -1,4 +1,4 @@
-"""Which genre model the site uses: promote one, undo it, and keep the files behind each."""
+"""The active genre model: promote a model, undo a promotion, and store the files of models."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ State = GenreModel.State
 
 
 class CannotPromote(ValueError):
-    """A genre model cannot be put to use, or its promotion not undone; the message says why."""
+    """A genre model cannot be promoted, or its promotion cannot be undone; the message says why."""
 
 
 def active_model() -> GenreModel | None:
-    """The genre model in use, or None."""
+    """The genre model that suggests genres, or None."""
     return GenreModel.objects.filter(state=State.ACTIVE).first()
 
 
 def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: bool = True) -> Run | None:
-    """Put the model to use; the one in use until now retires, and a run of new suggestions is started.
+    """Make the model the active one, retire the one before, and start a run that suggests genres anew.
 
-    `queue=False` leaves that run to the next sweep. Returns it, None when there is nothing to do. Raises
-    CannotPromote if the model's file is damaged.
+    With `queue=False` the run waits for the next sweep. Returns the run; None if there is nothing to do.
+    Raises CannotPromote if the model's file is damaged.
     """
     try:
         load_head(weights_path(model), sha256=model.weights_sha256)
@@ -55,14 +55,14 @@ def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: boo
 
 
 def undo_promotion(model: GenreModel, *, by: AbstractBaseUser | None = None) -> GenreModel | None:
-    """Take the active model out of use again; the one before it returns, if there was one.
+    """Make the active model a candidate again and promote the model before it, which is returned, if any.
 
-    Raises CannotPromote when `model` is not the active one, or its predecessor's file is damaged.
+    Raises CannotPromote if `model` is not active, or if the file of the model before it is damaged.
     """
     with transaction.atomic():
         lock_models()
         if not GenreModel.objects.filter(pk=model.pk, state=State.ACTIVE).update(state=State.CANDIDATE):
-            raise CannotPromote(f"{model} is not in use, so there is nothing to undo.")
+            raise CannotPromote(f"{model} is not active, so there is no promotion to undo.")
         before = GenreModel.objects.filter(state=State.RETIRED, promoted_at__isnull=False).order_by(
             "-promoted_at"
         )
@@ -74,22 +74,21 @@ def undo_promotion(model: GenreModel, *, by: AbstractBaseUser | None = None) -> 
 
 
 def lock_models() -> None:
-    """Within a transaction: of two who promote or number a model at the same moment the second waits, instead
-    of breaking "one is active" or taking the same version."""
+    """Lock all models until the transaction ends: only one process promotes or numbers a model at a time."""
     list(GenreModel.objects.select_for_update().order_by("pk").values_list("pk"))
 
 
 def next_version() -> int:
-    """The number of the model to be made next; under `lock_models`."""
+    """The version of the next model. Call it after `lock_models`."""
     return 1 + (GenreModel.objects.aggregate(latest=Max("version"))["latest"] or 0)
 
 
 def weights_path(model: GenreModel) -> Path:
-    """Where the model's weights lie."""
+    """The file with the model's weights."""
     return Path(settings.MODELS_DIR) / model.weights_file
 
 
-def keep_files(head: Path, sha256: str) -> str:
+def store_files(head: Path, sha256: str) -> str:
     """Copy a head's weights and manifest into the models folder, named by the weights' sha256.
 
     Returns the name of the weights file there. Raises OSError.
@@ -108,10 +107,10 @@ def _start_after_promotion(
 ) -> Run | None:
     """Start a run in which a promoted model makes suggestions and replaces pending ones of other models.
 
-    Posters without vectors for it are embedded first and labelled later. Live label runs over the whole
-    catalogue are cancelled: the new run includes their movies, and their followers follow it. If the
+    Posters that its extractor has not embedded are embedded and labelled afterwards. Live label runs over the
+    whole catalogue are cancelled: the new run includes their movies, and their followers follow it. If the
     training run of the model is live, the new run becomes its follower. Call it in the transaction of the
-    promotion. Returns the run, None if there is nothing to do.
+    promotion. Returns the run; None if there is nothing to do.
     """
     after: list[str] = []
     for live in lifecycle.live_runs().filter(kind="label", chosen=False):
@@ -119,22 +118,22 @@ def _start_after_promotion(
         try:
             lifecycle.cancel(live)
         except lifecycle.RunError:
-            continue  # it has ended this very moment
+            continue  # it has just ended
         Run.objects.filter(pk=live.pk).update(message=f"Cancelled: {model} was promoted.")
         after += followers
     kinds = []
-    if suggestions.readable(suggestions.candidates(model.pk), model.pk).exists():
+    if suggestions.embedded_for(suggestions.candidates(model.pk), model.pk).exists():
         kinds = ["label"]
     posters = Poster.objects.filter(is_primary=True)
     if (
         extractors.is_available(model.extractor)
         and not_embedded(posters, [model.extractor.fingerprint]).exists()
     ):
-        # Last, because a run that fails has no followers, and a single damaged poster makes it fail.
+        # Last, because a failed run has no followers, and a single damaged poster fails an embedding run.
         kinds += ["embed", "label"]
     training = model.run if model.run is not None and model.run.is_live else None
     if training is not None and kinds:
-        # Its own followers come after this run, except another label run, which would do the same again.
+        # The training's followers come after this run, except another label run.
         kinds += [kind for kind in training.followed_by if kind != "label"]
         by = by or training.asked_by
     kinds += [kind for kind in dict.fromkeys(after) if kind not in (*kinds, "embed", "label")]
@@ -145,16 +144,18 @@ def _start_after_promotion(
     return lifecycle.start(first, asked_by=by, followed_by=rest, previous=previous, queue=queue)
 
 
-def replace_suggestions_of_others(
+def replace_suggestions_of_other_models(
     movies: QuerySet[Movie], *, by: AbstractBaseUser | None = None
 ) -> Run | None:
-    """Have the model in use label those of `movies` that have pending suggestions of another one.
+    """Start a label run for those of `movies` that have pending suggestions of a model that is not active.
 
-    Returns the run, None if there is none to do.
+    Returns the run; None if there is nothing to do.
     """
-    model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
+    model = active_model()
     if model is None:
         return None
     pending = Suggestion.objects.filter(movie__in=movies, state=Suggestion.State.PENDING)
-    due = suggestions.readable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk)
+    due = suggestions.embedded_for(
+        movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk
+    )
     return lifecycle.start("label", movies=due, asked_by=by) if due.exists() else None

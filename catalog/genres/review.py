@@ -1,13 +1,14 @@
-"""The review desk: the only place where a suggestion becomes a genre, and every decision is written down."""
+"""The review queue: select pending suggestions, accept or reject them, and record every decision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Max, Prefetch, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import (
@@ -24,19 +25,88 @@ from catalog.models import (
 PENDING = Suggestion.State.PENDING
 
 
-def review_queue() -> QuerySet[Any, Any]:
-    """Movies with pending suggestions, the most confident first, as rows of `movie_id` and `best_score`.
+@dataclass(frozen=True)
+class Selection:
+    """A filter of pending suggestions, for the pages of the review queue and the runs they start.
 
-    Only their ids: grouping and sorting whole movies takes three times as long. See `cards`.
+    words: in the movie's titles or ids. genre: its id. min_score: the lowest score. sure: only sure ones.
+    last: the highest id of a suggestion.
+    """
+
+    words: str = ""
+    genre: int | None = None
+    min_score: float | None = None
+    sure: bool = False
+    last: int | None = None
+
+    @property
+    def narrows_suggestions(self) -> bool:
+        """Whether the filter may select only some of a movie's pending suggestions."""
+        return bool(self.genre or self.sure) or self.min_score is not None
+
+    def of_any_movie(self) -> QuerySet[Suggestion]:
+        """The selected pending suggestions, without the filter by words."""
+        found = Suggestion.objects.filter(state=Suggestion.State.PENDING)
+        if self.genre:
+            found = found.filter(genre=self.genre)
+        if self.min_score is not None:
+            found = found.filter(score__gte=self.min_score)
+        if self.sure:
+            found = found.filter(sure=True)
+        return found if self.last is None else found.filter(pk__lte=self.last)
+
+    def suggestions(self) -> QuerySet[Suggestion]:
+        """The selected pending suggestions."""
+        found = self.of_any_movie()
+        if not self.words:
+            return found
+        return found.filter(movie__in=self.movies(Movie.objects.order_by()).values("pk"))
+
+    def movies(self, movies: QuerySet[Movie, Any]) -> QuerySet[Movie, Any]:
+        """Those of `movies` that have all the words."""
+        for word in self.words.split():
+            found = (
+                Q(title__icontains=word)
+                | Q(original_title__icontains=word)
+                | Q(franchise__icontains=word)
+                | Q(imdb_id__iexact=word)
+            )
+            if word.isdecimal() and len(word) < 10:
+                found |= Q(tmdb_id=int(word)) | Q(movielens_id=int(word)) | Q(year=int(word))
+            movies = movies.filter(found)
+        return movies
+
+    def as_json(self) -> dict[str, Any]:
+        """What was set, to be stored; `Selection(**stored)` is the same again."""
+        chosen = asdict(self).items()
+        return {name: value for name, value in chosen if value not in (None, "") and value is not False}
+
+    def __str__(self) -> str:
+        """In words: "sure, Drama, score from 0.80, matching “ember”"."""
+        genre = Genre.objects.filter(pk=self.genre).first() if self.genre else None
+        parts = [
+            "sure" if self.sure else "",
+            genre.name if genre else "",
+            "" if self.min_score is None else f"score from {self.min_score:.2f}",
+            f"matching “{self.words}”" if self.words else "",
+        ]
+        return ", ".join(filter(None, parts)) or "all"
+
+
+def review_queue() -> QuerySet[Any, Any]:
+    """Movies with pending suggestions, the highest score first, as rows of `movie_id` and `best_score`.
+
+    Grouping and sorting whole movies would take three times as long. `cards` fetches the movies of a page.
     """
     waiting = Suggestion.objects.filter(state=PENDING, movie__merged_into=None).values("movie_id")
     return waiting.annotate(best_score=Max("score")).order_by("-best_score", "movie_id")
 
 
 def cards(movie_ids: Sequence[int]) -> list[Movie]:
-    """The movies in the order of their ids, with those of their suggestions that are pending.
+    """The movies with these ids, in this order.
 
-    Prefetched: `posters`, and `pending_suggestions` (a list, best score first); of both only what cards show.
+    Prefetched: `posters`, and `pending_suggestions` (a list, highest score first), with the fields that cards
+    show.
     """
     pending = (
         Suggestion.objects.filter(state=PENDING)
@@ -52,27 +122,27 @@ def cards(movie_ids: Sequence[int]) -> list[Movie]:
 
 
 def calibration(lookup: str = "model") -> Prefetch[str]:
-    """Prefetches of the models only what says how their scores are shown: their metrics are large."""
+    """Prefetches the genre models with the field that says how scores are shown; their metrics are large."""
     return Prefetch(lookup, GenreModel.objects.only("calibration"))
 
 
 def accept(
     suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser, batch: DecisionBatch | None = None
 ) -> int:
-    """Turn pending suggestions into genres. Returns how many; those decided meanwhile are left alone."""
+    """Accept those of the suggestions that are still pending: they become genres. Returns how many."""
     return _decide(suggestions, reviewer, ReviewDecision.Verdict.ACCEPTED, batch)
 
 
 def reject(suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser) -> int:
-    """Turn pending suggestions down. Returns how many; those decided meanwhile are left alone."""
+    """Reject those of the suggestions that are still pending. Returns how many."""
     return _decide(suggestions, reviewer, ReviewDecision.Verdict.REJECTED)
 
 
 def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser) -> None:
-    """Make `genres` the movie's genres, as a person's word that no import changes.
+    """Set the movie's genres by hand; imports do not change them afterwards.
 
-    Pending suggestions among them are accepted, the others rejected; genres added beyond the suggestions and
-    genres taken away are written down as such.
+    Pending suggestions of these genres are accepted, the others are rejected. Other genres that are added or
+    removed are recorded as decisions too.
     """
     wanted = {genre.pk: genre for genre in genres}
     with transaction.atomic():
@@ -115,7 +185,7 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
 
 
 def next_sequences(suggestions: Iterable[int], reviewer: AbstractBaseUser) -> dict[int, int]:
-    """The sequence number of the reviewer's next decision on those suggestions they decided on before."""
+    """The sequence number of the reviewer's next decision, by suggestion; 1 for those left out."""
     before = ReviewDecision.objects.filter(suggestion__in=suggestions, reviewer_id=reviewer.pk).order_by()
     return {pk: last + 1 for pk, last in before.values_list("suggestion").annotate(Max("sequence"))}
 
@@ -126,15 +196,15 @@ def _decide(
     verdict: str,
     batch: DecisionBatch | None = None,
 ) -> int:
-    asked = list(suggestions)
-    movies = {suggestion.movie_id for suggestion in asked}
+    suggestions = list(suggestions)
+    movies = {suggestion.movie_id for suggestion in suggestions}
     with transaction.atomic():
-        # Movies first and in order, as everywhere: reviewers and labelling could lock each other out.
+        # Movies are locked first and in order, as in label runs, to avoid deadlocks.
         list(Movie.objects.select_for_update().filter(pk__in=movies).order_by("pk").values_list("pk"))
-        # Read again under the lock: of two reviewers only one finds a suggestion pending.
+        # Read again under the lock, so that only one of two reviewers decides about a suggestion.
         pending = list(
             Suggestion.objects.select_for_update()
-            .filter(pk__in=[suggestion.pk for suggestion in asked], movie__in=movies, state=PENDING)
+            .filter(pk__in=[suggestion.pk for suggestion in suggestions], movie__in=movies, state=PENDING)
             .order_by("pk")
         )
         if not pending:
@@ -162,7 +232,7 @@ def _decide(
             for each in pending
         )
         if verdict == ReviewDecision.Verdict.ACCEPTED:
-            # A genre that an import or a person has set meanwhile keeps that origin.
+            # A genre that was set by an import or by hand meanwhile keeps its origin.
             MovieGenre.objects.bulk_create(
                 (
                     MovieGenre(

@@ -19,7 +19,7 @@ def _prepare_label(params: Params, movies: Movies) -> tuple[Params, str]:
 
 def _select_movies(run: Run, movies: Movies) -> QuerySet[Movie]:
     model = run.params["model"]
-    return suggestions.readable(suggestions.candidates(model) if movies is None else movies, model)
+    return suggestions.embedded_for(suggestions.candidates(model) if movies is None else movies, model)
 
 
 def _nothing_to_label(run: Run, movies: Movies) -> str:

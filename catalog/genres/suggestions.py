@@ -1,4 +1,4 @@
-"""Ask the active genre model about untagged movies; what scores above its threshold becomes a suggestion."""
+"""Suggest genres for untagged movies: the genres that the active model scores above its thresholds."""
 
 from __future__ import annotations
 
@@ -20,55 +20,55 @@ from ml.genres.thresholds import NEVER, decide
 from .names import genre_rows
 
 
-class NotInUse(RuntimeError):
-    """Another genre model was promoted while this one was making suggestions."""
+class ModelNotActive(RuntimeError):
+    """Another genre model was promoted while this one was suggesting genres."""
 
 
 def label_items(items: Sequence[RunItem]) -> None:
-    """Suggest genres for each item's movie with the genre model in use, and finish or fail the item."""
+    """Suggest genres for each item's movie with the active genre model, and finish or fail the item."""
     movies = [item.movie for item in items if item.movie is not None]
     while True:
         model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
         if model is None:
-            _fail(items, "No genre model is in use: promote one in the admin.")
+            _fail(items, "No genre model is active: promote one in the admin.")
             return
         try:
-            made = suggest(movies, model, load(model), only_in_use=True)
+            suggested = suggest(movies, model, load(model), only_if_active=True)
             break
-        except NotInUse:
+        except ModelNotActive:
             continue
         except ModelFileError as error:
             _fail(items, f"The genre model cannot be used: {error}")
             return
-    counts = {item.pk: made.get(item.movie_id or 0) for item in items}
-    unread = leases.skip_merged([item for item in items if counts[item.pk] is None])
-    why = "{} has no embedding by {}: embed its poster first."
+    counts = {item.pk: suggested.get(item.movie_id or 0) for item in items}
+    not_embedded = leases.skip_merged([item for item in items if counts[item.pk] is None])
+    message = "{} has no embedding by {}: embed its poster first."
     leases.finish_all(
-        [*unread, *(item for item in items if counts[item.pk] is not None)],
+        [*not_embedded, *(item for item in items if counts[item.pk] is not None)],
         notes={pk: f"{count} suggested" if count else "abstained" for pk, count in counts.items()},
-        errors={item.pk: why.format(item.movie, model.extractor) for item in unread},
+        errors={item.pk: message.format(item.movie, model.extractor) for item in not_embedded},
     )
 
 
-def _fail(items: Sequence[RunItem], why: str) -> None:
-    leases.finish_all(items, errors={item.pk: why for item in items})
+def _fail(items: Sequence[RunItem], error: str) -> None:
+    leases.finish_all(items, errors={item.pk: error for item in items})
 
 
 def candidates(model_id: int) -> QuerySet[Movie]:
     """Movies that a run over the whole catalogue suggests genres for: untagged ones, those with pending
-    suggestions of another model, and those whose suggestions are about a poster they no longer show."""
-    mine = Suggestion.objects.filter(movie=OuterRef("pk"))
-    about_what_is_shown = mine.filter(
+    suggestions of another model, and those whose suggestions were made from a poster that is not shown."""
+    suggestions = Suggestion.objects.filter(movie=OuterRef("pk"))
+    from_shown_poster = suggestions.filter(
         movie__posters__is_primary=True, movie__posters__sha256=F("poster_sha256")
     )
-    outdated = Q(Exists(mine), ~Exists(about_what_is_shown), genres_locked=False)
-    of_others = mine.filter(state=Suggestion.State.PENDING).exclude(model=model_id)
+    outdated = Q(Exists(suggestions), ~Exists(from_shown_poster), genres_locked=False)
+    of_other_models = suggestions.filter(state=Suggestion.State.PENDING).exclude(model=model_id)
     tagged = MovieGenre.objects.filter(movie=OuterRef("pk"))
-    return Movie.objects.filter(~Exists(tagged) | outdated | Q(Exists(of_others)))
+    return Movie.objects.filter(~Exists(tagged) | outdated | Q(Exists(of_other_models)))
 
 
-def readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
-    """Those of `movies` whose poster has a vector that the genre model reads."""
+def embedded_for(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
+    """Those of `movies` whose primary poster is embedded by the extractor of the genre model."""
     embedded = Poster.objects.filter(
         movie=OuterRef("pk"), is_primary=True, embeddings__extractor__genre_models=model_id
     )
@@ -76,14 +76,14 @@ def readable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
 
 
 def suggest(
-    movies: Sequence[Movie], model: GenreModel, head: GenreHead, *, only_in_use: bool = False
+    movies: Sequence[Movie], model: GenreModel, head: GenreHead, *, only_if_active: bool = False
 ) -> dict[int, int]:
-    """Store the model's suggestions for `movies`; returns how many each got, for those with an embedding.
+    """Store the model's suggestions for `movies`. Returns the number of pending ones by movie id.
 
-    A movie is scored by all its embedded posters together, but those that their source replaced or gave up;
-    movies whose primary poster is not embedded yet are left out. Pending suggestions of earlier models give
-    way. A pair that a person rejected stays rejected unless the poster changed since; a genre the movie
-    already has is not suggested. With `only_in_use`, raises NotInUse once the model is not the active one.
+    Movies whose primary poster is not embedded are left out. A movie is scored by all its embedded posters
+    together, except those that their source replaced or removed. Pending suggestions of earlier models are
+    superseded. A rejected genre is not suggested again unless the poster changed, nor is one that the movie
+    has. With `only_if_active`, raises ModelNotActive if the model is not active any more.
     """
     embedded = list(
         Embedding.objects.filter(
@@ -105,11 +105,11 @@ def suggest(
     above = decide(scores, np.asarray(model.thresholds))
     sure = above & decide(scores, np.asarray(model.sure_thresholds or NEVER))
     genres = genre_rows(model.genres)
-    made = {
-        movie_id: _store(poster, model, genres, *said, only_in_use=only_in_use)
-        for (movie_id, poster), *said in zip(primary.items(), scores, above, sure, strict=True)
+    counts = {
+        movie_id: _store(poster, model, genres, *row, only_if_active=only_if_active)
+        for (movie_id, poster), *row in zip(primary.items(), scores, above, sure, strict=True)
     }
-    return {movie_id: count for movie_id, count in made.items() if count is not None}
+    return {movie_id: count for movie_id, count in counts.items() if count is not None}
 
 
 def _store(
@@ -120,28 +120,28 @@ def _store(
     above: np.ndarray,
     sure: np.ndarray,
     *,
-    only_in_use: bool,
+    only_if_active: bool,
 ) -> int | None:
-    """How many suggestions were stored; None if the movie or its poster is gone since it was read."""
+    """Returns the number of pending suggestions; None if the movie or its poster was deleted meanwhile."""
     with transaction.atomic():
         movie = Movie.objects.select_for_update().filter(pk=poster.movie_id).first()
-        mine = Poster.objects.select_for_update(no_key=True).filter(pk=poster.pk, movie=movie)
-        if movie is None or mine.first() is None:
+        locked = Poster.objects.select_for_update(no_key=True).filter(pk=poster.pk, movie=movie)
+        if movie is None or locked.first() is None:
             return None
-        # Asked while the movie is locked: the run that follows a promotion waits here, and has the last word.
-        if only_in_use and not GenreModel.objects.filter(pk=model.pk, state=GenreModel.State.ACTIVE).exists():
-            raise NotInUse(f"{model} is not in use any more.")
-        settled = set(movie.movie_genres.values_list("genre_id", flat=True)) | set(
+        # Checked while the movie is locked: the run that follows a promotion waits here and overwrites.
+        if only_if_active and not _is_active(model):
+            raise ModelNotActive(f"{model} is not active any more.")
+        decided = set(movie.movie_genres.values_list("genre_id", flat=True)) | set(
             movie.suggestions.filter(
                 state=Suggestion.State.REJECTED, poster_sha256=poster.sha256
             ).values_list("genre_id", flat=True)
         )
-        # What an earlier model, or this one about another poster, suggested gives way; decided rows stay.
+        # Suggestions of an earlier model or from another poster are superseded; decided ones stay.
         movie.suggestions.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
         count = 0
         for index in np.flatnonzero(above).tolist():
             genre = genres[index]
-            if movie.genres_locked or genre.pk in settled:
+            if movie.genres_locked or genre.pk in decided:
                 continue
             values = {
                 "poster": poster,
@@ -150,14 +150,18 @@ def _store(
                 "sure": bool(sure[index]),
                 "state": Suggestion.State.PENDING,
             }
-            made, fresh = Suggestion.objects.get_or_create(
+            suggestion, created = Suggestion.objects.get_or_create(
                 movie=movie, genre=genre, model=model, poster_sha256=poster.sha256, defaults=values
             )
-            if not fresh and made.state == Suggestion.State.SUPERSEDED:
-                Suggestion.objects.filter(pk=made.pk).update(**values)
-                made.state = Suggestion.State.PENDING
-            count += made.state == Suggestion.State.PENDING
+            if not created and suggestion.state == Suggestion.State.SUPERSEDED:
+                Suggestion.objects.filter(pk=suggestion.pk).update(**values)
+                suggestion.state = Suggestion.State.PENDING
+            count += suggestion.state == Suggestion.State.PENDING
         return count
+
+
+def _is_active(model: GenreModel) -> bool:
+    return GenreModel.objects.filter(pk=model.pk, state=GenreModel.State.ACTIVE).exists()
 
 
 @lru_cache(maxsize=2)
@@ -166,5 +170,5 @@ def _load(path: Path, sha256: str) -> GenreHead:
 
 
 def load(model: GenreModel) -> GenreHead:
-    """The model's head, its weights checked against the stored sha256. Raises ModelFileError."""
+    """The model's head, after its weights were checked against their sha256. Raises ModelFileError."""
     return _load(Path(settings.MODELS_DIR) / model.weights_file, model.weights_sha256)

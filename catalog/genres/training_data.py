@@ -1,4 +1,4 @@
-"""The training set: trusted labels, features of one extractor, and groups that no split may tear apart."""
+"""The training data of genre models: trusted labels, vectors of one extractor, and groups for splits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from ml.grouping import PosterRelations, group_numbers
 class LabelledPosters:
     """n posters of movies with trusted genres.
 
-    posters (n,) int64: their keys; features (n, dims) float32; labels (n, g) uint8; groups (n,) int64, equal
-    for posters of one franchise and for near-duplicates; genres: g names, most frequent first.
+    posters (n,) int64: their ids. features (n, dims) float32. labels (n, g) uint8. groups (n,) int64: equal
+    for posters of one franchise and for near-duplicates, which a split must not separate. genres: g names,
+    most frequent first.
     """
 
     posters: np.ndarray
@@ -30,7 +31,7 @@ class LabelledPosters:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over everything a model learns from: the same set gives the same fingerprint."""
+        """SHA-256 over everything that a model is trained on."""
         digest = hashlib.sha256("|".join(self.genres).encode())
         for array in (self.features, self.labels, self.groups):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -38,7 +39,7 @@ class LabelledPosters:
 
 
 def labelled_posters(extractor: Extractor, only: Collection[int] | None = None) -> LabelledPosters:
-    """Every embedded primary poster of a movie that has genres, ordered by movie; `only` of movies by id."""
+    """The embedded primary posters of movies that have genres, ordered by movie; `only` these movie ids."""
     tagged = MovieGenre.objects.filter(movie=OuterRef("poster__movie"))
     rows = (
         Embedding.objects.filter(Exists(tagged), extractor=extractor, poster__is_primary=True)
@@ -66,13 +67,13 @@ def labelled_posters(extractor: Extractor, only: Collection[int] | None = None) 
         posters=np.array(posters, dtype=np.int64),
         features=np.array(vectors, dtype=np.float32).reshape(len(vectors), extractor.dims),
         labels=labels,
-        groups=groups(franchises, np.array(hashes, dtype=np.uint64)),
+        groups=split_groups(franchises, np.array(hashes, dtype=np.uint64)),
         genres=genres,
     )
 
 
 def _labels(movies: list[int]) -> tuple[list[str], np.ndarray]:
-    """The genres these movies have, most frequent first, and which movie has which: (n, g) uint8."""
+    """The genres of these movies, most frequent first, and the labels (n, g) uint8."""
     row_of = {movie_id: row for row, movie_id in enumerate(movies)}
     pairs = [
         (row_of[movie_id], name)
@@ -88,8 +89,8 @@ def _labels(movies: list[int]) -> tuple[list[str], np.ndarray]:
     return genres, labels
 
 
-def groups(franchises: list[str], hashes: np.ndarray) -> np.ndarray:
+def split_groups(franchises: list[str], hashes: np.ndarray) -> np.ndarray:
     """Group numbers (n,) int64: one for each set of posters joined by a franchise or near-duplicates."""
     series = group_numbers([franchise.casefold() for franchise in franchises])
-    nobody_knows = np.full(len(hashes), -1, dtype=np.int64)  # one row a movie here: none share one
-    return PosterRelations(hashes=hashes, movie=nobody_knows, series=series).split_groups()
+    movies = np.full(len(hashes), -1, dtype=np.int64)  # unknown: each movie has one row
+    return PosterRelations(hashes=hashes, movie=movies, series=series).split_groups()

@@ -18,7 +18,7 @@ class DecisionBatch(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decision_batches"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # The fields of catalog.genres.selection.Selection that were set: {"genre": 3, "sure": true, "last": 812}.
+    # The fields of catalog.genres.review.Selection that were set: {"genre": 3, "sure": true, "last": 812}.
     choice = models.JSONField(default=dict, blank=True)
     chosen = models.CharField(max_length=500, blank=True, help_text="the filter in words")
     suggestions = models.PositiveIntegerField(help_text="number of suggestions")

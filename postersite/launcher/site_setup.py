@@ -54,8 +54,8 @@ def install_bundled(say: Callable[[str], None]) -> None:
     from catalog.genres import bundled
 
     try:
-        model, is_new = bundled.take_up_genre_model()
-    except bundled.ShippedUnusable as error:
+        model, is_new = bundled.install_genre_model()
+    except bundled.BundledModelUnusable as error:
         say(f"The bundled genre model is not used: {error}")
     else:
         if is_new and model.state == model.State.ACTIVE:
@@ -65,7 +65,7 @@ def install_bundled(say: Callable[[str], None]) -> None:
                 f"Genre model {model.version} is bundled with this version of Postersite. It is a candidate; "
                 "compare its metrics and promote it in the admin if you like."
             )
-    run = bundled.look_with_new_eyes()
+    run = bundled.embed_with_bundled_extractor()
     if run is not None and run.is_live:
         posters = "1 poster is" if run.total == 1 else f"{run.total} posters are"
         say(

@@ -16,7 +16,7 @@ SUGGESTIONS = 4000
 START = """
 from catalog.models import Genre, Movie, Suggestion
 from catalog.genres import decision_batches
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 from tests.factories import GenreModelFactory, UserFactory
 number, model = int(argv[0]), GenreModelFactory(state="active")
 genres = [Genre.objects.create(name=name, slug=name.lower()) for name in ("Drama", "Crime")]

@@ -7,7 +7,7 @@ import unicodedata
 import warnings
 
 from catalog.external_ids import normalized_imdb_id, numeric_id
-from catalog.genres.spelling import canonical_genre
+from catalog.genres.names import canonical_genre
 
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 MAX_TITLE_LENGTH = 500

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from catalog.admin import decision_batch
 from catalog.genres import decision_batches
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 from catalog.models import DecisionBatch, MovieGenre, Suggestion
 from catalog.runs import lifecycle, local_worker
 from tests.catalog.admin.cards import text_of, waiting

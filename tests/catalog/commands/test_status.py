@@ -14,7 +14,7 @@ from catalog.genres import bundled, promotion
 from catalog.management.commands import status
 from catalog.models import Extractor
 from postersite.launcher.broker import private_broker
-from tests.catalog.genres.bundled_files import shipped_genres
+from tests.catalog.genres.bundled_files import bundled_genres
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_a_named_extractor_without_weights_is_wrong(settings: Any) -> None:
 
 def test_the_genre_model_in_use_is_told_and_whether_it_came_with_the_site(tmp_path: Path) -> None:
     assert next(fact for _, fact in status.genre_model()).startswith("none in use")
-    model, _ = bundled.take_up_genre_model(shipped_genres(tmp_path))
+    model, _ = bundled.install_genre_model(bundled_genres(tmp_path))
     said = "genre model 1 (logistic, bundled, active) suggests genres from what postersite sees"
     assert list(status.genre_model()) == [(True, said)]
     Extractor.objects.update(fingerprint="postersite-of-yore")

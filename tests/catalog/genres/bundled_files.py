@@ -16,7 +16,7 @@ from ml.genres.thresholds import NEVER
 GENRES = ("Drama", "Sci-Fi", "War")
 
 
-def shipped_genres(
+def bundled_genres(
     folder: Path, *, dims: int = 256, bias: Sequence[float] = (2, 0, -2), extractor: str | None = None
 ) -> Path:
     """genres.npz, genres.json and card.json of a model that scores every poster by its bias alone.

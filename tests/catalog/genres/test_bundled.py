@@ -17,7 +17,7 @@ from ml.genres.head_file import load_head
 from ml.genres.thresholds import NEVER
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
-from .bundled_files import GENRES, shipped_genres
+from .bundled_files import GENRES, bundled_genres
 from .genre_heads import saved_model
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +25,8 @@ State = GenreModel.State
 
 
 def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Path, settings: Any) -> None:
-    weights = shipped_genres(tmp_path)
-    model, fresh = bundled.take_up_genre_model(weights)
+    weights = bundled_genres(tmp_path)
+    model, fresh = bundled.install_genre_model(weights)
     assert fresh and (model.version, model.state, model.shipped) == (1, State.ACTIVE, True)
     assert (model.recipe, model.genres, model.no_evidence) == ("logistic", list(GENRES), ["War"])
     assert (model.thresholds, model.sure_thresholds) == ([0.4, 0.4, NEVER], [0.8, NEVER, NEVER])
@@ -40,18 +40,18 @@ def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Pa
 
 
 def test_taking_it_up_again_changes_nothing_and_restores_lost_files(tmp_path: Path) -> None:
-    weights = shipped_genres(tmp_path)
-    model, _ = bundled.take_up_genre_model(weights)
+    weights = bundled_genres(tmp_path)
+    model, _ = bundled.install_genre_model(weights)
     promotion.undo_promotion(model)
     promotion.weights_path(model).unlink()
-    again, fresh = bundled.take_up_genre_model(weights)
+    again, fresh = bundled.install_genre_model(weights)
     assert (again, fresh, again.state) == (model, False, State.CANDIDATE)
     assert load_head(promotion.weights_path(model), sha256=model.weights_sha256).genres == GENRES
     assert GenreModel.objects.count() == 1
 
 
 def test_the_database_keeps_one_row_for_each_shipped_file(tmp_path: Path) -> None:
-    model, _ = bundled.take_up_genre_model(shipped_genres(tmp_path))
+    model, _ = bundled.install_genre_model(bundled_genres(tmp_path))
     with pytest.raises(IntegrityError), transaction.atomic():
         saved_model(state=State.CANDIDATE, shipped=True)
         GenreModel.objects.update(weights_sha256=model.weights_sha256, shipped=True)
@@ -59,26 +59,26 @@ def test_the_database_keeps_one_row_for_each_shipped_file(tmp_path: Path) -> Non
 
 def test_it_waits_beside_a_model_that_is_in_use(tmp_path: Path) -> None:
     own = saved_model()
-    model, fresh = bundled.take_up_genre_model(shipped_genres(tmp_path))
+    model, fresh = bundled.install_genre_model(bundled_genres(tmp_path))
     own.refresh_from_db()
     assert fresh and (own.state, model.state) == (State.ACTIVE, State.CANDIDATE)
     assert model.version == own.version + 1
 
 
 def test_a_later_versions_file_is_another_candidate(tmp_path: Path) -> None:
-    first, _ = bundled.take_up_genre_model(shipped_genres(tmp_path / "1"))
-    second, fresh = bundled.take_up_genre_model(shipped_genres(tmp_path / "2", bias=(1, 1, 1)))
+    first, _ = bundled.install_genre_model(bundled_genres(tmp_path / "1"))
+    second, fresh = bundled.install_genre_model(bundled_genres(tmp_path / "2", bias=(1, 1, 1)))
     first.refresh_from_db()
     assert fresh and second.version == 2
     assert (first.state, second.state) == (State.ACTIVE, State.CANDIDATE)
 
 
 def test_without_a_card_or_with_anothers_it_has_no_figures(tmp_path: Path) -> None:
-    weights = shipped_genres(tmp_path)
+    weights = bundled_genres(tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
     card["genres"]["sha256"] = "0" * 64
     (tmp_path / "card.json").write_text(json.dumps(card))
-    model, _ = bundled.take_up_genre_model(weights)
+    model, _ = bundled.install_genre_model(weights)
     assert (model.metrics, model.dataset_fingerprint, model.state) == ({}, "", State.ACTIVE)
 
 
@@ -92,7 +92,7 @@ def test_without_a_card_or_with_anothers_it_has_no_figures(tmp_path: Path) -> No
     ],
 )
 def test_what_cannot_be_used_is_a_sentence_and_makes_nothing(damage: str, says: str, tmp_path: Path) -> None:
-    weights = shipped_genres(
+    weights = bundled_genres(
         tmp_path, extractor="postersite-of-yore" if damage == "another extractor" else None
     )
     if damage == "missing":
@@ -101,15 +101,15 @@ def test_what_cannot_be_used_is_a_sentence_and_makes_nothing(damage: str, says: 
         weights.write_bytes(weights.read_bytes()[:-9])
     elif damage == "no manifest":
         weights.with_suffix(".json").unlink()
-    with pytest.raises(bundled.ShippedUnusable, match=says):
-        bundled.take_up_genre_model(weights)
+    with pytest.raises(bundled.BundledModelUnusable, match=says):
+        bundled.install_genre_model(weights)
     assert not GenreModel.objects.exists() and not Extractor.objects.exists()
 
 
 def test_a_catalogue_of_untagged_titles_gets_suggestions_without_any_training(tmp_path: Path) -> None:
     by_hand = GenreFactory(name="Science Fiction", slug="science-fiction")
     poster = PosterFactory()
-    bundled.take_up_genre_model(shipped_genres(tmp_path))
+    bundled.install_genre_model(bundled_genres(tmp_path))
     for kind, work in (("embed", embedding.embed_items), ("label", suggestions.label_items)):
         run = lifecycle.start(kind, queue=False)
         assert leases.process_batch(run.pk, work) is False
@@ -123,22 +123,22 @@ def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
     histograms = ExtractorFactory(spec="histograms", dims=4)
     for _ in range(3):
         EmbeddingFactory(extractor=histograms)
-    run = bundled.look_with_new_eyes()
+    run = bundled.embed_with_bundled_extractor()
     assert run is not None and (run.kind, run.total) == ("embed", 3)
     assert run.params["extractors"] == ["postersite"]
-    assert bundled.look_with_new_eyes() == run
+    assert bundled.embed_with_bundled_extractor() == run
     assert Run.objects.count() == 1
     lifecycle.cancel(run)
-    again = bundled.look_with_new_eyes()
+    again = bundled.embed_with_bundled_extractor()
     assert again is not None
     lifecycle.cancel(again)
     embedding.embed([Movie.objects.first().primary_poster], extractors.load("postersite"))
-    assert bundled.look_with_new_eyes() is None
+    assert bundled.embed_with_bundled_extractor() is None
 
 
 def test_the_sweep_hands_that_run_to_the_workers(broker: Any) -> None:
     EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
-    run = bundled.look_with_new_eyes()
+    run = bundled.embed_with_bundled_extractor()
     assert run is not None and broker.llen("ml") == 0
     assert recovery.sweep() == broker.llen("ml") > 0
 
@@ -147,10 +147,10 @@ def test_the_sweep_hands_that_run_to_the_workers(broker: Any) -> None:
 def test_a_site_that_says_with_what_to_look_is_left_alone(named: list[str], settings: Any) -> None:
     EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
     settings.EXTRACTORS = named
-    assert bundled.look_with_new_eyes() is None
+    assert bundled.embed_with_bundled_extractor() is None
     assert Embedding.objects.count() == 1
 
 
 def test_nothing_is_looked_at_where_nothing_was_embedded() -> None:
     MovieFactory(poster=True)
-    assert bundled.look_with_new_eyes() is None
+    assert bundled.embed_with_bundled_extractor() is None

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.duplicates import merging
-from catalog.genres import decision_batches, decision_undo, review
+from catalog.genres import decision_batches, review
 from catalog.genres.decision_batches import BatchError
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, Suggestion
 from catalog.runs import leases, lifecycle, local_worker, steps
 from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
@@ -345,8 +345,8 @@ def test_what_somebody_changed_since_is_kept_with_a_reason(touch: Callable[[Sugg
     ]
     other.refresh_from_db()
     assert other.state == State.PENDING and not other.movie.movie_genres.exists()
-    [left] = decision_undo.plan(list(decision_batches.not_undone(batch)))
-    assert left.decision.suggestion_id == touched.pk and left.kept
+    [left] = decision_batches.plan_undo(list(decision_batches.not_undone(batch)))
+    assert left.decision.suggestion_id == touched.pk and left.obstacle
     assert (run.state, run.total, run.done, run.failed) == ("done", 2, 2, 0)
 
 
@@ -359,9 +359,9 @@ def test_an_undo_that_dies_goes_on_and_undoes_each_once(
     batch = accepted()
     MovieGenre.objects.filter(movie=Movie.objects.first()).update(origin="imported")
     live = decision_batches.start_undo(batch, UserFactory(), queue=False)
-    undo, calls = decision_undo.undo, 0
+    undo, calls = decision_batches.undo, 0
 
-    def dies(*given: Any) -> list[decision_undo.Reversal]:
+    def dies(*given: Any) -> list[decision_batches.Reversal]:
         nonlocal calls
         calls += 1
         done = undo(*given)
@@ -369,7 +369,7 @@ def test_an_undo_that_dies_goes_on_and_undoes_each_once(
             raise MemoryError("killed")
         return done
 
-    monkeypatch.setattr(decision_undo, "undo", dies)
+    monkeypatch.setattr(decision_batches, "undo", dies)
     run = local_worker.process_run(live)
     assert (run.state, run.total, run.done, run.failed) == ("done", 9, 9, 0)
     assert ReviewDecision.objects.exclude(reverses=None).count() == 8
@@ -395,5 +395,5 @@ def test_a_rejection_is_undone_too() -> None:
     before = state()
     reviewer = UserFactory()
     review.reject([suggestion], reviewer)
-    [done] = decision_undo.undo(suggestion.decisions.all(), reviewer)
-    assert not done.kept and state() == before
+    [done] = decision_batches.undo(suggestion.decisions.all(), reviewer)
+    assert not done.obstacle and state() == before

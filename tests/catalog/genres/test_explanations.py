@@ -1,10 +1,11 @@
-"""Where a suggested genre is seen: looked at once, kept by content, bounded, and refused in a sentence."""
+"""Heat maps of suggestions: computed once for each poster and model, cached, and refused in a sentence."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def fresh(suggestion: Suggestion) -> Suggestion:
     return Suggestion.objects.select_related("genre", "model__extractor").get(pk=suggestion.pk)
 
 
-def kept() -> list[Path]:
+def cached() -> list[Path]:
     return sorted(path for path in Path(settings.HEAT_MAPS_DIR).glob("*/*") if path.is_file())
 
 
@@ -41,14 +42,7 @@ def lose_the_file(suggestion: Suggestion) -> None:
     default_storage.delete(str(suggestion.poster.file.name))
 
 
-def refusal(suggestion: Suggestion) -> str:
-    with pytest.raises(explaining.CannotExplain) as raised:
-        explaining.explain(fresh(suggestion))
-    assert str(settings.VAR_DIR) not in str(raised.value)
-    return str(raised.value)
-
-
-def test_it_is_what_the_head_says_of_the_extractors_map() -> None:
+def test_a_heat_map_is_the_evidence_of_the_model_in_the_extractors_map() -> None:
     [horror] = seen()
     told = explaining.explain(fresh(horror))
     extractor, head = extractors.load("postersite"), suggestions.load(horror.model)
@@ -67,83 +61,80 @@ def test_the_picture_has_the_posters_proportions() -> None:
         assert drawn.format == "PNG" and drawn.width * 3 == drawn.height * 2
 
 
-def test_a_poster_is_looked_at_once_for_all_genres() -> None:
+def test_one_computation_serves_all_genres() -> None:
     horror, drama = seen(genres=["Horror", "Drama"])
     first = explaining.explain(fresh(horror))
     lose_the_file(horror)
     assert np.array_equal(explaining.explain(fresh(horror)).places, first.places)
     other = explaining.explain(fresh(drama))
-    assert len(kept()) == 1 and not np.array_equal(other.places, first.places)
+    assert len(cached()) == 1 and not np.array_equal(other.places, first.places)
 
 
-def test_another_model_or_poster_is_another_look() -> None:
+def test_another_model_or_poster_has_a_heat_map_of_its_own() -> None:
     [horror] = seen()
     later = seeing_model(seed=1, state=GenreModel.State.CANDIDATE)
     again = SuggestionFactory(movie=horror.movie, genre=horror.genre, model=later, state="superseded")
     [elsewhere] = seen(horror.model, seed=5)
     told = [explaining.explain(fresh(each)) for each in (horror, again, elsewhere)]
-    assert len({each.version for each in told}) == len(kept()) == 3
+    assert len({each.version for each in told}) == len(cached()) == 3
 
 
-def test_it_is_about_the_poster_that_the_model_saw() -> None:
+def test_a_heat_map_is_of_the_poster_that_the_model_scored() -> None:
     [horror] = seen()
     primary.store_poster(horror.movie, picture(9), source="upload")
     told = explaining.explain(fresh(horror))
     assert told.poster == horror.poster and not told.poster.is_primary
 
 
-def test_a_retired_model_can_still_be_asked() -> None:
+def test_a_suggestion_of_a_retired_model_has_a_heat_map() -> None:
     [horror] = seen(seeing_model(state=GenreModel.State.RETIRED))
     assert explaining.explain(fresh(horror)).places.shape == (9, 6)
 
 
-def test_a_deleted_poster_is_told() -> None:
-    [horror] = seen()
-    explaining.explain(fresh(horror))
-    assert horror.poster is not None
-    horror.poster.delete()
-    assert refusal(horror) == "The poster that this was suggested from is gone."
+def delete_poster(suggestion: Suggestion) -> None:
+    explaining.explain(fresh(suggestion))
+    assert suggestion.poster is not None
+    suggestion.poster.delete()
 
 
-def test_a_posters_lost_file_is_told() -> None:
-    [horror] = seen()
-    lose_the_file(horror)
-    assert "fetch it again" in refusal(horror)
-    assert kept() == []
+def use_extractor(suggestion: Suggestion, spec: str) -> None:
+    GenreModel.objects.update(extractor=ExtractorFactory(spec=spec))
 
 
-def test_an_extractor_without_a_map_is_named() -> None:
-    [horror] = seen(seeing_model(extractor=ExtractorFactory(spec="pixels", dims=4608)))
-    assert refusal(horror) == "The extractor pixels keeps no map of where in a poster it sees what."
+def lose_weights(suggestion: Suggestion) -> None:
+    (Path(settings.MODELS_DIR) / suggestion.model.weights_file).unlink()
 
 
-def test_an_extractor_that_changed_since_is_told() -> None:
-    [horror] = seen(seeing_model(extractor=ExtractorFactory(spec="postersite", dims=256)))
-    assert "earlier version of the extractor" in refusal(horror)
-
-
-def test_a_trained_file_that_is_gone_is_told() -> None:
-    gone = ExtractorFactory(spec=f"postersite:{settings.VAR_DIR}/mine.tflite", dims=256)
-    [horror] = seen(seeing_model(extractor=gone))
-    assert "not here any more" in refusal(horror)
-
-
-@pytest.mark.parametrize("damage", ["missing", "truncated"])
-def test_a_damaged_model_is_told(damage: str) -> None:
-    [horror] = seen()
-    weights = Path(settings.MODELS_DIR) / horror.model.weights_file
-    if damage == "missing":
-        weights.unlink()
-    else:
-        weights.write_bytes(weights.read_bytes()[:100])
+def damage_weights(suggestion: Suggestion) -> None:
+    weights = Path(settings.MODELS_DIR) / suggestion.model.weights_file
+    weights.write_bytes(weights.read_bytes()[:100])
     suggestions._load.cache_clear()
-    assert "genre model that suggested this cannot be read" in refusal(horror)
 
 
-def test_a_genre_that_the_model_lacks_is_told() -> None:
+def change_genre(suggestion: Suggestion) -> None:
+    Suggestion.objects.update(genre=GenreFactory(name="Western"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (delete_poster, "poster of this suggestion was deleted"),
+        (lose_the_file, "fetch it again"),
+        (lambda each: use_extractor(each, "pixels"), "extractor pixels cannot produce"),
+        (lambda each: use_extractor(each, "postersite"), "earlier version of the extractor"),
+        (lambda each: use_extractor(each, f"postersite:{settings.VAR_DIR}/mine.tflite"), "not available"),
+        (lose_weights, "genre model of this suggestion"),
+        (damage_weights, "genre model of this suggestion"),
+        (change_genre, "no genre named Western"),
+    ],
+    ids=["poster", "file", "no map", "other weights", "no extractor", "no model", "damaged model", "genre"],
+)
+def test_without_a_heat_map_a_sentence_says_why(damage: Callable[[Suggestion], None], says: str) -> None:
     [horror] = seen()
-    western = SuggestionFactory(movie=horror.movie, genre=GenreFactory(name="Western"), model=horror.model)
-    assert "does not know Western" in refusal(western)
+    damage(horror)
+    with pytest.raises(explaining.CannotExplain) as raised:
+        explaining.explain(fresh(horror))
+    assert says in str(raised.value) and str(settings.VAR_DIR) not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +142,10 @@ def test_a_genre_that_the_model_lacks_is_told() -> None:
     [b"", b"\x93NUMPY", b"no array at all", np.zeros((7, 7, 2), "<f4"), np.full((7, 7, 3), np.nan, "<f4")],
     ids=["empty", "cut short", "text", "other genres", "not finite"],
 )
-def test_what_was_kept_and_is_damaged_is_made_anew(content: Any) -> None:
+def test_a_damaged_cache_file_is_computed_again(content: Any) -> None:
     [horror] = seen()
     first = explaining.explain(fresh(horror)).places
-    [path] = kept()
+    [path] = cached()
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
@@ -163,30 +154,30 @@ def test_what_was_kept_and_is_damaged_is_made_anew(content: Any) -> None:
     assert np.load(path).shape == (9, 6, 3)
 
 
-def test_what_was_not_asked_for_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explaining, "KEPT_PER_FOLDER", 3)
+def test_the_least_recently_used_files_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explaining, "MAX_FILES_PER_FOLDER", 3)
     [horror] = seen()
     explaining.explain(fresh(horror))
-    [path] = kept()
+    [path] = cached()
     path.unlink()
     for age in range(1, 6):
         other = path.with_name(f"{age}.npy")
         other.write_bytes(b"")
         os.utime(other, (1e9 - age, 1e9 - age))
     explaining.explain(fresh(horror))
-    assert {each.name for each in kept()} == {path.name, "1.npy", "2.npy"}
+    assert {each.name for each in cached()} == {path.name, "1.npy", "2.npy"}
 
 
-def test_being_asked_for_keeps_it() -> None:
+def test_a_file_that_is_read_counts_as_used() -> None:
     [horror] = seen()
     explaining.explain(fresh(horror))
-    [path] = kept()
+    [path] = cached()
     os.utime(path, (1e9, 1e9))
     explaining.explain(fresh(horror))
     assert path.stat().st_mtime > 1e9 + 1
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing_but_time() -> None:
+def test_a_cache_folder_that_cannot_be_written_is_no_error() -> None:
     [horror] = seen()
     Path(settings.HEAT_MAPS_DIR).write_text("in the way")
     assert explaining.explain(fresh(horror)).places.shape == (9, 6)

@@ -46,7 +46,7 @@ def test_undoing_brings_the_one_before_back_step_by_step() -> None:
 
 def test_a_model_not_in_use_has_no_promotion_to_undo() -> None:
     model = saved_model(state=GenreModel.State.CANDIDATE)
-    with pytest.raises(promotion.CannotPromote, match="is not in use"):
+    with pytest.raises(promotion.CannotPromote, match="is not active"):
         promotion.undo_promotion(model)
 
 
@@ -84,7 +84,7 @@ def test_files_are_kept_under_the_name_of_their_content_and_can_be_kept_again(
     head = make_head()
     sha256 = save_head(head, tmp_path / "head.npz")
     for _ in range(2):
-        assert promotion.keep_files(tmp_path / "head.npz", sha256) == f"{sha256}.npz"
+        assert promotion.store_files(tmp_path / "head.npz", sha256) == f"{sha256}.npz"
     names = sorted(path.name for path in settings.MODELS_DIR.iterdir())
     assert names == [f"{sha256}.json", f"{sha256}.npz"]
     kept = settings.MODELS_DIR / f"{sha256}.npz"

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.embeddings import embedding, extractors
 from catalog.genres import bundled, decision_batches, promotion, review, suggestions
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
 from catalog.posters import changes
 from catalog.posters.primary import make_primary, remove, store_poster, unlock
@@ -27,7 +27,7 @@ from tests.factories import (
 )
 
 from .genre_heads import saved_model, vector_for
-from .test_bundled import shipped_genres
+from .test_bundled import bundled_genres
 
 pytestmark = pytest.mark.django_db
 
@@ -203,7 +203,7 @@ def test_posters_that_the_promoted_model_cannot_read_are_embedded() -> None:
 
 def test_taking_up_the_shipped_model_is_followed_by_suggestions(tmp_path: Path, broker: Any) -> None:
     PosterFactory()
-    bundled.take_up_genre_model(shipped_genres(tmp_path))
+    bundled.install_genre_model(bundled_genres(tmp_path))
     [run] = Run.objects.all()
     assert (run.kind, run.followed_by) == ("embed", ["label"])
     assert broker.llen("ml") == 0  # the broker is not started yet at this moment: the sweep queues it

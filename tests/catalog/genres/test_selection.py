@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.genres.training_data import groups, labelled_posters
+from catalog.genres.training_data import labelled_posters, split_groups
 from catalog.models import Extractor, Movie, MovieGenre
 from ml import grouping
 from ml.imaging.images import DUPLICATE_BITS
@@ -100,14 +100,14 @@ def test_anything_learned_from_changes_the_fingerprint(extractor: Extractor, cha
 
 def test_a_franchise_is_one_group_however_it_is_written() -> None:
     far_apart = np.array([0, 0xFFFF, 0xFFFF0000, 0xFFFF00000000], dtype=np.uint64)
-    found = groups(["Heat", "", "HEAT", ""], far_apart)
+    found = split_groups(["Heat", "", "HEAT", ""], far_apart)
     assert found[0] == found[2]
     assert len(set(found.tolist())) == 3
 
 
 def test_movies_without_a_franchise_do_not_form_one() -> None:
     far_apart = np.array([0, 0xFFFF, 0xFFFF0000], dtype=np.uint64)
-    assert len(set(groups(["", "", ""], far_apart).tolist())) == 3
+    assert len(set(split_groups(["", "", ""], far_apart).tolist())) == 3
 
 
 @given(
@@ -127,7 +127,7 @@ def test_groups_are_those_a_slow_search_finds(
             merged = joined[one] | joined[other]
             for index in merged:
                 joined[index] = merged
-    found = groups(franchises, np.array(hashes, dtype=np.uint64))
+    found = split_groups(franchises, np.array(hashes, dtype=np.uint64))
     assert all(
         (found[one] == found[other]) == (other in joined[one])
         for one, other in combinations(range(len(hashes)), 2)
@@ -138,6 +138,6 @@ def test_groups_reach_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(grouping, "_PAIRS_AT_ONCE", 20)
     hashes = np.array([0, 0xFFFF << 40, 0xFF00FF << 8, 0xFFFF << 20, 1], dtype=np.uint64)
-    found = groups([""] * 5, hashes)
+    found = split_groups([""] * 5, hashes)
     assert found[0] == found[4]
     assert len(set(found.tolist())) == 4

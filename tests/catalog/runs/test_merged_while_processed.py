@@ -12,7 +12,7 @@ from catalog.duplicates.merging import merge_movies
 from catalog.embeddings import embedding
 from catalog.genres import decision_batches, training
 from catalog.genres import suggestions as labelling
-from catalog.genres.selection import Selection
+from catalog.genres.review import Selection
 from catalog.integrity import checking, consistency
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
 from catalog.posters import primary, refresh, scraping
@@ -220,14 +220,14 @@ def test_the_search_for_duplicates_proposes_what_is_there_at_its_end(
 
 def test_a_training_that_reads_the_movies_is_not_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled(60)
-    apart = training._run_apart
+    apart = training._train_in_subprocess
 
     def meanwhile(*arguments: Any) -> None:
         merged_into_another(Movie.objects.order_by("pk")[7])
         deleted(Movie.objects.order_by("pk")[8])
         apart(*arguments)
 
-    monkeypatch.setattr(training, "_run_apart", meanwhile)
+    monkeypatch.setattr(training, "_train_in_subprocess", meanwhile)
     run = lifecycle.start(
         "train", params={"config": {"resamples": 20}}, movies=Movie.objects.all(), queue=False
     )
@@ -281,7 +281,7 @@ def test_accepting_and_undoing_a_batch_of_suggestions_goes_on_with_the_others(
     monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
     suggestions = [SuggestionFactory() for _ in range(4)]
-    decide, undo = decision_batches.review._decide, decision_batches.decision_undo.undo
+    decide, undo = decision_batches.review._decide, decision_batches.undo
 
     def decided_meanwhile(*arguments: Any) -> int:
         monkeypatch.setattr(decision_batches.review, "_decide", decide)
@@ -289,7 +289,7 @@ def test_accepting_and_undoing_a_batch_of_suggestions_goes_on_with_the_others(
         return decide(*arguments)
 
     def undone_meanwhile(*arguments: Any) -> Any:
-        monkeypatch.setattr(decision_batches.decision_undo, "undo", undo)
+        monkeypatch.setattr(decision_batches, "undo", undo)
         merged_into_another(suggestions[1].movie)  # what people decided about cannot be deleted
         return undo(*arguments)
 
@@ -300,7 +300,7 @@ def test_accepting_and_undoing_a_batch_of_suggestions_goes_on_with_the_others(
     assert (run.state, run.failed, run.items.get().attempts) == (Run.State.DONE, 0, 1)
     assert batch.decisions.count() == 3
 
-    monkeypatch.setattr(decision_batches.decision_undo, "undo", undone_meanwhile)
+    monkeypatch.setattr(decision_batches, "undo", undone_meanwhile)
     again = decision_batches.start_undo(batch, UserFactory(), queue=False)
     first_batch(again, decision_batches.undo_item)
     assert (again.state, again.failed, again.items.get().attempts) == (Run.State.DONE, 0, 1)

@@ -53,6 +53,7 @@ def test_a_start_clears_what_was_left_and_nothing_that_is_in_use(settings: Any) 
             assert one.exists() and other.exists()
 
 
+@pytest.mark.django_db
 def test_a_training_has_its_temporary_folder_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     started: list[dict[str, str]] = []
 
@@ -62,5 +63,5 @@ def test_a_training_has_its_temporary_folder_there(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(training.subprocess, "Popen", popen)
     with pytest.raises(OSError):
-        training._run_apart(tmp_path, lambda: True, None)
+        training._train_in_subprocess(tmp_path, lambda: True)
     assert started[0]["TMPDIR"] == str(tmp_path)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from catalog.genres.bundled import take_up_genre_model
+from catalog.genres.bundled import install_genre_model
 from catalog.models import GenreModel, ImportedFile, Movie, ReviewDecision
 from catalog.transfer import restore
 from catalog.transfer._columns import OPTIONAL_TABLES, TABLES
@@ -319,7 +319,7 @@ def test_a_failure_at_the_end_moves_files_back(export: Path, monkeypatch: pytest
 
 
 def test_bundled_genre_models_are_replaced(export: Path) -> None:
-    bundled = take_up_genre_model().model
+    bundled = install_genre_model().model
     restore_catalogue(export)
     assert not GenreModel.objects.filter(weights_sha256=bundled.weights_sha256).exists()
-    assert take_up_genre_model().model.state == GenreModel.State.CANDIDATE
+    assert install_genre_model().model.state == GenreModel.State.CANDIDATE

@@ -14,7 +14,7 @@ from catalog.genres import bundled
 from catalog.models import GenreModel
 from postersite.launcher import site_setup
 from postersite.launcher.errors import StartError
-from tests.catalog.genres.bundled_files import shipped_genres
+from tests.catalog.genres.bundled_files import bundled_genres
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -118,10 +118,10 @@ def test_the_sample_is_complete_until_the_catalogue_is_emptied() -> None:
 
 
 def test_the_bundled_genre_model_is_installed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    weights = shipped_genres(tmp_path)
+    weights = bundled_genres(tmp_path)
     lines: list[str] = []
-    take_up = bundled.take_up_genre_model
-    monkeypatch.setattr(bundled, "take_up_genre_model", lambda: take_up(weights))
+    take_up = bundled.install_genre_model
+    monkeypatch.setattr(bundled, "install_genre_model", lambda: take_up(weights))
     site_setup.install_bundled(lines.append)
     site_setup.install_bundled(lines.append)
     assert GenreModel.objects.get().state == GenreModel.State.ACTIVE
@@ -129,11 +129,11 @@ def test_the_bundled_genre_model_is_installed_once(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_site_starts_without_a_damaged_genre_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    weights = shipped_genres(tmp_path)
+    weights = bundled_genres(tmp_path)
     weights.write_bytes(b"damaged")
     lines: list[str] = []
-    take_up = bundled.take_up_genre_model
-    monkeypatch.setattr(bundled, "take_up_genre_model", lambda: take_up(weights))
+    take_up = bundled.install_genre_model
+    monkeypatch.setattr(bundled, "install_genre_model", lambda: take_up(weights))
     site_setup.prepare(lines.append, URL, show_password=True)
     assert str(weights) in lines[0]
     assert not GenreModel.objects.exists()
