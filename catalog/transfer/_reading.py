@@ -36,13 +36,16 @@ class ListedFile(NamedTuple):
 class Export:
     """A folder with a valid manifest.
 
-    fields: the columns of each table; rows: its number of rows; extractors: ids of those with vectors.
+    fields: the columns of each table; rows: its number of rows; extractors: ids of those with vectors; files,
+    bytes: their number and size.
     """
 
     folder: Path
     fields: dict[str, list[str]]
     rows: dict[str, int]
     extractors: set[int]
+    files: int
+    bytes: int
 
     def listed(self) -> Iterator[ListedFile]:
         """The files listed in SHA256SUMS. Raises RestoreError for an invalid line."""
@@ -124,6 +127,8 @@ def open_export(folder: Path) -> Export:
             {name: [str(column) for column in table["fields"]] for name, table in tables.items()},
             {name: _count(table["rows"]) for name, table in tables.items()},
             {_count(int(extractor)) for extractor in manifest["vectors"]},
+            _count(manifest["files"]),
+            _count(manifest["bytes"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RestoreError(f"{folder / _layout.MANIFEST} is damaged: {error!r}.", "damaged") from error
@@ -198,5 +203,5 @@ def _not_json(text: str) -> NoReturn:
 
 def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is not a number of rows")
+        raise ValueError(f"{value!r} is not a number")
     return value

@@ -80,8 +80,8 @@ def restore_catalogue(
         export = open_export(folder)
         check_tables(export, progress)
         with staging() as stage, ExitStack() as undo:
-            files = _check_space(export, stage)
-            _copy_files(export, stage, restored, trusted, leave_out_damaged, progress, files)
+            _check_space(export, stage)
+            _copy_files(export, stage, restored, trusted, leave_out_damaged, progress)
             with transaction.atomic():
                 _check_empty()
                 for model in REPLACED:
@@ -120,35 +120,18 @@ def _check_empty() -> None:
         raise RestoreError(f"{live} is not finished: wait or cancel it, then stop the site.", "busy")
 
 
-def _check_space(export: Export, stage: Staging) -> int:
-    """Check that the disk has room for the export. Returns the number of pictures and weights files."""
-    needed, files = SPARE_BYTES, 0
-    for listed in export.listed():
-        path = export.folder / listed.name
-        needed += path.stat().st_size if path.is_file() else 0
-        files += _is_stored(listed)
-    free = shutil.disk_usage(stage.media).free
+def _check_space(export: Export, stage: Staging) -> None:
+    needed, free = export.bytes + SPARE_BYTES, shutil.disk_usage(stage.media).free
     if needed > free:
         raise RestoreError(
             f"The catalogue needs about {needed / 1e6:,.0f} MB, and the disk of {stage.media} has "
             f"{free / 1e6:,.0f} MB free.",
             "no_space",
         )
-    return files
-
-
-def _is_stored(listed: ListedFile) -> bool:
-    return listed.name.startswith(("media/", "models/"))
 
 
 def _copy_files(
-    export: Export,
-    stage: Staging,
-    restored: Restored,
-    trusted: bool,
-    leave_out: bool,
-    progress: Progress,
-    total: int,
+    export: Export, stage: Staging, restored: Restored, trusted: bool, leave_out: bool, progress: Progress
 ) -> None:
     with export.path(_layout.MISSING).open(encoding="utf-8", errors="replace") as file:
         stage.absent = {line.removesuffix("\n") for line in file}
@@ -167,12 +150,13 @@ def _copy_files(
         return ""
 
     done = 0
-    files = filter(_is_stored, export.listed())
+    files = (each for each in export.listed() if each.name.startswith(("media/", "models/")))
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as threads:
         while batch := list(islice(files, FILES_AT_ONCE)):
             restored.left_out += filter(None, threads.map(copy, batch))
             done += len(batch)
-            progress("files", done, total)
+            progress("files", done, export.files)
+    progress("files", export.files, export.files)
     stage.absent.update(restored.left_out)
 
 
