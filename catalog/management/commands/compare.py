@@ -1,4 +1,4 @@
-"""Draw the recipe's figure for any image folder: a query and its five look-alikes by each extractor."""
+"""Plot a query image and its nearest neighbours by each extractor, for any folder of images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNUSABLE = (SourceError, comparison.CannotCompare, UnknownExtractor, WeightsUnav
 
 
 class Command(BaseCommand):
-    help = "Draws a query image and its five nearest neighbours by raw pixels and by each other extractor."
+    help = "Plots a query image and its five nearest neighbours by raw pixels and by the site's extractors."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--images", type=Path, required=True, help="folder of images")

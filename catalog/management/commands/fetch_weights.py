@@ -1,4 +1,4 @@
-"""`manage.py fetch_weights NAME...`: downloads ConvNet weights when a person asks."""
+"""Download weights of extractors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ml.extractors.weights import WeightsUnavailable, fetch_weights
 
 class Command(BaseCommand):
     help = (
-        "Downloads weights: mobilenet_v2, inception_v3, or tfhub:HANDLE. They are kept in the folder that "
-        "POSTERSITE_WEIGHTS names (default: var/weights)."
+        "Downloads weights: mobilenet_v2, inception_v3, or tfhub:HANDLE. They are stored in the folder "
+        "POSTERSITE_WEIGHTS (default: var/weights)."
     )
     requires_system_checks: list[str] = []
 
@@ -31,12 +31,13 @@ class Command(BaseCommand):
             except (WeightsUnavailable, UnknownExtractor) as error:
                 failed.append(str(error))
             except OSError as error:
-                failed.append(f"{name} cannot be kept in {settings.WEIGHTS_DIR}: {error.strerror or error}.")
+                reason = error.strerror or error
+                failed.append(f"{name} cannot be stored in {settings.WEIGHTS_DIR}: {reason}.")
             else:
                 self.stdout.write(f"{name} is at {path}.")
         if failed:
             raise CommandError("\n".join(failed))
         self.stdout.write(
-            "Posters are looked at with it once it is named in POSTERSITE_EXTRACTORS, or by "
+            "To embed posters with it, add it to POSTERSITE_EXTRACTORS, or run "
             f"`manage.py embed_posters --extractor {options['names'][0]}`."
         )

@@ -14,10 +14,10 @@ from ml.genres.recipes import RECIPES
 
 class Command(BaseCommand):
     help = (
-        "Trains a genre model on the movies whose genres are known. It replaces the shipped one at once if "
-        "it is better on the same held-out posters; later ones wait in the admin for a person to promote "
-        "them. The default recipe takes seconds and begins where the model in use ended, so that it may be "
-        "run whenever decisions have been taken."
+        "Trains a genre model on the movies whose genres are known. It replaces the bundled model at once if "
+        "it is better on the same held-out posters; later ones wait in the admin to be promoted. The default "
+        "recipe takes seconds and starts from the active model: you can run it whenever there are new "
+        "decisions."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,10 +26,10 @@ class Command(BaseCommand):
             "--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE, help="default: %(default)s"
         )
         parser.add_argument(
-            "--extractor", metavar="SPEC", help="features to learn from (default: the site's)"
+            "--extractor", metavar="SPEC", help="whose vectors to train on (default: the site's)"
         )
-        parser.add_argument("--epochs", type=int, help="instead of the recipe's, where it has epochs")
-        parser.add_argument("--seed", type=int, help="instead of the recipe's")
+        parser.add_argument("--epochs", type=int, help="number of epochs, for recipes that have them")
+        parser.add_argument("--seed", type=int, help="random seed, instead of the recipe's")
 
     def handle(self, *args: Any, **options: Any) -> None:
         params = {name: options[name] for name in ("recipe", "extractor") if options[name]}

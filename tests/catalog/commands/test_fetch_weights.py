@@ -1,4 +1,4 @@
-"""`manage.py fetch_weights`: what cannot be fetched is named, and the rest of the names are still tried."""
+"""`manage.py fetch_weights` reports names that cannot be fetched, and tries the others."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def test_an_extractor_without_weights() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    said = refusal("resnet_9000")
-    assert "resnet_9000" in said and "mobilenet_v2" in said
+    message = refusal("resnet_9000")
+    assert "resnet_9000" in message and "mobilenet_v2" in message
 
 
 def test_every_name_is_tried() -> None:
-    said = refusal("resnet_9000", "histograms")
-    assert "resnet_9000" in said and "histograms needs no weights" in said
+    message = refusal("resnet_9000", "histograms")
+    assert "resnet_9000" in message and "histograms needs no weights" in message
 
 
 def test_a_folder_that_cannot_be_made(settings: Any, tmp_path: Any) -> None:
     (tmp_path / "file").write_text("")
     settings.WEIGHTS_DIR = tmp_path / "file" / "weights"
-    assert f"cannot be kept in {settings.WEIGHTS_DIR}" in refusal("mobilenet_v2")
+    assert f"cannot be stored in {settings.WEIGHTS_DIR}" in refusal("mobilenet_v2")

@@ -184,19 +184,23 @@ def whole(folder: Path) -> None:
 
 
 def start_from(trained: Path, request: Any) -> None:
-    """The first step, too small to change anything, of a run that starts from the result of another; and the
-    refusal of a transformed network."""
+    """The first checkpoint of a run that starts from the result of another; a refused transformed network."""
     from ml.extractor_training.errors import TrainingError, TrainingInterrupted
-    from ml.extractor_training.loop import Callbacks
+    from ml.extractor_training.loop import TRAINING, Callbacks
     from ml.extractor_training.training import train_extractor
 
-    still = replace(PLAN, distil=0.0, learning_rate=1e-9, head_rate=1e-9)
+    def stop_before_the_first_step(description: str, total: int) -> Any:
+        if description == TRAINING:
+            raise TrainingInterrupted("not trained")
+        return no_bar(description, total)
+
     transformed = trained.with_name("transformed.npz")
     np.savez(transformed, **{**np.load(trained), "untouched": np.array(False)})
+    plan = replace(PLAN, distil=0.0)
     for file in (transformed, trained):
-        callbacks = Callbacks(no_bar, lambda line: None, lambda: True)
+        callbacks = Callbacks(stop_before_the_first_step, lambda line: None, lambda: False)
         try:
-            train_extractor(replace(request, plan=still, start_from=(file,)), callbacks)
+            train_extractor(replace(request, plan=plan, start_from=(file,)), callbacks)
         except (TrainingError, TrainingInterrupted) as error:
             (request.work / f"{file.stem}.txt").write_text(str(error))
 

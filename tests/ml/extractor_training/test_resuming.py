@@ -43,13 +43,12 @@ def test_learning_curves_are_the_same(training_output):
 
 def test_a_run_can_start_from_another_result(training_output):
     later = training_output / "later"
-    assert (later / "trained.txt").read_text().startswith("Stopped after step 1 of ")
     state = np.load(later / "checkpoint.npz")
     trained = np.load(training_output / "work" / "trained.npz")
     weights = [name for name in trained.files if name.startswith("a")]
     for name in weights:
-        np.testing.assert_allclose(state[f"network-{name[1:]}"], trained[name], atol=1e-6, err_msg=name)
-    np.testing.assert_allclose(state["head-0"], trained["hw"], atol=1e-6)
+        np.testing.assert_allclose(state[f"network-{name[1:]}"], trained[name], err_msg=name)
+    np.testing.assert_allclose(state["head-0"], trained["hw"])
     first = np.load(training_output / "through" / "checkpoint.npz")
     assert any(
         np.abs(state[f"network-{name[1:]}"] - first[f"network-{name[1:]}"]).max() > 0 for name in weights

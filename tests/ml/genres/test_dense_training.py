@@ -30,9 +30,8 @@ def test_informative_labels_are_learned_clearly_beyond_predict_everything(traine
     assert any(row["evidence"] for row in card["per_genre"])
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_shuffled_labels_score_no_better_than_predict_everything(seed):
-    card = train_on(shuffled(informative(seed=seed), seed), QUICK).metrics["validation"]
+def test_shuffled_labels_score_no_better_than_predict_everything():
+    card = train_on(shuffled(informative()), QUICK).metrics["validation"]
     assert card["macro_f1_gain"]["low"] <= 0
     assert card["macro_f1"]["value"] < card["macro_f1_predict_everything"]["value"] + 0.05
 
