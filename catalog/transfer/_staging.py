@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
@@ -13,30 +16,61 @@ from django.conf import settings
 from ml.imaging import images
 
 from . import _layout
+from ._layout import Progress
 from ._reading import Export, ListedFile, check_digest
 from .errors import RestoreError
 
 STAGING = ".restoring"
 MEDIA_FOLDERS = ("posters", "learning_curves")
 LARGEST_FILE = 64 * 1024 * 1024
+FILES_AT_ONCE = 64
+THREADS = 4
 
 
 class Staging:
     """The files of one restore. They wait in one folder, and those that a row names are moved to another.
 
-    absent: names of files that the export is known to lack.
+    absent: names of files that the export lacks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, export: Export) -> None:
         self.media, self.models = Path(settings.MEDIA_ROOT), Path(settings.MODELS_DIR)
-        self.absent: set[str] = set()
+        self.export = export
+        with export.path(_layout.MISSING).open(encoding="utf-8", errors="replace") as file:
+            self.absent = {line.removesuffix("\n") for line in file}
 
-    def copy(self, export: Export, listed: ListedFile, *, trusted: bool) -> None:
-        """Copy a file of the export, decoding pictures unless `trusted`.
+    def copy_files(self, trusted: bool, leave_out_damaged: bool, progress: Progress) -> list[str]:
+        """Copy all pictures and weights, decoding pictures unless they are `trusted`.
 
-        Raises RestoreError: "damaged" for a file that is missing, changed or no picture.
+        Returns the names of damaged files that were left out. Raises RestoreError.
         """
-        path = export.path(listed.name)
+
+        def copy(listed: ListedFile) -> str:
+            try:
+                self._copy(listed, trusted)
+            except RestoreError as error:
+                if error.code != "damaged":
+                    raise
+                if not leave_out_damaged:
+                    hint = "Use --leave-out-damaged to restore the rest."
+                    raise RestoreError(f"{error} {hint}", "damaged") from error
+                return listed.name
+            return ""
+
+        left_out: list[str] = []
+        done = 0
+        files = (each for each in self.export.listed() if each.name.startswith(("media/", "models/")))
+        with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as threads:
+            while batch := list(islice(files, FILES_AT_ONCE)):
+                left_out += filter(None, threads.map(copy, batch))
+                done += len(batch)
+                progress("files", done, self.export.files)
+        progress("files", self.export.files, self.export.files)
+        self.absent.update(left_out)
+        return left_out
+
+    def _copy(self, listed: ListedFile, trusted: bool) -> None:
+        path = self.export.path(listed.name)
         try:
             with path.open("rb") as file:
                 data = file.read(LARGEST_FILE + 1)
@@ -94,13 +128,13 @@ class Staging:
 
 
 @contextmanager
-def staging() -> Iterator[Staging]:
+def staging(export: Export) -> Iterator[Staging]:
     """A place for files inside the media and models folders, removed at the end; for one restore at a time.
 
     If the block raises, files that were moved into place are moved back. Raises RestoreError if the media
     folder contains pictures or another restore is running, OSError if the folders cannot be written.
     """
-    stage = Staging()
+    stage = Staging(export)
     for folder in (stage.media, stage.models):
         folder.mkdir(parents=True, exist_ok=True)
     lock = stage.media / f"{STAGING}.lock"

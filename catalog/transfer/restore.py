@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -29,14 +27,12 @@ from ml.genres.head_file import manifest_path
 from . import _layout
 from ._columns import TABLES, AnyField, exported_name, fields_of, file_fields_of, from_json
 from ._layout import Progress
-from ._reading import Export, ListedFile, check_tables, open_export
+from ._reading import Export, check_tables, open_export
 from ._staging import Staging, staging
 from .errors import RestoreError
 from .snapshot import has_unapplied_migrations
 
 ROWS_AT_ONCE = 500
-FILES_AT_ONCE = 64
-THREADS = 4
 SPARE_BYTES = 50 * 1024 * 1024
 # A site without movies may have rows of these: bundled genre models, and files that contained no movies.
 REPLACED = (GenreModel, Extractor, ImportedFile)
@@ -79,9 +75,10 @@ def restore_catalogue(
     try:
         export = open_export(folder)
         check_tables(export, progress)
-        with staging() as stage, ExitStack() as undo:
+        with staging(export) as stage, ExitStack() as undo:
             _check_space(export, stage)
-            _copy_files(export, stage, restored, trusted, leave_out_damaged, progress)
+            restored.absent = len(stage.absent)
+            restored.left_out = stage.copy_files(trusted, leave_out_damaged, progress)
             with transaction.atomic():
                 _check_empty()
                 for model in REPLACED:
@@ -128,36 +125,6 @@ def _check_space(export: Export, stage: Staging) -> None:
             f"{free / 1e6:,.0f} MB free.",
             "no_space",
         )
-
-
-def _copy_files(
-    export: Export, stage: Staging, restored: Restored, trusted: bool, leave_out: bool, progress: Progress
-) -> None:
-    with export.path(_layout.MISSING).open(encoding="utf-8", errors="replace") as file:
-        stage.absent = {line.removesuffix("\n") for line in file}
-    restored.absent = len(stage.absent)
-
-    def copy(listed: ListedFile) -> str:
-        try:
-            stage.copy(export, listed, trusted=trusted)
-        except RestoreError as error:
-            if error.code != "damaged":
-                raise
-            if not leave_out:
-                hint = "Use --leave-out-damaged to restore the rest."
-                raise RestoreError(f"{error} {hint}", "damaged") from error
-            return listed.name
-        return ""
-
-    done = 0
-    files = (each for each in export.listed() if each.name.startswith(("media/", "models/")))
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as threads:
-        while batch := list(islice(files, FILES_AT_ONCE)):
-            restored.left_out += filter(None, threads.map(copy, batch))
-            done += len(batch)
-            progress("files", done, export.files)
-    progress("files", export.files, export.files)
-    stage.absent.update(restored.left_out)
 
 
 def _accounts(export: Export, restored: Restored) -> dict[str, int]:
