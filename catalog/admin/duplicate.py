@@ -196,7 +196,7 @@ def _live(group: DuplicateGroup) -> list[DuplicateMember]:
 def _standing() -> QuerySet[DuplicateMember]:
     """Members that are still what they were found as, the first found first."""
     genres = Prefetch("movie__movie_genres", MovieGenre.objects.select_related("genre"))
-    standing = DuplicateMember.objects.filter(duplicates.STANDING).select_related("movie", "poster")
+    standing = DuplicateMember.objects.filter(duplicates.CURRENT).select_related("movie", "poster")
     return standing.prefetch_related(genres, "movie__posters").order_by("pk")
 
 

@@ -11,10 +11,10 @@ Verdict = DuplicateDecision.Verdict
 def merge_preview(kept: Movie, other: Movie) -> list[str]:
     """What would become of what `other` has, if it were merged into `kept`."""
     plan = facts_plan(kept, other)
-    said = [f"{label_of(name)} {value} is taken over" for name, value in plan.taken.items()]
+    said = [f"{label_of(name)} {value} is taken over" for name, value in plan.moved.items()]
     said += [
         f"{label_of(name)} {value} goes on naming this film for imports; shown is {getattr(kept, name)}"
-        for name, value in plan.told.items()
+        for name, value in plan.aliases.items()
     ]
     said += [
         f"{label_of(name)} “{value}” gives way to “{getattr(kept, name)}”"

@@ -1,4 +1,4 @@
-"""What a person says about duplicates: one film, different films, or a poster on the wrong film."""
+"""Decisions about duplicates: merge movies, keep them apart, or remove a wrong poster."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ Verdict = DuplicateDecision.Verdict
 
 
 class AlreadyDecided(ValueError):
-    """Somebody else decided about the group, or its posters changed, since the page was made."""
+    """Somebody else decided about the group, or its posters changed, since the page was loaded."""
 
 
 def merge(
     group: DuplicateGroup, kept: Movie, by: AbstractBaseUser, only: Collection[int] | None = None
 ) -> DuplicateDecision:
-    """Make one movie of the group's, or of `only` those by id; what is left stays in the open group.
+    """Merge the movies of the group into `kept`, or `only` those by id; the others stay in the open group.
 
-    See merging.merge_movies for what becomes of ids, genres, posters and decisions. Raises CannotMerge with a
-    sentence, and AlreadyDecided.
+    See merging.merge_movies. Raises CannotMerge and AlreadyDecided.
     """
     with transaction.atomic():
         members = _members(group)
@@ -40,7 +39,7 @@ def merge(
         left = [member for member in members if member.movie_id not in chosen]
         decided = _split(group, members, chosen, kept) if left else group
         _close(decided, DuplicateGroup.State.MERGED)
-        import_matches.forget_the_merged([movie.pk for movie in others])
+        import_matches.remove_merged([movie.pk for movie in others])
         return DuplicateDecision.objects.create(
             verdict=Verdict.MERGED,
             decided_by_id=by.pk,
@@ -50,56 +49,52 @@ def merge(
 
 
 def keep_apart(group: DuplicateGroup, by: AbstractBaseUser) -> DuplicateDecision:
-    """Say that the group's movies are different; they are not proposed again with these posters.
+    """Record that the group's movies are different films. They are not proposed again with these posters.
 
-    Movies that a source had named as one are not proposed again by any source, nor merged by an import. What
-    else waits about the same movies is decided with it. Raises AlreadyDecided.
+    Movies that a source had named as one film are not proposed again by any source, nor merged by an import.
+    Other open groups of the same movies are closed too. Raises AlreadyDecided.
     """
     with transaction.atomic():
         members = _members(group)
-        _remember_posters(members)
+        _record_posters(members)
         for same in (group, *_open_within(group, members)):
             _close(same, DuplicateGroup.State.APART)
-        told = [
+        apart = [
             {"movie": each.movie_id, "title": str(each.movie), "poster": each.poster_sha256}
             for each in members
         ]
         return DuplicateDecision.objects.create(
             verdict=Verdict.APART,
             decided_by_id=by.pk,
-            details={"group": group.pk, "apart": told, "said": group.source_row},
+            details={"group": group.pk, "apart": apart, "said": group.source_row},
         )
 
 
 def wrong_poster(member: DuplicateMember, by: AbstractBaseUser) -> DuplicateDecision:
-    """Take the poster away from the member's movie, and never store this picture for it again unasked.
+    """Remove the poster from the member's movie. Fetching never stores this picture for the movie again.
 
-    The movie shows the newest other poster that it has, or none, and is then fetched for again. Raises
-    AlreadyDecided.
+    The movie shows its newest other poster. If it has none, a poster is fetched again. Raises AlreadyDecided.
     """
     with transaction.atomic():
         _members(member.group)
-        decision = _take_away(member, by)
+        decision = _remove_poster(member, by)
         if member.group.members.count() < 2:
             member.group.delete()
     return decision
 
 
 def wrong_for_all(group: DuplicateGroup, by: AbstractBaseUser) -> list[DuplicateDecision]:
-    """Take the picture away from every movie of the group: a logo, or a notice that there is no poster.
-
-    Raises AlreadyDecided.
-    """
+    """Remove the picture from every movie of the group, for example a logo. Raises AlreadyDecided."""
     with transaction.atomic():
-        decisions = [_take_away(member, by) for member in _members(group)]
+        decisions = [_remove_poster(member, by) for member in _members(group)]
         group.delete()
     return decisions
 
 
-def _take_away(member: DuplicateMember, by: AbstractBaseUser) -> DuplicateDecision:
+def _remove_poster(member: DuplicateMember, by: AbstractBaseUser) -> DuplicateDecision:
     poster = member.poster
     if poster is None or poster.movie_id != member.movie_id:
-        raise AlreadyDecided(f"{member.movie} shows another poster by now: look at the page anew.")
+        raise AlreadyDecided(f"{member.movie} shows another poster now: reload the page.")
     decision = DuplicateDecision.objects.create(
         verdict=Verdict.WRONG_POSTER,
         decided_by_id=by.pk,
@@ -121,9 +116,9 @@ def _take_away(member: DuplicateMember, by: AbstractBaseUser) -> DuplicateDecisi
 
 
 def _members(group: DuplicateGroup) -> list[DuplicateMember]:
-    """The members of a group that is still open, locked for a decision."""
-    open_ones = DuplicateGroup.objects.select_for_update().filter(state=DuplicateGroup.State.OPEN)
-    members = list(group.members.select_related("movie")) if open_ones.filter(pk=group.pk).exists() else []
+    """The members of an open group, which is locked. Raises AlreadyDecided."""
+    still_open = DuplicateGroup.objects.select_for_update().filter(state=DuplicateGroup.State.OPEN)
+    members = list(group.members.select_related("movie")) if still_open.filter(pk=group.pk).exists() else []
     if len(members) < 2:
         raise AlreadyDecided("Somebody has decided about these movies in the meantime. Nothing was changed.")
     return members
@@ -132,7 +127,7 @@ def _members(group: DuplicateGroup) -> list[DuplicateMember]:
 def _split(
     group: DuplicateGroup, members: list[DuplicateMember], chosen: set[int], kept: Movie
 ) -> DuplicateGroup:
-    """A group of its own for what is merged; the kept movie also stays with those that are left."""
+    """A new group of the merged movies. The kept movie is in both groups."""
     decided = DuplicateGroup.objects.create()
     for member in members:
         if member.movie_id == kept.pk:
@@ -144,16 +139,16 @@ def _split(
     return decided
 
 
-def _remember_posters(members: list[DuplicateMember]) -> None:
-    """What movies named by a source show now: the search for posters does not propose that pair either."""
+def _record_posters(members: list[DuplicateMember]) -> None:
+    """Record the posters of movies that a source named, so that the search does not propose them either."""
     for member in members:
-        if member.poster is None and (shown := member.movie.primary_poster) is not None:
-            member.poster_sha256 = shown.sha256
+        if member.poster is None and (poster := member.movie.primary_poster) is not None:
+            member.poster_sha256 = poster.sha256
             member.save(update_fields=["poster_sha256"])
 
 
 def _open_within(group: DuplicateGroup, members: list[DuplicateMember]) -> list[DuplicateGroup]:
-    """Other open groups that hold nothing but movies of this one, found by something else."""
+    """Other open groups that contain only movies of this one."""
     movies = [member.movie_id for member in members]
     beyond = DuplicateMember.objects.filter(group=OuterRef("pk")).exclude(movie__in=movies)
     others = DuplicateGroup.objects.filter(

@@ -1,4 +1,4 @@
-"""Duplicates: which movies may be one film, found anew without forgetting what people said."""
+"""Groups of duplicates: which ones are open, which movies are in one, and the run that finds them."""
 
 from __future__ import annotations
 
@@ -24,43 +24,39 @@ from catalog.runs import leases
 from .search import find
 
 IDS_PER_QUERY = 1000
-# After a search that failed or was cancelled: what stopped it will most likely do so again.
+# A search that failed or was cancelled is not repeated before this time.
 PAUSE = timedelta(hours=1)
-# Members for whom what they were found by still holds: the poster is shown, or a source named the movie.
-STANDING = Q(poster__is_primary=True) | Q(
+# Members whose reason still applies: the poster is shown, or a source named the movie.
+CURRENT = Q(poster__is_primary=True) | Q(
     reason=DuplicateMember.Reason.SOURCE, movie__merged_into__isnull=True
 )
 JOINED = (DuplicateGroup.State.OPEN, DuplicateGroup.State.MERGED)
 
 
 def groups_of(poster_ids: Collection[int]) -> dict[int, int]:
-    """Group number by poster id, for those of the posters that are in an open or merged group.
-
-    Posters with the same number show one picture. Those a person kept apart are not told here, nor those
-    that were found by nobody yet.
-    """
+    """Group id by poster id, for the posters in open or merged groups. Equal ids mean the same picture."""
     found: dict[int, int] = {}
     wanted = sorted(set(poster_ids))
     for start in range(0, len(wanted), IDS_PER_QUERY):
         members = DuplicateMember.objects.filter(
             poster__in=wanted[start : start + IDS_PER_QUERY], group__state__in=JOINED
         )
-        # Of several the proposal is the latest word: a merged group's poster can be found alike again.
+        # A poster of a merged group may be in an open one too, which counts.
         rows = members.order_by("is_open", "group_id").values_list("poster_id", "group_id")
         found.update((poster, group) for poster, group in rows if poster is not None)
     return found
 
 
 def open_groups() -> QuerySet[DuplicateGroup]:
-    """Groups that wait for a person: a source names their movies as one, or they show one picture and two of
-    them may be one film.
+    """Groups to decide about: a source names the movies as one film, or they show the same picture and two of
+    them may be the same film.
 
-    IMDb and TMDB give a film one id, and no two movies have the same, so two that have one each are two films
-    with the same picture: see `same_picture`.
+    Two movies that both have an IMDb id, or both a TMDB id, are different films, because each film has one
+    id. If they show the same picture, `same_picture` finds them.
     """
 
     def some(**ids: bool) -> Exists:
-        return Exists(DuplicateMember.objects.filter(STANDING, group=OuterRef("pk"), **ids))
+        return Exists(DuplicateMember.objects.filter(CURRENT, group=OuterRef("pk"), **ids))
 
     without_ids = some(movie__imdb_id__isnull=True, movie__tmdb_id__isnull=True)
     only_imdb = some(movie__imdb_id__isnull=False, movie__tmdb_id__isnull=True)
@@ -69,21 +65,18 @@ def open_groups() -> QuerySet[DuplicateGroup]:
 
 
 def undecided_groups() -> QuerySet[DuplicateGroup]:
-    """Groups about which nobody has decided, proposed or not, each with the number of its movies as `size`.
-
-    At least two of them are still what they were found as.
-    """
-    standing = DuplicateMember.objects.filter(STANDING, group=OuterRef("pk")).order_by().values("group")
+    """Open groups with at least two current members, annotated with their number as `size`."""
+    current = DuplicateMember.objects.filter(CURRENT, group=OuterRef("pk")).order_by().values("group")
     return (
         DuplicateGroup.objects.filter(state=DuplicateGroup.State.OPEN)
-        .annotate(size=Subquery(standing.annotate(number=Count("pk")).values("number")))
+        .annotate(size=Subquery(current.annotate(number=Count("pk")).values("number")))
         .filter(size__gt=1)
         .order_by("pk")
     )
 
 
 def same_picture(movie: Movie) -> QuerySet[Movie]:
-    """Other movies that show the same picture, whether they were kept apart or never proposed as one film."""
+    """Other movies that show the same picture and were kept apart or not decided about."""
     known = (DuplicateGroup.State.OPEN, DuplicateGroup.State.APART)
     members = DuplicateMember.objects.filter(poster__isnull=False, poster__is_primary=True)
     groups = members.filter(poster=movie.primary_poster, group__state__in=known).values("group")
@@ -91,17 +84,17 @@ def same_picture(movie: Movie) -> QuerySet[Movie]:
 
 
 def uncompared(extractor: int) -> QuerySet[Poster]:
-    """Primary posters with a vector of the extractor that were not yet compared with all others by it."""
-    seen = Embedding.objects.filter(poster=OuterRef("pk"), extractor=extractor)
-    return Poster.objects.filter(Exists(seen), is_primary=True).exclude(compared_with=extractor)
+    """Primary posters that the extractor has embedded and that were not compared with all others by it."""
+    embedded = Embedding.objects.filter(poster=OuterRef("pk"), extractor=extractor)
+    return Poster.objects.filter(Exists(embedded), is_primary=True).exclude(compared_with=extractor)
 
 
 def is_due() -> bool:
-    """Whether a search would find something to compare, and nothing speaks against starting one now."""
+    """Whether there are posters to compare, no other run comes first, and the last search did not fail."""
     extractor = extractors.default_extractor()
     if extractor is None or not uncompared(extractor.pk).exists():
         return False
-    # What is being fetched and embedded is best compared all at once, afterwards.
+    # New posters are compared all at once after they are embedded.
     if Run.objects.filter(
         kind__in=("embed", "duplicates"), state__in=(Run.State.QUEUED, Run.State.RUNNING)
     ).exists():
@@ -116,13 +109,13 @@ def find_items(items: Sequence[RunItem]) -> None:
     """Compare each item's poster with all others, propose groups, and finish the item."""
     extractor = Extractor.objects.filter(pk=items[0].run.params["extractor"]).first()
     if extractor is None:
-        why = "The extractor this was started with is gone: look for duplicates anew."
-        leases.finish_all(items, errors={item.pk: why for item in items})
+        error = "The extractor of this run was deleted: start another search for duplicates."
+        leases.finish_all(items, errors={item.pk: error for item in items})
         return
     posters = [item.poster for item in items if item.poster is not None]
-    found = find(posters, extractor, still_wanted=lambda: bool(leases.renew(items)))
+    found = find(posters, extractor, is_wanted=lambda: bool(leases.renew(items)))
     if found is None:
-        return  # cancelled, or taken over
+        return  # the run was cancelled, or the lease was lost
     notes = {}
     for item in items:
         if number := found.get(item.poster_id or 0, 0):

@@ -1,4 +1,4 @@
-"""Movies that one row of a source names: propose them to people as one film, or merge them when told to."""
+"""Movies that one row of an import names as one film: propose them as duplicates, or merge them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from .merging import CannotMerge, merge_movies
 
 SOURCE = DuplicateMember.Reason.SOURCE
 OPEN, APART = DuplicateGroup.State.OPEN, DuplicateGroup.State.APART
-LONGEST_WORD = 500
+MAX_ROW_LENGTH = 500
 
 
 def kept_apart(movies: Sequence[Collection[int]]) -> bool:
-    """Whether a person has kept two of the movies apart, each given as the rows that are it."""
+    """Whether a person has kept two of the movies apart; each movie is given as the ids of its rows."""
     of_row = {pk: number for number, pks in enumerate(movies) for pk in pks}
-    said = DuplicateMember.objects.filter(
+    members = DuplicateMember.objects.filter(
         Q(movie__in=list(of_row)) | Q(movie__merged_into__in=list(of_row)), group__state=APART
     )
     groups: dict[int, set[int]] = defaultdict(set)
-    for group, pk, into in said.values_list("group", "movie", "movie__merged_into"):
+    for group, pk, into in members.values_list("group", "movie", "movie__merged_into"):
         groups[group].add(of_row[pk] if pk in of_row else of_row[into or 0])
     return any(len(numbers) > 1 for numbers in groups.values())
 
 
 def propose(found: Sequence[tuple[Collection[int], str]]) -> None:
-    """Put the movies of each find, with the row that names them, before people; once, however often found.
+    """Propose the movies of each match as duplicates; each match is movie ids and the row that names them.
 
-    Finds that share a movie become one group. What an open group has already is not proposed again.
+    Matches that share a movie become one group. Movies that are in one open group already are not proposed
+    again.
     """
     if not found:
         return
@@ -42,11 +43,11 @@ def propose(found: Sequence[tuple[Collection[int], str]]) -> None:
         groups[group].add(movie)
     waiting = open_members.filter(reason=SOURCE).values_list("movie", "group")
     of_movie = dict(waiting)
-    for movies, said in found:
+    for movies, row in found:
         if any(set(movies) <= held for held in groups.values()):
             continue
-        target = _joined(sorted({of_movie[pk] for pk in movies if pk in of_movie}), said)
-        # In another process the same may be proposed at this moment: the first of them counts.
+        target = _joined(sorted({of_movie[pk] for pk in movies if pk in of_movie}), row)
+        # Another process may be proposing the same movies; the first one counts.
         DuplicateMember.objects.bulk_create(
             [
                 DuplicateMember(group=target, movie_id=pk, reason=SOURCE)
@@ -60,14 +61,14 @@ def propose(found: Sequence[tuple[Collection[int], str]]) -> None:
         groups[target.pk] = now
 
 
-def merge(run: Run, kept: int, others: Sequence[int], said: str) -> None:
-    """Make one movie of these, by the word of a row of an import, and write down what was set aside.
+def merge(run: Run, kept: int, others: Sequence[int], row: str) -> None:
+    """Merge movies because one row of an import names them, and record what was set aside.
 
     Raises merging.CannotMerge, and then nothing is changed.
     """
     movies = Movie.objects.in_bulk([kept, *others])
     if len(movies) < len(others) + 1:
-        raise CannotMerge("One of the movies is gone or merged already: import the row again.")
+        raise CannotMerge("One of the movies was deleted or merged meanwhile: import the row again.")
     details = merge_movies(movies[kept], [movies[pk] for pk in others])
     DuplicateDecision.objects.create(
         verdict=DuplicateDecision.Verdict.MERGED,
@@ -75,17 +76,17 @@ def merge(run: Run, kept: int, others: Sequence[int], said: str) -> None:
         movie=movies[kept],
         details={
             "import": run.pk,
-            "said": said,
+            "said": row,
             "kept": kept,
             "title": str(movies[kept]),
             "merged": details,
         },
     )
-    forget_the_merged(others)
+    remove_merged(others)
 
 
-def forget_the_merged(gone: Collection[int]) -> None:
-    """Take movies that were merged away out of what sources proposed, and drop groups that are none then."""
+def remove_merged(gone: Collection[int]) -> None:
+    """Remove merged movies from open groups that sources proposed, and delete groups of fewer than two."""
     members = DuplicateMember.objects.filter(reason=SOURCE, is_open=True)
     groups = list(members.filter(movie__in=gone).values_list("group", flat=True))
     members.filter(movie__in=gone).delete()
@@ -94,10 +95,10 @@ def forget_the_merged(gone: Collection[int]) -> None:
             group.delete()
 
 
-def _joined(groups: list[int], said: str) -> DuplicateGroup:
-    """One open group for what waits in these; a new one when there are none."""
+def _joined(groups: list[int], row: str) -> DuplicateGroup:
+    """One open group with the members of these; a new one if there are none."""
     if not groups:
-        return DuplicateGroup.objects.create(source_row=said[:LONGEST_WORD])
+        return DuplicateGroup.objects.create(source_row=row[:MAX_ROW_LENGTH])
     first, *rest = groups
     DuplicateMember.objects.filter(group__in=rest).update(group=first)
     DuplicateGroup.objects.filter(pk__in=rest).delete()

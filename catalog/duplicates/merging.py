@@ -1,4 +1,4 @@
-"""Make one movie of two rows that are the same film: everything moves, and what cannot is written down."""
+"""Merge movies that are the same film: everything moves, and what cannot move is recorded."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from catalog.models import Genre, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.runs.leases import merged_note
 
-# Sites that give a film one id. MovieLens and a site's own list may name a film twice.
-ONE_PER_FILM = ("imdb_id", "tmdb_id")
+# A film has one id at these sites. MovieLens and local lists may contain a film twice.
+UNIQUE_IDS = ("imdb_id", "tmdb_id")
 FACTS = ("original_title", "year", "overview", "franchise", "poster_url")
-# An origin beats those behind it.
+# The strongest origin first.
 _RANK = [MovieGenre.Origin.MANUAL, MovieGenre.Origin.IMPORTED, MovieGenre.Origin.ACCEPTED]
 
 AnyGenre = TypeVar("AnyGenre", Genre, str)
 
 
 class CannotMerge(ValueError):
-    """Movies that cannot be one; the message says why, and what to do instead."""
+    """Movies cannot be merged; the message says why, and what to do instead."""
 
 
 def label_of(name: str) -> str:
-    """What a field of a movie is called: "IMDb id"."""
+    """The label of a movie's field, such as "IMDb id"."""
     return str(Movie._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
 
 
 def conflict(movies: Sequence[Movie]) -> str:
-    """Why these cannot be one film, in a sentence; empty when nothing speaks against it."""
-    for name in ONE_PER_FILM:
+    """Why these movies cannot be the same film, in a sentence; empty if they can."""
+    for name in UNIQUE_IDS:
         held = {getattr(movie, name): movie for movie in movies if getattr(movie, name) is not None}
         if len(held) > 1:
             label = label_of(name)
@@ -42,21 +42,21 @@ def conflict(movies: Sequence[Movie]) -> str:
             )
             return (
                 f"They have different {label}s, {listed}, so they are different films. Keep them apart, or "
-                "take the poster away from the one that it does not belong to."
+                "remove the poster from the one that it does not belong to."
             )
     return ""
 
 
 def merge_movies(kept: Movie, others: Sequence[Movie]) -> list[dict[str, Any]]:
-    """Move all that `others` have to `kept`, and leave them as rows that lead to it and no list shows.
+    """Merge `others` into `kept`. Their rows stay, redirect to `kept` and are in no list.
 
-    Ids and facts fill what `kept` lacks. A movie whose genres a person set keeps just those, or gives them;
-    else genres are joined, manual before imported before accepted. Posters move along, and one that a person
-    chose is shown; of the same file only one is kept. Suggestions move where none like it is there. Decisions
-    stay with the row that they were taken on. MovieLens and local ids that differ stay with it too, and
-    imports find the kept movie by them.
+    Ids and facts fill empty fields of `kept`. Genres that a person set on one movie replace those of the
+    other; else genres are joined, and manual beats imported beats accepted. Posters move; a poster that a
+    person chose is shown, and of the same file only one row stays. Suggestions move unless `kept` has the
+    same. Decisions stay with the row that they are about. So do MovieLens and local ids that differ, by which
+    imports find the kept movie.
 
-    Returns, for each of `others`, what it was, and what of it was set aside.
+    Returns, for each of `others`, its former values and what was set aside.
     Raises CannotMerge, and then nothing is changed.
     """
     with transaction.atomic():
@@ -65,7 +65,7 @@ def merge_movies(kept: Movie, others: Sequence[Movie]) -> list[dict[str, Any]]:
             movie.pk: movie for movie in Movie.objects.select_for_update().filter(pk__in=pks).order_by("pk")
         }
         if len(locked) < len(pks):
-            raise CannotMerge("One of the movies is gone or merged already: look at the page anew.")
+            raise CannotMerge("One of the movies was deleted or merged meanwhile: reload the page.")
         if len(pks) < 2:
             raise CannotMerge("Choose at least two movies to merge.")
         if why := conflict(list(locked.values())):
@@ -89,7 +89,7 @@ def _absorb(kept: Movie, other: Movie) -> dict[str, Any]:
     aside += _genres(kept, other)
     aside += _posters(kept, other)
     aside += _suggestions(kept, other)
-    # What waits to be fetched or asked for it is the kept movie's own matter now.
+    # Pending work concerns the kept movie now, which has items of its own.
     RunItem.objects.filter(movie=other, state=RunItem.State.PENDING).update(
         state=RunItem.State.CANCELLED, note=merged_note(kept)
     )
@@ -99,40 +99,40 @@ def _absorb(kept: Movie, other: Movie) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FactsPlan:
-    """What a merge does with ids and facts of the movie that goes, each a value by its field's name.
+    """What a merge does with the ids and facts of the other movie, as values by field name.
 
-    taken: those that the kept movie lacks; told: ids that differ, by which imports go on finding the kept
-    movie; lost: facts that give way, the title among them.
+    moved: fill empty fields of the kept movie. aliases: ids that differ, by which imports still find the kept
+    movie. lost: facts that differ, such as the title.
     """
 
-    taken: dict[str, Any]
-    told: dict[str, Any]
+    moved: dict[str, Any]
+    aliases: dict[str, Any]
     lost: dict[str, Any]
 
 
 def facts_plan(kept: Movie, other: Movie) -> FactsPlan:
-    """What merging `other` into `kept` would do with its ids and facts; changes nothing."""
+    """What merging `other` into `kept` would do with its ids and facts."""
     plan = FactsPlan({}, {}, {})
     for name in (*EXTERNAL_IDS, *FACTS, "title"):
         mine, theirs = getattr(kept, name), getattr(other, name)
         if theirs in (None, "") or theirs == mine:
             continue
-        group = plan.taken if mine in (None, "") else plan.told if name in EXTERNAL_IDS else plan.lost
+        group = plan.moved if mine in (None, "") else plan.aliases if name in EXTERNAL_IDS else plan.lost
         group[name] = theirs
     return plan
 
 
 @dataclass(frozen=True)
 class GenresPlan:
-    """after: the genres that the kept movie will have, with their origins; lost: those of either that it
-    will not."""
+    """What a merge does with genres. after: the genres of the kept movie, with their origins. lost: genres of
+    either movie that it will not have."""
 
     after: dict[Genre, str]
     lost: set[Genre]
 
 
 def genres_plan(kept: Movie, other: Movie) -> GenresPlan:
-    """What merging `other` into `kept` would do with their genres; changes nothing."""
+    """What merging `other` into `kept` would do with their genres."""
     mine, theirs = (
         {row.genre: row.origin for row in movie.movie_genres.select_related("genre")}
         for movie in (kept, other)
@@ -145,7 +145,7 @@ def genres_plan(kept: Movie, other: Movie) -> GenresPlan:
 
 
 def origins_joined(mine: Mapping[AnyGenre, str], theirs: Mapping[AnyGenre, str]) -> dict[AnyGenre, str]:
-    """The genres of both, each with the origin that beats the other."""
+    """The genres of both, each with its stronger origin."""
     return {
         genre: min(
             (origins[genre] for origins in (mine, theirs) if genre in origins),
@@ -157,18 +157,19 @@ def origins_joined(mine: Mapping[AnyGenre, str], theirs: Mapping[AnyGenre, str])
 
 def _ids_and_facts(kept: Movie, other: Movie) -> list[str]:
     plan = facts_plan(kept, other)
-    for name in plan.taken.keys() & set(EXTERNAL_IDS):
+    for name in plan.moved.keys() & set(EXTERNAL_IDS):
         setattr(other, name, None)
     other.merged_into = kept
-    # First the one that gives an id away: two rows may not have it for a moment.
+    # Saved first, because ids are unique.
     other.save()
-    for name, value in plan.taken.items():
+    for name, value in plan.moved.items():
         setattr(kept, name, value)
     kept.save()
-    told = [
-        f"{label_of(name)} {value} (imports still find the movie by it)" for name, value in plan.told.items()
+    aliases = [
+        f"{label_of(name)} {value} (imports still find the movie by it)"
+        for name, value in plan.aliases.items()
     ]
-    return told + [f"{label_of(name)}: {value}" for name, value in plan.lost.items()]
+    return aliases + [f"{label_of(name)}: {value}" for name, value in plan.lost.items()]
 
 
 def _genres(kept: Movie, other: Movie) -> list[str]:
@@ -184,7 +185,7 @@ def _genres(kept: Movie, other: Movie) -> list[str]:
     kept.genres_locked = kept.genres_locked or other.genres_locked
     kept.save(update_fields=["genres_locked"])
     lost = sorted(genre.name for genre in plan.lost)
-    return [f"genre {name}: a person set the genres of the other without it" for name in lost]
+    return [f"genre {name}: a person set the genres of the other movie without it" for name in lost]
 
 
 def _posters(kept: Movie, other: Movie) -> list[str]:
@@ -196,7 +197,7 @@ def _posters(kept: Movie, other: Movie) -> list[str]:
     there = dict(Poster.objects.filter(movie=kept).values_list("sha256", "pk"))
     for poster in Poster.objects.filter(movie=other):
         if poster.sha256 in there:
-            # The same file: its row goes, its picture and vectors are those of the kept movie's.
+            # The same file: one row is enough for its picture and embeddings.
             aside.append(f"second row of the poster from {poster.source_url or poster.source}")
             if chosen == poster:
                 chosen = Poster.objects.get(pk=there[poster.sha256])

@@ -1,4 +1,4 @@
-"""The kind of run that searches for duplicates."""
+"""The kind of run that finds duplicates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import groups
 def _prepare(params: Params, movies: Movies) -> tuple[Params, str]:
     extractor = extractors.default_extractor()
     if extractor is None:
-        raise RunError("No poster is embedded yet: embed posters first, then look for duplicates.")
+        raise RunError("No poster is embedded yet: embed posters first, then find duplicates.")
     return {**params, "extractor": extractor.pk}, ""
 
 
@@ -34,7 +34,7 @@ DUPLICATES = register(
         process=groups.find_items,
         task="catalog.tasks.find_duplicates",
         queue="ml",
-        # Two at once would propose the same groups. Each batch reads all vectors once or twice.
+        # Two batches at once would propose the same groups. Each batch reads all vectors once or twice.
         concurrency=1,
         batch_size=500,
         subject=Poster,

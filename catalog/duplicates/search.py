@@ -1,4 +1,4 @@
-"""Search the catalogue for posters that are one picture, and bring the proposed groups up to date."""
+"""Find posters that show the same picture, and update the open groups of duplicates."""
 
 from __future__ import annotations
 
@@ -27,32 +27,31 @@ log = logging.getLogger(__name__)
 
 IDS_PER_QUERY = 1000
 VECTORS_AT_ONCE = 4000
-PAIRS_BETWEEN_LOOKS = 200
+PAIRS_BETWEEN_CHECKS = 200
 
 
 def find(
-    posters: Sequence[Poster], extractor: Extractor, still_wanted: Callable[[], bool] = lambda: True
+    posters: Sequence[Poster], extractor: Extractor, is_wanted: Callable[[], bool] = lambda: True
 ) -> dict[int, int] | None:
-    """Compare `posters` with every shown poster and put those that show one picture into open groups.
+    """Compare `posters` with every primary poster and put those that show the same picture into open groups.
 
-    Pairs are proposed by perceptual hashes, plain and mirrored, and by being among each other's nearest by
-    the extractor's vectors; beyond 6 bits of the hash they are confirmed on the pictures themselves. What a
-    person kept apart is not proposed again while both movies show what they showed then. The same posters
-    again change nothing. Memory: 16 bytes a shown poster, and blocks.
+    Candidate pairs have similar perceptual hashes, plain or mirrored, or are among each other's nearest
+    neighbours by the extractor's vectors. If the hashes differ by more than 6 bits, the pictures themselves
+    are compared. Movies that a person kept apart are not proposed again while both show the same posters. A
+    repeated call changes nothing. Memory: 16 bytes per primary poster, and blocks.
 
-    Returns how many others show the same picture, by poster id; None if it was stopped because
-    `still_wanted` said no.
+    Returns the number of others that show the same picture, by poster id; None if `is_wanted` returned False.
     """
-    ids, hashes = _shown()
+    ids, hashes = _primary_posters()
     new = np.flatnonzero(np.isin(ids, [poster.pk for poster in posters]))
     row_of = dict(zip(ids.tolist(), range(len(ids)), strict=True))
     proposed = set(candidate_pairs(hashes, new)) | set(_by_vectors(ids[new], extractor, row_of))
-    known = _Known(ids)
-    known.learn({row for pair in proposed for row in pair})
-    compare = Comparison(hashes, known.content, known.look, known.apart)
+    known = _PosterCache(ids)
+    known.load({row for pair in proposed for row in pair})
+    compare = Comparison(hashes, known.content, known.pixels, known.apart)
     pairs: list[Pair] = []
     for number, (one, other) in enumerate(sorted(proposed)):
-        if number % PAIRS_BETWEEN_LOOKS == 0 and not still_wanted():
+        if number % PAIRS_BETWEEN_CHECKS == 0 and not is_wanted():
             return None
         if known.both(one, other) and (pair := compare(one, other)):
             pairs.append(pair)
@@ -61,20 +60,20 @@ def find(
     return {poster: len(rows) - 1 for rows in made for poster in ids[rows].tolist()}
 
 
-def forget_the_gone() -> None:
-    """Drop members of open groups whose movie shows another poster now, or was merged away after a source had
-    named it, and groups that are none any more."""
+def delete_outdated() -> None:
+    """Delete members of open groups whose movie shows another poster now, or was merged after a source named
+    it, and groups of fewer than two."""
     changed = Q(poster__isnull=True) | Q(poster__is_primary=False) | ~Q(poster__movie=F("movie"))
-    named = Q(reason=DuplicateMember.Reason.SOURCE)
-    gone = (changed & ~named) | (named & Q(movie__merged_into__isnull=False))
-    DuplicateMember.objects.filter(gone, is_open=True).delete()
-    still = DuplicateGroup.objects.filter(state=DuplicateGroup.State.OPEN)
-    lonely = still.annotate(size=Count("members")).filter(size__lt=2).values_list("pk", flat=True)
-    DuplicateGroup.objects.filter(pk__in=list(lonely)).delete()
+    from_source = Q(reason=DuplicateMember.Reason.SOURCE)
+    outdated = (changed & ~from_source) | (from_source & Q(movie__merged_into__isnull=False))
+    DuplicateMember.objects.filter(outdated, is_open=True).delete()
+    open_groups = DuplicateGroup.objects.filter(state=DuplicateGroup.State.OPEN)
+    small = open_groups.annotate(size=Count("members")).filter(size__lt=2).values_list("pk", flat=True)
+    DuplicateGroup.objects.filter(pk__in=list(small)).delete()
 
 
-def _shown() -> tuple[np.ndarray, np.ndarray]:
-    """Ids (n,) int64, ascending, and perceptual hashes (n,) uint64 of the posters that movies show."""
+def _primary_posters() -> tuple[np.ndarray, np.ndarray]:
+    """Ids (n,) int64, ascending, and perceptual hashes (n,) uint64 of all primary posters."""
     rows = Poster.objects.filter(is_primary=True).order_by("pk").values_list("pk", "perceptual_hash")
     pairs = np.fromiter(
         ((pk, int(text, 16)) for pk, text in rows.iterator(chunk_size=2000)),
@@ -84,22 +83,22 @@ def _shown() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _by_vectors(ids: np.ndarray, extractor: Extractor, row_of: dict[int, int]) -> Iterator[tuple[int, int]]:
-    """Pairs of rows with one of the posters `ids` that are among each other's nearest by their vectors."""
+    """Pairs of rows, one of them in `ids`, that are among each other's nearest neighbours."""
     if extractor.spec.startswith("pixels"):
-        return  # thousands of numbers that say less than the hash does
+        return  # less reliable than the hash
     near: dict[int, list[int]] = {}
-    asked = ids
-    for _ in range(2):  # the posters themselves, then their neighbours, who must agree
-        own, queries = _vectors(asked, extractor)
+    wanted = ids
+    for _ in range(2):  # the posters, then their neighbours, because both must be near each other
+        own, queries = _vectors(wanted, extractor)
         if not len(own):
             break
-        # One more than wanted, because each finds itself.
+        # One more, because each poster finds itself.
         found, _ = nearest(queries, _blocks(extractor), k=RECIPROCAL + 1)
         near |= {
             pk: [each for each in row if each not in (pk, -1)][:RECIPROCAL]
             for pk, row in zip(own.tolist(), found.tolist(), strict=True)
         }
-        asked = np.setdiff1d(np.unique(found), [*near, -1])
+        wanted = np.setdiff1d(np.unique(found), [*near, -1])
     for one, other in reciprocal(ids, near):
         if one in row_of and other in row_of:
             yield min(row_of[one], row_of[other]), max(row_of[one], row_of[other])
@@ -137,39 +136,40 @@ def _matrix(vectors: Sequence[bytes], dims: int) -> np.ndarray:
     return np.frombuffer(joined, dtype="<f2").astype(np.float32).reshape(len(vectors), dims)
 
 
-class _Known:
-    """What has been read of the posters in question, by row: their rows, and what they were told apart in."""
+class _PosterCache:
+    """The posters that were read so far, and the groups in which people kept them apart, both by row."""
 
     def __init__(self, ids: np.ndarray) -> None:
         self._ids = ids
         self.posters: dict[int, Poster] = {}
         self._apart: dict[int, frozenset[int]] = {}
 
-    def learn(self, rows: Collection[int]) -> None:
+    def load(self, rows: Collection[int]) -> None:
         fresh = sorted(set(rows) - self.posters.keys())
         for start in range(0, len(fresh), IDS_PER_QUERY):
             part = fresh[start : start + IDS_PER_QUERY]
             by_id = Poster.objects.in_bulk(self._ids[part].tolist())
             here = {row: by_id[pk] for row in part if (pk := int(self._ids[row])) in by_id}
             self.posters |= here
-            self._apart |= _told_apart(here)
+            self._apart |= _apart_groups(here)
 
-    def learn_what_changed(self) -> None:
-        """Read again which posters are shown, by which movie, and what people kept apart.
+    def reload(self) -> None:
+        """Read primary posters and decisions again; they may have changed while pictures were compared.
 
-        People may have decided, merged or deleted movies while pictures were compared. Posters stay locked
-        until the transaction ends.
+        Posters stay locked until the transaction ends.
         """
         pks = sorted(poster.pk for poster in self.posters.values())
-        shown: dict[int, Poster] = {}
+        current: dict[int, Poster] = {}
         for start in range(0, len(pks), IDS_PER_QUERY):
             rows = Poster.objects.select_for_update(no_key=True).filter(is_primary=True).order_by("pk")
-            shown |= rows.in_bulk(pks[start : start + IDS_PER_QUERY])
-        self.posters = {row: shown[poster.pk] for row, poster in self.posters.items() if poster.pk in shown}
-        self._apart = _told_apart(self.posters)
+            current |= rows.in_bulk(pks[start : start + IDS_PER_QUERY])
+        self.posters = {
+            row: current[poster.pk] for row, poster in self.posters.items() if poster.pk in current
+        }
+        self._apart = _apart_groups(self.posters)
 
     def both(self, one: int, other: int) -> bool:
-        """Whether both posters are still there."""
+        """Whether both posters still exist."""
         return one in self.posters and other in self.posters
 
     def content(self, row: int) -> str:
@@ -178,7 +178,7 @@ class _Known:
     def apart(self, row: int) -> frozenset[int]:
         return self._apart.get(row, frozenset())
 
-    def look(self, row: int) -> Grey | None:
+    def pixels(self, row: int) -> Grey | None:
         poster = self.posters.get(row)
         if poster is None:
             return None
@@ -188,31 +188,31 @@ class _Known:
             height = max(1, round(2 * WIDTH * poster.height / poster.width))
             return shrunk(load_pixels(data, (height, 2 * WIDTH)))
         except (OSError, ImageRejected, ValueError) as error:
-            log.warning("%s (no. %s) cannot be looked at for duplicates: %s", poster, poster.pk, error)
+            log.warning("%s (no. %s) cannot be compared with others: %s", poster, poster.pk, error)
             return None
 
 
-def _told_apart(posters: dict[int, Poster]) -> dict[int, frozenset[int]]:
-    """In which groups a person kept each poster apart from others: what its movie showed then counts."""
-    said: dict[tuple[int, str], set[int]] = defaultdict(set)
+def _apart_groups(posters: dict[int, Poster]) -> dict[int, frozenset[int]]:
+    """The groups in which each poster was kept apart from others, if its movie showed it then."""
+    groups_of: dict[tuple[int, str], set[int]] = defaultdict(set)
     movies = [poster.movie_id for poster in posters.values()]
     apart = DuplicateMember.objects.filter(group__state=DuplicateGroup.State.APART)
     for start in range(0, len(movies), IDS_PER_QUERY):
         rows = apart.filter(movie__in=movies[start : start + IDS_PER_QUERY])
         for movie, sha256, group in rows.values_list("movie_id", "poster_sha256", "group_id"):
-            said[movie, sha256].add(group)
-    return {row: frozenset(said[each.movie_id, each.sha256]) for row, each in posters.items()}
+            groups_of[movie, sha256].add(group)
+    return {row: frozenset(groups_of[each.movie_id, each.sha256]) for row, each in posters.items()}
 
 
 def _propose(
-    pairs: list[Pair], compare: Comparison, known: _Known, row_of: dict[int, int]
+    pairs: list[Pair], compare: Comparison, known: _PosterCache, row_of: dict[int, int]
 ) -> list[list[int]]:
-    """Bring the open groups that the pairs touch up to date; returns the groups, as rows."""
-    # First without a lock: the pictures that are looked at here are remembered.
+    """Update the open groups that the pairs affect. Returns the groups, as rows."""
+    # First without a lock: comparisons of pictures take time, and their results are cached.
     groups(_with_open_groups(pairs, compare, known, row_of)[1], compare)
     with transaction.atomic():
-        forget_the_gone()
-        known.learn_what_changed()
+        delete_outdated()
+        known.reload()
         pairs = [pair for pair in pairs if known.both(pair.one, pair.other)]
         held, every = _with_open_groups(pairs, compare, known, row_of, lock=True)
         made = groups(every, compare)
@@ -221,9 +221,9 @@ def _propose(
 
 
 def _with_open_groups(
-    pairs: list[Pair], compare: Comparison, known: _Known, row_of: dict[int, int], *, lock: bool = False
+    pairs: list[Pair], compare: Comparison, known: _PosterCache, row_of: dict[int, int], *, lock: bool = False
 ) -> tuple[list[int], list[Pair]]:
-    """Open groups that the pairs touch, and the pairs together with those that hold these groups together."""
+    """The open groups that the pairs affect, and the pairs together with those within these groups."""
     touched = {row for pair in pairs for row in (pair.one, pair.other)}
     posters = [known.posters[row].pk for row in touched]
     members = DuplicateMember.objects.filter(is_open=True)
@@ -233,12 +233,12 @@ def _with_open_groups(
         held.update(part.values_list("group_id", flat=True))
     if lock:
         list(DuplicateGroup.objects.select_for_update().filter(pk__in=held).order_by("pk").values_list("pk"))
-    # What was decided while we waited for the lock is open no more.
+    # Groups that were decided while we waited for the lock are not open any more.
     of_group: dict[int, list[int]] = defaultdict(list)
     for group, poster in members.filter(group__in=held).values_list("group_id", "poster_id"):
         if poster in row_of:
             of_group[group].append(row_of[poster])
-    known.learn({row for rows in of_group.values() for row in rows})
+    known.load({row for rows in of_group.values() for row in rows})
     within = [
         pair
         for first, *others in of_group.values()
@@ -248,7 +248,7 @@ def _with_open_groups(
     return sorted(of_group), [*pairs, *within]
 
 
-def _write(made: list[list[int]], held: list[int], compare: Comparison, known: _Known) -> None:
+def _write(made: list[list[int]], held: list[int], compare: Comparison, known: _PosterCache) -> None:
     before = dict(DuplicateMember.objects.filter(group__in=held).values_list("poster_id", "group_id"))
     wanted: dict[int, list[DuplicateMember]] = {}
     for members in made:
@@ -264,7 +264,7 @@ def _write(made: list[list[int]], held: list[int], compare: Comparison, known: _
     DuplicateMember.objects.bulk_create([member for members in wanted.values() for member in members])
 
 
-def _member(group: int, first: int, row: int, compare: Comparison, known: _Known) -> DuplicateMember:
+def _member(group: int, first: int, row: int, compare: Comparison, known: _PosterCache) -> DuplicateMember:
     poster = known.posters[row]
     pair = None if row == first else compare(first, row)
     return DuplicateMember(

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from catalog.duplicates import import_matches
-from catalog.duplicates.merging import ONE_PER_FILM, label_of
+from catalog.duplicates.merging import UNIQUE_IDS, label_of
 from catalog.external_ids import LARGEST_ID
 from catalog.models import Genre, Movie, MovieGenre, Poster
 from catalog.models.movie import EXTERNAL_IDS
@@ -195,7 +195,7 @@ class Planner:
 
     def _match_several(self, record: TitleRecord, movies: list[MovieState]) -> Outcome:
         why = f"its ids belong to different movies: {' and '.join(map(str, movies))}"
-        if differs := _differing_id(record, movies, ONE_PER_FILM):
+        if differs := _differing_id(record, movies, UNIQUE_IDS):
             return Outcome(
                 record,
                 Verdict.CONFLICTING,

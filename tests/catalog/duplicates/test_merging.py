@@ -81,7 +81,7 @@ def test_a_movie_is_not_merged_with_itself_or_twice():
     with pytest.raises(merging.CannotMerge, match="at least two"):
         merging.merge_movies(kept, [kept])
     merging.merge_movies(kept, [other])
-    with pytest.raises(merging.CannotMerge, match="merged already"):
+    with pytest.raises(merging.CannotMerge, match="merged meanwhile"):
         merging.merge_movies(kept, [other])
 
 
@@ -111,7 +111,7 @@ def test_genres_that_a_person_set_are_the_movies_genres(locked_is_kept):
     kept, gone = (said, other) if locked_is_kept else (other, said)
     [told] = merged(kept, gone)
     assert origins(kept) == {"Drama": MANUAL} and kept.genres_locked
-    assert told["set_aside"] == ["genre War: a person set the genres of the other without it"]
+    assert told["set_aside"] == ["genre War: a person set the genres of the other movie without it"]
 
 
 def test_what_two_people_set_is_joined():

@@ -107,7 +107,7 @@ def test_a_group_ends_when_its_movies_show_other_posters():
     assert groups.open_groups().count() == 1
     store_poster(other.movie, encoded(drawing(5)), source="upload")
     assert groups.open_groups().count() == 0
-    search.forget_the_gone()
+    search.delete_outdated()
     assert not DuplicateGroup.objects.exists()
 
 
@@ -117,7 +117,7 @@ def test_a_picture_that_is_lost_costs_nothing_but_its_pairs_by_sight(caplog):
     showing(0), showing(0)
     found = find()
     assert found is not None and len(found) == 2
-    assert "cannot be looked at" in caplog.text
+    assert "cannot be compared" in caplog.text
 
 
 def test_a_run_compares_every_embedded_poster_once():
@@ -133,7 +133,7 @@ def test_a_run_compares_every_embedded_poster_once():
 
 def test_a_cancelled_search_proposes_nothing():
     one, other = showing(0), showing(0)
-    assert search.find([one, other], extractor(), still_wanted=lambda: False) is None
+    assert search.find([one, other], extractor(), is_wanted=lambda: False) is None
     assert not DuplicateGroup.objects.exists()
     assert not Poster.objects.filter(compared_with__isnull=False).exists()
 
@@ -165,7 +165,7 @@ def test_a_search_by_an_extractor_that_is_gone_fails_with_a_sentence():
     run.save()
     run = local_worker.process_run(run)
     assert run.state == Run.State.FAILED
-    assert RunItem.objects.get(poster=poster).error.endswith("look for duplicates anew.")
+    assert "deleted" in RunItem.objects.get(poster=poster).error
 
 
 def test_films_with_ids_of_their_own_show_one_picture_and_are_not_proposed():

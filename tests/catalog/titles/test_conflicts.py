@@ -130,7 +130,7 @@ def test_what_was_merged_for_its_poster_waits_no_longer_for_a_sources_word() -> 
 def test_a_look_for_duplicates_leaves_what_a_source_proposed() -> None:
     two_rows()
     imported(BOTH)
-    search.forget_the_gone()
+    search.delete_outdated()
     assert groups.open_groups().count() == 1
 
 
