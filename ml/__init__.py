@@ -1,1 +1,1 @@
-"""A plain Python library: knows images, vectors and genres; knows no Django."""
+"""Image and genre models, as a plain Python library: no module imports Django or the site."""

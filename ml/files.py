@@ -23,21 +23,20 @@ UNREADABLE_ARRAYS = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What `numpy.load` raises on a damaged or hostile archive, besides OSError: MemoryError is a header that
-claims too much."""
+"""Errors of `numpy.load` for a damaged or hostile archive, besides OSError; MemoryError comes from a header
+with a huge shape."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` when the block ends: a reader sees the old file or the
-    new one, never a part of either. Afterwards it is on disk, whatever happens to the machine.
+    """Open a file that replaces `path` when the block ends: readers see the old file or the new one.
 
-    Raises OSError if the folder is missing or not writable. Whatever is raised, the old file stays and
-    nothing is left behind; only a kill leaves a `.NAME.*.part` in the folder.
+    Afterwards it is on disk (fsync). Raises OSError if the folder is missing or not writable. After any error
+    the old file stays and no new one is left; only a kill leaves a `.NAME.*.part` in the folder.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        # Unlike a temporary file, it gets the permissions that the process gives its files (umask).
+        # Unlike a temporary file, it gets the usual permissions (umask).
         with draft.open("xb") as file:
             yield file
             file.flush()
@@ -50,7 +49,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it that are missing, so that they are on disk. Raises OSError."""
+    """Make a folder and its missing parents, and write them to disk (fsync). Raises OSError."""
     missing = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for each in missing:
@@ -70,13 +69,13 @@ def _sync_folder(path: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, whole or not at all. Raises OSError, see `replacing`."""
+    """Write `content` to `path`, completely or not at all. Raises OSError, see `replacing`."""
     with replacing(path) as file:
         file.write(content)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Put `value` at `path` as strict JSON (UTF-8, no NaN). Raises ValueError for a value JSON can't hold."""
+    """Write `value` to `path` as strict JSON (UTF-8, no NaN). Raises ValueError for values without JSON."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_bytes(path, (text + "\n").encode())
 

@@ -1,1 +1,4 @@
-"""Decoding of untrusted images, hashes, registration, heat maps."""
+"""Images: decoding untrusted files, hashes, registration of two pictures, heat maps, a figure of neighbours.
+
+Other packages may use `images`, `registration`, `heat_maps` and `comparison_figure`.
+"""

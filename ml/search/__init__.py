@@ -1,1 +1,4 @@
-"""Nearest neighbours, hub correction, diversity, near-duplicates, and metrics of look-alikes."""
+"""Search among vectors: neighbours, hub correction, diversity, near-duplicates, metrics of look-alikes.
+
+Other packages may use all modules.
+"""

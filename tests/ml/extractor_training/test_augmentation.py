@@ -1,4 +1,4 @@
-"""Random views: of the size asked for, in range, unlike each other, and the same for the same seed."""
+"""Random views: of the right size and range, different from each other, and repeatable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def made(training_output):
     return dict(np.load(training_output / "views.npz"))
 
 
-def test_views_have_the_size_asked_for_and_keep_the_range(made):
+def test_views_have_the_requested_size_and_range(made):
     assert made["images"].shape == (80, 288, 192, 3)
     assert made["first"].shape == (80, 96, 64, 3) and made["first"].dtype == np.float32
     assert made["first"].min() >= 0 and made["first"].max() <= 255

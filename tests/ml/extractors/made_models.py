@@ -3,7 +3,7 @@
 Keras and TensorFlow stay out of the test process, as they stay out of a worker. What it leaves in FOLDER:
 seeded random MobileNetV2 weights, a small TF-Hub model, vectors computed by Keras itself for the same
 pictures, an export of the former, the TF-Hub model as the archive a server would send, and what the export
-says to unfit files.
+reports about unusable files.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def make(folder: Path) -> None:
 
 
 def refusals(folder: Path, model: Any, keras: Any, tf: Any) -> dict[str, str]:
-    """What the export says to each unfit file, by name."""
+    """Messages of the export about unusable files, by name."""
     whole = (folder / MOBILENET_FILE).read_bytes()
-    said = {}
+    messages = {}
 
     def note(case: str, spec: str) -> Path:
         from ml.extractors.export import ExportFailed, export_extractor
@@ -82,8 +82,8 @@ def refusals(folder: Path, model: Any, keras: Any, tf: Any) -> dict[str, str]:
         try:
             export_extractor(spec, folder / case, out)
         except (WeightsUnavailable, ExportFailed, ValueError) as error:
-            said[case] = f"{type(error).__name__}: {error}"
-        said[f"{case} left"] = " ".join(path.name for path in (folder / case).glob("*out*"))
+            messages[case] = f"{type(error).__name__}: {error}"
+        messages[f"{case} left"] = " ".join(path.name for path in (folder / case).glob("*out*"))
         return out
 
     def place(case: str) -> Path:
@@ -125,7 +125,7 @@ def refusals(folder: Path, model: Any, keras: Any, tf: Any) -> dict[str, str]:
     (place("broken_hub") / "hub").mkdir()
     (folder / "broken_hub" / "hub" / "saved_model.pb").write_bytes(b"\xff" * 100)
     note("broken_hub", "tfhub:hub")
-    return said
+    return messages
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ class TestUnreadable:
 
 
 class TestFetching:
-    """Downloads happen only when asked for, and a failed one is a sentence."""
+    """Downloads happen only on request, and failures are reported."""
 
     def test_what_needs_no_weights_is_refused(self, folder):
         with pytest.raises(WeightsUnavailable, match="nothing to fetch"):

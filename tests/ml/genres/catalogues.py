@@ -1,4 +1,4 @@
-"""Made-up feature catalogues whose labels can, or cannot, be told from the features."""
+"""Generated training data whose labels can, or cannot, be predicted from the features."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""What each place of a poster says for a genre: the places add up to the logit, and words say where."""
+"""Contributions of places add up to the logit, and are described in words."""
 
 from __future__ import annotations
 

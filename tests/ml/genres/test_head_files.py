@@ -28,7 +28,7 @@ def rewrite_manifest(path, **changes):
 
 
 def replace_weights(path, **arrays):
-    """Other arrays under a manifest that vouches for them: what an attacker with write access does."""
+    """Write other arrays and a manifest with their digest, as an attacker with write access could."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     path.write_bytes(buffer.getvalue())
@@ -168,7 +168,7 @@ def test_weights_that_are_not_finite(saved):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"architecture": {"kind": "transformer"}}, "kind 'transformer'"),
         ({"architecture": {"kind": "dense-relu-dense-sigmoid", "features": -1}}, "impossible dimensions"),
@@ -181,9 +181,9 @@ def test_weights_that_are_not_finite(saved):
         ({"extractor": None}, "no usable 'extractor'"),
     ],
 )
-def test_a_manifest_that_makes_no_sense(saved, changes, said):
+def test_a_manifest_that_is_not_valid(saved, changes, message):
     rewrite_manifest(saved, **changes)
-    with pytest.raises(ModelFileError, match=said):
+    with pytest.raises(ModelFileError, match=message):
         load_head(saved)
 
 

@@ -85,7 +85,7 @@ def test_a_sure_score_is_one_above_its_sure_threshold():
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"sure_thresholds": 0.8}, "sure_thresholds that are not numbers or null"),
         ({"sure_thresholds": [0.8, "high", 0.7]}, "sure_thresholds that are not numbers or null"),
@@ -104,13 +104,13 @@ def test_a_sure_score_is_one_above_its_sure_threshold():
         ),
     ],
 )
-def test_a_manifest_that_makes_no_sense_is_refused(saved, changes, says):
+def test_a_manifest_that_is_not_valid_is_refused(saved, changes, message):
     rewrite_manifest(saved, **changes)
-    with pytest.raises(ModelFileError, match=says):
+    with pytest.raises(ModelFileError, match=message):
         load_head(saved)
 
 
-def test_weights_that_are_not_finite_are_refused_under_a_manifest_that_vouches_for_them(saved):
+def test_weights_that_are_not_finite_are_refused_with_a_matching_digest(saved):
     with np.load(saved) as archive:
         arrays = dict(archive)
     arrays["kernel"][0, 0] = np.inf

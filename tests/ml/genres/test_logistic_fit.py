@@ -111,9 +111,9 @@ def test_a_head_of_other_standardisation_is_read_as_the_same_function():
 
 def test_asked_to_stop_it_stops():
     data, projection, rows = projected()
-    asked = iter([False, False, True])
+    answers = iter([False, False, True])
     with pytest.raises(Interrupted):
-        fit_logistic(rows, data.labels, 0.1, projection.variances, should_stop=lambda: next(asked))
+        fit_logistic(rows, data.labels, 0.1, projection.variances, should_stop=lambda: next(answers))
 
 
 def test_log_loss_of_huge_logits_does_not_overflow():

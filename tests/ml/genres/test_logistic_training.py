@@ -191,8 +191,8 @@ def test_genres_with_too_few_examples_are_left_out_and_named():
 
 def test_a_genre_that_every_poster_has_teaches_nothing():
     data = informative(genres=2)
-    everybody = np.hstack([np.ones((len(data.labels), 1), dtype=np.uint8), data.labels])
-    trained = train(data.features, everybody, ["Film", *names(2)], QUICK)
+    labels = np.hstack([np.ones((len(data.labels), 1), dtype=np.uint8), data.labels])
+    trained = train(data.features, labels, ["Film", *names(2)], QUICK)
     assert trained.head.no_evidence == ("Film",)
 
 
@@ -207,10 +207,10 @@ def test_the_smallest_catalogue_is_trained_on_or_refused_in_a_sentence():
 
 
 def test_asked_to_stop_it_stops_in_the_middle():
-    asked = iter(range(10_000))
+    calls = iter(range(10_000))
     with pytest.raises(TrainingStopped, match="Training was stopped; no model was written"):
-        train_on(informative(), QUICK, should_stop=lambda: next(asked) > 20)
-    assert next(asked) < 40
+        train_on(informative(), QUICK, should_stop=lambda: next(calls) > 20)
+    assert next(calls) < 40
 
 
 TWO_STRENGTHS = replace(LOGISTIC, resamples=50, strengths=(1.0, 0.1))

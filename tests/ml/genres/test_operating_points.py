@@ -54,7 +54,7 @@ def test_a_rare_genre_gives_up_what_its_few_posters_promise():
     truth[:400, 0], truth[:3, 1] = 1, 1
     scores = random.random((1000, 2)) * 0.5
     scores[:400, 0] += 0.1
-    scores[:3, 1] = 0.9  # three posters told perfectly: luck or not?
+    scores[:3, 1] = 0.9  # three posters ranked perfectly: chance or not?
     own, shrunk = (suggest_thresholds(truth, scores, k) for k in (0.0, 50.0))
     assert own[1] == pytest.approx(0.5)
     assert shrunk[1] < 0.1
@@ -99,7 +99,7 @@ def test_nothing_is_sure_that_is_not_suggested_or_has_not_shown_it():
     assert sure_thresholds([0.2, 0.8, NEVER, 0.2], point) == (0.6, 0.8, NEVER, NEVER)
 
 
-def told(rows=2000, genres=3, sharpness=1.0, seed=3):
+def informative(rows=2000, genres=3, sharpness=1.0, seed=3):
     """Calibrated scores, the further from their mean the sharper, and labels drawn from them."""
     random = np.random.default_rng(seed)
     scores = 1 / (1 + np.exp(1.0 - sharpness * random.normal(size=(rows, genres))))
@@ -112,7 +112,7 @@ def reached(truth, scores, cut):
 
 
 def test_precision_is_given_up_for_recall_and_no_more_than_it_takes():
-    truth, scores = told()
+    truth, scores = informative()
     everything = np.ones(truth.shape, dtype=bool)
     target = SureTarget(precision=0.95, least=0.3, recall=0.5)
     point = sure_point(truth, scores, everything, target)
@@ -126,7 +126,7 @@ def test_precision_is_given_up_for_recall_and_no_more_than_it_takes():
 
 
 def test_what_can_be_had_in_full_is_aimed_at_in_full():
-    truth, scores = told(sharpness=4.0)
+    truth, scores = informative(sharpness=4.0)
     target = SureTarget(precision=0.8, least=0.7, recall=0.27)
     point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), target)
     assert point.target == 0.8
@@ -134,7 +134,7 @@ def test_what_can_be_had_in_full_is_aimed_at_in_full():
 
 
 def test_the_least_precision_stands_where_recall_cannot_be_had():
-    truth, scores = told(sharpness=0.7)
+    truth, scores = informative(sharpness=0.7)
     target = SureTarget(precision=0.8, least=0.7, recall=0.27)
     point = sure_point(truth, scores, np.ones(truth.shape, dtype=bool), target)
     precision, recall = reached(truth, scores, point.cut)
@@ -155,7 +155,7 @@ def test_the_target_never_leaves_its_bounds_and_is_kept(seed, precision, least, 
 
 
 def test_a_genre_that_was_hardly_ever_right_above_the_cut_is_not_sure():
-    truth, scores = told(rows=600, sharpness=3.0)
+    truth, scores = informative(rows=600, sharpness=3.0)
     truth, scores = np.hstack([truth, truth[:, :1]]), np.hstack([scores, scores[:, :1] * 0.2])
     high = np.argsort(-scores[:, 0])[:MIN_SURE_HITS]
     scores[high, 3] = 0.97

@@ -36,7 +36,7 @@ def test_scores_that_tell_show_evidence_and_guesses_do_not():
     truth = (random.random((300, 3)) < 0.2).astype(np.uint8)
     telling = np.clip(truth[:, 0] * 0.5 + random.random(300) * 0.6, 0, 1)
     guessing = random.random(300)
-    # nearly everybody gets the third genre; the few who don't, rightly don't
+    # nearly all posters get the third genre; the few others, correctly, do not
     nearly_all = np.where((truth[:, 2] == 0) & (np.arange(300) % 40 == 0), 0.1, 0.9)
     scores = np.stack([telling, guessing, nearly_all], axis=1).astype(np.float32)
     card = scorecard(truth, scores, names(3), 0.6, resamples=400)

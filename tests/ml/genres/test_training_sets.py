@@ -42,7 +42,7 @@ def test_any_numeric_type_is_taken_and_groups_may_be_absent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"features": np.ones(20)}, r"shape is \(20,\)"),
         ({"features": np.ones((19, 3))}, "labels must have one row per poster"),
@@ -58,9 +58,9 @@ def test_any_numeric_type_is_taken_and_groups_may_be_absent(tmp_path):
         ({"features": np.array([["a"] * 3] * 20)}, "not made of numbers"),
     ],
 )
-def test_unusable_arrays_are_named_with_the_file(tmp_path, changes, said):
+def test_unusable_arrays_are_named_with_the_file(tmp_path, changes, message):
     np.savez(tmp_path / "train.npz", **arrays(**changes))
-    with pytest.raises(TrainingDataError, match=rf"train\.npz.*{said}"):
+    with pytest.raises(TrainingDataError, match=rf"train\.npz.*{message}"):
         read_training_set(tmp_path / "train.npz")
 
 
