@@ -13,8 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register, run
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 from catalog.append_only_triggers import missing_triggers
-from catalog.posters.api_keys import missing_key
-from catalog.posters.rate_limits import unknown_names
+from catalog.posters.source_settings import missing_key, unknown_rate_names
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.transfer.snapshot import has_unapplied_migrations
 from ml.extractors.registry import UnknownExtractor, parse_spec
@@ -82,7 +81,7 @@ def rate_limits_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> 
             hint=f"Choose from: {', '.join([*sorted(POSTER_SOURCES), *hosts])}.",
             id="catalog.E005",
         )
-        for name in unknown_names()
+        for name in unknown_rate_names()
     ]
 
 

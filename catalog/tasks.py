@@ -12,7 +12,7 @@ from catalog.accounts import login_throttle, sessions
 from catalog.duplicates import groups
 from catalog.embeddings import index_files
 from catalog.integrity import checking
-from catalog.posters import failing_hosts, refresh, scraping
+from catalog.posters import failing_hosts, selection
 from catalog.runs import chunks, kinds, leases, lifecycle, recovery
 from catalog.runs.kinds import RunKind
 
@@ -43,13 +43,13 @@ RUN_TASKS = {kind.name: _make_task(kind) for kind in kinds.all_kinds() if kind.p
 @shared_task
 def start_new_arrivals() -> None:
     """Fetch the posters of movies that have none."""
-    scraping.start_new_arrivals()
+    selection.start_new_arrivals()
 
 
 @shared_task
 def start_refresh() -> None:
     """Refresh posters that were not checked recently."""
-    refresh.start_refresh()
+    selection.start_refresh()
 
 
 @shared_task
@@ -81,5 +81,5 @@ def build_indexes() -> None:
 @shared_task
 def sweep() -> None:
     """Queue again what live runs still owe."""
-    failing_hosts.forget_after_clock_change()
+    failing_hosts.delete_state_after_clock_change()
     recovery.sweep()

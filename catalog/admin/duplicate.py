@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from catalog.duplicates import decisions, merging
 from catalog.duplicates import groups as duplicates
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
-from catalog.posters import changes
+from catalog.posters.primary import process_changed, shown_posters
 
 from .access import PermissionAdmin, ReadOnlyAdmin, person
 from .duplicate_wording import decision_sentence, merge_preview
@@ -84,9 +84,9 @@ class DuplicateGroupAdmin(PermissionAdmin):
         """POST from one group: `decide` is merge, merge-now, apart, wrong-all, or wrong-N (member N)."""
         group = get_object_or_404(DuplicateGroup, pk=pk)
         with transaction.atomic():
-            before = changes.shown_posters(group.members.values_list("movie", flat=True))
+            before = shown_posters(group.members.values_list("movie", flat=True))
             response = self._decide(request, group)
-            tell_renewal(request, changes.process_changed(before, by=person(request)))
+            tell_renewal(request, process_changed(before, by=person(request)))
         return response
 
     def _decide(self, request: HttpRequest, group: DuplicateGroup) -> HttpResponse:

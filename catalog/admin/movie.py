@@ -16,8 +16,7 @@ from django.utils.safestring import SafeString
 from catalog.external_ids import external_link, external_url
 from catalog.genres import review
 from catalog.models import Movie, Poster, Suggestion
-from catalog.posters import changes
-from catalog.posters.primary import make_primary, store_poster, unlock
+from catalog.posters.primary import make_primary, process_changed, shown_posters, store_poster, unlock
 
 from .access import person
 from .downloading import DownloadsTitles
@@ -128,7 +127,7 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         movie = form.instance
-        before = changes.shown_posters([movie.pk])
+        before = shown_posters([movie.pk])
         if (genres := form.changed_genres()) is not None:
             review.set_genres(movie, genres, person(request))
         if form.poster_bytes is None and "shown_poster" in form.changed_data:
@@ -141,7 +140,7 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
                 f"The uploaded poster ({poster.width} × {poster.height} px) is now shown and kept: fetching "
                 "posters will not replace it.",
             )
-        tell_renewal(request, changes.process_changed(before, by=person(request)))
+        tell_renewal(request, process_changed(before, by=person(request)))
 
     def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from catalog.models import Genre, Movie, Poster
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.models.poster import NO_WORDS
-from catalog.posters.known_addresses import why_not
+from catalog.posters.lookup import poster_url_error
 from ml.imaging import images
 
 from .thumbnail import thumbnail
@@ -93,7 +93,7 @@ class MovieForm(forms.ModelForm):
 
     def clean_poster_url(self) -> str:
         url: str = self.cleaned_data["poster_url"]
-        if "poster_url" in self.changed_data and url and (why := why_not(url)):
+        if "poster_url" in self.changed_data and url and (why := poster_url_error(url)):
             raise forms.ValidationError(why, code="no_source_has_it")
         return url
 

@@ -15,8 +15,7 @@ from django.utils.safestring import SafeString
 
 from catalog.duplicates import groups
 from catalog.models import Poster
-from catalog.posters import changes
-from catalog.posters.primary import make_primary, remove
+from catalog.posters.primary import make_primary, process_changed, remove, shown_posters
 
 from .access import person
 from .movie_search import SearchesMovies
@@ -83,9 +82,9 @@ class PosterAdmin(SearchesMovies):
 
     def _remove(self, request: HttpRequest, posters: list[Poster]) -> None:
         with transaction.atomic():
-            before = changes.shown_posters({poster.movie_id for poster in posters})
+            before = shown_posters({poster.movie_id for poster in posters})
             remove(posters)
-            tell_renewal(request, changes.process_changed(before, by=person(request)))
+            tell_renewal(request, process_changed(before, by=person(request)))
 
     @admin.action(description="Show for its movie and keep (lock)", permissions=["change"])
     def choose(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:
@@ -95,10 +94,10 @@ class PosterAdmin(SearchesMovies):
             messages.error(request, "A movie shows one poster: tick one of each movie. Nothing was changed.")
             return
         with transaction.atomic():
-            before = changes.shown_posters([movie.pk for movie in movies])
+            before = shown_posters([movie.pk for movie in movies])
             for poster in posters:
                 make_primary(poster, locked=True)
-            run = changes.process_changed(before, by=person(request))
+            run = process_changed(before, by=person(request))
         messages.success(
             request,
             f"Shown from now on, and locked: the chosen poster of {', '.join(map(str, movies))}.",

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from catalog.models import Movie, Run
-from catalog.posters import scraping
+from catalog.posters import fetch
 from catalog.runs import kinds, lifecycle
 from catalog.runs.kinds import RunKind
 
@@ -80,7 +80,7 @@ class StartsRuns(admin.ModelAdmin):
 
     @admin.action(description="Fetch alternative posters of the selected movies", permissions=["start_run"])
     def fetch_alternatives(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, "scrape", queryset, {scraping.WANTED: scraping.ALTERNATIVES})
+        start_and_tell(request, "scrape", queryset, {fetch.POSTERS_PARAM: fetch.ALTERNATIVES})
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.start_view))

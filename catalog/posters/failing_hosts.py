@@ -1,4 +1,4 @@
-"""Which hosts that posters come from are failing now, as all workers together have found, in sentences."""
+"""Which hosts of posters are failing now, for all workers together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from redis import Redis, RedisError
 
 from catalog.fetching.circuit_breaker import CircuitBreaker, OpenCircuit
 from catalog.fetching.shared_state import delete_after_set_back
-from catalog.posters.sources.registry import POSTER_SOURCES
+
+from .source_settings import enabled_sources, hosts
 
 log = logging.getLogger(__name__)
 
@@ -20,34 +21,33 @@ TIMEOUT_S = 1.0
 
 
 def failing_hosts() -> list[str]:
-    """A sentence for each host of the sources switched on that is left alone because it keeps failing.
+    """A sentence for each host of the enabled sources that gets no requests because it keeps failing.
 
-    Empty when the broker, through which workers share that, does not answer: that is told elsewhere.
+    Empty when the broker does not respond; the status page reports that itself.
     """
-    switched_on = [POSTER_SOURCES[name] for name in settings.POSTER_SOURCES if name in POSTER_SOURCES]
-    hosts = sorted({host for source in switched_on for host in source.hosts(settings.REPLICA_URL or None)})
+    names = sorted({host for source in enabled_sources() for host in hosts(source)})
     found: list[OpenCircuit | None] = []
-    with suppress(RedisError, OSError, ValueError), _memory() as memory:
-        breaker = CircuitBreaker(memory)
-        found = [breaker.open_circuit(host) for host in hosts]
-    return [_sentence(failing) for failing in found if failing is not None]
+    with suppress(RedisError, OSError, ValueError), _redis() as client:
+        breaker = CircuitBreaker(client)
+        found = [breaker.open_circuit(host) for host in names]
+    return [_sentence(circuit) for circuit in found if circuit is not None]
 
 
-def forget_after_clock_change() -> None:
-    """Let hosts be asked at once after the clock was set back, and not only when it has caught up."""
-    with suppress(RedisError, OSError, ValueError), _memory() as memory:
-        if delete_after_set_back(memory):
-            log.warning("The clock was set back. What was known about hosts is forgotten.")
+def delete_state_after_clock_change() -> None:
+    """Delete the shared state of hosts after the clock was set back, so that they get requests at once."""
+    with suppress(RedisError, OSError, ValueError), _redis() as client:
+        if delete_after_set_back(client):
+            log.warning("The clock was set back. The shared state of hosts was deleted.")
 
 
-def _memory() -> Redis:
+def _redis() -> Redis:
     return Redis.from_url(
         settings.REDIS_URL, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S, retry=None
     )
 
 
-def _sentence(failing: OpenCircuit) -> str:
-    if failing.wait_s <= 0:
-        return f"{failing}: the next poster from there finds out whether it is well again."
-    till = timezone.localtime(timezone.now() + timedelta(seconds=failing.wait_s))
-    return f"{failing}: not asked again before {till:%H:%M:%S}."
+def _sentence(circuit: OpenCircuit) -> str:
+    if circuit.wait_s <= 0:
+        return f"{circuit}: the next request finds out whether it responds again."
+    till = timezone.localtime(timezone.now() + timedelta(seconds=circuit.wait_s))
+    return f"{circuit}: no requests before {till:%H:%M:%S}."

@@ -1,17 +1,19 @@
-"""Store posters: check the bytes, re-encode them, keep three sizes, and say which one a movie shows."""
+"""Store posters in three sizes, choose which one a movie shows, and process the movies where that changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.models import Movie, Poster
+from catalog.models import Movie, Poster, Run, Suggestion
 from catalog.models.poster import NO_WORDS
+from catalog.runs import kinds, lifecycle
 from ml.imaging import images
 
 from .storage import file_name, lock_picture, write_files, write_missing_files
@@ -19,6 +21,7 @@ from .storage import file_name, lock_picture, write_files, write_missing_files
 MEDIUM_WIDTH = 500  # px: the movie page
 THUMBNAIL_WIDTH = 220  # px: the poster wall
 LARGEST_WIDTH = 2000  # px: nothing here needs more, and originals of 5,000 px exist
+IDS_PER_QUERY = 1000
 
 
 def store_poster(
@@ -82,7 +85,7 @@ def store_poster(
         poster, _ = Poster.objects.update_or_create(
             movie=movie,
             sha256=sha256,
-            defaults={} if same and _speaks_first(same, source) else fields,
+            defaults={} if same and _has_priority(same, source) else fields,
             create_defaults=fields | created,
         )
         if locked:
@@ -94,7 +97,7 @@ def store_poster(
 
 
 def write_smaller(poster: Poster) -> int:
-    """Make the stored smaller pictures anew from the stored original; returns how many.
+    """Create the smaller images again from the stored original; returns how many.
 
     None are made for a poster that is gone. Raises OSError and ImageRejected where the original can't be
     read.
@@ -129,7 +132,7 @@ def choose(movie: Movie) -> None:
 
 
 def unlock(movie: Movie) -> None:
-    """Take a person's choice back: from now on the movie shows what `preference` puts first."""
+    """Take a person's choice back: from now on the movie shows the poster that `preference` puts first."""
     with transaction.atomic():
         Movie.objects.select_for_update().get(pk=movie.pk)
         Poster.objects.filter(movie=movie, locked=True).update(locked=False)
@@ -146,17 +149,17 @@ def remove(posters: Iterable[Poster]) -> None:
 
 
 def preference(poster: Poster) -> tuple[bool, int, int, int, int, datetime, int]:
-    """What a movie's posters are sorted by, the one to show last: the rule where no person chose.
+    """The sort key of a movie's posters, the one to show last, unless a person chose one.
 
-    One that its source replaced comes behind all others; then it goes by language as the operator wants them,
-    by resolution up to what the pages show, by the operator's order of sources, by the source's own order,
-    and by the latest fetch.
+    Posters that their source replaced come after all others. Then posters are compared by language in the
+    operator's order, resolution up to that of the pages, the operator's order of sources, the source's own
+    order, and the latest fetch.
     """
     wanted = [code[:2] for code in settings.POSTER_LANGUAGES]
-    spoken = poster.language[:2] if poster.language != NO_WORDS else ""
-    place = wanted.index(spoken) if spoken in wanted else len(wanted)
-    # Without words, or nobody knows: better than words in a language that nobody wants.
-    foreign = bool(wanted and spoken) and place == len(wanted)
+    language = poster.language[:2] if poster.language != NO_WORDS else ""
+    place = wanted.index(language) if language in wanted else len(wanted)
+    # A poster without words, or in an unknown language, is better than one in an unwanted language.
+    foreign = bool(wanted and language) and place == len(wanted)
     sources = [*settings.POSTER_SOURCES]
     source = sources.index(poster.source) if poster.source in sources else -1
     return (
@@ -170,7 +173,37 @@ def preference(poster: Poster) -> tuple[bool, int, int, int, int, datetime, int]
     )
 
 
-def _speaks_first(poster: Poster, source: str) -> bool:
+def shown_posters(movies: Iterable[int]) -> dict[int, int | None]:
+    """Id of the poster that each of the movies shows now, None for none; pass it to `process_changed`."""
+    shown: dict[int, int | None] = dict.fromkeys(movies)
+    keys = list(shown)
+    for start in range(0, len(keys), IDS_PER_QUERY):
+        part = Poster.objects.filter(movie__in=keys[start : start + IDS_PER_QUERY], is_primary=True)
+        shown |= dict(part.values_list("movie_id", "pk"))
+    return shown
+
+
+def process_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | None = None) -> Run | None:
+    """Embed and label the movies that show another poster than `before` (from `shown_posters`).
+
+    Pending suggestions of a movie without a poster are superseded. Call it in the transaction of the change,
+    so that a crash cannot separate the two. Returns the run that was started, None if nothing is to be done.
+    For more than IDS_PER_QUERY movies it is a run over all posters that are not embedded.
+    """
+    now = shown_posters(before)
+    changed = [movie for movie, poster in now.items() if poster != before[movie]]
+    without = [movie for movie in changed if now[movie] is None]
+    for start in range(0, len(without), IDS_PER_QUERY):
+        suggestions = Suggestion.objects.filter(movie__in=without[start : start + IDS_PER_QUERY])
+        suggestions.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
+    changed = [movie for movie in changed if now[movie] is not None]
+    if len(changed) > IDS_PER_QUERY:
+        can_embed = kinds.get("embed").due() is not None
+        return lifecycle.start("embed", asked_by=by, followed_by=["label"]) if can_embed else None
+    return lifecycle.start_first_due(("embed", "label"), Movie.objects.filter(pk__in=changed), asked_by=by)
+
+
+def _has_priority(poster: Poster, source: str) -> bool:
     """Whether the poster's own source still shows it, and comes before `source` in the operator's order."""
     order = [*settings.POSTER_SOURCES]
     if poster.gone_at is not None or poster.superseded or not {poster.source, source} <= set(order):
@@ -179,9 +212,9 @@ def _speaks_first(poster: Poster, source: str) -> bool:
 
 
 def _choose(movie_id: int) -> None:
-    mine = list(Poster.objects.filter(movie=movie_id))
-    if mine and not any(poster.is_primary and poster.locked for poster in mine):
-        best = max(mine, key=preference)
+    posters = list(Poster.objects.filter(movie=movie_id))
+    if posters and not any(poster.is_primary and poster.locked for poster in posters):
+        best = max(posters, key=preference)
         if not best.is_primary:
             _show(best, locked=best.locked)
 

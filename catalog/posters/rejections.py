@@ -8,7 +8,7 @@ from catalog.models import DuplicateDecision, Movie, Placeholder, Poster
 from catalog.posters.sources.registry import POSTER_SOURCES
 from ml.imaging.images import DUPLICATE_BITS, hash_distance, open_safely, perceptual_hash, sha256_hex
 
-from . import changes, primary
+from . import primary
 
 # Editions and parts of a film share a picture; this many movies with different titles do not.
 MOVIES = 5
@@ -60,9 +60,9 @@ def placeholder_reason(movie: Movie, data: bytes, *, source: str, source_url: st
         )
         # Movies in order, as everywhere they are locked, or two workers could lock each other out.
         removed = list(alike.filter(locked=False).order_by("movie_id"))
-        before = changes.shown_posters([poster.movie_id for poster in removed])
+        before = primary.shown_posters([poster.movie_id for poster in removed])
         primary.remove(removed)
-        changes.process_changed(before)
+        primary.process_changed(before)
     return _sentence(found)
 
 

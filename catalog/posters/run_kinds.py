@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalog.models import Movie, Run
 from catalog.runs.kinds import Movies, Params, RunKind, register
 
-from . import refresh, scraping
+from . import fetch, refresh, selection
 
 
 def _prepare_refresh(params: Params, movies: Movies) -> tuple[Params, str]:
@@ -26,15 +26,15 @@ SCRAPE = register(
         name="scrape",
         label="Fetch posters",
         activity="Fetching posters",
-        process=scraping.scrape_items,
+        process=fetch.fetch_items,
         task="catalog.tasks.scrape_posters",
         concurrency=4,
         batch_size=4,
         subject=Movie,
-        select=lambda run, movies: scraping.to_look_up() if movies is None else movies,
-        still_due=scraping.not_being_looked_up,
+        select=lambda run, movies: selection.to_look_up() if movies is None else movies,
+        still_due=selection.not_being_looked_up,
         nothing_to_do=_nothing_to_scrape,
-        unavailable=scraping.why_not,
+        unavailable=fetch.unavailable,
         hint="for every film without one",
         action="Fetch posters of the selected movies",
         followed_by=("embed", "label"),
@@ -52,10 +52,10 @@ REFRESH = register(
         concurrency=4,
         batch_size=8,
         subject=Movie,
-        select=lambda run, movies: refresh.stale() if movies is None else movies,
+        select=lambda run, movies: selection.stale() if movies is None else movies,
         prepare=_prepare_refresh,
         nothing_to_do=_nothing_to_refresh,
-        unavailable=scraping.why_not,
+        unavailable=fetch.unavailable,
         hint="that were not checked recently",
         action="Refresh posters of the selected movies",
         followed_by=("embed", "label"),

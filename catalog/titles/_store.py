@@ -15,8 +15,7 @@ from catalog.duplicates import import_matches
 from catalog.genres.names import genre_rows, keys_of
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
-from catalog.posters.changes import shown_posters
-from catalog.posters.primary import store_poster
+from catalog.posters.primary import shown_posters, store_poster
 from catalog.posters.rejections import was_removed
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import sha256_hex

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from catalog.duplicates.merging import CannotMerge
 from catalog.models import Movie, Run
-from catalog.posters.changes import process_changed
-from catalog.posters.known_addresses import why_not
+from catalog.posters.lookup import poster_url_error
+from catalog.posters.primary import process_changed
 from catalog.titles.formats.records import RejectedRow, TitleRecord, shortened
 from ml.imaging.images import ImageRejected, read_file
 
@@ -106,7 +106,7 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def _checked_addresses(rows: Iterable[Row]) -> Iterator[Row]:
     """The rows, with those rejected whose `poster_url` belongs to no poster source, enabled or not."""
     for row in rows:
-        if isinstance(row, TitleRecord) and row.poster_url and (why := why_not(row.poster_url)):
+        if isinstance(row, TitleRecord) and row.poster_url and (why := poster_url_error(row.poster_url)):
             yield RejectedRow(row.file, row.line, why, row.poster_url)
         else:
             yield row

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
 from catalog.posters import primary
-from catalog.posters.changes import process_changed, shown_posters
+from catalog.posters.primary import process_changed, shown_posters
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
 

@@ -19,8 +19,8 @@ from catalog.embeddings import extractors, index_files
 from catalog.embeddings.embedding import not_embedded
 from catalog.genres import promotion
 from catalog.models import Poster, Run
-from catalog.posters import rate_limits
 from catalog.posters.failing_hosts import failing_hosts
+from catalog.posters.source_settings import requests_per_second
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
 from catalog.runs.progress import progress_of, rate
@@ -133,7 +133,7 @@ def poster_sources() -> Iterator[Fact]:
     """How often each switched-on source is asked, and which of their hosts are failing."""
     for name in settings.POSTER_SOURCES:
         if name in POSTER_SOURCES:
-            rates = sorted(rate_limits.requests_per_second(POSTER_SOURCES[name]).items())
+            rates = sorted(requests_per_second(POSTER_SOURCES[name]).items())
             yield True, f"{name} asks at most {', '.join(f'{host} {rate:g}/s' for host, rate in rates)}"
     if not settings.POSTER_SOURCES:
         yield True, "none is switched on"

@@ -1,10 +1,9 @@
-"""How a poster source asks: it names addresses one by one, is given what they answer, and says what it found.
+"""How poster sources are looked up: a source requests paths through a function and returns what it found.
 
-A source is a generator, so that it stays a pure function of the bytes it is given: who fetches, how politely,
-and with which key is not its business.
+Sources are pure functions of the responses: fetching, throttling and keys are not their business.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from .links import NoPosterFound, PosterLink
 
 
 class ExternalIds(Protocol):
-    """Anything with a film's public ids: a Movie, a TitleRecord."""
+    """Anything with the public ids of a film: a Movie, a TitleRecord."""
 
     @property
     def imdb_id(self) -> str | None: ...
@@ -22,29 +21,26 @@ class ExternalIds(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """An address of the source, as a path with its query.
-
-    holds_s: for how many seconds its answer may be given again, 0 for never; it must then be the same for
-    every film. decides: while this answer stays the same, so do the film's posters.
-    """
-
-    path: str
-    holds_s: int = 0
-    decides: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an address answered. url: the one that answered in the end, without any key."""
+class SourceResponse:
+    """The response to a request. url: the one that responded in the end, without a key."""
 
     url: str
     body: bytes
 
 
+class Get(Protocol):
+    """Sends a request to the source.
+
+    path: with its query. ttl: for how many seconds the response may be cached, 0 for never; it must be the
+    same for every film. is_validator: while this response is the same, so are the film's posters.
+    """
+
+    def __call__(self, path: str, *, ttl: int = 0, is_validator: bool = False) -> SourceResponse: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A film's posters, the one to show first; the page a person may look at; and what else was told."""
+    """A film's posters, the first to show first; the page for people; and what else the source knows."""
 
     links: tuple[PosterLink, ...]
     page_url: str
@@ -52,11 +48,9 @@ class Found:
     franchise: str = ""
 
 
-def ask_page(
-    path: str | None, needs: str, parse: Callable[[bytes, str], PosterLink]
-) -> Generator[Question, Answer, Found]:
-    """One page that shows the poster. path: None for a film without the id that the site `needs`."""
+def find_on_page(path: str | None, needs: str, parse: Callable[[bytes, str], PosterLink], get: Get) -> Found:
+    """The poster on one page. path: None for a film without the id that the site `needs`."""
     if path is None:
         raise NoPosterFound(f"this movie has no id that it knows, it needs {needs}")
-    answer = yield Question(path, decides=True)
-    return Found((parse(answer.body, answer.url),), page_url="")
+    response = get(path, is_validator=True)
+    return Found((parse(response.body, response.url),), page_url="")

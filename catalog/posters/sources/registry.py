@@ -1,7 +1,7 @@
-"""The sites that posters can come from: their addresses, hosts, terms, and how each one is asked."""
+"""The sites that posters can come from: their addresses, hosts, terms, and how each one is looked up."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -9,19 +9,19 @@ from catalog.external_ids import is_imdb_id
 
 from . import imdb_page, tmdb_api, tmdb_page
 from .links import NoPosterFound, PosterLink
-from .protocol import Answer, ExternalIds, Found, Question, ask_page
+from .protocol import ExternalIds, Found, Get, find_on_page
 
 __all__ = ["POSTER_SOURCES", "NoPosterFound", "PageSource", "PosterLink", "PosterSource"]
 
 
 @dataclass(frozen=True)
 class PosterSource(ABC):
-    """One site. `accept` is what it is asked for; `key` names the setting with the key it wants, if any.
+    """One site. `accept` is the content type to request; `key` names the setting with its key, if any.
 
-    `attribution` stands at each of its posters; `notice` on every page, where its terms want that. After
-    `refresh_after_days` it is asked again whether a poster has changed. `sizes` gives the addresses of a
-    poster in several sizes, best first, and () for what is none of its posters. Its `page_hosts` and other
-    `image_hosts` are asked so often a second at the most.
+    `attribution` is shown with each of its posters; `notice` on every page, where its terms require that.
+    After `refresh_after_days` its posters are checked for changes. `sizes` gives the addresses of a poster in
+    several sizes, best first, and () for other addresses. `requests_per_second` limits its `page_hosts`,
+    `pictures_per_second` its other `image_hosts`.
     """
 
     name: str
@@ -42,18 +42,16 @@ class PosterSource(ABC):
     sizes: Callable[[str], tuple[str, ...]] = field(kw_only=True)
 
     @abstractmethod
-    def questions(
-        self, ids: ExternalIds, languages: Sequence[str] = ()
-    ) -> Generator[Question, Answer, Found]:
-        """What to ask for the film's poster; raises NoPosterFound, and nothing else, for any answers."""
+    def find(self, ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
+        """The film's posters; raises NoPosterFound, and what `get` raises, whatever the responses are."""
 
     @property
     def obeys_robots(self) -> bool:
-        """Whether robots.txt speaks for what is asked here: not about an API that we have a key to."""
+        """Whether robots.txt applies: not to an API for which we have a key."""
         return not self.key
 
     def rate(self, host: str) -> float:
-        """Requests a second that `host`, one of the source's own, is asked at most unless told otherwise."""
+        """The default rate limit of `host`, one of the source's own."""
         return self.requests_per_second if host in self.page_hosts else self.pictures_per_second
 
     def hosts(self, base_url: str | None = None) -> frozenset[str]:
@@ -65,30 +63,26 @@ class PosterSource(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class PageSource(PosterSource):
-    """A site that is read page by page. `parse(page, page_url)` raises NoPosterFound, and nothing else."""
+    """A site with a page for each film. `parse(page, page_url)` raises NoPosterFound, and nothing else."""
 
     page_path: Callable[[ExternalIds], str | None]
     parse: Callable[[bytes, str], PosterLink]
 
     def page_url(self, ids: ExternalIds, base_url: str | None = None) -> str | None:
-        """The film's page, at `base_url` where a replica stands in; None without the id it needs."""
+        """The film's page, at `base_url` if that is a replica; None without the id it needs."""
         path = self.page_path(ids)
         return None if path is None else (base_url or self.base_url).rstrip("/") + path
 
-    def questions(
-        self, ids: ExternalIds, languages: Sequence[str] = ()
-    ) -> Generator[Question, Answer, Found]:
-        return ask_page(self.page_path(ids), self.needs, self.parse)
+    def find(self, ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
+        return find_on_page(self.page_path(ids), self.needs, self.parse, get)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TmdbApi(PosterSource):
     """The API of The Movie Database."""
 
-    def questions(
-        self, ids: ExternalIds, languages: Sequence[str] = ()
-    ) -> Generator[Question, Answer, Found]:
-        return tmdb_api.questions(ids, languages)
+    def find(self, ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
+        return tmdb_api.find(ids, get, languages)
 
 
 def _tmdb_path(ids: ExternalIds) -> str | None:

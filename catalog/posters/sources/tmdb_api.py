@@ -1,26 +1,26 @@
-"""Posters by The Movie Database's API, version 3: what to ask it, and how its answers are read.
+"""Posters from the API of The Movie Database, version 3.
 
-https://developer.themoviedb.org/reference: /configuration tells where pictures lie and in which widths,
-/find leads from an IMDb id to a film, /movie/<id> names its posters and the collection it belongs to.
+https://developer.themoviedb.org/reference: /configuration lists the address and widths of images, /find
+converts an IMDb id to a film, /movie/<id> lists its posters and the collection it belongs to.
 """
 
 import json
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from catalog.external_ids import is_imdb_id
 
 from .links import NoPosterFound, PosterLink, web_address
-from .protocol import Answer, ExternalIds, Found, Question
+from .protocol import ExternalIds, Found, Get, SourceResponse
 
-LARGEST_ANSWER = 2_000_000
-# Posters of a film that are told: more than anyone looks through to choose another.
+LARGEST_RESPONSE = 2_000_000
+# More posters than anyone views to choose another.
 MOST_POSTERS = 12
 MOST_LISTED = 500
-# Seconds: the places and widths of pictures change once in years, and TMDB asks not to be asked each time.
-CONFIGURATION_HOLDS = 86_400
+# Seconds. The configuration changes once in years, and TMDB's documentation demands caching.
+CONFIGURATION_TTL = 86_400
 WIDEST = 780
 LONGEST_FRANCHISE = 200
 
@@ -30,38 +30,38 @@ _LANGUAGE = re.compile(r"[a-z]{2}(?:-[A-Z]{2})?", re.ASCII)
 _BOUND = 2**31 - 1
 
 
-def questions(ids: ExternalIds, languages: Sequence[str] = ()) -> Generator[Question, Answer, Found]:
-    """What to ask for a film's poster, one address after another; the generator returns what was found.
+def find(ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
+    """The film's posters.
 
-    languages: codes such as `de` or `pt-BR`, the most wanted first. A poster in one of them is preferred,
-    then what TMDB itself shows, then one without words.
+    languages: codes such as `de` or `pt-BR`, the preferred one first. Posters in one of them come first, then
+    the one that TMDB itself shows, then those without words.
 
-    Raises NoPosterFound, and nothing else, whatever the answers are.
+    Raises NoPosterFound, and what `get` raises, whatever the responses are.
     """
     number = int(ids.tmdb_id) if ids.tmdb_id else None
     if number is None:
         imdb_id = ids.imdb_id or ""
         if not is_imdb_id(imdb_id):
             raise NoPosterFound("this movie has no id that it knows, it needs a TMDB or an IMDb id")
-        answer = yield Question(f"/3/find/{imdb_id}?external_source=imdb_id")
-        number = found_id(answer.body, imdb_id)
+        number = found_id(get(f"/3/find/{imdb_id}?external_source=imdb_id").body, imdb_id)
     wanted = [code for code in languages if _LANGUAGE.fullmatch(code)]
     path = f"/3/movie/{number}?append_to_response=images"
     if wanted:
         shown = ",".join(dict.fromkeys(code[:2] for code in wanted))
         path += f"&language={quote(wanted[0])}&include_image_language={shown},null"
-    film = read(answer := (yield Question(path, decides=True)))
+    response = get(path, is_validator=True)
+    film = read(response)
     files = posters(film, [code[:2] for code in wanted])
     if not files:
-        raise NoPosterFound(f"{answer.url} names no poster")
-    places = read((yield Question("/3/configuration", CONFIGURATION_HOLDS)))
+        raise NoPosterFound(f"{response.url} lists no poster")
+    configuration = read(get("/3/configuration", ttl=CONFIGURATION_TTL))
     links = [
         PosterLink(addresses[0], addresses[1:], "TMDB API", language)
         for file, language in files.items()
-        if (addresses := sizes(places, file))
+        if (addresses := sizes(configuration, file))
     ]
     if not links:
-        raise NoPosterFound("TMDB's configuration does not say where pictures are")
+        raise NoPosterFound("TMDB's configuration lists no address of images")
     return Found(
         tuple(links),
         page_url=f"https://www.themoviedb.org/movie/{number}",
@@ -70,25 +70,27 @@ def questions(ids: ExternalIds, languages: Sequence[str] = ()) -> Generator[Ques
     )
 
 
-def read(answer: Answer) -> dict[str, Any]:
-    """The JSON object of an answer. Raises NoPosterFound if it is none, or too large."""
-    if len(answer.body) > LARGEST_ANSWER:
-        raise NoPosterFound(f"{answer.url} has {len(answer.body):,} bytes; {LARGEST_ANSWER:,} is the most")
+def read(response: SourceResponse) -> dict[str, Any]:
+    """The JSON object in a response. Raises NoPosterFound if it is none, or too large."""
+    if len(response.body) > LARGEST_RESPONSE:
+        raise NoPosterFound(
+            f"{response.url} has {len(response.body):,} bytes; {LARGEST_RESPONSE:,} is the most"
+        )
     try:
-        value = json.loads(answer.body)
+        value = json.loads(response.body)
     except json.JSONDecodeError as error:
-        raise NoPosterFound(f"{answer.url} is no JSON: {error}") from error
+        raise NoPosterFound(f"{response.url} is not JSON: {error}") from error
     except (ValueError, RecursionError) as error:
-        # Python's words for bytes in no encoding, endless nesting and endless numbers help nobody here.
-        raise NoPosterFound(f"{answer.url} is no JSON that can be read") from error
+        # Python's messages about encodings, nesting and long numbers help nobody here.
+        raise NoPosterFound(f"{response.url} is not readable as JSON") from error
     if not isinstance(value, dict):
-        raise NoPosterFound(f"{answer.url} holds no film")
+        raise NoPosterFound(f"{response.url} is no JSON object")
     return value
 
 
 def found_id(body: bytes, imdb_id: str) -> int:
     """The TMDB id that /find gives for an IMDb id. Raises NoPosterFound when there is no such film."""
-    value = read(Answer(f"TMDB's answer for {imdb_id}", body))
+    value = read(SourceResponse(f"TMDB's response for {imdb_id}", body))
     for film in _objects(value.get("movie_results")):
         number = film.get("id")
         if type(number) is int and 0 < number <= _BOUND:
@@ -99,7 +101,7 @@ def found_id(body: bytes, imdb_id: str) -> int:
 def posters(film: dict[str, Any], languages: Sequence[str] = ()) -> dict[str, str]:
     """File names of a film's posters, each with its language, the one to show first; at most `MOST_POSTERS`.
 
-    By language as wanted; then TMDB's own choice; then by votes and width, those without words before those
+    By preferred language; then TMDB's own choice; then by votes and width, those without words before those
     in other languages.
     """
     images = film.get("images")
@@ -107,7 +109,7 @@ def posters(film: dict[str, Any], languages: Sequence[str] = ()) -> dict[str, st
     own = _file(film.get("poster_path"))
     rank = {code: place for place, code in enumerate(languages)}
     ranked: dict[str, tuple[float, ...]] = {}
-    spoken: dict[str, str] = {}
+    language_of: dict[str, str] = {}
     for entry in listed:
         file, language = _file(entry.get("file_path")), entry.get("iso_639_1")
         if not file or file in ranked:
@@ -115,22 +117,22 @@ def posters(film: dict[str, Any], languages: Sequence[str] = ()) -> dict[str, st
         place = rank.get(language, len(rank)) if isinstance(language, str) else len(rank)
         other = language is not None and place == len(rank)
         ranked[file] = (place, file != own, other, -_number(entry, "vote_average"), -_number(entry, "width"))
-        spoken[file] = _language(entry)
+        language_of[file] = _language(entry)
     if own and own not in ranked:
-        # The film's own poster is named without its language: it is the one that TMDB shows for the first.
+        # TMDB lists the film's own poster without its language: it is the one for the first language.
         ranked[own] = (0 if not languages or not listed else len(rank), False, False, 0.0, 0.0)
     best = sorted(ranked, key=lambda file: (ranked[file], file))[:MOST_POSTERS]
-    return {file: spoken.get(file, "") for file in best}
+    return {file: language_of.get(file, "") for file in best}
 
 
 def sizes(configuration: dict[str, Any], file: str) -> tuple[str, ...]:
     """Addresses of a poster, best first: the widest of at most `WIDEST` pixels, the next, the original."""
     images = configuration.get("images")
-    told = images if isinstance(images, dict) else {}
-    base = web_address(told.get("secure_base_url"))
+    images = images if isinstance(images, dict) else {}
+    base = web_address(images.get("secure_base_url"))
     if not base:
         return ()
-    names = _strings(told.get("poster_sizes"))
+    names = _strings(images.get("poster_sizes"))
     widths = sorted((int(found[1]) for name in names if (found := _WIDTH.fullmatch(name))), reverse=True)
     bounded = [f"w{width}" for width in widths if width <= WIDEST][:2]
     # An original may have tens of megabytes: only where there is nothing else.
@@ -140,8 +142,8 @@ def sizes(configuration: dict[str, Any], file: str) -> tuple[str, ...]:
 
 def collection(film: dict[str, Any]) -> str:
     """The name of the collection a film belongs to, such as "Alien Collection"; "" without one."""
-    told = film.get("belongs_to_collection")
-    name = told.get("name") if isinstance(told, dict) else None
+    belongs_to = film.get("belongs_to_collection")
+    name = belongs_to.get("name") if isinstance(belongs_to, dict) else None
     if not isinstance(name, str):
         return ""
     name = " ".join(name.split())
@@ -153,11 +155,11 @@ def _file(value: object) -> str:
 
 
 def _language(entry: dict[str, Any]) -> str:
-    """Such as "de"; "zxx" for a poster without words, "" where the entry says nothing that makes sense."""
-    told = entry.get("iso_639_1", "")
-    if told is None:
+    """Such as "de"; "zxx" for a poster without words, "" if the entry has no valid language."""
+    language = entry.get("iso_639_1", "")
+    if language is None:
         return "zxx"
-    return told if isinstance(told, str) and _LANGUAGE.fullmatch(told) else ""
+    return language if isinstance(language, str) and _LANGUAGE.fullmatch(language) else ""
 
 
 def _objects(value: object) -> Iterator[dict[str, Any]]:

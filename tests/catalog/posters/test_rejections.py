@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
-from redis import Redis
 
 from catalog.models import Movie, Placeholder, Poster, Run
 from catalog.posters import primary
 from catalog.posters.fetch import NoPoster
 from catalog.posters.primary import store_poster
 from catalog.posters.rejections import MOVIES, placeholder_reason
-from catalog.posters.scraping import scrape_movie
+from tests.catalog.posters.conftest import Serve
+from tests.catalog.posters.fetches import fetch_poster
 from tests.catalog.titles.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import FaultySite
@@ -25,22 +24,18 @@ NOTHING = tiny_jpeg(99, (60, 90))
 
 
 @pytest.fixture
-def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
-    with FaultySite([film(number, NOTHING) for number in range(MOVIES + 1)]) as site:
-        settings.REPLICA_URL = site.url
-        settings.POSTER_SOURCES = ["tmdb_page"]
-        settings.REQUESTS_PER_SECOND = 1000.0
-        yield site
+def site(serve: Serve) -> FaultySite:
+    return serve([film(number, NOTHING) for number in range(MOVIES + 1)], ["tmdb_page"])
 
 
 def test_the_fifth_movie_gives_it_away_and_the_others_wait_for_a_poster_again(site: FaultySite) -> None:
     movies = [known(shown) for shown in site.movies]
     for movie in movies[: MOVIES - 1]:
-        scrape_movie(movie)
+        fetch_poster(movie)
     assert Poster.objects.count() == MOVIES - 1
     for movie in movies[MOVIES - 1 :]:
         with pytest.raises(NoPoster, match=f"stands for {MOVIES} movies there, which makes it a placeholder"):
-            scrape_movie(movie)
+            fetch_poster(movie)
     assert not Poster.objects.exists()
     assert Movie.objects.without_poster().count() == MOVIES + 1
     found = Placeholder.objects.get()
@@ -51,11 +46,11 @@ def test_a_person_who_says_that_it_is_a_poster_is_believed(site: FaultySite, adm
     Placeholder.objects.create(sha256=store(1).sha256, source="tmdb_page", movies=7)
     movie = known(site.movies[0])
     with pytest.raises(NoPoster, match="placeholder"):
-        scrape_movie(movie)
+        fetch_poster(movie)
     page = admin_client.get("/admin/catalog/placeholder/").content.decode()
     assert "tmdb_page" in page
     Placeholder.objects.update(is_poster=True)
-    assert scrape_movie(movie).movie_id == movie.pk
+    assert fetch_poster(movie).movie_id == movie.pk
 
 
 def test_one_that_a_person_chose_stays(site: FaultySite) -> None:
@@ -98,7 +93,7 @@ def test_parts_and_editions_with_one_name_do_not_count_twice() -> None:
 def test_the_same_movie_again_is_not_another(site: FaultySite) -> None:
     movie = known(site.movies[0])
     for _ in range(MOVIES + 2):
-        scrape_movie(movie)
+        fetch_poster(movie)
     assert movie.posters.count() == 1 and not Placeholder.objects.exists()
 
 

@@ -15,8 +15,8 @@ from catalog.genres import suggestions as labelling
 from catalog.genres.review import Selection
 from catalog.integrity import checking, consistency
 from catalog.models import DuplicateMember, Embedding, Movie, Poster, Run, RunItem, Suggestion
-from catalog.posters import primary, refresh, scraping
-from catalog.posters.fetch import NoPoster, Visit
+from catalog.posters import fetch, primary, refresh
+from catalog.posters.fetch import NoPoster, SourceResult
 from catalog.runs import leases, lifecycle
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import TitleRecord
@@ -76,16 +76,16 @@ def test_fetching_goes_on_with_the_others(
     settings.POSTER_SOURCES = ["tmdb_page"]
     movies = MovieFactory.create_batch(3)
 
-    def visit(movie: Movie, *_: Any, **__: Any) -> Visit:
+    def fetch_from_source(movie: Movie, *_: Any, **__: Any) -> SourceResult:
         if movie == movies[0]:
             act(movie)
             if not source_has_it:
                 raise NoPoster("none")
-        return Visit((primary.store_poster(movie, tiny_jpeg(movie.pk), source="tmdb_page"),), False)
+        return SourceResult((primary.store_poster(movie, tiny_jpeg(movie.pk), source="tmdb_page"),), False)
 
-    monkeypatch.setattr(scraping, "visit", visit)
+    monkeypatch.setattr(fetch, "fetch_from_source", fetch_from_source)
     run = lifecycle.start("scrape", queue=False)
-    first_batch(run, scraping.scrape_items)
+    first_batch(run, fetch.fetch_items)
     movies[0] = Movie.everything.filter(pk=movies[0].pk).first() or movies[0]
     assert_only_that_one_is_left_out(run, movies[0], act, 2)
 
@@ -95,13 +95,13 @@ def test_refreshing_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch, set
     settings.POSTER_SOURCES = ["tmdb_page"]
     movies = [PosterFactory(movie=MovieFactory()).movie for _ in range(3)]
 
-    def visit(movie: Movie, *_: Any, **__: Any) -> Visit:
+    def fetch_from_source(movie: Movie, *_: Any, **__: Any) -> SourceResult:
         if movie == movies[1]:
             act(movie)
         primary.choose(movie)
-        return Visit(tuple(movie.posters.all()), True)
+        return SourceResult(tuple(movie.posters.all()), True)
 
-    monkeypatch.setattr(refresh, "visit", visit)
+    monkeypatch.setattr(refresh, "fetch_from_source", fetch_from_source)
     run = lifecycle.start("refresh", movies=Movie.objects.filter(pk__in=[m.pk for m in movies]), queue=False)
     first_batch(run, refresh.refresh_items)
     movies[1] = Movie.everything.filter(pk=movies[1].pk).first() or movies[1]
@@ -114,14 +114,14 @@ def test_a_poster_that_is_deleted_while_it_is_refreshed_costs_only_its_own_item_
     settings.POSTER_SOURCES = ["tmdb_page"]
     movies = [PosterFactory(movie=MovieFactory()).movie for _ in range(3)]
 
-    def visit(movie: Movie, *_: Any, **__: Any) -> Visit:
+    def fetch_from_source(movie: Movie, *_: Any, **__: Any) -> SourceResult:
         [poster] = movie.posters.all()
         if movie == movies[0]:
             Poster.objects.get(pk=poster.pk).delete()
         poster.refresh_from_db()
-        return Visit((poster,), True)
+        return SourceResult((poster,), True)
 
-    monkeypatch.setattr(refresh, "visit", visit)
+    monkeypatch.setattr(refresh, "fetch_from_source", fetch_from_source)
     run = lifecycle.start("refresh", movies=Movie.objects.all(), queue=False)
     first_batch(run, refresh.refresh_items)
     assert list(run.items.order_by("pk").values_list("state", "attempts")) == [

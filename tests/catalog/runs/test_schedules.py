@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog import tasks
 from catalog.models import Poster, Run, RunItem, SourceLookup
-from catalog.posters import refresh, scraping
+from catalog.posters import selection
 from catalog.posters.primary import store_poster
 from postersite.celery import app
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, tiny_jpeg
@@ -27,7 +27,7 @@ def sources(settings: Any) -> None:
 
 def test_new_arrivals_are_fetched_embedded_and_labelled() -> None:
     movie = MovieFactory()
-    run = scraping.start_new_arrivals()
+    run = selection.start_new_arrivals()
     assert run is not None
     assert [item.movie for item in run.items.all()] == [movie]
     assert run.followed_by == ["embed", "label"]
@@ -35,12 +35,12 @@ def test_new_arrivals_are_fetched_embedded_and_labelled() -> None:
 
 def test_nothing_is_started_while_such_a_run_goes_on_or_without_a_source(settings: Any) -> None:
     MovieFactory()
-    assert scraping.start_new_arrivals() is not None
+    assert selection.start_new_arrivals() is not None
     MovieFactory()
-    assert scraping.start_new_arrivals() is None
+    assert selection.start_new_arrivals() is None
     Run.objects.update(state=Run.State.DONE)
     settings.POSTER_SOURCES = []
-    assert scraping.start_new_arrivals() is None
+    assert selection.start_new_arrivals() is None
 
 
 def test_a_movie_asked_about_in_vain_waits_a_week() -> None:
@@ -48,22 +48,22 @@ def test_a_movie_asked_about_in_vain_waits_a_week() -> None:
     before = RunFactory(kind="scrape", state=Run.State.FAILED)
     now = timezone.now()
     RunItemFactory(run=before, movie=movie, state=RunItem.State.FAILED, finished_at=now)
-    assert scraping.start_new_arrivals() is None
+    assert selection.start_new_arrivals() is None
     RunItem.objects.update(finished_at=now - timedelta(days=8))
-    assert scraping.start_new_arrivals() is not None
+    assert selection.start_new_arrivals() is not None
 
 
 def test_a_refresh_starts_for_what_is_stale_only() -> None:
     movie = MovieFactory()
     store_poster(movie, tiny_jpeg(1), source="tmdb_page")
-    assert refresh.start_refresh() is None
+    assert selection.start_refresh() is None
     Poster.objects.update(fetched_at=timezone.now() - timedelta(days=400))
-    run = refresh.start_refresh()
+    run = selection.start_refresh()
     assert run is not None and [item.movie for item in run.items.all()] == [movie]
-    assert refresh.start_refresh() is None
+    assert selection.start_refresh() is None
     SourceLookup.objects.create(movie=movie, source="tmdb_page", found=True, checked_at=timezone.now())
     Run.objects.update(state=Run.State.DONE)
-    assert refresh.start_refresh() is None
+    assert selection.start_refresh() is None
 
 
 def test_every_scheduled_task_is_there_and_has_a_queue() -> None:

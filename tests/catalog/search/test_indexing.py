@@ -13,7 +13,7 @@ from catalog import search
 from catalog.duplicates import merging
 from catalog.integrity import consistency
 from catalog.models import Movie, SearchTitle
-from catalog.posters.fetch import learn
+from catalog.posters.fetch import complete_movie
 from catalog.posters.sources.protocol import Found
 from catalog.runs.local_worker import process_run
 from catalog.search import _indexing
@@ -69,7 +69,7 @@ def test_a_merge() -> None:
 
 def test_a_franchise_from_a_source() -> None:
     movie = MovieFactory(title="Ember")
-    learn(movie, Found((), "https://example.org/", franchise="Fires"))
+    complete_movie(movie, Found((), "https://example.org/", franchise="Fires"))
     assert found("fires") == {"Ember"}
 
 

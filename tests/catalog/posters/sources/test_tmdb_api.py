@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.posters.sources.links import NoPosterFound
-from catalog.posters.sources.protocol import Answer, Found
+from catalog.posters.sources.protocol import Found, SourceResponse
 from catalog.posters.sources.tmdb_api import (
-    LARGEST_ANSWER,
+    CONFIGURATION_TTL,
+    LARGEST_RESPONSE,
     MOST_POSTERS,
     collection,
+    find,
     posters,
-    questions,
     sizes,
 )
 from catalog.titles.formats.records import TitleRecord
@@ -45,26 +46,27 @@ FILM = {
 FOUND = {"movie_results": [{"id": 348, "poster_path": "/own.jpg"}]}
 
 
-def asked(
-    answers: Sequence[Any], film: TitleRecord = ALIEN, languages: Sequence[str] = ()
+def requested(
+    responses: Sequence[Any], film: TitleRecord = ALIEN, languages: Sequence[str] = ()
 ) -> tuple[Found, list[str]]:
-    """What was found, and the paths asked for, when the API gives these answers in turn."""
-    given = iter(answers)
+    """What was found, and the requested paths, when the API gives these responses in turn."""
+    given = iter(responses)
     paths = []
-    talk = questions(film, languages)
-    question = next(talk)
-    try:
-        while True:
-            paths.append(question.path)
-            answer = next(given)
-            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            question = talk.send(Answer(f"https://api.themoviedb.org{question.path}", body))
-    except StopIteration as end:
-        return end.value, paths
+
+    def get(path: str, *, ttl: int = 0, is_validator: bool = False) -> SourceResponse:
+        paths.append(path)
+        # Only the film's own page validates, and only the configuration is the same for all.
+        assert is_validator == path.startswith("/3/movie/")
+        assert (ttl == CONFIGURATION_TTL) == (path == "/3/configuration")
+        response = next(given)
+        body = response if isinstance(response, bytes) else json.dumps(response).encode()
+        return SourceResponse(f"https://api.themoviedb.org{path}", body)
+
+    return find(film, get, languages), paths
 
 
 def test_a_film_with_a_tmdb_id_takes_two_questions() -> None:
-    found, paths = asked([FILM, CONFIGURATION])
+    found, paths = requested([FILM, CONFIGURATION])
     assert paths == ["/3/movie/348?append_to_response=images", "/3/configuration"]
     assert found.links[0].url == "https://image.tmdb.org/t/p/w780/own.jpg"
     assert found.links[0].alternatives[0] == "https://image.tmdb.org/t/p/w500/own.jpg"
@@ -75,20 +77,14 @@ def test_a_film_with_a_tmdb_id_takes_two_questions() -> None:
 
 
 def test_a_film_with_an_imdb_id_alone_is_looked_for_first() -> None:
-    found, paths = asked([FOUND, FILM, CONFIGURATION], TitleRecord("Alien", imdb_id="tt0078748"))
+    found, paths = requested([FOUND, FILM, CONFIGURATION], TitleRecord("Alien", imdb_id="tt0078748"))
     assert paths[0] == "/3/find/tt0078748?external_source=imdb_id"
     assert paths[1].startswith("/3/movie/348?")
     assert found.tmdb_id == 348
 
 
-def test_only_what_is_the_same_for_every_film_may_be_kept() -> None:
-    talk = questions(ALIEN)
-    held = [next(talk).holds_s, talk.send(Answer("", json.dumps(FILM).encode())).holds_s]
-    assert held[0] == 0 and held[1] > 3600
-
-
 def test_wanted_languages_are_asked_for_and_come_first() -> None:
-    found, paths = asked([FILM, CONFIGURATION], languages=["de", "pt-BR", "../x"])
+    found, paths = requested([FILM, CONFIGURATION], languages=["de", "pt-BR", "../x"])
     assert paths[0].endswith("&language=de&include_image_language=de,pt,null")
     assert found.links[0].url.endswith("/de.jpg")
 
@@ -133,8 +129,8 @@ def test_more_posters_than_are_worth_trying_are_left_out() -> None:
     ],
 )
 def test_an_invalid_path_is_no_poster(path: object) -> None:
-    with pytest.raises(NoPosterFound, match="names no poster"):
-        asked([{"poster_path": path}, CONFIGURATION])
+    with pytest.raises(NoPosterFound):
+        requested([{"poster_path": path}, CONFIGURATION])
 
 
 @pytest.mark.parametrize(
@@ -152,9 +148,9 @@ def test_widths_are_those_of_the_configuration(told: list[Any], expected: tuple[
 
 
 @pytest.mark.parametrize("film", [TitleRecord("Untitled"), TitleRecord("Evil", imdb_id="tt1/../../admin")])
-def test_without_an_id_nothing_is_asked(film: TitleRecord) -> None:
+def test_without_an_id_nothing_is_requested(film: TitleRecord) -> None:
     with pytest.raises(NoPosterFound, match="needs a TMDB or an IMDb id"):
-        next(questions(film))
+        requested([], film)
 
 
 BAD_ANSWERS = [
@@ -166,7 +162,7 @@ BAD_ANSWERS = [
     b'{"id":' * 50_000,
     b"<html>Sign in</html>",
     b"9" * 5000,
-    b"{}" + b" " * LARGEST_ANSWER,
+    b"{}" + b" " * LARGEST_RESPONSE,
     b'{"poster_path": "/x.jpg", "images": {"posters": {"0": 1}}, "belongs_to_collection": 5',
     b'{"movie_results": "x", "images": {"secure_base_url": "file:///", "poster_sizes": ["w500"]}}',
 ]
@@ -178,13 +174,13 @@ def test_a_bad_answer_gives_no_poster(place: int) -> None:
         answers: list[Any] = [FOUND, FILM, CONFIGURATION]
         answers[place] = body
         with pytest.raises(NoPosterFound):
-            asked(answers, TitleRecord("Alien", imdb_id="tt0078748"))
+            requested(answers, TitleRecord("Alien", imdb_id="tt0078748"))
 
 
 @pytest.mark.parametrize("number", [0, -5, 2**40, "348", "7/../../account", True, None, 3.5])
 def test_an_invalid_id_is_not_requested(number: object) -> None:
     with pytest.raises(NoPosterFound, match="knows no movie with the IMDb id tt0078748"):
-        asked(
+        requested(
             [{"movie_results": [{"id": number}, 5]}, FILM, CONFIGURATION],
             TitleRecord("A", imdb_id="tt0078748"),
         )
@@ -239,7 +235,7 @@ film_like = st.fixed_dictionaries(
 @given(json_values | film_like, json_values | film_like)
 def test_any_answers_give_a_poster_or_no_poster_found(film: Any, places: Any) -> None:
     try:
-        found, _ = asked([film, places if places else CONFIGURATION])
+        found, _ = requested([film, places if places else CONFIGURATION])
     except NoPosterFound as error:
         assert str(error)
     else:

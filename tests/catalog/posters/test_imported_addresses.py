@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from catalog.models import Movie, SourceLookup
-from catalog.posters.fetch import NoPoster
-from catalog.posters.known_addresses import source_of, why_not
-from catalog.posters.refresh import refresh_movie
-from catalog.posters.scraping import NotNow, scrape_movie, scrape_posters
+from catalog.posters.fetch import NoPoster, Postponed
+from catalog.posters.lookup import poster_url_error
+from tests.catalog.posters.conftest import Serve
+from tests.catalog.posters.fetches import fetch_poster, fetch_several, refresh
 from tests.catalog.titles.films import film, known
 from tests.replica.faults import Fault, FaultySite, html_instead, not_found, status, too_many
 
@@ -20,19 +18,15 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
-    with FaultySite([film(1)]) as site:
-        settings.REPLICA_URL = site.url
-        settings.POSTER_SOURCES = ["tmdb_page", "imdb_page"]
-        settings.REQUESTS_PER_SECOND = 1000.0
-        yield site
+def site(serve: Serve) -> FaultySite:
+    return serve([film(1)], ["tmdb_page", "imdb_page"])
 
 
 @pytest.fixture
 def movie(site: FaultySite) -> Movie:
     """As the second published recipe has it: a TMDB id, and where the page's picture is."""
     movie = known(site.movies[0])
-    shown = scrape_movie(movie)
+    shown = fetch_poster(movie)
     Movie.objects.filter(pk=movie.pk).update(
         imdb_id=None, poster_url=shown.source_url.replace("w780", "w300_and_h450_bestv2")
     )
@@ -44,14 +38,14 @@ def movie(site: FaultySite) -> Movie:
 
 
 def test_the_address_saves_the_page(site: FaultySite, movie: Movie) -> None:
-    poster = scrape_movie(movie)
+    poster = fetch_poster(movie)
     assert site.paths("/movie/") == [] and len(site.paths("/t/p/")) == 1
     assert poster.source == "tmdb_page"
     assert poster.source_url.startswith(f"{site.url}/t/p/w780/")
     assert poster.attribution
     # Of the page nothing is known; a refresh reads it and finds the same picture.
     assert not SourceLookup.objects.exists()
-    refresh_movie(movie)
+    refresh(movie)
     assert movie.posters.get().superseded is False
     assert len(site.paths("/movie/")) == 1
 
@@ -63,28 +57,28 @@ def test_the_page_is_read_where_the_address_has_no_picture(
     Movie.objects.filter(pk=movie.pk).update(poster_url=f"{site.url}/t/p/w500/elsewhere.jpg")
     site.spoil("/elsewhere", fault)
     movie.refresh_from_db()
-    assert scrape_movie(movie).source == "tmdb_page"
+    assert fetch_poster(movie).source == "tmdb_page"
     assert len(site.paths("/movie/")) == 1
 
 
 def test_where_nothing_helps_the_address_is_among_the_reasons(site: FaultySite, movie: Movie) -> None:
     site.spoil("/", not_found())
     with pytest.raises(NoPoster, match=r"imported address: .*404.*tmdb_page: .*404"):
-        scrape_movie(movie)
+        fetch_poster(movie)
 
 
 def test_a_wait_for_the_pictures_is_kept(site: FaultySite, movie: Movie) -> None:
     site.spoil("/", too_many("90"))
-    with pytest.raises(NotNow):
-        scrape_movie(movie)
+    with pytest.raises(Postponed):
+        fetch_poster(movie)
 
 
 def test_an_address_of_a_source_that_is_off_is_not_asked(
     site: FaultySite, movie: Movie, settings: Any
 ) -> None:
     settings.POSTER_SOURCES = ["imdb_page"]
-    with pytest.raises(NoPoster, match="no source that is switched on has"):
-        scrape_movie(movie)
+    with pytest.raises(NoPoster, match="imported address: "):
+        fetch_poster(movie)
     assert site.paths() == []
 
 
@@ -92,20 +86,23 @@ def test_an_address_elsewhere_is_not_asked_whoever_wrote_it(site: FaultySite, mo
     with FaultySite([film(2)]) as other:
         Movie.objects.filter(pk=movie.pk).update(poster_url=f"{other.url}/t/p/w500/a.jpg")
         movie.refresh_from_db()
-        assert scrape_movie(movie).source == "tmdb_page"
+        assert fetch_poster(movie).source == "tmdb_page"
         assert other.paths() == []
 
 
 def test_alternatives_come_from_the_sources_too(site: FaultySite, movie: Movie) -> None:
-    assert len(scrape_posters(movie, 3)) == 1
+    assert len(fetch_several(movie, 3)) == 1
     assert len(site.paths("/movie/")) == 1
 
 
-def test_the_order_of_sources_says_whose_address_it_is(settings: Any) -> None:
-    url = "https://image.tmdb.org/t/p/w500/a.jpg"
-    for sources in (["tmdb_api", "tmdb_page"], ["imdb_page", "tmdb_page", "tmdb_api"]):
-        settings.POSTER_SOURCES = sources
-        source = source_of(url)
-        assert source is not None and source.name == next(name for name in sources if "tmdb" in name)
+@pytest.mark.parametrize("sources", [["tmdb_api", "tmdb_page"], ["imdb_page", "tmdb_page", "tmdb_api"]])
+def test_an_address_of_two_sources_belongs_to_the_first(
+    site: FaultySite, movie: Movie, settings: Any, sources: list[str]
+) -> None:
+    settings.POSTER_SOURCES = sources
+    assert fetch_poster(movie).source == next(name for name in sources if "tmdb" in name)
+
+
+def test_an_address_of_a_source_that_is_not_enabled_is_valid(settings: Any) -> None:
     settings.POSTER_SOURCES = []
-    assert source_of(url) is None and why_not(url) == ""
+    assert poster_url_error("https://image.tmdb.org/t/p/w500/a.jpg") == ""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from catalog.models import Movie, Poster, RunItem
-from catalog.posters import clients, scraping
+from catalog.posters import fetch, lookup
 from catalog.runs import leases, lifecycle
+from tests.catalog.posters.conftest import Serve
 from tests.catalog.titles.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import (
@@ -33,12 +32,8 @@ PAGE, IMAGE = "/movie/", "/t/p/"
 
 
 @pytest.fixture
-def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
-    with FaultySite([film(1)]) as site:
-        settings.REPLICA_URL = site.url
-        settings.POSTER_SOURCES = ["tmdb_page"]
-        settings.REQUESTS_PER_SECOND = 1000.0
-        yield site
+def site(serve: Serve) -> FaultySite:
+    return serve([film(1)], ["tmdb_page"])
 
 
 @pytest.fixture
@@ -49,7 +44,7 @@ def movie(site: FaultySite) -> Movie:
 def scraped() -> RunItem:
     """The item of a run over everything, after one batch."""
     run = lifecycle.start("scrape", queue=False)
-    leases.process_batch(run.pk, scraping.scrape_items)
+    leases.process_batch(run.pk, fetch.fetch_items)
     return run.items.get()
 
 
@@ -75,7 +70,7 @@ def test_a_page_and_its_picture_make_a_poster(site: FaultySite, movie: Movie) ->
         (IMAGE, html_instead(), "This is a web page, not an image"),
         (IMAGE, body(b"GIF89a nonsense", "image/gif"), "begins like a GIF but is not one"),
         (IMAGE, body(b"BM not one of ours", "image/bmp"), "BMP files are not accepted"),
-        (IMAGE, giant(clients.LARGEST_IMAGE + 1), "bytes"),
+        (IMAGE, giant(lookup.LARGEST_IMAGE + 1), "bytes"),
         (PAGE, redirect("http://169.254.169.254/latest/meta-data"), "not one of the hosts of tmdb_page"),
         (IMAGE, redirect("http://example.org{path}"), "example.org is not one of the hosts of tmdb_page"),
         (IMAGE, redirect("{path}"), "redirects in a circle"),
@@ -106,7 +101,7 @@ def test_a_passing_fault_is_ridden_out(site: FaultySite, movie: Movie, part: str
 def test_a_slow_site_is_given_up_at_the_deadline(
     site: FaultySite, movie: Movie, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients, "DEADLINE_S", 0.4)
+    monkeypatch.setattr(lookup, "DEADLINE_S", 0.4)
     site.spoil(IMAGE, slow(5))
     item = scraped()
     assert item.state == "failed"
@@ -128,7 +123,7 @@ def test_while_a_host_asks_to_wait_nobody_asks_it(site: FaultySite, movie: Movie
     known(site.movies[1])
     site.spoil(PAGE, too_many("90"))
     run = lifecycle.start("scrape", queue=False)
-    leases.process_batch(run.pk, scraping.scrape_items)
+    leases.process_batch(run.pk, fetch.fetch_items)
     assert [item.state for item in run.items.all()] == ["pending", "pending"]
     assert len(site.paths(PAGE)) == 1
 
@@ -162,7 +157,7 @@ def test_one_bad_film_does_not_keep_the_others(site: FaultySite, movie: Movie) -
     site.spoil(f"{IMAGE}w500/{site.movies[1].image_name}", not_found())
     site.spoil(f"{IMAGE}w300_and_h450_bestv2/{site.movies[1].image_name}", not_found())
     run = lifecycle.start("scrape", queue=False)
-    leases.process_batch(run.pk, scraping.scrape_items)
+    leases.process_batch(run.pk, fetch.fetch_items)
     assert [item.state for item in run.items.order_by("pk")] == ["done", "failed", "done"]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from catalog.posters.clients import _policy
-from catalog.posters.rate_limits import intervals_s, picture_host, requests_per_second, unknown_names
+from catalog.posters.lookup import _policy
+from catalog.posters.source_settings import image_host, requests_per_second, unknown_rate_names
 from catalog.posters.sources.registry import POSTER_SOURCES
 
 API, PAGE, IMDB = (POSTER_SOURCES[name] for name in ("tmdb_api", "tmdb_page", "imdb_page"))
@@ -24,7 +24,7 @@ def test_an_api_is_asked_often_and_pages_slowly() -> None:
     assert requests_per_second(API) == {"api.themoviedb.org": 20, "image.tmdb.org": 20}
     assert requests_per_second(PAGE)["www.themoviedb.org"] == 1
     assert requests_per_second(IMDB)["www.imdb.com"] == 1
-    assert intervals_s(IMDB)["m.media-amazon.com"] == 0.2
+    assert requests_per_second(IMDB)["m.media-amazon.com"] == 5
 
 
 def test_one_number_is_for_all_and_the_more_particular_counts_before_it(settings: Any) -> None:
@@ -50,8 +50,8 @@ def test_a_replica_is_one_host_for_all(settings: Any) -> None:
     assert requests_per_second(API) == {"127.0.0.1:8900": 20}
     settings.REQUESTS_PER_SECOND_OF = {"127.0.0.1:8900": 100.0}
     assert requests_per_second(API) == {"127.0.0.1:8900": 100}
-    assert picture_host(API) == {"127.0.0.1:8900"}
-    assert unknown_names() == []
+    assert image_host(API) == "127.0.0.1:8900"
+    assert unknown_rate_names() == []
 
 
 def test_names_of_nothing_are_found(settings: Any) -> None:
@@ -61,7 +61,7 @@ def test_names_of_nothing_are_found(settings: Any) -> None:
         "tmbd_page": 1.0,
         "imdb.com": 1.0,
     }
-    assert unknown_names() == ["tmbd_page", "imdb.com"]
+    assert unknown_rate_names() == ["tmbd_page", "imdb.com"]
 
 
 def test_the_policy_of_a_source_keeps_to_it(settings: Any) -> None:

@@ -1,0 +1,30 @@
+"""A replica of the poster sources, which the settings point to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from catalog.sample.site import ReplicaMovie
+from tests.replica.faults import FaultySite
+
+Serve = Callable[[Sequence[ReplicaMovie], list[str]], FaultySite]
+
+
+@pytest.fixture
+def serve(broker: Redis, settings: Any) -> Iterator[Serve]:
+    """serve(films, sources) starts a replica with these films and enables these sources."""
+    with ExitStack() as stack:
+
+        def start(films: Sequence[ReplicaMovie], sources: list[str]) -> FaultySite:
+            site = stack.enter_context(FaultySite(films))
+            settings.REPLICA_URL = site.url
+            settings.POSTER_SOURCES = sources
+            settings.REQUESTS_PER_SECOND = 1000.0
+            return site
+
+        yield start
