@@ -1,6 +1,5 @@
 """Linear heads: scores by hand, several posters pooled, files with both operating points, hostile files."""
 
-import hashlib
 import json
 from dataclasses import replace
 
@@ -107,20 +106,4 @@ def test_a_sure_score_is_one_above_its_sure_threshold():
 def test_a_manifest_that_is_not_valid_is_refused(saved, changes, message):
     rewrite_manifest(saved, **changes)
     with pytest.raises(ModelFileError, match=message):
-        load_head(saved)
-
-
-def test_weights_that_are_not_finite_are_refused_with_a_matching_digest(saved):
-    with np.load(saved) as archive:
-        arrays = dict(archive)
-    arrays["kernel"][0, 0] = np.inf
-    np.savez(saved, **arrays)
-    rewrite_manifest(saved, weights_sha256=hashlib.sha256(saved.read_bytes()).hexdigest())
-    with pytest.raises(ModelFileError, match="kernel holds numbers that are not finite"):
-        load_head(saved)
-
-
-def test_a_truncated_file_is_refused(saved):
-    saved.write_bytes(saved.read_bytes()[:-7])
-    with pytest.raises(ModelFileError, match="damaged or replaced"):
         load_head(saved)
