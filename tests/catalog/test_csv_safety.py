@@ -1,4 +1,4 @@
-"""No text in a CSV file that the site writes is run by a spreadsheet, wherever that splits its lines."""
+"""Spreadsheets run no text in the site's CSV files as a formula, wherever they split lines."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def run_by_a_spreadsheet(text: str) -> list[str]:
         ("-5;=1+1", "-5;'=1+1"),
     ],
 )
-def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str, safe: str) -> None:
+def test_formulas_get_an_apostrophe(text: str, safe: str) -> None:
     assert inert(text) == safe
 
 
@@ -80,7 +80,7 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str, safe: str) -
         *("Spider-Man", "1+1=2", "a@b.org", "https://example.org/?a=1&b=2", "Alien; a film", "It's"),
     ],
 )
-def test_what_it_would_not_run_is_left_alone(text: str) -> None:
+def test_other_texts_are_unchanged(text: str) -> None:
     assert inert(text) == text
 
 
@@ -102,7 +102,7 @@ def test_numbers_stay_numbers() -> None:
     assert line_of(-5, -0.25, None, "-5", "x") == "-5,-0.25,,-5,x\r\n"
 
 
-def test_the_rows_that_an_import_did_not_take_are_listed_by_that_rule(tmp_path: Path) -> None:
+def test_listings_of_rejected_rows_are_safe(tmp_path: Path) -> None:
     listing = RowListing(tmp_path / "rows.csv")
     listing.add(REJECTED, RejectedRow("=titles.csv", 7, "no title", ";=1+1"))
     listing.close()
@@ -111,7 +111,7 @@ def test_the_rows_that_an_import_did_not_take_are_listed_by_that_rule(tmp_path: 
     assert row == ["'=titles.csv", "7", REJECTED, "no title", ";'=1+1"]
 
 
-def test_all_csv_is_written_by_it() -> None:
+def test_all_csv_files_are_written_by_the_safe_writer() -> None:
     """But for the sample's, whose films are our own."""
     root = Path(catalog.__file__).parent
     writing = {

@@ -1,4 +1,4 @@
-"""`import_titles --ids`: what a column `id` holds is chosen, said, and remembered for the file."""
+"""`import_titles --ids`: the kind of ids in a column `id`, which is remembered for the file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ids() -> list[tuple[Any, ...]]:
     return list(Movie.objects.order_by("pk").values_list("title", "imdb_id", "tmdb_id", "local_id"))
 
 
-def test_the_recipes_file_is_read_as_tmdb_ids_where_that_is_said(tmp_path: Path) -> None:
+def test_the_file_of_the_recipe_with_tmdb_ids(tmp_path: Path) -> None:
     dry = run(recipe(tmp_path), "--ids", "tmdb", "--dry-run")
     assert "4 created" in dry and "Ids read as TMDB ids." in dry
     assert not ImportedFile.objects.exists()
@@ -61,7 +61,7 @@ def test_the_recipes_file_is_read_as_tmdb_ids_where_that_is_said(tmp_path: Path)
     assert genres["Kids of the Round Table"] == []
 
 
-def test_without_a_choice_ids_are_local_and_the_choice_is_told(tmp_path: Path) -> None:
+def test_ids_are_local_by_default(tmp_path: Path) -> None:
     out = run(recipe(tmp_path))
     assert "--ids tmdb" in out
     assert ids()[0] == ("Toy Story", None, None, "862")
@@ -69,7 +69,7 @@ def test_without_a_choice_ids_are_local_and_the_choice_is_told(tmp_path: Path) -
     assert Movie.objects.count() == 4
 
 
-def test_movies_that_were_imported_with_local_ids_get_the_ids_they_should_have(tmp_path: Path) -> None:
+def test_movies_imported_with_local_ids_get_their_tmdb_ids(tmp_path: Path) -> None:
     file = recipe(tmp_path)
     run(file)
     before = list(Movie.objects.values_list("pk", flat=True))
@@ -90,7 +90,7 @@ def test_movies_that_were_imported_with_local_ids_get_the_ids_they_should_have(t
     assert "0 created, 4 changed" in run(file)
 
 
-def test_movies_of_an_import_that_nobody_remembers_get_their_ids_too(tmp_path: Path) -> None:
+def test_movies_of_an_unrecorded_import_get_their_tmdb_ids(tmp_path: Path) -> None:
     file = recipe(tmp_path)
     run(file)
     ImportedFile.objects.all().delete()
@@ -100,7 +100,7 @@ def test_movies_of_an_import_that_nobody_remembers_get_their_ids_too(tmp_path: P
     assert Movie.objects.get(tmdb_id=862).title == "Toy Story"
 
 
-def test_an_import_that_broke_off_or_was_undone_is_taken_up_where_earlier_versions_imported(
+def test_an_unrecorded_import_can_be_continued_and_undone(
     tmp_path: Path,
 ) -> None:
     file = recipe(tmp_path)
@@ -114,14 +114,14 @@ def test_an_import_that_broke_off_or_was_undone_is_taken_up_where_earlier_versio
     assert Movie.objects.count() == 4
 
 
-def test_titles_are_compared_loosely_and_signs_count(tmp_path: Path) -> None:
+def test_titles_are_compared_without_case_and_accents(tmp_path: Path) -> None:
     file = recipe(tmp_path, ",id,title,genres\n0,1,???,\n1,2,Amélie (Fabuleux destin),\n")
     run(file)
     Movie.objects.filter(local_id="2").update(title="AMELIE")
     assert "0 created, 2 changed" in run(file, "--ids", "tmdb")
 
 
-def test_a_local_id_of_another_film_is_no_reason_to_give_it_away(tmp_path: Path) -> None:
+def test_a_former_local_id_matches_only_the_same_title(tmp_path: Path) -> None:
     file = recipe(tmp_path)
     run(file)
     Movie.objects.filter(local_id="862").update(title="My Holidays")
@@ -153,7 +153,7 @@ def test_the_choice_is_remembered_for_the_same_path_and_for_the_same_content(tmp
     assert "local" in run(recipe(tmp_path / "c", RECIPE + "6,x,Another,\n"))
 
 
-def test_a_file_in_a_zip_is_remembered_by_its_name_there(tmp_path: Path) -> None:
+def test_a_file_in_a_zip_is_remembered(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"data/movie_code.csv": RECIPE})
     run(path, "--ids", "tmdb")
     assert "0 created, 0 changed, 4 unchanged" in run(path)
@@ -167,7 +167,7 @@ def test_a_file_in_a_zip_is_remembered_by_its_name_there(tmp_path: Path) -> None
         ("movielens", "1", "movielens_id", 1, "-1"),
     ],
 )
-def test_an_id_that_is_none_of_its_kind_is_a_rejected_row(
+def test_an_id_of_another_kind_is_rejected(
     tmp_path: Path, kind: str, good: str, field: str, value: object, bad: str
 ) -> None:
     file = recipe(tmp_path, f"id,title\n{good},Good\n{bad},Bad\n,None\n")
@@ -178,12 +178,12 @@ def test_an_id_that_is_none_of_its_kind_is_a_rejected_row(
     assert bad in first and "line 3" in first and "no id" in second
 
 
-def test_an_id_that_contradicts_its_own_column_is_a_rejected_row(tmp_path: Path) -> None:
+def test_two_different_ids_of_one_kind_are_rejected(tmp_path: Path) -> None:
     out = run(recipe(tmp_path, "id,tmdb_id,title\n1,1,One\n2,3,Two\n4,,Four\n"), "--ids", "tmdb")
     assert "2 created" in out and "1 rejected" in out
 
 
-def test_every_form_says_how_its_ids_are_read(tmp_path: Path) -> None:
+def test_every_format_reports_how_its_ids_are_read(tmp_path: Path) -> None:
     (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
     assert "Ids read as MovieLens ids" in run("movielens", tmp_path)
     assert "Ids read as IMDb ids and TMDB ids." in run(
@@ -195,7 +195,7 @@ def test_every_form_says_how_its_ids_are_read(tmp_path: Path) -> None:
     assert Movie.objects.get(tmdb_id=777).local_id is None
 
 
-def test_ids_are_not_chosen_where_the_file_says_what_they_are(tmp_path: Path) -> None:
+def test_ids_cannot_be_chosen_where_the_format_defines_them(tmp_path: Path) -> None:
     (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
     with pytest.raises(CommandError, match="--ids"):
         run("movielens", tmp_path, "--ids", "tmdb")

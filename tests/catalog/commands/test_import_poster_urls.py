@@ -1,4 +1,4 @@
-"""`import_titles poster_urls`: addresses of posters, by the ids of films that are here."""
+"""`import_titles poster_urls`: addresses of posters by the ids of movies."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def addresses() -> list[str]:
     return list(Movie.objects.order_by("pk").values_list("poster_url", flat=True))
 
 
-def test_addresses_come_in_once(tmp_path: Path, films: list[Movie]) -> None:
+def test_addresses_are_imported_once(tmp_path: Path, films: list[Movie]) -> None:
     file = posters(
         tmp_path, f"1,{SHOWN}/a.jpg", "2,", f"3,{SHOWN}/c.jpg", f"3,{SHOWN}/c.jpg", f"9,{SHOWN}/d.jpg"
     )
@@ -75,16 +75,14 @@ def test_addresses_come_in_once(tmp_path: Path, films: list[Movie]) -> None:
         "https://image.tmdb.org/t/p/w500/" + "a" * 2_000 + ".jpg",
     ],
 )
-def test_an_address_that_no_source_has_is_a_rejected_row(
-    tmp_path: Path, films: list[Movie], address: str
-) -> None:
+def test_an_address_of_no_poster_source_is_rejected(tmp_path: Path, films: list[Movie], address: str) -> None:
     out = run(posters(tmp_path, f"1,{address}", f"2,{SHOWN}/b.jpg"), "--ids", "tmdb")
     assert "1 changed" in out and "0 conflicting, 1 rejected" in out
     assert "line 2" in Run.objects.get().params["rejected"][0]
     assert addresses() == ["", f"{SHOWN}/b.jpg", ""]
 
 
-def test_it_is_found_out_and_other_ids_are_known(tmp_path: Path, films: list[Movie]) -> None:
+def test_the_format_is_detected_with_any_ids(tmp_path: Path, films: list[Movie]) -> None:
     media = "https://m.media-amazon.com/images/M/abc._V1_UX182_CR0,0,182,268_AL_.jpg"
     out = run(posters(tmp_path, f'tt0000001,"{media}"', header="imdb_id,poster_url"))
     assert "read as poster_urls" in out and "Ids read as IMDb ids." in out and "1 changed" in out
@@ -97,7 +95,7 @@ def test_a_film_with_titles_and_a_poster_column_is_a_csv_of_titles(tmp_path: Pat
     assert "read as csv" in run(posters(tmp_path, "1,Heat,", header="id,title,poster"))
 
 
-def test_an_undone_import_puts_the_addresses_back(tmp_path: Path, films: list[Movie]) -> None:
+def test_undoing_the_import_restores_the_addresses(tmp_path: Path, films: list[Movie]) -> None:
     run(posters(tmp_path, f"1,{SHOWN}/a.jpg", f"2,{SHOWN}/b.jpg"), "--ids", "tmdb")
     run(posters(tmp_path, f"1,{SHOWN}/z.jpg", f"3,{SHOWN}/c.jpg"))
     done = local_worker.process_run(undo.start(Run.objects.order_by("-pk")[0], queue=False))

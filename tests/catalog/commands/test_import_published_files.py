@@ -1,4 +1,4 @@
-"""The files of the two articles, and the dumps that a large catalogue starts from, import without a flag."""
+"""Published files are imported without options."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from catalog.models import Movie
-from tests.catalog.titles.formats.published_headers import BESIDE, HEADERS
+from tests.catalog.titles.formats.published_headers import COMPANIONS, HEADERS
 from tests.ml.csv_files.packed_files import written
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_a_published_file_imports_without_a_flag(tmp_path: Path, name: str) -> N
     folder = tmp_path / "downloads"
     folder.mkdir()
     written(folder, name, f"{header}\r\n{text.getvalue()}")
-    written(folder, "tmdb_5000_credits.csv", BESIDE["tmdb_5000_credits.csv"][0] + "\n")
+    written(folder, "tmdb_5000_credits.csv", COMPANIONS["tmdb_5000_credits.csv"][0] + "\n")
     out = io.StringIO()
     call_command("import_titles", str(folder), stdout=out)
     assert "1 created, 0 changed, 0 unchanged" in out.getvalue()

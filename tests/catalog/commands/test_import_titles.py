@@ -1,4 +1,4 @@
-"""`manage.py import_titles`: each source on a small file, bad rows reported, running it again harmless."""
+"""`manage.py import_titles` with a small file of each format."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_titles_are_imported_once_and_a_bad_row_is_reported(
     assert list(Movie.objects.values()) == before
 
 
-def test_sources_meet_in_one_movie(tmp_path: Path) -> None:
+def test_sources_update_one_movie(tmp_path: Path) -> None:
     run(*movielens(tmp_path))
     run(*tmdb5000(tmp_path))
     run(*imdb5000(tmp_path))
@@ -114,14 +114,14 @@ def test_only_the_first_of_many_bad_rows_are_shown(tmp_path: Path) -> None:
     assert "and 10 more" in err and "import-" in err.splitlines()[-1]
 
 
-def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"nowhere\.csv"):
         run("csv", tmp_path / "nowhere.csv")
     assert Run.objects.get().state == Run.State.FAILED
 
 
 @pytest.mark.parametrize("source", [movielens, imdb5000, own_csv])
-def test_the_source_is_found_out_and_said(source: Callable[[Path], list[object]], tmp_path: Path) -> None:
+def test_the_format_is_detected(source: Callable[[Path], list[object]], tmp_path: Path) -> None:
     name, place = source(tmp_path)
     out, _ = run(place)
     assert f" is read as {name}, by its columns." in out
@@ -131,7 +131,7 @@ def test_the_source_is_found_out_and_said(source: Callable[[Path], list[object]]
     assert "0 created, 0 changed, 3 unchanged" in out
 
 
-def test_a_folder_of_images_is_found_out_with_and_without_labels(tmp_path: Path) -> None:
+def test_a_folder_of_images_is_detected(tmp_path: Path) -> None:
     _, folder, _, labels = images(tmp_path)
     out, _ = run(folder)
     assert "labels.csv is read as folder, by its columns." in out
@@ -140,7 +140,7 @@ def test_a_folder_of_images_is_found_out_with_and_without_labels(tmp_path: Path)
     assert "0 created, 0 changed, 3 unchanged" in out
 
 
-def test_what_was_not_asked_for_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_skipped_rows_are_counted(tmp_path: Path) -> None:
     path = gzipped(
         tmp_path / "title.basics.tsv.gz",
         "tconst\ttitleType\tprimaryTitle\toriginalTitle\tisAdult\tstartYear\tendYear\truntimeMinutes\tgenres\n"
@@ -167,21 +167,21 @@ def test_what_was_not_asked_for_is_left_out_and_counted(tmp_path: Path) -> None:
         (["csv", ".", "--labels", "x.csv"], "--labels"),
     ],
 )
-def test_what_is_asked_wrongly_is_one_sentence(arguments: list[str], sentence: str) -> None:
+def test_wrong_arguments_are_an_error(arguments: list[str], sentence: str) -> None:
     with pytest.raises(CommandError) as caught:
         run(*arguments)
     assert sentence in str(caught.value)
     assert not Run.objects.exists()
 
 
-def test_help_lists_every_source(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_format(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call_command("import_titles", "--help")
     told = capsys.readouterr().out
     assert [source.name for source in TITLE_FORMATS if source.name not in told] == []
 
 
-def test_with_merge_movies_that_one_row_names_become_one(tmp_path: Path) -> None:
+def test_merge(tmp_path: Path) -> None:
     for name, text in {
         "one.csv": "imdb_id,title,year\ntt0113277,Heat,1995\n",
         "other.csv": "tmdb_id,title,year\n949,Heat,1995\n",

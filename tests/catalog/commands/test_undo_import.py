@@ -1,4 +1,4 @@
-"""`manage.py undo_import`: says first what it would do, does it, and refuses with a sentence."""
+"""`manage.py undo_import`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run() -> Run:
     return import_titles([TitleRecord(f"Film {n}", tmdb_id=n) for n in (1, 2, 3)], "test")[0]
 
 
-def test_a_dry_run_says_what_would_be_done(run: Run) -> None:
+def test_a_dry_run_changes_nothing(run: Run) -> None:
     Movie.objects.filter(tmdb_id=2).update(title="Ran")
     out, err = undo(run.pk, "--dry-run")
     assert f"Dry run, nothing was changed. {run}: 2 deleted, 0 restored, 1 kept" in out
@@ -33,24 +33,24 @@ def test_a_dry_run_says_what_would_be_done(run: Run) -> None:
     assert Movie.objects.count() == 3 and Run.objects.count() == 1
 
 
-def test_it_undoes_and_says_so(run: Run) -> None:
+def test_it_undoes(run: Run) -> None:
     out, _ = undo(run.pk)
     assert f"{run} undone: 3 deleted" in out
     assert not Movie.objects.exists()
 
 
-def test_it_can_be_left_to_the_workers(run: Run) -> None:
+def test_it_can_be_queued(run: Run) -> None:
     out, _ = undo(run.pk, "--queue")
     assert "is queued. Watch it at " in out
     assert Movie.objects.count() == 3 and Run.objects.get(kind="undo").is_live
 
 
-def test_a_run_that_is_not_there_is_one_sentence() -> None:
+def test_a_missing_run_is_an_error() -> None:
     with pytest.raises(CommandError, match="There is no run #7"):
         undo(7)
 
 
-def test_undoing_twice_is_one_sentence(run: Run) -> None:
+def test_undoing_twice_is_an_error(run: Run) -> None:
     undo(run.pk)
     with pytest.raises(CommandError, match="was undone already"):
         undo(run.pk)

@@ -1,4 +1,4 @@
-"""Rows whose ids do not fit the catalogue: told apart, listed whole, proposed to people or merged."""
+"""Rows whose ids contradict the catalogue: reported, listed, proposed as duplicates or merged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def one_picture(*movies: Movie) -> list[Poster]:
     return [showing(drawing(0).resize((200 - n, 300)), movie=movie) for n, movie in enumerate(movies)]
 
 
-def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
+def test_movies_named_by_one_row_are_proposed_as_duplicates() -> None:
     one, other = two_rows()
     report = imported(BOTH)
     assert (report.conflicts, report.proposed, report.rejections) == (1, 1, 0)
@@ -53,14 +53,14 @@ def test_a_row_that_names_two_movies_proposes_them_as_one() -> None:
     assert DuplicateGroup.objects.count() == 1 and DuplicateMember.objects.count() == 2
 
 
-def test_movies_that_share_one_are_one_group() -> None:
+def test_pairs_with_a_common_movie_are_one_group() -> None:
     two_rows()
     MovieFactory(title="Heat", imdb_id=None, tmdb_id=None, local_id="heat")
     imported(BOTH, TitleRecord("Heat", movielens_id=6, local_id="heat"))
     assert groups.open_groups().get().members.count() == 3
 
 
-def test_two_groups_become_one_when_a_row_names_a_movie_of_each() -> None:
+def test_a_row_that_names_a_movie_of_each_group_joins_them() -> None:
     two_rows()
     MovieFactory(imdb_id=None, tmdb_id=None, local_id="x")
     MovieFactory(imdb_id=None, tmdb_id=2)
@@ -70,7 +70,7 @@ def test_two_groups_become_one_when_a_row_names_a_movie_of_each() -> None:
     assert groups.open_groups().get().members.count() == 4
 
 
-def test_movies_that_wait_already_for_their_posters_are_not_proposed_twice() -> None:
+def test_movies_proposed_for_their_posters_are_not_proposed_twice() -> None:
     one, other = two_rows()
     posters = one_picture(one, other)
     search.find(posters, extractor())
@@ -78,7 +78,7 @@ def test_movies_that_wait_already_for_their_posters_are_not_proposed_twice() -> 
     assert DuplicateGroup.objects.count() == 1
 
 
-def test_after_a_persons_merge_the_row_is_taken() -> None:
+def test_the_row_is_imported_after_a_person_merged_the_movies() -> None:
     one, _ = two_rows()
     imported(BOTH)
     decisions.merge(groups.open_groups().get(), one, UserFactory())
@@ -87,7 +87,7 @@ def test_after_a_persons_merge_the_row_is_taken() -> None:
     assert Movie.objects.get().movielens_id == 6
 
 
-def test_what_a_person_kept_apart_is_not_proposed_again_nor_merged() -> None:
+def test_movies_kept_apart_are_neither_proposed_again_nor_merged() -> None:
     two_rows()
     imported(BOTH)
     decision = decisions.keep_apart(groups.open_groups().get(), UserFactory())
@@ -99,7 +99,7 @@ def test_what_a_person_kept_apart_is_not_proposed_again_nor_merged() -> None:
     assert not groups.open_groups().exists() and Movie.objects.count() == 2
 
 
-def test_movies_kept_apart_by_a_sources_word_are_not_proposed_for_their_posters() -> None:
+def test_movies_kept_apart_are_not_proposed_for_their_posters() -> None:
     one, other = two_rows()
     posters = one_picture(one, other)
     imported(BOTH)
@@ -107,7 +107,7 @@ def test_movies_kept_apart_by_a_sources_word_are_not_proposed_for_their_posters(
     assert search.find(posters, extractor()) == {}
 
 
-def test_what_waits_about_the_same_movies_for_two_reasons_is_kept_apart_at_once() -> None:
+def test_movies_proposed_for_two_reasons_are_kept_apart_at_once() -> None:
     one, other = two_rows()
     imported(BOTH)
     posters = one_picture(one, other)
@@ -118,7 +118,7 @@ def test_what_waits_about_the_same_movies_for_two_reasons_is_kept_apart_at_once(
     assert imported(BOTH).proposed == 0
 
 
-def test_what_was_merged_for_its_poster_waits_no_longer_for_a_sources_word() -> None:
+def test_merging_movies_closes_all_their_groups() -> None:
     one, other = two_rows()
     imported(BOTH)
     posters = one_picture(one, other)
@@ -127,14 +127,14 @@ def test_what_was_merged_for_its_poster_waits_no_longer_for_a_sources_word() -> 
     assert not groups.open_groups().exists()
 
 
-def test_a_look_for_duplicates_leaves_what_a_source_proposed() -> None:
+def test_a_search_for_duplicates_keeps_what_an_import_proposed() -> None:
     two_rows()
     imported(BOTH)
     search.delete_outdated()
     assert groups.open_groups().count() == 1
 
 
-def test_a_row_that_no_catalogue_could_take_has_no_word_about_movies() -> None:
+def test_an_invalid_row_proposes_no_duplicates() -> None:
     two_rows()
     report = imported(TitleRecord("He\0at", imdb_id="tt0113277", movielens_id=6), merge=True)
     assert (report.rejections, report.conflicts, report.merged) == (1, 0, 0)
@@ -150,7 +150,7 @@ def test_movies_with_different_ids_are_never_proposed() -> None:
     assert not DuplicateGroup.objects.exists()
 
 
-def test_with_merge_they_become_one_and_the_row_is_taken() -> None:
+def test_merge_merges_the_movies_and_imports_the_row() -> None:
     one, other = two_rows(overview="Two men.", genres=["Crime"])
     report = imported(TitleRecord("HEAT", 1995, ("Drama",), imdb_id="tt0113277", movielens_id=6), merge=True)
     assert (report.merged, report.changed, report.conflicts) == (1, 1, 0)
@@ -167,7 +167,7 @@ def test_with_merge_they_become_one_and_the_row_is_taken() -> None:
     assert {row["movie"] for row in decision.details["merged"]} == {one.pk, other.pk} - {movie.pk}
 
 
-def test_what_earlier_rows_of_the_batch_made_is_merged_too() -> None:
+def test_merge_includes_movies_created_by_the_same_batch() -> None:
     rows = [
         TitleRecord("Heat", 1995, ("Crime",), imdb_id="tt0113277"),
         TitleRecord("Heat", 1996, movielens_id=6, franchise="Mann"),
@@ -184,7 +184,7 @@ def test_what_earlier_rows_of_the_batch_made_is_merged_too() -> None:
     "differing",
     [{"title": "Cold"}, {"year": 1999}, {"year": None}, {"genres_locked": True}, {"local_id": "mine"}],
 )
-def test_what_contradicts_is_proposed_and_not_merged(differing: dict[str, Any]) -> None:
+def test_contradicting_movies_are_proposed_and_not_merged(differing: dict[str, Any]) -> None:
     one, _ = two_rows(**differing)
     Movie.objects.filter(pk=one.pk).update(local_id="theirs")
     report = imported(BOTH, merge=True)
@@ -192,13 +192,13 @@ def test_what_contradicts_is_proposed_and_not_merged(differing: dict[str, Any]) 
     assert Movie.objects.count() == 2
 
 
-def test_a_genre_set_by_a_person_stands_in_the_way_of_a_merge() -> None:
+def test_movies_with_genres_set_by_a_person_are_not_merged() -> None:
     _, other = two_rows(genres=["Drama"])
     MovieGenre.objects.filter(movie=other).update(origin="manual")
     assert imported(BOTH, merge=True).merged == 0
 
 
-def test_all_rows_that_were_not_taken_are_listed_and_the_first_kept_with_the_run(
+def test_rejected_rows_are_listed_in_a_file_and_the_first_in_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(import_reports, "MAX_ROWS_IN_REPORT", 5)
@@ -213,14 +213,14 @@ def test_all_rows_that_were_not_taken_are_listed_and_the_first_kept_with_the_run
     assert rows[3]["line"] == "3" and rows[3]["row"] == "'=HYPERLINK(…)"
 
 
-def test_a_listing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_reports, "MAX_ROWS_LISTED", 3)
     run, _ = import_titles((RejectedRow("a.csv", n, "bad", "") for n in range(10)), "test")
     lines = listing_path(run).read_text().splitlines()
     assert len(lines) == 5 and "7 more are not listed" in lines[-1]
 
 
-def test_when_another_process_was_faster_only_the_rows_concerned_are_refused(
+def test_a_conflict_with_another_process_rejects_only_its_row(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken = MovieFactory(title="Heat", imdb_id=None, tmdb_id=949)

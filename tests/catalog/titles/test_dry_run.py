@@ -1,4 +1,4 @@
-"""A dry run tells just what the import then does, and leaves no trace."""
+"""A dry run reports what the import would do, and changes nothing."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def everything() -> list[Any]:
 
 
 def counts(report: ImportReport) -> dict[str, Any]:
-    """All that a report says but the sentences, which name movies by numbers that a dry run cannot know."""
-    told = {name: value for name, value in vars(report).items() if isinstance(value, int)}
+    """The report without sentences, which contain keys that a dry run cannot know."""
+    numbers = {name: value for name, value in vars(report).items() if isinstance(value, int)}
     rows = {name: [row.line for row in getattr(report, name)] for name in ("conflicting", "rejected")}
-    return told | rows
+    return numbers | rows
 
 
 @given(before=files, words=st.sampled_from(["", "locked", "merged"]), rows=files, merge=st.booleans())
 @property_settings(max_examples=20)
-def test_it_reports_what_the_import_then_does(
+def test_it_reports_the_result_of_the_import(
     before: Sequence[TitleRecord], words: str, rows: Sequence[TitleRecord], merge: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, transaction.atomic():
@@ -68,30 +68,30 @@ def test_it_reports_what_the_import_then_does(
         elif words == "merged" and len(movies) > 1 and not merging.conflict(movies[:2]):
             merging.merge_movies(movies[0], movies[1:2])
         as_it_was = everything()
-        told = dry_run(iter(rows), merge=merge)
+        expected = dry_run(iter(rows), merge=merge)
         assert everything() == as_it_was
         _, report = import_titles(iter(rows), "test", merge=merge)
-        assert counts(told) == counts(report)
+        assert counts(expected) == counts(report)
         again = import_titles(iter(rows), "test", merge=merge)[1]
         assert (again.created, again.merged) == (0, 0)
         transaction.set_rollback(True)
 
 
-def test_pictures_are_checked_and_not_stored(tmp_path: Path) -> None:
+def test_posters_are_checked_and_not_stored(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / f"{number}.jpg").write_bytes(tiny_jpeg(number))
     (tmp_path / "3.jpg").write_bytes(b"<html>not found</html>")
     (tmp_path / "labels.csv").write_text("file,category\n0.jpg,Boots\n1.jpg,Boots\n2.jpg,\n3.jpg,\n")
     store_poster(MovieFactory(local_id="0.jpg", title="0"), tiny_jpeg(0), source="folder")
-    told = dry_run(folder.read(tmp_path, tmp_path / "labels.csv"))
-    assert (told.created, told.posters, told.rejections) == (3, 2, 1)
-    assert "3.jpg was not stored" in str(told.rejected[0])
+    expected = dry_run(folder.read(tmp_path, tmp_path / "labels.csv"))
+    assert (expected.created, expected.posters, expected.rejections) == (3, 2, 1)
+    assert "3.jpg was not stored" in str(expected.rejected[0])
     assert Poster.objects.count() == 1 and Movie.objects.count() == 1
     _, report = import_titles(folder.read(tmp_path, tmp_path / "labels.csv"), "folder")
-    assert counts(told) == counts(report)
+    assert counts(expected) == counts(report)
 
 
-def test_one_picture_twice_is_counted_once(tmp_path: Path) -> None:
+def test_a_repeated_poster_is_counted_once(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(tiny_jpeg(1))
     rows = [
@@ -101,17 +101,17 @@ def test_one_picture_twice_is_counted_once(tmp_path: Path) -> None:
     assert dry_run(rows).posters == import_titles(rows, "test")[1].posters == 1
 
 
-def test_a_picture_chosen_by_a_person_stands_in_the_way_of_a_merge() -> None:
+def test_a_movie_with_a_chosen_poster_is_not_merged() -> None:
     one, other = (MovieFactory(title="Heat", year=1995, imdb_id=None, tmdb_id=None) for _ in range(2))
     Movie.objects.filter(pk=one.pk).update(imdb_id="tt0113277")
     Movie.objects.filter(pk=other.pk).update(movielens_id=6)
     make_primary(store_poster(one, tiny_jpeg(0), source="upload"))
     row = TitleRecord("Heat", 1995, imdb_id="tt0113277", movielens_id=6)
-    told = dry_run([row], merge=True)
-    assert (told.merged, told.conflicts, told.proposed) == (0, 1, 1)
+    expected = dry_run([row], merge=True)
+    assert (expected.merged, expected.conflicts, expected.proposed) == (0, 1, 1)
 
 
-def test_it_only_reads_and_locks_nothing() -> None:
+def test_it_only_reads_and_takes_no_locks() -> None:
     MovieFactory(imdb_id="tt0113277")
     with CaptureQueriesContext(connection) as asked:
         dry_run([TitleRecord("Heat", 1995, ("Crime",), imdb_id="tt0113277")])

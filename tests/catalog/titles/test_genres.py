@@ -1,4 +1,4 @@
-"""Genres of imported titles: manual beats imported beats accepted, and nothing a person said is undone."""
+"""Genres of imported titles: manual over imported over accepted; human decisions stay."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def test_an_import_replaces_imported_genres() -> None:
     assert after_import("Drama", "Crime") == {"Drama": IMPORTED, "Crime": IMPORTED}
 
 
-def test_an_import_keeps_what_a_person_set() -> None:
+def test_an_import_keeps_manual_genres() -> None:
     tagged(Drama=MANUAL, War=IMPORTED)
     assert after_import("Drama", "Crime") == {"Drama": MANUAL, "Crime": IMPORTED}
 
 
-def test_an_import_keeps_accepted_genres_and_becomes_the_origin_of_those_it_gives_itself() -> None:
+def test_an_import_keeps_accepted_genres_and_takes_over_those_it_contains() -> None:
     tagged(Drama=ACCEPTED, War=ACCEPTED)
     assert after_import("Drama") == {"Drama": IMPORTED, "War": ACCEPTED}
 
 
-def test_an_untagged_row_takes_nothing_away() -> None:
+def test_a_row_without_genres_removes_none() -> None:
     tagged(Drama=IMPORTED)
     assert after_import() == {"Drama": IMPORTED}
 
 
-def test_genres_a_person_has_edited_are_left_alone() -> None:
+def test_locked_genres_stay() -> None:
     movie = tagged(Drama=MANUAL)
     Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
     assert after_import("War", "Crime") == {"Drama": MANUAL}

@@ -1,4 +1,4 @@
-"""A folder of images is imported with its pictures: stored once, and only for rows that were taken."""
+"""Importing a folder of images stores each image once, for imported rows only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_each_picture_becomes_the_poster_of_its_title(pictures: Path) -> None:
+def test_each_image_becomes_the_poster_of_its_title(pictures: Path) -> None:
     _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
     assert (report.created, report.posters, report.rejections) == (3, 3, 0)
     for movie in Movie.objects.all():
@@ -48,7 +48,7 @@ def test_the_same_folder_again_changes_nothing(pictures: Path) -> None:
     assert Run.objects.filter(kind="embed").count() == 1
 
 
-def test_a_poster_chosen_since_stays_the_one_that_is_shown(pictures: Path) -> None:
+def test_importing_again_does_not_change_the_shown_poster(pictures: Path) -> None:
     import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
     movie = Movie.objects.get(local_id="0.jpg")
     newer = store_poster(movie, tiny_jpeg(9), source="tmdb_page")
@@ -56,7 +56,7 @@ def test_a_poster_chosen_since_stays_the_one_that_is_shown(pictures: Path) -> No
     assert Poster.objects.get(movie=movie, is_primary=True) == newer
 
 
-def test_a_damaged_picture_is_reported_with_its_row_and_the_title_stays(pictures: Path) -> None:
+def test_a_damaged_image_is_reported_and_the_title_imported(pictures: Path) -> None:
     (pictures / "1.jpg").write_bytes(b"<html>not found</html>")
     run, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
     assert (report.created, report.posters, run.failed) == (3, 2, 1)
@@ -66,7 +66,7 @@ def test_a_damaged_picture_is_reported_with_its_row_and_the_title_stays(pictures
     )
 
 
-def test_a_refused_row_gives_no_movie_its_picture(pictures: Path) -> None:
+def test_a_rejected_row_stores_no_poster(pictures: Path) -> None:
     one, other = MovieFactory(imdb_id="tt0000001"), MovieFactory(tmdb_id=5)
     (pictures / "labels.csv").write_text("file,imdb_id,tmdb_id,title\n0.jpg,tt0000001,5,Both\n")
     _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
@@ -74,9 +74,7 @@ def test_a_refused_row_gives_no_movie_its_picture(pictures: Path) -> None:
     assert not one.posters.exists() and not other.posters.exists()
 
 
-def test_a_run_moves_with_every_picture_so_that_slow_ones_are_not_taken_for_a_dead_import(
-    pictures: Path, settings: Any
-) -> None:
+def test_every_poster_renews_the_lease_of_the_import(pictures: Path, settings: Any) -> None:
     lease = timedelta(seconds=settings.CLAIM_LEASE_S)
     with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC), tick=False) as clock:
 

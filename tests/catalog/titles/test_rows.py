@@ -1,4 +1,4 @@
-"""Importing titles: what a row makes, changes and leaves, and why a row is refused."""
+"""Importing titles: created, changed, unchanged and rejected rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_same_rows_again_change_nothing() -> None:
     assert list(Movie.objects.values()) == before
 
 
-def test_a_fact_the_row_lacks_is_kept_and_one_it_gives_replaces() -> None:
+def test_facts_in_the_row_replace_stored_ones_and_others_stay() -> None:
     imported(HEAT)
     assert counts(imported(TitleRecord("Heat (restored)", imdb_id="tt0113277", franchise="Heat"))) == (
         0,
@@ -71,13 +71,13 @@ def test_any_of_its_ids_finds_the_movie_and_new_ids_are_added() -> None:
     assert (movie.tmdb_id, movie.movielens_id) == (949, 6)
 
 
-def test_two_rows_of_one_batch_about_one_movie_meet() -> None:
+def test_two_rows_of_one_batch_update_one_movie() -> None:
     report = imported(HEAT, TitleRecord("Heat", genres=("Crime",), tmdb_id=949))
     assert counts(report) == (1, 1, 0, 0)
     assert [genre.name for genre in Movie.objects.get().genres.all()] == ["Crime"]
 
 
-def test_a_row_whose_ids_belong_to_two_movies_is_refused() -> None:
+def test_a_row_whose_ids_belong_to_two_movies_is_conflicting() -> None:
     one, other = MovieFactory(imdb_id="tt0113277", tmdb_id=1), MovieFactory(imdb_id="tt1", tmdb_id=949)
     report = imported(HEAT, TitleRecord("Ran", tmdb_id=11645))
     assert counts(report) == (1, 0, 0, 1)
@@ -85,7 +85,7 @@ def test_a_row_whose_ids_belong_to_two_movies_is_refused() -> None:
     assert f"(no. {one.pk})" in why(report) and f"(no. {other.pk})" in why(report)
 
 
-def test_a_row_that_contradicts_an_id_of_its_movie_is_refused() -> None:
+def test_a_row_that_contradicts_an_id_of_its_movie_is_conflicting() -> None:
     movie = MovieFactory(title="Heat", year=None, imdb_id="tt0113277", tmdb_id=1)
     report = imported(HEAT)
     assert why(report) == (
@@ -95,12 +95,12 @@ def test_a_row_that_contradicts_an_id_of_its_movie_is_refused() -> None:
     assert (movie.tmdb_id, movie.year) == (1, None)
 
 
-def test_a_row_without_any_id_is_refused() -> None:
+def test_a_row_without_an_id_is_rejected() -> None:
     assert "no id" in why(imported(TitleRecord("Heat")))
 
 
 @pytest.mark.parametrize(
-    ("record", "says"),
+    ("record", "expected"),
     [
         (TitleRecord("x" * 501, tmdb_id=1), "title: Ensure this value has at most 500"),
         (TitleRecord("Heat", 1492, tmdb_id=1), "year: 1492 is outside 1870 to 2100"),
@@ -112,13 +112,13 @@ def test_a_row_without_any_id_is_refused() -> None:
         (TitleRecord("Heat", tmdb_id=1, genres=("x" * 61,)), "genre: "),
     ],
 )
-def test_what_the_catalogue_cannot_hold_is_refused_and_the_rest_go_on(record: TitleRecord, says: str) -> None:
+def test_invalid_rows_are_rejected_and_the_rest_imported(record: TitleRecord, expected: str) -> None:
     report = imported(record, HEAT)
     assert counts(report) == (1, 0, 0, 1)
-    assert says in why(report)
+    assert expected in why(report)
 
 
-def test_a_refused_change_leaves_the_movie_as_it_was() -> None:
+def test_a_rejected_row_changes_nothing() -> None:
     imported(HEAT)
     report = imported(
         TitleRecord("Heat", 1492, imdb_id="tt0113277"), TitleRecord("Heat", tmdb_id=949, franchise="Heat")
@@ -143,7 +143,7 @@ def test_an_import_is_a_run_with_its_counts() -> None:
     }
 
 
-def test_rows_are_taken_in_batches_as_they_come() -> None:
+def test_rows_are_imported_in_batches_as_they_are_read() -> None:
     taken = 0
 
     def rows() -> Iterator[TitleRecord]:
@@ -160,7 +160,7 @@ def test_rows_are_taken_in_batches_as_they_come() -> None:
     assert report.created == taken == Movie.objects.count()
 
 
-def test_an_unusable_file_ends_the_run_and_keeps_what_came_before() -> None:
+def test_a_damaged_file_fails_the_run_and_keeps_earlier_batches() -> None:
     def rows() -> Iterator[TitleRecord]:
         for number in range(1, importing.ROWS_PER_TRANSACTION + 2):
             yield TitleRecord(f"Film {number}", tmdb_id=number)
@@ -174,7 +174,7 @@ def test_an_unusable_file_ends_the_run_and_keeps_what_came_before() -> None:
     assert run.done == Movie.objects.count() == importing.ROWS_PER_TRANSACTION
 
 
-def test_an_interrupted_import_is_not_left_running() -> None:
+def test_an_interrupted_import_has_failed() -> None:
     def rows() -> Iterator[TitleRecord]:
         yield HEAT
         raise KeyboardInterrupt
@@ -198,7 +198,7 @@ def test_a_cancelled_import_stops_after_its_batch() -> None:
     assert run.message.startswith("Cancelled.")
 
 
-def test_a_tentative_title_names_a_new_movie_and_renames_none() -> None:
+def test_a_tentative_title_names_only_new_movies() -> None:
     Movie.objects.create(title="Spirited Away", original_title="千と千尋の神隠し", tmdb_id=129)
     rows = [
         TitleRecord("千と千尋の神隠し", tmdb_id=129, tentative_title=True),
@@ -209,7 +209,7 @@ def test_a_tentative_title_names_a_new_movie_and_renames_none() -> None:
     assert dict(Movie.objects.values_list("tmdb_id", "title")) == {129: "Spirited Away", 2: "Ariel"}
 
 
-def test_a_better_source_names_it_later() -> None:
+def test_another_import_replaces_a_tentative_title() -> None:
     import_titles([TitleRecord("千と千尋の神隠し", tmdb_id=129, tentative_title=True)], "tmdb_ids")
     import_titles([TitleRecord("Spirited Away", tmdb_id=129)], "tmdb")
     assert Movie.objects.get().title == "Spirited Away"

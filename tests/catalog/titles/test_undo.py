@@ -1,4 +1,4 @@
-"""Undoing an import: what it made goes, what it changed comes back, what was changed since stays."""
+"""Undoing an import: created movies are deleted, changes restored, later changes kept."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ def imported(*rows: TitleRecord, merge: bool = False) -> Run:
 
 
 def undo(run: Run) -> tuple[Run, UndoReport]:
-    """What the preview told, and the run of the undoing, which must have done just that."""
-    told = undoing.preview(run)
+    """The finished run of the undo, and the preview's report, which must agree."""
+    report = undoing.preview(run)
     done = local_worker.process_run(undoing.start(run, queue=False))
     assert done.state == Run.State.DONE
     run.refresh_from_db()
     counted = run.params["undone"]
-    assert counted["kept"] == told.kept and str(told).partition(" kept")[0].split(", ")[-1] == str(told.kept)
-    return done, told
+    assert counted["kept"] == report.kept and str(report).partition(" kept")[0].split(", ")[-1] == str(
+        report.kept
+    )
+    return done, report
 
 
-def why(told: UndoReport) -> str:
-    [(_, _, reason)] = told.kept_movies
+def why(report: UndoReport) -> str:
+    [(_, _, reason)] = report.kept_movies
     return reason
 
 
@@ -52,28 +54,28 @@ def everything() -> list[Any]:
     return [list(movies), list(genres)]
 
 
-def test_a_movie_that_it_made_is_deleted() -> None:
+def test_a_created_movie_is_deleted() -> None:
     run = imported(HEAT)
-    done, told = undo(run)
-    assert (told.deleted, told.put_back, told.kept) == (1, 0, 0)
+    done, report = undo(run)
+    assert (report.deleted, report.put_back, report.kept) == (1, 0, 0)
     assert not Movie.everything.exists() and not ImportChange.objects.exists()
     assert done.message == f"{run} undone: 1 deleted, 0 restored, 0 kept (changed since)."
     assert run.message.endswith("0 rejected. Undone: 1 deleted, 0 restored, 0 kept (changed since).")
     assert import_titles([HEAT], "test")[1].created == 1
 
 
-def test_what_it_changed_is_as_before() -> None:
+def test_a_changed_movie_is_restored() -> None:
     movie = MovieFactory(title="Het", year=None, imdb_id="tt0113277", tmdb_id=None, genres=["War", "Drama"])
     MovieGenre.objects.create(movie=movie, genre=GenreFactory(name="Crime"), origin="accepted")
     before = everything()
     run = imported(HEAT, TitleRecord("Heat!", imdb_id="tt0113277", tmdb_id=949, overview="Two men."))
     assert everything() != before
-    _, told = undo(run)
-    assert (told.deleted, told.put_back, told.kept) == (0, 1, 0)
+    _, report = undo(run)
+    assert (report.deleted, report.put_back, report.kept) == (0, 1, 0)
     assert everything() == before
 
 
-def test_several_batches_that_changed_one_movie_are_undone_to_before_the_first(
+def test_changes_by_several_batches_are_undone_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("catalog.titles.importing.ROWS_PER_TRANSACTION", 1)
@@ -84,27 +86,27 @@ def test_several_batches_that_changed_one_movie_are_undone_to_before_the_first(
     assert everything() == before
 
 
-def test_what_a_person_changed_since_stays_and_the_rest_goes_back() -> None:
+def test_facts_changed_since_are_kept_and_others_restored() -> None:
     movie = MovieFactory(title="Het", year=1990, imdb_id="tt0113277", tmdb_id=949)
     run = imported(HEAT)
     Movie.objects.filter(pk=movie.pk).update(title="HEAT")
-    _, told = undo(run)
+    _, report = undo(run)
     movie.refresh_from_db()
     assert (movie.title, movie.year, movie.franchise) == ("HEAT", 1990, "")
-    assert (told.put_back, told.kept, why(told)) == (1, 1, "its title has been changed since")
+    assert (report.put_back, report.kept, why(report)) == (1, 1, "its title has been changed since")
     assert movie.import_changes.get().kept == "its title has been changed since"
 
 
-def test_genres_that_a_person_has_set_stay() -> None:
+def test_genres_set_by_a_person_are_kept() -> None:
     movie = MovieFactory(title="Heat", year=1995, imdb_id="tt0113277", franchise="Mann", genres=["War"])
     run = imported(HEAT)
     Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
-    _, told = undo(run)
-    assert why(told) == "a person has set its genres"
+    _, report = undo(run)
+    assert why(report) == "a person has set its genres"
     assert set(movie.genres.values_list("name", flat=True)) == {"Crime", "Drama"}
 
 
-def test_what_an_undo_kept_can_be_undone_once_nothing_stands_in_the_way() -> None:
+def test_what_an_undo_kept_can_be_undone_after_the_later_import() -> None:
     MovieFactory(title="Het", year=1990, imdb_id="tt0113277", tmdb_id=949)
     before = everything()
     first = imported(HEAT)
@@ -159,7 +161,7 @@ def imported_again(movie: Movie) -> None:
 
 
 @pytest.mark.parametrize(
-    ("touch", "says"),
+    ("touch", "expected"),
     [
         (locked, "a person has set its genres"),
         (poster_chosen, "a person has chosen its poster"),
@@ -173,17 +175,17 @@ def imported_again(movie: Movie) -> None:
         (imported_again, "has changed it since"),
     ],
 )
-def test_a_movie_that_was_touched_since_stays_whole(touch: Any, says: str) -> None:
+def test_a_created_movie_with_later_decisions_is_kept(touch: Any, expected: str) -> None:
     run = imported(HEAT)
     movie = Movie.objects.get()
     touch(movie)
     before = everything()
-    _, told = undo(run)
-    assert (told.deleted, told.put_back, told.kept) == (0, 0, 1) and says in why(told)
+    _, report = undo(run)
+    assert (report.deleted, report.put_back, report.kept) == (0, 0, 1) and expected in why(report)
     assert everything() == before
 
 
-def test_what_the_site_itself_fetched_for_a_movie_goes_with_it() -> None:
+def test_fetched_posters_are_deleted_with_the_movie() -> None:
     run = imported(HEAT)
     poster = store_poster(Movie.objects.get(), tiny_jpeg(1), source="tmdb_page")
     RunItem.objects.create(run=RunFactory(state="done"), movie=poster.movie, state="done")
@@ -191,21 +193,21 @@ def test_what_the_site_itself_fetched_for_a_movie_goes_with_it() -> None:
     assert not Poster.objects.exists()
 
 
-def test_pictures_that_it_brought_are_taken_away_and_no_others(tmp_path: Path) -> None:
+def test_only_imported_posters_are_removed(tmp_path: Path) -> None:
     (tmp_path / "new.jpg").write_bytes(tiny_jpeg(1))
     movie = MovieFactory(title="Heat", imdb_id="tt0113277")
     earlier = store_poster(movie, tiny_jpeg(0), source="folder")
     run = imported(TitleRecord("Heat", imdb_id="tt0113277", poster_path=tmp_path / "new.jpg"))
     assert movie.posters.count() == 2
-    _, told = undo(run)
-    assert (told.put_back, told.pictures, told.kept) == (1, 1, 0)
+    _, report = undo(run)
+    assert (report.put_back, report.pictures, report.kept) == (1, 1, 0)
     assert movie.primary_poster == earlier and movie.posters.count() == 1
     undone, brought = Run.objects.filter(kind="embed")
     assert [item.poster for item in undone.items.all()] == [earlier]
     assert not brought.items.filter(poster__isnull=False).exists()  # that picture is gone again
 
 
-def test_a_picture_that_a_person_chose_since_stays(tmp_path: Path) -> None:
+def test_a_poster_chosen_by_a_person_is_kept(tmp_path: Path) -> None:
     (tmp_path / "new.jpg").write_bytes(tiny_jpeg(1))
     movie = MovieFactory(title="Heat", imdb_id="tt0113277")
     run = imported(TitleRecord("Heat", imdb_id="tt0113277", poster_path=tmp_path / "new.jpg"))
@@ -214,7 +216,7 @@ def test_a_picture_that_a_person_chose_since_stays(tmp_path: Path) -> None:
     assert movie.posters.count() == 1
 
 
-def test_it_goes_on_where_it_died(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_continues_after_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(undoing, "CHANGES_PER_TRANSACTION", 2)
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     started = undoing.start(run, queue=False)
@@ -234,7 +236,7 @@ def test_it_goes_on_where_it_died(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.message == f"{run} undone: 7 deleted, 0 restored, 0 kept (changed since)."
 
 
-def test_a_preview_run_finds_what_the_undo_then_does_however_often_it_is_interrupted(
+def test_an_interrupted_preview_reports_the_result_of_the_undo(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(undoing, "CHANGES_PER_TRANSACTION", 2)
@@ -251,7 +253,7 @@ def test_a_preview_run_finds_what_the_undo_then_does_however_often_it_is_interru
     assert undoing.latest_preview(run) is None  # it says nothing any more
 
 
-def test_an_undo_counts_the_movies_it_deals_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undo_counts_movies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(undoing, "CHANGES_PER_TRANSACTION", 2)
     monkeypatch.setattr(steps, "SECONDS_PER_TASK", -1.0)
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
@@ -263,7 +265,7 @@ def test_an_undo_counts_the_movies_it_deals_with(monkeypatch: pytest.MonkeyPatch
     assert (done.total, done.done, done.failed) == (7, 7, 0)
 
 
-def test_an_undo_that_an_earlier_version_began_is_finished() -> None:
+def test_an_undo_started_by_an_earlier_version_is_finished() -> None:
     run = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)))
     started = undoing.start(run, queue=False)
     Run.objects.filter(pk=started.pk).update(total=1)
@@ -271,7 +273,7 @@ def test_an_undo_that_an_earlier_version_began_is_finished() -> None:
     assert (done.total, done.done) == (7, 7) and not Movie.objects.exists()
 
 
-def test_a_cancelled_undo_stops_and_can_be_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_undo_stops_and_can_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(undoing, "CHANGES_PER_TRANSACTION", 1)
     run = imported(HEAT, TitleRecord("Ran", tmdb_id=1))
     started = undoing.start(run, queue=False)
@@ -289,7 +291,7 @@ def test_only_one_undo_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "says"),
+    ("made", "expected"),
     [
         ({"kind": "scrape"}, "is not an import"),
         ({"kind": "import", "state": "running"}, "is still running"),
@@ -297,14 +299,14 @@ def test_only_one_undo_at_a_time() -> None:
         ({"kind": "import", "state": "done", "params": {"changes_forgotten": True}}, "is too old"),
     ],
 )
-def test_what_cannot_be_undone_says_why(made: dict[str, Any], says: str) -> None:
+def test_runs_that_cannot_be_undone(made: dict[str, Any], expected: str) -> None:
     run = RunFactory(**made)
     for ask in (undoing.preview, undoing.start):
-        with pytest.raises(UndoError, match=says):
+        with pytest.raises(UndoError, match=expected):
             ask(run)
 
 
-def test_an_undo_of_nothing_in_particular_is_refused() -> None:
+def test_an_undo_needs_an_import() -> None:
     for asked in ({"kind": "undo"}, {"kind": "embed", "followed_by": ["undo"]}):
         with pytest.raises(lifecycle.RunError):
             lifecycle.start(**asked)

@@ -1,4 +1,4 @@
-"""Packed files are read in place, within bounds, and say where they break off."""
+"""Compressed files are streamed within limits."""
 
 import gzip
 import struct
@@ -23,7 +23,7 @@ COLUMNS = [{"id"}, {"title"}]
 ROWS = "id,title\n" + "".join(f"{n},Été {n}\n" for n in range(10_000))
 
 
-def test_a_gzipped_csv_is_read_as_the_plain_one(tmp_path: Path) -> None:
+def test_a_gzipped_csv_is_read_like_a_plain_one(tmp_path: Path) -> None:
     plain = [(row.line, row.text) for row in read_rows(written(tmp_path, "a.csv", ROWS), COLUMNS)]
     rows = list(read_rows(gzipped(tmp_path / "a.csv.gz", ROWS), COLUMNS))
     assert [(row.line, row.text) for row in rows] == plain
@@ -31,13 +31,13 @@ def test_a_gzipped_csv_is_read_as_the_plain_one(tmp_path: Path) -> None:
     assert {row.file for row in rows} == {"a.csv.gz"}
 
 
-def test_members_of_a_gzip_file_follow_each_other(tmp_path: Path) -> None:
+def test_all_members_of_a_gzip_file_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv.gz", gzip.compress(b"id,title\n1,a\n") + gzip.compress(b"2,b\n"))
     assert [row.cells["id"] for row in read_rows(path, COLUMNS) if isinstance(row, Row)] == ["1", "2"]
 
 
 @pytest.mark.parametrize("damage", ["cut off", "overwritten", "wrong checksum"])
-def test_what_came_before_the_break_is_kept_and_the_break_is_said(tmp_path: Path, damage: str) -> None:
+def test_rows_before_the_damage_are_read(tmp_path: Path, damage: str) -> None:
     packed = bytearray(gzip.compress(ROWS.encode()))
     middle = len(packed) // 2
     if damage == "cut off":
@@ -121,9 +121,7 @@ def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, unpacked: list[int]) ->
     assert peak < 12 << 20
 
 
-def test_blank_rows_are_bounded_whatever_they_are_packed_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blank_rows_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_BLANK_LINES", 1_000)
     for blank in ("\n", ",,\n", " , ,\n"):
         path = written(tmp_path, "a.csv", "id,title,genres\n1,One,\n" + blank * 1_002 + "2,Two,\n")
@@ -151,7 +149,7 @@ def test_memory_does_not_grow_with_a_gzipped_file(tmp_path: Path) -> None:
     assert peaks[1] < peaks[0] + 200_000
 
 
-def test_a_file_in_a_zip_is_read_where_it_lies(tmp_path: Path) -> None:
+def test_a_file_in_a_zip_is_read_without_unpacking(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"ml/movies.csv": ROWS, "ml/": "", "__MACOSX/ml/._movies.csv": "x"})
     [file] = files_in_zip(path)
     assert (file.name, str(file)) == ("movies.csv", f"{path}: ml/movies.csv")
@@ -159,7 +157,7 @@ def test_a_file_in_a_zip_is_read_where_it_lies(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == ["a.zip"]
 
 
-def test_names_that_climb_out_of_a_zip_are_only_names(tmp_path: Path) -> None:
+def test_paths_out_of_a_zip_write_nothing(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"../../evil.csv": ROWS, "/etc/evil.csv": ROWS, "c:\\evil.csv": ROWS})
     before = {file for folder in (tmp_path, tmp_path.parent) for file in folder.iterdir()}
     assert [file.member for file in files_in_zip(path)] == ["/etc/evil.csv", "c:\\evil.csv"]
@@ -168,7 +166,7 @@ def test_names_that_climb_out_of_a_zip_are_only_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_that_unpack_without_a_limit_are_refused(tmp_path: Path, method: int) -> None:
+def test_methods_without_an_output_limit_are_refused(tmp_path: Path, method: int) -> None:
     path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS}, method)
     with pytest.raises(SourceError, match="compressed in a rare way"):
         SourceFile(path, "movies.csv").open()
@@ -208,7 +206,7 @@ def test_a_zip_with_a_huge_directory_is_not_listed(tmp_path: Path, monkeypatch: 
         files_in_zip(path)
 
 
-def test_a_size_told_wrong_in_a_zip_is_found(tmp_path: Path) -> None:
+def test_a_wrong_size_in_a_zip_is_an_error(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
     data = bytearray(path.read_bytes())
     at = data.index(b"PK\x01\x02")
@@ -218,14 +216,14 @@ def test_a_size_told_wrong_in_a_zip_is_found(tmp_path: Path) -> None:
         SourceFile(path, "movies.csv").open().read()
 
 
-def test_a_zip_that_is_cut_off_says_so(tmp_path: Path) -> None:
+def test_a_truncated_zip_is_an_error(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(SourceError, match="not a complete zip"):
         files_in_zip(path)
 
 
-def test_lines_are_numbered_and_long_ones_cut(tmp_path: Path) -> None:
+def test_lines_are_numbered_and_cut(tmp_path: Path) -> None:
     path = written(tmp_path, "a.txt", b"one\r\n\n" + b"x" * 95 + b"\nfour")
     with path.open("rb") as file:
         assert list(read_lines(file, 10)) == [
@@ -252,7 +250,7 @@ def test_any_bytes_are_read_or_a_source_error(tmp_path: Path, content: bytes, st
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 10_000), bits=st.integers(1, 255), wrap=st.sampled_from(["gzip", "zip"]))
-def test_a_flipped_byte_is_never_another_error(tmp_path: Path, at: int, bits: int, wrap: str) -> None:
+def test_a_flipped_byte_is_read_or_a_source_error(tmp_path: Path, at: int, bits: int, wrap: str) -> None:
     text = ROWS[:3_000]
     name = "a.zip" if wrap == "zip" else "a.gz"
     path = zipped(tmp_path / name, {"a.csv": text}) if wrap == "zip" else gzipped(tmp_path / name, text)

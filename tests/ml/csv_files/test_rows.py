@@ -1,4 +1,4 @@
-"""Rows that cannot be read: each is reported with its line, and the rest go on."""
+"""Malformed rows are rejected with their line, and reading continues."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ def read(path: Path, **more: object) -> tuple[dict[int, dict[str, str]], dict[in
     return good, bad
 
 
-def test_lines_are_those_on_which_rows_start(tmp_path: Path) -> None:
+def test_lines_are_where_rows_start(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", 'id,title\n1,"two\nlines"\n\n2,plain\n3,"three\n\nlines"\n4,last')
     good, bad = read(path)
     assert {line: cells["id"] for line, cells in good.items()} == {2: "1", 5: "2", 6: "3", 9: "4"}
@@ -47,7 +47,7 @@ def test_lines_are_those_on_which_rows_start(tmp_path: Path) -> None:
         ("2," + "x" * 200_000, "too long"),
     ],
 )
-def test_a_bad_row_costs_itself_only(tmp_path: Path, row: str, reason: str) -> None:
+def test_a_bad_row_rejects_only_itself(tmp_path: Path, row: str, reason: str) -> None:
     rest = "".join(f"{n},film {n}\n" for n in range(4, 60))
     path = written(tmp_path, "a.csv", f"id,title\n1,first\n{row}\n3,third\n{rest}")
     good, bad = read(path)
@@ -57,14 +57,14 @@ def test_a_bad_row_costs_itself_only(tmp_path: Path, row: str, reason: str) -> N
     assert good[4] == {"id": "3", "title": "third"}
 
 
-def test_a_quote_that_closes_rows_later_costs_those_it_spoils(tmp_path: Path) -> None:
+def test_a_quote_that_closes_rows_later_rejects_only_its_row(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", 'id,title\n1,"open\n2,fine\n3,"good, quoted"\n4,last\n')
     good, bad = read(path)
     assert list(bad) == [2]
     assert [cells["title"] for cells in good.values()] == ["fine", "good, quoted", "last"]
 
 
-def test_a_line_of_megabytes_is_neither_kept_nor_the_end(tmp_path: Path) -> None:
+def test_a_line_of_megabytes_is_rejected_in_constant_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with path.open("w") as file:
         file.write("id,title\n1,first\n2,")
@@ -80,13 +80,13 @@ def test_a_line_of_megabytes_is_neither_kept_nor_the_end(tmp_path: Path) -> None
     assert peak < 12 * MAX_ROW_LENGTH
 
 
-def test_the_limit_of_the_csv_module_is_left_alone(tmp_path: Path) -> None:
+def test_the_limit_of_the_csv_module_is_unchanged(tmp_path: Path) -> None:
     before = csv.field_size_limit()
     read(written(tmp_path, "a.csv", "id,title\n1," + "x" * 300_000))
     assert csv.field_size_limit() == before
 
 
-def test_spreadsheet_padding_is_no_extra_cell(tmp_path: Path) -> None:
+def test_empty_cells_at_the_end_are_ignored(tmp_path: Path) -> None:
     good, bad = read(written(tmp_path, "a.csv", "id,title\n1,first,,\n,,,\n2,second\n"))
     assert [cells["title"] for cells in good.values()] == ["first", "second"]
     assert bad == {}
@@ -96,20 +96,20 @@ def test_spreadsheet_padding_is_no_extra_cell(tmp_path: Path) -> None:
     ("header", "title"),
     [("\ufeffid,title", "x"), ("ID, Title ", "x"), ("id,TITLE", "x"), ("title,id,title", "first")],
 )
-def test_column_names_are_known_however_written(tmp_path: Path, header: str, title: str) -> None:
+def test_column_names_are_folded(tmp_path: Path, header: str, title: str) -> None:
     rest = "1,x" if header.count(",") == 1 else "first,1,second"
     good, _ = read(written(tmp_path, "a.csv", f"{header}\n{rest}\n"))
     assert good[2]["title"] == title
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_every_line_ending_is_one(tmp_path: Path, newline: str) -> None:
+def test_all_line_endings_are_read(tmp_path: Path, newline: str) -> None:
     good, bad = read(written(tmp_path, "a.csv", newline.join(["id,title", "1,a", "2,b,c", "3,d", ""])))
     assert (list(good), list(bad)) == ([2, 4], [3])
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
+def test_the_delimiter_is_detected(tmp_path: Path, delimiter: str) -> None:
     path = written(tmp_path, "a.csv", f'id{delimiter}title\n1{delimiter}"a{delimiter}b;,"\n')
     good, _ = read(path)
     assert good[2] == {"id": "1", "title": f"a{delimiter}b;,"}
@@ -146,12 +146,12 @@ def test_utf_16_that_ends_within_a_character_is_read(tmp_path: Path) -> None:
     assert good[2]["title"] == "Film"
 
 
-def test_windows_1252_is_noted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_encoding_than_utf8_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     read(written(tmp_path, "old.csv", "id,title\n1,Amélie\n".encode("cp1252")))
     assert "old.csv is not UTF-8; it is read as Windows-1252" in caplog.text
 
 
-def test_one_broken_line_does_not_garble_a_utf8_file(tmp_path: Path) -> None:
+def test_a_broken_line_does_not_change_the_encoding(tmp_path: Path) -> None:
     lines = ["id,title", "1,Amélie", "2,Été", "3,broken \udce9", "4,Señor", "5,plain"]
     path = written(tmp_path, "a.csv", "\n".join(lines).encode(errors="surrogateescape"))
     good, bad = read(path)
@@ -174,14 +174,14 @@ def test_one_broken_line_does_not_garble_a_utf8_file(tmp_path: Path) -> None:
         (b"id,title\n1,\x81\x8d\n", "encoding of"),
     ],
 )
-def test_a_file_that_cannot_be_read_at_all_says_why(tmp_path: Path, content: bytes, because: str) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path, content: bytes, because: str) -> None:
     path = written(tmp_path, "films.csv", content)
     with pytest.raises(SourceError, match=because) as caught:
         read(path)
     assert str(path) in str(caught.value)
 
 
-def test_a_missing_file_or_a_folder_says_so(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         read(tmp_path / "none.csv")
     with pytest.raises(SourceError, match="is a folder"):
@@ -214,7 +214,7 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, rows: list[tupl
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.lists(st.text(alphabet='a1",\r\0é ', max_size=12), max_size=8))
-def test_noise_is_never_an_error_and_good_rows_around_it_survive(tmp_path: Path, noise: list[str]) -> None:
+def test_good_rows_around_noise_are_read(tmp_path: Path, noise: list[str]) -> None:
     lines = ["id,title", "1,before", *noise, "2,after"]
     good, bad = read(written(tmp_path, "a.csv", "\n".join(lines)))
     assert good[2] == {"id": "1", "title": "before"}

@@ -1,6 +1,6 @@
-"""The first lines of files of titles as they are published, and of what lies beside them."""
+"""The first lines of published files of titles, and of the files published with them."""
 
-# The first lines of the published files, by the source that each is.
+# Format and first line by file name.
 HEADERS = {
     "movies.csv": ("movielens", "movieId,title,genres"),
     "tmdb_5000_movies.csv": (
@@ -44,7 +44,7 @@ HEADERS = {
     "own_movielens.csv": ("csv", "movieId,title,genres,year"),
     "labels.csv": ("folder", "file,category"),
 }
-BESIDE = {
+COMPANIONS = {
     "tmdb_5000_credits.csv": ("movie_id,title,cast,crew", "cast and crew"),
     "credits.csv": ("cast,crew,id", "cast and crew"),
     "links.csv": ("movieId,imdbId,tmdbId", "ids of MovieLens titles"),

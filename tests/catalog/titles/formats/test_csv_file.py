@@ -1,4 +1,4 @@
-"""Titles from a CSV of one's own."""
+"""Titles from the user's own CSV."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.ml.csv_files.packed_files import written
 from .csv_files import sorted_out
 
 
-def test_the_articles_format(tmp_path: Path) -> None:
+def test_the_format_of_the_article(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "films.csv",
@@ -69,18 +69,18 @@ def test_every_optional_column(tmp_path: Path) -> None:
         ("2,Film," + "Drama|" * 1000, "genres"),
     ],
 )
-def test_a_bad_row_is_reported_and_the_rest_go_on(tmp_path: Path, row: str, reason: str) -> None:
+def test_a_bad_row_is_rejected_and_the_rest_read(tmp_path: Path, row: str, reason: str) -> None:
     path = written(
         tmp_path, "films.csv", f"id,title,genres\n1,First,drama\ntt0000001,Second,drama\n{row}\n5,Last,war\n"
     )
-    titles, [(line, said)] = sorted_out(csv_file.read(path))
+    titles, [(line, message)] = sorted_out(csv_file.read(path))
     assert [title.title for title in titles] == ["First", "Second", "Last"]
     assert line == 4
-    assert reason in said
+    assert reason in message
 
 
 @pytest.mark.parametrize("year", ["0", "1869", "2101", "9999", "88", "1e3", "next", "-1988", "１９８８"])
-def test_a_year_that_cannot_be_is_reported(tmp_path: Path, year: str) -> None:
+def test_an_invalid_year_is_rejected(tmp_path: Path, year: str) -> None:
     path = written(
         tmp_path, "films.csv", f"id,title,year\n1,Film,{year}\n2,Film,1870\n3,Film,\n4,Film,2100.0\n"
     )
@@ -93,7 +93,7 @@ def test_a_year_that_cannot_be_is_reported(tmp_path: Path, year: str) -> None:
     ("cell", "imdb_id"),
     [("tt0000007", "tt0000007"), ("TT0000007", "tt0000007"), ("7", "tt0000007"), ("12345678", "tt12345678")],
 )
-def test_imdb_ids_are_known_however_written(tmp_path: Path, cell: str, imdb_id: str) -> None:
+def test_imdb_ids_are_normalized(tmp_path: Path, cell: str, imdb_id: str) -> None:
     [title], _ = sorted_out(csv_file.read(written(tmp_path, "f.csv", f"imdb_id,title\n{cell},Film\n")))
     assert title.imdb_id == imdb_id
 
@@ -101,7 +101,7 @@ def test_imdb_ids_are_known_however_written(tmp_path: Path, cell: str, imdb_id: 
 @pytest.mark.parametrize(
     "cell", ["nm0000007", "tt7", "tt0000007x", "0", "tt00000070000", "9" * 30, "../tt0000007", "tt٠٠٠٠٠٠٧"]
 )
-def test_imdb_ids_that_are_none_are_reported(tmp_path: Path, cell: str) -> None:
+def test_invalid_imdb_ids_are_rejected(tmp_path: Path, cell: str) -> None:
     titles, [(_, reason)] = sorted_out(
         csv_file.read(written(tmp_path, "f.csv", f"imdb_id,title\n{cell},Film\n"))
     )
@@ -109,7 +109,7 @@ def test_imdb_ids_that_are_none_are_reported(tmp_path: Path, cell: str) -> None:
     assert "is not an IMDb id such as tt0114709" in reason
 
 
-def test_an_id_that_only_looks_like_imdbs_is_the_catalogues_own(tmp_path: Path) -> None:
+def test_an_id_that_is_not_an_imdb_id_is_local(tmp_path: Path) -> None:
     [title], _ = sorted_out(csv_file.read(written(tmp_path, "f.csv", "id,title\ntt12,Film\n")))
     assert (title.imdb_id, title.local_id) == (None, "tt12")
 
@@ -129,7 +129,7 @@ def test_a_formula_or_code_is_a_title(tmp_path: Path, title: str) -> None:
     assert sorted_out(csv_file.read(path)) == ([TitleRecord(title, local_id="1")], [])
 
 
-def test_a_rejected_repeat_does_not_use_up_its_other_ids(tmp_path: Path) -> None:
+def test_the_other_ids_of_a_rejected_row_stay_free(tmp_path: Path) -> None:
     path = written(tmp_path, "f.csv", "id,tmdb_id,title\na,1,First\nb,1,Repeat\nb,2,Second\n")
     titles, rejected = sorted_out(csv_file.read(path))
     assert [title.title for title in titles] == ["First", "Second"]
@@ -137,14 +137,14 @@ def test_a_rejected_repeat_does_not_use_up_its_other_ids(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("header", ["id,year", "title,year"])
-def test_a_file_without_title_or_id_says_what_it_needs(tmp_path: Path, header: str) -> None:
+def test_a_file_without_title_or_id_is_refused(tmp_path: Path, header: str) -> None:
     with pytest.raises(SourceError, match="has no column") as caught:
         list(csv_file.read(written(tmp_path, "films.csv", f"{header}\n1,1988\n")))
     assert "films.csv" in str(caught.value)
 
 
 @pytest.mark.real_data
-def test_the_real_catalogue_reads_whole(real_data: Path) -> None:
+def test_the_real_catalogue_is_read(real_data: Path) -> None:
     titles, rejected = sorted_out(csv_file.read(real_data / "posters.csv"))
     assert len(titles) + len(rejected) == 10_500
     assert all("TMDB id" in reason for _, reason in rejected)

@@ -32,7 +32,7 @@ def labels(images: Path, text: str) -> Path:
     return written(images.parent, "labels.csv", text)
 
 
-def test_a_catalogue_of_anything(images: Path) -> None:
+def test_a_catalogue_of_other_things_than_films(images: Path) -> None:
     path = labels(images, "file,category,subcategory\na.jpg,Shoes,Sports\nb_c.jpg,boots,\ndeep/d.png,,\n")
     titles, rejected = sorted_out(folder.read(images, path))
     root = images.resolve()
@@ -73,15 +73,15 @@ def test_films_keep_their_public_ids(images: Path) -> None:
         ("x" * 5000, "cannot be found"),
     ],
 )
-def test_a_file_that_is_missing_or_outside_is_reported(images: Path, name: str, reason: str) -> None:
+def test_a_missing_or_outside_file_is_rejected(images: Path, name: str, reason: str) -> None:
     path = labels(images, f"file,title\n{name},Film\na.jpg,Fine\n")
-    titles, [(line, said)] = sorted_out(folder.read(images, path))
+    titles, [(line, message)] = sorted_out(folder.read(images, path))
     assert [title.title for title in titles] == ["Fine"]
     assert line == 2
-    assert reason in said
+    assert reason in message
 
 
-def test_a_link_within_the_folder_is_the_file_it_names(images: Path) -> None:
+def test_a_link_inside_the_folder_is_resolved(images: Path) -> None:
     titles, [(_, reason)] = sorted_out(folder.read(images, labels(images, "file\nwithin.jpg\na.jpg\n")))
     assert titles[0].local_id == "a.jpg"
     assert reason == "it repeats line 2"
@@ -92,7 +92,7 @@ def test_windows_separators_are_understood(images: Path) -> None:
     assert title.local_id == "deep/d.png"
 
 
-def test_repeats_are_reported(images: Path) -> None:
+def test_repeated_files_and_ids_are_rejected(images: Path) -> None:
     path = labels(images, "file,imdb_id\na.jpg,tt0000001\nb_c.jpg,tt0000001\n./a.jpg,tt0000002\n")
     _, rejected = sorted_out(folder.read(images, path))
     assert rejected == [
@@ -101,7 +101,7 @@ def test_repeats_are_reported(images: Path) -> None:
     ]
 
 
-def test_a_missing_folder_or_column_says_so(images: Path) -> None:
+def test_a_missing_folder_or_column_is_an_error(images: Path) -> None:
     path = labels(images, "name,genre\nx,y\n")
     with pytest.raises(SourceError, match="is not a folder"):
         list(folder.read(images / "none", path))
@@ -129,7 +129,7 @@ def test_no_name_leads_outside(images: Path, parts: list[str]) -> None:
 
 
 @pytest.mark.real_data
-def test_the_real_shoes_read_whole(real_data: Path) -> None:
+def test_the_real_shoes_are_read(real_data: Path) -> None:
     titles, rejected = sorted_out(folder.read(real_data / "shoes", real_data / "shoes.csv"))
     assert (len(titles), rejected) == (1997, [])
     assert {genre for title in titles for genre in title.genres} == {

@@ -33,7 +33,7 @@ def test_links_non_breaking_spaces_and_missing_years(tmp_path: Path) -> None:
     ]
 
 
-def test_repeats_and_bad_cells_are_reported(tmp_path: Path) -> None:
+def test_repeated_and_invalid_rows_are_rejected(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "movie_metadata.csv",

@@ -44,7 +44,7 @@ def file_of(folder: Path, *rows: str) -> Path:
     return written(folder, "title.basics.tsv", text.encode(errors="surrogateescape"))
 
 
-def test_films_become_titles_and_other_types_are_left_out(tmp_path: Path) -> None:
+def test_films_become_titles_and_other_types_are_skipped(tmp_path: Path) -> None:
     options = ReadOptions()
     titles, rejected = sorted_out(imdb_basics.read(file_of(tmp_path, *ROWS), options))
     assert rejected == []
@@ -58,7 +58,7 @@ def test_films_become_titles_and_other_types_are_left_out(tmp_path: Path) -> Non
     assert str(options).startswith("5 skipped: 1 ")
 
 
-def test_other_types_and_adult_titles_come_when_asked_for(tmp_path: Path) -> None:
+def test_other_types_and_adult_titles_can_be_included(tmp_path: Path) -> None:
     options = ReadOptions(frozenset({"tvseries", "movie"}), adult=True)
     titles, _ = sorted_out(imdb_basics.read(file_of(tmp_path, *ROWS), options))
     assert [title.title for title in titles] == ["Miss Harbour", '"Signals', "The Long Tide", "Blue", "Ten"]
@@ -66,14 +66,14 @@ def test_other_types_and_adult_titles_come_when_asked_for(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("row", "reason"), BAD)
-def test_a_bad_row_is_reported_and_the_rest_go_on(tmp_path: Path, row: str, reason: str) -> None:
-    titles, [(line, said)] = sorted_out(imdb_basics.read(file_of(tmp_path, ROWS[1], row, "", ROWS[8])))
+def test_a_bad_row_is_rejected_and_the_rest_read(tmp_path: Path, row: str, reason: str) -> None:
+    titles, [(line, message)] = sorted_out(imdb_basics.read(file_of(tmp_path, ROWS[1], row, "", ROWS[8])))
     assert [title.imdb_id for title in titles] == ["tt0000009", "tt10000001"]
     assert line == 3
-    assert reason in said
+    assert reason in message
 
 
-def test_bad_rows_of_types_that_are_not_wanted_are_only_left_out(tmp_path: Path) -> None:
+def test_bad_rows_of_other_types_are_skipped(tmp_path: Path) -> None:
     row = "??\ttvEpisode\t\\N\t\udce9\t7\tsoon\t\\N\t\\N\tDrama"
     assert list(imdb_basics.read(file_of(tmp_path, row))) == []
 
@@ -85,14 +85,14 @@ def test_columns_are_found_by_name_after_a_byte_order_mark_with_any_line_endings
 
 
 @pytest.mark.parametrize("content", ["", "tconst\tordering\tnconst\n", "id,title\n1,x\n", "\0\0"])
-def test_another_file_says_what_it_lacks(tmp_path: Path, content: str) -> None:
+def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(
         SourceError, match=r"x\.tsv is not a title\.basics\.tsv: it has no column .*titleType"
     ):
         list(imdb_basics.read(written(tmp_path, "x.tsv", content)))
 
 
-def test_memory_does_not_grow_with_rows_or_with_kinds_of_them(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_rows_and_types(tmp_path: Path) -> None:
     peaks = []
     for count in (1_000, 5_000):
         rows = (

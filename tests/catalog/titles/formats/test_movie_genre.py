@@ -16,7 +16,7 @@ def row(number: object, title: str, genre: str = "Drama|Comedy") -> str:
     return f"{number},http://www.imdb.com/title/tt{number},{title},8.3,{genre},{POSTER}\n"
 
 
-def test_bare_ids_and_years_in_titles(tmp_path: Path) -> None:
+def test_numeric_ids_and_years_in_titles(tmp_path: Path) -> None:
     text = (
         HEADER
         + row(114709, "Paper Comet (1995)", "Animation|Adventure|Comedy")
@@ -33,7 +33,7 @@ def test_bare_ids_and_years_in_titles(tmp_path: Path) -> None:
     ]
 
 
-def test_the_old_encoding_of_the_file_is_found_out_and_a_stray_byte_costs_its_row(tmp_path: Path) -> None:
+def test_windows_1252_is_detected_and_a_stray_byte_rejects_its_row(tmp_path: Path) -> None:
     rows = [row(n, f"Amélie {n} (2001)").encode("cp1252") for n in range(1, 31)]
     rows[9] = rows[9].replace(b"\xe9", b"\x81")
     titles, rejected = sorted_out(
@@ -44,7 +44,7 @@ def test_the_old_encoding_of_the_file_is_found_out_and_a_stray_byte_costs_its_ro
     assert rejected == [(11, "the row contains bytes that are not Windows-1252")]
 
 
-def test_repeats_and_bad_cells_are_reported(tmp_path: Path) -> None:
+def test_repeated_and_invalid_rows_are_rejected(tmp_path: Path) -> None:
     text = (
         HEADER
         + row(1, "One (1990)")

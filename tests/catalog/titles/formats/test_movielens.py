@@ -54,7 +54,7 @@ def test_titles_come_with_years_genres_and_ids(folder: Path) -> None:
     assert [bool(title.genres) for title in titles] == [True, True, False, True]
 
 
-def test_bad_rows_and_links_are_reported_with_their_lines(folder: Path) -> None:
+def test_bad_rows_and_links_are_rejected_with_their_lines(folder: Path) -> None:
     rejected = [row for row in movielens.read(folder) if not isinstance(row, TitleRecord)]
     assert [str(row).partition(";")[0] for row in rejected] == [
         "links.csv, line 5: the imdbId tt0000001 already belongs to movieId 1",
@@ -64,14 +64,14 @@ def test_bad_rows_and_links_are_reported_with_their_lines(folder: Path) -> None:
     ]
 
 
-def test_bad_links_cost_the_link_and_not_the_title(folder: Path) -> None:
+def test_titles_with_bad_links_are_imported_without_them(folder: Path) -> None:
     written(folder, "links.csv", "movieId,imdbId,tmdbId\n1,abc,11\n2,0000002,-4\nz,1,1\n3,0000003,33,9\n")
     titles, rejected = sorted_out(movielens.read(folder))
     assert [(t.imdb_id, t.tmdb_id) for t in titles[:3]] == [(None, 11), ("tt0000002", None), (None, None)]
     assert [line for line, _ in rejected[:4]] == [2, 3, 4, 5]
 
 
-def test_an_archive_is_read_in_place_as_its_folder_is(folder: Path, tmp_path: Path) -> None:
+def test_an_archive_is_read_like_its_folder(folder: Path, tmp_path: Path) -> None:
     files = {
         "ml-25m/": "",
         "ml-25m/README.txt": "Summary",
@@ -84,19 +84,19 @@ def test_an_archive_is_read_in_place_as_its_folder_is(folder: Path, tmp_path: Pa
     assert list(movielens.read(zipped(tmp_path / "flat.zip", without_folder))) == expected
 
 
-def test_links_of_another_folder_of_an_archive_are_not_taken(tmp_path: Path) -> None:
+def test_links_in_another_folder_of_an_archive_are_not_used(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"a/movies.csv": MOVIES, "b/links.csv": LINKS})
     titles, _ = sorted_out(movielens.read(path))
     assert [title.imdb_id for title in titles] == [None] * 4
 
 
-def test_an_archive_with_two_movielens_in_it_says_so(tmp_path: Path) -> None:
+def test_an_archive_with_two_movielens_is_refused(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"a/movies.csv": MOVIES, "b/movies.csv": MOVIES})
     with pytest.raises(SourceError, match=r"more than one movies\.csv: .*a/movies\.csv and .*b/movies\.csv"):
         list(movielens.read(path))
 
 
-def test_a_folder_or_an_archive_without_movies_says_so(tmp_path: Path) -> None:
+def test_a_folder_or_an_archive_without_movies_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, zipped(tmp_path / "a.zip", {"ratings.csv": "userId"})):
         with pytest.raises(SourceError, match=r"contains no movies\.csv"):
             list(movielens.read(path))
@@ -117,7 +117,7 @@ def test_movies_csv_itself_may_be_given(folder: Path) -> None:
     assert list(movielens.read(SourceFile(folder / "movies.csv"))) == expected
 
 
-def test_links_that_are_no_links_say_so(folder: Path) -> None:
+def test_another_file_named_links_is_refused(folder: Path) -> None:
     written(folder, "links.csv", "userId,rating\n1,5\n")
     with pytest.raises(SourceError, match=r"links\.csv has no column 'movieid'"):
         list(movielens.read(folder))
@@ -172,13 +172,13 @@ def test_years_and_articles_are_taken_from_titles(text: str, title: str, year: i
         "nul\0",
     ],
 )
-def test_a_title_that_cannot_be_is_refused(text: str) -> None:
+def test_an_invalid_title_is_rejected(text: str) -> None:
     with pytest.raises(InvalidCell):
         movielens.split_title(text)
 
 
 @given(st.text(max_size=60))
-def test_any_title_is_split_or_refused(text: str) -> None:
+def test_any_title_is_split_or_rejected(text: str) -> None:
     try:
         title, year = movielens.split_title(text)
     except InvalidCell:

@@ -1,4 +1,4 @@
-"""Ids that a file gives twice are found, however long the file."""
+"""Repeated ids in a file are detected, also in a long file."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""What a file, a folder or a zip holds is found out from its columns."""
+"""The format of a file, a folder or a zip is detected by its columns."""
 
 import os
 from itertools import cycle
@@ -11,13 +11,13 @@ from catalog.titles.formats.registry import TITLE_FORMATS, detect_format, format
 from ml.csv_files.files import SourceFile
 from tests.ml.csv_files.packed_files import gzipped, written, zipped
 
-from .published_headers import BESIDE, HEADERS
+from .published_headers import COMPANIONS, HEADERS
 
 
 @pytest.mark.parametrize(
     ("name", "packed"), zip(sorted(HEADERS), cycle(["gzip", "zip", "plain"]), strict=False)
 )
-def test_each_published_file_is_known_by_its_first_line(tmp_path: Path, name: str, packed: str) -> None:
+def test_published_files_are_detected(tmp_path: Path, name: str, packed: str) -> None:
     source, header = HEADERS[name]
     if packed == "plain":
         path = written(tmp_path, name, header + "\n")
@@ -34,9 +34,9 @@ def test_each_published_file_is_known_by_its_first_line(tmp_path: Path, name: st
     assert file == SourceFile(path, f"archive/{name}" if packed == "zip" else "")
 
 
-@pytest.mark.parametrize("name", BESIDE)
-def test_a_file_that_lies_beside_titles_says_what_it_holds(tmp_path: Path, name: str) -> None:
-    header, holds = BESIDE[name]
+@pytest.mark.parametrize("name", COMPANIONS)
+def test_companions_of_titles_are_described(tmp_path: Path, name: str) -> None:
+    header, holds = COMPANIONS[name]
     with pytest.raises(SourceError, match="No titles were found in") as caught:
         detect_format(written(tmp_path, name, header + "\n"))
     assert f"{name} has {holds}" in str(caught.value)
@@ -54,10 +54,10 @@ def test_a_file_that_lies_beside_titles_says_what_it_holds(tmp_path: Path, name:
     ],
 )
 @pytest.mark.parametrize("packed", ["folder", "zip"])
-def test_titles_are_found_among_what_is_published_with_them(
+def test_titles_are_found_among_their_companions(
     tmp_path: Path, titles: str, beside: list[str], packed: str
 ) -> None:
-    files = {name: BESIDE[name][0] + "\n" for name in beside} | {titles: HEADERS[titles][1] + "\n"}
+    files = {name: COMPANIONS[name][0] + "\n" for name in beside} | {titles: HEADERS[titles][1] + "\n"}
     files |= {"README.txt": "Summary\n=======\n", "empty.csv": "", "picture.csv": "\0\0\0"}
     for name, content in files.items():
         written(tmp_path, name, content)
@@ -66,7 +66,7 @@ def test_titles_are_found_among_what_is_published_with_them(
     assert (source.name, file.name) == (HEADERS[titles][0], titles)
 
 
-def test_several_lists_of_titles_are_named_and_none_is_taken(tmp_path: Path) -> None:
+def test_several_lists_of_titles_are_an_error(tmp_path: Path) -> None:
     for name in ("movies.csv", "MovieGenre.csv"):
         written(tmp_path, name, HEADERS[name][1] + "\n")
     with pytest.raises(
@@ -77,7 +77,7 @@ def test_several_lists_of_titles_are_named_and_none_is_taken(tmp_path: Path) -> 
     assert detect_format(tmp_path, among)[1].name == "movies.csv"
 
 
-def test_an_unknown_file_says_what_it_has_and_what_was_looked_for(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_file_names_its_columns(tmp_path: Path) -> None:
     path = written(tmp_path, "x.csv", "Rank,Director,Gross\n1,A,2\n")
     with pytest.raises(SourceError) as caught:
         detect_format(path)
@@ -86,7 +86,7 @@ def test_an_unknown_file_says_what_it_has_and_what_was_looked_for(tmp_path: Path
         assert f"{source.name} has " in str(caught.value)
 
 
-def test_what_cannot_be_a_list_says_why(tmp_path: Path) -> None:
+def test_unreadable_files_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         detect_format(tmp_path / "none.csv")
     with pytest.raises(SourceError, match=r"contains no file that ends in \.csv"):
@@ -97,13 +97,13 @@ def test_what_cannot_be_a_list_says_why(tmp_path: Path) -> None:
         detect_format(written(tmp_path, "a.jpg", b"\xff\xd8\0\0"))
 
 
-def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_in_the_folder_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     written(tmp_path, "films.csv", "id,title\n")
     assert detect_format(tmp_path)[1].name == "films.csv"
 
 
-def test_sources_are_called_by_their_names_old_and_new() -> None:
+def test_formats_have_names_and_aliases() -> None:
     assert [source.name for source in TITLE_FORMATS if format_named(source.name) is not source] == []
     tmdb = format_named("tmdb5000")
     assert tmdb is format_named("tmdb") is not None

@@ -1,4 +1,4 @@
-"""Titles from the tables that people have made of TMDB."""
+"""Titles from published tables of TMDB data."""
 
 import csv
 import io
@@ -87,12 +87,12 @@ def test_a_row_becomes_a_title(tmp_path: Path) -> None:
         ({"release_date": "1/2.2009"}, "not a date"),
     ],
 )
-def test_a_bad_row_is_reported_and_the_rest_go_on(tmp_path: Path, row: dict[str, str], reason: str) -> None:
+def test_a_bad_row_is_rejected_and_the_rest_read(tmp_path: Path, row: dict[str, str], reason: str) -> None:
     path = written(tmp_path, "t.csv", csv_of({"id": "2"}, row | {"id": row.get("id", "5")}, {"id": "9"}))
-    titles, [(line, said)] = sorted_out(tmdb_csv.read(path))
+    titles, [(line, message)] = sorted_out(tmdb_csv.read(path))
     assert [title.tmdb_id for title in titles] == [2, 9]
     assert line == 3
-    assert reason in said
+    assert reason in message
 
 
 THE_MOVIES_DATASET = (
@@ -103,7 +103,7 @@ THE_MOVIES_DATASET = (
 
 
 def metadata_row(number: int, **cells: str) -> str:
-    told = {
+    fields = {
         "adult": "False",
         "genres": "[{'id': 18, 'name': 'Drama'}]",
         "id": str(number),
@@ -112,11 +112,11 @@ def metadata_row(number: int, **cells: str) -> str:
         "video": "False",
     } | cells
     text = io.StringIO(newline="")
-    csv.DictWriter(text, THE_MOVIES_DATASET.strip().split(","), restval="").writerow(told)
+    csv.DictWriter(text, THE_MOVIES_DATASET.strip().split(","), restval="").writerow(fields)
     return text.getvalue()
 
 
-def test_the_movies_dataset_writes_lists_as_python_does(tmp_path: Path) -> None:
+def test_the_movies_dataset_with_python_literals(tmp_path: Path) -> None:
     rows = [
         metadata_row(
             862,
@@ -151,7 +151,7 @@ def test_the_movies_dataset_writes_lists_as_python_does(tmp_path: Path) -> None:
         assert [title.tmdb_id for title in titles] == [862, 3, number, 7]
 
 
-def test_the_dataset_of_a_million_lists_names(tmp_path: Path) -> None:
+def test_the_dataset_of_a_million_with_lists_of_names(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "TMDB_movie_dataset_v11.csv",

@@ -13,11 +13,17 @@ from .csv_files import sorted_out
 
 
 def line(number: object, title: object = "Paper Comet", **more: object) -> str:
-    told = {"adult": False, "id": number, "original_title": title, "popularity": 2.405, "video": False} | more
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    fields = {
+        "adult": False,
+        "id": number,
+        "original_title": title,
+        "popularity": 2.405,
+        "video": False,
+    } | more
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
-def test_films_become_tentative_titles_and_others_are_left_out(tmp_path: Path) -> None:
+def test_films_become_tentative_titles_and_others_are_skipped(tmp_path: Path) -> None:
     rows = [
         line(2, "Ariel"),
         line(3, "千と千尋"),
@@ -62,13 +68,13 @@ def test_films_become_tentative_titles_and_others_are_left_out(tmp_path: Path) -
         ("caf\udce9", "bytes that are not UTF-8"),
     ],
 )
-def test_a_bad_line_is_reported_and_the_rest_go_on(tmp_path: Path, bad: str, reason: str) -> None:
+def test_a_bad_line_is_rejected_and_the_rest_read(tmp_path: Path, bad: str, reason: str) -> None:
     text = "\n".join([line(1), "", bad, line(9)])
     path = written(tmp_path, "m.json", text.encode(errors="surrogateescape"))
-    titles, [(number, said)] = sorted_out(tmdb_ids.read(path))
+    titles, [(number, message)] = sorted_out(tmdb_ids.read(path))
     assert [title.tmdb_id for title in titles] == [1, 9]
     assert number == 3
-    assert reason in said
+    assert reason in message
 
 
 @pytest.mark.parametrize(
@@ -81,6 +87,6 @@ def test_a_bad_line_is_reported_and_the_rest_go_on(tmp_path: Path, bad: str, rea
         "[" * 100,
     ],
 )
-def test_another_export_says_so(tmp_path: Path, first: str) -> None:
+def test_another_export_is_refused(tmp_path: Path, first: str) -> None:
     with pytest.raises(SourceError, match=r"x\.json is not an export of movie ids"):
         list(tmdb_ids.read(written(tmp_path, "x.json", first + "\n" + line(1))))
