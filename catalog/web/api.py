@@ -160,7 +160,12 @@ class RunOut(Schema):
         return progress_of(run).text
 
 
-@api.get("/movies", response={200: MoviePage, 422: ErrorOut}, summary="Search the catalogue")
+@api.get(
+    "/movies",
+    response={200: MoviePage, 422: ErrorOut},
+    operation_id="catalog_api_movies",
+    summary="Search the catalogue",
+)
 def movies(
     request: HttpRequest,
     q: str = Query(
@@ -193,7 +198,12 @@ def movies(
     return HttpResponse(found_page.model_dump_json(), content_type="application/json; charset=utf-8")
 
 
-@api.get("/movies/{int:movie_id}", response={200: MovieOut, 404: ErrorOut}, summary="One movie")
+@api.get(
+    "/movies/{int:movie_id}",
+    response={200: MovieOut, 404: ErrorOut},
+    operation_id="catalog_api_movie",
+    summary="One movie",
+)
 def movie(request: HttpRequest, movie_id: int) -> MovieOut:
     film = get_object_or_404(Movie.objects.prefetch_related(*_related()), pk=movie_id)
     return _movie(_root(request), film)
@@ -201,6 +211,7 @@ def movie(request: HttpRequest, movie_id: int) -> MovieOut:
 
 @api.get(
     "/movies/{int:movie_id}/lookalikes",
+    operation_id="catalog_api_lookalikes",
     response={200: LookAlikesOut, 404: ErrorOut, 422: ErrorOut},
     summary="Look-alikes of a movie's poster",
 )
@@ -249,6 +260,7 @@ def lookalikes(
 
 @api.get(
     "/runs/{int:run_id}",
+    operation_id="catalog_api_run",
     response={200: RunOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut},
     auth=StaffSession(csrf=False),
     summary="Progress of a run (staff)",

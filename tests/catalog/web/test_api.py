@@ -105,3 +105,13 @@ def test_the_schema_is_published(client: Client) -> None:
         "/api/movies/{movie_id}/lookalikes",
         "/api/runs/{run_id}",
     }
+
+
+def test_operations_keep_their_ids_for_generated_clients(client: Client) -> None:
+    paths = client.get("/api/openapi.json").json()["paths"].values()
+    assert [path["get"]["operationId"] for path in paths] == [
+        "catalog_api_movies",
+        "catalog_api_movie",
+        "catalog_api_lookalikes",
+        "catalog_api_run",
+    ]
