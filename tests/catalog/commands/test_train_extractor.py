@@ -102,15 +102,3 @@ def test_the_sites_process_does_not_load_tensorflow() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
-
-
-def test_the_former_module_still_works_and_says_that_it_is_deprecated() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ml.eyes.training", "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "--begin-with" in done.stdout
-    assert "deprecated" in done.stderr and "python -m ml.extractor_training" in done.stderr
