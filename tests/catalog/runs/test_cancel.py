@@ -1,4 +1,4 @@
-"""Cancelling: what waits is dropped, what is held is finished or let go, and nothing follows."""
+"""Cancelling: what waits is dropped, what is leased is finished or dropped, and nothing follows."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ import pytest
 
 from catalog.models import Run, RunItem
 from catalog.runs import leases, lifecycle
-from tests.factories import MovieFactory, RunFactory
+from tests.factories import RunFactory
+
+from .scrapes import counts, scrape_of, states
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def run() -> Run:
-    MovieFactory.create_batch(6)
-    return lifecycle.start("scrape", queue=False, followed_by=["embed"])
-
-
-def states(run: Run) -> list[str]:
-    return list(run.items.order_by("pk").values_list("state", flat=True))
+    return scrape_of(6, followed_by=["embed"])
 
 
 def test_waiting_items_are_dropped(run: Run) -> None:
@@ -31,49 +28,30 @@ def test_waiting_items_are_dropped(run: Run) -> None:
     assert leases.acquire_batch(run.pk) == []
 
 
-def test_an_item_that_is_held_can_still_be_finished_and_counts(run: Run) -> None:
+def test_leased_items_can_be_finished_and_count_but_nothing_follows(run: Run) -> None:
     held = leases.acquire_batch(run.pk)
+    assert leases.renew(held) == {item.pk for item in held}
     lifecycle.cancel(run)
-    assert leases.finish(held[0])
-    run.refresh_from_db()
-    assert (run.done, run.state) == (1, Run.State.CANCELLED)
+    assert leases.renew(held) == set()  # so a worker learns that the run was cancelled
+    for item in held:
+        assert leases.finish(item)
+    lifecycle.settle(run.pk)
+    assert (*counts(run), run.state) == (len(held), 0, Run.State.CANCELLED)
+    assert list(Run.objects.all()) == [run]
 
 
+@pytest.mark.parametrize("attempts", [0, leases.MAX_ATTEMPTS - 1])
 @pytest.mark.parametrize("let_go", [leases.release, lambda item, why: leases.postpone(item, 5, why)])
-def test_an_item_that_is_let_go_is_cancelled_too(run: Run, let_go: Callable[[RunItem, str], bool]) -> None:
+def test_released_items_are_cancelled_even_at_their_last_attempt(
+    run: Run, let_go: Callable[[RunItem, str], bool], attempts: int
+) -> None:
+    RunItem.objects.filter(run=run).update(attempts=attempts)
     held = leases.acquire_batch(run.pk)
     lifecycle.cancel(run)
     for item in held:
         assert let_go(item, "Not today.")
     assert states(run) == ["cancelled"] * 6
-    run.refresh_from_db()
-    assert (run.done, run.failed) == (0, 0)
-
-
-def test_an_items_last_attempt_in_a_cancelled_run_is_no_failure(run: Run) -> None:
-    RunItem.objects.filter(run=run).update(attempts=leases.MAX_ATTEMPTS - 1)
-    [held] = leases.acquire_batch(run.pk)
-    lifecycle.cancel(run)
-    leases.release(held, "The worker stopped.")
-    run.refresh_from_db()
-    assert run.failed == 0
-    assert states(run) == ["cancelled"] * 6
-
-
-def test_a_worker_learns_of_it_when_it_renews_its_claim(run: Run) -> None:
-    held = leases.acquire_batch(run.pk)
-    assert leases.renew(held) == {item.pk for item in held}
-    lifecycle.cancel(run)
-    assert leases.renew(held) == set()
-
-
-def test_nothing_follows_a_cancelled_run(run: Run) -> None:
-    held = leases.acquire_batch(run.pk)
-    lifecycle.cancel(run)
-    for item in held:
-        leases.finish(item)
-    lifecycle.settle(run.pk)
-    assert list(Run.objects.all()) == [run]
+    assert counts(run) == (0, 0)
 
 
 @pytest.mark.parametrize("state", [Run.State.DONE, Run.State.FAILED, Run.State.CANCELLED])

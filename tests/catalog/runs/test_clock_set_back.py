@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,30 +16,19 @@ from catalog.duplicates import groups
 from catalog.fetching.shared_state import CLOCK_KEY
 from catalog.fetching.throttle import RateLimiter
 from catalog.models import Run, RunItem
-from catalog.runs import kinds, leases, lifecycle, local_worker
+from catalog.runs import kinds, leases, local_worker
 from catalog.runs.progress import progress_of
 from catalog.runs.recovery import sweep
-from tests.factories import EmbeddingFactory, MovieFactory, RunFactory
+from tests.factories import EmbeddingFactory, RunFactory
+
+from .scrapes import scrape_of
 
 pytestmark = pytest.mark.django_db
 
 A_DAY_BACK = timedelta(days=-1)
 
 
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel(timezone.now(), tick=False) as traveller:
-        yield traveller
-
-
-def scrape_of(count: int) -> Run:
-    MovieFactory.create_batch(count)
-    return lifecycle.start("scrape", queue=False)
-
-
-def test_a_dead_worker_of_another_host_is_given_up_after_its_lease(
-    clock: time_machine.Traveller, broker: Redis, settings: Any
-) -> None:
+def test_a_lease_of_another_host_ends(clock: time_machine.Traveller, broker: Redis, settings: Any) -> None:
     run = scrape_of(1)
     leases.acquire_batch(run.pk)
     RunItem.objects.update(claimed_by="elsewhere/1/2")
@@ -53,7 +41,7 @@ def test_a_dead_worker_of_another_host_is_given_up_after_its_lease(
     assert run.items.get().state == "pending"
 
 
-def test_what_was_postponed_is_due(clock: time_machine.Traveller, broker: Redis) -> None:
+def test_postponed_items_are_due(clock: time_machine.Traveller, broker: Redis) -> None:
     run = scrape_of(2)
     items = leases.acquire_batch(run.pk)
     for item in items:
@@ -62,15 +50,13 @@ def test_what_was_postponed_is_due(clock: time_machine.Traveller, broker: Redis)
     sweep()
     again = leases.acquire_batch(run.pk)
     assert again == items
-    # Postponed by the new clock, it waits as ever.
+    # Postponed by the new clock, an item waits as usual.
     leases.postpone(again[0], 600, "The site asks to wait.")
     sweep()
     assert run.items.get(pk=again[0].pk).not_before == timezone.now() + timedelta(seconds=600)
 
 
-def test_a_command_without_workers_goes_on_too(
-    clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_does_not_wait(clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> None:
     run = scrape_of(1)
     leases.postpone(leases.acquire_batch(run.pk)[0], 600, "The site asks to wait.")
     clock.shift(A_DAY_BACK)
@@ -79,7 +65,7 @@ def test_a_command_without_workers_goes_on_too(
     assert local_worker.process_run(run).done == 1
 
 
-def test_a_run_that_stands_still_is_seen_to(
+def test_a_run_that_stands_still_gets_tasks(
     clock: time_machine.Traveller, broker: Redis, settings: Any
 ) -> None:
     run = scrape_of(9)
@@ -129,7 +115,7 @@ def test_no_duration_is_negative_and_the_rate_is_that_of_the_new_clock(
     assert run.per_second == pytest.approx(0.1, rel=0.3)
 
 
-def test_a_site_that_asks_to_wait_is_given_up_a_day_after_the_change_at_the_latest(
+def test_the_day_after_which_a_postponed_item_fails_begins_with_the_change(
     clock: time_machine.Traveller,
 ) -> None:
     run = scrape_of(1)
@@ -149,7 +135,7 @@ def test_clocks_of_two_hosts_may_differ_a_little(clock: time_machine.Traveller) 
     assert run.items.get().not_before == before
 
 
-def test_a_search_that_failed_does_not_hold_up_the_next_for_longer_than_usual(
+def test_a_failed_search_for_duplicates_does_not_delay_the_next(
     clock: time_machine.Traveller,
 ) -> None:
     EmbeddingFactory(extractor__spec="postersite", extractor__dims=8)

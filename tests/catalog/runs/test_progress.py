@@ -1,4 +1,4 @@
-"""How a run goes: a rate of late, a time left that reckons with pauses, and words when it does not move."""
+"""Progress of a run: its recent rate, the time left, pauses included, and why it does not move."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from catalog.models import Run, RunItem
-from catalog.runs import leases, lifecycle
+from catalog.runs import leases
 from catalog.runs.progress import Progress, clock, progress_of
-from tests.factories import MovieFactory, RunFactory, RunItemFactory
+from tests.factories import RunFactory, RunItemFactory
+
+from .scrapes import scrape_of
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.get_default_timezone())
 
@@ -26,17 +28,11 @@ def now() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-def scrape_of(count: int) -> Run:
-    MovieFactory.create_batch(count)
-    return lifecycle.start("scrape", queue=False)
-
-
 def finish_one(run: Run, now: time_machine.Traveller, seconds: float) -> None:
-    claimed = leases.acquire_batch(run.pk)
-    for item in claimed[1:]:
-        RunItem.objects.filter(pk=item.pk).update(state="pending", attempts=0)
+    first, *others = leases.acquire_batch(run.pk)
+    RunItem.objects.filter(pk__in=[item.pk for item in others]).update(state="pending", attempts=0)
     now.shift(seconds)
-    assert leases.finish(claimed[0])
+    assert leases.finish(first)
     run.refresh_from_db()
 
 
@@ -50,7 +46,7 @@ def test_the_rate_lies_between_the_slowest_and_the_fastest_pace_whatever_the_pau
     run = Run(state=Run.State.RUNNING)
     moment = NOON
     for gap in gaps:
-        run.counted_at = moment = moment + timedelta(seconds=pause)  # as a claim does after a pause
+        run.counted_at = moment = moment + timedelta(seconds=pause)  # as a lease does after a pause
         moment += timedelta(seconds=gap)
         for name, value in run.counted(1, moment).items():
             setattr(run, name, value)
@@ -69,7 +65,7 @@ def test_a_steady_pace_is_the_rate_from_the_first_item_on(pace: float, count: in
     assert 1 / pace - 1e-6 <= run.per_second <= 1 / pace + 1 / 180
 
 
-def test_a_clock_that_runs_behind_on_another_host_takes_nothing_back() -> None:
+def test_a_slow_clock_on_another_host_shortens_nothing() -> None:
     run = Run(state=Run.State.RUNNING, counted_at=NOON, recent_items=3, recent_seconds=6)
     after = run.counted(1, NOON - timedelta(seconds=30))
     assert after == {"recent_items": 4, "recent_seconds": 6, "counted_at": NOON}
@@ -78,7 +74,7 @@ def test_a_clock_that_runs_behind_on_another_host_takes_nothing_back() -> None:
 pytestmark = pytest.mark.django_db
 
 
-def test_a_slow_first_minute_is_soon_forgotten(now: time_machine.Traveller) -> None:
+def test_a_slow_first_minute_soon_leaves_the_rate(now: time_machine.Traveller) -> None:
     run = scrape_of(70)
     finish_one(run, now, 120)
     assert progress_of(run).per_second == pytest.approx(1 / 120, rel=0.5)
@@ -90,10 +86,8 @@ def test_a_slow_first_minute_is_soon_forgotten(now: time_machine.Traveller) -> N
     assert progress.text.startswith("about 2 min left")
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed", "put off"])
-def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
-    now: time_machine.Traveller, how: str
-) -> None:
+@pytest.mark.parametrize("how", ["stopped", "killed", "postponed"])
+def test_a_pause_does_not_lower_the_rate(now: time_machine.Traveller, how: str) -> None:
     run = scrape_of(60)
     for _ in range(20):
         finish_one(run, now, 2)
@@ -101,7 +95,7 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
     if how == "killed":
         leases.acquire_batch(run.pk)
         RunItem.objects.filter(state="running").update(claimed_by=f"{leases.this_process()}0")
-    elif how == "put off":
+    elif how == "postponed":
         for item in leases.acquire_batch(run.pk):
             leases.postpone(item, 3600, "Wait.")
     now.shift(12 * 3600)
@@ -110,7 +104,7 @@ def test_a_night_in_which_nothing_was_done_does_not_slow_it_down(
     assert progress_of(run).per_second == pytest.approx(before, rel=0.1)
 
 
-def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
+def test_postponed_items_count_for_the_time_left(now: time_machine.Traveller) -> None:
     run = scrape_of(5)
     finish_one(run, now, 10)
     leases.postpone(leases.acquire_batch(run.pk)[0], 600, "The site asks to wait.")
@@ -120,7 +114,7 @@ def test_items_that_wait_are_reckoned_with(now: time_machine.Traveller) -> None:
     assert progress.text == "about 10 min left"
 
 
-def test_a_run_of_which_all_waits_says_until_when_and_why(now: time_machine.Traveller) -> None:
+def test_a_run_whose_items_are_all_postponed_shows_until_when_and_why(now: time_machine.Traveller) -> None:
     run = scrape_of(3)
     finish_one(run, now, 10)
     for number, item in enumerate(leases.acquire_batch(run.pk)):
@@ -148,12 +142,12 @@ def test_an_estimate_is_rounded(seconds: float, words: str) -> None:
     assert Progress(seconds_left=seconds).text == words
 
 
-def test_a_moment_of_another_day_is_told_with_its_day(now: time_machine.Traveller) -> None:
+def test_a_time_of_another_day_has_its_date(now: time_machine.Traveller) -> None:
     assert clock(NOON + timedelta(hours=2)) == "14:00"
     assert clock(NOON + timedelta(hours=14)) == "23 November, 02:00"
 
 
-def test_a_run_that_nobody_works_on_stands_still(now: time_machine.Traveller) -> None:
+def test_a_run_without_a_worker_is_stalled(now: time_machine.Traveller) -> None:
     run = scrape_of(5)
     finish_one(run, now, 10)
     now.shift(59)
@@ -165,9 +159,7 @@ def test_a_run_that_nobody_works_on_stands_still(now: time_machine.Traveller) ->
     assert "manage.py status" in progress.reason
 
 
-def test_a_worker_is_believed_for_the_length_of_its_lease(
-    now: time_machine.Traveller, settings: Settings
-) -> None:
+def test_a_run_is_not_stalled_while_its_leases_last(now: time_machine.Traveller, settings: Settings) -> None:
     run = scrape_of(5)
     leases.acquire_batch(run.pk)
     run.refresh_from_db()
@@ -178,7 +170,7 @@ def test_a_worker_is_believed_for_the_length_of_its_lease(
     assert progress.stalled == "stalled since 12:00" and "A worker has been" in progress.reason
 
 
-def test_a_queued_run_waits_to_begin_and_then_for_a_worker(now: time_machine.Traveller) -> None:
+def test_a_queued_run_waits_to_begin_and_later_for_a_worker(now: time_machine.Traveller) -> None:
     run = scrape_of(5)
     assert progress_of(run).text == "waiting to begin"
     now.shift(300)
@@ -186,7 +178,7 @@ def test_a_queued_run_waits_to_begin_and_then_for_a_worker(now: time_machine.Tra
 
 
 @pytest.mark.parametrize("kind", ["scrape", "import"])
-def test_nothing_is_promised_of_a_run_that_is_over_or_an_import(kind: str) -> None:
+def test_a_run_that_is_over_and_an_import_have_no_time_left(kind: str) -> None:
     state = Run.State.DONE if kind == "scrape" else Run.State.RUNNING
     run = RunFactory(
         kind=kind, state=state, total=20, done=10, started_at=timezone.now() - timedelta(seconds=10)
