@@ -1,4 +1,4 @@
-"""Without a broker a run is still accepted: it waits in the database, and nobody's page breaks or hangs."""
+"""Without a broker a run waits in the database, and no page fails or hangs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def movie() -> None:
     MovieFactory()
 
 
-def nobody_listens_there() -> str:
+def unused_port() -> str:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"redis://127.0.0.1:{taken.getsockname()[1]}/0"
 
 
-@pytest.mark.timeout(20)  # nobody waits longer for a page
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", ["socket", "port"])
 def test_a_run_is_queued_in_the_database_and_waits(
     kind: str, tmp_path: Path, movie: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = f"redis+socket://{tmp_path}/nowhere.sock" if kind == "socket" else nobody_listens_there()
+    url = f"redis+socket://{tmp_path}/nowhere.sock" if kind == "socket" else unused_port()
     with queueing_at(url):
         run = lifecycle.start("scrape")
         assert sweep() == 0
@@ -49,6 +49,6 @@ def test_a_sweep_does_not_wait_for_the_length_of_the_queue(
     MovieFactory.create_batch(9)
     moving = lifecycle.start("scrape", queue=False)
     leases.finish(leases.acquire_batch(moving.pk)[0])
-    with queueing_at(nobody_listens_there()):
+    with queueing_at(unused_port()):
         assert sweep() == 0
     assert f"{run} waits" in caplog.text and f"{moving} waits" in caplog.text

@@ -1,4 +1,4 @@
-"""What the site starts by itself, when there is something to do, and only then."""
+"""Scheduled runs start when there is something to do, and only then."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_nothing_is_started_while_such_a_run_goes_on_or_without_a_source(setting
     assert selection.start_new_arrivals() is None
 
 
-def test_a_movie_asked_about_in_vain_waits_a_week() -> None:
+def test_a_movie_without_result_is_looked_up_again_after_a_week() -> None:
     movie = MovieFactory()
     before = RunFactory(kind="scrape", state=Run.State.FAILED)
     now = timezone.now()
@@ -53,7 +53,7 @@ def test_a_movie_asked_about_in_vain_waits_a_week() -> None:
     assert selection.start_new_arrivals() is not None
 
 
-def test_a_refresh_starts_for_what_is_stale_only() -> None:
+def test_a_refresh_starts_for_stale_posters_only() -> None:
     movie = MovieFactory()
     store_poster(movie, tiny_jpeg(1), source="tmdb_page")
     assert selection.start_refresh() is None
@@ -66,7 +66,7 @@ def test_a_refresh_starts_for_what_is_stale_only() -> None:
     assert selection.start_refresh() is None
 
 
-def test_every_scheduled_task_is_there_and_has_a_queue() -> None:
+def test_every_scheduled_task_exists_and_has_a_queue() -> None:
     for name, entry in app.conf.beat_schedule.items():
         task = entry["task"].rpartition(".")[2]
         assert callable(getattr(tasks, task)), name

@@ -1,4 +1,4 @@
-"""Starting a run: which items each kind and scope takes, and what a run without any says."""
+"""Starting a run: which items each kind and scope has, and the message of a run without any."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def embedded(movie: Movie, **kwargs: Any) -> Movie:
     return movie
 
 
-def test_a_scrape_takes_movies_without_poster_that_a_source_may_know() -> None:
+def test_a_scrape_has_movies_without_poster_that_a_source_may_know() -> None:
     wanted = [MovieFactory(imdb_id=None), MovieFactory(tmdb_id=None)]
     MovieFactory(poster=True)
     MovieFactory(imdb_id=None, tmdb_id=None, local_id="mine")
@@ -42,22 +42,22 @@ def test_a_scrape_takes_movies_without_poster_that_a_source_may_know() -> None:
     assert (run.total, run.state, run.done, run.failed) == (2, Run.State.QUEUED, 0, 0)
 
 
-def test_a_scrape_of_chosen_movies_takes_them_all_posters_or_not() -> None:
+def test_a_scrape_of_chosen_movies_has_them_all() -> None:
     chosen = [MovieFactory(poster=True), MovieFactory(imdb_id=None, tmdb_id=None, local_id="mine")]
     MovieFactory()
     run = lifecycle.start("scrape", movies=Movie.objects.filter(pk__in=[movie.pk for movie in chosen]))
     assert movies_of(run) == {movie.pk for movie in chosen}
 
 
-def test_a_second_scrape_of_everything_leaves_out_what_the_first_still_owes() -> None:
-    owed, failed = MovieFactory(), MovieFactory()
+def test_a_second_scrape_of_everything_leaves_out_the_open_items_of_the_first() -> None:
+    open_, failed = MovieFactory(), MovieFactory()
     first = RunFactory()
-    RunItemFactory(run=first, movie=owed)
+    RunItemFactory(run=first, movie=open_)
     RunItemFactory(run=first, movie=failed, state=RunItem.State.FAILED)
     assert movies_of(lifecycle.start("scrape")) == {failed.pk}
 
 
-def test_an_embedding_run_takes_primary_posters_that_lack_an_extractor(settings: Any) -> None:
+def test_an_embedding_run_has_primary_posters_that_lack_a_vector(settings: Any) -> None:
     settings.EXTRACTORS = ["postersite", "pixels"]
     lacking, partly, complete = MovieFactory(), MovieFactory(), MovieFactory()
     posters = {movie: PosterFactory(movie=movie) for movie in (lacking, partly, complete)}
@@ -83,7 +83,7 @@ def test_an_embedding_run_can_be_limited_to_movies_and_extractors() -> None:
     assert run.params["extractors"] == ["pixels:16x24"]
 
 
-def test_a_suggestion_run_takes_untagged_movies_with_an_embedding_of_the_active_model() -> None:
+def test_a_suggestion_run_has_untagged_movies_with_a_vector_for_the_active_model() -> None:
     extractor = ExtractorFactory()
     model = GenreModelFactory(extractor=extractor, state=GenreModel.State.ACTIVE)
     wanted = embedded(MovieFactory(), extractor=extractor)
@@ -95,7 +95,7 @@ def test_a_suggestion_run_takes_untagged_movies_with_an_embedding_of_the_active_
     assert run.params["model"] == model.pk
 
 
-def test_a_suggestion_run_says_when_the_models_extractor_has_not_looked_at_the_posters() -> None:
+def test_a_suggestion_run_says_when_the_vectors_for_the_model_are_missing() -> None:
     GenreModelFactory(version=7, extractor=ExtractorFactory(spec="pixels"), state=GenreModel.State.ACTIVE)
     assert lifecycle.start("label").message == "Nothing to do: no untagged movie has a poster."
     embedded(MovieFactory(), extractor=ExtractorFactory(spec="histograms"))
@@ -121,13 +121,13 @@ def test_a_run_with_nothing_to_do_ends_at_once_and_says_so(kind: str) -> None:
     assert run.finished_at is not None
 
 
-def test_who_asked_is_remembered() -> None:
+def test_the_user_who_started_a_run_is_stored() -> None:
     user = UserFactory()
     assert lifecycle.start("scrape", asked_by=user).asked_by == user
 
 
 @pytest.mark.parametrize(
-    ("ask", "says"),
+    ("start", "message"),
     [
         (lambda: lifecycle.start("polish"), "no run of kind 'polish'"),
         (lambda: lifecycle.start("import"), "no run of kind 'import'"),
@@ -138,14 +138,14 @@ def test_who_asked_is_remembered() -> None:
         (lambda: lifecycle.start("embed", params={"extractors": ["pixels", "mobilenet_v2"]}), "mobilenet_v2"),
     ],
 )
-def test_what_cannot_be_started_is_refused_with_a_sentence(ask: Callable[[], Run], says: str) -> None:
+def test_runs_that_cannot_be_started(start: Callable[[], Run], message: str) -> None:
     MovieFactory(poster=True)
-    with pytest.raises(lifecycle.RunError, match=says):
-        ask()
+    with pytest.raises(lifecycle.RunError, match=message):
+        start()
     assert not Run.objects.exists()
 
 
-def test_missing_weights_of_one_of_the_sites_extractors_stop_only_that_one(settings: Any) -> None:
+def test_an_extractor_without_weights_is_left_out(settings: Any) -> None:
     settings.EXTRACTORS = ["mobilenet_v2", "pixels"]
     PosterFactory()
     run = lifecycle.start("embed")
@@ -155,7 +155,7 @@ def test_missing_weights_of_one_of_the_sites_extractors_stop_only_that_one(setti
     assert "fetch_weights" in run.message
 
 
-def test_a_site_whose_extractors_all_lack_weights_says_so(settings: Any) -> None:
+def test_without_weights_for_any_extractor_no_run_starts(settings: Any) -> None:
     settings.EXTRACTORS = ["mobilenet_v2"]
     PosterFactory()
     with pytest.raises(lifecycle.RunError, match="fetch_weights"):
