@@ -9,327 +9,347 @@ class Migration(migrations.Migration):
         ("catalog", "0019_run_kind_without_choices"),
     ]
 
+    # Validators and help texts, and a name in Python: the tables do not change.
     operations = [
-        # The column keeps its name.
-        migrations.AlterField(
-            model_name="duplicategroup",
-            name="said",
-            field=models.CharField(blank=True, db_column="said", max_length=500),
-        ),
-        migrations.RenameField(model_name="duplicategroup", old_name="said", new_name="source_row"),
-        migrations.AlterField(
-            model_name="duplicategroup",
-            name="source_row",
-            field=models.CharField(
-                blank=True,
-                db_column="said",
-                help_text="row of a source that names them as one film",
-                max_length=500,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="decisionbatch",
-            name="chosen",
-            field=models.CharField(blank=True, help_text="the filter in words", max_length=500),
-        ),
-        migrations.AlterField(
-            model_name="decisionbatch",
-            name="suggestions",
-            field=models.PositiveIntegerField(help_text="number of suggestions"),
-        ),
-        migrations.AlterField(
-            model_name="duplicatedecision",
-            name="details",
-            field=models.JSONField(
-                blank=True, default=dict, help_text="what was moved, removed or kept apart"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="duplicatedecision",
-            name="poster_sha256",
-            field=models.CharField(
-                blank=True,
-                max_length=64,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="duplicatedecision",
-            name="verdict",
-            field=models.CharField(
-                choices=[("merged", "merged"), ("apart", "kept apart"), ("wrong", "wrong poster removed")],
-                max_length=6,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="duplicatemember",
-            name="bits",
-            field=models.PositiveSmallIntegerField(
-                blank=True, help_text="that differ in the perceptual hash", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="duplicatemember",
-            name="likeness",
-            field=models.FloatField(
-                blank=True, help_text="correlation where the pictures overlap", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="duplicatemember",
-            name="poster_sha256",
-            field=models.CharField(
-                blank=True,
-                max_length=64,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="duplicatemember",
-            name="reason",
-            field=models.CharField(
-                choices=[
-                    ("first", "first of the group"),
-                    ("bytes", "same file"),
-                    ("hash", "same perceptual hash"),
-                    ("mirrored", "mirrored"),
-                    ("cropped", "cropped or framed"),
-                    ("alike", "same picture, edited"),
-                    ("source", "same row of a source"),
-                ],
-                max_length=8,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="extractor",
-            name="fingerprint",
-            field=models.CharField(
-                max_length=200,
-                unique=True,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[A-Za-z0-9][^/\\\\\\x00-\\x20\\x7f]*\\Z",
-                        "This cannot be the name of a file.",
-                        "fingerprint",
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="extractor",
-            name="spec",
-            field=models.CharField(help_text="the extractor's name and options", max_length=200),
-        ),
-        migrations.AlterField(
-            model_name="genremodel",
-            name="dataset_fingerprint",
-            field=models.CharField(blank=True, max_length=64),
-        ),
-        migrations.AlterField(
-            model_name="genremodel",
-            name="genres",
-            field=models.JSONField(help_text="names in the order of the scores"),
-        ),
-        migrations.AlterField(
-            model_name="genremodel",
-            name="no_evidence",
-            field=models.JSONField(
-                blank=True,
-                default=list,
-                help_text="genres that are not suggested because the model is not accurate enough",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="genremodel",
-            name="shipped",
-            field=models.BooleanField(
-                default=False, help_text="bundled with Postersite, not trained on this catalogue"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="genremodel",
-            name="sure_thresholds",
-            field=models.JSONField(
-                blank=True,
-                default=list,
-                help_text="one per genre: a higher score is a sure suggestion; empty if none is",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="genremodel",
-            name="thresholds",
-            field=models.JSONField(help_text="one per genre: a higher score becomes a suggestion"),
-        ),
-        migrations.AlterField(
-            model_name="genremodel",
-            name="weights_sha256",
-            field=models.CharField(
-                max_length=64,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="importchange",
-            name="created",
-            field=models.BooleanField(help_text="whether the import created the movie"),
-        ),
-        migrations.AlterField(
-            model_name="importchange",
-            name="kept",
-            field=models.TextField(blank=True, help_text="what an undo did not change, and why"),
-        ),
-        migrations.AlterField(
-            model_name="importchange",
-            name="posters",
-            field=models.JSONField(blank=True, default=list, help_text="SHA-256 of imported posters"),
-        ),
-        migrations.AlterField(
-            model_name="importedfile",
-            name="sha256",
-            field=models.CharField(
-                db_index=True,
-                help_text="of the file at the last import",
-                max_length=64,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="importedfile",
-            name="was_local",
-            field=models.BooleanField(help_text="whether an import treated its ids as local ids"),
-        ),
-        migrations.AlterField(
-            model_name="movie",
-            name="genres_locked",
-            field=models.BooleanField(
-                default=False, help_text="A person set this movie's genres, and imports do not change them."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="movie",
-            name="poster_url",
-            field=models.CharField(
-                blank=True,
-                help_text="From an import. It is tried before the pages of poster sources.",
-                max_length=1000,
-                verbose_name="poster address",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="placeholder",
-            name="is_poster",
-            field=models.BooleanField(
-                default=False, help_text="Accept it as a poster from now on.", verbose_name="is a poster"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="placeholder",
-            name="movies",
-            field=models.PositiveIntegerField(help_text="number of movies that had it when it was found"),
-        ),
-        migrations.AlterField(
-            model_name="placeholder",
-            name="sha256",
-            field=models.CharField(
-                help_text="of the fetched bytes",
-                max_length=64,
-                unique=True,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="poster",
-            name="gone_at",
-            field=models.DateTimeField(blank=True, help_text="when its source no longer had it", null=True),
-        ),
-        migrations.AlterField(
-            model_name="poster",
-            name="language",
-            field=models.CharField(
-                blank=True, help_text="of its text; zxx if it has no text, empty if unknown", max_length=8
-            ),
-        ),
-        migrations.AlterField(
-            model_name="poster",
-            name="locked",
-            field=models.BooleanField(
-                default=False, help_text="Chosen by a person: a fetch never replaces it."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="poster",
-            name="perceptual_hash",
-            field=models.CharField(
-                db_index=True,
-                help_text="64-bit DCT hash, hexadecimal",
-                max_length=16,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{16}\\Z", "This is not a perceptual hash.", "hash"
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="poster",
-            name="sha256",
-            field=models.CharField(
-                help_text="of the fetched bytes",
-                max_length=64,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
-                    )
-                ],
-            ),
-        ),
-        migrations.AlterField(
-            model_name="poster",
-            name="superseded",
-            field=models.BooleanField(default=False, help_text="Its source replaced it by another picture."),
-        ),
-        migrations.AlterField(
-            model_name="sourcelookup",
-            name="found",
-            field=models.BooleanField(
-                default=False, help_text="whether it has a poster that could be stored"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="sourcelookup",
-            name="note",
-            field=models.CharField(blank=True, help_text="why there is no poster", max_length=300),
-        ),
-        migrations.AlterField(
-            model_name="suggestion",
-            name="poster_sha256",
-            field=models.CharField(
-                max_length=64,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
-                    )
-                ],
-            ),
-        ),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                # The column keeps its name.
+                migrations.AlterField(
+                    model_name="duplicategroup",
+                    name="said",
+                    field=models.CharField(blank=True, db_column="said", max_length=500),
+                ),
+                migrations.RenameField(model_name="duplicategroup", old_name="said", new_name="source_row"),
+                migrations.AlterField(
+                    model_name="duplicategroup",
+                    name="source_row",
+                    field=models.CharField(
+                        blank=True,
+                        db_column="said",
+                        help_text="row of a source that names them as one film",
+                        max_length=500,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="decisionbatch",
+                    name="chosen",
+                    field=models.CharField(blank=True, help_text="the filter in words", max_length=500),
+                ),
+                migrations.AlterField(
+                    model_name="decisionbatch",
+                    name="suggestions",
+                    field=models.PositiveIntegerField(help_text="number of suggestions"),
+                ),
+                migrations.AlterField(
+                    model_name="duplicatedecision",
+                    name="details",
+                    field=models.JSONField(
+                        blank=True, default=dict, help_text="what was moved, removed or kept apart"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="duplicatedecision",
+                    name="poster_sha256",
+                    field=models.CharField(
+                        blank=True,
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="duplicatedecision",
+                    name="verdict",
+                    field=models.CharField(
+                        choices=[
+                            ("merged", "merged"),
+                            ("apart", "kept apart"),
+                            ("wrong", "wrong poster removed"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="duplicatemember",
+                    name="bits",
+                    field=models.PositiveSmallIntegerField(
+                        blank=True, help_text="that differ in the perceptual hash", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="duplicatemember",
+                    name="likeness",
+                    field=models.FloatField(
+                        blank=True, help_text="correlation where the pictures overlap", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="duplicatemember",
+                    name="poster_sha256",
+                    field=models.CharField(
+                        blank=True,
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="duplicatemember",
+                    name="reason",
+                    field=models.CharField(
+                        choices=[
+                            ("first", "first of the group"),
+                            ("bytes", "same file"),
+                            ("hash", "same perceptual hash"),
+                            ("mirrored", "mirrored"),
+                            ("cropped", "cropped or framed"),
+                            ("alike", "same picture, edited"),
+                            ("source", "same row of a source"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="extractor",
+                    name="fingerprint",
+                    field=models.CharField(
+                        max_length=200,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[A-Za-z0-9][^/\\\\\\x00-\\x20\\x7f]*\\Z",
+                                "This cannot be the name of a file.",
+                                "fingerprint",
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="extractor",
+                    name="spec",
+                    field=models.CharField(help_text="the extractor's name and options", max_length=200),
+                ),
+                migrations.AlterField(
+                    model_name="genremodel",
+                    name="dataset_fingerprint",
+                    field=models.CharField(blank=True, max_length=64),
+                ),
+                migrations.AlterField(
+                    model_name="genremodel",
+                    name="genres",
+                    field=models.JSONField(help_text="names in the order of the scores"),
+                ),
+                migrations.AlterField(
+                    model_name="genremodel",
+                    name="no_evidence",
+                    field=models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="genres that are not suggested because the model is not accurate enough",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="genremodel",
+                    name="shipped",
+                    field=models.BooleanField(
+                        default=False, help_text="bundled with Postersite, not trained on this catalogue"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="genremodel",
+                    name="sure_thresholds",
+                    field=models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="one per genre: a higher score is a sure suggestion; empty if none is",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="genremodel",
+                    name="thresholds",
+                    field=models.JSONField(help_text="one per genre: a higher score becomes a suggestion"),
+                ),
+                migrations.AlterField(
+                    model_name="genremodel",
+                    name="weights_sha256",
+                    field=models.CharField(
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="importchange",
+                    name="created",
+                    field=models.BooleanField(help_text="whether the import created the movie"),
+                ),
+                migrations.AlterField(
+                    model_name="importchange",
+                    name="kept",
+                    field=models.TextField(blank=True, help_text="what an undo did not change, and why"),
+                ),
+                migrations.AlterField(
+                    model_name="importchange",
+                    name="posters",
+                    field=models.JSONField(blank=True, default=list, help_text="SHA-256 of imported posters"),
+                ),
+                migrations.AlterField(
+                    model_name="importedfile",
+                    name="sha256",
+                    field=models.CharField(
+                        db_index=True,
+                        help_text="of the file at the last import",
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="importedfile",
+                    name="was_local",
+                    field=models.BooleanField(help_text="whether an import treated its ids as local ids"),
+                ),
+                migrations.AlterField(
+                    model_name="movie",
+                    name="genres_locked",
+                    field=models.BooleanField(
+                        default=False,
+                        help_text="A person set this movie's genres, and imports do not change them.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="movie",
+                    name="poster_url",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="From an import. It is tried before the pages of poster sources.",
+                        max_length=1000,
+                        verbose_name="poster address",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="placeholder",
+                    name="is_poster",
+                    field=models.BooleanField(
+                        default=False,
+                        help_text="Accept it as a poster from now on.",
+                        verbose_name="is a poster",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="placeholder",
+                    name="movies",
+                    field=models.PositiveIntegerField(
+                        help_text="number of movies that had it when it was found"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="placeholder",
+                    name="sha256",
+                    field=models.CharField(
+                        help_text="of the fetched bytes",
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="poster",
+                    name="gone_at",
+                    field=models.DateTimeField(
+                        blank=True, help_text="when its source no longer had it", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="poster",
+                    name="language",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="of its text; zxx if it has no text, empty if unknown",
+                        max_length=8,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="poster",
+                    name="locked",
+                    field=models.BooleanField(
+                        default=False, help_text="Chosen by a person: a fetch never replaces it."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="poster",
+                    name="perceptual_hash",
+                    field=models.CharField(
+                        db_index=True,
+                        help_text="64-bit DCT hash, hexadecimal",
+                        max_length=16,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{16}\\Z", "This is not a perceptual hash.", "hash"
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="poster",
+                    name="sha256",
+                    field=models.CharField(
+                        help_text="of the fetched bytes",
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                            )
+                        ],
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="poster",
+                    name="superseded",
+                    field=models.BooleanField(
+                        default=False, help_text="Its source replaced it by another picture."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="sourcelookup",
+                    name="found",
+                    field=models.BooleanField(
+                        default=False, help_text="whether it has a poster that could be stored"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="sourcelookup",
+                    name="note",
+                    field=models.CharField(blank=True, help_text="why there is no poster", max_length=300),
+                ),
+                migrations.AlterField(
+                    model_name="suggestion",
+                    name="poster_sha256",
+                    field=models.CharField(
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[0-9a-f]{64}\\Z", "This is not a SHA-256.", "sha256"
+                            )
+                        ],
+                    ),
+                ),
+            ]
+        )
     ]
