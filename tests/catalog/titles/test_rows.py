@@ -33,20 +33,6 @@ HEAT = TitleRecord(
 )
 
 
-def test_a_new_title_becomes_a_movie() -> None:
-    assert counts(imported(HEAT)) == (1, 0, 0, 0)
-    movie = Movie.objects.get()
-    assert (movie.title, movie.year, movie.imdb_id, movie.tmdb_id) == ("Heat", 1995, "tt0113277", 949)
-
-
-def test_the_same_rows_again_change_nothing() -> None:
-    rows = [HEAT, TitleRecord("Ran", 1985, ("Drama", "War"), tmdb_id=11645)]
-    imported(*rows)
-    before = list(Movie.objects.values())
-    assert counts(imported(*rows)) == (0, 0, 2, 0)
-    assert list(Movie.objects.values()) == before
-
-
 def test_facts_in_the_row_replace_stored_ones_and_others_stay() -> None:
     imported(HEAT)
     assert counts(imported(TitleRecord("Heat (restored)", imdb_id="tt0113277", franchise="Heat"))) == (
@@ -207,9 +193,5 @@ def test_a_tentative_title_names_only_new_movies() -> None:
     _, report = import_titles(rows, "tmdb_ids")
     assert (report.created, report.changed, report.unchanged) == (1, 0, 1)
     assert dict(Movie.objects.values_list("tmdb_id", "title")) == {129: "Spirited Away", 2: "Ariel"}
-
-
-def test_another_import_replaces_a_tentative_title() -> None:
-    import_titles([TitleRecord("千と千尋の神隠し", tmdb_id=129, tentative_title=True)], "tmdb_ids")
-    import_titles([TitleRecord("Spirited Away", tmdb_id=129)], "tmdb")
-    assert Movie.objects.get().title == "Spirited Away"
+    import_titles([TitleRecord("The Mermaid", tmdb_id=2)], "tmdb")
+    assert Movie.objects.get(tmdb_id=2).title == "The Mermaid"
