@@ -276,7 +276,7 @@ def has_human_decisions(movies: Sequence[MovieState]) -> bool:
 
 
 def _is_storable(text: str) -> bool:
-    """Whether PostgreSQL takes the text: no NUL, no half of a surrogate pair."""
+    """Whether PostgreSQL stores the text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and (text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text))
 
 

@@ -110,8 +110,8 @@ def _plan(change: ImportChange, movie: Movie, now: _CurrentState) -> MoviePlan:
         plan.kept = _reasons_to_keep(change, movie, now)
         plan.delete = not plan.kept
         return plan
-    _facts(plan, now)
-    _genres(plan, now)
+    _plan_facts(plan, now)
+    _plan_genres(plan, now)
     for poster in now.posters[movie.pk]:
         if poster.sha256 in change.posters and poster.source == FOLDER:
             if poster.locked:
@@ -143,16 +143,16 @@ def _reasons_to_keep(change: ImportChange, movie: Movie, now: _CurrentState) -> 
     return why
 
 
-def _facts(plan: MoviePlan, now: _CurrentState) -> None:
+def _plan_facts(plan: MoviePlan, now: _CurrentState) -> None:
     for name, (before, written) in plan.change.facts.items():
         value = _value(plan.movie, name)
         if value == written:
             plan.facts[name] = before if before is not None else _blank(name)
         elif value != before:
-            plan.kept.append(f"its {label_of(name)} has been changed since{_by_whom(plan, name, now)}")
+            plan.kept.append(f"its {label_of(name)} has been changed since{_later_import(plan, name, now)}")
 
 
-def _genres(plan: MoviePlan, now: _CurrentState) -> None:
+def _plan_genres(plan: MoviePlan, now: _CurrentState) -> None:
     if not plan.change.genres:
         return
     if plan.movie.genres_locked:
@@ -168,12 +168,12 @@ def _genres(plan: MoviePlan, now: _CurrentState) -> None:
             plan.genres[genre] = before
         elif origin != before:
             became = ORIGINS[origin] if origin else "removed"
-            plan.kept.append(f"its genre {now.names[genre]} is {became} now{_by_whom(plan, key, now)}")
+            plan.kept.append(f"its genre {now.names[genre]} is {became} now{_later_import(plan, key, now)}")
 
 
-def _by_whom(plan: MoviePlan, changed: str, now: _CurrentState) -> str:
-    run, what = now.later.get(plan.movie.pk, (0, set()))
-    return f" by import #{run}" if changed in what else ""
+def _later_import(plan: MoviePlan, changed: str, now: _CurrentState) -> str:
+    run, names = now.later.get(plan.movie.pk, (0, set()))
+    return f" by import #{run}" if changed in names else ""
 
 
 def _value(movie: Movie, name: str) -> Any:

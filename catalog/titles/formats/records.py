@@ -19,7 +19,7 @@ class ReadOptions:
     """Which titles of a file to read and how to read its ids; counts the rows that were skipped.
 
     types: IMDb types in lower case. adult, video: include titles that IMDb or TMDB marks as such. ids: what a
-    column `id` holds where the format does not define it, a key of csv_file.ID_KINDS. ids_were_local: an
+    column `id` contains where the format does not define it, a key of csv_file.ID_KINDS. ids_were_local: an
     earlier import of the file read the column as local ids. skipped: number of skipped rows by kind; they are
     not errors.
     """
