@@ -1,1 +1,5 @@
-"""Look-alikes: nearest neighbours of a poster, and comparison of extractors."""
+"""Look-alikes.
+
+Others may use `search` (the movies whose posters are nearest to a movie's) and `comparison` (of extractors,
+on a folder of images).
+"""

@@ -1,4 +1,4 @@
-"""Compare extractors on any folder of labelled images, as the recipe's figure does: five neighbours each."""
+"""Compare extractors on a folder of labelled images by the nearest neighbours of one of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEIGHBOURS = 5
 
 
 class CannotCompare(ValueError):
-    """The folder, its labels or the query cannot be used; the message says which and why."""
+    """The folder, its labels or the query image cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class Neighbour:
 def nearest(
     images: LabelledImages, query: Path, spec: str, progress: Callable[[int], object] | None = None
 ) -> list[Neighbour]:
-    """The NEIGHBOURS images nearest to `query`, itself left out; Euclidean for pixels, else cosine.
+    """The NEIGHBOURS images nearest to `query`, without the query itself and images that cannot be read.
 
-    Images that cannot be read are left out. Raises WeightsUnavailable, ImageRejected (the query), and
-    CannotCompare.
+    The metric is Euclidean for pixels, else cosine. Raises WeightsUnavailable, ImageRejected (of the query)
+    and CannotCompare.
     """
     rows, vectors = _vectors(images, spec, progress)
     if not rows:
         raise CannotCompare("None of the images could be read.")
-    wanted = extractors.load(spec).embed_image(query)[None]
-    distances, found = ExactIndex(vectors, metric=metric_of(spec)).query(wanted, NEIGHBOURS + 1)
+    vector = extractors.load(spec).embed_image(query)[None]
+    distances, found = ExactIndex(vectors, metric=metric_of(spec)).query(vector, NEIGHBOURS + 1)
     same = query.resolve()
     neighbours = [
         Neighbour(images.paths[rows[index]], images.labels[rows[index]], float(distance))
@@ -64,13 +64,13 @@ def nearest(
 def _vectors(
     images: LabelledImages, spec: str, progress: Callable[[int], object] | None
 ) -> tuple[list[int], np.ndarray]:
-    """Which images have a vector, and the vectors (m, dims) float16; kept on disk between two figures."""
+    """The rows of the images that have a vector, and the vectors (m, dims) float16; cached on disk."""
     extractor = extractors.load(spec)
     facts = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in images.paths]
     name = hashlib.sha256("\n".join([extractor.fingerprint, *facts]).encode()).hexdigest()
-    kept = Path(settings.INDEX_DIR) / "compared" / f"{name}.npz"
-    if kept.exists():
-        with np.load(kept, allow_pickle=False) as arrays:
+    cache = Path(settings.INDEX_DIR) / "compared" / f"{name}.npz"
+    if cache.exists():
+        with np.load(cache, allow_pickle=False) as arrays:
             return arrays["rows"].tolist(), arrays["vectors"]
     rows: list[int] = []
     vectors = np.empty((len(images.paths), extractor.dims), dtype=np.float16)
@@ -80,14 +80,14 @@ def _vectors(
         if progress is not None:
             progress(row + 1)
     vectors = vectors[: len(rows)]
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(kept) as file:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(cache) as file:
         np.savez(file, rows=np.array(rows, dtype=np.int64), vectors=vectors)
     return rows, vectors
 
 
-def readable(query: Path) -> None:
-    """Raises CannotCompare, with the reason, unless the query is an image that can be compared."""
+def check_readable(query: Path) -> None:
+    """Raise CannotCompare unless the query is an image that can be read."""
     try:
         load_pixels(query, (32, 32))
     except FileNotFoundError as error:
@@ -100,10 +100,10 @@ def readable(query: Path) -> None:
 
 
 def exact_name(spec: str) -> str:
-    """The spec with the layer that its weights allow, as a figure should show it."""
+    """The spec with the layer that its weights allow."""
     return extractors.load(spec).name
 
 
 def default_specs() -> Sequence[str]:
-    """Raw pixels first, as in the article, then whatever else the site sees with."""
+    """Raw pixels first, as in the article, then the site's other extractors."""
     return ["pixels", *(spec for spec in extractors.configured_specs() if spec != "pixels")]

@@ -22,19 +22,19 @@ from ml.search.neighbours import Metric
 # "ball_tree" finds what the recipe's ball tree finds: the nearest by Euclidean distance.
 Method = Literal["exact", "ball_tree"]
 METHODS: tuple[Method, ...] = ("exact", "ball_tree")
-# Neighbours are read in parts, each four times as large as the one before: nearly always the first will do.
+# Neighbours are read in parts, each four times as large as the one before. The first is nearly always enough.
 FIRST_PART = 12
 MOST_IDS_PER_QUERY = 1000
-# Where diversity is asked for, it chooses among so many times the look-alikes shown.
-CHOICE = 4
+# With diversity, look-alikes are chosen among this many times as many candidates.
+CANDIDATES_PER_LOOKALIKE = 4
 
 
 @dataclass(frozen=True)
 class LookAlike:
-    """A neighbour: its movie, the poster that looks alike, and how far it is (see `metric_name`).
+    """A neighbour: its movie, its poster, and its distance by `metric_name`.
 
-    Lists are ordered by `corrected_distance`: the cosine distance with hubs corrected. Where hubs are not
-    corrected, it equals `distance`.
+    Lists are ordered by `corrected_distance`: the cosine distance after hub correction. Without hub
+    correction it equals `distance`.
     """
 
     movie: Movie
@@ -44,7 +44,7 @@ class LookAlike:
 
 
 class _Candidate(NamedTuple):
-    """A poster that may be shown: its row in the index, its (corrected) distance, its group of duplicates."""
+    """A poster with its row in the index, its (corrected) distance and its group of duplicates."""
 
     poster: Poster
     row: int
@@ -53,14 +53,14 @@ class _Candidate(NamedTuple):
 
 
 def extractors_in_use() -> list[Extractor]:
-    """Extractors that have embedded something, the site's default first."""
+    """Extractors that have embeddings, the default extractor first."""
     used = list(Extractor.objects.filter(Exists(Embedding.objects.filter(extractor=OuterRef("pk")))))
     first = extractors.default_extractor()
     return sorted(used, key=lambda extractor: (extractor != first, extractor.pk))
 
 
 def metric_name(extractor: Extractor, method: str = "exact") -> Metric:
-    """Raw pixels and the recipe's ball tree measure Euclidean distance, everything else cosine distance."""
+    """The metric: Euclidean for raw pixels and the ball tree, else cosine."""
     return "euclidean" if method == "ball_tree" else metric_of(extractor.spec)
 
 
@@ -69,10 +69,10 @@ def lookalikes(
 ) -> list[LookAlike]:
     """The k movies whose posters are nearest to this movie's, nearest first.
 
-    By cosine, hubs are corrected, and LOOKALIKES_DIVERSITY may choose among what is near. Leaves out the
-    movie itself and posters that are the same picture as it or as one already listed: by their hashes, or
-    in one group of duplicates. The movie's own poster need not be in the index yet. Empty while it is not
-    embedded. Raises IndexNotReady while the index is not built, and ValueError for an unknown method.
+    With the cosine metric hubs are corrected, and LOOKALIKES_DIVERSITY applies. Posters that show the same
+    picture as the movie's or as a listed one are left out, by their hashes or groups of duplicates. The
+    movie's poster need not be in the index, but the list is empty if it is not embedded. Raises IndexNotReady
+    if there is no index yet, and ValueError for an unknown method.
     """
     if method not in METHODS:
         raise ValueError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
@@ -87,7 +87,7 @@ def lookalikes(
     query = own.as_array()[None, :]
     loaded = open_index(extractor, metric_name(extractor, method))
     diversity = settings.LOOKALIKES_DIVERSITY if loaded.correction is not None else 0.0
-    found = _different(poster, query, loaded, CHOICE * k if diversity else k)
+    found = _different(poster, query, loaded, CANDIDATES_PER_LOOKALIKE * k if diversity else k)
     if diversity:
         found = _diverse(found, loaded, k, diversity)
     prefetch_related_objects([each.poster for each in found], "movie__genres")
@@ -102,36 +102,36 @@ def lookalikes(
 
 
 def _different(poster: Poster, query: np.ndarray, loaded: LoadedIndex, wanted: int) -> list[_Candidate]:
-    """The `wanted` nearest that show other pictures than `poster` and each other, nearest first."""
+    """The `wanted` nearest posters with other pictures than `poster` and each other, nearest first."""
     shown, found = [_Candidate(poster, -1, 0.0, None)], list[_Candidate]()
-    seen, reach = 0, min(len(loaded.poster_ids), 4 * wanted + 16)
-    while seen < reach:
+    done, reach = 0, min(len(loaded.poster_ids), 4 * wanted + 16)
+    while done < reach:
         distances, rows = loaded.search.query(query, reach)
-        for candidate in _candidates(poster, loaded, rows[0, seen:], distances[0, seen:]):
+        for candidate in _candidates(poster, loaded, rows[0, done:], distances[0, done:]):
             if any(_is_same_picture(candidate, other) for other in shown):
                 continue
             shown.append(candidate)
             found.append(candidate)
             if len(found) == wanted:
                 return found
-        seen, reach = reach, min(len(loaded.poster_ids), reach * 4)
+        done, reach = reach, min(len(loaded.poster_ids), reach * 4)
     return found
 
 
 def _diverse(found: list[_Candidate], loaded: LoadedIndex, k: int, diversity: float) -> list[_Candidate]:
-    """k of the candidates that also differ from each other, nearest first."""
-    assert loaded.correction is not None  # noqa: S101  the caller asked
+    """k of the candidates, chosen for relevance and diversity, nearest first."""
+    assert loaded.correction is not None  # noqa: S101  diversity is only used with it
     vectors = loaded.vectors[[each.row for each in found]]
     likeness = cosines(vectors, vectors, loaded.correction.centre)
     relevance = [1 - each.distance for each in found]
-    # `found` is in the order of distances: so are the chosen numbers, once sorted.
+    # `found` is ordered by distance, so sorting the chosen numbers orders them too.
     return [found[number] for number in sorted(diverse_order(relevance, likeness, k, diversity))]
 
 
 def _candidates(
     poster: Poster, loaded: LoadedIndex, rows: np.ndarray, distances: np.ndarray
 ) -> Iterator[_Candidate]:
-    """Posters shown for other movies and not known to be duplicates of this one, in the order of `rows`."""
+    """Primary posters of other movies that are not known duplicates of this one, in the order of `rows`."""
     ids = loaded.poster_ids[rows]
     others = (
         Poster.objects.filter(is_primary=True, movie__merged_into__isnull=True)

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         if not query.exists() and (options["images"] / query).exists():
             query = options["images"] / query
         try:
-            comparison.readable(query)
+            comparison.check_readable(query)
             images = _labelled_images(options["images"], options["labels"])
             rows = {}
             for spec in options["extractor"] or comparison.default_specs():

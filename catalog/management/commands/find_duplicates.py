@@ -1,4 +1,4 @@
-"""Look for movies that show the same picture, among posters that were not compared yet or all of them."""
+"""Find movies that show the same picture, among posters that were not compared yet or all of them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from catalog.models import Movie
 
 class Command(BaseCommand):
     help = (
-        "Compares posters that were not compared yet with all others. Movies that show the same picture wait "
-        "in the admin (Duplicates) to be merged or kept apart."
+        "Compares posters that were not compared yet with all others. Movies that show the same picture are "
+        "listed in the admin under Duplicates, to be merged or kept apart."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
-        parser.add_argument("--all", action="store_true", help="compare every poster anew")
+        parser.add_argument("--all", action="store_true", help="compare every poster again")
 
     def handle(self, *args: Any, **options: Any) -> None:
         movies = Movie.objects.all() if options["all"] else None
         start_and_work("duplicates", self.stdout.write, queue=options["queue"], movies=movies)
-        waiting = groups.open_groups().count()
-        self.stdout.write(
-            f"{waiting} group{'' if waiting == 1 else 's'} wait{'s' * (waiting == 1)} in the admin."
-        )
+        count = groups.open_groups().count()
+        self.stdout.write(f"{count} open group{'' if count == 1 else 's'} of duplicates in the admin.")

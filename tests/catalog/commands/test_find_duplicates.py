@@ -1,4 +1,4 @@
-"""`manage.py find_duplicates`: says what was compared and how many groups wait."""
+"""`manage.py find_duplicates`: reports what was compared and how many groups are open."""
 
 from io import StringIO
 
@@ -19,7 +19,7 @@ def said(*arguments: str) -> str:
 def test_new_posters_are_compared_once_and_all_of_them_on_demand():
     showing(0, 1), showing(0, 2, imdb_id=None, tmdb_id=None), showing(1, 3)
     first = said()
-    assert "3 done, 0 failed." in first and "1 group waits in the admin." in first
+    assert "3 done, 0 failed." in first and "1 open group of duplicates" in first
     assert "Nothing to do" in said()
     assert "3 done, 0 failed." in said("--all")
 
