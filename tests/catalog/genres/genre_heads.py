@@ -1,4 +1,4 @@
-"""A genre model whose scores a test can dictate, with its files in the models folder."""
+"""A genre model whose scores a test chooses, and movies with such scores."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
-from catalog.models import Extractor, GenreModel
+from catalog.models import Extractor, GenreModel, Movie, Suggestion
 from ml.genres.head import DenseWeights, GenreHead
 from ml.genres.head_file import save_head
-from tests.factories import ExtractorFactory, GenreModelFactory
+from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, MovieFactory, PosterFactory
 
 GENRES = ("Comedy", "Drama", "Horror")
 _SHIFT = 10.0
@@ -58,3 +58,16 @@ def saved_model(
 def vector_for(*scores: float) -> list[float]:
     """The vector that `saved_model` gives these scores, each in (0, 1), to the precision of float16."""
     return [_SHIFT + math.log(score / (1 - score)) for score in scores]
+
+
+def scored_movie(model: GenreModel, *scores: float, **movie: Any) -> Movie:
+    """A movie whose poster `model` gives these scores."""
+    poster = PosterFactory(movie=MovieFactory(**movie))
+    EmbeddingFactory(poster=poster, extractor=model.extractor, values=vector_for(*scores))
+    return poster.movie
+
+
+def pending_suggestions(movie: Movie) -> set[tuple[str, int]]:
+    """Genre and model version of the movie's pending suggestions."""
+    rows = movie.suggestions.filter(state=Suggestion.State.PENDING)
+    return set(rows.values_list("genre__name", "model__version"))

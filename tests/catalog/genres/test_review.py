@@ -1,4 +1,4 @@
-"""The review desk: decisions make genres, keep what was seen, and are never taken twice or changed."""
+"""The review queue: decisions become genres, are recorded once and never changed."""
 
 from __future__ import annotations
 
@@ -222,3 +222,16 @@ def test_a_decision_locks_the_movie_before_the_suggestion_as_labelling_does(revi
         review.accept([suggestion], reviewer)
     tables = [sql["sql"].split('"')[1] for sql in asked if "catalog_" in sql["sql"]]
     assert tables[:2] == ["catalog_movie", "catalog_suggestion"]
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        review.Selection(),
+        review.Selection(last=0),
+        review.Selection("ember", 3, 0.0, True, 9),
+        review.Selection(min_score=0.5),
+    ],
+)
+def test_a_selection_is_restored_from_json(selection: review.Selection) -> None:
+    assert review.Selection(**selection.as_json()) == selection and str(selection)
