@@ -19,7 +19,7 @@ from .deadline import DeadlineHTTPPool, DeadlineHTTPSPool, call_before_deadline
 from .errors import Refused
 from .policy import FetchPolicy
 
-LONGEST_URL = 8_000  # characters: what RFC 9110, 4.1, wants every server to take
+LONGEST_URL = 8_000  # characters: what every server should accept by RFC 9110, 4.1
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 # Not public either, besides those that Python's `is_global` excludes.

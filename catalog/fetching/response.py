@@ -74,7 +74,7 @@ def send(
 ) -> Response:
     """Send `request` and read its response within `remaining_s` seconds and `body_limit` bytes.
 
-    `url` is the address in messages: the request's may hold a key. `now` (seconds since 1970) is for a
+    `url` is the address in messages: the request's may contain a key. `now` (seconds since 1970) is for a
     Retry-After that is a date. With `truncate_body` a longer body is truncated instead of refused. Raises
     FetchErrors, and nothing else for what a network can do.
     """

@@ -31,7 +31,7 @@ def milliseconds(seconds: float) -> int:
 def delete_after_set_back(client: Redis) -> bool:
     """Delete the state if the clock was set back since the last call; returns whether it was.
 
-    Without this, hosts would not be asked until the clock has caught up. Call it every few seconds. Raises
+    Without this, hosts would get no requests until the clock has caught up. Call it every few seconds. Raises
     RedisError.
     """
     if not client.register_script(_WAS_SET_BACK)(keys=[CLOCK_KEY]):

@@ -1,4 +1,4 @@
-"""Files of stored pictures: named by content, shared by posters, deleted with the last of them."""
+"""Files of stored images: named by content, shared by posters, deleted with the last of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def file_name(sha256: str, size: str) -> str:
 
 
 def lock_picture(sha256: str) -> None:
-    """Keep others from storing or deleting the files of this picture until the transaction ends.
+    """Prevent others from storing or deleting the files of this image until the transaction ends.
 
     SQLite needs no extra lock: its transactions begin with the write lock (see DATABASES).
     """

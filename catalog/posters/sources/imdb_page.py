@@ -20,8 +20,8 @@ _POSTER_PATH = re.compile(
 def parse(page: bytes, page_url: str) -> PosterLink:
     """The poster of a title's page: from JSON-LD, else `og:image`, else the page's own frame, old or new.
 
-    A thumbnail (`x._V1_UX182_CR0,0,182,268_AL_.jpg`) is lifted by putting PREFERRED_DIRECTIVES in the place
-    of its size and crop. The site's logo, the `og:image` of a title without poster, is no poster.
+    The size and crop of a thumbnail (`x._V1_UX182_CR0,0,182,268_AL_.jpg`) are replaced by
+    PREFERRED_DIRECTIVES. The site's logo, the `og:image` of a title without poster, is not a poster.
 
     Raises NoPosterFound, and nothing else, for any bytes.
     """
@@ -30,7 +30,7 @@ def parse(page: bytes, page_url: str) -> PosterLink:
 
 
 def sizes(url: str) -> tuple[str, ...]:
-    """The addresses of a poster by size, best first and `url` itself last; () when `url` is no poster."""
+    """The addresses of a poster by size, best first and `url` itself last; () if `url` is not a poster."""
     parts = urlsplit(url)
     found = _POSTER_PATH.fullmatch(parts.path)
     if not found:
@@ -40,7 +40,7 @@ def sizes(url: str) -> tuple[str, ...]:
 
 
 def _is_frame(tag: str, attributes: Mapping[str, str]) -> bool:
-    """The pages' own frame of the poster, in the three shapes it has had, or the image itself."""
+    """The frame of the poster, in the three layouts that the site has had, or the image itself."""
     if tag == "div" and "poster" in attributes.get("class", "").split():
         return True
     if tag == "img" and attributes.get("itemprop") == "image":

@@ -1,4 +1,4 @@
-"""Where a film's page says that its poster is: the places such pages name it in, as absolute addresses."""
+"""The addresses of posters on a film's page: in JSON-LD, in meta tags and in framed images."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,16 +16,16 @@ _DEEPEST_JSON = 6
 
 
 class NoPosterFound(LookupError):
-    """A page names no poster of its film; the message says which page and what was looked for."""
+    """A page has no poster of its film; the message names the page and what was searched for."""
 
 
 @dataclass(frozen=True, slots=True)
 class PosterLink:
     """Where a poster can be fetched.
 
-    `url` is the size to ask for first, `alternatives` other sizes in order of preference (the one the page
-    itself shows is last) for a server that lacks the first; `found_in` names the place on the page.
-    `language` is that of the words on it, "zxx" for a poster without words, "" where the source does not say.
+    `url` is the preferred size, `alternatives` other sizes in order of preference (the one on the page itself
+    is last) for a server without the first; `found_in` names the place on the page. `language` is that of its
+    text, "zxx" for a poster without text, "" if the source does not list it.
     """
 
     url: str
@@ -35,7 +35,7 @@ class PosterLink:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All sizes, the one to ask for first at the front."""
+        """All sizes, the preferred one first."""
         return (self.url, *self.alternatives)
 
 
@@ -48,22 +48,22 @@ class Candidate:
 def candidates(
     html: bytes, page_url: str, is_frame: IsFrame, frame: str, *, frame_first: bool
 ) -> Iterator[Candidate]:
-    """What a page names as its poster: in a frame (called `frame` in `found_in`), in JSON-LD, as meta image.
+    """The possible posters of a page: in a frame (`found_in` is `frame`), in JSON-LD, in meta tags.
 
-    The frame comes before or after the other two. Raises NoPosterFound for what is too large or no HTML.
+    The frame comes before or after the other two. Raises NoPosterFound if the page is too large or not HTML.
     """
     page = _page_of(html, page_url, is_frame)
     # The address that the page's relative links start from.
     base = _joined(page_url, page.base.strip()) or page_url
-    told = chain(_json_ld_images(page, base), _meta_images(page, base))
+    declared = chain(_json_ld_images(page, base), _meta_images(page, base))
     framed = _framed_images(page, base, frame)
-    return chain(framed, told) if frame_first else chain(told, framed)
+    return chain(framed, declared) if frame_first else chain(declared, framed)
 
 
 def _page_of(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
     if len(html) > LARGEST_PAGE:
         raise NoPosterFound(
-            f"{page_url} is no film's page: it has {len(html):,} bytes, {LARGEST_PAGE:,} is the most"
+            f"{page_url} is not a film's page: it has {len(html):,} bytes, {LARGEST_PAGE:,} is the most"
         )
     try:
         return read_page(html, is_frame)
@@ -72,13 +72,13 @@ def _page_of(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
 
 
 def _framed_images(page: Page, base: str, found_in: str) -> Iterator[Candidate]:
-    """What the framed `img` elements show; a lazy `data-src` counts before its `src`."""
+    """The images of framed `img` elements; a lazy `data-src` comes before its `src`."""
     for image in page.images:
-        shown = [image.get(name, "").strip() for name in ("data-src", "src")]
+        texts = [image.get(name, "").strip() for name in ("data-src", "src")]
         for name in ("data-srcset", "srcset"):
             sizes = image.get(name, "").split(", ", MOST_CANDIDATES)[:MOST_CANDIDATES]
-            shown += [size.split(maxsplit=1)[0] for size in sizes if size.strip()]
-        for text in shown:
+            texts += [size.split(maxsplit=1)[0] for size in sizes if size.strip()]
+        for text in texts:
             if url := _joined(base, text):
                 yield Candidate(url, found_in)
 
@@ -104,16 +104,16 @@ def _meta_images(page: Page, base: str) -> Iterator[Candidate]:
 
 
 def first_poster(
-    named: Iterator[Candidate], sizes: Callable[[str], tuple[str, ...]], page_url: str, looked_for: str
+    named: Iterator[Candidate], sizes: Callable[[str], tuple[str, ...]], page_url: str, searched: str
 ) -> PosterLink:
-    """The first candidate that `sizes` knows as a poster (it gives its addresses, best first, else ()).
+    """The first candidate that is a poster: for those, `sizes` returns addresses, the best first, else ().
 
-    Raises NoPosterFound with a sentence naming the page.
+    Raises NoPosterFound with a sentence that names the page.
     """
     for candidate in named:
         if addresses := tuple(dict.fromkeys(sizes(candidate.url))):
             return PosterLink(addresses[0], addresses[1:], candidate.found_in)
-    raise NoPosterFound(f"{page_url} shows no poster; looked for {looked_for}")
+    raise NoPosterFound(f"{page_url} shows no poster; searched {searched}")
 
 
 def _ld_images(data: Any, depth: int) -> Iterator[str]:
@@ -139,12 +139,12 @@ def _image_urls(image: Any, depth: int) -> Iterator[str]:
 
 
 def web_address(value: object) -> str:
-    """`value` as an absolute http(s) address without a fragment, or "" when it is none."""
+    """`value` as an absolute http(s) address without a fragment, or "" if it is not one."""
     return _joined("", value.strip()) if isinstance(value, str) else ""
 
 
 def _joined(base: str, text: str) -> str:
-    """`text` as an absolute http(s) address without a fragment, or "" when it is none."""
+    """`text` as an absolute http(s) address without a fragment, or "" if it is not one."""
     if not text or len(text) > LONGEST_URL or not text.isprintable():
         return ""
     try:

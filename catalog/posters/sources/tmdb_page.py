@@ -6,8 +6,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .links import PosterLink, candidates, first_poster
 
-# Of the widths this site serves for posters (w92 w154 w185 w342 w500 w780 original) the widest that is
-# bounded: enough for a page on a dense screen, and a tenth of the bytes of many an original.
+# The widest of the site's sizes for posters (w92 w154 w185 w342 w500 w780 original) with a known width:
+# enough for a dense screen, and often a tenth of the bytes of the original.
 PREFERRED_SIZES = ("w780", "w500")
 
 _POSTER_PATH = re.compile(
@@ -20,8 +20,8 @@ _POSTER_PATH = re.compile(
 def parse(page: bytes, page_url: str) -> PosterLink:
     """The poster of a film's page: from the poster's own frame, else JSON-LD, else `og:image`.
 
-    Whatever the page shows (`/t/p/w300_and_h450_bestv2/x.jpg`, a blurred or face crop) is lifted to
-    PREFERRED_SIZES. The site's logo and its placeholder drawings are no poster.
+    Other sizes and crops (`/t/p/w300_and_h450_bestv2/x.jpg`) are replaced by PREFERRED_SIZES. The site's logo
+    and its placeholder drawings are not posters.
 
     Raises NoPosterFound, and nothing else, for any bytes.
     """
@@ -30,20 +30,20 @@ def parse(page: bytes, page_url: str) -> PosterLink:
 
 
 def sizes(url: str) -> tuple[str, ...]:
-    """The addresses of a poster by size, best first and `url` itself last; () when `url` is no poster."""
+    """The addresses of a poster by size, best first and `url` itself last; () if `url` is not a poster."""
     parts = urlsplit(url)
     found = _POSTER_PATH.fullmatch(parts.path)
     if not found:
         return ()
-    lifted = (
+    preferred = (
         urlunsplit((parts.scheme, parts.netloc, f"{found['before']}{size}/{found['file']}", "", ""))
         for size in PREFERRED_SIZES
     )
-    return (*lifted, url)
+    return (*preferred, url)
 
 
 def _is_frame(tag: str, attributes: Mapping[str, str]) -> bool:
-    """The pages' own frame of the poster, in the two shapes it has had."""
+    """The frame of the poster, in the two layouts that the site has had."""
     if tag != "div":
         return False
     classes = set(attributes.get("class", "").split())

@@ -1,4 +1,4 @@
-"""The client connects to public addresses only, whatever DNS answers, and never through a proxy."""
+"""The client connects to public addresses only, whatever DNS responds, and never through a proxy."""
 
 import ipaddress
 import socket
@@ -62,7 +62,7 @@ def test_a_name_that_resolves_to_an_inside_address_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected"),
+    ("dns_responses", "expected"),
     [
         ([["8.8.8.8"], ["127.0.0.1"]], ["8.8.8.8"]),
         ([["127.0.0.1"], ["8.8.8.8"]], []),
@@ -73,15 +73,15 @@ def test_a_name_that_resolves_to_an_inside_address_is_refused(
     ids=["rebinding", "rebinding back", "public first", "private first", "no such name"],
 )
 def test_only_the_address_that_was_checked_is_connected_to(
-    answers: list[list[str]], expected: list[str], monkeypatch: pytest.MonkeyPatch
+    dns_responses: list[list[str]], expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected = resolve_to(monkeypatch, *answers)
+    connected = resolve_to(monkeypatch, *dns_responses)
     with pytest.raises(FetchError):
         films_client().get("https://films.example/")
     assert connected == expected
 
 
-def test_a_resolver_that_does_not_answer_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resolver_that_does_not_respond_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: over.wait(20))
     with pytest.raises(DeadlineExceeded):
@@ -116,11 +116,11 @@ def films_client(**changes: Any) -> PoliteClient:
     return PoliteClient(policy, Redis.from_url(settings.REDIS_URL))
 
 
-def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Make DNS give these answers in turn; return the list of addresses that are connected to, in vain."""
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *dns_responses: list[str]) -> list[str]:
+    """Let DNS respond with these addresses in turn; returns a list of attempted connections."""
     connected: list[str] = []
     connect_as_before = socket.socket.connect
-    remaining = iter(answers)
+    remaining = iter(dns_responses)
 
     def resolve(host: str, port: Any, *rest: Any, **more: Any) -> Any:
         # The system resolves a numeric address without a query.

@@ -68,9 +68,9 @@ policies = st.builds(
     name=st.just("films"),
     hosts=st.just(frozenset({"films.example"})),
     user_agent=st.just("Postersite/0.1"),
-    min_interval_s=st.floats(0.01, 5),
+    min_interval_s=st.floats(0.01, 2),
     jitter=st.floats(0, 1),
-    max_at_once=st.integers(1, 4),
+    max_at_once=st.integers(1, 2),
     deadline_s=st.just(15.0),
     circuit=st.just(CIRCUIT),
 )

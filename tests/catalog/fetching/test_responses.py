@@ -17,13 +17,13 @@ from tests.replica.raw_server import RawServer
 
 def respond_twice(connection: socket.socket, requests: list[bytes]) -> None:
     """Set a cookie, and record the second request on the connection."""
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: id=1; Path=/\r\n\r\nok"
-    connection.sendall(answer)
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: id=1; Path=/\r\n\r\nok"
+    connection.sendall(response)
     requests.append(connection.recv(65536))
-    connection.sendall(answer)
+    connection.sendall(response)
 
 
-def test_an_answer_carries_body_type_and_validators(site: FaultySite) -> None:
+def test_an_response_carries_body_type_and_validators(site: FaultySite) -> None:
     fetched = client_for(site.url).get(site.url + "/movie/7", accept="text/html")
     assert fetched.status == 200
     assert fetched.content_type == "text/html"
@@ -33,7 +33,7 @@ def test_an_answer_carries_body_type_and_validators(site: FaultySite) -> None:
     assert fetched.last_modified
 
 
-def test_validators_of_an_earlier_answer_give_304_without_body(site: FaultySite) -> None:
+def test_validators_of_an_earlier_response_give_304_without_body(site: FaultySite) -> None:
     client = client_for(site.url)
     first = client.get(site.url + IMAGE_PATH)
     assert first.body == POSTER
@@ -132,14 +132,14 @@ MALFORMED: dict[type[FetchError], list[bytes]] = {
 
 
 @pytest.mark.parametrize(
-    ("error", "answer"),
-    [(error, answer) for error, answers in MALFORMED.items() for answer in answers],
+    ("error", "response"),
+    [(error, response) for error, responses in MALFORMED.items() for response in responses],
     ids=lambda value: value.__name__ if isinstance(value, type) else repr(value[:60]),
 )
-def test_a_malformed_answer_is_a_fetch_error(
-    error: type[FetchError], answer: bytes, virtual_time: VirtualTime
+def test_a_malformed_response_is_a_fetch_error(
+    error: type[FetchError], response: bytes, virtual_time: VirtualTime
 ) -> None:
-    with RawServer(lambda connection: connection.sendall(answer)) as server:
+    with RawServer(lambda connection: connection.sendall(response)) as server:
         client = client_for(server.url, virtual_time, robots=False, max_attempts=2)
         with pytest.raises(error) as caught:
             client.get(server.url + "/x")
@@ -148,7 +148,7 @@ def test_a_malformed_answer_is_a_fetch_error(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         OK + b"no colon here\r\n\r\nfilm",
         OK + b"X: \x00\x1b[2J\r\n\r\nfilm",
@@ -159,8 +159,8 @@ def test_a_malformed_answer_is_a_fetch_error(
     ],
     ids=["no colon", "control characters", "negative length", "short length", "two lengths", "members"],
 )
-def test_a_slightly_wrong_answer_is_read(answer: bytes) -> None:
-    with RawServer(lambda connection: connection.sendall(answer)) as server:
+def test_a_slightly_wrong_response_is_read(response: bytes) -> None:
+    with RawServer(lambda connection: connection.sendall(response)) as server:
         assert client_for(server.url, robots=False).get(server.url + "/x").body == b"film"
 
 
@@ -177,7 +177,7 @@ def test_a_redirect_without_location_is_denied(site: FaultySite, virtual_time: V
         client_for(site.url, virtual_time).get(site.url + "/movie/7")
 
 
-def test_each_request_gets_its_own_answer_after_early_hints() -> None:
+def test_each_request_gets_its_own_response_after_early_hints() -> None:
     def hinting(connection: socket.socket) -> None:
         for text in (b"one", b"two"):
             connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
@@ -190,9 +190,9 @@ def test_each_request_gets_its_own_answer_after_early_hints() -> None:
 
 
 def test_a_key_in_the_address_is_not_logged_with_odd_headers(caplog: pytest.LogCaptureFixture) -> None:
-    answer = b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 4\r\n\r\nfilm"
+    response = b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 4\r\n\r\nfilm"
     credential = Credential(query={"api_key": "hunter2"})
-    with RawServer(lambda connection: connection.sendall(answer)) as server, caplog.at_level(logging.DEBUG):
+    with RawServer(lambda connection: connection.sendall(response)) as server, caplog.at_level(logging.DEBUG):
         client_for(server.url, robots=False).get(server.url + "/3/movie/7", credential=credential)
     logged = " ".join(record.getMessage() for record in caplog.records)
     assert "Failed to parse headers" in logged

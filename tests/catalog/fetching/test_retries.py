@@ -46,7 +46,7 @@ def test_trouble_that_stays_is_reported_as_worth_another_try(
 
 
 @pytest.mark.parametrize("code", [404, 410])
-def test_what_is_not_there_is_asked_for_once(site: FaultySite, virtual_time: VirtualTime, code: int) -> None:
+def test_a_404_is_requested_once(site: FaultySite, virtual_time: VirtualTime, code: int) -> None:
     site.spoil("/movie/7", status(code))
     with pytest.raises(NotFound) as caught:
         client_for(site.url, virtual_time).get(site.url + "/movie/7")
@@ -97,11 +97,11 @@ def test_one_429_stops_everything_for_that_host(site: FaultySite, virtual_time: 
     client = client_for(site.url, virtual_time, deadline_s=30)
     with pytest.raises(TryLater):
         client.get(site.url + "/movie/7")
-    asked = len(site.paths())
+    sent = len(site.paths())
     with pytest.raises(TryLater) as caught:
         client.get(site.url + "/title/tt0000007/")
     assert 0 < caught.value.retry_after_s <= 120
-    assert len(site.paths()) == asked
+    assert len(site.paths()) == sent
 
 
 def test_a_hostile_retry_after_is_capped(site: FaultySite, virtual_time: VirtualTime) -> None:

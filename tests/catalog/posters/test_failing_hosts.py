@@ -32,19 +32,19 @@ def site(serve: Serve) -> FaultySite:
     return serve([film(n) for n in range(FILMS)], ["tmdb_page"])
 
 
-def work_off_what_is_due(run_id: int) -> dict[str, int]:
+def process_due(run_id: int) -> dict[str, int]:
     while leases.process_batch(run_id, fetch.fetch_items):
         pass
     states = list(RunItem.objects.filter(run_id=run_id).values_list("state", flat=True))
     return {state: states.count(state) for state in sorted(set(states))}
 
 
-def test_an_outage_postpones_what_it_meets_and_is_told(site: FaultySite, broker: Redis) -> None:
+def test_an_outage_postpones_items_and_is_reported(site: FaultySite, broker: Redis) -> None:
     for movie in site.movies:
         known(movie)
     site.spoil("/movie/", status(503))
     run = lifecycle.start("scrape", queue=False)
-    assert work_off_what_is_due(run.pk) == {"failed": 1, "pending": FILMS - 1}
+    assert process_due(run.pk) == {"failed": 1, "pending": FILMS - 1}
     assert len(site.paths("/movie/")) == 5
     [sentence] = failing_hosts()
     assert re.search(FAILING + r"\d\d:\d\d:\d\d\.$", sentence)
@@ -56,11 +56,11 @@ def test_an_outage_postpones_what_it_meets_and_is_told(site: FaultySite, broker:
     [sentence] = failing_hosts()
     assert "before" not in sentence
     RunItem.objects.filter(run=run).update(not_before=None)
-    assert work_off_what_is_due(run.pk) == {"done": FILMS - 1, "failed": 1}
+    assert process_due(run.pk) == {"done": FILMS - 1, "failed": 1}
     assert failing_hosts() == []
 
 
-def test_it_is_shown_to_those_who_see_runs(
+def test_it_is_shown_to_users_who_may_view_runs(
     site: FaultySite, admin_client: Any, reviewer_client: Any, broker: Redis
 ) -> None:
     host = site.url.partition("://")[2]
@@ -81,14 +81,14 @@ def test_it_is_shown_to_those_who_see_runs(
     assert shown == [True, False, False]
 
 
-def test_without_a_broker_nothing_is_known(settings: Any) -> None:
+def test_without_a_broker_no_host_is_reported(settings: Any) -> None:
     settings.POSTER_SOURCES = ["tmdb_page"]
     for url in ("unix:///nowhere/broker.sock", "redis://127.0.0.1:1/0"):
         settings.REDIS_URL = url
         assert failing_hosts() == []
 
 
-def test_the_status_tells_how_often_each_source_is_asked(settings: Any, broker: Redis) -> None:
+def test_the_status_lists_the_rate_of_each_host(settings: Any, broker: Redis) -> None:
     settings.REQUESTS_PER_SECOND, settings.REQUESTS_PER_SECOND_OF = None, {"image.tmdb.org": 12.5}
     settings.POSTER_SOURCES = ["tmdb_api"]
     said = "tmdb_api asks at most api.themoviedb.org 20/s, image.tmdb.org 12.5/s"

@@ -1,10 +1,12 @@
-"""Scraping a real HTTP server that misbehaves: what becomes of the item, and the sentence it keeps."""
+"""Fetching from an HTTP server that misbehaves: what happens to the item, and its message."""
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from catalog.models import Movie, Poster, RunItem
 from catalog.posters import fetch, lookup
@@ -41,7 +43,7 @@ def movie(site: FaultySite) -> Movie:
     return known(site.movies[0])
 
 
-def scraped() -> RunItem:
+def fetched() -> RunItem:
     """The item of a run over everything, after one batch."""
     run = lifecycle.start("scrape", queue=False)
     leases.process_batch(run.pk, fetch.fetch_items)
@@ -49,7 +51,7 @@ def scraped() -> RunItem:
 
 
 def test_a_page_and_its_picture_make_a_poster(site: FaultySite, movie: Movie) -> None:
-    item = scraped()
+    item = fetched()
     assert (item.state, item.note, item.error) == ("done", "60×90 from tmdb_page", "")
     poster = movie.posters.get()
     assert poster.is_primary
@@ -78,11 +80,11 @@ def test_a_page_and_its_picture_make_a_poster(site: FaultySite, movie: Movie) ->
         (PAGE, body(b"\x00\xff" * 500), "shows no poster"),
     ],
 )
-def test_a_fault_fails_the_item_with_a_sentence_that_names_movie_and_address(
+def test_a_fault_fails_the_item_with_a_message_that_names_movie_and_address(
     site: FaultySite, movie: Movie, part: str, fault: Fault, says: str
 ) -> None:
     site.spoil(part, fault)
-    item = scraped()
+    item = fetched()
     assert item.state == "failed"
     assert item.error.startswith(f"No poster for {movie}. tmdb_page: http://")
     assert says in item.error
@@ -93,32 +95,32 @@ def test_a_fault_fails_the_item_with_a_sentence_that_names_movie_and_address(
 
 @pytest.mark.parametrize("fault", [status(500), truncated(), status(503), too_many("0")])
 @pytest.mark.parametrize("part", [PAGE, IMAGE])
-def test_a_passing_fault_is_ridden_out(site: FaultySite, movie: Movie, part: str, fault: Fault) -> None:
+def test_a_temporary_fault_does_no_harm(site: FaultySite, movie: Movie, part: str, fault: Fault) -> None:
     site.spoil(part, fault, times=1)
-    assert scraped().state == "done"
+    assert fetched().state == "done"
 
 
-def test_a_slow_site_is_given_up_at_the_deadline(
+def test_a_slow_site_fails_at_the_deadline(
     site: FaultySite, movie: Movie, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookup, "DEADLINE_S", 0.4)
     site.spoil(IMAGE, slow(5))
-    item = scraped()
+    item = fetched()
     assert item.state == "failed"
     assert "no complete response within 0.4 s; try again later" in item.error
 
 
 @pytest.mark.parametrize("part", [PAGE, IMAGE])
-def test_a_site_that_asks_to_wait_postpones_the_item(site: FaultySite, movie: Movie, part: str) -> None:
+def test_a_429_postpones_the_item(site: FaultySite, movie: Movie, part: str) -> None:
     site.spoil(part, too_many("90"))
-    item = scraped()
+    item = fetched()
     assert (item.state, item.attempts) == ("pending", 0)
     assert item.not_before is not None and item.claimed_at is not None
     assert 80 < (item.not_before - item.claimed_at).total_seconds() <= 100
     assert len(site.paths(part)) == 1
 
 
-def test_while_a_host_asks_to_wait_nobody_asks_it(site: FaultySite, movie: Movie) -> None:
+def test_a_429_postpones_the_other_items_too(site: FaultySite, movie: Movie) -> None:
     site.add(film(2))
     known(site.movies[1])
     site.spoil(PAGE, too_many("90"))
@@ -130,26 +132,20 @@ def test_while_a_host_asks_to_wait_nobody_asks_it(site: FaultySite, movie: Movie
 
 def test_a_robots_txt_that_cannot_be_read_postpones_the_item(site: FaultySite, movie: Movie) -> None:
     site.spoil("/robots.txt", status(500))
-    item = scraped()
+    item = fetched()
     assert item.state == "pending"
     assert "robots.txt cannot be read now" in item.error
     assert site.paths(PAGE) == []
 
 
-def test_a_robots_txt_that_forbids_it_fails_the_item(site: FaultySite, movie: Movie) -> None:
+def test_a_robots_txt_that_disallows_it_fails_the_item(site: FaultySite, movie: Movie) -> None:
     site.spoil("/robots.txt", body(b"User-agent: *\nDisallow: /movie/\n", "text/plain"))
-    item = scraped()
+    item = fetched()
     assert item.state == "failed"
     assert "robots.txt disallows it" in item.error
 
 
-def test_a_size_that_the_site_lacks_is_asked_for_smaller(site: FaultySite, movie: Movie) -> None:
-    site.spoil("/t/p/w780/", not_found())
-    assert scraped().state == "done"
-    assert "/t/p/w500/" in movie.posters.get().source_url
-
-
-def test_one_bad_film_does_not_keep_the_others(site: FaultySite, movie: Movie) -> None:
+def test_one_bad_film_does_not_affect_the_others(site: FaultySite, movie: Movie) -> None:
     for number in (2, 3):
         site.add(film(number))
         known(site.movies[-1])
@@ -161,10 +157,10 @@ def test_one_bad_film_does_not_keep_the_others(site: FaultySite, movie: Movie) -
     assert [item.state for item in run.items.order_by("pk")] == ["done", "failed", "done"]
 
 
-def test_what_a_page_says_is_not_trusted_with_our_own_network(site: FaultySite, movie: Movie) -> None:
+def test_a_page_cannot_lead_to_our_own_network(site: FaultySite, movie: Movie) -> None:
     page = b'<meta property="og:image" content="http://127.0.0.1:22/t/p/w500/secret.jpg">'
     site.spoil(PAGE, body(page))
-    item = scraped()
+    item = fetched()
     assert item.state == "failed"
     assert (
         "http://127.0.0.1:22/t/p/w780/secret.jpg: 127.0.0.1 is not one of the hosts of tmdb_page"
@@ -176,19 +172,15 @@ def test_a_broker_that_does_not_respond_postpones_the_item(
     site: FaultySite, movie: Movie, settings: Any
 ) -> None:
     settings.REDIS_URL = "unix:///nowhere/broker.sock"
-    item = scraped()
+    item = fetched()
     assert item.state == "pending"
     assert "does not respond" in item.error
 
 
-def test_a_picture_that_is_no_jpeg_is_stored_as_one(site: FaultySite, movie: Movie) -> None:
-    from io import BytesIO
-
-    from PIL import Image
-
+def test_a_png_is_stored_as_jpeg(site: FaultySite, movie: Movie) -> None:
     png = BytesIO()
     Image.open(BytesIO(tiny_jpeg(3))).convert("RGBA").save(png, "PNG")
     site.spoil(IMAGE, body(png.getvalue(), "image/jpeg"))
-    assert scraped().state == "done"
+    assert fetched().state == "done"
     with movie.posters.get().file.open() as stored:
         assert Image.open(stored).format == "JPEG"

@@ -1,4 +1,4 @@
-"""Which source a poster comes from, and what happens to the posters a movie has already."""
+"""Which source a poster comes from, and what happens to the posters that a movie already has."""
 
 from __future__ import annotations
 
@@ -38,15 +38,13 @@ def test_the_first_source_is_enough(site: FaultySite, movie: Movie) -> None:
 
 
 @pytest.mark.parametrize("fault", [not_found(), status(403), html_instead()])
-def test_the_second_source_helps_where_the_first_does_not(
-    site: FaultySite, movie: Movie, fault: Fault
-) -> None:
+def test_the_second_source_is_used_if_the_first_fails(site: FaultySite, movie: Movie, fault: Fault) -> None:
     site.spoil("/movie/", fault)
     poster = fetch_poster(movie)
     assert poster.source == "imdb_page"
 
 
-def test_a_wait_that_one_source_asks_for_is_kept_when_the_other_has_nothing(
+def test_a_movie_is_postponed_if_one_source_demands_to_wait_and_the_other_has_no_poster(
     site: FaultySite, movie: Movie
 ) -> None:
     site.spoil("/movie/", too_many("90"))
@@ -56,7 +54,9 @@ def test_a_wait_that_one_source_asks_for_is_kept_when_the_other_has_nothing(
     assert caught.value.seconds == pytest.approx(90, abs=1)
 
 
-def test_the_second_source_helps_a_movie_that_the_first_does_not_know(site: FaultySite, movie: Movie) -> None:
+def test_the_second_source_is_used_for_a_movie_that_the_first_does_not_know(
+    site: FaultySite, movie: Movie
+) -> None:
     Movie.objects.filter(pk=movie.pk).update(tmdb_id=None)
     movie.refresh_from_db()
     assert fetch_poster(movie).source == "imdb_page"
@@ -71,7 +71,7 @@ def test_when_no_source_has_a_poster_the_message_lists_the_reasons(site: FaultyS
     assert re.fullmatch(reasons + rf"replica at {site.url}.*", str(caught.value))
 
 
-def test_without_a_source_switched_on_the_sentence_says_what_to_set(settings: Any) -> None:
+def test_without_an_enabled_source_the_message_names_the_setting(settings: Any) -> None:
     settings.POSTER_SOURCES = []
     with pytest.raises(NoPoster, match="POSTERSITE_POSTER_SOURCES"):
         fetch_poster(MovieFactory())
@@ -100,7 +100,7 @@ def test_the_same_bytes_from_another_source_are_the_same_row(site: FaultySite, m
     assert (again.pk, again.source) == (first.pk, "imdb_page")
 
 
-def test_a_new_poster_is_shown_and_the_old_one_kept(site: FaultySite, movie: Movie) -> None:
+def test_a_new_poster_is_shown_and_the_old_one_stays(site: FaultySite, movie: Movie) -> None:
     old = store_poster(movie, tiny_jpeg(50), source="upload")
     new = fetch_poster(movie)
     old.refresh_from_db()
@@ -108,38 +108,18 @@ def test_a_new_poster_is_shown_and_the_old_one_kept(site: FaultySite, movie: Mov
     assert movie.posters.count() == 2
 
 
-def test_a_poster_a_person_chose_is_not_replaced(site: FaultySite, movie: Movie) -> None:
-    chosen = store_poster(movie, tiny_jpeg(50), source="upload", locked=True)
-    fetched = fetch_poster(movie)
-    chosen.refresh_from_db()
-    assert chosen.is_primary and chosen.locked
-    assert not fetched.is_primary
-
-
-def test_a_person_can_choose_the_fetched_one(site: FaultySite, movie: Movie) -> None:
+def test_a_persons_choice_stays_until_they_choose_another(site: FaultySite, movie: Movie) -> None:
     before = store_poster(movie, tiny_jpeg(50), source="upload", locked=True)
     fetched = fetch_poster(movie)
+    assert not fetched.is_primary
     make_primary(fetched)
     before.refresh_from_db()
-    assert fetched.is_primary and fetched.locked
     assert not before.is_primary and not before.locked
-
-
-def test_fetching_the_chosen_poster_again_keeps_it_chosen(site: FaultySite, movie: Movie) -> None:
-    make_primary(fetch_poster(movie))
     again = fetch_poster(movie)
     assert again.is_primary and again.locked
 
 
-def test_two_movies_may_share_a_picture(site: FaultySite, movie: Movie) -> None:
-    other = MovieFactory()
-    poster = fetch_poster(movie)
-    same = store_poster(other, tiny_jpeg(1, (60, 90)), source="upload")
-    assert poster.pk != same.pk
-    assert poster.sha256 == same.sha256
-
-
-def test_requests_name_the_project_and_its_contact(settings: Any) -> None:
+def test_the_user_agent_names_the_project_and_its_contact(settings: Any) -> None:
     settings.CONTACT = "films@example.org"
     assert user_agent().startswith("Postersite/")
     assert "films@example.org" in user_agent()
@@ -151,9 +131,7 @@ def test_a_poster_of_the_real_site_is_attributed_to_it(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", [not_found(), status(403), giant(21 * 2**20)])
-def test_a_smaller_size_helps_where_the_largest_cannot_be_had(
-    site: FaultySite, movie: Movie, fault: Fault
-) -> None:
+def test_a_smaller_size_is_fetched_if_the_largest_fails(site: FaultySite, movie: Movie, fault: Fault) -> None:
     site.spoil("/t/p/", fault, times=1)
     poster = fetch_poster(movie)
     assert poster.source == "tmdb_page"
@@ -161,7 +139,7 @@ def test_a_smaller_size_helps_where_the_largest_cannot_be_had(
     assert first != second and poster.source_url == f"{site.url}{second}"
 
 
-def test_trouble_that_may_pass_is_no_reason_for_a_smaller_size(site: FaultySite, movie: Movie) -> None:
+def test_a_temporary_error_is_no_reason_for_a_smaller_size(site: FaultySite, movie: Movie) -> None:
     site.spoil("/t/p/", status(500))
     assert fetch_poster(movie).source == "imdb_page"
     assert len(set(site.paths("/t/p/"))) == 1

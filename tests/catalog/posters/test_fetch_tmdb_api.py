@@ -39,7 +39,7 @@ def test_a_poster_its_page_and_its_franchise_are_stored(site: FaultySite) -> Non
     assert movie.franchise == "Harbour Collection"
 
 
-def test_an_imdb_id_is_enough_and_the_tmdb_id_is_learned(site: FaultySite) -> None:
+def test_an_imdb_id_is_enough_and_the_tmdb_id_is_stored(site: FaultySite) -> None:
     movie = known(site.movies[0])
     Movie.objects.filter(pk=movie.pk).update(tmdb_id=None, franchise="Docks")
     movie.refresh_from_db()
@@ -49,7 +49,7 @@ def test_an_imdb_id_is_enough_and_the_tmdb_id_is_learned(site: FaultySite) -> No
     assert movie.franchise == "Docks"
 
 
-def test_an_id_that_another_movie_has_is_left_to_a_person(site: FaultySite) -> None:
+def test_an_id_that_another_movie_has_is_not_stored(site: FaultySite) -> None:
     MovieFactory(tmdb_id=site.movies[0].tmdb_id)
     movie = MovieFactory(imdb_id=site.movies[0].imdb_id, tmdb_id=None)
     assert fetch_poster(movie).movie_id == movie.pk
@@ -57,8 +57,8 @@ def test_an_id_that_another_movie_has_is_left_to_a_person(site: FaultySite) -> N
     assert movie.tmdb_id is None
 
 
-def test_the_configuration_is_asked_for_once(site: FaultySite, settings: Any) -> None:
-    # Other tests have no cache, so that none sees what another counted.
+def test_the_configuration_is_requested_once(site: FaultySite, settings: Any) -> None:
+    # Other tests have no cache.
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "configuration"}
     }
@@ -69,7 +69,7 @@ def test_the_configuration_is_asked_for_once(site: FaultySite, settings: Any) ->
     assert site.paths("robots") == ["/robots.txt"]
 
 
-def test_the_next_width_helps_where_the_first_is_gone(site: FaultySite) -> None:
+def test_the_next_width_is_fetched_if_the_first_is_gone(site: FaultySite) -> None:
     site.spoil("/t/p/w780/", not_found())
     assert "/t/p/w500/" in fetch_poster(known(site.movies[0])).source_url
 
@@ -82,19 +82,19 @@ def test_a_rate_limit_postpones_the_movie(site: FaultySite) -> None:
 
 
 @pytest.mark.parametrize("fault", [status(401), not_found(), body(b"<html>"), body(b"{}")])
-def test_an_answer_without_a_film_is_a_reason(site: FaultySite, fault: Any) -> None:
+def test_a_response_without_a_film_is_a_reason(site: FaultySite, fault: Any) -> None:
     site.spoil("/3/movie/", fault)
     with pytest.raises(NoPoster, match="tmdb_api: "):
         fetch_poster(known(site.movies[0]))
 
 
-def test_a_key_that_is_not_accepted_is_said_to_be_the_reason(site: FaultySite) -> None:
+def test_a_key_that_is_not_accepted_is_the_reason(site: FaultySite) -> None:
     site.spoil("/3/movie/", status(401))
     with pytest.raises(NoPoster, match="does not accept the key in POSTERSITE_TMDB_KEY"):
         fetch_poster(known(site.movies[0]))
 
 
-def test_a_site_without_a_key_is_told_what_to_set(settings: Any) -> None:
+def test_without_a_key_the_message_names_the_setting(settings: Any) -> None:
     settings.REPLICA_URL, settings.POSTER_SOURCES = "", ["tmdb_api"]
     settings.SOURCE_KEYS = {"POSTERSITE_TMDB_KEY": ""}
     assert "set POSTERSITE_TMDB_KEY" in missing_key(API)
@@ -105,7 +105,7 @@ def test_a_site_without_a_key_is_told_what_to_set(settings: Any) -> None:
     assert missing_key(API) == "" and poster_sources_have_keys(None) == []
 
 
-def test_the_replica_never_sees_the_real_key(site: FaultySite, settings: Any) -> None:
+def test_the_replica_never_gets_the_real_key(site: FaultySite, settings: Any) -> None:
     secret = "0123456789abcdef0123456789abcdef"
     settings.SOURCE_KEYS = {"POSTERSITE_TMDB_KEY": secret}
     fetch_poster(known(site.movies[0]))

@@ -1,4 +1,4 @@
-"""A poster's address that an import brought is asked before any page, and of switched-on sources only."""
+"""An imported address of a poster is fetched before any page, from enabled sources only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def site(serve: Serve) -> FaultySite:
 
 @pytest.fixture
 def movie(site: FaultySite) -> Movie:
-    """As the second published recipe has it: a TMDB id, and where the page's picture is."""
+    """As in the second published recipe: a TMDB id, and the address of the image."""
     movie = known(site.movies[0])
     shown = fetch_poster(movie)
     Movie.objects.filter(pk=movie.pk).update(
@@ -43,7 +43,7 @@ def test_the_address_saves_the_page(site: FaultySite, movie: Movie) -> None:
     assert poster.source == "tmdb_page"
     assert poster.source_url.startswith(f"{site.url}/t/p/w780/")
     assert poster.attribution
-    # Of the page nothing is known; a refresh reads it and finds the same picture.
+    # The page was not read; a refresh reads it and finds the same image.
     assert not SourceLookup.objects.exists()
     refresh(movie)
     assert movie.posters.get().superseded is False
@@ -51,9 +51,7 @@ def test_the_address_saves_the_page(site: FaultySite, movie: Movie) -> None:
 
 
 @pytest.mark.parametrize("fault", [not_found(), status(403), html_instead()])
-def test_the_page_is_read_where_the_address_has_no_picture(
-    site: FaultySite, movie: Movie, fault: Fault
-) -> None:
+def test_the_page_is_read_if_the_address_has_no_image(site: FaultySite, movie: Movie, fault: Fault) -> None:
     Movie.objects.filter(pk=movie.pk).update(poster_url=f"{site.url}/t/p/w500/elsewhere.jpg")
     site.spoil("/elsewhere", fault)
     movie.refresh_from_db()
@@ -61,19 +59,19 @@ def test_the_page_is_read_where_the_address_has_no_picture(
     assert len(site.paths("/movie/")) == 1
 
 
-def test_where_nothing_helps_the_address_is_among_the_reasons(site: FaultySite, movie: Movie) -> None:
+def test_the_message_lists_the_address_if_no_source_has_a_poster(site: FaultySite, movie: Movie) -> None:
     site.spoil("/", not_found())
     with pytest.raises(NoPoster, match=r"imported address: .*404.*tmdb_page: .*404"):
         fetch_poster(movie)
 
 
-def test_a_wait_for_the_pictures_is_kept(site: FaultySite, movie: Movie) -> None:
+def test_a_429_postpones_the_movie(site: FaultySite, movie: Movie) -> None:
     site.spoil("/", too_many("90"))
     with pytest.raises(Postponed):
         fetch_poster(movie)
 
 
-def test_an_address_of_a_source_that_is_off_is_not_asked(
+def test_an_address_of_a_source_that_is_not_enabled_is_not_fetched(
     site: FaultySite, movie: Movie, settings: Any
 ) -> None:
     settings.POSTER_SOURCES = ["imdb_page"]
@@ -82,7 +80,7 @@ def test_an_address_of_a_source_that_is_off_is_not_asked(
     assert site.paths() == []
 
 
-def test_an_address_elsewhere_is_not_asked_whoever_wrote_it(site: FaultySite, movie: Movie) -> None:
+def test_an_address_on_another_host_is_not_fetched(site: FaultySite, movie: Movie) -> None:
     with FaultySite([film(2)]) as other:
         Movie.objects.filter(pk=movie.pk).update(poster_url=f"{other.url}/t/p/w500/a.jpg")
         movie.refresh_from_db()

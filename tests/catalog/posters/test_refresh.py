@@ -1,4 +1,4 @@
-"""Refreshing: what an unchanged poster costs, and what a changed or vanished one leads to."""
+"""Refreshing unchanged, changed and vanished posters."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def movie(site: FaultySite) -> Movie:
     return movie
 
 
-def asked(site: FaultySite) -> list[int]:
+def statuses(site: FaultySite) -> list[int]:
     return [code for _, path, code in site.log if path not in ("/robots.txt", "/3/configuration")]
 
 
@@ -53,12 +53,12 @@ def another(site: FaultySite, seed: int = 77) -> bytes:
 def test_an_unchanged_poster_costs_one_304(site: FaultySite, movie: Movie) -> None:
     before = list(movie.posters.values("pk", "sha256", "fetched_at"))
     done = refresh(movie)
-    assert asked(site) == [304]
+    assert statuses(site) == [304]
     assert (done.changed, done.note) == (False, "unchanged")
     assert list(movie.posters.values("pk", "sha256", "fetched_at")) == before
 
 
-def test_a_changed_poster_is_shown_and_the_former_one_kept(site: FaultySite, movie: Movie) -> None:
+def test_a_changed_poster_is_shown_and_the_former_one_stays(site: FaultySite, movie: Movie) -> None:
     former = movie.posters.get()
     another(site)
     done = refresh(movie)
@@ -69,7 +69,7 @@ def test_a_changed_poster_is_shown_and_the_former_one_kept(site: FaultySite, mov
     assert former.superseded and not shown.superseded
     site.log.clear()
     assert not refresh(movie).changed
-    assert asked(site) == [304]
+    assert statuses(site) == [304]
 
 
 def test_a_poster_that_a_person_locked_is_never_replaced(site: FaultySite, movie: Movie) -> None:
@@ -81,7 +81,7 @@ def test_a_poster_that_a_person_locked_is_never_replaced(site: FaultySite, movie
     assert movie.posters.count() == 2
 
 
-def test_a_poster_that_vanished_keeps_its_last_good_copy(site: FaultySite, movie: Movie) -> None:
+def test_a_poster_that_vanished_keeps_its_stored_copy(site: FaultySite, movie: Movie) -> None:
     poster = movie.posters.get()
     site.spoil("/", not_found())
     done = refresh(movie)
@@ -94,7 +94,7 @@ def test_a_poster_that_vanished_keeps_its_last_good_copy(site: FaultySite, movie
     assert poster.gone_at is None
 
 
-def test_a_damaged_picture_in_its_place_changes_nothing(site: FaultySite, movie: Movie) -> None:
+def test_a_damaged_image_changes_nothing(site: FaultySite, movie: Movie) -> None:
     poster = movie.posters.get()
     another(site)
     site.spoil("/t/p/", html_instead())
@@ -104,7 +104,7 @@ def test_a_damaged_picture_in_its_place_changes_nothing(site: FaultySite, movie:
     assert not done.changed and poster.is_primary and poster.gone_at is None
 
 
-def test_a_site_in_trouble_leaves_everything_as_it_was(site: FaultySite, movie: Movie) -> None:
+def test_an_error_of_the_site_changes_nothing(site: FaultySite, movie: Movie) -> None:
     before = list(SourceLookup.objects.values())
     site.spoil("/", status(403))
     with pytest.raises(CannotRefresh):
@@ -112,7 +112,7 @@ def test_a_site_in_trouble_leaves_everything_as_it_was(site: FaultySite, movie: 
     assert list(SourceLookup.objects.values()) == before
 
 
-def test_a_site_that_asks_to_wait_is_waited_for(site: FaultySite, movie: Movie) -> None:
+def test_a_429_postpones_the_movie(site: FaultySite, movie: Movie) -> None:
     site.spoil("/", too_many("90"))
     with pytest.raises(Postponed) as caught:
         refresh(movie)
@@ -123,16 +123,16 @@ def test_validators_of_another_address_are_not_used(site: FaultySite, movie: Mov
     SourceLookup.objects.update(url=f"{site.url}/elsewhere")
     refresh(movie)
     # The page is read whole; the picture at the address it names is the one we have.
-    assert asked(site) == [200, 304]
+    assert statuses(site) == [200, 304]
 
 
-def test_posters_from_before_lookups_were_kept_are_asked_about_too(site: FaultySite, movie: Movie) -> None:
+def test_posters_without_a_stored_lookup_are_checked_too(site: FaultySite, movie: Movie) -> None:
     SourceLookup.objects.all().delete()
     assert refresh(movie).note == "unchanged"
-    assert asked(site) == [200, 304]
+    assert statuses(site) == [200, 304]
 
 
-def test_only_what_was_not_asked_about_for_long_is_stale(
+def test_only_posters_that_were_not_checked_recently_are_stale(
     site: FaultySite, movie: Movie, settings: Any
 ) -> None:
     settings.REFRESH_AFTER_DAYS = 10.0
@@ -143,7 +143,7 @@ def test_only_what_was_not_asked_about_for_long_is_stale(
     assert not stale().exists()
 
 
-def test_a_run_refreshes_what_is_stale_and_a_second_finds_nothing(site: FaultySite, movie: Movie) -> None:
+def test_a_run_refreshes_stale_posters_and_a_second_finds_none(site: FaultySite, movie: Movie) -> None:
     SourceLookup.objects.update(checked_at=timezone.now() - timedelta(days=400))
     run = lifecycle.start("refresh", queue=False)
     assert run.total == 1 and not stale().exists()  # a second run would not take it as well
@@ -154,18 +154,18 @@ def test_a_run_refreshes_what_is_stale_and_a_second_finds_nothing(site: FaultySi
     assert lifecycle.start("refresh", queue=False).message.startswith("Nothing to do")
 
 
-def test_the_command_refreshes_all_that_is_asked_for(site: FaultySite, movie: Movie, capsys: Any) -> None:
+def test_the_command_refreshes_everything_on_request(site: FaultySite, movie: Movie, capsys: Any) -> None:
     call_command("refresh_posters")
     assert "Nothing to do" in capsys.readouterr().out
     call_command("refresh_posters", "--all")
-    assert asked(site) == [304]
+    assert statuses(site) == [304]
 
 
-def test_an_upload_without_a_source_is_left_alone(site: FaultySite) -> None:
+def test_an_upload_is_not_checked(site: FaultySite) -> None:
     movie = known(replace(film(9)))
     store_poster(movie, tiny_jpeg(5), source="upload", locked=True)
     assert refresh(movie).changed is False
-    assert asked(site) == []
+    assert statuses(site) == []
 
 
 def test_alternatives_are_refreshed_with_the_poster(broker: Redis, settings: Any) -> None:

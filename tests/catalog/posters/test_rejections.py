@@ -1,4 +1,4 @@
-"""A picture that a site shows for many movies is its placeholder, and no poster."""
+"""An image that a site shows for many movies is a placeholder and not stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def site(serve: Serve) -> FaultySite:
     return serve([film(number, NOTHING) for number in range(MOVIES + 1)], ["tmdb_page"])
 
 
-def test_the_fifth_movie_gives_it_away_and_the_others_wait_for_a_poster_again(site: FaultySite) -> None:
+def test_the_fifth_movie_makes_it_a_placeholder_and_the_others_are_looked_up_again(site: FaultySite) -> None:
     movies = [known(shown) for shown in site.movies]
     for movie in movies[: MOVIES - 1]:
         fetch_poster(movie)
@@ -42,7 +42,7 @@ def test_the_fifth_movie_gives_it_away_and_the_others_wait_for_a_poster_again(si
     assert (found.source, found.movies) == ("tmdb_page", MOVIES) and found.source_url.startswith(site.url)
 
 
-def test_a_person_who_says_that_it_is_a_poster_is_believed(site: FaultySite, admin_client: Client) -> None:
+def test_a_person_can_mark_it_as_a_poster(site: FaultySite, admin_client: Client) -> None:
     Placeholder.objects.create(sha256=store(1).sha256, source="tmdb_page", movies=7)
     movie = known(site.movies[0])
     with pytest.raises(NoPoster, match="placeholder"):
@@ -53,41 +53,41 @@ def test_a_person_who_says_that_it_is_a_poster_is_believed(site: FaultySite, adm
     assert fetch_poster(movie).movie_id == movie.pk
 
 
-def test_one_that_a_person_chose_stays(site: FaultySite) -> None:
+def test_one_that_a_person_locked_stays(site: FaultySite) -> None:
     chosen = store(1, locked=True)
     for number in range(2, MOVIES):
         store(number)
-    assert "placeholder" in ask(MovieFactory())
+    assert "placeholder" in reason(MovieFactory())
     assert list(Poster.objects.all()) == [chosen]
 
 
 def test_the_posters_shown_instead_are_embedded() -> None:
     taken = [store(number) for number in range(MOVIES - 1)]
     other = store_poster(taken[0].movie, tiny_jpeg(1), source="tmdb_page", rank=1)
-    assert "placeholder" in ask(MovieFactory())
+    assert "placeholder" in reason(MovieFactory())
     assert [item.poster for item in Run.objects.get(kind="embed").items.all()] == [other]
 
 
-def test_movies_lose_it_in_the_order_in_which_they_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_movies_are_locked_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(MOVIES):
         store(number + 1)
     removed: list[int] = []
     monkeypatch.setattr(primary, "remove", lambda taken: removed.extend(each.movie_id for each in taken))
-    assert "placeholder" in ask(MovieFactory())
+    assert "placeholder" in reason(MovieFactory())
     assert len(removed) == MOVIES and removed == sorted(removed)
 
 
 @pytest.mark.parametrize("source", ["upload", "folder"])
-def test_what_people_brought_does_not_count(source: str) -> None:
+def test_uploads_do_not_count(source: str) -> None:
     for number in range(MOVIES + 2):
         store(number, source=source)
-    assert ask(MovieFactory()) == ""
+    assert reason(MovieFactory()) == ""
 
 
 def test_parts_and_editions_with_one_name_do_not_count_twice() -> None:
     for _ in range(MOVIES + 2):
         store_poster(MovieFactory(title="Harbour"), NOTHING, source="tmdb_page")
-    assert ask(MovieFactory(title="Harbour")) == ""
+    assert reason(MovieFactory(title="Harbour")) == ""
 
 
 def test_the_same_movie_again_is_not_another(site: FaultySite) -> None:
@@ -101,5 +101,5 @@ def store(number: int, source: str = "tmdb_page", **options: Any) -> Poster:
     return store_poster(MovieFactory(), NOTHING, source=source, **options)
 
 
-def ask(movie: Movie) -> str:
+def reason(movie: Movie) -> str:
     return placeholder_reason(movie, NOTHING, source="tmdb_page", source_url="https://image.tmdb.org/x.jpg")

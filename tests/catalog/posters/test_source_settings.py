@@ -1,4 +1,4 @@
-"""How often a host is asked: what its sources bear, what the operator says, the slowest where they share."""
+"""The rate limits of hosts: defaults, settings, and the lowest if sources share a host."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ API, PAGE, IMDB = (POSTER_SOURCES[name] for name in ("tmdb_api", "tmdb_page", "i
 
 
 @pytest.fixture(autouse=True)
-def nothing_said(settings: Any) -> None:
+def defaults(settings: Any) -> None:
     settings.REQUESTS_PER_SECOND = None
     settings.REQUESTS_PER_SECOND_OF = {}
     settings.POSTER_SOURCES = ["tmdb_api", "tmdb_page", "imdb_page"]
 
 
-def test_an_api_is_asked_often_and_pages_slowly() -> None:
+def test_the_default_rates() -> None:
     assert requests_per_second(API) == {"api.themoviedb.org": 20, "image.tmdb.org": 20}
     assert requests_per_second(PAGE)["www.themoviedb.org"] == 1
     assert requests_per_second(IMDB)["www.imdb.com"] == 1
     assert requests_per_second(IMDB)["m.media-amazon.com"] == 5
 
 
-def test_one_number_is_for_all_and_the_more_particular_counts_before_it(settings: Any) -> None:
+def test_a_rate_for_a_host_has_priority_over_its_source_and_that_over_one_for_all(settings: Any) -> None:
     settings.REQUESTS_PER_SECOND = 2.0
     assert set(requests_per_second(API).values()) == {2}
     settings.REQUESTS_PER_SECOND_OF = {"tmdb_api": 30.0, "tmdb_page": 30.0, "www.themoviedb.org": 0.5}
@@ -36,7 +36,7 @@ def test_one_number_is_for_all_and_the_more_particular_counts_before_it(settings
     assert requests_per_second(IMDB)["www.imdb.com"] == 2
 
 
-def test_sources_that_share_a_host_keep_to_the_slower_ones_rate(settings: Any) -> None:
+def test_sources_that_share_a_host_share_the_lower_rate(settings: Any) -> None:
     settings.REQUESTS_PER_SECOND_OF = {"tmdb_page": 3.0}
     assert requests_per_second(API)["image.tmdb.org"] == requests_per_second(PAGE)["image.tmdb.org"] == 3
     settings.POSTER_SOURCES = ["tmdb_api"]
@@ -54,7 +54,7 @@ def test_a_replica_is_one_host_for_all(settings: Any) -> None:
     assert unknown_rate_names() == []
 
 
-def test_names_of_nothing_are_found(settings: Any) -> None:
+def test_unknown_names(settings: Any) -> None:
     settings.REQUESTS_PER_SECOND_OF = {
         "tmdb_api": 1.0,
         "image.tmdb.org": 1.0,
@@ -64,7 +64,7 @@ def test_names_of_nothing_are_found(settings: Any) -> None:
     assert unknown_rate_names() == ["tmbd_page", "imdb.com"]
 
 
-def test_the_policy_of_a_source_keeps_to_it(settings: Any) -> None:
+def test_the_policy_of_a_source(settings: Any) -> None:
     settings.REQUESTS_AT_ONCE = 7
     policy = _policy(API, 1000)
     assert policy.interval_s("api.themoviedb.org") == 0.05

@@ -1,4 +1,4 @@
-"""A poster's row and its files: stored and deleted at the same time, and on disk before the row."""
+"""A poster's files: written before its row, deleted after it, unless another poster has the same image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from catalog.integrity import consistency
-from catalog.models import Poster
+from catalog.models import Movie, Poster
 from catalog.posters import primary
 from catalog.posters.primary import remove, store_poster
 from tests.factories import MovieFactory, tiny_jpeg
@@ -39,7 +39,37 @@ def once_after(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, then: Cal
     monkeypatch.setattr(place, name, called)
 
 
-def test_the_last_other_poster_goes_after_the_files_were_written(
+@pytest.mark.parametrize("whole_movie", [False, True])
+def test_files_are_deleted_with_the_poster(
+    whole_movie: bool, django_capture_on_commit_callbacks: Any
+) -> None:
+    movie = MovieFactory()
+    poster = store_poster(movie, tiny_jpeg(1), source="upload")
+    assert there(poster) == [True, True, True]
+    with django_capture_on_commit_callbacks(execute=True):
+        Movie.objects.filter(pk=movie.pk).delete() if whole_movie else remove([poster])
+    assert there(poster) == [False, False, False]
+
+
+def test_files_of_another_poster_stay(django_capture_on_commit_callbacks: Any) -> None:
+    one, other = (store_poster(MovieFactory(), tiny_jpeg(1), source="upload") for _ in range(2))
+    assert one.file.name == other.file.name
+    with django_capture_on_commit_callbacks(execute=True):
+        remove([one])
+    assert there(other) == [True, True, True]
+    with django_capture_on_commit_callbacks(execute=True):
+        remove([other])
+    assert there(other) == [False, False, False]
+
+
+def test_a_deletion_that_is_rolled_back_deletes_no_files(django_capture_on_commit_callbacks: Any) -> None:
+    poster = store_poster(MovieFactory(), tiny_jpeg(1), source="upload")
+    with django_capture_on_commit_callbacks(execute=False):
+        remove([poster])
+    assert there(poster) == [True, True, True]
+
+
+def test_the_last_other_poster_is_deleted_after_the_files_were_written(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     other = store_poster(MovieFactory(), tiny_jpeg(1), source="upload")
@@ -54,7 +84,7 @@ def test_the_last_other_poster_goes_after_the_files_were_written(
     assert there(poster) == [True, True, True]
 
 
-def test_a_file_that_is_used_again_since_it_was_found_is_no_orphan() -> None:
+def test_a_file_that_is_used_again_is_no_orphan() -> None:
     poster = store_poster(MovieFactory(), tiny_jpeg(1), source="upload")
     Poster.objects.all().delete()  # its files stay until the deletion is committed
     for name in (poster.file, poster.medium, poster.thumbnail):
@@ -67,7 +97,7 @@ def test_a_file_that_is_used_again_since_it_was_found_is_no_orphan() -> None:
     assert there(poster) == [True, True, True]
 
 
-def test_smaller_pictures_are_not_made_for_a_poster_that_is_gone(
+def test_no_smaller_images_are_written_for_a_deleted_poster(
     django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poster = store_poster(MovieFactory(), tiny_jpeg(1), source="upload")
@@ -108,10 +138,10 @@ def test_files_and_their_folder_are_synced_before_the_row_is_written(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_on_postgresql_a_deletion_waits_for_whoever_stores_the_same_picture(
+def test_on_postgresql_a_deletion_waits_until_the_same_image_is_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """SQLite's turn is tests/faults/test_picture_deleted_while_stored.py: it needs a database in a file."""
+    """For SQLite: tests/faults/test_picture_deleted_while_stored.py, which needs a database in a file."""
     if connection.vendor != "postgresql":
         return
     other = store_poster(MovieFactory(), tiny_jpeg(1), source="upload")

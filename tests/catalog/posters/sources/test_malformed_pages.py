@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.posters.sources import imdb_page
-from catalog.posters.sources.html_metadata import MOST_KEPT, MOST_TAGS, read_page
+from catalog.posters.sources.html_metadata import MAX_ELEMENTS, MAX_TAGS, read_page
 from catalog.posters.sources.links import LARGEST_PAGE, LONGEST_URL, NoPosterFound
 from catalog.posters.sources.registry import POSTER_SOURCES, PageSource
 
@@ -63,7 +63,7 @@ WITHOUT_POSTER = [
     b"\xff\xd8\xff\xe0\x00\x10JFIF",
 ]
 STALLING = [
-    b"<b>" * MOST_TAGS,
+    b"<b>" * MAX_TAGS,
     b"<br>" * 25_000,
     b"<div>" * 15_000,
     b"<div class='image_content backdrop'>" * 15_000,
@@ -183,7 +183,7 @@ def test_only_the_first_elements_of_a_kind_are_collected() -> None:
         + b"<script type='application/ld+json'>{}</script>" * 200
     )
     page = read_page(html, lambda tag, attributes: tag == "div")
-    assert len(page.metas) == len(page.images) == len(page.json_ld) == MOST_KEPT
+    assert len(page.metas) == len(page.images) == len(page.json_ld) == MAX_ELEMENTS
 
 
 def test_an_image_after_the_frame_is_not_in_it() -> None:

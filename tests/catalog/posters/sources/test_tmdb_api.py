@@ -1,4 +1,4 @@
-"""What is asked of TMDB's API, and what is read from its answers, whatever they are."""
+"""Requests to TMDB's API, and what is read from its responses, whatever they are."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def requested(
     return find(film, get, languages), paths
 
 
-def test_a_film_with_a_tmdb_id_takes_two_questions() -> None:
+def test_a_film_with_a_tmdb_id_takes_two_requests() -> None:
     found, paths = requested([FILM, CONFIGURATION])
     assert paths == ["/3/movie/348?append_to_response=images", "/3/configuration"]
     assert found.links[0].url == "https://image.tmdb.org/t/p/w780/own.jpg"
@@ -76,14 +76,14 @@ def test_a_film_with_a_tmdb_id_takes_two_questions() -> None:
     assert found.franchise == "Alien Collection"
 
 
-def test_a_film_with_an_imdb_id_alone_is_looked_for_first() -> None:
+def test_a_film_with_an_imdb_id_alone_is_found_first() -> None:
     found, paths = requested([FOUND, FILM, CONFIGURATION], TitleRecord("Alien", imdb_id="tt0078748"))
     assert paths[0] == "/3/find/tt0078748?external_source=imdb_id"
     assert paths[1].startswith("/3/movie/348?")
     assert found.tmdb_id == 348
 
 
-def test_wanted_languages_are_asked_for_and_come_first() -> None:
+def test_preferred_languages_are_requested_and_come_first() -> None:
     found, paths = requested([FILM, CONFIGURATION], languages=["de", "pt-BR", "../x"])
     assert paths[0].endswith("&language=de&include_image_language=de,pt,null")
     assert found.links[0].url.endswith("/de.jpg")
@@ -134,7 +134,7 @@ def test_an_invalid_path_is_no_poster(path: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("listed", "expected"),
     [
         (["w92", "w342"], ("w342", "w92")),
         (["w1280", "w780"], ("w780",)),
@@ -142,8 +142,8 @@ def test_an_invalid_path_is_no_poster(path: object) -> None:
         (["h632", "wide", 5, "w780/../x"], ()),
     ],
 )
-def test_widths_are_those_of_the_configuration(told: list[Any], expected: tuple[str, ...]) -> None:
-    value = {"images": {"secure_base_url": "https://image.tmdb.org/t/p/", "poster_sizes": told}}
+def test_widths_are_those_of_the_configuration(listed: list[Any], expected: tuple[str, ...]) -> None:
+    value = {"images": {"secure_base_url": "https://image.tmdb.org/t/p/", "poster_sizes": listed}}
     assert sizes(value, "/x.jpg") == tuple(f"https://image.tmdb.org/t/p/{size}/x.jpg" for size in expected)
 
 
@@ -153,7 +153,7 @@ def test_without_an_id_nothing_is_requested(film: TitleRecord) -> None:
         requested([], film)
 
 
-BAD_ANSWERS = [
+BAD_RESPONSES = [
     b"",
     b"\xff\xfe",
     b"[]",
@@ -169,12 +169,12 @@ BAD_ANSWERS = [
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_bad_answer_gives_no_poster(place: int) -> None:
-    for body in BAD_ANSWERS:
-        answers: list[Any] = [FOUND, FILM, CONFIGURATION]
-        answers[place] = body
+def test_a_bad_response_gives_no_poster(place: int) -> None:
+    for body in BAD_RESPONSES:
+        responses: list[Any] = [FOUND, FILM, CONFIGURATION]
+        responses[place] = body
         with pytest.raises(NoPosterFound):
-            requested(answers, TitleRecord("Alien", imdb_id="tt0078748"))
+            requested(responses, TitleRecord("Alien", imdb_id="tt0078748"))
 
 
 @pytest.mark.parametrize("number", [0, -5, 2**40, "348", "7/../../account", True, None, 3.5])
@@ -187,7 +187,7 @@ def test_an_invalid_id_is_not_requested(number: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("value", "name"),
     [
         ({"name": "  Alien\u00a0 Collection "}, "Alien Collection"),
         ({"name": "x" * 201}, ""),
@@ -197,8 +197,8 @@ def test_an_invalid_id_is_not_requested(number: object) -> None:
         ("Alien", ""),
     ],
 )
-def test_a_collection_is_taken_when_it_has_a_name(told: object, name: str) -> None:
-    assert collection({"belongs_to_collection": told}) == name
+def test_a_collection_is_used_if_it_has_a_name(value: object, name: str) -> None:
+    assert collection({"belongs_to_collection": value}) == name
 
 
 json_values = st.recursive(
@@ -233,7 +233,7 @@ film_like = st.fixed_dictionaries(
 
 
 @given(json_values | film_like, json_values | film_like)
-def test_any_answers_give_a_poster_or_no_poster_found(film: Any, places: Any) -> None:
+def test_any_responses_give_a_poster_or_no_poster_found(film: Any, places: Any) -> None:
     try:
         found, _ = requested([film, places if places else CONFIGURATION])
     except NoPosterFound as error:
