@@ -1,11 +1,10 @@
-"""Batches of decisions in Django admin: list, progress, and undoing a whole batch."""
+"""Batches of decisions in Django admin: list, progress, and undo."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -17,14 +16,14 @@ from catalog.genres import decision_batches, review
 from catalog.models import DecisionBatch
 from catalog.runs import lifecycle
 
-from .access import PermissionAdmin, person
+from .model_admin import PermissionAdmin, current_user, page_context, paginated
 
 DECISIONS_PER_PAGE = 50
 
 
 @admin.register(DecisionBatch)
 class DecisionBatchAdmin(PermissionAdmin):
-    """The list, and a page for each batch. All of it needs the permission to review suggestions."""
+    """Pages for reviewers. All of them need `catalog.review_suggestion`."""
 
     permission = "catalog.review_suggestion"
     list_display = ("__str__", "created_at", "reviewer", "chosen", "suggestions", "accepted", "undone")
@@ -65,9 +64,10 @@ class DecisionBatchAdmin(PermissionAdmin):
         return batch.undone  # type: ignore[attr-defined]
 
     def batch_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """GET: counts, progress, and a page of the decisions not undone, or (`show=undone`) of those undone.
+        """GET: counts, progress, and a page of decisions.
 
-        Without `show` it lists those not undone, if there are any.
+        `?show=` is `standing` for decisions that were not undone, or `undone`. The default is `standing` if
+        there are any.
         """
         batch = get_object_or_404(DecisionBatch.objects.select_related("reviewer"), pk=pk)
         standing = decision_batches.not_undone(batch)
@@ -76,13 +76,10 @@ class DecisionBatchAdmin(PermissionAdmin):
         shown = batch.decisions.exclude(reversal=None) if is_undone else standing
         shown = shown.select_related("movie", "genre", "suggestion", "reversal__reviewer")
         shown = shown.prefetch_related(review.calibration("suggestion__model"))
-        paginator = Paginator(shown.order_by("pk"), DECISIONS_PER_PAGE)
-        page = paginator.get_page(request.GET.get("page"))
+        rows = paginated(request, shown.order_by("pk"), DECISIONS_PER_PAGE)
         genres = batch.decisions.order_by().values(name=F("genre__name")).annotate(number=Count("pk"))
         context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": str(batch),
+            **page_context(self, request, str(batch)),
             "batch": batch,
             **counts,
             "undone": counts["accepted"] - counts["standing"],
@@ -90,27 +87,26 @@ class DecisionBatchAdmin(PermissionAdmin):
             "live": decision_batches.live_run(batch),
             "genres": genres.order_by("-number", "name"),
             "is_undone": is_undone,
-            "page": page,
-            "pages": paginator.get_elided_page_range(page.number, on_each_side=2),
+            **rows,
             "address": f"show={'undone' if is_undone else 'standing'}&",
-            # For this page only: which decisions an undo would keep, and why.
-            "rows": [(each, "") for each in page]
+            # For this page only: the reasons why decisions cannot be undone.
+            "rows": [(each, "") for each in rows["page"]]
             if is_undone
-            else [(each.decision, each.obstacle) for each in decision_batches.plan_undo(list(page))],
+            else [(each.decision, each.obstacle) for each in decision_batches.plan_undo(list(rows["page"]))],
         }
         return TemplateResponse(request, "admin/catalog/decisionbatch/batch.html", context)
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST: start to undo the whole batch."""
+        """POST: start a run that undoes the batch."""
         batch = get_object_or_404(DecisionBatch, pk=pk)
         try:
-            decision_batches.start_undo(batch, person(request))
+            decision_batches.start_undo(batch, current_user(request))
         except decision_batches.BatchError as error:
             messages.warning(request, str(error))
         return redirect(batch)
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST: cancel accepting or undoing. What was done so far stays."""
+        """POST: cancel the run. Finished decisions are kept."""
         batch = get_object_or_404(DecisionBatch, pk=pk)
         if live := decision_batches.live_run(batch):
             try:

@@ -1,4 +1,4 @@
-"""Extractors in Django admin: what made which vectors."""
+"""Extractors in Django admin, with numbers of embedded posters and what each is used for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from catalog.embeddings import extractors
 from catalog.genres import promotion
 from catalog.models import Embedding, Extractor
 
-from .access import ReadOnlyAdmin
+from .model_admin import ReadOnlyAdmin
 
 
 @admin.register(Extractor)
@@ -20,13 +20,13 @@ class ExtractorAdmin(ReadOnlyAdmin):
     search_fields = ("spec", "fingerprint")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Extractor]:
-        made = (
+        counts = (
             Embedding.objects.filter(extractor=OuterRef("pk"))
             .values("extractor")
             .annotate(number=Count("pk"))
             .values("number")
         )
-        return super().get_queryset(request).annotate(vector_count=Subquery(made))
+        return super().get_queryset(request).annotate(vector_count=Subquery(counts))
 
     @admin.display(description="posters embedded", ordering="vector_count")
     def vectors(self, extractor: Extractor) -> int:
@@ -44,5 +44,5 @@ class ExtractorAdmin(ReadOnlyAdmin):
         if not uses and extractor.fingerprint in configured.values():
             uses.append("comparison")
         return " and ".join(uses) or (
-            "comparison only, new posters are not embedded; delete with manage.py forget_extractor"
+            "nothing: new posters are not embedded with it. Delete it with manage.py forget_extractor"
         )

@@ -1,4 +1,4 @@
-"""Genres in Django admin, with how many movies have each."""
+"""Genres in Django admin, with numbers of movies and pending suggestions."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from catalog.models import Genre, Suggestion
 
 @admin.register(Genre)
 class GenreAdmin(admin.ModelAdmin):
-    list_display = ("name", "slug", "tagged_movies", "waiting")
+    list_display = ("name", "slug", "tagged_movies", "pending")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ("name",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Genre]:
-        pending = Q(suggestions__state=Suggestion.State.PENDING)
+        is_pending = Q(suggestions__state=Suggestion.State.PENDING)
         return (
             super()
             .get_queryset(request)
             .annotate(
                 movie_count=Count("movie_genres", distinct=True),
-                pending_count=Count("suggestions", filter=pending, distinct=True),
+                pending_count=Count("suggestions", filter=is_pending, distinct=True),
             )
         )
 
@@ -34,7 +34,7 @@ class GenreAdmin(admin.ModelAdmin):
         address = reverse("admin:catalog_movie_changelist", query={"genre": genre.slug})
         return format_html('<a href="{}">{}</a>', address, genre.movie_count)  # type: ignore[attr-defined]
 
-    @admin.display(description="waiting for review", ordering="pending_count")
-    def waiting(self, genre: Genre) -> SafeString:
+    @admin.display(description="suggestions to review", ordering="pending_count")
+    def pending(self, genre: Genre) -> SafeString:
         address = reverse("admin:catalog_reviewqueue_changelist", query={"genre": genre.pk})
         return format_html('<a href="{}">{}</a>', address, genre.pending_count)  # type: ignore[attr-defined]

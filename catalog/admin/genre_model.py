@@ -1,4 +1,4 @@
-"""Genre models in Django admin: how good each is, and the switch that says which one suggests."""
+"""Genre models in Django admin: their figures, and promoting one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from django.utils.timezone import localtime
 from catalog.genres import model_comparison, promotion
 from catalog.models import GenreModel, Suggestion
 
-from . import operating_points, scorecard
-from .access import ReadOnlyAdmin, person
+from . import genre_model_figures
+from .model_admin import ReadOnlyAdmin, current_user, page_context
 
 PERMISSION = "catalog.change_genremodel"
 ACTIVE = GenreModel.State.ACTIVE
-SHIPPED = "shipped with Postersite"
+BUNDLED = "bundled with Postersite"
 
 
 @admin.register(GenreModel)
@@ -45,7 +45,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     "origin",
-                    "beside_the_shipped",
+                    "compared_with_bundled",
                     "recipe",
                     "extractor",
                     "run",
@@ -67,14 +67,14 @@ class GenreModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description="origin", ordering="shipped")
     def origin(self, model: GenreModel) -> str:
-        return SHIPPED if model.shipped else "trained here"
+        return BUNDLED if model.shipped else "trained here"
 
-    @admin.display(description="beside the shipped model")
-    def beside_the_shipped(self, model: GenreModel) -> str:
-        why = model_comparison.reason(model)
-        if model.shipped or not why:
-            return "it is a shipped one itself" if model.shipped else "was not set beside it"
-        return f"{why[:1].upper()}{why[1:].rstrip('.')}."
+    @admin.display(description="compared with the bundled model")
+    def compared_with_bundled(self, model: GenreModel) -> str:
+        reason = model_comparison.reason(model)
+        if model.shipped or not reason:
+            return "is bundled" if model.shipped else "not compared"
+        return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 
     @admin.display(description="recipe", ordering="recipe")
     def recipe_and_extractor(self, model: GenreModel) -> str:
@@ -82,27 +82,27 @@ class GenreModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description="macro F1")
     def macro_f1(self, model: GenreModel) -> str:
-        return str(scorecard.figure(scorecard.card(model).get("macro_f1")))
+        return str(genre_model_figures.figure(genre_model_figures.card(model).get("macro_f1")))
 
     @admin.display(description="mAP")
     def mean_average_precision(self, model: GenreModel) -> str:
-        return str(scorecard.figure(scorecard.card(model).get("mean_average_precision")))
+        return str(genre_model_figures.figure(genre_model_figures.card(model).get("mean_average_precision")))
 
     @admin.display(description="promoted", ordering="promoted_at")
     def promoted(self, model: GenreModel) -> str:
         return date_format(localtime(model.promoted_at), "j M Y") if model.promoted_at else "–"
 
-    @admin.action(description="Promote: suggest with it from now on", permissions=["promote"])
+    @admin.action(description="Promote", permissions=["promote"])
     def promote_selected(self, request: HttpRequest, queryset: QuerySet[GenreModel]) -> Any:
         return self._confirm_one(request, queryset, "promote")
 
-    @admin.action(description="Undo its promotion", permissions=["promote"])
+    @admin.action(description="Undo the promotion", permissions=["promote"])
     def undo_selected(self, request: HttpRequest, queryset: QuerySet[GenreModel]) -> Any:
         return self._confirm_one(request, queryset, "undo")
 
     def _confirm_one(self, request: HttpRequest, queryset: QuerySet[GenreModel], verb: str) -> Any:
         if len(queryset) != 1:
-            messages.error(request, "One model suggests at a time: tick exactly one. Nothing was changed.")
+            messages.error(request, "Select exactly one model. Nothing was changed.")
             return None
         return redirect(f"admin:catalog_genremodel_{verb}", queryset[0].pk)
 
@@ -120,42 +120,40 @@ class GenreModelAdmin(ReadOnlyAdmin):
         ]
 
     def promote_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """GET asks, beside the figures of the model in use; POST promotes."""
+        """GET: a confirmation with the figures of both models. POST: promote."""
         model = self._permitted(request, pk)
         if model.state == ACTIVE:
-            messages.info(request, f"Genre model {model.version} is in use already.")
+            messages.info(request, f"Genre model {model.version} is already active.")
         elif request.method == "POST":
             try:
-                run = promotion.promote(model, by=person(request))
+                run = promotion.promote(model, by=current_user(request))
             except promotion.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(
                 request,
-                f"Genre model {model.version} is in use.{' New suggestions follow.' if run else ''}",
+                f"Genre model {model.version} is active.{' Suggestions are being updated.' if run else ''}",
             )
         else:
-            return self._ask(request, model, "Promote", "Promote", _active())
+            return self._confirm(request, model, "Promote", "Promote", _active())
         return redirect("admin:catalog_genremodel_changelist")
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """GET asks, beside the figures of the model that would come back; POST undoes."""
+        """GET: a confirmation with the figures of both models. POST: undo the promotion."""
         model = self._permitted(request, pk)
         if model.state != ACTIVE:
-            messages.error(
-                request, f"Genre model {model.version} is not in use, so there is no promotion to undo."
-            )
+            messages.error(request, f"Genre model {model.version} is not active.")
         elif request.method == "POST":
             try:
-                before = promotion.undo_promotion(model, by=person(request))
+                before = promotion.undo_promotion(model, by=current_user(request))
             except promotion.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
             messages.success(
                 request,
-                f"Genre model {before.version} is in use again. Its suggestions follow."
+                f"Genre model {before.version} is active again. Suggestions are being updated."
                 if before
-                else "No genre model is in use now: nothing is suggested until one is promoted.",
+                else "No genre model is active. Nothing is suggested until one is promoted.",
             )
         else:
             before = (
@@ -163,7 +161,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
                 .order_by("-promoted_at")
                 .first()
             )
-            return self._ask(request, model, "Undo the promotion", "Undo", before)
+            return self._confirm(request, model, "Undo the promotion", "Undo", before)
         return redirect("admin:catalog_genremodel_changelist")
 
     def change_view(
@@ -174,40 +172,38 @@ class GenreModelAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         model = self.get_object(request, object_id)
-        shown: dict[str, Any] = {}
+        page: dict[str, Any] = {}
         if model is not None:
-            shown = {
+            page = {
                 "model": model,
-                "figures": scorecard.rows(model),
-                "genre_rows": scorecard.genre_rows(model),
-                "card": scorecard.card(model),
-                "points": operating_points.points(model),
-                "abstention": operating_points.abstention(model),
-                "no_evidence": operating_points.no_evidence(model),
-                "calibration": operating_points.calibration(model),
+                "figures": genre_model_figures.rows(model),
+                "genre_rows": genre_model_figures.genre_rows(model),
+                "card": genre_model_figures.card(model),
+                "points": genre_model_figures.points(model),
+                "abstention": genre_model_figures.abstention(model),
+                "disabled_genres": genre_model_figures.disabled_genres(model),
+                "calibration": genre_model_figures.calibration(model),
                 "measured_on": (model.metrics or {}).get("measured_on", ""),
                 "left_out": (model.metrics or {}).get("left_out", []),
                 "suggestion_counts": _suggestion_counts(model),
                 "may_promote": self.has_promote_permission(request),
             }
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **page})
 
     def _permitted(self, request: HttpRequest, pk: int) -> GenreModel:
         if not self.has_promote_permission(request):
             raise PermissionDenied("Promoting a genre model needs the permission catalog.change_genremodel.")
         return get_object_or_404(GenreModel, pk=pk)
 
-    def _ask(
+    def _confirm(
         self, request: HttpRequest, model: GenreModel, title: str, verb: str, other: GenreModel | None
     ) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"{title}: genre model {model.version}?",
+            **page_context(self, request, f"{title}: genre model {model.version}?"),
             "model": model,
             "other": other,
             "verb": verb,
-            "models": [(one, scorecard.rows(one)) for one in (model, other) if one is not None],
+            "models": [(one, genre_model_figures.rows(one)) for one in (model, other) if one is not None],
         }
         return TemplateResponse(request, "admin/catalog/genremodel/confirm.html", context)
 
@@ -217,6 +213,6 @@ def _active() -> GenreModel | None:
 
 
 def _suggestion_counts(model: GenreModel) -> list[tuple[str, int]]:
-    found = Suggestion.objects.filter(model=model).order_by().values_list("state").annotate(Count("pk"))
-    numbers = dict(found)
-    return [(label, numbers[state]) for state, label in Suggestion.State.choices if state in numbers]
+    counts = Suggestion.objects.filter(model=model).order_by().values_list("state").annotate(Count("pk"))
+    by_state = dict(counts)
+    return [(label, by_state[state]) for state, label in Suggestion.State.choices if state in by_state]

@@ -1,4 +1,4 @@
-"""Movies in Django admin: find them, correct them, give them a poster, and start runs over them."""
+"""Movies in Django admin: filters, search, editing, posters, download, and starting runs."""
 
 from __future__ import annotations
 
@@ -6,31 +6,131 @@ import copy
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from catalog.external_ids import external_link, external_url
 from catalog.genres import review
-from catalog.models import Movie, Poster, Suggestion
+from catalog.models import Genre, Movie, MovieGenre, Poster, Suggestion
 from catalog.posters.primary import make_primary, process_changed, shown_posters, store_poster, unlock
+from catalog.transfer.tables import csv_lines, titles
 
-from .access import person
-from .downloading import DownloadsTitles
-from .movie_filter import FranchiseFilter, GenreFilter, PosterFilter, SuggestionFilter
-from .movie_form import REVIEWED_ONLY, MovieForm
-from .movie_search import SearchesMovies
-from .poster import standing
-from .starting_runs import StartsRuns, tell_renewal
-from .thumbnail import movie_thumbnail, thumbnail
+from .model_admin import MovieSearchAdmin, current_user
+from .movie_form import NEEDS_REVIEW_PERMISSION, MovieForm
+from .poster import movie_thumbnail, source_state, thumbnail
+from .starting_runs import RunStartingAdmin, add_update_message
+
+
+class GenreFilter(admin.SimpleListFilter):
+    title = "genre"
+    parameter_name = "genre"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        genres = Genre.objects.values_list("slug", "name")
+        return [("-", "untagged"), *genres]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> QuerySet[Movie]:
+        if self.value() is None:
+            return queryset
+        held = MovieGenre.objects.filter(movie=OuterRef("pk"))
+        if self.value() == "-":
+            return queryset.filter(~Exists(held))
+        return queryset.filter(Exists(held.filter(genre__slug=self.value())))
+
+
+class PosterFilter(admin.SimpleListFilter):
+    title = "poster"
+    parameter_name = "poster"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("yes", "has a poster"),
+            ("no", "has none"),
+            ("locked", "chosen by a person"),
+            ("bare", "has one, not embedded"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> QuerySet[Movie]:
+        posters = Poster.objects.filter(movie=OuterRef("pk"))
+        match self.value():
+            case "yes":
+                return queryset.filter(Exists(posters))
+            case "no":
+                return queryset.filter(~Exists(posters))
+            case "locked":
+                return queryset.filter(Exists(posters.filter(locked=True)))
+            case "bare":
+                return queryset.filter(Exists(posters.filter(is_primary=True, embeddings__isnull=True)))
+        return queryset
+
+
+class SuggestionFilter(admin.SimpleListFilter):
+    title = "suggestions"
+    parameter_name = "suggested"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, f"has {label} ones") for state, label in Suggestion.State.choices[:3]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> QuerySet[Movie]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(Exists(Suggestion.objects.filter(movie=OuterRef("pk"), state=self.value())))
+
+
+class FranchiseFilter(admin.SimpleListFilter):
+    """The largest franchises. Others can be found by search."""
+
+    title = "franchise"
+    parameter_name = "franchise"
+    most = 20
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        largest = (
+            Movie.objects.exclude(franchise="")
+            .order_by()
+            .values("franchise")
+            .annotate(movies=Count("pk"))
+            .order_by("-movies", "franchise")[: self.most]
+        )
+        return [(row["franchise"], f"{row['franchise']} ({row['movies']})") for row in largest]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> QuerySet[Movie]:
+        return queryset if self.value() is None else queryset.filter(franchise=self.value())
+
+
+class TitleDownloadAdmin(admin.ModelAdmin):
+    """Adds a CSV download of the list, with its search, filters and order."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_safe(self.titles_view))
+        return [path("titles.csv", view, name="catalog_movie_titles"), *super().get_urls()]
+
+    def titles_view(self, request: HttpRequest) -> StreamingHttpResponse | HttpResponseRedirect:
+        """GET: streamed, so that the memory needed does not depend on the number of movies."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied("Downloading titles needs the permission catalog.view_movie.")
+        try:
+            changelist = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return redirect("admin:catalog_movie_changelist")
+        return StreamingHttpResponse(
+            csv_lines(titles(changelist.queryset)),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="titles.csv"'},
+        )
 
 
 class PosterInline(admin.TabularInline):
     model = Poster
-    fields = ("picture", "source", "language", "size", "is_primary", "locked", "standing", "fetched_at")
+    fields = ("picture", "source", "language", "size", "is_primary", "locked", "at_source", "fetched_at")
     readonly_fields = fields
     show_change_link = True
     can_delete = False
@@ -49,19 +149,19 @@ class PosterInline(admin.TabularInline):
     def size(self, poster: Poster) -> str:
         return f"{poster.width} × {poster.height}"
 
-    @admin.display(description="at its source")
-    def standing(self, poster: Poster) -> str:
-        return standing(poster)
+    @admin.display(description="at the source")
+    def at_source(self, poster: Poster) -> str:
+        return source_state(poster)
 
 
 @admin.register(Movie)
-class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
+class MovieAdmin(MovieSearchAdmin, TitleDownloadAdmin, RunStartingAdmin):
     form = MovieForm
     list_display = ("picture", "title_and_year", "genre_names", "ids", "has_poster")
     list_display_links = ("picture", "title_and_year")
     list_filter = (GenreFilter, PosterFilter, SuggestionFilter, FranchiseFilter)
     list_per_page = 50
-    search_fields = ("=imdb_id",)  # shows the box; SearchesMovies searches
+    search_fields = ("=imdb_id",)  # for the search box; MovieSearchAdmin searches
     search_help_text = "Words of the title or franchise, a year, or an id such as tt0111161"
     inlines = (PosterInline,)
     save_on_top = True
@@ -118,9 +218,9 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
     ) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if not request.user.has_perm("catalog.review_suggestion") and "genre_choices" in form.base_fields:
-            # The form class is made for this request, but the field in it is everybody's: take a copy.
+            # The form class is created for this request, but shares its fields: copy the field.
             field = copy.deepcopy(form.base_fields["genre_choices"])
-            field.disabled, field.help_text = True, REVIEWED_ONLY
+            field.disabled, field.help_text = True, NEEDS_REVIEW_PERMISSION
             form.base_fields["genre_choices"] = field
         return form
 
@@ -129,7 +229,7 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
         movie = form.instance
         before = shown_posters([movie.pk])
         if (genres := form.changed_genres()) is not None:
-            review.set_genres(movie, genres, person(request))
+            review.set_genres(movie, genres, current_user(request))
         if form.poster_bytes is None and "shown_poster" in form.changed_data:
             chosen = form.cleaned_data["shown_poster"]
             make_primary(chosen, locked=True) if chosen else unlock(movie)
@@ -137,22 +237,22 @@ class MovieAdmin(SearchesMovies, DownloadsTitles, StartsRuns):
             poster = store_poster(movie, form.poster_bytes, source="upload", locked=True)
             messages.success(
                 request,
-                f"The uploaded poster ({poster.width} × {poster.height} px) is now shown and kept: fetching "
-                "posters will not replace it.",
+                f"The uploaded poster ({poster.width} × {poster.height} px) is shown, and not replaced by "
+                "fetching.",
             )
-        tell_renewal(request, process_changed(before, by=person(request)))
+        add_update_message(request, process_changed(before, by=current_user(request)))
 
     def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(*args, **kwargs)
         except IntegrityError:
-            # Somebody took an id after it was looked up. Nothing was saved; a second look finds who has it.
+            # Another movie got the id after validation. Nothing was saved. Validating again names that movie.
             return super().changeform_view(*args, **kwargs)
 
     def view_on_site(self, obj: Movie) -> str:
         return reverse("catalog:movie", args=[obj.pk])
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Suggestions go with their movie: that nobody may delete one alone must not protect it."""
+        """Suggestions are deleted with their movie, although nobody has the permission to delete one."""
         to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
         return to_delete, counts, set(missing) - {Suggestion._meta.verbose_name}, protected

@@ -1,4 +1,4 @@
-"""The movie's form in admin: its facts, its genres as checkboxes, and a poster by hand."""
+"""The form of a movie in Django admin: facts, genres as checkboxes, choice and upload of a poster."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from catalog.models.poster import NO_WORDS
 from catalog.posters.lookup import poster_url_error
 from ml.imaging import images
 
-from .thumbnail import thumbnail
+from .poster import thumbnail
 
-REVIEWED_ONLY = "Changing genres needs the permission to review suggestions."
+NEEDS_REVIEW_PERMISSION = "Changing genres needs the permission to review suggestions."
 GENRES_HELP = (
-    "A change here counts as set by a person: imports leave the genres alone from then on, and pending "
-    "suggestions are settled by it."
+    "After a change, imports no longer change these genres. Pending suggestions are accepted or rejected "
+    "accordingly."
 )
 
 
 class PosterChoice(forms.ModelChoiceField):
-    """A movie's posters, each with its picture."""
+    """The posters of a movie with their pictures."""
 
     def label_from_instance(self, poster: Poster) -> SafeString:
-        words = {NO_WORDS: "without words", "": ""}.get(poster.language, poster.language)
-        facts = [poster.source, words, f"{poster.width} × {poster.height}"]
+        language = {NO_WORDS: "without words", "": ""}.get(poster.language, poster.language)
+        facts = [poster.source, language, f"{poster.width} × {poster.height}"]
         return format_html("{} {}", thumbnail(poster), ", ".join(filter(None, facts)))
 
 
 class MovieForm(forms.ModelForm):
-    """`genre_choices`, `shown_poster` and `poster_upload` are written by services once the movie is saved."""
+    """`MovieAdmin.save_related` saves `genre_choices`, `shown_poster` and `poster_upload`."""
 
     genre_choices = forms.ModelMultipleChoiceField(
         Genre.objects.all(),
@@ -47,7 +47,7 @@ class MovieForm(forms.ModelForm):
     poster_upload = forms.FileField(
         label="Upload a poster",
         required=False,
-        help_text="JPEG, PNG, WebP or GIF, up to 20 MB. It is shown at once and never replaced by a fetch.",
+        help_text="JPEG, PNG, WebP or GIF, up to 20 MB. It is shown, and fetching does not replace it.",
         widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
     )
     shown_poster = PosterChoice(
@@ -55,12 +55,12 @@ class MovieForm(forms.ModelForm):
         label="Poster to show",
         required=False,
         blank=True,
-        empty_label="by rule: language, then resolution, then the order of sources",
+        empty_label="automatic: by language, then resolution, then order of sources",
         widget=forms.RadioSelect,
-        help_text="A poster chosen here stays, whatever is fetched later. More to choose from: tick the "
-        "movie in the list of movies and fetch alternative posters.",
+        help_text="Fetching does not replace a chosen poster. For more posters, select the movie in the list "
+        "of movies and fetch alternative posters.",
     )
-    # The name the browser gave is shown to nobody and stored nowhere, so it may be as long as it likes.
+    # The uploaded file's name is neither shown nor stored, so its length is not limited.
     poster_bytes: bytes | None = None
 
     class Meta:
@@ -103,11 +103,11 @@ class MovieForm(forms.ModelForm):
             return None
         if (upload.size or 0) > images.MAX_BYTES:
             raise forms.ValidationError(
-                f"The file has {(upload.size or 0) / 2**20:.0f} MB; a poster may have at most "
-                f"{images.MAX_BYTES // 2**20} MB. Save it smaller and upload it again.",
+                f"The file has {(upload.size or 0) / 2**20:.0f} MB. "
+                f"The limit is {images.MAX_BYTES // 2**20} MB.",
                 code="too_many_bytes",
             )
-        upload.seek(0)  # the form may be looked at again, see MovieAdmin.changeform_view
+        upload.seek(0)  # the form may be validated twice, see MovieAdmin.changeform_view
         data = upload.read()
         try:
             images.open_safely(data)
@@ -125,18 +125,20 @@ class MovieForm(forms.ModelForm):
         return cleaned
 
     def _held_by(self, other: Movie) -> SafeString:
-        kept = other.merged_into or other
-        link = format_html('<a href="{}">{}</a>', reverse("admin:catalog_movie_change", args=[kept.pk]), kept)
-        if kept == other:
+        shown = other.merged_into or other
+        link = format_html(
+            '<a href="{}">{}</a>', reverse("admin:catalog_movie_change", args=[shown.pk]), shown
+        )
+        if shown == other:
             return format_html("This id belongs to {}.", link)
-        if kept == self.instance:
+        if shown == self.instance:
             return format_html(
-                "{}, which was merged into this movie, keeps this id. Imports find this movie by it.", other
+                "{}, which was merged into this movie, has this id. Imports find this movie by it.", other
             )
         return format_html("This id belongs to {}, which was merged into {}.", other, link)
 
     def changed_genres(self) -> list[Genre] | None:
-        """The genres to set, or None when they were left as they were."""
+        """The new genres, or None if they were not changed."""
         chosen = self.cleaned_data.get("genre_choices")
         if chosen is None or "genre_choices" not in self.changed_data:
             return None

@@ -1,4 +1,4 @@
-"""Posters in Django admin: look at one, learn where it came from, choose which one a movie shows."""
+"""Posters and placeholders in Django admin."""
 
 from __future__ import annotations
 
@@ -14,19 +14,44 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.duplicates import groups
-from catalog.models import Poster
+from catalog.models import Movie, Placeholder, Poster
 from catalog.posters.primary import make_primary, process_changed, remove, shown_posters
 
-from .access import person
-from .movie_search import SearchesMovies
-from .starting_runs import tell_renewal
-from .thumbnail import PREVIEW_HEIGHT, thumbnail
+from .model_admin import MovieSearchAdmin, current_user
+from .starting_runs import add_update_message
+
+THUMBNAIL_HEIGHT = 60  # px: three rows of text
+PREVIEW_HEIGHT = 300  # px
+
+
+def thumbnail(poster: Poster | None, height: int = THUMBNAIL_HEIGHT) -> SafeString | str:
+    """An `img` of the poster with a height in px, or a dash."""
+    if poster is None:
+        return "–"
+    picture = poster.thumbnail if height <= PREVIEW_HEIGHT else poster.medium
+    width = max(1, round(poster.width * height / poster.height))
+    return format_html(
+        '<img class="poster-thumb" src="{}" alt="Poster of {}" width="{}" height="{}" loading="lazy">',
+        picture.url,
+        poster.movie,
+        width,
+        height,
+    )
+
+
+def movie_thumbnail(movie: Movie, height: int = THUMBNAIL_HEIGHT) -> SafeString | str:
+    """The movie's primary poster. Uses a prefetch of `posters`."""
+    poster = movie.primary_poster
+    if poster is not None:
+        poster.movie = movie
+    return thumbnail(poster, height)
+
 
 SAME_PICTURE_SHOWN = 24
 
 
 class LanguageFilter(admin.AllValuesFieldListFilter):
-    """Languages that posters have, and the empty one by name: a link without text cannot be read aloud."""
+    """The languages of posters. The empty one is called "unknown", because a link needs a text."""
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         for choice in super().choices(changelist):
@@ -34,7 +59,7 @@ class LanguageFilter(admin.AllValuesFieldListFilter):
 
 
 @admin.register(Poster)
-class PosterAdmin(SearchesMovies):
+class PosterAdmin(MovieSearchAdmin):
     list_display = ("picture", "of_movie", "source", "language", "size", "is_primary", "locked", "fetched_at")
     list_display_links = ("picture", "of_movie")
     list_filter = (
@@ -65,14 +90,14 @@ class PosterAdmin(SearchesMovies):
         "language",
         "fetched_at",
         "checked_at",
-        "at_its_source",
+        "at_source",
         "embedded_by",
         "sha256",
         "perceptual_hash",
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # a poster is uploaded on its movie's page, where it is checked
+        return False  # posters are uploaded on the movie's page, which validates them
 
     def delete_model(self, request: HttpRequest, obj: Poster) -> None:
         self._remove(request, [obj])
@@ -84,25 +109,25 @@ class PosterAdmin(SearchesMovies):
         with transaction.atomic():
             before = shown_posters({poster.movie_id for poster in posters})
             remove(posters)
-            tell_renewal(request, process_changed(before, by=person(request)))
+            add_update_message(request, process_changed(before, by=current_user(request)))
 
-    @admin.action(description="Show for its movie and keep (lock)", permissions=["change"])
+    @admin.action(description="Show for its movie and lock", permissions=["change"])
     def choose(self, request: HttpRequest, queryset: QuerySet[Poster]) -> None:
         posters = list(queryset.select_related("movie"))
         movies = {poster.movie for poster in posters}
         if len(movies) < len(posters):
-            messages.error(request, "A movie shows one poster: tick one of each movie. Nothing was changed.")
+            messages.error(request, "Select only one poster of each movie. Nothing was changed.")
             return
         with transaction.atomic():
             before = shown_posters([movie.pk for movie in movies])
             for poster in posters:
                 make_primary(poster, locked=True)
-            run = process_changed(before, by=person(request))
+            run = process_changed(before, by=current_user(request))
         messages.success(
             request,
-            f"Shown from now on, and locked: the chosen poster of {', '.join(map(str, movies))}.",
+            f"The selected poster is shown and locked for {', '.join(map(str, movies))}.",
         )
-        tell_renewal(request, run)
+        add_update_message(request, run)
 
     @admin.display(description="picture")
     def picture(self, poster: Poster) -> SafeString | str:
@@ -124,7 +149,7 @@ class PosterAdmin(SearchesMovies):
 
     @admin.display(description="same picture as")
     def same_picture(self, poster: Poster) -> SafeString | str:
-        """The other movies that show it, and where to say that it is the wrong poster for one of them."""
+        """Links to other movies with the same picture, and to the page of duplicates."""
         if not poster.is_primary:
             return "–"
         others = format_html_join(
@@ -153,9 +178,9 @@ class PosterAdmin(SearchesMovies):
     def source_link(self, poster: Poster) -> SafeString | str:
         return _link(poster.source_url)
 
-    @admin.display(description="at its source")
-    def at_its_source(self, poster: Poster) -> str:
-        return standing(poster)
+    @admin.display(description="at the source")
+    def at_source(self, poster: Poster) -> str:
+        return source_state(poster)
 
     @admin.display(description="embedded by")
     def embedded_by(self, poster: Poster) -> str:
@@ -163,17 +188,34 @@ class PosterAdmin(SearchesMovies):
         return ", ".join(specs) or "no extractor yet"
 
 
-def standing(poster: Poster) -> str:
-    """What became of a poster at the source it came from, in words."""
+def source_state(poster: Poster) -> str:
+    """Whether the poster still exists at its source, in words."""
     if poster.gone_at is not None:
-        return f"gone since {poster.gone_at:%Y-%m-%d}; this copy is kept"
+        return f"removed {poster.gone_at:%Y-%m-%d}; this copy is kept"
     if poster.superseded:
         return "replaced by another"
-    return f"seen there {poster.checked_at:%Y-%m-%d}" if poster.checked_at else "–"
+    return f"checked {poster.checked_at:%Y-%m-%d}" if poster.checked_at else "–"
 
 
 def _link(address: str) -> SafeString | str:
-    """Links only what is plainly a web address: these came from pages of others."""
+    """A link if it is a web address. Addresses from other sites are not trusted."""
     if not address.startswith(("https://", "http://")):
         return address or "–"
     return format_html('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>', address)
+
+
+@admin.register(Placeholder)
+class PlaceholderAdmin(admin.ModelAdmin):
+    """Pictures that were taken for placeholders ("no image available"). Some may be posters after all."""
+
+    list_display = ("found_at", "source", "movies", "source_url", "is_poster")
+    list_editable = ("is_poster",)
+    list_filter = ("is_poster", "source")
+    fields = ("found_at", "source", "source_url", "sha256", "movies", "is_poster")
+    readonly_fields = ("found_at", "source", "source_url", "sha256", "movies")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

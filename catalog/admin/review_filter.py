@@ -1,4 +1,4 @@
-"""What a reviewer asks of the queue: words, a genre, a minimum score, an order."""
+"""The filter form of the review queue: search, genre, minimum score, order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from catalog.genres.review import Selection
 from catalog.models import Genre, Movie, Suggestion
 
 PENDING = Suggestion.State.PENDING
+SELECTED = mark_safe(" selected")
 ORDERS = {
     "": "Most confident first",
     "unsure": "Least confident first",
@@ -22,16 +23,13 @@ ORDERS = {
 }
 
 
-SELECTED = mark_safe(" selected")
-
-
 class GenreWithCount(forms.ModelChoiceField):
     def label_from_instance(self, genre: Genre) -> str:
-        return f"{genre.name} ({genre.waiting})"  # type: ignore[attr-defined]
+        return f"{genre.name} ({genre.pending:,})"  # type: ignore[attr-defined]
 
 
 class Select(forms.Select):
-    """Django's, without a template for each of its options: they took a tenth of the review queue's time."""
+    """Django's, but without rendering a template for each option, which took a tenth of the page's time."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         chosen = "" if value is None else str(value)
@@ -46,9 +44,9 @@ class SearchInput(forms.TextInput):
 
 
 class QueueFilter(forms.Form):
-    """The filter form above the queue, read from the address so that a filtered queue can be bookmarked.
+    """Read from the query string, so that a filtered queue can be bookmarked.
 
-    A value that makes no sense filters nothing and is reported beside its field.
+    An invalid value does not filter, and its error is shown beside the field.
     """
 
     q = forms.CharField(label="Search", required=False, max_length=200, widget=SearchInput)
@@ -63,18 +61,18 @@ class QueueFilter(forms.Form):
         widget=forms.NumberInput(attrs={"step": "0.05", "placeholder": "0.00"}),
     )
     sure = forms.BooleanField(
-        label="Only sure ones", required=False, help_text="scores above the model's sure threshold"
+        label="Only sure", required=False, help_text="Scores above the model's sure threshold"
     )
     order = forms.ChoiceField(label="Order", required=False, choices=list(ORDERS.items()), widget=Select)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        waiting = Count("suggestions", filter=Q(suggestions__state=PENDING))
+        pending = Count("suggestions", filter=Q(suggestions__state=PENDING))
         field = cast(forms.ModelChoiceField, self.fields["genre"])
-        field.queryset = Genre.objects.annotate(waiting=waiting).filter(waiting__gt=0)
+        field.queryset = Genre.objects.annotate(pending=pending).filter(pending__gt=0)
 
     def selection(self) -> Selection:
-        """What the filter chooses."""
+        """The suggestions that match the filter."""
         genre = self._value("genre")
         return Selection(
             words=self._value("q") or "",
@@ -85,15 +83,15 @@ class QueueFilter(forms.Form):
 
     @property
     def narrows_suggestions(self) -> bool:
-        """Whether only some of a movie's suggestions may match: then bulk offers to accept just those."""
+        """Whether only some suggestions of a movie may match. Bulk then offers to accept those alone."""
         return self.selection().narrows_suggestions
 
     def matching(self) -> QuerySet[Suggestion]:
-        """The pending suggestions that match genre, minimum score and sureness."""
+        """The pending suggestions that match genre, minimum score and sure, of any movie."""
         return self.selection().of_any_movie()
 
     def narrow(self, queue: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
-        """The rows of `reviewing.review_queue()` whose movies match, in the order asked for."""
+        """The rows of `review.review_queue()` whose movies match, in the chosen order."""
         if self.narrows_suggestions:
             queue = queue.filter(movie__in=self.matching().order_by().values("movie"))
         if self.selection().words:

@@ -1,33 +1,69 @@
-"""The review queue in Django admin: one card a movie, decided where it stands."""
+"""The review queue in Django admin: cards, bulk decisions, accepting all sure suggestions, editing genres."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from catalog.genres import review
-from catalog.models import Movie, ReviewQueue, Suggestion
+from catalog.genres import decision_batches, review
+from catalog.models import Genre, GenreModel, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
 
-from .access import PermissionAdmin, person
-from .review_decision import Outcome, UnclearRequest, decide, numbers, wanted
-from .review_edit import edit_view
+from . import genre_model_figures
+from .model_admin import PermissionAdmin, current_user, numbers, page_context, paginated
+from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
-from .review_sure import sure_view
 
 PAGE_SIZE = 25
+EXAMPLES = 8
+DECISIONS_SHOWN = 20
+PENDING = Suggestion.State.PENDING
+
+
+@dataclass
+class Choice:
+    """A checkbox of the edit page: a genre, the movie's row of it, and the pending suggestion, if any."""
+
+    genre: Genre
+    ticked: bool
+    held: MovieGenre | None
+    suggestion: Suggestion | None
+
+
+class GenresForm(forms.Form):
+    """All genres of a movie. `seen` is the state that the page showed."""
+
+    genres = forms.ModelMultipleChoiceField(
+        Genre.objects.all(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=2000)
+
+    def __init__(self, *args: object, state: str, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.state = state
+
+    def clean_seen(self) -> str:
+        if self.cleaned_data["seen"] != self.state:
+            raise forms.ValidationError(
+                "Somebody else has changed this movie's genres since you opened the page. Nothing was saved. "
+                "Your ticks are kept; check them against the current genres and save again.",
+                code="changed",
+            )
+        return self.state
 
 
 @admin.register(ReviewQueue)
 class ReviewQueueAdmin(PermissionAdmin):
-    """Two pages, the queue and a movie's genres; both need `catalog.review_suggestion` and nothing else."""
+    """Pages for reviewers. All of them need `catalog.review_suggestion`."""
 
     permission = "catalog.review_suggestion"
 
@@ -41,108 +77,173 @@ class ReviewQueueAdmin(PermissionAdmin):
                 name="catalog_reviewqueue_decide",
             ),
             path("sure/", self.guarded(self.sure_view), name="catalog_reviewqueue_sure"),
-            path(
-                "<int:pk>/change/", self.guarded(self.change_genres_view), name="catalog_reviewqueue_change"
-            ),
+            path("<int:pk>/change/", self.guarded(self.edit_view), name="catalog_reviewqueue_change"),
         ]
 
     def queue_view(self, request: HttpRequest) -> HttpResponse:
-        """GET: a page of cards, filtered and ordered as the address says."""
-        chosen = QueueFilter(request.GET)
-        chosen.is_valid()
-        paginator = Paginator(chosen.narrow(review.review_queue()), PAGE_SIZE)
+        """GET: a page of cards, filtered and ordered by the query string."""
+        chosen = _filter(request.GET)
         is_filtered = bool(request.GET.keys() - {"page", "order"})
-        waiting = _waiting()
-        if not is_filtered:
-            # Counted once is enough.
-            paginator.count = waiting["pending_movies"]
-        page = paginator.get_page(request.GET.get("page"))
-        movies = review.cards([row["movie_id"] for row in page.object_list])
+        counts = _pending_counts()
+        total = None if is_filtered else counts["pending_movies"]
+        rows = paginated(request, chosen.narrow(review.review_queue()), PAGE_SIZE, total)
+        movies = review.cards([row["movie_id"] for row in rows["page"].object_list])
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Review queue",
+            **page_context(self, request, "Review queue"),
             "filter": chosen,
             "is_filtered": is_filtered,
-            "page": page,
-            "pages": paginator.get_elided_page_range(page.number, on_each_side=2),
+            **rows,
             "address": _without_page(request.GET),
             "movies": movies,
             "back": request.GET.urlencode(),
             "matching": _matching_pks(chosen, movies),
             "may_view_movies": request.user.has_perm("catalog.view_movie"),
-            **waiting,
+            **counts,
         }
         return TemplateResponse(request, "admin/catalog/reviewqueue/queue.html", context)
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST from one card. The answer to htmx is the card as it now stands, to others a redirect."""
+        """POST from one card. The response to htmx is the updated card, otherwise a redirect."""
         movie = get_object_or_404(Movie, pk=pk)
         try:
-            outcome = decide(movie, wanted(request.POST), person(request))
-        except UnclearRequest as error:
+            outcome = decide(movie, verdicts_of(request.POST), current_user(request))
+        except InvalidForm as error:
             return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
         if getattr(request, "htmx", False):
-            # A decided movie leaves the queue, so its card is drawn from the movie itself.
+            # The movie may no longer match the filter, but its card stays until all is decided.
             left = next((each for each in review.cards([pk]) if each.pending_suggestions), None)  # type: ignore[attr-defined]
             query = _queue_query(request)
-            chosen = QueueFilter(query)
-            chosen.is_valid()
             context = {
                 "movie": left or movie,
                 "outcome": outcome,
                 "left": left,
                 "back": query.urlencode(),
-                "matching": _matching_pks(chosen, [movie]),
+                "matching": _matching_pks(_filter(query), [movie]),
                 "may_view_movies": request.user.has_perm("catalog.view_movie"),
-                **_waiting(),
+                **_pending_counts(),
             }
             return TemplateResponse(request, "admin/catalog/reviewqueue/decided.html", context)
-        _tell(request, movie, outcome)
-        return redirect(f"{_queue_address(request)}#movie-{pk}")
+        _add_messages(request, movie, outcome)
+        return redirect(f"{_queue_url(request)}#movie-{pk}")
 
     def bulk_view(self, request: HttpRequest) -> HttpResponse:
-        """POST for the ticked cards: accept or reject all they showed, or accept the matching ones."""
+        """POST for the ticked cards: accept or reject all that they showed, or accept those that match."""
         verb = request.POST.get("bulk", "")
         ticked = numbers(request.POST.getlist("movie"))
         shown = numbers(request.POST.getlist("matching" if verb == "accept-matching" else "shown"))
         if verb not in ("accept", "reject", "accept-matching"):
             messages.error(request, "Choose what to do with the ticked movies.")
         elif not ticked:
-            messages.warning(request, "Tick at least one movie first; nothing was decided.")
+            messages.warning(request, "Tick at least one movie. Nothing was decided.")
         else:
-            asked = list(Suggestion.objects.filter(pk__in=shown, movie__in=ticked))
-            still = [suggestion for suggestion in asked if suggestion.state == Suggestion.State.PENDING]
+            chosen = list(Suggestion.objects.filter(pk__in=shown, movie__in=ticked))
+            pending = [suggestion for suggestion in chosen if suggestion.state == PENDING]
             act = review.reject if verb == "reject" else review.accept
-            decided = act(still, person(request))
+            decided = act(pending, current_user(request))
             if decided:
                 word = "Rejected" if verb == "reject" else "Accepted"
-                movies = len({suggestion.movie_id for suggestion in still})
+                movies = len({suggestion.movie_id for suggestion in pending})
                 level = messages.INFO if verb == "reject" else messages.SUCCESS
                 messages.add_message(
                     request, level, f"{word} {_count(decided, 'suggestion')} of {_count(movies, 'movie')}."
                 )
-            if late := len(asked) - decided:
+            if late := len(chosen) - decided:
                 messages.warning(
                     request,
-                    f"{_count(late, 'suggestion')} had already been decided by somebody else "
-                    f"and {'was' if late == 1 else 'were'} left as decided.",
+                    f"{_count(late, 'suggestion')} had already been decided by somebody else.",
                 )
-        return redirect(_queue_address(request))
+        return redirect(_queue_url(request))
 
     def sure_view(self, request: HttpRequest) -> HttpResponse:
-        return sure_view(self, request, _queue_query(request), _queue_address(request))
+        """GET: counts of the sure suggestions that match the queue's filter. POST: accept them in a run.
 
-    def change_genres_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return edit_view(self, request, get_object_or_404(Movie, pk=pk), _queue_address(request))
+        POST only accepts what GET showed, which `last`, the newest primary key, tells.
+        """
+        query = _queue_query(request)
+        chosen = _filter(query)
+        selection = replace(chosen.selection(), sure=True)
+        if request.method == "POST":
+            last = max(numbers([request.POST.get("last", "")]), default=0)
+            try:
+                batch = decision_batches.start(replace(selection, last=last), current_user(request))
+            except decision_batches.BatchError as error:
+                messages.warning(request, str(error))
+                return redirect(_queue_url(request))
+            return redirect(batch)
+        found = selection.suggestions()
+        counts: dict[str, Any] = found.aggregate(
+            suggestions=Count("pk"), movies=Count("movie", distinct=True), last=Max("pk")
+        )
+        context = {
+            **page_context(self, request, "Accept all sure suggestions"),
+            **counts,
+            "genres": found.order_by().values("genre__name").annotate(number=Count("pk")).order_by("-number"),
+            "lowest": found.select_related("movie", "genre")
+            .prefetch_related(review.calibration())
+            .order_by("score", "pk")[:EXAMPLES],
+            "models": [
+                (model, genre_model_figures.sure(model))
+                for model in GenreModel.objects.filter(pk__in=found.order_by().values("model"))
+            ],
+            "back": query.urlencode(),
+            "queue_url": _queue_url(request),
+        }
+        return TemplateResponse(request, "admin/catalog/reviewqueue/sure.html", context)
+
+    def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET: all genres as checkboxes; present and suggested ones are ticked. POST: save."""
+        movie = get_object_or_404(Movie, pk=pk)
+        held = {row.genre_id: row for row in movie.movie_genres.select_related("genre")}
+        pending = movie.suggestions.filter(state=PENDING).select_related("genre")
+        suggested = {each.genre_id: each for each in pending.prefetch_related(review.calibration())}
+        state = f"{_joined(held)};{_joined(each.pk for each in suggested.values())}"
+        form = GenresForm(request.POST or None, state=state)
+        if request.method == "POST" and form.is_valid():
+            review.set_genres(movie, form.cleaned_data["genres"], current_user(request))
+            names = ", ".join(genre.name for genre in form.cleaned_data["genres"]) or "no genre"
+            messages.success(request, f"{movie}: saved with {names}.")
+            return redirect(_queue_url(request))
+        if request.method == "POST":
+            ticked = numbers(request.POST.getlist("genres"))
+        else:
+            ticked = held.keys() | suggested.keys()
+        # Including decisions on movies that were merged into this one.
+        decisions = ReviewDecision.objects.filter(Q(movie=movie) | Q(movie__merged_into=movie))
+        context = {
+            **page_context(self, request, "Edit genres"),
+            "subtitle": str(movie),
+            "movie": movie,
+            "form": form,
+            "state": state,
+            "choices": [
+                Choice(genre, genre.pk in ticked, held.get(genre.pk), suggested.get(genre.pk))
+                for genre in Genre.objects.all()
+            ],
+            "decisions": decisions.select_related("genre", "reviewer", "suggestion").prefetch_related(
+                review.calibration("suggestion__model")
+            )[:DECISIONS_SHOWN],
+            "back": request.POST.get("back", request.GET.get("back", "")),
+            "queue_url": _queue_url(request),
+        }
+        return TemplateResponse(request, "admin/catalog/reviewqueue/edit.html", context)
+
+
+def _filter(query: QueryDict) -> QueueFilter:
+    chosen = QueueFilter(query)
+    chosen.is_valid()
+    return chosen
+
+
+def _joined(keys: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(keys)))
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _waiting() -> dict[str, int]:
-    return Suggestion.objects.filter(state=Suggestion.State.PENDING).aggregate(
+def _pending_counts() -> dict[str, int]:
+    return Suggestion.objects.filter(state=PENDING).aggregate(
         pending_movies=Count("movie", distinct=True),
         pending_suggestions=Count("pk"),
         pending_sure=Count("pk", filter=Q(sure=True)),
@@ -156,29 +257,29 @@ def _matching_pks(chosen: QueueFilter, movies: Any) -> set[int]:
 
 
 def _without_page(query: QueryDict) -> str:
-    """The query string a page link adds its number to."""
-    kept = query.copy()
-    kept.pop("page", None)
-    return f"{kept.urlencode()}&" if kept else ""
+    """The query string to which links add the number of a page."""
+    rest = query.copy()
+    rest.pop("page", None)
+    return f"{rest.urlencode()}&" if rest else ""
 
 
 def _queue_query(request: HttpRequest) -> QueryDict:
-    """The queue's own query string, carried through a form as `back`; never more than a query string."""
+    """The queue's query string, which forms pass on as `back`. It is never a whole URL."""
     return QueryDict(request.POST.get("back") or request.GET.get("back") or "")
 
 
-def _queue_address(request: HttpRequest) -> str:
+def _queue_url(request: HttpRequest) -> str:
     query = _queue_query(request).urlencode()
     address = reverse("admin:catalog_reviewqueue_changelist")
     return f"{address}?{query}" if query else address
 
 
-def _tell(request: HttpRequest, movie: Movie, outcome: Outcome) -> None:
+def _add_messages(request: HttpRequest, movie: Movie, outcome: Outcome) -> None:
     if outcome.sentence:
-        # Success is green, which a rejection is not.
+        # A rejection is not shown in green.
         level = messages.SUCCESS if outcome.accepted else messages.INFO
         messages.add_message(request, level, f"{movie}: {outcome.sentence}")
     if outcome.too_late:
-        messages.warning(request, f"{movie}: {' '.join(outcome.too_late)} Nothing was decided twice.")
+        messages.warning(request, f"{movie}: {' '.join(outcome.too_late)}")
     if not outcome.sentence and not outcome.too_late:
-        messages.warning(request, f"{movie}: nothing was chosen, so nothing was decided.")
+        messages.warning(request, f"{movie}: nothing was selected.")

@@ -1,4 +1,4 @@
-"""Start runs from admin: for ticked movies by an action, for all that lack something by a button."""
+"""Starting runs from the admin: by an action for selected movies, by a button for all."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from catalog.posters import fetch
 from catalog.runs import kinds, lifecycle
 from catalog.runs.kinds import RunKind
 
-from .access import person
+from .model_admin import current_user
 
 PERMISSION = "catalog.start_run"
 
 
-def start_and_tell(
+def start_run(
     request: HttpRequest,
     kind: str,
     movies: QuerySet[Movie] | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> None:
-    """Start a run and leave a message that links to it; a refusal becomes an error message."""
+    """Start a run and add a message with a link to it, or an error message."""
     try:
-        run = lifecycle.start_for_user(kind, person(request), movies, params)
+        run = lifecycle.start_for_user(kind, current_user(request), movies, params)
     except lifecycle.RunError as error:
         messages.error(request, str(error))
     else:
-        tell(request, run)
+        add_run_message(request, run)
 
 
-def tell(request: HttpRequest, run: Run) -> None:
-    """Say that `run` was started, or at once what it has to say when there was nothing to do."""
+def add_run_message(request: HttpRequest, run: Run) -> None:
+    """Add a message that the run was started, or its result if there was nothing to do."""
     if run.is_live:
-        things = f" ({run.total} to do)" if kinds.get(run.kind).select else ""
-        text, level = f"started{things}. Follow it on its page.", messages.SUCCESS
+        items = f" with {run.total:,} items" if kinds.get(run.kind).select else ""
+        text, level = f"started{items}.", messages.SUCCESS
     else:
         text, level = f"{run.get_state_display()}. {run.message}", messages.INFO
     messages.add_message(
@@ -51,27 +51,27 @@ def tell(request: HttpRequest, run: Run) -> None:
     )
 
 
-def tell_renewal(request: HttpRequest, run: Run | None) -> None:
-    """Say that look-alikes and suggestions are updated after a change of posters, with a link to the run."""
+def add_update_message(request: HttpRequest, run: Run | None) -> None:
+    """Add a message that look-alikes and suggestions are updated after a change of posters."""
     if run is not None:
         link = format_html('<a href="{}">{}</a>', run.get_absolute_url(), run)
         messages.info(request, format_html("Updating look-alikes and suggestions: {}.", link))
 
 
-def _start_over_selected(kind: RunKind) -> Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Movie]], None]:
+def _action_of(kind: RunKind) -> Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Movie]], None]:
     @admin.action(description=kind.action, permissions=["start_run"])
     def action(modeladmin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, kind.name, queryset)
+        start_run(request, kind.name, queryset)
 
     action.__name__ = f"start_{kind.name}"
     return action
 
 
-class StartsRuns(admin.ModelAdmin):
-    """Adds the actions and the buttons to the movies' admin; both need `catalog.start_run`."""
+class RunStartingAdmin(admin.ModelAdmin):
+    """Adds actions and buttons to the movies' admin. Both need `catalog.start_run`."""
 
     actions = [
-        *(_start_over_selected(kind) for kind in kinds.all_kinds() if kind.action),
+        *(_action_of(kind) for kind in kinds.all_kinds() if kind.action),
         "fetch_alternatives",
     ]
 
@@ -80,17 +80,17 @@ class StartsRuns(admin.ModelAdmin):
 
     @admin.action(description="Fetch alternative posters of the selected movies", permissions=["start_run"])
     def fetch_alternatives(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        start_and_tell(request, "scrape", queryset, {fetch.POSTERS_PARAM: fetch.ALTERNATIVES})
+        start_run(request, "scrape", queryset, {fetch.POSTERS_PARAM: fetch.ALTERNATIVES})
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.start_view))
         return [path("start/<str:kind>/", view, name="catalog_movie_start"), *super().get_urls()]
 
     def start_view(self, request: HttpRequest, kind: str) -> HttpResponseRedirect:
-        """POST: a run over everything that lacks it."""
+        """POST: start a run over all movies or posters that need it."""
         if not self.has_start_run_permission(request):
             raise PermissionDenied("Starting runs needs the permission catalog.start_run.")
-        start_and_tell(request, kind)
+        start_run(request, kind)
         return redirect("admin:catalog_movie_changelist")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Suggestions and the decisions on them, to look up: only the review queue decides."""
+"""Suggestions and decisions in Django admin, read-only: decisions are made in the review queue."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from catalog.genres import review
 from catalog.models import ReviewDecision, Suggestion
 from catalog.templatetags.wording import likelihood, threshold_text
 
-from .access import ReadOnlyAdmin
-from .movie_search import SearchesMovies
+from .model_admin import MovieSearchAdmin, ReadOnlyAdmin
 
 
 @admin.register(Suggestion)
-class SuggestionAdmin(SearchesMovies, ReadOnlyAdmin):
+class SuggestionAdmin(MovieSearchAdmin, ReadOnlyAdmin):
     list_display = (
         "of_movie",
         "genre",
@@ -29,9 +28,9 @@ class SuggestionAdmin(SearchesMovies, ReadOnlyAdmin):
         "by_model",
         "created_at",
         "decided_at",
-        "where_seen",
+        "heat_map",
     )
-    readonly_fields = ("where_seen",)
+    readonly_fields = ("heat_map",)
     list_filter = ("state", "sure", "genre", "model")
     list_select_related = ("movie", "genre", "model")
     search_fields = ("=movie__imdb_id",)
@@ -54,14 +53,14 @@ class SuggestionAdmin(SearchesMovies, ReadOnlyAdmin):
     def by_model(self, suggestion: Suggestion) -> str:
         return f"{suggestion.model.version}"
 
-    @admin.display(description="where it is seen")
-    def where_seen(self, suggestion: Suggestion) -> SafeString:
-        return format_html('<a href="{}">Heat map</a>', reverse("catalog:heat_map", args=[suggestion.pk]))
+    @admin.display(description="heat map")
+    def heat_map(self, suggestion: Suggestion) -> SafeString:
+        return format_html('<a href="{}">Show</a>', reverse("catalog:heat_map", args=[suggestion.pk]))
 
 
 @admin.register(ReviewDecision)
-class ReviewDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
-    """Append-only, so there is nothing to press here."""
+class ReviewDecisionAdmin(MovieSearchAdmin, ReadOnlyAdmin):
+    """Decisions are append-only."""
 
     list_display = (
         "created_at",
@@ -91,10 +90,10 @@ class ReviewDecisionAdmin(SearchesMovies, ReadOnlyAdmin):
     def of_batch(self, decision: ReviewDecision) -> str:
         return f"#{decision.batch_id}" if decision.batch_id else "–"
 
-    @admin.display(description="score seen", ordering="score")
+    @admin.display(description="score", ordering="score")
     def score_(self, decision: ReviewDecision) -> str:
         return likelihood(decision) if decision.score is not None else "–"
 
-    @admin.display(description="threshold seen", ordering="threshold")
+    @admin.display(description="threshold", ordering="threshold")
     def threshold_(self, decision: ReviewDecision) -> str:
         return threshold_text(decision)

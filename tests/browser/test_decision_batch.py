@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from catalog.models import MovieGenre, Run
 from catalog.runs import local_worker
-from tests.catalog.admin.cards import waiting
+from tests.catalog.admin.cards import pending
 from tests.factories import UserFactory
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SURE = "/admin/catalog/reviewqueue/sure/"
 def test_accept_follow_and_undo(
     page: Page, live_server: Any, sign_in: Callable[[Page, Any], None], width: int
 ) -> None:
-    movie = waiting("A title so long that it has to break somewhere or other", Drama=0.9, Crime=0.8)
+    movie = pending("A title so long that it has to break somewhere or other", Drama=0.9, Crime=0.8)
     movie.suggestions.update(sure=True)
     page.set_viewport_size({"width": width, "height": 844})
     sign_in(page, UserFactory(reviewer=True))

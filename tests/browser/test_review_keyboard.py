@@ -4,7 +4,7 @@ import pytest
 
 from catalog.genres import review
 from catalog.models import Suggestion
-from tests.catalog.admin.cards import genres, suggestion, waiting
+from tests.catalog.admin.cards import genres, pending, suggestion
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -15,9 +15,9 @@ QUEUE = "/admin/catalog/reviewqueue/"
 def films():
     """Three films, most confident first in this order."""
     return [
-        waiting("Ember", Drama=0.95, Horror=0.7),
-        waiting("Salt", Crime=0.9),
-        waiting("Paper Tigers", War=0.85),
+        pending("Ember", Drama=0.95, Horror=0.7),
+        pending("Salt", Crime=0.9),
+        pending("Paper Tigers", War=0.85),
     ]
 
 
@@ -91,7 +91,7 @@ def test_the_page_can_be_worked_through_without_a_mouse(desk, films):
         expect_decided(desk, number)
     desk.locator("#queue-more").wait_for()
     desk.keyboard.press("n")
-    desk.get_by_text("Nothing waits for review.").wait_for()
+    desk.get_by_text("No suggestions to review.").wait_for()
     assert not Suggestion.objects.filter(state=Suggestion.State.PENDING).exists()
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from catalog.models import Suggestion
-from tests.catalog.admin.cards import genres, suggestion, waiting
+from tests.catalog.admin.cards import genres, pending, suggestion
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -17,7 +17,7 @@ def reviewer():
 
 
 def test_everything_works_without_script(chromium, live_server, sign_in, reviewer):
-    movie = waiting("Ember", Drama=0.95, Horror=0.7)
+    movie = pending("Ember", Drama=0.95, Horror=0.7)
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     sign_in(page, reviewer)
@@ -37,7 +37,7 @@ def test_everything_works_without_script(chromium, live_server, sign_in, reviewe
 
 @pytest.mark.parametrize("address", [QUEUE, "edit", "/admin/", "/admin/catalog/movie/"])
 def test_a_phone_needs_no_sideways_scrolling(page, live_server, sign_in, address):
-    movie = waiting(
+    movie = pending(
         "A title so long that it has to break somewhere or other " * 2, Documentary=0.95, Drama=0.7
     )
     sign_in(page, UserFactory(admin=True))
@@ -47,7 +47,7 @@ def test_a_phone_needs_no_sideways_scrolling(page, live_server, sign_in, address
 
 
 def test_a_session_that_ended_leads_to_the_sign_in_page(page, live_server, sign_in, reviewer):
-    waiting("Ember")
+    pending("Ember")
     sign_in(page, reviewer)
     page.goto(live_server.url + QUEUE)
     Session.objects.all().delete()
@@ -57,7 +57,7 @@ def test_a_session_that_ended_leads_to_the_sign_in_page(page, live_server, sign_
 
 
 def test_an_unreachable_server_is_said_and_the_card_stays(chromium, live_server, sign_in, reviewer):
-    waiting("Ember")
+    pending("Ember")
     # Its own page: the browser itself logs the failed request as an error, which is what is being tested.
     context = chromium.new_context()
     page = context.new_page()
@@ -73,7 +73,7 @@ def test_an_unreachable_server_is_said_and_the_card_stays(chromium, live_server,
 
 
 def test_the_marks_of_the_threshold_and_score_are_drawn(page, live_server, sign_in, reviewer):
-    waiting("Ember", Drama=0.8)
+    pending("Ember", Drama=0.8)
     sign_in(page, reviewer)
     page.goto(live_server.url + QUEUE)
     track, value, mark = (

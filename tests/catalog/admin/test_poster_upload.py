@@ -8,8 +8,8 @@ from PIL import Image
 
 from catalog.models import Movie, Poster, Run
 from ml.imaging import images
-from tests.catalog.admin.cards import told
 from tests.catalog.admin.movie_forms import save_movie
+from tests.catalog.pages import messages_of
 from tests.factories import MovieFactory, PosterFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def encoded(picture, kind):
 def test_an_upload_is_shown_and_locked(admin_client):
     movie = MovieFactory(poster=True)
     response = save_movie(admin_client, movie, poster_upload=upload(tiny_jpeg(77, (80, 120))))
-    assert "The uploaded poster (80 × 120 px) is now shown and kept" in told(response)
+    assert "80 × 120 px" in messages_of(response)
     shown = Poster.objects.get(is_primary=True)
     assert (shown.source, shown.locked, shown.width) == ("upload", True, 80)
     assert movie.posters.count() == 2
@@ -74,8 +74,8 @@ def test_what_is_no_acceptable_picture_is_refused_with_a_sentence(admin_client, 
 def test_too_many_bytes_are_refused_before_they_are_read(admin_client, monkeypatch):
     monkeypatch.setattr(images, "MAX_BYTES", 300)
     response = save_movie(admin_client, MovieFactory(), poster_upload=upload(tiny_jpeg(3)))
-    [sentence] = response.context["adminform"].form.errors["poster_upload"]
-    assert "at most" in sentence
+    [error] = response.context["adminform"].form.errors.as_data()["poster_upload"]
+    assert error.code == "too_many_bytes"
     assert not Poster.objects.exists()
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from catalog.embeddings import extractors
-from tests.catalog.admin.cards import press, waiting
+from tests.catalog.admin.cards import pending, press
 from tests.conftest import signed_in
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, RunFactory, UserFactory
 
@@ -15,7 +15,7 @@ READ_ONLY = ["extractor", "genremodel", "reviewdecision", "run", "suggestion"]
 @pytest.fixture
 def rows(admin_client):
     """One row of each, by model name."""
-    movie = waiting("Ember")
+    movie = pending("Ember")
     press(admin_client, movie, "accept")
     suggestion = movie.suggestions.get()
     return {

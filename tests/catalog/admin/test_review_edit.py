@@ -4,7 +4,8 @@ import pytest
 from django.urls import reverse
 
 from catalog.models import Movie, MovieGenre, ReviewDecision, Suggestion
-from tests.catalog.admin.cards import genres, press, suggestion, told, waiting
+from tests.catalog.admin.cards import genres, pending, press, suggestion
+from tests.catalog.pages import messages_of
 from tests.conftest import signed_in
 from tests.factories import GenreFactory, MovieFactory, UserFactory
 
@@ -24,7 +25,7 @@ def ticked(response):
 
 
 def test_suggested_and_present_genres_are_ticked_all_others_offered(reviewer_client):
-    movie = waiting("Ember", Drama=0.9)
+    movie = pending("Ember", Drama=0.9)
     MovieGenre.objects.create(movie=movie, genre=GenreFactory(name="War"), origin="imported")
     GenreFactory(name="Western")
     response = reviewer_client.get(reverse("admin:catalog_reviewqueue_change", args=[movie.pk]))
@@ -34,7 +35,7 @@ def test_suggested_and_present_genres_are_ticked_all_others_offered(reviewer_cli
 
 
 def test_saving_settles_every_suggestion(reviewer_client):
-    movie = waiting("Ember", Drama=0.9, Horror=0.7)
+    movie = pending("Ember", Drama=0.9, Horror=0.7)
     response = edit(reviewer_client, movie, "Drama", "War")
     assert response.url == "/admin/catalog/reviewqueue/"
     assert genres(movie) == {"Drama", "War"}
@@ -45,7 +46,7 @@ def test_saving_settles_every_suggestion(reviewer_client):
 
 
 def test_the_genres_then_count_as_a_persons(reviewer_client):
-    movie = waiting("Ember", Drama=0.9)
+    movie = pending("Ember", Drama=0.9)
     edit(reviewer_client, movie, "Drama", "War")
     assert Movie.objects.get().genres_locked
     assert set(movie.movie_genres.values_list("origin", flat=True)) == {MovieGenre.Origin.MANUAL}
@@ -59,13 +60,13 @@ def test_a_genre_can_be_taken_away(reviewer_client):
 
 
 def test_somebody_who_was_faster_is_noticed_and_the_ticks_are_kept(reviewer_client):
-    movie = waiting("Ember", Drama=0.9, Horror=0.7)
+    movie = pending("Ember", Drama=0.9, Horror=0.7)
     address = reverse("admin:catalog_reviewqueue_change", args=[movie.pk])
     seen = reviewer_client.get(address).context["state"]
     press(signed_in(UserFactory(reviewer=True)), movie, "accept")
     response = edit(reviewer_client, movie, "War", seen=seen)
     assert response.status_code == 200
-    assert "Somebody else has decided on this movie" in response.text
+    assert response.context["form"].errors.as_data()["seen"][0].code == "changed"
     assert genres(movie) == {"Drama", "Horror"}
     assert ticked(response) == {"War"}
     # The page now shows the new state, so saving again is an informed choice.
@@ -74,7 +75,7 @@ def test_somebody_who_was_faster_is_noticed_and_the_ticks_are_kept(reviewer_clie
 
 
 def test_a_genre_that_does_not_exist_is_refused(reviewer_client):
-    movie = waiting("Ember", Drama=0.9)
+    movie = pending("Ember", Drama=0.9)
     response = edit(reviewer_client, movie, genres=["987654"])
     assert response.status_code == 200
     assert response.context["form"].errors["genres"]
@@ -82,16 +83,16 @@ def test_a_genre_that_does_not_exist_is_refused(reviewer_client):
 
 
 def test_earlier_decisions_are_shown(reviewer_client):
-    movie = waiting("Ember", Drama=0.9)
+    movie = pending("Ember", Drama=0.9)
     press(reviewer_client, movie, "reject")
     response = reviewer_client.get(reverse("admin:catalog_reviewqueue_change", args=[movie.pk]))
     assert "score .90, suggested from .60" in response.text
 
 
 def test_the_way_back_keeps_the_filter(reviewer_client):
-    response = edit(reviewer_client, waiting("Ember"), "Drama", back="order=title")
+    response = edit(reviewer_client, pending("Ember"), "Drama", back="order=title")
     assert response.url == "/admin/catalog/reviewqueue/?order=title"
-    assert "saved with Drama" in told(response)
+    assert "saved with Drama" in messages_of(response)
 
 
 def test_a_movie_that_is_not_there(reviewer_client):

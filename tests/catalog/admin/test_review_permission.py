@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.models import ReviewDecision
-from tests.catalog.admin.cards import QUEUE, press, shown, waiting
+from tests.catalog.admin.cards import QUEUE, pending, press, shown
 from tests.conftest import signed_in
 from tests.factories import UserFactory
 
@@ -30,12 +30,12 @@ def addresses(movie):
 
 
 def test_a_reviewer_sees_the_queue_and_the_edit_page(reviewer_client):
-    movie = waiting()
+    movie = pending()
     assert [reviewer_client.get(address).status_code for address in addresses(movie)["get"]] == [200, 200]
 
 
 def test_staff_without_the_permission_is_refused_everywhere(staff_client):
-    movie = waiting()
+    movie = pending()
     pages = addresses(movie)
     assert {staff_client.get(address).status_code for address in pages["get"]} == {403}
     form = {
@@ -55,7 +55,7 @@ def test_staff_without_the_permission_does_not_see_the_queue_in_the_index(staff_
 
 
 def test_a_visitor_is_sent_to_the_sign_in_page(client):
-    movie = waiting()
+    movie = pending()
     for address in addresses(movie)["get"]:
         assert client.get(address).url.startswith(reverse("admin:login"))
     response = press(client, movie, "accept")
@@ -64,7 +64,7 @@ def test_a_visitor_is_sent_to_the_sign_in_page(client):
 
 
 def test_a_link_cannot_decide(reviewer_client):
-    movie = waiting()
+    movie = pending()
     for name, args in (("decide", [movie.pk]), ("bulk", [])):
         assert reviewer_client.get(reverse(f"admin:catalog_reviewqueue_{name}", args=args)).status_code == 405
 
@@ -72,5 +72,5 @@ def test_a_link_cannot_decide(reviewer_client):
 def test_a_form_from_elsewhere_is_refused():
     client = Client(enforce_csrf_checks=True)
     client.force_login(UserFactory(reviewer=True))
-    assert press(client, waiting(), "accept").status_code == 403
+    assert press(client, pending(), "accept").status_code == 403
     assert not ReviewDecision.objects.exists()

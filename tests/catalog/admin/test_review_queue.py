@@ -2,32 +2,34 @@
 
 import pytest
 
+from catalog.admin import review_queue
 from catalog.models import Suggestion
-from tests.catalog.admin.cards import only, queue, suggestion, text_of, titles, waiting
+from tests.catalog.admin.cards import pending, queue, suggestion, titles
+from tests.catalog.pages import one, text_of
 from tests.factories import MovieFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_card_shows_poster_title_year_and_every_suggestion(reviewer_client):
-    movie = waiting("Ember", Drama=0.914, Horror=0.7)
+    movie = pending("Ember", Drama=0.914, Horror=0.7)
     [card] = queue(reviewer_client).select("article.card")
-    assert only(card, "img")["src"] == movie.primary_poster.medium.url
+    assert one(card, "img")["src"] == movie.primary_poster.medium.url
     assert text_of(card.h2) == f"Ember {movie.year}"
     assert [text_of(name) for name in card.select(".genre-name > span")] == ["Drama", "Horror"]
     assert [text_of(score) for score in card.select(".score-number")] == [".91", ".70"]
 
 
 def test_the_bar_and_the_threshold_are_drawn_to_scale(reviewer_client):
-    waiting("Ember", Drama=0.8)
+    pending("Ember", Drama=0.8)
     [svg] = queue(reviewer_client).select("article.card .score svg")
     assert svg["aria-label"] == "score .80, suggested from .60"
-    assert only(svg, ".score-value")["width"] == "80"
-    assert only(svg, ".score-mark")["x"] == "60"
+    assert one(svg, ".score-value")["width"] == "80"
+    assert one(svg, ".score-mark")["x"] == "60"
 
 
 def test_each_suggestion_can_be_accepted_and_rejected_in_place(reviewer_client):
-    movie = waiting("Ember", Drama=0.9)
+    movie = pending("Ember", Drama=0.9)
     pk = suggestion(movie, "Drama").pk
     pressed = {button["value"] for button in queue(reviewer_client).select("article.card button")}
     assert pressed == {f"accept-{pk}", f"reject-{pk}", "accept", "reject"}
@@ -35,9 +37,9 @@ def test_each_suggestion_can_be_accepted_and_rejected_in_place(reviewer_client):
 
 def test_decided_suggestions_and_movies_without_any_are_not_in_it(reviewer_client):
     MovieFactory(title="Nobody asked")
-    done = waiting("Done", Drama=0.9)
+    done = pending("Done", Drama=0.9)
     done.suggestions.update(state=Suggestion.State.REJECTED)
-    half = waiting("Half", Drama=0.9, Crime=0.8)
+    half = pending("Half", Drama=0.9, Crime=0.8)
     half.suggestions.filter(genre__name="Drama").update(state=Suggestion.State.ACCEPTED)
     page = queue(reviewer_client)
     assert titles(page) == ["Half"]
@@ -59,9 +61,9 @@ def test_decided_suggestions_and_movies_without_any_are_not_in_it(reviewer_clien
     ],
 )
 def test_filters_and_orders(reviewer_client, query, expected):
-    waiting("Doubtful", Drama=0.65)
-    waiting("Middling", Drama=0.8, Crime=0.7)
-    waiting("Sure", Drama=0.99)
+    pending("Doubtful", Drama=0.65)
+    pending("Middling", Drama=0.8, Crime=0.7)
+    pending("Sure", Drama=0.99)
     if "genre" in query:
         query = query | {"genre": suggestion_genre(query["genre"])}
     assert titles(queue(reviewer_client, **query)) == expected
@@ -72,7 +74,7 @@ def suggestion_genre(name):
 
 
 def test_search_finds_ids_and_years(reviewer_client):
-    movie, _ = waiting("Ember"), waiting("Paper Tigers")
+    movie, _ = pending("Ember"), pending("Paper Tigers")
     for words in (movie.imdb_id, str(movie.tmdb_id), f"ember {movie.year}"):
         assert titles(queue(reviewer_client, q=words)) == ["Ember"]
 
@@ -91,46 +93,40 @@ def test_search_finds_ids_and_years(reviewer_client):
     ],
 )
 def test_a_senseless_address_still_gives_the_page(reviewer_client, query):
-    waiting("Ember")
+    pending("Ember")
     page = queue(reviewer_client, **query)
     assert titles(page) == ([] if "q" in query else ["Ember"])
 
 
 def test_a_senseless_value_is_reported_beside_its_field(reviewer_client):
-    waiting("Ember")
+    pending("Ember")
     assert "number" in text_of(queue(reviewer_client, min_score="lots").select_one(".queue-error"))
 
 
-def test_pages_of_25_keep_the_filter(reviewer_client):
-    for number in range(27):
-        waiting(f"Film {number:02}", Drama=0.9)
+def test_pages_keep_the_filter(reviewer_client, monkeypatch):
+    monkeypatch.setattr(review_queue, "PAGE_SIZE", 2)
+    for name in "abc":
+        pending(f"Film {name}", Drama=0.9)
     page = queue(reviewer_client, order="title")
-    assert len(titles(page)) == 25
+    assert titles(page) == ["Film a", "Film b"]
     [link] = page.select(".queue-pages a")
     assert link["href"] == "?order=title&page=2"
-    assert titles(queue(reviewer_client, order="title", page=2)) == ["Film 25", "Film 26"]
+    assert titles(queue(reviewer_client, order="title", page=2)) == ["Film c"]
 
 
 def test_an_empty_queue_says_what_to_do_next(reviewer_client, admin_client):
-    assert "somebody has asked for suggestions" in text_of(queue(reviewer_client).select_one(".queue-empty"))
-    assert "Suggest genres" in text_of(queue(admin_client).select_one(".queue-empty"))
+    assert not queue(reviewer_client).select(".queue-empty a")
+    assert queue(admin_client).select(".queue-empty a")
 
 
 def test_a_film_whose_poster_has_gone_can_still_be_reviewed(reviewer_client):
-    movie = waiting("Ember")
+    movie = pending("Ember")
     movie.posters.all().delete()
     assert queue(reviewer_client).select("article.card .card-no-poster")
 
 
 def test_titles_cannot_break_out_of_the_page(reviewer_client):
-    waiting("<script>alert(1)</script>", Drama=0.9)
+    pending("<script>alert(1)</script>", Drama=0.9)
     page = queue(reviewer_client)
     assert titles(page) == ["<script>alert(1)</script>"]
     assert not [script for script in page.select("script") if "alert" in script.text]
-
-
-def test_the_number_of_queries_does_not_grow_with_the_page(reviewer_client, django_assert_max_num_queries):
-    for number in range(20):
-        waiting(f"Film {number}", Drama=0.9, Crime=0.8, Horror=0.7)
-    with django_assert_max_num_queries(14):
-        queue(reviewer_client, min_score="0.1")

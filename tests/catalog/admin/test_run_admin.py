@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from catalog.models import Run, RunItem
-from tests.catalog.admin.cards import told
+from tests.catalog.pages import messages_of
 from tests.conftest import signed_in
 from tests.factories import MovieFactory, RunFactory, RunItemFactory, UserFactory
 
@@ -35,25 +35,25 @@ def test_retrying_makes_a_run_over_what_failed(admin_client):
     response = act(admin_client, "retry_failed", run)
     again = Run.objects.exclude(pk=run.pk).get()
     assert (again.retry_of, again.total, again.asked_by) == (run, 2, admin_client.user)
-    assert again.get_absolute_url() in told(response)
+    assert again.get_absolute_url() in messages_of(response)
 
 
 def test_retrying_what_did_not_fail_says_so(admin_client):
     response = act(admin_client, "retry_failed", RunFactory(state=Run.State.DONE))
-    assert "has no failed items" in told(response)
+    assert "has no failed items" in messages_of(response)
     assert Run.objects.count() == 1
 
 
 def test_cancelling(admin_client):
     run = RunFactory(state=Run.State.RUNNING, total=1)
     RunItemFactory(run=run)
-    assert "is cancelled" in told(act(admin_client, "cancel", run))
+    assert "is cancelled" in messages_of(act(admin_client, "cancel", run))
     run.refresh_from_db()
     assert run.state == Run.State.CANCELLED
 
 
 def test_cancelling_what_is_over_says_so(admin_client):
-    assert "is over already" in told(act(admin_client, "cancel", RunFactory(state=Run.State.DONE)))
+    assert "is over already" in messages_of(act(admin_client, "cancel", RunFactory(state=Run.State.DONE)))
 
 
 @pytest.mark.parametrize("action", ["retry_failed", "cancel"])

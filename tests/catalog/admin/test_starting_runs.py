@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from catalog.models import GenreModel, Run
-from tests.catalog.admin.cards import told
+from tests.catalog.pages import messages_of
 from tests.conftest import signed_in
 from tests.factories import EmbeddingFactory, GenreModelFactory, MovieFactory, PosterFactory, UserFactory
 
@@ -37,7 +37,9 @@ def subjects(run):
 
 def test_without_a_source_nothing_is_fetched_and_the_message_says_what_to_set(operator_client, settings):
     settings.POSTER_SOURCES = []
-    assert "Set POSTERSITE_POSTER_SOURCES" in told(act(operator_client, "start_scrape", MovieFactory()))
+    assert "Set POSTERSITE_POSTER_SOURCES" in messages_of(
+        act(operator_client, "start_scrape", MovieFactory())
+    )
     assert not Run.objects.exists()
 
 
@@ -46,7 +48,7 @@ def test_fetching_the_posters_of_the_ticked(operator_client):
     response = act(operator_client, "start_scrape", one, two)
     run = Run.objects.get()
     assert (run.kind, run.asked_by, subjects(run)) == ("scrape", operator_client.user, {one.pk, two.pk})
-    assert f'<a href="{run.get_absolute_url()}">Fetch posters #{run.pk}</a>' in told(response)
+    assert f'<a href="{run.get_absolute_url()}">Fetch posters #{run.pk}</a>' in messages_of(response)
 
 
 def test_embedding_the_posters_of_the_ticked(operator_client):
@@ -89,19 +91,19 @@ def test_every_button_starts_its_kind(operator_client, kind):
 
 def test_nothing_to_do_is_said_at_once(operator_client):
     response = start(operator_client, "scrape")
-    assert "Nothing to do" in told(response)
+    assert "Nothing to do" in messages_of(response)
     assert Run.objects.get().state == Run.State.DONE
 
 
 def test_suggesting_without_a_model_says_what_to_do(operator_client):
     response = start(operator_client, "label")
-    assert "train one and promote it" in told(response)
+    assert "train one and promote it" in messages_of(response)
     assert not Run.objects.exists()
 
 
 @pytest.mark.parametrize("kind", ["import", "burn"])
 def test_other_kinds_are_refused(operator_client, kind):
-    assert "Choose what to start" in told(start(operator_client, kind))
+    assert "Choose what to start" in messages_of(start(operator_client, kind))
     assert not Run.objects.exists()
 
 

@@ -5,7 +5,8 @@ from bs4 import BeautifulSoup
 from django.urls import reverse
 
 from catalog.models import Run
-from tests.catalog.admin.cards import QUEUE, text_of, waiting
+from tests.catalog.admin.cards import QUEUE, pending
+from tests.catalog.pages import text_of
 from tests.conftest import signed_in
 from tests.factories import MovieFactory, RunFactory, UserFactory
 
@@ -18,7 +19,7 @@ def panel(client):
 
 
 def test_counts(admin_client):
-    waiting("Ember", Drama=0.9, Crime=0.8)
+    pending("Ember", Drama=0.9, Crime=0.8)
     MovieFactory(genres=["War"])
     found = {text_of(row.dt): text_of(row.dd) for row in panel(admin_client).select(".status-counts div")}
     assert found == {
@@ -26,9 +27,9 @@ def test_counts(admin_client):
         "posters": "1",
         "posters embedded": "0",
         "untagged movies": "1",
-        "suggestions waiting": "2",
-        "duplicates waiting": "0",
-        "decisions taken": "0",
+        "suggestions to review": "2",
+        "duplicates to review": "0",
+        "decisions": "0",
     }
 
 
@@ -49,7 +50,7 @@ def test_many_runs_are_cut_short(admin_client):
 
 
 def test_the_way_to_the_queue_is_for_reviewers(reviewer_client):
-    waiting("Ember")
+    pending("Ember")
     assert panel(reviewer_client).select(f'a[href="{reverse(QUEUE)}"]')
     staff = signed_in(UserFactory(is_staff=True))
     assert not panel(staff).select("a")
@@ -60,3 +61,9 @@ def test_the_pages_carry_our_name(admin_client):
     assert "Postersite" in text_of(
         BeautifulSoup(admin_client.get(reverse("admin:index")).content, "lxml").select_one("#site-name")
     )
+
+
+def test_the_catalogue_comes_before_other_apps(admin_client):
+    labels = [app["app_label"] for app in admin_client.get(reverse("admin:index")).context["app_list"]]
+    assert labels[0] == "catalog"
+    assert labels[1:] == sorted(labels[1:])

@@ -1,15 +1,17 @@
-"""Genres edited on the movie's form become a person's word, through the review desk."""
+"""The movie's form: genres set by a person, permissions, and the address of its poster."""
 
 import pytest
 from django.urls import reverse
 
 from catalog.models import Movie, MovieGenre, ReviewDecision, Suggestion
-from tests.catalog.admin.cards import genres, waiting
+from tests.catalog.admin.cards import genres, pending
 from tests.catalog.admin.movie_forms import save_movie
 from tests.conftest import signed_in
 from tests.factories import MovieFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
+
+ADDRESS = "https://image.tmdb.org/t/p/w500/a.jpg"
 
 
 def test_changed_genres_are_manual_and_locked(admin_client):
@@ -31,7 +33,7 @@ def test_saving_other_fields_leaves_genres_to_imports(admin_client):
 
 
 def test_pending_suggestions_are_settled_by_it(admin_client):
-    movie = waiting("Ember", Drama=0.9, Horror=0.8)
+    movie = pending("Ember", Drama=0.9, Horror=0.8)
     save_movie(admin_client, movie, genres=["Drama"])
     states = dict(movie.suggestions.values_list("genre__name", "state"))
     assert states == {"Drama": Suggestion.State.ACCEPTED, "Horror": Suggestion.State.REJECTED}
@@ -72,3 +74,22 @@ def test_the_page_of_somebody_who_may_only_look(reviewer_client):
     response = reviewer_client.get(reverse("admin:catalog_movie_change", args=[movie.pk]))
     assert response.status_code == 200
     assert save_movie(reviewer_client, movie, title="Renamed").status_code == 403
+
+
+def test_an_address_is_set_and_taken_away(admin_client):
+    movie = MovieFactory()
+    for address in (ADDRESS, ""):
+        assert save_movie(admin_client, movie, poster_url=address).status_code == 302
+        assert Movie.objects.get().poster_url == address
+
+
+@pytest.mark.parametrize(
+    "address", ["https://example.org/a.jpg", "http://image.tmdb.org/t/p/w500/a.jpg", "a"]
+)
+def test_an_address_that_no_source_has_is_refused(admin_client, address):
+    movie = MovieFactory()
+    answer = save_movie(admin_client, movie, poster_url=address)
+    assert answer.context["adminform"].form.errors.as_data()["poster_url"][0].code == "no_source_has_it"
+    # One that is there already, of a source that is no more, does not stand in the way of other changes.
+    Movie.objects.update(poster_url=address)
+    assert save_movie(admin_client, movie, title="Another", poster_url=address).status_code == 302

@@ -12,7 +12,7 @@ from catalog.runs import local_worker
 from catalog.titles import undo as undoing
 from catalog.titles.formats.records import RejectedRow, TitleRecord
 from catalog.titles.importing import import_titles
-from tests.catalog.admin.cards import text_of, told
+from tests.catalog.pages import levels_of, text_of
 from tests.conftest import signed_in
 from tests.factories import MovieFactory, RunFactory, UserFactory
 
@@ -43,7 +43,7 @@ def test_the_page_of_an_import_leads_to_its_undo_and_to_the_rows_it_did_not_take
         text_of(link): link["href"] for link in page(admin_client, "change", run).select(".object-tools a")
     }
     assert tools["Undo this import"] == reverse("admin:catalog_run_undo", args=[run.pk])
-    listed = admin_client.get(tools["All rows not taken (CSV)"])
+    listed = admin_client.get(tools["All rows not imported (CSV)"])
     assert b"a.csv,3,rejected,the title is empty" in b"".join(listed.streaming_content)
     assert f"import-{run.pk}.csv" in listed["Content-Disposition"]
 
@@ -86,7 +86,8 @@ def test_what_stays_is_listed_before_and_after(admin_client, run):
     local_worker.process_run(Run.objects.get(kind="undo"))
     kept = text_of(page(admin_client, "kept", run).select_one("#content table"))
     assert "Ran (1985)" in kept and "its year has been changed since" in kept
-    assert "What was kept" in text_of(page(admin_client, "change", run))
+    link = reverse("admin:catalog_run_kept", args=[run.pk])
+    assert page(admin_client, "change", run).select(f"a[href='{link}']")
 
 
 def test_pressing_starts_a_run_that_undoes_it(admin_client, run):
@@ -95,7 +96,8 @@ def test_pressing_starts_a_run_that_undoes_it(admin_client, run):
     assert response["Location"] == undo.get_absolute_url() and undo.asked_by == admin_client.user
     local_worker.process_run(undo)
     assert [movie.title for movie in Movie.objects.all()] == ["Het"]
-    assert "was undone already" in told(admin_client.get(reverse("admin:catalog_run_undo", args=[run.pk])))
+    again = admin_client.get(reverse("admin:catalog_run_undo", args=[run.pk]))
+    assert levels_of(again) == ["success", "error"]
 
 
 def test_the_list_leads_there_too_for_one_run_at_a_time(admin_client, run):
@@ -104,12 +106,12 @@ def test_the_list_leads_there_too_for_one_run_at_a_time(admin_client, run):
         return admin_client.post(reverse("admin:catalog_run_changelist"), data)
 
     assert act(run)["Location"] == reverse("admin:catalog_run_undo", args=[run.pk])
-    assert "tick exactly one" in told(act(run, RunFactory()))
+    assert levels_of(act(run, RunFactory())) == ["error"]
 
 
 def test_what_is_no_import_says_so(admin_client):
     other = RunFactory(kind="scrape")
-    assert "is not an import" in told(admin_client.get(reverse("admin:catalog_run_undo", args=[other.pk])))
+    assert levels_of(admin_client.get(reverse("admin:catalog_run_undo", args=[other.pk]))) == ["error"]
     assert admin_client.get(reverse("admin:catalog_run_rows", args=[other.pk])).status_code == 404
     assert not page(admin_client, "change", other).select(".object-tools a[href$='/undo/']")
 
