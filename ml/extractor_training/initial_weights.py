@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.extractors.export import load_weights
 from ml.extractors.weights import WeightsFile, WeightsUnavailable, require_weights
 from ml.files import UNREADABLE_ARRAYS, write_bytes
 from ml.genres.head import sigmoid
@@ -38,7 +39,6 @@ FOLDS, SEED, COMPONENTS = 5, 3, 384
 _TEACHER_STRENGTH = 50.0
 # Posters whose activations scale random weights.
 _STATISTICS_POSTERS = 32
-_REPLACE = "Replace it, or run `manage.py fetch_weights mobilenet_v2`."
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -84,33 +84,26 @@ def initial_network(images: Bytes, rows: Indexes, weights: WeightsFile | None, s
     if weights is None:
         load_random(network, images[rows[:_STATISTICS_POSTERS]].astype(np.float32), seed)
     else:
-        load_imagenet(network, weights.path, with_top=weights.kind == "with_top")
+        load_imagenet(network, weights)
     pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
     features = run_network(keras.Model(network.input, pooled), images, rows)
     return InitialNetwork(network.get_weights(), features)
 
 
-def load_imagenet(network: Any, weights: Path, *, with_top: bool = True) -> None:
-    """Fill the backbone with ImageNet MobileNetV2 weights (a Keras .h5 file), batch normalisation folded in.
+def load_imagenet(network: Any, weights: WeightsFile) -> None:
+    """Fill the backbone with ImageNet weights of MobileNetV2, batch normalisation folded in.
 
-    with_top: whether the file includes the classifier. Raises TrainingError if the file is damaged, or holds
-    other weights or numbers that are not finite.
+    Raises TrainingError if the file is damaged, or holds other weights or numbers that are not finite.
     """
     import keras
 
-    source = keras.applications.MobileNetV2(weights=None, include_top=with_top, input_shape=(*SIZE, 3))
-    # Weights that the file lacks would keep their random values without an error: mark them.
-    source.set_weights([np.full(array.shape, np.nan, dtype=np.float32) for array in source.get_weights()])
+    source = keras.applications.MobileNetV2(
+        weights=None, include_top=weights.kind == "with_top", input_shape=(*SIZE, 3)
+    )
     try:
-        source.load_weights(str(weights))
-        complete = all(np.isfinite(array).all() for array in source.get_weights())
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        first = (str(error).splitlines() or [""])[0][:160]
-        raise TrainingError(
-            f"{weights} is damaged or holds no weights of MobileNetV2 ({first}). {_REPLACE}"
-        ) from error
-    if not complete:
-        raise TrainingError(f"{weights} lacks some weights, or holds some that are not finite. {_REPLACE}")
+        load_weights(source, weights, BACKBONE)
+    except WeightsUnavailable as error:
+        raise TrainingError(str(error)) from error
     fold_batch_normalisation(network, source)
 
 

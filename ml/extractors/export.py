@@ -83,7 +83,7 @@ def build_keras_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
                 f"{weights.path.name} reaches only up to {weights.reaches}, below {spec.layer}: "
                 f"run `manage.py fetch_weights {spec.backbone}`, or choose a lower layer."
             )
-    _load(body, weights, spec)
+    load_weights(body, weights, spec.backbone)
     output = body.get_layer(spec.layer).output
     if len(output.shape) == 4:
         pool = keras.layers.GlobalAveragePooling2D if spec.pooling == "avg" else keras.layers.Flatten
@@ -94,7 +94,8 @@ def build_keras_model(spec: ExtractorSpec, weights: WeightsFile) -> Any:
     return keras.Model(pixels, cut(keras.layers.Rescaling(scale, offset)(pixels)))
 
 
-def _load(model: Any, weights: WeightsFile, spec: ExtractorSpec) -> None:
+def load_weights(model: Any, weights: WeightsFile, backbone: str) -> None:
+    """Load a weights file into a Keras model. Raises WeightsUnavailable if it is damaged or does not fit."""
     # Weights that the file lacks would keep their initial values without an error: mark them.
     model.set_weights([np.full(array.shape, np.nan, dtype=np.float32) for array in model.get_weights()])
     try:
@@ -106,13 +107,13 @@ def _load(model: Any, weights: WeightsFile, spec: ExtractorSpec) -> None:
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         first = (str(error).splitlines() or [""])[0][:160]
         raise WeightsUnavailable(
-            f"{weights.path} is damaged or holds no weights of {spec.backbone} ({first}): replace it, "
-            f"or run `manage.py fetch_weights {spec.backbone}`."
+            f"{weights.path} is damaged or holds no weights of {backbone} ({first}): replace it, "
+            f"or run `manage.py fetch_weights {backbone}`."
         ) from error
     if not finite:
         raise WeightsUnavailable(
-            f"{weights.path} lacks some weights of {spec.backbone}, or holds numbers that are not finite: "
-            f"replace it, or run `manage.py fetch_weights {spec.backbone}`."
+            f"{weights.path} lacks some weights of {backbone}, or holds numbers that are not finite: "
+            f"replace it, or run `manage.py fetch_weights {backbone}`."
         )
 
 

@@ -53,6 +53,7 @@ def network(folder: Path) -> None:
     from ml.extractor_training.errors import TrainingError
     from ml.extractor_training.initial_weights import load_imagenet
     from ml.extractor_training.network import build_network
+    from ml.extractors.weights import WeightsFile
 
     keras.utils.set_random_seed(5)
     images = pictures(count=2, height=288, width=192)
@@ -66,7 +67,7 @@ def network(folder: Path) -> None:
     file = folder / "no_top.weights.h5"
     source.save_weights(file)
     network = build_network()
-    load_imagenet(network, file, with_top=False)
+    load_imagenet(network, WeightsFile(file, "no_top"))
     names = ("block_6_expand_relu", "block_13_expand_relu", "out_relu")
     deep = keras.Model(source.input, [source.get_layer(name).output for name in names])
     expected = [np.asarray(found).mean(axis=(1, 2)) for found in deep(images / 127.5 - 1)]
@@ -90,7 +91,7 @@ def network(folder: Path) -> None:
     (folder / "text.weights.h5").write_text("<html>sign in</html>")
     for name in ("nan", "text"):
         try:
-            load_imagenet(small, folder / f"{name}.weights.h5", with_top=False)
+            load_imagenet(small, WeightsFile(folder / f"{name}.weights.h5", "no_top"))
         except TrainingError as error:
             refusals[name] = str(error)
     (folder / "refusals.json").write_text(json.dumps(refusals))
