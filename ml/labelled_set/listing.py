@@ -151,7 +151,7 @@ def _columns(listing: Path) -> list[str]:
         file = SourceFile(listing)
         columns = columns_in(first_line(file), {*REQUIRED, *OPTIONAL}, file)
     except SourceError as error:
-        raise LabelledSetError(f"{error}.") from error
+        raise LabelledSetError(str(error)) from error
     if not set(REQUIRED) <= set(columns):
         raise LabelledSetError(f"{listing} needs a header with the columns `file` and `genres`.")
     twice = [name for name, count in Counter(columns).items() if count > 1]
@@ -164,7 +164,7 @@ def _rows(listing: Path) -> Iterator[Row | RejectedRow]:
     try:
         yield from read_rows(listing, [{name} for name in REQUIRED], known=OPTIONAL)
     except SourceError as error:
-        raise LabelledSetError(f"{error}.") from error
+        raise LabelledSetError(str(error)) from error
 
 
 def _sha256(listing: Path) -> str:
