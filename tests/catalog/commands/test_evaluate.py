@@ -87,5 +87,5 @@ def test_what_cannot_be_measured_is_one_sentence_and_exit_code_2(tmp_path: Path)
 def test_a_model_file_that_was_replaced_is_refused(tmp_path: Path) -> None:
     path = active_model()
     save_model(path.parent, path.stem, seed=5)
-    with pytest.raises(CommandError, match="head.npz"):
+    with pytest.raises(CommandError, match="sha256"):
         evaluate(tmp_path)
