@@ -1,19 +1,14 @@
-"""The training set: which posters and labels are in it, what belongs together, and its fingerprint."""
+"""The training data of genre models: posters, labels, groups, and the fingerprint."""
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from catalog.genres.training_data import labelled_posters, split_groups
 from catalog.models import Extractor, Movie, MovieGenre
-from ml import grouping
-from ml.imaging.images import DUPLICATE_BITS
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
 
@@ -55,7 +50,7 @@ def test_untagged_unshown_and_otherwise_embedded_posters_are_left_out(extractor:
     assert (len(data.features), data.genres) == (1, ["Drama"])
 
 
-def test_only_the_movies_asked_for_are_learned_from(extractor: Extractor) -> None:
+def test_only_the_given_movies_are_included(extractor: Extractor) -> None:
     labelled(extractor, "Drama", values=(1, 0, 0))
     labelled(extractor, "War", values=(0, 1, 0))
     chosen = Movie.objects.get(genres__name="War")
@@ -68,18 +63,18 @@ def test_an_empty_catalogue_gives_an_empty_set(extractor: Extractor) -> None:
     assert (data.features.shape, data.labels.shape, data.groups.shape) == ((0, 3), (0, 0), (0,))
 
 
-def test_the_same_set_has_the_same_fingerprint(extractor: Extractor) -> None:
+def test_the_same_training_data_has_the_same_fingerprint(extractor: Extractor) -> None:
     labelled(extractor, "Drama", values=(1, 0, 0))
     labelled(extractor, "Drama", "War", values=(0, 1, 0))
     before = labelled_posters(extractor).fingerprint
-    # What is not learned from changes nothing.
+    # Movies without genres or embeddings change nothing.
     labelled(extractor)
     MovieFactory(genres=["Horror"])
     assert labelled_posters(extractor).fingerprint == before
 
 
 @pytest.mark.parametrize("change", ["genre", "vector", "franchise", "poster"])
-def test_anything_learned_from_changes_the_fingerprint(extractor: Extractor, change: str) -> None:
+def test_other_training_data_has_another_fingerprint(extractor: Extractor, change: str) -> None:
     labelled(extractor, "Drama", values=(1, 0, 0), franchise="One")
     labelled(extractor, "Drama", "War", values=(0, 1, 0), franchise="Two")
     before = labelled_posters(extractor).fingerprint
@@ -98,46 +93,8 @@ def test_anything_learned_from_changes_the_fingerprint(extractor: Extractor, cha
     assert labelled_posters(extractor).fingerprint != before
 
 
-def test_a_franchise_is_one_group_however_it_is_written() -> None:
-    far_apart = np.array([0, 0xFFFF, 0xFFFF0000, 0xFFFF00000000], dtype=np.uint64)
-    found = split_groups(["Heat", "", "HEAT", ""], far_apart)
-    assert found[0] == found[2]
-    assert len(set(found.tolist())) == 3
-
-
-def test_movies_without_a_franchise_do_not_form_one() -> None:
-    far_apart = np.array([0, 0xFFFF, 0xFFFF0000], dtype=np.uint64)
-    assert len(set(split_groups(["", "", ""], far_apart).tolist())) == 3
-
-
-@given(
-    st.lists(st.integers(0, 2**64 - 1), max_size=12),
-    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 8)), max_size=12),
-    st.lists(st.sampled_from(["", "A", "B"]), min_size=30, max_size=30),
-)
-def test_groups_are_those_a_slow_search_finds(
-    hashes: list[int], copies: list[tuple[int, int]], franchises: list[str]
-) -> None:
-    hashes = hashes + [hashes[i] ^ ((1 << bits) - 1) for i, bits in copies if i < len(hashes)]
-    franchises = franchises[: len(hashes)]
-    joined = {index: {index} for index in range(len(hashes))}
-    for one, other in combinations(range(len(hashes)), 2):
-        close = (hashes[one] ^ hashes[other]).bit_count() <= DUPLICATE_BITS
-        if close or (franchises[one] and franchises[one] == franchises[other]):
-            merged = joined[one] | joined[other]
-            for index in merged:
-                joined[index] = merged
-    found = split_groups(franchises, np.array(hashes, dtype=np.uint64))
-    assert all(
-        (found[one] == found[other]) == (other in joined[one])
-        for one, other in combinations(range(len(hashes)), 2)
-    )
-
-
-def test_groups_reach_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-
-    monkeypatch.setattr(grouping, "_PAIRS_AT_ONCE", 20)
-    hashes = np.array([0, 0xFFFF << 40, 0xFF00FF << 8, 0xFFFF << 20, 1], dtype=np.uint64)
-    found = split_groups([""] * 5, hashes)
-    assert found[0] == found[4]
-    assert len(set(found.tolist())) == 4
+def test_posters_of_a_franchise_and_near_duplicates_are_one_group() -> None:
+    hashes = np.array([0, 0xFFFF, 0xFFFF0000, 0xFFFF00000000, 1], dtype=np.uint64)
+    first, other, same_franchise, without, duplicate = split_groups(["Heat", "", "HEAT", "", ""], hashes)
+    assert first == same_franchise == duplicate
+    assert len({first, other, without}) == 3
