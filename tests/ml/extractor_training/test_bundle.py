@@ -29,7 +29,7 @@ def test_it_is_trained_on_all_posters_and_measured_on_held_out_ones():
     assert metrics["validation"]["macro_f1_gain"]["value"] > 0
 
 
-def test_without_held_out_posters_it_says_that_figures_are_too_good():
+def test_without_held_out_posters_metrics_are_marked_as_too_good():
     _, metrics = fit_genres(vectors(0, 160), vectors(160, 160), DATA.genres, "extractor-1", QUICK)
     assert metrics["rows"] == {"train": 160, "validation": 160}
     assert "too good" in metrics["measured_on"]

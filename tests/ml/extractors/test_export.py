@@ -1,4 +1,4 @@
-"""A backbone and its LiteRT copy agree; unfit files are refused with a sentence and leave nothing behind."""
+"""A backbone and its LiteRT file agree; unusable files are refused and leave nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The histogram extractor sees colour and edges, and little else."""
+"""The vectors of `histograms` depend on colours and edges, and on little else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_black_and_white_fall_into_the_first_and_last_grey_bins():
     assert white[..., 3].sum() > 0 and not white[..., :3].any()
 
 
-def test_stripes_are_told_by_their_direction():
+def test_stripes_differ_by_their_direction():
     across = np.zeros((144, 96, 3), np.float32)
     across[::8] = across[1::8] = across[2::8] = across[3::8] = 255
     upright = np.zeros((144, 96, 3), np.float32)

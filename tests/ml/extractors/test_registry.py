@@ -1,4 +1,4 @@
-"""Spec strings name extractors, and fingerprints change with everything that changes the numbers."""
+"""Spec strings name extractors, and fingerprints change with everything that changes the vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One vector a picture, the same whatever it is batched with, and one bad picture never costs the others."""
+"""One vector per image, independent of its batch and of images that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`postersite`, ours and a site's own: vectors with maps, known by content; files that are none refused."""
+"""`postersite`, bundled and custom: vectors with maps, fingerprints by content, refusal of invalid files."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def test_pictures_of_another_shape_or_none_are_refused(extractor):
         extractor.embed_with_map(np.zeros((0, 288, 192, 3)))
 
 
-def test_an_extractor_without_a_map_says_so():
+def test_an_extractor_without_a_map_refuses_to_compute_one():
     plain = load("pixels")
     assert not plain.has_map
     with pytest.raises(NoMap, match="pixels has no map"):
         plain.embed_with_map(np.zeros((1, 48, 32, 3)))
 
 
-def test_ours_is_small_and_needs_nothing_beside_it():
+def test_the_bundled_extractor_is_small_and_needs_no_weights():
     found = find_weights("postersite", None)
     assert found is not None and found.path == bundled.EXTRACTOR
     assert found.digest == file_sha256(bundled.EXTRACTOR)
@@ -129,7 +129,7 @@ def test_a_trained_file_is_found_in_the_weights_folder_too(trained):
         load("postersite:fit.tflite")
 
 
-def test_a_lost_file_of_ours_says_how_to_restore_it(monkeypatch, tmp_path):
+def test_a_missing_bundled_file_is_refused_with_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(bundled, "EXTRACTOR", tmp_path / "postersite.tflite")
     with pytest.raises(WeightsUnavailable, match=r"postersite\.tflite.*is missing: install it again"):
         load("postersite")
@@ -149,7 +149,7 @@ def test_a_lost_file_of_ours_says_how_to_restore_it(monkeypatch, tmp_path):
         ("not_finite", "not finite"),
     ],
 )
-def test_a_file_of_another_kind_is_refused_in_a_sentence(trained, name, why):
+def test_an_invalid_file_is_refused_with_the_reason(trained, name, why):
     with pytest.raises(ExtractorFailed, match=why) as caught:
         load(f"postersite:{trained / name}.tflite")
     assert f"{name}.tflite is not a trained extractor" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Weights are looked for where they may lie, known by content, and missed in a sentence that helps."""
+"""Weights are found in all folders and identified by content; missing ones are reported."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_whole_weights_give_inception_its_top(folder):
     assert resolve_spec(parse_spec("inception_v3"), found).layer == "mixed10"
 
 
-def test_absent_weights_are_one_sentence_with_file_place_and_command(folder):
+def test_missing_weights_are_refused_with_file_folder_and_command(folder):
     with pytest.raises(WeightsUnavailable) as caught:
         load_extractor("mobilenet_v2", weights_dir=folder, cache_dir=folder)
     text = str(caught.value)

@@ -1,4 +1,4 @@
-"""Learning curves become a picture."""
+"""Plots of learning curves."""
 
 import numpy as np
 import pytest

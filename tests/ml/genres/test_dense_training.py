@@ -51,7 +51,7 @@ def test_the_figures_are_those_of_the_validation_rows_against_their_own_labels(t
     assert trained.history["val_macro_f1"][best] == pytest.approx(card["macro_f1"]["value"], abs=1e-5)
 
 
-def test_the_weights_kept_are_those_of_the_lowest_validation_loss(trained):
+def test_the_weights_are_those_of_the_lowest_validation_loss(trained):
     val_loss = trained.history["val_loss"]
     assert trained.metrics["best_epoch"] - 1 == int(np.argmin(val_loss))
     assert trained.metrics["epochs_run"] == len(val_loss) <= QUICK.epochs
@@ -141,7 +141,7 @@ def test_asked_to_stop_it_stops_within_the_epoch_and_keeps_the_history():
     assert len(stopped.value.history["loss"]) == 2
 
 
-def test_a_loss_that_is_no_number_says_what_to_change():
+def test_a_loss_that_is_no_number_is_an_error():
     data = overflowing(informative(rows=60))
     with pytest.raises(TrainingDiverged, match="lower learning_rate"):
         train_on(data, replace(QUICK, standardise=False))

@@ -61,7 +61,7 @@ def test_a_linear_head_gives_the_average_poster_its_own_intercept() -> None:
 
 
 @pytest.mark.parametrize("weights", [linear(), dense()], ids=["linear", "dense"])
-def test_a_place_like_the_average_poster_says_nothing(weights: AnyWeights) -> None:
+def test_a_place_like_the_average_poster_contributes_nothing(weights: AnyWeights) -> None:
     feature_map = numbers(3, 3, 6)
     feature_map[1, 2] = weights.mean
     assert np.abs(evidence(head(weights), feature_map).places[1, 2]).max() < 1e-6
@@ -86,7 +86,7 @@ def test_the_gradient_agrees_with_small_steps() -> None:
         np.testing.assert_allclose(gradient(weights, vector), slow, atol=5e-3)
 
 
-def test_taking_a_place_away_from_a_linear_head_costs_what_it_said() -> None:
+def test_removing_a_place_removes_its_contribution_to_a_linear_head() -> None:
     weights = linear()
     feature_map = numbers(4, 4, 6)
     before = evidence(head(weights), feature_map)

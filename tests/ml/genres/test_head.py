@@ -52,7 +52,7 @@ def test_extreme_features_neither_overflow_nor_leave_zero_to_one(recwarn):
     assert not recwarn.list
 
 
-def test_scores_do_not_depend_on_the_rows_beside_them():
+def test_scores_do_not_depend_on_other_rows():
     head = make_head(make_weights(8, 4, 3))
     features = np.random.default_rng(1).normal(size=(ROWS_AT_ONCE + 10, 8))
     whole = head.scores(features)

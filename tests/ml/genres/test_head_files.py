@@ -1,4 +1,4 @@
-"""Head files: a round trip, and a sentence for every way a file can be wrong."""
+"""Head files: a round trip, and refusal of invalid files."""
 
 import hashlib
 import io
@@ -62,7 +62,7 @@ def test_nothing_but_the_two_files_is_left(saved):
     assert sorted(os.listdir(saved.parent)) == ["head.json", "head.npz"]
 
 
-def test_a_failed_save_leaves_the_old_head_and_no_litter(saved, monkeypatch):
+def test_a_failed_save_leaves_only_the_old_head(saved, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 

@@ -93,7 +93,7 @@ def test_fewer_posters_than_numbers_and_numbers_that_never_vary_are_no_trouble()
     assert np.isfinite(found).all()
 
 
-def test_the_head_over_features_says_what_the_coefficients_over_components_say():
+def test_weights_of_features_give_the_logits_of_the_components():
     data, projection, rows = projected(components=12)
     found = fit_logistic(rows, data.labels, 0.1, projection.variances)
     head = projection.head(found)

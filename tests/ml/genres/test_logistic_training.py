@@ -143,7 +143,7 @@ def test_metrics_are_strict_json_of_the_scorecards_shape(trained):
     assert trained.history == {}
 
 
-def test_the_strength_kept_has_the_lowest_loss_of_those_tried(trained):
+def test_the_chosen_strength_has_the_lowest_loss(trained):
     tried = {row["strength"]: row["log_loss"] for row in trained.metrics["strengths_tried"]}
     assert tried[trained.metrics["strength"]] == min(tried.values())
 

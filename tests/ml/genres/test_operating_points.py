@@ -145,7 +145,7 @@ def test_the_least_precision_stands_where_recall_cannot_be_had():
 
 @given(st.integers(0, 1000), st.floats(0.05, 0.95), st.floats(0.05, 0.95), st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
-def test_the_target_never_leaves_its_bounds_and_is_kept(seed, precision, least, recall):
+def test_the_target_stays_within_its_bounds_and_is_reached(seed, precision, least, recall):
     truth, scores = random_scores(80, 3, seed)
     point = sure_point(truth, scores, scores > 0.1, SureTarget(precision, least, recall))
     assert min(least, precision) <= point.target <= precision

@@ -1,4 +1,4 @@
-"""Training settings: the recipe's own, and refusals of what makes no sense."""
+"""Training settings: the published recipe, and refusal of invalid settings."""
 
 import json
 from dataclasses import replace
@@ -118,7 +118,7 @@ def test_an_unknown_setting_is_named_with_those_that_exist():
         | st.lists(st.integers(), max_size=2),
     ),
 )
-def test_any_json_gives_a_config_or_a_sentence(named, values):
+def test_any_json_is_a_config_or_an_error(named, values):
     try:
         assert isinstance(config_from(named | values), TrainingConfig | LogisticConfig)
     except TrainingConfigError as error:

@@ -1,4 +1,4 @@
-"""Training sets: a round trip through their file, and a sentence for what can't be trained on."""
+"""Training sets: a round trip through their file, and refusal of unusable data."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""The article's figure is written, with as many rows as extractors, and survives a missing neighbour."""
+"""The figure has a row per extractor; a missing neighbour is no error."""
 
 from __future__ import annotations
 

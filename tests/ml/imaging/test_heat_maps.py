@@ -1,4 +1,4 @@
-"""The overlay of a heat map: of the poster's proportions, brightest where the evidence is, for every eye."""
+"""The overlay of a heat map has the poster's proportions and is brightest at the largest contributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On real posters, what a heat map shows is what the score rests on: blanking it costs the genre."""
+"""On real posters, blanking what a heat map shows lowers the score of the genre."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every mode, profile and orientation ends as the same upright sRGB picture."""
+"""Images of every mode, profile and orientation are decoded to the same upright sRGB image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fingerprints: the exact one, and the perceptual one that survives what sites do to a poster."""
+"""SHA-256, and perceptual hashes that hardly change when a site re-encodes a poster."""
 
 from __future__ import annotations
 

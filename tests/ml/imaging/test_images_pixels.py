@@ -1,4 +1,4 @@
-"""Decoding to a network's input: shape, range, filter, and agreement of the fast way with the full one."""
+"""Decoding to a network's input: shape, range, filter, and agreement of fast and full decoding."""
 
 from __future__ import annotations
 

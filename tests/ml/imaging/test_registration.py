@@ -1,4 +1,4 @@
-"""Laying one picture over another: copies are recognised however they were altered, others are not."""
+"""Registration recognises altered copies, and no other pictures."""
 
 from __future__ import annotations
 

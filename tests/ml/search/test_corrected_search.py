@@ -1,4 +1,4 @@
-"""Search with a hub correction is exact: the true order of corrected distances, for any query."""
+"""Search with a hub correction gives the exact order of corrected distances, for any query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maximal marginal relevance: by hand, at its ends, and what it is for."""
+"""Maximal marginal relevance: by hand, at its limits, and its effect."""
 
 from __future__ import annotations
 

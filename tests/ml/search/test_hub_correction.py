@@ -1,4 +1,4 @@
-"""Hub correction: as measured one row at a time, and what it promises about who is recommended."""
+"""Hub correction agrees with a slow reference, and hubs become rarer."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_relatives_are_still_found():
     assert relatives(hub_correction(vectors)) > 0.9 * relatives(None) > 0.4
 
 
-def test_a_sample_of_references_says_almost_the_same():
+def test_a_sample_of_references_gives_almost_the_same():
     vectors = crowd(400, 40)
     whole, part = hub_correction(vectors), hub_correction(vectors, references=200)
     assert np.array_equal(whole.centre, part.centre)
@@ -138,7 +138,7 @@ def test_zero_vectors_and_one_picture_many_times_are_no_accident():
     assert rows.tolist() == [[0, 1, 2, 3, 4]] and np.ptp(distances) == 0
 
 
-def test_kept_in_a_file_it_comes_back(tmp_path):
+def test_a_written_correction_is_read_back(tmp_path):
     made, folder = hub_correction(crowd(30, 5)), tmp_path / "index"
     folder.mkdir()
     write_correction(made, folder / "hubs.npz")

@@ -37,7 +37,7 @@ def bits(*numbers: int) -> int:
     return sum(1 << number for number in numbers)
 
 
-def test_the_mirrored_hash_is_told_from_the_hash() -> None:
+def test_the_mirrored_hash_follows_from_the_hash() -> None:
     away = []
     for seed in range(20):
         picture = drawing(seed)
@@ -125,7 +125,7 @@ def test_a_picture_that_cannot_be_had_is_compared_by_its_hash_alone() -> None:
     assert same(0, 2) == Pair(0, 2, "hash", 1)
 
 
-def test_what_was_told_apart_is_different_however_alike() -> None:
+def test_separated_posters_are_different_however_similar() -> None:
     same = comparison([0, 0, 0], apart=[frozenset({1}), frozenset({1, 2}), frozenset({2})])
     assert same(0, 1) is None and same(1, 2) is None
     assert same(0, 2) is not None
@@ -146,7 +146,7 @@ def test_all_that_are_alike_are_one_group() -> None:
     assert grouped(comparison(hashes), [(0, 1), (0, 2), (0, 3), (0, 4)]) == [[0, 1, 2, 3, 4]]
 
 
-def test_copies_told_apart_never_meet_in_a_group_through_others() -> None:
+def test_separated_copies_are_never_in_one_group() -> None:
     apart = [frozenset({9}), frozenset({9}), frozenset(), frozenset()]
     found = grouped(comparison([0, 0, 0, 0], apart=apart), [(0, 2), (1, 2), (0, 3)])
     assert sum(len(rows) for rows in found) >= 3

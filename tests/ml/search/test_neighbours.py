@@ -1,4 +1,4 @@
-"""Both indexes give the true neighbours, in the true order, whatever vectors they hold."""
+"""Both indexes give the exact neighbours in order, for any vectors."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_exact_and_ball_tree_are_interchangeable():
     assert np.allclose(exact[0], tree[0], atol=1e-6)
 
 
-def test_near_copies_far_from_the_origin_are_told_apart():
+def test_near_copies_far_from_the_origin_are_distinguished():
     """The usual |a|² + |b|² - 2ab in float32 sees only noise here."""
     rng = np.random.default_rng(5)
     steps = rng.permutation(300)
