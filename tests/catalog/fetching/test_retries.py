@@ -10,7 +10,7 @@ from catalog.fetching.errors import Denied, NotFound, ServerError, TryLater
 from catalog.fetching.response import retry_after_s
 from tests.catalog.fetching.clients import client_for
 from tests.catalog.fetching.virtual_time import VirtualTime
-from tests.replica.faults import FaultySite, not_found, status, too_many
+from tests.replica.faults import FaultySite, status, too_many
 
 
 def test_a_server_error_is_tried_again_with_growing_jittered_pauses(
@@ -92,18 +92,6 @@ def test_a_wait_beyond_the_deadline_is_left_to_the_caller(
     assert client.get(site.url + "/movie/7").status == 200
 
 
-def test_one_429_stops_everything_for_that_host(site: FaultySite, virtual_time: VirtualTime) -> None:
-    site.spoil("/movie/7", too_many("120"), times=1)
-    client = client_for(site.url, virtual_time, deadline_s=30)
-    with pytest.raises(TryLater):
-        client.get(site.url + "/movie/7")
-    sent = len(site.paths())
-    with pytest.raises(TryLater) as caught:
-        client.get(site.url + "/title/tt0000007/")
-    assert 0 < caught.value.retry_after_s <= 120
-    assert len(site.paths()) == sent
-
-
 def test_a_hostile_retry_after_is_capped(site: FaultySite, virtual_time: VirtualTime) -> None:
     site.spoil("/movie/7", too_many("999999999"), times=1)
     client = client_for(site.url, virtual_time, max_retry_after_s=600)
@@ -127,14 +115,6 @@ def test_a_missing_server_is_trouble_with_a_reason(virtual_time: VirtualTime, si
         client_for(site.url, virtual_time).get(site.url + "/movie/7")
     assert caught.value.retryable
     assert len(virtual_time.slept) == 2
-
-
-def test_faults_of_one_page_do_not_touch_another(site: FaultySite, virtual_time: VirtualTime) -> None:
-    site.spoil("/movie/", not_found())
-    client = client_for(site.url, virtual_time)
-    with pytest.raises(NotFound):
-        client.get(site.url + "/movie/7")
-    assert client.get(site.url + "/title/tt0000007/").status == 200
 
 
 NOW = 1_800_000_000.0

@@ -1,4 +1,4 @@
-"""Movies that show drawn posters, each with a vector, for what is found by looking at them."""
+"""Movies with drawn posters and their vectors."""
 
 from __future__ import annotations
 
