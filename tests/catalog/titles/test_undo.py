@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -120,65 +121,47 @@ def test_what_an_undo_kept_can_be_undone_after_the_later_import() -> None:
         undoing.start(first)
 
 
-def locked(movie: Movie) -> None:
-    Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
+def other_movie() -> Movie:
+    return MovieFactory(imdb_id=None, tmdb_id=None)
 
 
-def poster_chosen(movie: Movie) -> None:
-    make_primary(store_poster(movie, tiny_jpeg(1), source="tmdb_page"))
+def update(**facts: Any) -> Callable[[Movie], object]:
+    return lambda movie: Movie.objects.filter(pk=movie.pk).update(**facts)
 
 
-def uploaded(movie: Movie) -> None:
-    store_poster(movie, tiny_jpeg(1), source="upload")
+def add_poster(source: str) -> Callable[[Movie], Poster]:
+    return lambda movie: store_poster(movie, tiny_jpeg(1), source=source)
 
 
-def accepted(movie: Movie) -> None:
-    MovieGenre.objects.create(movie=movie, genre=GenreFactory(name="War"), origin="accepted")
-
-
-def decided(movie: Movie) -> None:
+def add_decision(movie: Movie) -> None:
     movie.decisions.create(reviewer=UserFactory(), genre=GenreFactory(name="War"), verdict="added")
 
 
-def merged_with(movie: Movie) -> None:
-    merging.merge_movies(movie, [MovieFactory(imdb_id=None, tmdb_id=None)])
-
-
-def merged_away(movie: Movie) -> None:
-    merging.merge_movies(MovieFactory(imdb_id=None, tmdb_id=None), [movie])
-
-
-def corrected(movie: Movie) -> None:
-    Movie.objects.filter(pk=movie.pk).update(year=1996)
-
-
-def completed(movie: Movie) -> None:
-    Movie.objects.filter(pk=movie.pk).update(overview="Two men.")
-
-
-def imported_again(movie: Movie) -> None:
-    imported(TitleRecord("Heat (restored)", imdb_id="tt0113277"))
+def accept_genre(movie: Movie) -> None:
+    MovieGenre.objects.create(movie=movie, genre=GenreFactory(name="War"), origin="accepted")
 
 
 @pytest.mark.parametrize(
-    ("touch", "expected"),
+    ("change", "expected"),
     [
-        (locked, "a person has set its genres"),
-        (poster_chosen, "a person has chosen its poster"),
-        (uploaded, "a person has chosen its poster"),
-        (accepted, "a person has accepted genres"),
-        (decided, "a person has decided about its genres"),
-        (merged_with, "another movie has been merged into it"),
-        (merged_away, "it has been merged into no. "),
-        (corrected, "its year has been changed since"),
-        (completed, "its overview has been changed since"),
-        (imported_again, "has changed it since"),
+        (update(genres_locked=True), "a person has set its genres"),
+        (lambda movie: make_primary(add_poster("tmdb_page")(movie)), "a person has chosen its poster"),
+        (add_poster("upload"), "a person has chosen its poster"),
+        (accept_genre, "a person has accepted genres"),
+        (add_decision, "a person has decided about its genres"),
+        (lambda movie: merging.merge_movies(movie, [other_movie()]), "another movie has been merged into it"),
+        (lambda movie: merging.merge_movies(other_movie(), [movie]), "it has been merged into no. "),
+        (update(year=1996), "its year has been changed since"),
+        (update(overview="Two men."), "its overview has been changed since"),
+        (lambda _: imported(TitleRecord("Heat (restored)", imdb_id="tt0113277")), "has changed it since"),
     ],
 )
-def test_a_created_movie_with_later_decisions_is_kept(touch: Any, expected: str) -> None:
+def test_a_created_movie_with_later_decisions_is_kept(
+    change: Callable[[Movie], object], expected: str
+) -> None:
     run = imported(HEAT)
     movie = Movie.objects.get()
-    touch(movie)
+    change(movie)
     before = everything()
     _, report = undo(run)
     assert (report.deleted, report.put_back, report.kept) == (0, 0, 1) and expected in why(report)
