@@ -1,12 +1,12 @@
-"""Progress bars for commands that work runs off or watch others do it."""
+"""Runs of commands: start and process them with progress bars, and write their results."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from django.core.management.base import CommandError
 from tqdm import tqdm
@@ -21,7 +21,7 @@ ERRORS_SHOWN = 10
 
 
 class RunBar:
-    """One bar for one run; in a log file (no terminal) it only writes its first and last line."""
+    """The progress bar of a run. Without a terminal, it only writes its first and last line."""
 
     def __init__(self, run: Run) -> None:
         self._bar = tqdm(
@@ -45,12 +45,13 @@ class RunBar:
         self._bar.total = run.total
         self._bar.n = run.done + run.failed
         progress = progress_of(run)
-        said = [rate(progress.per_second), progress.text, f"{run.failed} failed" if run.failed else ""]
-        self._bar.set_postfix_str(", ".join(filter(None, said)), refresh=False)
+        failed = f"{run.failed:,} failed" if run.failed else ""
+        parts = filter(None, [rate(progress.per_second), progress.text, failed])
+        self._bar.set_postfix_str(", ".join(parts), refresh=False)
         self._bar.refresh() if not run.is_live else self._bar.update(0)
 
 
-def work_off(run: Run, say: Callable[[str], object]) -> None:
+def process_here(run: Run, write: Callable[[str], object]) -> None:
     """Process a run in this process with a progress bar, then write its result.
 
     Fetching is throttled through the broker, which is started when no site is running. Raises CommandError
@@ -67,34 +68,55 @@ def work_off(run: Run, say: Callable[[str], object]) -> None:
         if isinstance(error, StartError):
             raise CommandError(str(error)) from error
         raise CommandError(
-            "Interrupted. What was done stays; run the command again for the rest.", returncode=130
+            "Interrupted. Finished items are kept; run the command again for the others.", returncode=130
         ) from error
-    tell(run, say)
+    write_result(run, write)
 
 
-def tell(run: Run, say: Callable[[str], object]) -> None:
-    """Say how a finished run went, its first errors included. Raises CommandError if all of it failed."""
+def write_result(run: Run, write: Callable[[str], object]) -> None:
+    """Write the result of a finished run and its first errors. Raises CommandError if the run failed."""
     for item in run.items.filter(state=RunItem.State.FAILED)[:ERRORS_SHOWN]:
-        say(f"  {item.error}")
+        write(f"  {item.error}")
     if run.failed > ERRORS_SHOWN:
-        say(f"  … and {run.failed - ERRORS_SHOWN} more, all listed at {run.get_absolute_url()}")
-    outcome = run.message or f"{run.done} done, {run.failed} failed."
+        write(f"  … and {run.failed - ERRORS_SHOWN:,} more, all listed at {run.get_absolute_url()}")
+    result = run.message or f"{run.done:,} done, {run.failed:,} failed."
     if run.state == Run.State.FAILED:
-        raise CommandError(f"{run}: {outcome}")
-    say(f"{run}: {outcome}")
+        raise CommandError(f"{run}: {result}")
+    write(f"{run}: {result}")
 
 
-def start_and_work(kind: str, say: Callable[[str], object], *, queue: bool, **options: object) -> None:
-    """Start a run and leave it to the workers (`queue`) or do it here. Raises CommandError if it can't be."""
+def start_run(kind: str, write: Callable[[str], object], *, queue: bool, **options: object) -> None:
+    """Start a run, and process it here unless `queue` leaves it to the workers. Raises CommandError."""
     if not queue and (reason := kinds.get(kind).unavailable()):
-        raise CommandError(reason)  # once, instead of once a movie
+        raise CommandError(reason)  # once, instead of for each movie
     try:
         run = lifecycle.start(kind, queue=queue, **options)  # type: ignore[arg-type]
     except lifecycle.RunError as error:
         raise CommandError(str(error)) from error
     if run.is_live and queue:
-        say(f"{run} is queued: {run.total} to do. Watch it at {run.get_absolute_url()}")
+        write(f"{run} is queued with {run.total:,} items: {run.get_absolute_url()}")
     elif run.is_live:
-        work_off(run, say)
+        process_here(run, write)
     else:
-        tell(run, say)
+        write_result(run, write)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A function that shows a step, its finished items and their total, if there is a terminal."""
+    bars: dict[str, tqdm[Any]] = {}
+
+    def show(step: str, done: int, total: int) -> None:
+        if step not in bars:
+            for bar in bars.values():
+                bar.close()
+            hidden = not sys.stderr.isatty()
+            bars[step] = tqdm(desc=f"{step:<20}", unit="", file=sys.stderr, disable=hidden)
+        bars[step].total = total
+        bars[step].update(done - bars[step].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars.values():
+            bar.close()

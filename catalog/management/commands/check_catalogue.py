@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.integrity import consistency
 from catalog.integrity.consistency import Finding, Kind
-from catalog.management.progress import start_and_work
-from catalog.management.step_progress import progress_bars
+from catalog.management.progress import progress_bars, start_run
 from catalog.models import Movie, Poster
 
 SHOWN = 10
@@ -20,17 +19,14 @@ SHOWN = 10
 class Command(BaseCommand):
     help = (
         "Finds posters with missing or damaged pictures, files that no poster uses, posters that are not "
-        "embedded, invalid vectors and titles missing from the search index. With --mend, repairs what can "
-        "be: creates smaller pictures, deletes unused files, indexes titles, and fetches and embeds posters "
-        "again."
+        "embedded, invalid vectors and titles missing from the search index. With --mend, creates smaller "
+        "pictures, deletes unused files, indexes titles, and fetches and embeds posters again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--deep", action="store_true", help="decode every picture (takes minutes)")
-        parser.add_argument("--mend", action="store_true", help="repair what can be")
-        parser.add_argument(
-            "--queue", action="store_true", help="leave fetching and embedding to the workers"
-        )
+        parser.add_argument("--mend", action="store_true", help="repair what can be repaired")
+        parser.add_argument("--queue", action="store_true", help="let the workers fetch and embed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         findings = self._check(deep=options["deep"])
@@ -39,7 +35,7 @@ class Command(BaseCommand):
             return
         self._list(findings)
         if not options["mend"]:
-            raise CommandError("Nothing was changed. Use --mend to repair what can be.")
+            raise CommandError("Nothing was changed. Use --mend to repair what can be repaired.")
         self._mend(findings, queue=options["queue"])
 
     def _check(self, *, deep: bool) -> list[Finding]:
@@ -63,9 +59,9 @@ class Command(BaseCommand):
             movies = Movie.objects.filter(pk__in=mended.fetch)
             # Embedding follows fetching: at the same time, it would miss posters that are still to come.
             after = ["embed"] if queue else []
-            start_and_work("scrape", self.stdout.write, queue=queue, movies=movies, followed_by=after)
+            start_run("scrape", self.stdout.write, queue=queue, movies=movies, followed_by=after)
         if (mended.fetch and not queue) or (to_embed and not mended.fetch):
-            start_and_work("embed", self.stdout.write, queue=queue)
+            start_run("embed", self.stdout.write, queue=queue)
         if mended.unresolved:
             raise CommandError(
                 f"{len(mended.unresolved)} posters came from files or uploads and cannot be fetched. Import "

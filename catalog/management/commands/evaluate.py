@@ -1,4 +1,4 @@
-"""Measure an extractor and a genre model on labelled posters, and write a report."""
+"""`manage.py evaluate`: measures an extractor and a genre model on labelled posters."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.models import GenreModel
+from ml.evaluation import genre_models
 from ml.evaluation.command import add_options, run
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.genre_models import GenreModel as TrainedModel
-from ml.evaluation.genre_models import read_model
 from ml.evaluation.vectors import Folders
 from ml.labelled_set.listing import LabelledSetError
 
@@ -46,11 +45,11 @@ class Command(BaseCommand):
             ) from interrupted
 
 
-def _active(folders: Folders) -> TrainedModel | None:
+def _active(folders: Folders) -> genre_models.GenreModel | None:
     model = GenreModel.objects.select_related("extractor").filter(state=GenreModel.State.ACTIVE).first()
     if model is None:
         return None
-    trained = read_model(
+    trained = genre_models.read_model(
         Path(folders.models) / model.weights_file,
         folders.weights,
         extractor=model.extractor.spec,

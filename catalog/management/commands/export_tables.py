@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.step_progress import progress_bars
+from catalog.management.progress import progress_bars
 from catalog.transfer import tables
 from catalog.transfer.snapshot import snapshot
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from catalog.duplicates import groups
-from catalog.management.progress import start_and_work
+from catalog.management.progress import start_run
 from catalog.models import Movie
 
 
@@ -19,11 +19,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+        parser.add_argument("--queue", action="store_true", help="let the workers process it")
         parser.add_argument("--all", action="store_true", help="compare every poster again")
 
     def handle(self, *args: Any, **options: Any) -> None:
         movies = Movie.objects.all() if options["all"] else None
-        start_and_work("duplicates", self.stdout.write, queue=options["queue"], movies=movies)
+        start_run("duplicates", self.stdout.write, queue=options["queue"], movies=movies)
         count = groups.open_groups().count()
         self.stdout.write(f"{count} open group{'' if count == 1 else 's'} of duplicates in the admin.")

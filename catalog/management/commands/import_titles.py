@@ -1,4 +1,4 @@
-"""Import titles from files of many formats."""
+"""`manage.py import_titles [FORMAT] PATH`: imports titles from files of many formats."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as interrupted:
             raise CommandError(
-                "Interrupted. What was imported stays; run it again for the rest.", returncode=130
+                "Interrupted. Imported titles are kept; run the command again for the others.", returncode=130
             ) from interrupted
         self._list_rejected_rows(report)
         if options.skipped:

@@ -1,4 +1,4 @@
-"""Suggest genres for movies that have none, with the active genre model."""
+"""`manage.py label_untagged`: suggests genres for movies without genres."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from catalog.management.progress import start_and_work
+from catalog.management.progress import start_run
 
 
 class Command(BaseCommand):
-    help = "Suggest genres for movies that have none, with the active genre model."
+    help = "Suggests genres for movies without genres, with the active genre model."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+        parser.add_argument("--queue", action="store_true", help="let the workers process it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        start_and_work("label", self.stdout.write, queue=options["queue"])
+        start_run("label", self.stdout.write, queue=options["queue"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.step_progress import progress_bars
+from catalog.management.progress import progress_bars
 from catalog.transfer.errors import RestoreError
 from catalog.transfer.restore import restore_catalogue
 
@@ -16,7 +16,7 @@ from catalog.transfer.restore import restore_catalogue
 class Command(BaseCommand):
     help = (
         "Restores what `export_catalogue` wrote into an empty catalogue, on SQLite or PostgreSQL. Every file "
-        "and value is checked. If anything is wrong, nothing is changed. Stop the site before."
+        "and value is checked. If anything is wrong, nothing is changed. Stop the site first."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.counts import catalogue_counts
-from catalog.management.progress import RunBar, tell
+from catalog.management.progress import RunBar, write_result
 from catalog.models import Run
 from catalog.runs import lifecycle
 from catalog.sample.films import write_facts, write_movielens
@@ -40,12 +40,12 @@ class Command(BaseCommand):
         )
         while run is not None:
             run = self._watch(run)
-            tell(run, self.stdout.write)
+            write_result(run, self.stdout.write)
             run = Run.objects.filter(previous=run).first()
         site_setup.mark_sample_complete()
         counts = catalogue_counts()
-        pending = f"{counts['pending']} suggestions to review"
-        self.stdout.write(f"{counts['movies']} movies, {counts['posters']} posters, {pending}.")
+        pending = f"{counts['pending']:,} suggestions to review"
+        self.stdout.write(f"{counts['movies']:,} movies, {counts['posters']:,} posters, {pending}.")
 
     def _unfinished_run(self) -> Run | None:
         return lifecycle.live_runs().exclude(kind=Run.IMPORT).order_by("pk").first()

@@ -1,4 +1,4 @@
-"""Fetch the posters of movies that lack one, from the switched-on sources."""
+"""`manage.py scrape_posters`: fetches posters of movies without one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from catalog.management.progress import start_and_work
+from catalog.management.progress import start_run
 
 
 class Command(BaseCommand):
-    help = "Fetch the posters of movies that lack one, from the switched-on sources."
+    help = "Fetches posters of movies without one, from the sources in POSTERSITE_POSTER_SOURCES."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+        parser.add_argument("--queue", action="store_true", help="let the workers process it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        start_and_work("scrape", self.stdout.write, queue=options["queue"])
+        start_run("scrape", self.stdout.write, queue=options["queue"])

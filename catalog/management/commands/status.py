@@ -1,4 +1,4 @@
-"""`manage.py status`: what an operator wants to know in one look; exit status 1 when something is wrong."""
+"""`manage.py status`: shows the state of the site; exits with 1 if something is wrong."""
 
 from __future__ import annotations
 
@@ -32,72 +32,72 @@ from postersite.launcher.broker import host_of
 from postersite.launcher.site_folder import SPACE_NEEDED
 
 QUEUES = ("io", "ml")
-# Says whether the fact is as it should be, and the fact.
+# Whether the fact is as it should be, and its text.
 Fact = tuple[bool, str]
 
 
 def database() -> Iterator[Fact]:
-    """The engine, whether it answers, and whether its tables are those of this version."""
+    """The engine, whether it can be reached, and whether all migrations are applied."""
     place = connection.settings_dict.get("HOST") or connection.settings_dict["NAME"]
     try:
         executor = MigrationExecutor(connection)
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        unapplied = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
         yield False, f"{connection.vendor} at {place}: {str(error).strip()}"
         return
     yield True, f"{connection.vendor} at {place}"
-    if waiting:
-        yield False, f"{len(waiting)} migrations are waiting: run `manage.py migrate`"
+    if unapplied:
+        yield False, f"{len(unapplied)} unapplied migrations: run `manage.py migrate`"
 
 
 def broker() -> Iterator[Fact]:
-    """Whether the broker answers, and how many tasks wait in it."""
+    """Whether the broker can be reached, and how many tasks are queued."""
     try:
         with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as client:
             facts: Any = client.info("server")
-            waiting = ", ".join(f"{client.llen(queue)} tasks in {queue}" for queue in QUEUES)
+            queued = ", ".join(f"{client.llen(queue):,} tasks in {queue}" for queue in QUEUES)
     except (RedisError, ValueError) as error:
         hint = "is `manage.py up` running?" if settings.EMBEDDED_BROKER else "see REDIS_URL"
-        yield False, f"no answer from {host_of(settings.REDIS_URL)}: {error}; {hint}"
+        yield False, f"no response from {host_of(settings.REDIS_URL)}: {error}; {hint}"
         return
     kind = facts.get("server_name", "redis")
     version = facts.get("valkey_version", facts.get("redis_version", "?"))
-    yield True, f"{kind} {version} at {host_of(settings.REDIS_URL)}, {waiting}"
+    yield True, f"{kind} {version} at {host_of(settings.REDIS_URL)}, {queued}"
 
 
 def workers() -> Iterator[Fact]:
-    """Which workers answer, and whether every queue has one."""
+    """The running workers, and whether every queue has one."""
     try:
         with app.connection_for_write() as link:
             link.ensure_connection(max_retries=1, timeout=3)
-            answers = app.control.inspect(timeout=2, connection=link).active_queues() or {}
-    except Exception as error:  # noqa: BLE001 - kombu passes on whatever its transport raises
-        yield False, f"cannot be asked: {error}"
+            responses = app.control.inspect(timeout=2, connection=link).active_queues() or {}
+    except Exception as error:  # noqa: BLE001 - kombu raises errors of its transport
+        yield False, f"no response: {error}"
         return
     served = set()
-    for name, queues in sorted(answers.items()):
+    for name, queues in sorted(responses.items()):
         names = [queue["name"] for queue in queues]
         served.update(names)
-        yield True, f"{name} takes from {', '.join(names)}"
+        yield True, f"{name} processes {', '.join(names)}"
     for queue in QUEUES:
         if queue not in served:
-            yield False, f"nobody takes from the queue {queue}"
+            yield False, f"no worker processes the queue {queue}"
 
 
 def catalogue() -> Iterator[Fact]:
-    """How much there is of everything."""
+    """Counts of movies, posters and suggestions."""
     counts = catalogue_counts()
-    yield True, ", ".join(f"{number} {name}" for name, number in counts.items())
+    yield True, ", ".join(f"{number:,} {name}" for name, number in counts.items())
 
 
-def eyes() -> Iterator[Fact]:
+def embeddings() -> Iterator[Fact]:
     """How many posters each configured extractor has embedded, and which one look-alikes come from."""
     available, problems = extractors.available(extractors.configured_specs())
     posters = Poster.objects.filter(is_primary=True)
     total = posters.count()
     for spec, fingerprint in available.items():
         embedded = total - not_embedded(posters, [fingerprint]).count()
-        yield True, f"{spec} has embedded {embedded} of {total} posters ({fingerprint})"
+        yield True, f"{spec} has embedded {embedded:,} of {total:,} posters ({fingerprint})"
     yield from ((False, problem) for problem in problems)
     default = extractors.default_extractor()
     first = next(iter(available), None)
@@ -105,21 +105,21 @@ def eyes() -> Iterator[Fact]:
         yield True, f"look-alikes come from {default} until {first} has embedded most posters"
     for extractor in search.extractors_in_use():
         if index_files.is_stale(extractor):
-            yield True, f"the index of {extractor} is out of date: a worker builds it"
+            yield True, f"the index of {extractor} is out of date: a worker will update it"
 
 
 def genre_model() -> Iterator[Fact]:
-    """Which genre model suggests, whether its file is whole, and whether new posters can be read for it."""
+    """The active genre model, whether its file is valid, and whether its extractor is available."""
     model = promotion.active_model()
     if model is None:
-        yield True, "none in use: train one, or promote one in the admin"
+        yield True, "none is active: train one, or promote one in the admin"
         return
     try:
         load_head(promotion.weights_path(model), sha256=model.weights_sha256)
     except ModelFileError as error:
         yield False, str(error)
         return
-    yield True, f"{model} suggests genres from what {model.extractor} sees"
+    yield True, f"{model} is active, with {model.extractor}"
     available, _ = extractors.available(extractors.required_specs())
     if model.extractor.fingerprint not in available.values():
         yield (
@@ -130,42 +130,42 @@ def genre_model() -> Iterator[Fact]:
 
 
 def poster_sources() -> Iterator[Fact]:
-    """How often each switched-on source is asked, and which of their hosts are failing."""
+    """The rate limits of enabled sources, and their failing hosts."""
     for name in settings.POSTER_SOURCES:
         if name in POSTER_SOURCES:
             rates = sorted(requests_per_second(POSTER_SOURCES[name]).items())
-            yield True, f"{name} asks at most {', '.join(f'{host} {rate:g}/s' for host, rate in rates)}"
+            yield True, f"{name}: at most {', '.join(f'{host} {rate:g}/s' for host, rate in rates)}"
     if not settings.POSTER_SOURCES:
-        yield True, "none is switched on"
+        yield True, "none is enabled"
     yield from ((False, sentence) for sentence in failing_hosts())
 
 
 def live_runs() -> Iterator[Fact]:
-    """What is being done now."""
+    """The runs in progress."""
     live = list(lifecycle.live_runs())
     for run in live:
         progress = progress_of(run)
         not_done = (
-            f"{run.rows_not_taken} rows not imported"
+            f"{run.rows_not_taken:,} rows not imported"
             if run.kind == Run.IMPORT
-            else f"{run.items_failed} failed"
+            else f"{run.items_failed:,} failed"
         )
-        counts = f"{run.done + run.failed} of {run.total}, {not_done}"
+        counts = f"{run.done + run.failed:,} of {run.total:,}, {not_done}"
         yield True, f"{run}: {', '.join(filter(None, [counts, rate(progress.per_second), progress.text]))}"
     if not live:
         yield True, "none"
 
 
 def disk() -> Iterator[Fact]:
-    """The room left where the site keeps its data."""
+    """The free space for the site's data."""
     free = shutil.disk_usage(settings.VAR_DIR).free
     yield free > SPACE_NEEDED, f"{free / 1024**3:.1f} GB free at {settings.VAR_DIR}"
 
 
 def system_checks() -> Iterator[Fact]:
-    """What the system checks of the site say."""
+    """Messages of the site's system checks."""
     for message in site_messages():
-        # `up` gives the sample a source of its own, which this shell does not know of.
+        # `up` configures a source for the sample, which is not set in this shell.
         if message.id == "catalog.W001" and site_setup.has_sample():
             continue
         yield (
@@ -179,7 +179,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Fact]]] = {
     "broker": broker,
     "workers": workers,
     "catalogue": catalogue,
-    "eyes": eyes,
+    "extractors": embeddings,
     "genres": genre_model,
     "sources": poster_sources,
     "live runs": live_runs,
@@ -189,9 +189,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Fact]]] = {
 
 
 class Command(BaseCommand):
-    help = (
-        "Shows the state of database, broker, workers, runs and disk; exit status 1 when something is wrong."
-    )
+    help = "Shows the state of database, broker, workers, runs and disk. Exits with 1 if something is wrong."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

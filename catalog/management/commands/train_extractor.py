@@ -1,4 +1,4 @@
-"""Train the extractor `postersite` and its genre model on any CSV of labelled posters."""
+"""`manage.py train_extractor`: trains the extractor `postersite` and its genre model."""
 
 from __future__ import annotations
 

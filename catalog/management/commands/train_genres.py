@@ -1,4 +1,4 @@
-"""Train a genre model on the movies whose genres are known."""
+"""`manage.py train_genres`: trains a genre model on the movies whose genres are known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from catalog.genres.training import DEFAULT_RECIPE
-from catalog.management.progress import start_and_work
+from catalog.management.progress import start_run
 from ml.genres.recipes import RECIPES
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+        parser.add_argument("--queue", action="store_true", help="let the workers process it")
         parser.add_argument(
             "--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE, help="default: %(default)s"
         )
@@ -34,6 +34,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         params = {name: options[name] for name in ("recipe", "extractor") if options[name]}
         config = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
-        start_and_work(
-            "train", self.stdout.write, queue=options["queue"], params={**params, "config": config}
-        )
+        start_run("train", self.stdout.write, queue=options["queue"], params={**params, "config": config})
