@@ -8,7 +8,7 @@ import pytest
 
 from catalog.models import Suggestion
 from catalog.posters import primary
-from tests.catalog.genres.seen_posters import picture, seen
+from tests.catalog.genres.explained_posters import picture, suggestions_with_maps
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def suggestions() -> list[Suggestion]:
-    return seen(genres=["Horror", "Drama"], title="Ember")
+    return suggestions_with_maps(genres=["Horror", "Drama"], title="Ember")
 
 
 @pytest.fixture

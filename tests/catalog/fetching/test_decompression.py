@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.fetching.decompression import DamagedBody, Decompressor
+from catalog.fetching.response import DamagedBody, Decompressor
 
 FORMS = {
     "gzip": lambda data: gzip.compress(data, mtime=0),

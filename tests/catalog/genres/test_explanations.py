@@ -24,7 +24,7 @@ from ml.genres import explanations
 from ml.imaging.images import load_pixels
 from tests.factories import ExtractorFactory, GenreFactory, SuggestionFactory
 
-from .seen_posters import picture, seeing_model, seen
+from .explained_posters import linear_model, picture, suggestions_with_maps
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +43,7 @@ def lose_the_file(suggestion: Suggestion) -> None:
 
 
 def test_a_heat_map_is_the_evidence_of_the_model_in_the_extractors_map() -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     told = explaining.explain(fresh(horror))
     extractor, head = extractors.load("postersite"), suggestions.load(horror.model)
     assert horror.poster is not None
@@ -56,13 +56,13 @@ def test_a_heat_map_is_the_evidence_of_the_model_in_the_extractors_map() -> None
 
 
 def test_the_picture_has_the_posters_proportions() -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     with Image.open(io.BytesIO(explaining.explain(fresh(horror)).picture())) as drawn:
         assert drawn.format == "PNG" and drawn.width * 3 == drawn.height * 2
 
 
 def test_one_computation_serves_all_genres() -> None:
-    horror, drama = seen(genres=["Horror", "Drama"])
+    horror, drama = suggestions_with_maps(genres=["Horror", "Drama"])
     first = explaining.explain(fresh(horror))
     lose_the_file(horror)
     assert np.array_equal(explaining.explain(fresh(horror)).places, first.places)
@@ -71,23 +71,23 @@ def test_one_computation_serves_all_genres() -> None:
 
 
 def test_another_model_or_poster_has_a_heat_map_of_its_own() -> None:
-    [horror] = seen()
-    later = seeing_model(seed=1, state=GenreModel.State.CANDIDATE)
+    [horror] = suggestions_with_maps()
+    later = linear_model(seed=1, state=GenreModel.State.CANDIDATE)
     again = SuggestionFactory(movie=horror.movie, genre=horror.genre, model=later, state="superseded")
-    [elsewhere] = seen(horror.model, seed=5)
+    [elsewhere] = suggestions_with_maps(horror.model, seed=5)
     told = [explaining.explain(fresh(each)) for each in (horror, again, elsewhere)]
     assert len({each.version for each in told}) == len(cached()) == 3
 
 
 def test_a_heat_map_is_of_the_poster_that_the_model_scored() -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     primary.store_poster(horror.movie, picture(9), source="upload")
     told = explaining.explain(fresh(horror))
     assert told.poster == horror.poster and not told.poster.is_primary
 
 
 def test_a_suggestion_of_a_retired_model_has_a_heat_map() -> None:
-    [horror] = seen(seeing_model(state=GenreModel.State.RETIRED))
+    [horror] = suggestions_with_maps(linear_model(state=GenreModel.State.RETIRED))
     assert explaining.explain(fresh(horror)).places.shape == (9, 6)
 
 
@@ -130,7 +130,7 @@ def change_genre(suggestion: Suggestion) -> None:
     ids=["poster", "file", "no map", "other weights", "no extractor", "no model", "damaged model", "genre"],
 )
 def test_without_a_heat_map_a_sentence_says_why(damage: Callable[[Suggestion], None], says: str) -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     damage(horror)
     with pytest.raises(explaining.CannotExplain) as raised:
         explaining.explain(fresh(horror))
@@ -143,7 +143,7 @@ def test_without_a_heat_map_a_sentence_says_why(damage: Callable[[Suggestion], N
     ids=["empty", "cut short", "text", "other genres", "not finite"],
 )
 def test_a_damaged_cache_file_is_computed_again(content: Any) -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     first = explaining.explain(fresh(horror)).places
     [path] = cached()
     if isinstance(content, bytes):
@@ -156,7 +156,7 @@ def test_a_damaged_cache_file_is_computed_again(content: Any) -> None:
 
 def test_the_least_recently_used_files_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explaining, "MAX_FILES_PER_FOLDER", 3)
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     explaining.explain(fresh(horror))
     [path] = cached()
     path.unlink()
@@ -169,7 +169,7 @@ def test_the_least_recently_used_files_are_deleted(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_file_that_is_read_counts_as_used() -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     explaining.explain(fresh(horror))
     [path] = cached()
     os.utime(path, (1e9, 1e9))
@@ -178,6 +178,6 @@ def test_a_file_that_is_read_counts_as_used() -> None:
 
 
 def test_a_cache_folder_that_cannot_be_written_is_no_error() -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     Path(settings.HEAT_MAPS_DIR).write_text("in the way")
     assert explaining.explain(fresh(horror)).places.shape == (9, 6)

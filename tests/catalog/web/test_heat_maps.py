@@ -13,7 +13,7 @@ from PIL import Image
 from catalog.genres import review
 from catalog.models import Suggestion
 from catalog.posters import primary
-from tests.catalog.genres.seen_posters import picture, seen
+from tests.catalog.genres.explained_posters import picture, suggestions_with_maps
 from tests.catalog.pages import one, soup
 from tests.factories import SuggestionFactory, UserFactory
 
@@ -31,7 +31,7 @@ def told(client: Client, suggestion: Suggestion) -> dict[str, Any]:
 
 
 def test_the_picture_is_an_overlay_that_never_goes_stale(client: Client) -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     overlay = told(client, horror)["overlay"]
     response = client.get(overlay)
     assert response["Content-Type"] == "image/png" and "immutable" in response["Cache-Control"]
@@ -44,7 +44,7 @@ def test_the_picture_is_an_overlay_that_never_goes_stale(client: Client) -> None
 
 
 def test_the_script_is_told_words_and_the_poster_the_map_belongs_to(client: Client) -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     answer = told(client, horror)
     assert answer["sentence"].startswith("Where the model sees Horror: ")
     assert answer["caption"].startswith("Horror: ")
@@ -55,7 +55,7 @@ def test_the_script_is_told_words_and_the_poster_the_map_belongs_to(client: Clie
 
 
 def test_the_page_shows_the_map_over_its_poster_and_says_where_in_words(client: Client) -> None:
-    [horror] = seen(title="Ember")
+    [horror] = suggestions_with_maps(title="Ember")
     page = soup(client.get(address(horror)))
     poster, overlay = page.select(".portrait img")
     assert poster["alt"] == f"Poster of {horror.movie}"
@@ -65,14 +65,14 @@ def test_the_page_shows_the_map_over_its_poster_and_says_where_in_words(client: 
 
 
 def test_a_map_of_an_earlier_poster_says_so(client: Client) -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     newer = primary.store_poster(horror.movie, picture(9), source="upload")
     assert soup(client.get(address(horror))).select(".earlier-poster")
     assert told(client, horror)["poster"]["sha256"] != newer.sha256
 
 
 def test_without_a_map_every_form_says_why(client: Client) -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     assert horror.poster is not None
     default_storage.delete(str(horror.poster.file.name))
     assert "fetch it again" in soup(client.get(address(horror))).get_text()
@@ -111,7 +111,7 @@ def test_crawlers_are_kept_out(client: Client) -> None:
 
 
 def test_a_films_page_has_an_eye_for_each_suggestion_and_accepted_genre(client: Client) -> None:
-    horror, drama = seen(genres=["Horror", "Drama"])
+    horror, drama = suggestions_with_maps(genres=["Horror", "Drama"])
     review.accept([drama], UserFactory(reviewer=True))
     page = soup(client.get(horror.movie.get_absolute_url()))
     assert one(page, ".suggested [data-heat]")["href"] == address(horror)
@@ -123,14 +123,14 @@ def test_a_films_page_has_an_eye_for_each_suggestion_and_accepted_genre(client: 
 
 
 def test_a_film_without_suggestions_has_none_of_it(client: Client) -> None:
-    [rejected] = seen()
+    [rejected] = suggestions_with_maps()
     review.reject([rejected], UserFactory(reviewer=True))
     page = soup(client.get(rejected.movie.get_absolute_url()))
     assert page.select("[data-heat], script[src*='heat_maps.js']") == []
 
 
 def test_reviewers_have_an_eye_beside_every_suggestion(reviewer_client: Client) -> None:
-    horror, drama = seen(genres=["Horror", "Drama"])
+    horror, drama = suggestions_with_maps(genres=["Horror", "Drama"])
     desk = soup(reviewer_client.get("/admin/catalog/reviewqueue/"))
     assert [eye["href"] for eye in desk.select("article .genre [data-heat]")] == [
         address(horror),
@@ -143,7 +143,7 @@ def test_reviewers_have_an_eye_beside_every_suggestion(reviewer_client: Client) 
 
 
 def test_the_suggestions_page_leads_to_the_map(admin_client: Client) -> None:
-    [horror] = seen()
+    [horror] = suggestions_with_maps()
     for page in ("", f"{horror.pk}/change/"):
         listed = soup(admin_client.get(f"/admin/catalog/suggestion/{page}"))
         assert address(horror) in [link["href"] for link in listed.select("a")]

@@ -1,4 +1,4 @@
-"""A suggestion about a real picture by a model that reads the `postersite` extractor: it has a heat map."""
+"""Suggestions with heat maps: by a model on the bundled extractor, for real pictures."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ GENRES = ("Comedy", "Drama", "Horror")
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (200, 300)) -> bytes:
-    """A JPEG of coarse coloured noise: every place of it looks different."""
+    """A JPEG of coarse coloured noise."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 4, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(file, "JPEG")
     return file.getvalue()
 
 
-def seeing_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **fields: Any) -> GenreModel:
-    """A linear model of GENRES over the vectors of `postersite`, with its weights in the models folder.
+def linear_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **fields: Any) -> GenreModel:
+    """A linear model of GENRES on the vectors of `postersite`, with its weights in the models folder.
 
-    To it `picture(0)` is the average poster: some of its places speak for each genre, others against.
+    Its average poster is `picture(0)`. Some places of that increase a genre's score, others decrease it.
     """
     average = extractors.load("postersite").embed_image(picture(0))
     extractor = fields.pop("extractor", None) or ours()
@@ -41,7 +41,7 @@ def seeing_model(seed: int = 0, *, state: str = GenreModel.State.ACTIVE, **field
     head = GenreHead.with_threshold(weights, GENRES, extractor=extractor.fingerprint)
     folder = Path(settings.MODELS_DIR)
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"seeing-{seed}.npz"
+    name = f"linear-{seed}.npz"
     return GenreModelFactory(
         extractor=extractor,
         genres=list(GENRES),
@@ -57,11 +57,11 @@ def ours() -> Extractor:
     return ExtractorFactory(spec="postersite", fingerprint=extractors.fingerprint("postersite"), dims=dims)
 
 
-def seen(
+def suggestions_with_maps(
     model: GenreModel | None = None, *, genres: Sequence[str] = ("Horror",), seed: int = 0, **movie: Any
 ) -> list[Suggestion]:
-    """One pending suggestion a genre, about a film whose poster is `picture(seed)`."""
-    model = model or GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first() or seeing_model()
+    """One pending suggestion per genre for a movie with the poster `picture(seed)`."""
+    model = model or GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first() or linear_model()
     film: Movie = MovieFactory(**movie)
     poster = primary.store_poster(film, picture(seed), source="upload")
     return [
