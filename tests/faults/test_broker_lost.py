@@ -14,7 +14,7 @@ import pytest
 
 from ml.processes import dies_with_parent
 from postersite.launcher.broker import command, find_server, responds
-from tests.catalog.titles.films import film
+from tests.catalog.posters.films import film
 from tests.faults.sites import Site
 from tests.processes.site import wait_until
 from tests.replica.faults import FaultySite, slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.catalog.titles.films import film
+from tests.catalog.posters.films import film
 from tests.faults.sites import Site, kill_group
 from tests.processes.site import wait_until
 from tests.replica.faults import FaultySite, slow

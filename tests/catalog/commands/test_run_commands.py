@@ -18,7 +18,7 @@ from catalog.posters.primary import store_poster
 from catalog.runs import kinds, leases, local_worker
 from postersite.launcher.errors import StartError
 from tests.catalog.genres.genre_heads import saved_model, vector_for
-from tests.catalog.titles.films import film, known
+from tests.catalog.posters.films import film, known
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, not_found, too_many
 

@@ -17,7 +17,7 @@ from catalog.posters import fetch
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.runs import leases, lifecycle
 from tests.catalog.posters.conftest import Serve
-from tests.catalog.titles.films import film, known
+from tests.catalog.posters.films import film, known
 from tests.factories import RunFactory
 from tests.replica.faults import FaultySite, status
 

@@ -12,7 +12,7 @@ from catalog.models import Movie, Poster, RunItem
 from catalog.posters import fetch, lookup
 from catalog.runs import leases, lifecycle
 from tests.catalog.posters.conftest import Serve
-from tests.catalog.titles.films import film, known
+from tests.catalog.posters.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import (
     Fault,

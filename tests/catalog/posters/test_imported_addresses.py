@@ -11,7 +11,7 @@ from catalog.posters.fetch import NoPoster, Postponed
 from catalog.posters.lookup import poster_url_error
 from tests.catalog.posters.conftest import Serve
 from tests.catalog.posters.fetches import fetch_poster, fetch_several, refresh
-from tests.catalog.titles.films import film, known
+from tests.catalog.posters.films import film, known
 from tests.replica.faults import Fault, FaultySite, html_instead, not_found, status, too_many
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from catalog.posters.selection import stale
 from catalog.runs import leases, lifecycle
 from tests.catalog.posters.conftest import Serve
 from tests.catalog.posters.fetches import fetch_poster, fetch_several, refresh
-from tests.catalog.titles.films import film, known
+from tests.catalog.posters.films import film, known
 from tests.factories import tiny_jpeg
 from tests.replica.faults import FaultySite, html_instead, not_found, status, too_many
 

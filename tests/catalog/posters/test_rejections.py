@@ -14,7 +14,7 @@ from catalog.posters.primary import store_poster
 from catalog.posters.rejections import MOVIES, placeholder_reason
 from tests.catalog.posters.conftest import Serve
 from tests.catalog.posters.fetches import fetch_poster
-from tests.catalog.titles.films import film, known
+from tests.catalog.posters.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import FaultySite
 
