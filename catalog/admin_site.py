@@ -17,7 +17,7 @@ class PostersiteAdminSite(AdminSite):
 
     site_header = "Postersite"
     site_title = "Postersite admin"
-    index_title = "Behind the scenes"
+    index_title = "Administration"
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)

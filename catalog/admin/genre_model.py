@@ -161,7 +161,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
                 .order_by("-promoted_at")
                 .first()
             )
-            return self._confirm(request, model, "Undo the promotion", "Undo", before)
+            return self._confirm(request, model, "Undo the promotion of", "Undo", before)
         return redirect("admin:catalog_genremodel_changelist")
 
     def change_view(
@@ -199,7 +199,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, model: GenreModel, title: str, verb: str, other: GenreModel | None
     ) -> HttpResponse:
         context = {
-            **page_context(self, request, f"{title}: genre model {model.version}?"),
+            **page_context(self, request, f"{title} genre model {model.version}?"),
             "model": model,
             "other": other,
             "verb": verb,

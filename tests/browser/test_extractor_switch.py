@@ -48,7 +48,7 @@ def test_htmx_swaps_only_the_strip(page: Page, live_server: Any, film: Movie) ->
     assert titles.all_inner_texts() == ["Two", "One"]
     assert page.locator("#lookalikes [aria-current]").all_inner_texts() == [
         "Raw pixels",
-        "Euclidean (the recipe’s ball tree)",
+        "Euclidean (ball tree of the published recipe)",
     ]
 
 

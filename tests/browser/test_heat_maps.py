@@ -1,4 +1,4 @@
-"""Heat maps in a browser: by key on the review desk, by pointer and keyboard elsewhere, said in words too."""
+"""Heat maps in a browser: by key on the review queue, by pointer and keyboard elsewhere, said in words too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def suggestions() -> list[Suggestion]:
 
 
 @pytest.fixture
-def desk(page: Any, live_server: Any, sign_in: Any, suggestions: list[Suggestion]) -> Any:
+def queue(page: Any, live_server: Any, sign_in: Any, suggestions: list[Suggestion]) -> Any:
     sign_in(page, UserFactory(reviewer=True))
     page.goto(f"{live_server.url}/admin/catalog/reviewqueue/")
     page.wait_for_load_state("load")
@@ -38,36 +38,36 @@ def overlay(page: Any, genre: str) -> Any:
     return page.locator(f".heat-layer img[alt^='Where the model sees {genre}: ']")
 
 
-def eye(page: Any, genre: str) -> Any:
-    return page.get_by_role("button", name=f"Where the model sees {genre} in Ember")
+def heat_button(page: Any, genre: str) -> Any:
+    return page.get_by_role("button", name=f"Heat map of {genre} in Ember")
 
 
-def test_h_goes_through_the_genres_of_the_card(desk: Any) -> None:
-    desk.keyboard.press("h")
-    overlay(desk, "Horror").wait_for()
+def test_h_goes_through_the_genres_of_the_card(queue: Any) -> None:
+    queue.keyboard.press("h")
+    overlay(queue, "Horror").wait_for()
     poster, layer = (
-        desk.locator(".card-poster a img").bounding_box(),
-        desk.locator(".heat-layer").bounding_box(),
+        queue.locator(".card-poster a img").bounding_box(),
+        queue.locator(".heat-layer").bounding_box(),
     )
     assert {side: round(poster[side]) for side in ("x", "y", "width", "height")} == {
         side: round(layer[side]) for side in ("x", "y", "width", "height")
     }
-    assert eye(desk, "Horror").get_attribute("aria-pressed") == "true"
-    desk.get_by_role("status").filter(has_text="Where the model sees Horror: ").wait_for()
-    desk.keyboard.press("h")
-    overlay(desk, "Drama").wait_for()
-    assert overlay(desk, "Horror").count() == 0
-    desk.keyboard.press("h")
-    assert desk.locator(".heat-layer, [aria-pressed=true]").count() == 0
+    assert heat_button(queue, "Horror").get_attribute("aria-pressed") == "true"
+    queue.get_by_role("status").filter(has_text="Where the model sees Horror: ").wait_for()
+    queue.keyboard.press("h")
+    overlay(queue, "Drama").wait_for()
+    assert overlay(queue, "Horror").count() == 0
+    queue.keyboard.press("h")
+    assert queue.locator(".heat-layer, [aria-pressed=true]").count() == 0
 
 
 def test_pointing_shows_and_pressing_keeps(film: Any, suggestions: list[Suggestion]) -> None:
-    eye(film, "Horror").hover()
+    heat_button(film, "Horror").hover()
     overlay(film, "Horror").wait_for()
     film.mouse.move(0, 0)
     overlay(film, "Horror").wait_for(state="detached")
-    eye(film, "Horror").click()
-    eye(film, "Drama").hover()
+    heat_button(film, "Horror").click()
+    heat_button(film, "Drama").hover()
     overlay(film, "Drama").wait_for()
     film.mouse.move(0, 0)
     overlay(film, "Horror").wait_for()
@@ -88,21 +88,21 @@ def test_the_keyboard_alone_suffices(film: Any) -> None:
     overlay(film, "Horror").wait_for()
 
 
-def test_a_map_of_an_earlier_poster_brings_that_poster(desk: Any, suggestions: list[Suggestion]) -> None:
+def test_a_map_of_an_earlier_poster_brings_that_poster(queue: Any, suggestions: list[Suggestion]) -> None:
     primary.store_poster(suggestions[0].movie, picture(9), source="upload")
-    desk.reload()
-    desk.keyboard.press("h")
-    overlay(desk, "Horror").wait_for()
-    beneath = desk.locator(".heat-layer img").first
+    queue.reload()
+    queue.keyboard.press("h")
+    overlay(queue, "Horror").wait_for()
+    beneath = queue.locator(".heat-layer img").first
     assert suggestions[0].poster_sha256 in beneath.get_attribute("src")
-    assert "on an earlier poster" in desk.locator(".heat-caption").inner_text()
+    assert "on an earlier poster" in queue.locator(".heat-caption").inner_text()
 
 
-def test_without_a_map_the_reason_is_shown(desk: Any, suggestions: list[Suggestion]) -> None:
+def test_without_a_map_the_reason_is_shown(queue: Any, suggestions: list[Suggestion]) -> None:
     # Pictures of the page that stands there may still be on their way, and would be missed.
-    address = desk.url
-    desk.goto("about:blank")
+    address = queue.url
+    queue.goto("about:blank")
     suggestions[0].movie.posters.get().delete()
-    desk.goto(address)
-    eye(desk, "Horror").or_(desk.get_by_role("link", name="Where the model sees Horror in Ember")).click()
-    desk.get_by_text("The poster that this was suggested from is gone.").wait_for()
+    queue.goto(address)
+    heat_button(queue, "Horror").or_(queue.get_by_role("link", name="Heat map of Horror in Ember")).click()
+    queue.get_by_text("The poster that this was suggested from is gone.").wait_for()

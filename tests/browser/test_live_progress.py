@@ -52,7 +52,7 @@ def test_the_wall_fills_while_posters_arrive_and_then_rests(page: Page, live_ser
     page.locator(".wall img").wait_for()
     assert page.evaluate("document.activeElement.id") == f"film-{film.pk}"
     Run.objects.filter(pk=run.pk).update(state="done", done=1)
-    page.get_by_role("link", name="Show what is new").wait_for()
+    page.get_by_role("link", name="Reload").wait_for()
     expect(page.locator("[hx-trigger^=every]")).to_have_count(0)
 
 

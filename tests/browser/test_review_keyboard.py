@@ -126,9 +126,9 @@ def test_letters_typed_into_the_search_decide_nothing(desk):
 
 def test_the_shortcuts_are_listed(desk):
     desk.keyboard.press("?")
-    assert desk.get_by_text("accept all that are kept, reject the dropped").is_visible()
+    assert desk.get_by_text("accept ticked genres, reject the others").is_visible()
     desk.keyboard.press("Escape")
-    assert not desk.get_by_text("accept all that are kept, reject the dropped").is_visible()
+    assert not desk.get_by_text("accept ticked genres, reject the others").is_visible()
 
 
 def test_somebody_who_was_faster_is_named_in_the_card(desk, films):
@@ -136,5 +136,5 @@ def test_somebody_who_was_faster_is_named_in_the_card(desk, films):
     review.reject(films[0].suggestions.all(), ann)
     desk.keyboard.press("a")
     expect_decided(desk, 1)
-    assert "Drama had already been rejected by ann." in desk.locator("article.decided").inner_text()
+    assert "Drama was already rejected by ann." in desk.locator("article.decided").inner_text()
     assert genres(films[0]) == set()

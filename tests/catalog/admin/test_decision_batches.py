@@ -14,11 +14,10 @@ from django.urls import reverse
 from catalog.admin import decision_batch
 from catalog.genres import decision_batches
 from catalog.genres.review import Selection
-from catalog.models import DecisionBatch, MovieGenre, Suggestion
+from catalog.models import DecisionBatch, MovieGenre
 from catalog.runs import lifecycle, local_worker
 from tests.catalog.admin.cards import pending
 from tests.catalog.pages import text_of
-from tests.conftest import signed_in
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -122,19 +121,3 @@ def test_a_page_costs_the_same_for_any_number_of_decisions(
             assert len(rows(page(reviewer_client, batch))) == 3
         counted.append(len(captured))
     assert counted[0] == counted[1]
-
-
-def test_all_of_it_needs_the_permission_to_review(client: Client, batch: DecisionBatch) -> None:
-    staff = signed_in(UserFactory(is_staff=True))
-    assert staff.get(reverse("admin:catalog_decisionbatch_changelist")).status_code == 403
-    assert staff.get(batch.get_absolute_url()).status_code == 403
-    for name in ("undo", "cancel"):
-        assert staff.post(address(name, batch)).status_code == 403
-    assert client.get(batch.get_absolute_url())["Location"].startswith(reverse("admin:login"))
-    assert decision_batches.live_run(batch)
-
-
-def test_undoing_needs_a_post(reviewer_client: Client, batch: DecisionBatch) -> None:
-    for name in ("undo", "cancel"):
-        assert reviewer_client.get(address(name, batch)).status_code == 405
-    assert Suggestion.objects.filter(state="pending").count() == 3

@@ -208,26 +208,6 @@ def test_a_form_that_no_page_sends_is_refused(decider, decide):
     assert not DuplicateDecision.objects.exists()
 
 
-def test_only_who_may_decide_sees_the_page():
-    group = proposed(*twins())
-    address = reverse("admin:catalog_duplicategroup_decide", args=[group.pk])
-    staff = signed_in(UserFactory(is_staff=True, permissions=["catalog.change_movie"]))
-    assert staff.get(reverse(PAGE)).status_code == 403
-    assert staff.post(address, {"decide": "apart"}).status_code == 403
-    for answer in (Client().get(reverse(PAGE)), Client().post(address, {"decide": "apart"})):
-        assert answer["Location"].startswith(reverse("admin:login"))
-    assert not DuplicateDecision.objects.exists()
-
-
-def test_neither_a_link_nor_a_form_from_elsewhere_decides(decider):
-    group = proposed(*twins())
-    address = reverse("admin:catalog_duplicategroup_decide", args=[group.pk])
-    assert decider.get(address).status_code == 405
-    strict = Client(enforce_csrf_checks=True)
-    strict.force_login(decider.user)
-    assert strict.post(address, {"decide": "apart"}).status_code == 403
-
-
 def test_the_index_says_how_many_wait(decider):
     proposed(*twins())
     index = BeautifulSoup(decider.get(reverse("admin:index")).content, "lxml")

@@ -13,8 +13,7 @@ from catalog.titles import undo as undoing
 from catalog.titles.formats.records import RejectedRow, TitleRecord
 from catalog.titles.importing import import_titles
 from tests.catalog.pages import levels_of, text_of
-from tests.conftest import signed_in
-from tests.factories import MovieFactory, RunFactory, UserFactory
+from tests.factories import MovieFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -119,19 +118,3 @@ def test_what_is_no_import_says_so(admin_client):
 def test_an_import_that_took_all_rows_has_no_list(admin_client):
     run, _ = import_titles([TitleRecord("Ran", tmdb_id=11645)], "test")
     assert admin_client.get(reverse("admin:catalog_run_rows", args=[run.pk])).status_code == 404
-
-
-@pytest.mark.parametrize("permissions", [["catalog.view_run", "catalog.start_run"], ["catalog.delete_movie"]])
-def test_it_needs_both_permissions(run, permissions):
-    client = signed_in(UserFactory(is_staff=True, permissions=permissions))
-    address = reverse("admin:catalog_run_undo", args=[run.pk])
-    assert client.get(address).status_code == client.post(address).status_code == 403
-    assert not Run.objects.filter(kind="undo").exists()
-
-
-def test_strangers_see_none_of_it(run, stranger_client):
-    staff = signed_in(UserFactory(is_staff=True))
-    for name in ("undo", "kept", "rows"):
-        address = reverse(f"admin:catalog_run_{name}", args=[run.pk])
-        assert staff.get(address).status_code == 403
-        assert stranger_client.get(address)["Location"].startswith(reverse("admin:login"))

@@ -10,8 +10,7 @@ from django.urls import reverse
 from catalog.models import Movie
 from tests.catalog.admin.cards import pending
 from tests.catalog.pages import one
-from tests.conftest import signed_in
-from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
+from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
 LIST, DOWNLOAD = "admin:catalog_movie_changelist", "admin:catalog_movie_titles"
@@ -111,12 +110,3 @@ def test_search_and_formulas(admin_client):
 def test_a_filter_that_does_not_exist_leads_back_to_the_list(admin_client):
     response = admin_client.get(reverse(DOWNLOAD), {"nonsense__x": "1"})
     assert response.status_code == 302 and response["Location"] == reverse(LIST)
-
-
-def test_it_needs_the_permission_to_view_movies(client):
-    staff = UserFactory(is_staff=True)
-    assert signed_in(staff).get(reverse(DOWNLOAD)).status_code == 403
-    assert client.get(reverse(DOWNLOAD)).status_code == 302
-    viewer = UserFactory(is_staff=True, permissions=["catalog.view_movie"])
-    assert downloaded(signed_in(viewer)) == []
-    assert signed_in(viewer).post(reverse(DOWNLOAD)).status_code == 405
