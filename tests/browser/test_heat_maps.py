@@ -1,4 +1,4 @@
-"""Heat maps in a browser: by key on the review queue, by pointer and keyboard elsewhere, said in words too."""
+"""Heat maps in a browser: by key in the review queue, by pointer and keyboard elsewhere, and in words."""
 
 from __future__ import annotations
 
