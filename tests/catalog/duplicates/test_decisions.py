@@ -1,11 +1,10 @@
-"""Deciding about duplicates: merge, keep apart, wrong poster; once, by one person, and written down."""
+"""Decisions about duplicates: merge, keep apart, wrong poster; made once and recorded."""
 
 from __future__ import annotations
 
 import pytest
 
-from catalog.duplicates import decisions as duplicate_decisions
-from catalog.duplicates import groups, search
+from catalog.duplicates import decisions, groups, search
 from catalog.duplicates.decisions import AlreadyDecided
 from catalog.duplicates.merging import CannotMerge
 from catalog.models import DuplicateDecision, DuplicateGroup, Movie, Poster
@@ -37,7 +36,7 @@ def copies(number: int, **facts) -> list[Poster]:
 def test_a_merge_leaves_one_movie_and_a_record(person):
     one, other = copies(2, title="Ember")
     group = found(one, other)
-    decision = duplicate_decisions.merge(group, one.movie, person)
+    decision = decisions.merge(group, one.movie, person)
     assert list(Movie.objects.all()) == [one.movie]
     assert group.state == DuplicateGroup.State.MERGED and not groups.open_groups().exists()
     assert decision.decided_by == person and decision.movie == one.movie
@@ -45,36 +44,36 @@ def test_a_merge_leaves_one_movie_and_a_record(person):
     assert groups.groups_of([one.pk, other.pk]) == {one.pk: group.pk, other.pk: group.pk}
 
 
-def test_some_are_merged_and_the_rest_goes_on_waiting(person):
+def test_some_are_merged_and_the_rest_stays_open(person):
     posters = copies(3)
     group = found(*posters)
     kept = posters[0].movie
-    duplicate_decisions.merge(group, kept, person, only=[kept.pk, posters[2].movie_id])
+    decisions.merge(group, kept, person, only=[kept.pk, posters[2].movie_id])
     assert set(Movie.objects.all()) == {kept, posters[1].movie}
     assert groups.open_groups().get() == group
     assert set(group.members.values_list("movie", flat=True)) == {kept.pk, posters[1].movie_id}
-    duplicate_decisions.keep_apart(group, person)
+    decisions.keep_apart(group, person)
     assert search.find(list(Poster.objects.filter(is_primary=True)), extractor()) == {}
 
 
-def test_a_movie_of_no_group_is_not_kept(person):
+def test_a_movie_of_another_group_cannot_be_kept(person):
     group = found(*copies(2))
     with pytest.raises(CannotMerge, match="choose one of them"):
-        duplicate_decisions.merge(group, showing(5).movie, person)
+        decisions.merge(group, showing(5).movie, person)
     assert Movie.objects.count() == 3
 
 
 def test_a_refused_merge_leaves_the_group_open(person):
     group = found(showing(0), showing(0))
     with pytest.raises(CannotMerge, match="different films"):
-        duplicate_decisions.merge(group, group.members.all()[0].movie, person)
+        decisions.merge(group, group.members.all()[0].movie, person)
     assert groups.undecided_groups().get() == group and not DuplicateDecision.objects.exists()
 
 
-def test_kept_apart_is_remembered_by_both(person):
+def test_movies_kept_apart_are_not_proposed_again(person):
     one, other = copies(2)
     group = found(one, other)
-    decision = duplicate_decisions.keep_apart(group, person)
+    decision = decisions.keep_apart(group, person)
     assert [each["movie"] for each in decision.details["apart"]] == [one.movie_id, other.movie_id]
     assert search.find([one, other], extractor()) == {}
     assert groups.groups_of([one.pk, other.pk]) == {}
@@ -84,19 +83,19 @@ def test_kept_apart_is_remembered_by_both(person):
 def test_only_one_person_decides(person, again):
     one, other = copies(2)
     group = found(one, other)
-    duplicate_decisions.keep_apart(group, person)
+    decisions.keep_apart(group, person)
     with pytest.raises(AlreadyDecided, match="in the meantime"):
         if again == "merge":
-            duplicate_decisions.merge(group, one.movie, person)
+            decisions.merge(group, one.movie, person)
         else:
-            duplicate_decisions.keep_apart(group, person)
+            decisions.keep_apart(group, person)
     assert DuplicateDecision.objects.count() == 1 and Movie.objects.count() == 2
 
 
-def test_a_wrong_poster_is_taken_away_and_not_taken_again(person):
+def test_a_wrong_poster_is_removed_for_good(person):
     one, other = copies(2)
     group = found(one, other)
-    decision = duplicate_decisions.wrong_poster(group.members.get(poster=other), person)
+    decision = decisions.wrong_poster(group.members.get(poster=other), person)
     assert not other.movie.posters.exists() and one.movie.primary_poster == one
     assert not DuplicateGroup.objects.exists()
     assert (decision.movie, decision.poster_sha256) == (other.movie, other.sha256)
@@ -106,23 +105,23 @@ def test_a_wrong_poster_is_taken_away_and_not_taken_again(person):
     assert not was_removed(one.movie, smaller)
 
 
-def test_the_rest_of_a_group_waits_when_one_poster_was_wrong(person):
+def test_a_group_stays_open_without_a_wrong_poster(person):
     posters = copies(3)
     group = found(*posters)
-    duplicate_decisions.wrong_poster(group.members.get(poster=posters[2]), person)
+    decisions.wrong_poster(group.members.get(poster=posters[2]), person)
     assert groups.open_groups().get().members.count() == 2
 
 
-def test_a_picture_that_is_no_poster_is_taken_from_all(person):
+def test_a_picture_that_is_no_poster_is_removed_from_all(person):
     posters = copies(3)
-    decisions = duplicate_decisions.wrong_for_all(found(*posters), person)
-    assert len(decisions) == 3 and not Poster.objects.exists() and Movie.objects.count() == 3
+    made = decisions.wrong_for_all(found(*posters), person)
+    assert len(made) == 3 and not Poster.objects.exists() and Movie.objects.count() == 3
     assert not DuplicateGroup.objects.exists()
 
 
 def test_decisions_are_never_changed(person):
     group = found(*copies(2))
-    decision = duplicate_decisions.keep_apart(group, person)
+    decision = decisions.keep_apart(group, person)
     decision.verdict = "merged"
     for change in (decision.save, decision.delete, DuplicateDecision.objects.all().delete):
         with pytest.raises(AppendOnlyError):
@@ -133,7 +132,7 @@ def test_decisions_are_never_changed(person):
 
 def test_the_record_outlives_the_movie(person):
     one, other = copies(2, title="Ember")
-    duplicate_decisions.merge(found(one, other), one.movie, person)
+    decisions.merge(found(one, other), one.movie, person)
     one.movie.delete()
     assert not Movie.everything.exists()
     assert DuplicateDecision.objects.get().details["title"].startswith("Ember")

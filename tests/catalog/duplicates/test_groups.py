@@ -1,4 +1,4 @@
-"""Which posters are known to show one picture: proposals and merges, never what a person kept apart."""
+"""Posters that show the same picture: in open and merged groups, not in those kept apart."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def group(*posters: Poster, state: str = DuplicateGroup.State.OPEN) -> Duplicate
     return made
 
 
-def test_open_and_merged_groups_are_told_and_no_others():
+def test_open_and_merged_groups_count():
     posters = PosterFactory.create_batch(7)
     first = group(*posters[:2])
     merged = group(*posters[2:4], state=DuplicateGroup.State.MERGED)
@@ -37,14 +37,14 @@ def test_open_and_merged_groups_are_told_and_no_others():
     }
 
 
-def test_only_the_posters_asked_for_are_told():
+def test_only_the_given_posters_are_returned():
     one, other = PosterFactory.create_batch(2)
     made = group(one, other)
     assert groups.groups_of([one.pk]) == {one.pk: made.pk}
     assert groups.groups_of([]) == {}
 
 
-def test_of_an_old_merge_and_a_new_proposal_the_proposal_counts():
+def test_an_open_group_counts_before_a_merged_one():
     one, other, third = PosterFactory.create_batch(3)
     proposed = group(one, third)
     group(one, other, state=DuplicateGroup.State.MERGED)

@@ -1,4 +1,4 @@
-"""Merging movies: all moves that can, a person's word comes first, nothing is lost without a word."""
+"""Merging movies: what moves, which genres and poster stay, and what is recorded as set aside."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def merged(kept: Movie, *others: Movie) -> list[dict]:
 def test_ids_and_facts_fill_what_the_kept_movie_lacks():
     kept = bare(imdb_id="tt0000001", year=1999)
     other = bare(tmdb_id=77, local_id="mine", year=1999, overview="A fire.", franchise="Fires")
-    [told] = merged(kept, other)
+    [details] = merged(kept, other)
     assert (kept.imdb_id, kept.tmdb_id, kept.local_id) == ("tt0000001", 77, "mine")
     assert (kept.overview, kept.franchise) == ("A fire.", "Fires")
-    assert told["set_aside"] == [] and told["tmdb_id"] == 77 and told["overview"] == "A fire."
+    assert details["set_aside"] == [] and details["tmdb_id"] == 77 and details["overview"] == "A fire."
 
 
-def test_what_differs_is_set_aside_with_a_word():
+def test_different_facts_are_set_aside():
     kept = bare(overview="One fire.", year=1999)
-    [told] = merged(kept, bare(title="The Ember", overview="Two fires.", year=2000))
+    [details] = merged(kept, bare(title="The Ember", overview="Two fires.", year=2000))
     assert (kept.title, kept.overview, kept.year) == ("Ember", "One fire.", 1999)
-    assert told["set_aside"] == ["year: 2000", "overview: Two fires.", "title: The Ember"]
+    assert details["set_aside"] == ["year: 2000", "overview: Two fires.", "title: The Ember"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_different_films_are_refused_and_nothing_changes(one, other, label):
     assert another.local_id == "x" and another.merged_into is None
 
 
-def test_a_conflict_between_two_of_three_is_seen():
+def test_a_conflict_between_two_of_three_is_refused():
     with pytest.raises(merging.CannotMerge):
         merging.merge_movies(bare(), [bare(tmdb_id=1), bare(tmdb_id=2)])
 
@@ -85,7 +85,7 @@ def test_a_movie_is_not_merged_with_itself_or_twice():
         merging.merge_movies(kept, [other])
 
 
-def test_the_other_is_in_no_list_and_its_page_leads_to_the_kept_one(client):
+def test_the_other_is_in_no_list_and_its_page_redirects(client):
     kept, other = bare(), bare()
     third = bare()
     merged(kept, other)
@@ -105,16 +105,16 @@ def test_genres_are_joined_the_stronger_origin_wins():
 
 
 @pytest.mark.parametrize("locked_is_kept", [True, False])
-def test_genres_that_a_person_set_are_the_movies_genres(locked_is_kept):
-    said = bare(genres=["Drama"], genres__origin=MANUAL, genres_locked=True)
+def test_genres_that_a_person_set_replace_the_others(locked_is_kept):
+    locked = bare(genres=["Drama"], genres__origin=MANUAL, genres_locked=True)
     other = bare(genres=["War"])
-    kept, gone = (said, other) if locked_is_kept else (other, said)
-    [told] = merged(kept, gone)
+    kept, gone = (locked, other) if locked_is_kept else (other, locked)
+    [details] = merged(kept, gone)
     assert origins(kept) == {"Drama": MANUAL} and kept.genres_locked
-    assert told["set_aside"] == ["genre War: a person set the genres of the other movie without it"]
+    assert details["set_aside"] == ["genre War: a person set the genres of the other movie without it"]
 
 
-def test_what_two_people_set_is_joined():
+def test_genres_that_two_people_set_are_joined():
     one = bare(genres=["Drama"], genres__origin=MANUAL, genres_locked=True)
     merged(one, bare(genres=["War"], genres__origin=MANUAL, genres_locked=True))
     assert origins(one) == {"Drama": MANUAL, "War": MANUAL}
@@ -138,17 +138,17 @@ def test_a_poster_that_a_person_chose_is_shown():
     assert kept.posters.filter(is_primary=True).count() == 1
 
 
-def test_of_the_same_file_one_row_is_kept_and_the_picture_stays(django_capture_on_commit_callbacks):
+def test_of_the_same_file_one_row_stays(django_capture_on_commit_callbacks):
     kept, other = bare(), bare()
     mine = PosterFactory(movie=kept, image=tiny_jpeg(3))
     PosterFactory(movie=other, image=tiny_jpeg(3), locked=True)
     with django_capture_on_commit_callbacks(execute=True):
-        [told] = merged(kept, other)
+        [details] = merged(kept, other)
     [poster] = kept.posters.all()
     assert poster == mine and poster.is_primary and poster.locked
     assert poster.file.storage.exists(poster.file.name)
-    assert told["posters"][0]["sha256"] == mine.sha256
-    assert told["set_aside"][0].startswith("second row of the poster from https://")
+    assert details["posters"][0]["sha256"] == mine.sha256
+    assert details["set_aside"][0].startswith("second row of the poster from https://")
 
 
 def test_the_posters_of_one_without_any_are_shown():
@@ -164,13 +164,13 @@ def test_suggestions_move_unless_one_like_it_is_there():
     SuggestionFactory(movie=kept, genre=GenreFactory(name="Drama"))
     for name in ("Drama", "War", "Crime"):
         SuggestionFactory(movie=other, genre=GenreFactory(name=name))
-    [told] = merged(kept, other)
+    [details] = merged(kept, other)
     pending = Suggestion.objects.filter(state=Suggestion.State.PENDING)
     assert {(each.movie, each.genre.name) for each in pending} == {(kept, "Drama"), (kept, "Crime")}
-    assert told["set_aside"] == ["suggestion Drama 0.75", "suggestion War 0.75"]
+    assert details["set_aside"] == ["suggestion Drama 0.75", "suggestion War 0.75"]
 
 
-def test_decisions_stay_written_down_and_are_shown_with_the_kept_movie(reviewer_client):
+def test_decisions_stay_and_are_shown_with_the_kept_movie(reviewer_client):
     kept, other = bare(poster=True), bare(poster=True)
     suggestion = SuggestionFactory(movie=other, genre=GenreFactory(name="Noir"))
     review.reject([suggestion], UserFactory())
@@ -185,8 +185,8 @@ def test_decisions_stay_written_down_and_are_shown_with_the_kept_movie(reviewer_
 
 def test_an_import_finds_the_kept_movie_by_an_id_that_was_set_aside():
     kept, other = bare(local_id="a"), bare(local_id="b")
-    [told] = merged(kept, other)
-    assert told["set_aside"] == ["local id b (imports still find the movie by it)"]
+    [details] = merged(kept, other)
+    assert details["set_aside"] == ["local id b (imports still find the movie by it)"]
     rows = [TitleRecord(title="Ember", genres=("Drama",), local_id="b", file="x.csv", line=2)]
     _, report = import_titles(rows, "x.csv")
     kept.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Finding duplicates: by file, hash, mirror and features; again without change; never what was kept apart."""
+"""Finding duplicates: by file, hash, mirror image and vectors; movies kept apart are not proposed again."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def reasons() -> dict[frozenset[int | None], list[str]]:
     }
 
 
+def keep_apart() -> None:
+    DuplicateGroup.objects.update(state=DuplicateGroup.State.APART)
+    DuplicateMember.objects.update(is_open=False)
+
+
 def cropped(seed: int):
     return drawing(seed).crop((20, 30, 180, 270))
 
@@ -53,7 +58,7 @@ def test_copies_are_found_and_others_left_alone():
     assert found is not None and len(found) == 8 and set(found.values()) == {1}
 
 
-def test_neighbours_by_their_vectors_that_are_other_pictures_are_no_duplicates():
+def test_near_vectors_of_different_pictures_are_no_duplicates():
     for seed in range(3):
         showing(seed, 5000 + seed)
     assert find() == {}
@@ -68,7 +73,7 @@ def test_the_same_posters_again_change_nothing():
     assert list(DuplicateMember.objects.order_by("pk").values()) == before and len(before) == 2
 
 
-def test_a_copy_that_comes_later_joins_the_group_that_is_there():
+def test_a_later_copy_joins_the_open_group():
     first, second = showing(0), showing(drawing(0).resize((100, 150)))
     find()
     group = DuplicateGroup.objects.get()
@@ -78,11 +83,10 @@ def test_a_copy_that_comes_later_joins_the_group_that_is_there():
     assert set(group.members.values_list("poster_id", flat=True)) == {first.pk, second.pk, third.pk}
 
 
-def test_what_was_kept_apart_is_not_proposed_again():
+def test_movies_kept_apart_are_not_proposed_again():
     one, other = showing(0), showing(0)
     find()
-    DuplicateGroup.objects.update(state=DuplicateGroup.State.APART)
-    DuplicateMember.objects.update(is_open=False)
+    keep_apart()
     assert find() == {}
     # A third copy is news, but never brings the two back together.
     third = showing(0)
@@ -91,11 +95,10 @@ def test_what_was_kept_apart_is_not_proposed_again():
     assert not {one.pk, other.pk} <= found.keys()
 
 
-def test_what_was_kept_apart_is_proposed_again_once_a_movie_shows_another_poster():
+def test_movies_kept_apart_are_proposed_again_with_another_poster():
     one, other = showing(0), showing(0)
     find()
-    DuplicateGroup.objects.update(state=DuplicateGroup.State.APART)
-    DuplicateMember.objects.update(is_open=False)
+    keep_apart()
     changed = store_poster(other.movie, encoded(drawing(0), quality=60), source="upload")
     assert find([changed]) == {one.pk: 1, changed.pk: 1}
 
@@ -111,7 +114,7 @@ def test_a_group_ends_when_its_movies_show_other_posters():
     assert not DuplicateGroup.objects.exists()
 
 
-def test_a_picture_that_is_lost_costs_nothing_but_its_pairs_by_sight(caplog):
+def test_a_missing_picture_only_loses_its_own_pairs(caplog):
     part, _ = showing(cropped(3), 3001), showing(3, 3000)
     part.thumbnail.delete(save=False)
     showing(0), showing(0)
@@ -138,7 +141,7 @@ def test_a_cancelled_search_proposes_nothing():
     assert not Poster.objects.filter(compared_with__isnull=False).exists()
 
 
-def test_without_vectors_a_run_says_what_to_do_first():
+def test_without_embeddings_a_run_cannot_start():
     showing(0)
     with pytest.raises(lifecycle.RunError, match="embed posters first"):
         lifecycle.start("duplicates")
@@ -146,7 +149,7 @@ def test_without_vectors_a_run_says_what_to_do_first():
 
 
 @pytest.mark.parametrize("kind", ["embed", "duplicates"])
-def test_a_search_waits_for_what_goes_on(kind):
+def test_a_search_waits_for_live_runs(kind):
     showing(0, 1)
     RunFactory(kind=kind, state=Run.State.RUNNING)
     assert not groups.is_due()
@@ -158,7 +161,7 @@ def test_a_search_that_failed_is_not_repeated_at_once():
     assert not groups.is_due()
 
 
-def test_a_search_by_an_extractor_that_is_gone_fails_with_a_sentence():
+def test_a_search_by_a_deleted_extractor_fails():
     poster = showing(0, 1)
     run = lifecycle.start("duplicates", queue=False)
     run.params["extractor"] = 0
@@ -168,10 +171,10 @@ def test_a_search_by_an_extractor_that_is_gone_fails_with_a_sentence():
     assert "deleted" in RunItem.objects.get(poster=poster).error
 
 
-def test_films_with_ids_of_their_own_show_one_picture_and_are_not_proposed():
+def test_films_with_different_ids_are_not_proposed():
     one, other = showing(0), showing(0)
     find()
-    # The pair is known, as an earlier version would have proposed it, and no decision is asked for.
+    # The pair is stored, but there is nothing to decide.
     group = groups.undecided_groups().get()
     assert not groups.open_groups().exists()
     assert list(groups.same_picture(one.movie)) == [other.movie]
@@ -186,29 +189,28 @@ def test_films_with_ids_of_their_own_show_one_picture_and_are_not_proposed():
         ({"tmdb_id": None}, False),
     ],
 )
-def test_a_film_is_proposed_where_no_id_tells_it_from_another(ids, is_proposed):
+def test_a_film_without_ids_is_proposed(ids, is_proposed):
     showing(0), showing(0, **ids)
     find()
     assert groups.open_groups().exists() == is_proposed
 
 
-def test_two_films_known_to_one_site_each_may_be_one():
+def test_films_with_ids_of_different_sites_are_proposed():
     showing(0, imdb_id=None), showing(0, tmdb_id=None)
     find()
     assert groups.open_groups().count() == 1
 
 
-def test_the_same_picture_is_told_of_films_that_were_kept_apart():
+def test_films_kept_apart_show_the_same_picture():
     one, other, _ = showing(0), showing(0), showing(1)
     find()
-    DuplicateGroup.objects.update(state=DuplicateGroup.State.APART)
-    DuplicateMember.objects.update(is_open=False)
+    keep_apart()
     assert list(groups.same_picture(other.movie)) == [one.movie]
     store_poster(one.movie, encoded(drawing(5)), source="upload")
     assert not groups.same_picture(other.movie).exists()
 
 
-def test_the_same_picture_is_found_without_reading_every_film():
+def test_the_query_for_the_same_picture_uses_an_index():
     query = groups.same_picture(PosterFactory(is_primary=True).movie)
     # On PostgreSQL the plan depends on how many rows there are.
     assert connection.vendor != "sqlite" or "SCAN catalog_movie" not in query.explain()

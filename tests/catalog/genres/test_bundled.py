@@ -1,4 +1,4 @@
-"""What comes trained with Postersite: taken up once, never in a person's way, and left out when damaged."""
+"""Installing the bundled genre model, and embedding older catalogues with the bundled extractor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from catalog.embeddings import embedding, extractors
 from catalog.genres import bundled, promotion, suggestions
-from catalog.models import Embedding, Extractor, GenreModel, Movie, Run
+from catalog.models import Extractor, GenreModel, Movie, Run
 from catalog.runs import leases, lifecycle, recovery
 from ml.genres.head_file import load_head
 from ml.genres.thresholds import NEVER
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 State = GenreModel.State
 
 
-def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Path, settings: Any) -> None:
+def test_a_new_site_has_an_active_model_with_files_and_metrics(tmp_path: Path, settings: Any) -> None:
     weights = bundled_genres(tmp_path)
     model, fresh = bundled.install_genre_model(weights)
     assert fresh and (model.version, model.state, model.shipped) == (1, State.ACTIVE, True)
@@ -39,7 +39,7 @@ def test_a_fresh_site_has_a_model_in_use_with_its_files_and_figures(tmp_path: Pa
     assert kept.genres == GENRES
 
 
-def test_taking_it_up_again_changes_nothing_and_restores_lost_files(tmp_path: Path) -> None:
+def test_installing_it_again_only_restores_missing_files(tmp_path: Path) -> None:
     weights = bundled_genres(tmp_path)
     model, _ = bundled.install_genre_model(weights)
     promotion.undo_promotion(model)
@@ -50,14 +50,14 @@ def test_taking_it_up_again_changes_nothing_and_restores_lost_files(tmp_path: Pa
     assert GenreModel.objects.count() == 1
 
 
-def test_the_database_keeps_one_row_for_each_shipped_file(tmp_path: Path) -> None:
+def test_the_database_has_one_row_per_bundled_file(tmp_path: Path) -> None:
     model, _ = bundled.install_genre_model(bundled_genres(tmp_path))
     with pytest.raises(IntegrityError), transaction.atomic():
         saved_model(state=State.CANDIDATE, shipped=True)
         GenreModel.objects.update(weights_sha256=model.weights_sha256, shipped=True)
 
 
-def test_it_waits_beside_a_model_that_is_in_use(tmp_path: Path) -> None:
+def test_it_is_a_candidate_if_another_model_is_active(tmp_path: Path) -> None:
     own = saved_model()
     model, fresh = bundled.install_genre_model(bundled_genres(tmp_path))
     own.refresh_from_db()
@@ -65,7 +65,7 @@ def test_it_waits_beside_a_model_that_is_in_use(tmp_path: Path) -> None:
     assert model.version == own.version + 1
 
 
-def test_a_later_versions_file_is_another_candidate(tmp_path: Path) -> None:
+def test_the_file_of_a_later_version_is_another_candidate(tmp_path: Path) -> None:
     first, _ = bundled.install_genre_model(bundled_genres(tmp_path / "1"))
     second, fresh = bundled.install_genre_model(bundled_genres(tmp_path / "2", bias=(1, 1, 1)))
     first.refresh_from_db()
@@ -73,7 +73,7 @@ def test_a_later_versions_file_is_another_candidate(tmp_path: Path) -> None:
     assert (first.state, second.state) == (State.ACTIVE, State.CANDIDATE)
 
 
-def test_without_a_card_or_with_anothers_it_has_no_figures(tmp_path: Path) -> None:
+def test_without_its_card_it_has_no_metrics(tmp_path: Path) -> None:
     weights = bundled_genres(tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
     card["genres"]["sha256"] = "0" * 64
@@ -91,7 +91,7 @@ def test_without_a_card_or_with_anothers_it_has_no_figures(tmp_path: Path) -> No
         ("another extractor", "belong to two versions"),
     ],
 )
-def test_what_cannot_be_used_is_a_sentence_and_makes_nothing(damage: str, says: str, tmp_path: Path) -> None:
+def test_an_unusable_file_is_reported_and_not_installed(damage: str, says: str, tmp_path: Path) -> None:
     weights = bundled_genres(
         tmp_path, extractor="postersite-of-yore" if damage == "another extractor" else None
     )
@@ -106,7 +106,7 @@ def test_what_cannot_be_used_is_a_sentence_and_makes_nothing(damage: str, says: 
     assert not GenreModel.objects.exists() and not Extractor.objects.exists()
 
 
-def test_a_catalogue_of_untagged_titles_gets_suggestions_without_any_training(tmp_path: Path) -> None:
+def test_untagged_movies_get_suggestions_without_training(tmp_path: Path) -> None:
     by_hand = GenreFactory(name="Science Fiction", slug="science-fiction")
     poster = PosterFactory()
     bundled.install_genre_model(bundled_genres(tmp_path))
@@ -119,38 +119,36 @@ def test_a_catalogue_of_untagged_titles_gets_suggestions_without_any_training(tm
     assert found[1].genre == by_hand
 
 
-def test_a_catalogue_that_others_looked_at_is_looked_at_anew_once() -> None:
+@pytest.fixture
+def older_catalogue() -> None:
+    """Posters that only another extractor has embedded."""
     histograms = ExtractorFactory(spec="histograms", dims=4)
     for _ in range(3):
         EmbeddingFactory(extractor=histograms)
+
+
+def test_an_older_catalogue_is_embedded_with_the_bundled_extractor_once(
+    older_catalogue: None, broker: Any
+) -> None:
     run = bundled.embed_with_bundled_extractor()
     assert run is not None and (run.kind, run.total) == ("embed", 3)
     assert run.params["extractors"] == ["postersite"]
-    assert bundled.embed_with_bundled_extractor() == run
-    assert Run.objects.count() == 1
+    assert bundled.embed_with_bundled_extractor() == run and Run.objects.count() == 1
+    assert broker.llen("ml") == 0
+    assert recovery.sweep() == broker.llen("ml") > 0
     lifecycle.cancel(run)
-    again = bundled.embed_with_bundled_extractor()
-    assert again is not None
-    lifecycle.cancel(again)
     embedding.embed([Movie.objects.first().primary_poster], extractors.load("postersite"))
     assert bundled.embed_with_bundled_extractor() is None
 
 
-def test_the_sweep_hands_that_run_to_the_workers(broker: Any) -> None:
-    EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
-    run = bundled.embed_with_bundled_extractor()
-    assert run is not None and broker.llen("ml") == 0
-    assert recovery.sweep() == broker.llen("ml") > 0
-
-
-@pytest.mark.parametrize("named", [["histograms", "pixels"], ["mobilenet_v2"]])
-def test_a_site_that_says_with_what_to_look_is_left_alone(named: list[str], settings: Any) -> None:
-    EmbeddingFactory(extractor=ExtractorFactory(spec="histograms", dims=4))
-    settings.EXTRACTORS = named
+@pytest.mark.parametrize("configured", [["histograms", "pixels"], ["mobilenet_v2"]])
+def test_configured_extractors_are_not_replaced(
+    older_catalogue: None, configured: list[str], settings: Any
+) -> None:
+    settings.EXTRACTORS = configured
     assert bundled.embed_with_bundled_extractor() is None
-    assert Embedding.objects.count() == 1
 
 
-def test_nothing_is_looked_at_where_nothing_was_embedded() -> None:
+def test_a_catalogue_without_embeddings_is_not_embedded() -> None:
     MovieFactory(poster=True)
     assert bundled.embed_with_bundled_extractor() is None
