@@ -12,27 +12,23 @@ TOKEN = {"Authorization": "Bearer some-token"}
 
 
 @pytest.mark.parametrize("path", ["/3/configuration", "/3/movie/1", "/3/find/tt0000001", "/3/nothing"])
-def test_a_key_is_required(path: str) -> None:
-    with ReplicaSite([film(1)]) as site:
-        for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Basic abc"}):
-            response = requests.get(site.url + path, headers=headers, timeout=5)
-            assert (response.status_code, response.json()["status_code"]) == (401, 7)
+def test_a_key_is_required(site: ReplicaSite, path: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Basic abc"}):
+        response = requests.get(site.url + path, headers=headers, timeout=5)
+        assert (response.status_code, response.json()["status_code"]) == (401, 7)
 
 
-def test_both_kinds_of_key_are_accepted() -> None:
-    with ReplicaSite([film(1)]) as site:
-        by_header = requests.get(f"{site.url}/3/configuration", headers=TOKEN, timeout=5)
-        by_query = requests.get(f"{site.url}/3/configuration?api_key=abc", timeout=5)
+def test_both_kinds_of_key_are_accepted(site: ReplicaSite) -> None:
+    by_header = requests.get(f"{site.url}/3/configuration", headers=TOKEN, timeout=5)
+    by_query = requests.get(f"{site.url}/3/configuration?api_key=abc", timeout=5)
     assert by_header.json() == by_query.json()
     assert by_header.json()["images"]["secure_base_url"] == f"{site.url}/t/p/"
 
 
 def test_the_api_is_rate_limited_and_the_pages_are_not() -> None:
-    movie = film(1)
-    with ReplicaSite([movie], api_per_second=3) as site, requests.Session() as session:
-        url = f"{site.url}/3/movie/{movie.tmdb_id}"
-        responses = [session.get(url, headers=TOKEN, timeout=5) for _ in range(4)]
-        page = session.get(f"{site.url}/movie/{movie.tmdb_id}", timeout=5)
+    with ReplicaSite([film()], api_per_second=3) as site, requests.Session() as session:
+        responses = [session.get(f"{site.url}/3/movie/701", headers=TOKEN, timeout=5) for _ in range(4)]
+        page = session.get(f"{site.url}/movie/701", timeout=5)
     assert [response.status_code for response in responses] == [200, 200, 200, 429]
     assert responses[-1].headers["Retry-After"] == "1"
     assert page.status_code == 200

@@ -19,19 +19,11 @@ def test_rows_become_films_with_their_files(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + 'a.jpg,tt0000417,775.0,"Moon, A Trip",1902,Adventure\n,12,,No File,,\n')
     movies, problems = read_movies(path, tmp_path)
     assert problems == []
-    assert movies[0].poster == tmp_path / "a.jpg"
-    assert (movies[0].tmdb_id, movies[0].imdb_id, movies[0].title, movies[0].year) == (
-        775,
-        "tt0000417",
-        "Moon, A Trip",
-        1902,
-    )
-    assert (movies[1].tmdb_id, movies[1].imdb_id, movies[1].poster, movies[1].year) == (
-        None,
-        "tt0000012",
-        None,
-        None,
-    )
+    found = [(movie.tmdb_id, movie.imdb_id, movie.title, movie.year, movie.poster) for movie in movies]
+    assert found == [
+        (775, "tt0000417", "Moon, A Trip", 1902, tmp_path / "a.jpg"),
+        (None, "tt0000012", "No File", None, None),
+    ]
 
 
 @pytest.mark.parametrize(
