@@ -1,4 +1,4 @@
-"""Both indexes give the exact neighbours in order, for any vectors."""
+"""Both indexes give the true neighbours in the true order, with and without hub correction."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.neighbors import NearestNeighbors
 
 import ml.search.neighbours
+from ml.search.hubness import HubCorrection, hub_correction
 from ml.search.neighbours import BallTreeIndex, ExactIndex, NeighbourIndex
 
 
@@ -19,24 +20,27 @@ def rows(values):
     return np.array(values, dtype=np.float32)
 
 
-def slow(vectors, queries, k, metric):
-    """One pair at a time, in float64, by the definitions."""
+def slow(vectors, queries, metric, correction=None):
+    """Distances (q, n) one pair at a time, in float64, by the definitions."""
+    centre = correction.centre.astype(np.float64) if correction else 0
     distances = np.empty((len(queries), len(vectors)))
     for i, query in enumerate(np.asarray(queries, dtype=np.float64)):
         for j, row in enumerate(np.asarray(vectors, dtype=np.float64)):
+            one, other = query - centre, row - centre
             if metric == "euclidean":
-                distances[i, j] = np.sqrt(((row - query) ** 2).sum())
-            else:
-                lengths = np.linalg.norm(row) * np.linalg.norm(query)
-                distances[i, j] = 1 - row @ query / lengths if lengths else 1
-    k = min(k, len(vectors))
-    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(distances, order, axis=1), distances, order
+                distances[i, j] = np.linalg.norm(one - other)
+                continue
+            # What is nearer to the centre than rounding has no direction.
+            flat = any(np.linalg.norm(a) < 1e-6 * np.linalg.norm(b) for a, b in ((one, query), (other, row)))
+            lengths = np.linalg.norm(one) * np.linalg.norm(other)
+            distances[i, j] = 1 - (0.0 if flat or not lengths else one @ other / lengths)
+    return distances + (correction.penalties if correction else 0)
 
 
-def check(index: NeighbourIndex, vectors, queries, k, metric):
+def check(index: NeighbourIndex, vectors, queries, k, metric, correction=None):
     distances, indexes = index.query(queries, k)
-    expected, every, _ = slow(vectors, queries, k, metric)
+    every = slow(vectors, queries, metric, correction)
+    expected = np.sort(every, axis=1)[:, :k]
     assert distances.dtype == np.float32 and indexes.dtype == np.int64
     assert distances.shape == indexes.shape == expected.shape
     assert np.allclose(distances, expected, rtol=1e-5, atol=2e-6)
@@ -54,25 +58,35 @@ free = st.floats(-100, 100, width=16).map(lambda x: 0.0 if abs(x) < 1e-2 else x)
 
 @st.composite
 def searches(draw):
+    """Vectors, queries, k and a hub correction."""
     dims = draw(st.integers(1, 6))
     elements = draw(st.sampled_from([tied, free]))
     vectors = draw(arrays.arrays(np.float32, (draw(st.integers(1, 90)), dims), elements=elements))
     queries = draw(arrays.arrays(np.float32, (draw(st.integers(1, 4)), dims), elements=elements))
-    return vectors, queries, draw(st.integers(1, 100))
+    centre = draw(arrays.arrays(np.float32, dims, elements=elements))
+    penalties = draw(arrays.arrays(np.float32, len(vectors), elements=st.floats(-0.5, 0.5, width=16)))
+    return vectors, queries, draw(st.integers(1, 100)), HubCorrection(centre, penalties)
 
 
-@settings(max_examples=120, deadline=None)
-@given(searches(), st.sampled_from(["cosine", "euclidean"]), st.sampled_from([np.float16, np.float32]))
+@settings(max_examples=150, deadline=None)
+@given(
+    searches(),
+    st.sampled_from(["cosine", "euclidean", "corrected"]),
+    st.sampled_from([np.float16, np.float32]),
+)
 def test_exact_agrees_with_the_slow_reference(search, metric, dtype):
-    vectors, queries, k = search
+    vectors, queries, k, correction = search
     vectors = vectors.astype(dtype)
-    check(ExactIndex(vectors, metric), vectors, queries, k, metric)
+    if metric == "corrected":
+        check(ExactIndex(vectors, "cosine", correction), vectors, queries, k, "cosine", correction)
+    else:
+        check(ExactIndex(vectors, metric), vectors, queries, k, metric)
 
 
 @settings(max_examples=80, deadline=None)
 @given(searches())
 def test_the_ball_tree_agrees_with_the_slow_reference(search):
-    vectors, queries, k = search
+    vectors, queries, k, _ = search
     check(BallTreeIndex(vectors), vectors, queries, k, "euclidean")
 
 
@@ -100,15 +114,7 @@ def test_many_blocks_agree_with_scikit_learn(metric, monkeypatch):
     assert np.allclose(distances[:10, 0], 0)
 
 
-def test_exact_and_ball_tree_are_interchangeable():
-    rng = np.random.default_rng(4)
-    vectors = rng.normal(size=(500, 20)).astype(np.float32)
-    exact, tree = ExactIndex(vectors, "euclidean").query(vectors, 6), BallTreeIndex(vectors).query(vectors, 6)
-    assert np.array_equal(exact[1], tree[1])
-    assert np.allclose(exact[0], tree[0], atol=1e-6)
-
-
-def test_near_copies_far_from_the_origin_are_distinguished():
+def test_near_copies_far_from_the_origin_are_ordered():
     """The usual |a|² + |b|² - 2ab in float32 sees only noise here."""
     rng = np.random.default_rng(5)
     steps = rng.permutation(300)
@@ -117,6 +123,29 @@ def test_near_copies_far_from_the_origin_are_distinguished():
     distances, indexes = ExactIndex(vectors, "euclidean").query(np.full(8, 1000.0), 300)
     assert np.array_equal(steps[indexes[0]], np.arange(300))
     assert np.allclose(distances[0], np.arange(300) / 128)
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0, 300.0])
+def test_corrected_search_far_from_the_origin_in_many_blocks(offset, monkeypatch):
+    """Where the centre is far longer than what differs, a float32 product alone would see noise."""
+    monkeypatch.setattr(ml.search.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.search.neighbours, "_QUERIES", 7)
+    random = np.random.default_rng(2)
+    vectors = (offset + random.normal(size=(400, 24))).astype(np.float32)
+    strangers = (offset + random.normal(size=(6, 24))).astype(np.float32)
+    correction = hub_correction(vectors)
+    queries = np.concatenate([vectors[:6], strangers])
+    check(ExactIndex(vectors, "cosine", correction), vectors, queries, 10, "cosine", correction)
+
+
+def test_corrected_search_by_hand():
+    vectors = np.array([[2, 1], [1, 2], [0, 1]], dtype=np.float32)
+    correction = HubCorrection(np.array([1, 1], np.float32), np.array([0.5, 0.25, 0], np.float32))
+    # From the centre (1, 1) the rows lie east, north and west; the query lies north-east.
+    distances, rows = ExactIndex(vectors, "cosine", correction).query([2, 2], 3)
+    assert rows.tolist() == [[1, 0, 2]]
+    half = np.sqrt(0.5)
+    assert np.allclose(distances, [[1 - half + 0.25, 1 - half + 0.5, 1 + half]])
 
 
 def test_a_zero_vector_is_at_cosine_distance_one_from_everything():
@@ -167,6 +196,15 @@ def test_wrong_shapes_types_and_counts_are_refused():
         ExactIndex(vectors.astype(np.int32))
     with pytest.raises(ValueError, match="metric"):
         ExactIndex(vectors, "manhattan")  # type: ignore[arg-type]
+
+
+def test_a_correction_of_other_vectors_is_refused():
+    vectors = np.ones((3, 4), np.float32)
+    for other in (np.ones((4, 4), np.float32), np.ones((3, 5), np.float32)):
+        with pytest.raises(ValueError, match="other vectors"):
+            ExactIndex(vectors, "cosine", hub_correction(other))
+    with pytest.raises(ValueError, match="cosine"):
+        ExactIndex(vectors, "euclidean", hub_correction(vectors))
 
 
 def test_a_memory_map_is_searched_without_being_read_into_memory_whole(tmp_path):
