@@ -71,28 +71,29 @@ def cosine(one: Any, other: Any) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
-@pytest.mark.parametrize("method", search.METHODS)
+@pytest.mark.parametrize(
+    ("spec", "method", "metric"),
+    [
+        ("histograms", "exact", "cosine"),
+        ("histograms", "ball_tree", "euclidean"),
+        ("pixels", "exact", "euclidean"),
+        ("pixels", "ball_tree", "euclidean"),
+    ],
+)
 @pytest.mark.parametrize("k", [1, 5, 40])
-def test_look_alikes_are_those_of_a_slow_search(extractor: Extractor, method: Any, k: int) -> None:
+def test_they_are_those_a_slow_search_finds(spec: str, method: Any, metric: Any, k: int) -> None:
+    extractor = ExtractorFactory(spec=spec, dims=DIMS)
+    assert metric_name(extractor, method) == metric
     for movie in catalogue(extractor, 30)[:4]:
         found = lookalikes(movie, extractor, k, method)
-        expected = by_hand(movie, extractor, k, metric_name(extractor, method))
+        expected = by_hand(movie, extractor, k, metric)
         assert [each.movie.pk for each in found] == [pk for pk, _, _ in expected]
         assert [each.distance for each in found] == pytest.approx([far for _, far, _ in expected], abs=1e-6)
         ordered_by = [corrected for _, _, corrected in expected]
         assert [each.corrected_distance for each in found] == pytest.approx(ordered_by, abs=1e-5)
 
 
-def test_metrics_are_named() -> None:
-    pixels, convnet = ExtractorFactory(spec="pixels:16x24"), ExtractorFactory(spec="mobilenet_v2")
-    assert [metric_name(pixels), metric_name(convnet), metric_name(convnet, "ball_tree")] == [
-        "euclidean",
-        "cosine",
-        "euclidean",
-    ]
-
-
-def test_by_default_five_by_the_default_extractor(extractor: Extractor) -> None:
+def test_by_default_five_by_the_sites_own_extractor(extractor: Extractor) -> None:
     movie = catalogue(extractor, 9)[0]
     assert titles(lookalikes(movie)) == titles(lookalikes(movie, extractor, 5))
     assert len(lookalikes(movie)) == 5
@@ -105,14 +106,6 @@ def test_other_posters_of_the_same_movie_are_left_out(extractor: Extractor) -> N
     assert titles(lookalikes(movie)) == [other.title]
 
 
-def test_a_poster_that_is_not_shown_is_not_listed(extractor: Extractor) -> None:
-    movie = embedded(extractor, [1.0] * DIMS)
-    hidden = embedded(extractor, [1.0] * DIMS, is_primary=False)
-    assert lookalikes(movie) == []
-    make_primary(Poster.objects.get(movie=hidden))
-    assert titles(lookalikes(movie)) == [hidden.title]
-
-
 def test_near_duplicates_of_the_query_and_of_each_other_are_left_out(extractor: Extractor) -> None:
     movie = embedded(extractor, [1.0] * DIMS, perceptual_hash="ffff0000ffff0000")
     embedded(extractor, [1.0] * DIMS, perceptual_hash="ffff0000ffff003f")  # 6 bits away
@@ -121,49 +114,30 @@ def test_near_duplicates_of_the_query_and_of_each_other_are_left_out(extractor: 
     assert titles(lookalikes(movie)) == [different.title]
 
 
-def grouped(*movies: Movie, state: str = DuplicateGroup.State.OPEN) -> None:
+def grouped(*movies: Movie, state: str) -> None:
     group = DuplicateGroup.objects.create(state=state)
     for movie in movies:
-        poster = movie.primary_poster
-        assert poster is not None
         DuplicateMember.objects.create(
             group=group,
             movie=movie,
-            poster=poster,
-            poster_sha256=poster.sha256,
+            poster=movie.primary_poster,
             reason=DuplicateMember.Reason.MIRRORED,
             is_open=state == DuplicateGroup.State.OPEN,
         )
 
 
-@pytest.mark.parametrize("state", [DuplicateGroup.State.OPEN, DuplicateGroup.State.MERGED])
-def test_of_a_group_of_duplicates_one_is_listed_and_none_beside_its_own(
+@pytest.mark.parametrize("state", DuplicateGroup.State)
+def test_of_a_group_of_duplicates_one_is_listed_unless_they_are_kept_apart(
     extractor: Extractor, state: str
 ) -> None:
-    movie = embedded(extractor, [1.0] * DIMS)
-    same = embedded(extractor, [1.0] * 7 + [0.99])
-    first = embedded(extractor, [1.0] * 7 + [0.9])
-    second = embedded(extractor, [1.0] * 7 + [0.8])
-    other = embedded(extractor, [1.0] * 7 + [0.7])
+    movie, same, first, second, other = (embedded(extractor, [1] * 7 + [n]) for n in (1, 0.99, 0.9, 0.8, 0.7))
     grouped(movie, same, state=state)
     grouped(first, second, state=state)
-    assert titles(lookalikes(movie)) == [first.title, other.title]
-    assert titles(lookalikes(same)) == [first.title, other.title]
-
-
-def test_posters_kept_apart_may_be_listed(extractor: Extractor) -> None:
-    movie = embedded(extractor, [1.0] * DIMS)
-    other = embedded(extractor, [1.0] * 7 + [0.9])
-    grouped(movie, other, state=DuplicateGroup.State.APART)
-    assert titles(lookalikes(movie)) == [other.title]
-
-
-def test_a_merged_movie_is_not_listed(extractor: Extractor) -> None:
-    movie = embedded(extractor, [1.0] * DIMS)
-    gone = embedded(extractor, [1.0] * 7 + [0.9])
-    kept = embedded(extractor, [1.0] * 7 + [0.8])
-    Movie.objects.filter(pk=gone.pk).update(merged_into=kept)
-    assert titles(lookalikes(movie)) == [kept.title]
+    if state == DuplicateGroup.State.APART:
+        assert titles(lookalikes(movie)) == [each.title for each in (same, first, second, other)]
+    else:
+        assert titles(lookalikes(movie)) == [first.title, other.title]
+        assert titles(lookalikes(same)) == [first.title, other.title]
 
 
 def test_diversity_lists_one_of_several_similar_posters(extractor: Extractor, settings: Any) -> None:
@@ -222,18 +196,11 @@ def test_extractors_do_not_mix(extractor: Extractor) -> None:
 def test_a_movie_that_cannot_be_compared_yet_has_none(extractor: Extractor, method: Any) -> None:
     assert lookalikes(MovieFactory(), extractor, method=method) == []
     assert lookalikes(MovieFactory(poster=True), extractor, method=method) == []
-    catalogue(extractor, 2)
-    assert lookalikes(MovieFactory(poster=True), extractor, method=method) == []
-
-
-def test_a_catalogue_without_any_extractor_has_none() -> None:
     assert lookalikes(MovieFactory(poster=True)) == []
     assert search.extractors_in_use() == []
-
-
-@pytest.mark.parametrize("k", [0, -1])
-def test_no_look_alikes_are_requested(extractor: Extractor, k: int) -> None:
-    assert lookalikes(catalogue(extractor, 2)[0], extractor, k) == []
+    compared = catalogue(extractor, 2)[0]
+    assert lookalikes(MovieFactory(poster=True), extractor, method=method) == []
+    assert lookalikes(compared, extractor, 0, method) == lookalikes(compared, extractor, -1, method) == []
 
 
 def test_an_unknown_method_is_refused(extractor: Extractor) -> None:
