@@ -1,4 +1,4 @@
-"""One real site: its workers, slow clients of its web server, recovery from crashes, and a clean stop.
+"""One real site: its workers, its web server, recovery from crashes, and a clean stop.
 
 The tests share the site, because its start takes seconds; the last one restarts and stops it.
 """
@@ -12,7 +12,6 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,12 +28,6 @@ pytestmark = pytest.mark.process
 FILMS = 3
 PASSWORD = "correct horse battery"
 COOKIE = "a" * 32
-POST = f"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken={COOKIE}\r\n"
-HALF_REQUESTS = (
-    "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
-    f"{POST}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nusername=",
-    f"{POST}Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nuser",
-)
 PATHS = ("/", "/?q=x", "/api/movies", "/runs/", "/compare/", "/admin/login/", "/healthz", "/readyz")
 
 
@@ -112,15 +105,6 @@ def sign_in(site: Site) -> requests.Response:
     return requests.post(
         f"{site.url}/admin/login/", form, cookies={"csrftoken": COOKIE}, timeout=20, allow_redirects=False
     )
-
-
-def test_slow_clients_block_nobody(site: Site) -> None:
-    with ExitStack() as slow:
-        for half in HALF_REQUESTS * 20:
-            client = slow.enter_context(socket.create_connection(("127.0.0.1", site.port)))
-            client.sendall(half.encode())
-        for path in ("/", "/api/movies", "/admin/login/", "/healthz"):
-            assert get(site, path).status_code == 200
 
 
 def test_only_staff_may_upload_more_than_a_megabyte(site: Site) -> None:

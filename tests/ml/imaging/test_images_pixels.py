@@ -24,14 +24,11 @@ def test_shape_dtype_and_range(size):
 def test_bytes_and_paths_give_the_same(tmp_path):
     data = encoded(drawing())
     file = tmp_path / "a.jpg"
-    file.write_bytes(data)
-    assert np.array_equal(load_pixels(data, (60, 40)), load_pixels(file, (60, 40)))
-    assert np.array_equal(load_pixels(data, (60, 40)), load_pixels(str(file), (60, 40)))
-
-
-def test_a_missing_path_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
-        load_pixels(tmp_path / "absent.jpg", (60, 40))
+        load_pixels(file, (60, 40))
+    file.write_bytes(data)
+    for path in (file, str(file)):
+        assert np.array_equal(load_pixels(data, (60, 40)), load_pixels(path, (60, 40)))
 
 
 def test_reduced_decoding_agrees_with_the_full_one():
@@ -42,12 +39,11 @@ def test_reduced_decoding_agrees_with_the_full_one():
     assert 10 * np.log10(255**2 / mse) > 32
 
 
-def test_bilinear_is_antialiased_and_nearest_is_not():
+def test_bilinear_is_antialiased():
     stripes = np.zeros((512, 512, 3), np.uint8)
     stripes[:, ::2] = 255
     data = encoded(Image.fromarray(stripes), "PNG")
     assert np.abs(load_pixels(data, (64, 64)) - 127.5).max() < 8
-    assert set(np.unique(load_pixels(data, (64, 64), resize="nearest"))) <= {0.0, 255.0}
 
 
 def test_nearest_is_what_keras_load_img_does():

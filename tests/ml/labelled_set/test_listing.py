@@ -100,19 +100,6 @@ def test_title_language_and_text_only_are_taken_as_written(images):
     assert not found.ignored_columns
 
 
-def test_other_encodings_are_detected_and_a_broken_row_is_left_out(images):
-    assert read(images, b"file,genres\na.jpg,Com\xe9die\n").posters[0].genres == ("Comédie",)
-    found = read(images, "file,genres\na.jpg,Comédie\nb.jpg,".encode() + b"Com\xe9die\nc.jpg,Drama\n")
-    assert [poster.file for poster in found.posters] == ["a.jpg", "c.jpg"]
-    assert [note.line for note in found.left_out] == [3]
-
-
-def test_a_quote_that_never_closes_costs_its_own_row_and_those_inside(images):
-    found = read(images, f'file,genres\na.jpg,Drama\nb.jpg,"{"x" * 200_000}\nc.jpg,Drama\n')
-    assert found.posters[0].file == "a.jpg"
-    assert found.left_out
-
-
 def test_a_pipe_in_place_of_a_picture_is_not_waited_for(images):
     os.mkfifo(images / "pipe.jpg")
     found = read(images, "file,genres\npipe.jpg,Drama\na.jpg,Drama\n")
@@ -146,12 +133,6 @@ def test_a_missing_file_or_folder_is_one_sentence(tmp_path):
         read_labelled_set(tmp_path / "posters.csv", tmp_path / "none")
     with pytest.raises(LabelledSetError, match="does not exist"):
         read_labelled_set(tmp_path / "none.csv", tmp_path)
-
-
-def test_semicolons_and_tabs_part_cells_too(images):
-    for mark in (";", "\t"):
-        found = read(images, f"file{mark}genres\na.jpg{mark}Drama,War\n")
-        assert found.posters[0].genres == ("Drama", "War")
 
 
 def test_a_sample_is_seeded_in_order_and_never_more_than_there_are(images):

@@ -88,10 +88,15 @@ def test_existing_accounts_are_not_changed() -> None:
     assert create() == ""
 
 
-def test_the_sample_fills_an_empty_catalogue_and_stays(settings: Any) -> None:
+def test_the_sample_fills_an_empty_catalogue_and_stays(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert site_setup.has_sample()
     MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
     assert site_setup.has_sample()
+    with monkeypatch.context() as patch:
+        patch.setattr(site_setup, "find_spec", lambda name: None)
+        assert not site_setup.has_sample()
     settings.SAMPLE = False
     assert not site_setup.has_sample()
 
@@ -100,11 +105,6 @@ def test_the_sample_fills_an_empty_catalogue_and_stays(settings: Any) -> None:
 def test_other_movies_switch_the_sample_off(tmdb_id: int | None) -> None:
     MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
     MovieFactory(tmdb_id=tmdb_id)
-    assert not site_setup.has_sample()
-
-
-def test_a_site_works_without_the_sample_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site_setup, "find_spec", lambda name: None)
     assert not site_setup.has_sample()
 
 
@@ -117,23 +117,26 @@ def test_the_sample_is_complete_until_the_catalogue_is_emptied() -> None:
     assert not site_setup.sample_is_complete()
 
 
-def test_the_bundled_genre_model_is_installed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    weights = bundled_genres(tmp_path)
+@pytest.fixture
+def weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file of the bundled genre model."""
+    file = bundled_genres(tmp_path)
+    install = bundled.install_genre_model
+    monkeypatch.setattr(bundled, "install_genre_model", lambda: install(file))
+    return file
+
+
+def test_the_bundled_genre_model_is_installed_once(weights: Path) -> None:
     lines: list[str] = []
-    take_up = bundled.install_genre_model
-    monkeypatch.setattr(bundled, "install_genre_model", lambda: take_up(weights))
     site_setup.install_bundled(lines.append)
     site_setup.install_bundled(lines.append)
     assert GenreModel.objects.get().state == GenreModel.State.ACTIVE
     assert len(lines) == 1
 
 
-def test_a_site_starts_without_a_damaged_genre_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    weights = bundled_genres(tmp_path)
+def test_a_site_starts_without_a_damaged_genre_model(weights: Path) -> None:
     weights.write_bytes(b"damaged")
     lines: list[str] = []
-    take_up = bundled.install_genre_model
-    monkeypatch.setattr(bundled, "install_genre_model", lambda: take_up(weights))
     site_setup.prepare(lines.append, URL, show_password=True)
     assert str(weights) in lines[0]
     assert not GenreModel.objects.exists()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ml.processes import start_time
 from postersite.launcher import supervisor as module
 from postersite.launcher.supervisor import Program, Supervisor, stop_leftovers
-from tests.processes.site import processes_with
+from tests.processes.site import processes_with, wait_until
 
 MARK = "POSTERSITE_TEST_SUPERVISOR"
 
@@ -175,10 +175,7 @@ sys.exit(Supervisor([program], logs=folder, record=folder / "up.json").run())
 
 def child_of(record: Path) -> int:
     """The process that a supervisor in another process has started."""
-    deadline = time.monotonic() + 10
-    while not record.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(record.exists, "the program has started", 10)
     return int(json.loads(record.read_text())["children"]["web"][0])
 
 
@@ -198,40 +195,23 @@ def test_programs_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)]) as parent:
         child = child_of(tmp_path / "up.json")
         parent.kill()
-    deadline = time.monotonic() + 10
-    while start_time(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert start_time(child) is None
+    wait_until(lambda: not start_time(child), "the program has ended", 10)
 
 
-@pytest.fixture
-def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+@pytest.mark.parametrize(("recorded", "stopped"), [("its own", 1), ("another time", 0), (None, 0)])
+def test_only_what_a_killed_supervisor_left_running_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: str | None, stopped: int
+) -> None:
     monkeypatch.setenv(MARK, str(tmp_path))
     with subprocess.Popen(["/bin/sh", "-c", "sleep 64 & wait"], start_new_session=True) as process:
-        yield process
-        module.kill_group(process.pid)
-
-
-def recorded(folder: Path, process: subprocess.Popen[bytes], started: str | None) -> Path:
-    record = folder / "up.json"
-    record.write_text(json.dumps({"pid": 1, "children": {"web": (process.pid, started)}}))
-    return record
-
-
-def test_what_a_killed_supervisor_left_running_is_stopped(
-    tmp_path: Path, sleeper: subprocess.Popen[bytes]
-) -> None:
-    assert stop_leftovers(recorded(tmp_path, sleeper, start_time(sleeper.pid))) == 1
-    assert sleeper.wait(5)
-    assert processes_with(MARK, str(tmp_path)) == []
-
-
-@pytest.mark.parametrize("started", ["another time", None])
-def test_another_process_with_a_recorded_id_is_not_stopped(
-    tmp_path: Path, sleeper: subprocess.Popen[bytes], started: str | None
-) -> None:
-    assert stop_leftovers(recorded(tmp_path, sleeper, started)) == 0
-    assert sleeper.poll() is None
+        started = start_time(process.pid) if recorded == "its own" else recorded
+        record = tmp_path / "up.json"
+        record.write_text(json.dumps({"pid": 1, "children": {"web": (process.pid, started)}}))
+        try:
+            assert stop_leftovers(record) == stopped
+            assert bool(processes_with(MARK, str(tmp_path))) == (not stopped)
+        finally:
+            module.kill_group(process.pid)
 
 
 @given(
