@@ -96,8 +96,7 @@ def test_no_model_at_all_names_the_command_that_trains_one(tmp_path):
 
 
 def test_sure_thresholds_of_the_manifest_are_read_and_null_is_never(tmp_path):
-    path = save_model(tmp_path, sure_thresholds=[0.9, None, 0.8, 1])
-    found = read_model(path, None)
+    found = read_model(save_model(tmp_path, sure_thresholds=[0.9, None, 0.8, 1]), None)
     assert found.head.sure_thresholds == (0.9, NEVER, 0.8, NEVER) and not found.sure_reason
 
 
@@ -135,7 +134,7 @@ def test_a_fingerprint_of_other_weights_is_refused(tmp_path, monkeypatch):
         read_model(path, tmp_path)
 
 
-def test_a_model_that_does_not_name_its_extractor_needs_it_named(tmp_path):
+def test_a_model_without_its_extractor_needs_the_option(tmp_path):
     path = save_model(tmp_path, extractor="")
     with pytest.raises(EvaluationError, match="--extractor"):
         read_model(path, None)
@@ -151,9 +150,7 @@ def test_a_strange_fingerprint_is_refused(strange):
         matching_extractor(strange, None, None, "It")
 
 
-@pytest.mark.parametrize(
-    "spec", ["pixels", "pixels:64x96", "histograms", "histograms:90x90", "pixels:10x20:nearest"]
-)
+@pytest.mark.parametrize("spec", ["pixels", "pixels:64x96", "histograms:90x90", "pixels:10x20:nearest"])
 def test_a_fingerprint_leads_back_to_its_extractor(spec):
     assert matching_extractor(parse_spec(spec).fingerprint(), None, None, "It") == spec
 

@@ -25,14 +25,8 @@ GENRES = ("Comedy", "Drama", "Horror", "Western")
 
 def predicted(scores, genres=GENRES, suggest=0.5, sure=None, of=GENRES):
     cuts = (suggest,) * len(of)
-    return align_predictions(
-        np.asarray(scores, np.float32),
-        of,
-        cuts,
-        None if sure is None else (sure,) * len(of),
-        genres,
-        "no sure",
-    )
+    sure = None if sure is None else (sure,) * len(of)
+    return align_predictions(np.asarray(scores, np.float32), of, cuts, sure, genres, "no sure")
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +80,11 @@ def test_genres_the_model_does_not_know_are_never_predicted():
     assert found["absent_from_the_set"] == ["Noir"]
 
 
-def test_without_sure_thresholds_the_figures_are_none_with_the_reason(set_of_scores):
+def test_without_sure_predictions_the_figures_are_none_with_the_reason(set_of_scores):
     truth, scores = set_of_scores
     found = genre_figures(truth, predicted(scores), GENRES, resamples=20)
     for name in ("sure_precision", "sure_recall", "sure_coverage"):
         assert found[name] == {"value": None, "low": None, "high": None, "reason": "no sure"}
-
-
-def test_a_model_that_is_never_sure_has_no_sure_precision(set_of_scores):
-    truth, scores = set_of_scores
     found = genre_figures(truth, predicted(scores, sure=NEVER), GENRES, resamples=20)
     assert found["sure_precision"]["value"] is None
     assert "nothing was predicted" in found["sure_precision"]["reason"]

@@ -17,32 +17,15 @@ from tests.ml.labelled_set.made_sets import write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 GENRE_KEYS = {
-    "macro_f1_suggest",
-    "micro_f1_suggest",
-    "samples_f1_suggest",
-    "map",
-    "macro_auc",
-    "ece",
-    "coverage_suggest",
-    "sure_precision",
-    "sure_recall",
-    "sure_coverage",
-    "predict_everything_macro_f1",
-    "predict_everything_micro_f1",
-    "macro_f1_gain",
-}
+    "macro_f1_suggest", "micro_f1_suggest", "samples_f1_suggest", "map", "macro_auc", "ece",
+    "coverage_suggest", "sure_precision", "sure_recall", "sure_coverage", "predict_everything_macro_f1",
+    "predict_everything_micro_f1", "macro_f1_gain",
+}  # fmt: skip
 LOOKALIKE_KEYS = {
-    "share_at_5",
-    "share_at_5_random",
-    "share_at_5_lift",
-    "ndcg_at_10",
-    "ndcg_at_10_random",
-    "franchise_recall_at_5",
-    "franchise_recall_at_5_random",
-    "never_recommended",
-    "worst_hub",
+    "share_at_5", "share_at_5_random", "share_at_5_lift", "ndcg_at_10", "ndcg_at_10_random",
+    "franchise_recall_at_5", "franchise_recall_at_5_random", "never_recommended", "worst_hub",
     "bytes_per_poster",
-}
+}  # fmt: skip
 ZERO = {"value": 0, "low": 0, "high": 0}
 
 
@@ -62,6 +45,7 @@ def test_a_genre_model_has_every_key_as_value_and_interval(evaluate):
     assert found["seed"] == 0
     assert "--resamples=30" in found["command"]
     assert found["versions"].keys() >= {"python", "numpy"}
+    assert found["duplicates"] is None and "<h2>Duplicates</h2>" not in evaluate().page
 
 
 def test_the_summary_is_one_line(arguments, capsys):
@@ -71,19 +55,21 @@ def test_the_summary_is_one_line(arguments, capsys):
     assert out.startswith("active on 40 posters: macro F1 ")
 
 
-def test_an_extractor_has_no_genre_metrics_and_a_reason(evaluate):
-    found = evaluate("--model=pixels", "--against=histograms", "--duplicates=5").report
+def test_two_extractors_are_compared_by_look_alikes_and_duplicates_only(evaluate):
+    evaluated = evaluate("--model=pixels", "--against=histograms", "--duplicates=5")
+    found = evaluated.report
     assert found["genres"] is None and found["genre_curves"] is None
     assert found["genres_reason"]
     assert found["differences"]["genres"] is None and found["differences"]["genres_reason"]
-
-
-def test_two_extractors_are_compared_on_the_same_posters(evaluate):
-    found = evaluate("--model=pixels", "--against=histograms", "--duplicates=5").report
     mine, theirs = found["lookalikes"], found["against"]["lookalikes"]
     assert mine["share_at_5_random"] == theirs["share_at_5_random"]
     difference = found["differences"]["lookalikes"]["share_at_5"]["value"]
     assert difference == pytest.approx(mine["share_at_5"]["value"] - theirs["share_at_5"]["value"])
+    recall = found["duplicates"]
+    assert (recall["n"], recall["among"]) == (5, 40)
+    assert found["against"]["duplicates"]["alterations"].keys() == recall["alterations"].keys()
+    assert found["differences"]["duplicates"]["everyday"]["both"]["value"] is not None
+    assert "<h2>Duplicates</h2>" in evaluated.page
 
 
 def test_a_model_does_not_differ_from_itself(evaluate):
@@ -92,17 +78,6 @@ def test_a_model_does_not_differ_from_itself(evaluate):
         assert found["differences"][part]
         assert all(figure == ZERO for figure in found["differences"][part].values())
         assert found["against"][part] == found[part]
-
-
-def test_duplicates_are_in_the_report_on_demand(evaluate):
-    found = evaluate("--model=pixels", "--against=histograms", "--duplicates=5")
-    recall = found.report["duplicates"]
-    assert (recall["n"], recall["among"]) == (5, 40)
-    assert found.report["against"]["duplicates"]["alterations"].keys() == recall["alterations"].keys()
-    assert found.report["differences"]["duplicates"]["everyday"]["both"]["value"] is not None
-    assert "<h2>Duplicates</h2>" in found.page
-    assert evaluate().report["duplicates"] is None
-    assert "<h2>Duplicates</h2>" not in evaluate().page
 
 
 def test_slices_are_measured_where_there_are_enough_posters(evaluate):

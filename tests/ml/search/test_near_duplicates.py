@@ -37,7 +37,7 @@ def bits(*numbers: int) -> int:
     return sum(1 << number for number in numbers)
 
 
-def test_the_mirrored_hash_follows_from_the_hash() -> None:
+def test_the_mirrored_hash_is_computed_from_the_hash() -> None:
     away = []
     for seed in range(20):
         picture = drawing(seed)
@@ -49,7 +49,7 @@ def test_the_mirrored_hash_follows_from_the_hash() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(HASHES, st.data())
-def test_candidate_pairs_agree_with_looking_at_every_pair(hashes: list[int], data: st.DataObject) -> None:
+def test_candidate_pairs_agree_with_comparing_every_pair(hashes: list[int], data: st.DataObject) -> None:
     rows = list(range(len(hashes)))
     # Some near and some equal ones among them.
     hashes = [*hashes, hashes[0] ^ bits(3, 40), hashes[-1], hashes[0] ^ 0x5555555555555555]
@@ -91,7 +91,7 @@ def test_nearest_agrees_with_sorting_everything() -> None:
     np.testing.assert_allclose(cosines, np.take_along_axis(every, expected, 1), atol=1e-6)
 
 
-def test_fewer_rows_than_asked_for_are_filled_up() -> None:
+def test_missing_rows_are_filled_up() -> None:
     one = np.ones((1, 2), dtype=np.float32)
     rows, cosines = near_duplicates.nearest(one, [(np.array([5]), one)], 3)
     assert rows.tolist() == [[5, -1, -1]] and cosines[0, 1] == -np.inf
@@ -115,17 +115,14 @@ def test_reasons() -> None:
     assert found[2] is not None and found[2].bits == 16 and (found[2].likeness or 0) > 0.95
 
 
-def test_equal_hashes_of_different_files_are_not_called_the_same_file() -> None:
-    assert comparison([5, 5])(0, 1) == Pair(0, 1, "hash", 0)
-
-
-def test_a_picture_that_cannot_be_had_is_compared_by_its_hash_alone() -> None:
-    same = comparison([0, bits(*range(8)), 1], [None, None, None])
+def test_pairs_without_pictures_are_compared_by_their_hashes_alone() -> None:
+    same = comparison([0, bits(*range(8)), 1, 0], [None] * 4)
     assert same(0, 1) is None
     assert same(0, 2) == Pair(0, 2, "hash", 1)
+    assert same(0, 3) == Pair(0, 3, "hash", 0)  # another file
 
 
-def test_separated_posters_are_different_however_similar() -> None:
+def test_posters_kept_apart_are_different_however_alike() -> None:
     same = comparison([0, 0, 0], apart=[frozenset({1}), frozenset({1, 2}), frozenset({2})])
     assert same(0, 1) is None and same(1, 2) is None
     assert same(0, 2) is not None
@@ -135,18 +132,21 @@ def grouped(same: Comparison, proposed: list[tuple[int, int]]) -> list[list[int]
     return near_duplicates.groups([pair for each in proposed if (pair := same(*each))], same)
 
 
-def test_a_chain_does_not_join_different_posters() -> None:
-    # 0 and 1, 1 and 2 are 4 and 6 bits apart, 0 and 2 are 10.
-    hashes = [0, bits(0, 1, 2, 3), bits(*range(10))]
-    assert grouped(comparison(hashes), [(0, 1), (1, 2)]) == [[0, 1]]
+@pytest.mark.parametrize(
+    ("hashes", "proposed", "expected"),
+    [
+        # 0 and 1, 1 and 2 are 4 and 6 bits apart, 0 and 2 are 10: a chain is no group.
+        ([0, bits(0, 1, 2, 3), bits(*range(10))], [(0, 1), (1, 2)], [[0, 1]]),
+        ([0, bits(0, 1), bits(2, 3), 1 << 40, 0], [(0, 1), (0, 2), (0, 3), (0, 4)], [[0, 1, 2, 3, 4]]),
+    ],
+)
+def test_groups_hold_what_is_alike_all_round(
+    hashes: list[int], proposed: list[tuple[int, int]], expected: list[list[int]]
+) -> None:
+    assert grouped(comparison(hashes), proposed) == expected
 
 
-def test_all_that_are_alike_are_one_group() -> None:
-    hashes = [0, bits(0, 1), bits(2, 3), 1 << 40, 0]
-    assert grouped(comparison(hashes), [(0, 1), (0, 2), (0, 3), (0, 4)]) == [[0, 1, 2, 3, 4]]
-
-
-def test_separated_copies_are_never_in_one_group() -> None:
+def test_copies_kept_apart_never_meet_in_a_group_through_others() -> None:
     apart = [frozenset({9}), frozenset({9}), frozenset(), frozenset()]
     found = grouped(comparison([0, 0, 0, 0], apart=apart), [(0, 2), (1, 2), (0, 3)])
     assert sum(len(rows) for rows in found) >= 3

@@ -155,13 +155,6 @@ def test_a_zero_vector_is_at_cosine_distance_one_from_everything():
     assert distances.tolist() == [[0, 1, 2], [1, 1, 1]]
 
 
-def test_hand_computed_distances():
-    index = ExactIndex(rows([[3, 4], [0, 1]]), "euclidean")
-    assert index.query([0, 0], 2)[0].tolist() == [[1, 5]]
-    distances, _ = ExactIndex(rows([[3, 4], [0, 1]])).query([1, 0], 2)
-    assert np.allclose(distances, [[0.4, 1.0]])
-
-
 def test_an_empty_index_or_no_query_gives_nothing():
     assert ExactIndex(np.empty((0, 4), np.float32)).query(np.ones((2, 4)), 5)[1].shape == (2, 0)
     vectors = np.ones((3, 4), np.float32)
