@@ -27,11 +27,6 @@ def test_a_used_port(make_site: Callable[..., Site]) -> None:
         assert f"PORT={site.port + 1}" in refusal(site)
 
 
-def test_a_folder_that_cannot_be_written(make_site: Callable[..., Site]) -> None:
-    # Not even root may create folders there, so the test holds for every user.
-    assert "Cannot write" in refusal(make_site(POSTERSITE_VAR="/proc/postersite"))
-
-
 def test_a_database_that_does_not_respond(make_site: Callable[..., Site]) -> None:
     shown = refusal(make_site(DATABASE_URL="postgres://user:secret@127.0.0.1:1/films"))
     assert "127.0.0.1" in shown and "DATABASE_URL" in shown

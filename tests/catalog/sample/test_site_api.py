@@ -34,19 +34,6 @@ def test_the_api_is_rate_limited_and_the_pages_are_not() -> None:
     assert page.status_code == 200
 
 
-def test_a_film_has_its_poster_and_its_collection() -> None:
-    movie = replace(film(1), franchise="Harbour")
-    with ReplicaSite([movie]) as site:
-        url = f"{site.url}/3/movie/{movie.tmdb_id}"
-        data = requests.get(f"{url}?append_to_response=images", headers=TOKEN, timeout=5).json()
-        bare = requests.get(url, headers=TOKEN, timeout=5).json()
-        picture = requests.get(f"{site.url}/t/p/w342{data['poster_path']}", timeout=5)
-    assert data["belongs_to_collection"]["name"] == "Harbour Collection"
-    assert data["images"]["posters"][0]["file_path"] == data["poster_path"]
-    assert "images" not in bare
-    assert picture.status_code == 200 and picture.headers["Content-Type"] == "image/jpeg"
-
-
 def test_only_a_film_with_both_ids_is_found_by_its_imdb_id() -> None:
     movie = film(1)
     with ReplicaSite([movie, replace(film(2), tmdb_id=None)]) as site:
