@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.embeddings.index_files import build_stale
 from catalog.models import DuplicateGroup, DuplicateMember
 from tests.factories import (
     EmbeddingFactory,
@@ -13,7 +14,7 @@ from tests.factories import (
     SuggestionFactory,
 )
 
-ADDRESSES = [
+SITE_ADDRESSES = [
     "/",
     "/?q=film&genre=drama",
     "/?q=zzz",
@@ -22,6 +23,8 @@ ADDRESSES = [
     "/compare/{movie}/",
     "/runs/",
     "/runs/{run}/",
+]
+ADMIN_ADDRESSES = [
     "/admin/",
     "/admin/catalog/reviewqueue/",
     "/admin/catalog/reviewqueue/{movie}/change/",
@@ -37,12 +40,13 @@ ADDRESSES = [
 ]
 
 
-def filled_shelf() -> dict[str, int]:
+def make_catalogue(title: str = "Film") -> dict[str, int]:
     """Films with posters, genres, suggestions, look-alikes and a duplicate, a run and a genre model.
 
-    Returns ids by name.
+    Films are called `title` and a number. Messages and errors are long. Returns ids by name.
     """
-    extractor = ExtractorFactory(spec="histograms")
+    extractors = [ExtractorFactory(spec=spec) for spec in ("histograms", "pixels", "inception_v3:mixed8:avg")]
+    extractor = extractors[0]
     model = GenreModelFactory(
         state="active",
         calibration={"ece_after": {"value": 0.01}},
@@ -56,18 +60,22 @@ def filled_shelf() -> dict[str, int]:
         },
     )
     films = [
-        MovieFactory(title=f"Film {number}", genres=["Drama", "War"], poster=True) for number in range(12)
+        MovieFactory(title=f"{title} {number}", genres=["Drama", "Documentary"], poster=True)
+        for number in range(12)
     ]
+    MovieFactory(title="Without poster")
     for film in films:
-        EmbeddingFactory(poster=film.primary_poster, extractor=extractor)
+        for each in extractors:
+            EmbeddingFactory(poster=film.primary_poster, extractor=each)
         for genre in ("Western", "Horror"):
             SuggestionFactory(movie=film, genre__name=genre, model=model)
-    twin = MovieFactory(title="Film 0", imdb_id=None, tmdb_id=None, poster=True)
+    build_stale()
+    twin = MovieFactory(title=f"{title} 0", imdb_id=None, tmdb_id=None, poster=True)
     group = DuplicateGroup.objects.create()
     for film in (films[0], twin):
         DuplicateMember.objects.create(group=group, movie=film, poster=film.primary_poster, reason="first")
-    run = RunFactory(state="done", total=2, done=1, failed=1, message="One failed.")
-    RunItemFactory(run=run, movie=films[0], state="failed", error="No poster.")
+    run = RunFactory(state="done", total=2, done=1, failed=1, message="x" * 300)
+    RunItemFactory(run=run, movie=films[0], state="failed", error="https://example.org/" + "a" * 300)
     return {
         "movie": films[0].pk,
         "run": run.pk,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,8 +9,7 @@ from playwright.sync_api import expect
 
 from catalog.models import MovieGenre, Run
 from catalog.runs import local_worker
-from tests.catalog.admin.cards import pending
-from tests.factories import UserFactory
+from tests.catalog.admin.cards import waiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -22,13 +20,11 @@ SURE = "/admin/catalog/reviewqueue/sure/"
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_accept_follow_and_undo(
-    page: Page, live_server: Any, sign_in: Callable[[Page, Any], None], width: int
-) -> None:
-    movie = pending("A title so long that it has to break somewhere or other", Drama=0.9, Crime=0.8)
+def test_accept_follow_and_undo(reviewer_page: Page, live_server: Any, width: int) -> None:
+    page = reviewer_page
+    movie = waiting("A title so long that it has to break somewhere or other", Drama=0.9, Crime=0.8)
     movie.suggestions.update(sure=True)
     page.set_viewport_size({"width": width, "height": 844})
-    sign_in(page, UserFactory(reviewer=True))
     page.goto(live_server.url + SURE)
     page.get_by_role("button", name="Accept 2 suggestions").click()
     expect(page.get_by_role("progressbar")).to_be_visible()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,29 +9,25 @@ from playwright.sync_api import Page, expect
 
 from catalog.duplicates import search
 from tests.catalog.posters.pictures import extractor, showing
-from tests.factories import UserFactory
 from tests.ml.imaging.drawings import drawing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_a_group_is_merged_and_another_kept_apart(
-    live_server: Any, page: Page, sign_in: Callable[[Page, Any], None]
-) -> None:
+def test_a_group_is_merged_and_another_kept_apart(live_server: Any, admin_page: Page) -> None:
     posters = [
         showing(drawing(seed).resize((width, 300)), title=f"Film {seed}", imdb_id=None, tmdb_id=None)
         for seed in (0, 1)
         for width in (200, 190)
     ]
     search.find(posters, extractor())
-    sign_in(page, UserFactory(admin=True))
-    page.goto(f"{live_server.url}/admin/catalog/duplicategroup/")
-    expect(page.locator("body.live")).to_be_attached()
-    page.keyboard.press("j")
-    page.keyboard.press("2")
-    page.keyboard.press("m")
-    expect(page.get_by_role("heading", name="Merge into")).to_be_visible()
-    page.keyboard.press("Enter")
-    expect(page.locator(".messagelist")).to_contain_text("Merged")
-    page.keyboard.press("a")
-    expect(page.locator(".messagelist")).to_contain_text("Kept apart")
+    admin_page.goto(f"{live_server.url}/admin/catalog/duplicategroup/")
+    expect(admin_page.locator("body.live")).to_be_attached()
+    admin_page.keyboard.press("j")
+    admin_page.keyboard.press("2")
+    admin_page.keyboard.press("m")
+    expect(admin_page.get_by_role("heading", name="Merge into")).to_be_visible()
+    admin_page.keyboard.press("Enter")
+    expect(admin_page.locator(".messagelist")).to_contain_text("Merged")
+    admin_page.keyboard.press("a")
+    expect(admin_page.locator(".messagelist")).to_contain_text("Kept apart")

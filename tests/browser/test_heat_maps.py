@@ -1,4 +1,4 @@
-"""Heat maps in a browser: by key in the review queue, by pointer and keyboard elsewhere, and in words."""
+"""Heat maps in a browser: by key in the review queue, by pointer and keyboard elsewhere."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pytest
 
 from catalog.models import Suggestion
 from catalog.posters import primary
-from tests.catalog.genres.explained_posters import picture, suggestions_with_maps
-from tests.factories import UserFactory
+from tests.catalog.genres.seen_posters import picture, seen
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -20,11 +19,10 @@ def suggestions() -> list[Suggestion]:
 
 
 @pytest.fixture
-def queue(page: Any, live_server: Any, sign_in: Any, suggestions: list[Suggestion]) -> Any:
-    sign_in(page, UserFactory(reviewer=True))
-    page.goto(f"{live_server.url}/admin/catalog/reviewqueue/")
-    page.wait_for_load_state("load")
-    return page
+def queue(reviewer_page: Any, live_server: Any, suggestions: list[Suggestion]) -> Any:
+    reviewer_page.goto(f"{live_server.url}/admin/catalog/reviewqueue/")
+    reviewer_page.wait_for_load_state("load")
+    return reviewer_page
 
 
 @pytest.fixture
@@ -104,5 +102,5 @@ def test_without_a_map_the_reason_is_shown(queue: Any, suggestions: list[Suggest
     queue.goto("about:blank")
     suggestions[0].movie.posters.get().delete()
     queue.goto(address)
-    heat_button(queue, "Horror").or_(queue.get_by_role("link", name="Heat map of Horror in Ember")).click()
-    queue.get_by_text("The poster that this was suggested from is gone.").wait_for()
+    queue.locator("[data-heat]").first.click()
+    queue.get_by_text("The poster of this suggestion was deleted.").first.wait_for()

@@ -1,4 +1,4 @@
-"""Pages stand still while they load, and hold what is in them at every width."""
+"""Pages do not move while they load, and their content fits at every width."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from catalog.models import Movie
-from tests.browser.shelves import ADDRESSES, filled_shelf
+from tests.browser.sample_pages import ADMIN_ADDRESSES, SITE_ADDRESSES, make_catalogue
 from tests.factories import UserFactory
 
 if TYPE_CHECKING:
@@ -33,39 +33,46 @@ CROWDED = """() => {
 }"""
 CUT_OFF = """() => [...document.querySelectorAll('.results, .wide-table')]
   .some(each => each.scrollWidth > each.clientWidth)"""
+BROKEN_IMAGES = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
 
 
 @pytest.mark.parametrize("width", [390, 820, 1280, 1440])
-def test_no_page_moves_while_it_loads(
-    page: Page, live_server: Any, sign_in: Callable[[Page, Any], None], width: int
+@pytest.mark.parametrize(
+    ("addresses", "title"),
+    [
+        (SITE_ADDRESSES, "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"),
+        (ADMIN_ADDRESSES, "A title so long that it has to break somewhere or other " * 2),
+    ],
+    ids=["site", "admin"],
+)
+def test_pages_fit_and_do_not_move_while_they_load(
+    admin_page: Page, live_server: Any, addresses: list[str], title: str, width: int
 ) -> None:
-    shelf = filled_shelf()
-    page.set_viewport_size({"width": width, "height": 900})
-    sign_in(page, UserFactory(admin=True))
+    ids = make_catalogue(title)
+    admin_page.set_viewport_size({"width": width, "height": 900})
     shifts = {}
-    for address in ADDRESSES:
-        page.goto(live_server.url + address.format(**shelf))
-        shifts[address] = page.evaluate(SHIFT)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+    for address in addresses:
+        admin_page.goto(live_server.url + address.format(**ids))
+        shifts[address] = admin_page.evaluate(SHIFT)
+        assert admin_page.evaluate("document.documentElement.scrollWidth") <= width, address
+        assert admin_page.locator("h1").count() == 1, address
+        assert admin_page.evaluate(BROKEN_IMAGES) == [], address
     assert {address: shift for address, shift in shifts.items() if shift > 0.001} == {}
 
 
-def test_a_closed_sidebar_stays_closed(
-    page: Page, live_server: Any, sign_in: Callable[[Page, Any], None]
-) -> None:
-    sign_in(page, UserFactory(admin=True))
-    page.goto(f"{live_server.url}/admin/catalog/movie/")
-    page.locator("#toggle-nav-sidebar").click()
-    page.goto(f"{live_server.url}/admin/catalog/movie/")
-    assert not page.locator("#nav-sidebar").is_visible()
-    assert page.evaluate(SHIFT) == 0
+def test_a_closed_sidebar_stays_closed(admin_page: Page, live_server: Any) -> None:
+    admin_page.goto(f"{live_server.url}/admin/catalog/movie/")
+    admin_page.locator("#toggle-nav-sidebar").click()
+    admin_page.goto(f"{live_server.url}/admin/catalog/movie/")
+    assert not admin_page.locator("#nav-sidebar").is_visible()
+    assert admin_page.evaluate(SHIFT) == 0
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 820, 1024, 1280])
 def test_nothing_in_the_header_covers_anything(
     page: Page, live_server: Any, sign_in: Callable[[Page, Any], None], width: int
 ) -> None:
-    filled_shelf()
+    make_catalogue()
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(live_server.url)
     assert not page.evaluate(CROWDED)
@@ -82,42 +89,36 @@ def test_nothing_in_the_header_covers_anything(
 @pytest.mark.parametrize(
     ("width", "name"), [(1280, "genremodel"), (1440, "genremodel"), (1440, "run"), (1440, "poster")]
 )
-def test_lists_of_many_columns_are_whole(
-    page: Page, live_server: Any, sign_in: Callable[[Page, Any], None], width: int, name: str
-) -> None:
-    filled_shelf()
-    page.set_viewport_size({"width": width, "height": 900})
-    sign_in(page, UserFactory(admin=True))
-    page.goto(f"{live_server.url}/admin/catalog/{name}/")
-    assert not page.evaluate(CUT_OFF)
+def test_lists_of_many_columns_are_whole(admin_page: Page, live_server: Any, width: int, name: str) -> None:
+    make_catalogue()
+    admin_page.set_viewport_size({"width": width, "height": 900})
+    admin_page.goto(f"{live_server.url}/admin/catalog/{name}/")
+    assert not admin_page.evaluate(CUT_OFF)
 
 
-def test_a_small_window_has_room_for_lists_and_fields(
-    page: Page, live_server: Any, sign_in: Callable[[Page, Any], None]
-) -> None:
-    shelf = filled_shelf()
-    page.set_viewport_size({"width": 820, "height": 900})
-    sign_in(page, UserFactory(admin=True))
-    page.goto(f"{live_server.url}/admin/catalog/movie/")
+def test_a_small_window_has_room_for_lists_and_fields(admin_page: Page, live_server: Any) -> None:
+    ids = make_catalogue()
+    admin_page.set_viewport_size({"width": 820, "height": 900})
+    admin_page.goto(f"{live_server.url}/admin/catalog/movie/")
     right = "each => each.getBoundingClientRect().right"
-    assert page.locator(".results").evaluate(right) == page.locator("#content-main").evaluate(right)
-    page.goto(f"{live_server.url}/admin/catalog/movie/{shelf['movie']}/change/")
-    edge = page.locator("#content-main").evaluate(right)
-    assert max(page.locator(".form-row input:visible").evaluate_all(f"all => all.map({right})")) <= edge
+    assert admin_page.locator(".results").evaluate(right) == admin_page.locator("#content-main").evaluate(
+        right
+    )
+    admin_page.goto(f"{live_server.url}/admin/catalog/movie/{ids['movie']}/change/")
+    edge = admin_page.locator("#content-main").evaluate(right)
+    assert max(admin_page.locator(".form-row input:visible").evaluate_all(f"all => all.map({right})")) <= edge
 
 
-def test_a_rejection_is_not_green(page: Page, live_server: Any, sign_in: Callable[[Page, Any], None]) -> None:
-    filled_shelf()
-    sign_in(page, UserFactory(admin=True))
-    page.goto(f"{live_server.url}/admin/catalog/reviewqueue/")
-    page.keyboard.press("r")
-    outcome = page.locator(".outcome", has_text="Rejected")
+def test_a_rejection_is_not_green(admin_page: Page, live_server: Any) -> None:
+    make_catalogue()
+    admin_page.goto(f"{live_server.url}/admin/catalog/reviewqueue/")
+    admin_page.keyboard.press("r")
+    outcome = admin_page.locator(".outcome", has_text="Rejected")
     outcome.wait_for()
-    plain = page.evaluate("getComputedStyle(document.querySelector('#queue-waiting')).color")
     colours = "each => [getComputedStyle(each).color, getComputedStyle(each).backgroundColor].join()"
     rejected = outcome.evaluate(colours)
-    page.keyboard.press("a")
-    accepted = page.locator(".outcome", has_text="Accepted")
+    admin_page.keyboard.press("a")
+    accepted = admin_page.locator(".outcome", has_text="Accepted")
     accepted.wait_for()
-    assert accepted.evaluate(colours) != rejected and plain
+    assert accepted.evaluate(colours) != rejected
     assert Movie.objects.filter(suggestions__state="rejected").exists()

@@ -1,4 +1,4 @@
-"""The replica's pages link to images that it serves. `test_replica_pages.py` tests that they can be parsed."""
+"""The replica's pages link to images that it serves. `test_replica_pages.py` tests that they are parsed."""
 
 import json
 from typing import Any
