@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from catalog.models import MovieGenre, Run
 from catalog.runs import local_worker
-from tests.catalog.admin.cards import waiting
+from tests.catalog.admin.cards import pending
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -22,7 +22,7 @@ SURE = "/admin/catalog/reviewqueue/sure/"
 @pytest.mark.parametrize("width", [390, 1280])
 def test_accept_follow_and_undo(reviewer_page: Page, live_server: Any, width: int) -> None:
     page = reviewer_page
-    movie = waiting("A title so long that it has to break somewhere or other", Drama=0.9, Crime=0.8)
+    movie = pending("A title so long that it has to break somewhere or other", Drama=0.9, Crime=0.8)
     movie.suggestions.update(sure=True)
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(live_server.url + SURE)

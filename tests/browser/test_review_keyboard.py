@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.models import Suggestion
-from tests.catalog.admin.cards import genres, suggestion, waiting
+from tests.catalog.admin.cards import genres, pending, suggestion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 QUEUE = "/admin/catalog/reviewqueue/"

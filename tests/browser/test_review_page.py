@@ -36,7 +36,7 @@ def test_everything_works_without_script(chromium, live_server, sign_in, reviewe
 
 
 def test_a_session_that_ended_leads_to_the_sign_in_page(reviewer_page, live_server):
-    waiting("Ember")
+    pending("Ember")
     reviewer_page.goto(live_server.url + QUEUE)
     Session.objects.all().delete()
     reviewer_page.keyboard.press("a")
@@ -45,7 +45,7 @@ def test_a_session_that_ended_leads_to_the_sign_in_page(reviewer_page, live_serv
 
 
 def test_an_unreachable_server_is_reported_and_the_card_stays(chromium, live_server, sign_in, reviewer):
-    waiting("Ember")
+    pending("Ember")
     # Its own page: the browser itself logs the failed request as an error, which is what is being tested.
     context = chromium.new_context()
     page = context.new_page()
@@ -61,7 +61,7 @@ def test_an_unreachable_server_is_reported_and_the_card_stays(chromium, live_ser
 
 
 def test_the_marks_of_the_threshold_and_score_are_drawn(reviewer_page, live_server):
-    waiting("Ember", Drama=0.8)
+    pending("Ember", Drama=0.8)
     reviewer_page.goto(live_server.url + QUEUE)
     track, value, mark = (
         reviewer_page.locator(f"article .score-{part}").bounding_box() for part in ("track", "value", "mark")

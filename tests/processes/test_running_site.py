@@ -88,7 +88,7 @@ def test_workers_fetch_posters(site: Site, tmp_path: Path) -> None:
     assert "Film 1" in get(site, "/").text
     state = site.manage("status")
     assert state.returncode == 0, state.stdout + state.stderr
-    assert "takes from io" in state.stdout and "takes from ml" in state.stdout
+    assert "processes io" in state.stdout and "processes ml" in state.stdout
 
 
 def posters_stored(site: Site) -> int:

@@ -81,7 +81,7 @@ def cosine(one: Any, other: Any) -> float:
     ],
 )
 @pytest.mark.parametrize("k", [1, 5, 40])
-def test_they_are_those_a_slow_search_finds(spec: str, method: Any, metric: Any, k: int) -> None:
+def test_look_alikes_are_those_of_a_slow_search(spec: str, method: Any, metric: Any, k: int) -> None:
     extractor = ExtractorFactory(spec=spec, dims=DIMS)
     assert metric_name(extractor, method) == metric
     for movie in catalogue(extractor, 30)[:4]:
@@ -93,7 +93,7 @@ def test_they_are_those_a_slow_search_finds(spec: str, method: Any, metric: Any,
         assert [each.corrected_distance for each in found] == pytest.approx(ordered_by, abs=1e-5)
 
 
-def test_by_default_five_by_the_sites_own_extractor(extractor: Extractor) -> None:
+def test_by_default_five_by_the_default_extractor(extractor: Extractor) -> None:
     movie = catalogue(extractor, 9)[0]
     assert titles(lookalikes(movie)) == titles(lookalikes(movie, extractor, 5))
     assert len(lookalikes(movie)) == 5
