@@ -48,7 +48,7 @@ def test_a_accepts_all_collapses_the_card_and_goes_on(queue, films):
     assert "Accepted Drama, Horror." in queue.locator("article.decided").inner_text()
     assert current(queue).startswith("Salt")
     counted = " ".join(queue.locator("#queue-waiting").inner_text().split())
-    assert counted == "2 movies with 2 suggestions waiting"
+    assert counted.startswith("2 movies with 2 suggestions ")
     assert genres(films[0]) == {"Drama", "Horror"}
 
 
@@ -88,7 +88,7 @@ def test_the_page_can_be_worked_through_without_a_mouse(queue, films):
         expect_decided(queue, number)
     queue.locator("#queue-more").wait_for()
     queue.keyboard.press("n")
-    queue.get_by_text("Nothing waits for review.").wait_for()
+    queue.locator(".queue-empty").wait_for()
     assert not Suggestion.objects.filter(state=Suggestion.State.PENDING).exists()
 
 
@@ -122,7 +122,8 @@ def test_letters_typed_into_the_search_decide_nothing(queue):
 
 
 def test_the_shortcuts_are_listed(queue):
+    shortcut = queue.locator("dd", has_text="reject all")
     queue.keyboard.press("?")
-    assert queue.get_by_text("accept all that are kept, reject the dropped").is_visible()
+    assert shortcut.is_visible()
     queue.keyboard.press("Escape")
-    assert not queue.get_by_text("accept all that are kept, reject the dropped").is_visible()
+    assert not shortcut.is_visible()
