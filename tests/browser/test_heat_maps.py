@@ -8,7 +8,7 @@ import pytest
 
 from catalog.models import Suggestion
 from catalog.posters import primary
-from tests.catalog.genres.seen_posters import picture, seen
+from tests.catalog.genres.explained_posters import picture, suggestions_with_maps
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
