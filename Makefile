@@ -7,9 +7,10 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 TEMPLATES = $$(git ls-files '*.html' | grep '/\?templates/')
 ARGS ?=
 T ?= tests
-# Whole files go to one process, so that what a file prepares is prepared once. JOBS=0 runs them one by one.
+# Whole files go to one process, so that what a file prepares is prepared once, and slow ones first (tests/conftest.py).
+# JOBS=0 runs them one by one. Compiled test modules are stored: compiling them takes as long as the fast tests.
 JOBS ?= auto
-PYTEST = $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup check test lint fmt bench clean
@@ -30,7 +31,7 @@ check: $(VENV)/tools.stamp  ## For every save: style, imports between packages, 
 	$(PYTEST) -m "not (slow or process or browser or real_data)" $(T) $(ARGS)
 
 test: $(VENV)/tools.stamp  ## Run all tests (T=tests/ml for some, ARGS=... for pytest, JOBS=0 one by one)
-	@exec $(PYTEST) -p tests.no_skips $(T) $(ARGS)
+	@$(PYTEST) -p tests.no_skips $(T) $(ARGS)
 
 lint: $(VENV)/tools.stamp  ## Check style, imports between packages, types, migrations and templates
 	$(PY) -m ruff check .

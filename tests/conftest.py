@@ -68,11 +68,30 @@ MARK_OF_FIXTURE = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m selects tests by their marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+SLOW_MARKS = {*MARK_OF_FIXTURE.values()}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by their fixtures, and start with slow files, so that all processes are busy until the end.
+
+    The first file that needs a shared fixture comes before others: no process waits while another builds it.
+    Tests that commit stay behind those in transactions, where pytest-django puts them.
+    """
+    order: dict[Path, int] = {}
+    built: set[str] = set()
     for item in items:
-        for fixture in MARK_OF_FIXTURE.keys() & getattr(item, "fixturenames", ()):
+        fixtures = MARK_OF_FIXTURE.keys() & getattr(item, "fixturenames", ())
+        for fixture in fixtures:
             item.add_marker(MARK_OF_FIXTURE[fixture])
+        if any(item.get_closest_marker(mark) for mark in SLOW_MARKS):
+            order[item.path] = min(order.get(item.path, 1), 0 if fixtures - built else 1)
+        built |= fixtures
+    yield  # others select tests by their marks
+    for item in items:
+        if (mark := item.get_closest_marker("django_db")) and mark.kwargs.get("transaction"):
+            order.pop(item.path, None)
+    items.sort(key=lambda item: order.get(item.path, 2))
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from ml.files import write_bytes
 from tests.postersite.permissions import open_to_others
+
+pytestmark = pytest.mark.slow
 
 
 def test_posters_and_models(tmp_path: Path) -> None:

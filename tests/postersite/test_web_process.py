@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 SAYS = """
 import postersite.wsgi, numpy, threadpoolctl
 from django.db import connection

@@ -12,6 +12,8 @@ import pytest
 from ml.extractor_training.command import to_arguments
 from tests.ml.labelled_set.made_sets import labelled_posters
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

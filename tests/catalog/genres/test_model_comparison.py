@@ -16,7 +16,7 @@ from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, Mo
 from .genre_heads import saved_model, vector_for
 from .test_training import labelled, train
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 GENRES = ("War", "Drama", "Comedy")
 

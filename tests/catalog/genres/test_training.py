@@ -23,7 +23,7 @@ from tests.factories import (
     PosterFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 State = GenreModel.State
 

@@ -230,6 +230,7 @@ STEPS = ("work", "materialise", "postpone", "release", "die", "delete", "fetch e
     chunk=st.integers(1, 5),
     steps=st.lists(st.sampled_from(STEPS), max_size=10),
 )
+@pytest.mark.slow
 def test_whatever_happens_every_remaining_movie_is_processed_once(
     monkeypatch: pytest.MonkeyPatch, count: int, chunk: int, steps: list[str]
 ) -> None:

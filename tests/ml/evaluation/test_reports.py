@@ -15,6 +15,8 @@ from tests.ml.evaluation.made_models import save_model
 from tests.ml.imaging.drawings import drawing, encoded
 from tests.ml.labelled_set.made_sets import write_csv
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 GENRE_KEYS = {
     "macro_f1_suggest", "micro_f1_suggest", "samples_f1_suggest", "map", "macro_auc", "ece",

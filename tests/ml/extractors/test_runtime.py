@@ -20,7 +20,7 @@ from .made_models import LAYER, pictures
 pytestmark = pytest.mark.timeout(900)
 
 NEEDS_NOTHING = ["pixels", "histograms"]
-ALL = [*NEEDS_NOTHING, f"mobilenet_v2:{LAYER}:avg"]
+ALL = [*NEEDS_NOTHING, pytest.param(f"mobilenet_v2:{LAYER}:avg", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")

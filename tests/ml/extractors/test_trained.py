@@ -48,7 +48,7 @@ def load(spec: str, weights: Path | None = None) -> Extractor:
     return load_extractor(spec, weights_dir=weights, cache_dir=Path("/dev/null/exports"), batch_size=4)
 
 
-@pytest.fixture(scope="module", params=["ours", "own"])
+@pytest.fixture(scope="module", params=["ours", pytest.param("own", marks=pytest.mark.slow)])
 def extractor(request: pytest.FixtureRequest) -> Extractor:
     """`postersite` as it comes along, and one that a site trained."""
     if request.param == "ours":

@@ -15,6 +15,8 @@ from ml.genres.training import TrainingDataError, train, train_on
 from tests.ml.genres import simple_metrics
 from tests.ml.genres.catalogues import informative, names, overflowing, random_scores, shuffled
 
+pytestmark = pytest.mark.slow
+
 QUICK = replace(COMPACT, epochs=25, patience=8, resamples=300)
 
 

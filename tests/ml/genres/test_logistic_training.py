@@ -18,6 +18,8 @@ from tests.ml.genres import simple_metrics
 from tests.ml.genres.catalogues import informative, names, shuffled
 from tests.ml.genres.simple_metrics import expected_calibration_error
 
+pytestmark = pytest.mark.slow
+
 QUICK = replace(LOGISTIC, resamples=300)
 TWO_STRENGTHS = replace(LOGISTIC, resamples=50, strengths=(1.0, 0.1))
 

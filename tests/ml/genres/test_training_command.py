@@ -17,6 +17,8 @@ from ml.genres.training_set import write_training_set
 from tests.ml.genres.catalogues import informative, overflowing
 from tests.ml.genres.simple_metrics import macro_f1
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
