@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from catalog.models import Movie
 from catalog.sample.site import ReplicaMovie
+from tests.catalog.posters.films import known
 from tests.replica.faults import FaultySite
 
 Serve = Callable[[Sequence[ReplicaMovie], list[str]], FaultySite]
@@ -28,3 +30,9 @@ def serve(broker: Redis, settings: Any) -> Iterator[Serve]:
             return site
 
         yield start
+
+
+@pytest.fixture
+def movie(site: FaultySite) -> Movie:
+    """The catalogue's movie for the first film of the module's `site`."""
+    return known(site.movies[0])

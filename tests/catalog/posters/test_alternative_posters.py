@@ -30,27 +30,17 @@ def site(serve: Serve) -> FaultySite:
     return serve([replace(film(1), others=OTHERS), film(2)], ["tmdb_api", "imdb_page"])
 
 
-def languages(movie: Movie) -> set[str]:
-    return set(movie.posters.values_list("language", flat=True))
-
-
-def test_one_poster_is_fetched_unless_more_are_asked_for(site: FaultySite) -> None:
-    movie = known(site.movies[0])
+def test_alternatives_come_with_their_languages_and_the_first_stays_shown(movie: Movie) -> None:
     [poster] = fetch_several(movie, 1)
     assert (poster.language, poster.rank, poster.is_primary) == ("en", 0, True)
     assert movie.posters.count() == 1
+    assert len(fetch_several(movie, 8)) == 4
+    assert set(movie.posters.values_list("language", flat=True)) == {"en", "de", "fr", "zxx"}
+    assert movie.primary_poster == poster
 
 
-def test_alternatives_come_with_their_languages_and_the_first_stays_shown(site: FaultySite) -> None:
-    movie = known(site.movies[0])
-    posters = fetch_several(movie, 8)
-    assert len(posters) == 4 and languages(movie) == {"en", "de", "fr", "zxx"}
-    assert [poster.language for poster in movie.posters.filter(is_primary=True)] == ["en"]
-
-
-def test_a_wanted_language_is_shown_first(site: FaultySite, settings: Any) -> None:
+def test_a_wanted_language_is_shown_first(movie: Movie, settings: Any) -> None:
     settings.POSTER_LANGUAGES = ["de"]
-    movie = known(site.movies[0])
     fetch_several(movie, 8)
     assert Poster.objects.get(movie=movie, is_primary=True).language == "de"
 
@@ -63,18 +53,15 @@ def test_another_source_fills_up_what_the_first_does_not_have(site: FaultySite) 
     assert len(site.paths("/title/")) == 1
 
 
-def test_a_picture_that_is_gone_gives_way_to_the_next(site: FaultySite) -> None:
-    movie = known(site.movies[0])
+def test_a_picture_that_is_gone_gives_way_to_the_next(site: FaultySite, movie: Movie) -> None:
     site.spoil(f"/t/p/w780/{site.movies[0].image_name}", not_found())
     site.spoil(f"/t/p/w500/{site.movies[0].image_name}", not_found())
     [poster] = fetch_several(movie, 1)
     assert poster.language == "zxx"
 
 
-def test_a_run_can_ask_for_alternatives(site: FaultySite) -> None:
-    movie = known(site.movies[0])
-    chosen = Movie.objects.filter(pk=movie.pk)
-    run = lifecycle.start("scrape", movies=chosen, params={fetch.POSTERS_PARAM: 8}, queue=False)
+def test_a_run_can_fetch_alternatives(movie: Movie) -> None:
+    run = lifecycle.start("scrape", movies=Movie.objects.all(), params={fetch.POSTERS_PARAM: 8}, queue=False)
     leases.process_batch(run.pk, fetch.fetch_items)
     lifecycle.settle(run.pk)
     run.refresh_from_db()
@@ -83,8 +70,7 @@ def test_a_run_can_ask_for_alternatives(site: FaultySite) -> None:
     assert movie.posters.count() == 4
 
 
-def test_what_a_person_chose_stays_until_it_is_given_back_to_the_rule(site: FaultySite) -> None:
-    movie = known(site.movies[0])
+def test_what_a_person_chose_stays_until_it_is_unlocked(movie: Movie) -> None:
     fetch_several(movie, 8)
     french = Poster.objects.get(movie=movie, language="fr")
     make_primary(french)

@@ -10,14 +10,14 @@ from django.core.cache import cache
 
 from catalog.checks import poster_sources_have_keys
 from catalog.models import Movie
-from catalog.posters.fetch import NoPoster, Postponed
+from catalog.posters.fetch import NoPoster
 from catalog.posters.source_settings import missing_key
 from catalog.posters.sources.registry import POSTER_SOURCES
 from tests.catalog.posters.conftest import Serve
 from tests.catalog.posters.fetches import fetch_poster
 from tests.catalog.posters.films import film, known
 from tests.factories import MovieFactory
-from tests.replica.faults import FaultySite, body, not_found, status, too_many
+from tests.replica.faults import Fault, FaultySite, body, not_found, status
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +30,7 @@ def site(serve: Serve) -> FaultySite:
     return serve([replace(film(1), franchise="Harbour"), film(2)], ["tmdb_api"])
 
 
-def test_a_poster_its_page_and_its_franchise_are_stored(site: FaultySite) -> None:
-    movie = known(site.movies[0])
+def test_a_poster_its_page_and_its_franchise_are_stored(movie: Movie) -> None:
     poster = fetch_poster(movie)
     movie.refresh_from_db()
     assert poster.source == "tmdb_api" and "/t/p/w780/" in poster.source_url
@@ -39,8 +38,7 @@ def test_a_poster_its_page_and_its_franchise_are_stored(site: FaultySite) -> Non
     assert movie.franchise == "Harbour Collection"
 
 
-def test_an_imdb_id_is_enough_and_the_tmdb_id_is_stored(site: FaultySite) -> None:
-    movie = known(site.movies[0])
+def test_an_imdb_id_is_enough_and_the_tmdb_id_is_stored(site: FaultySite, movie: Movie) -> None:
     Movie.objects.filter(pk=movie.pk).update(tmdb_id=None, franchise="Docks")
     movie.refresh_from_db()
     assert fetch_poster(movie).source == "tmdb_api"
@@ -69,29 +67,21 @@ def test_the_configuration_is_requested_once(site: FaultySite, settings: Any) ->
     assert site.paths("robots") == ["/robots.txt"]
 
 
-def test_the_next_width_is_fetched_if_the_first_is_gone(site: FaultySite) -> None:
-    site.spoil("/t/p/w780/", not_found())
-    assert "/t/p/w500/" in fetch_poster(known(site.movies[0])).source_url
-
-
-def test_a_rate_limit_postpones_the_movie(site: FaultySite) -> None:
-    site.spoil("/3/movie/", too_many("30"))
-    with pytest.raises(Postponed) as caught:
-        fetch_poster(known(site.movies[0]))
-    assert caught.value.seconds == pytest.approx(30, abs=1)
-
-
-@pytest.mark.parametrize("fault", [status(401), not_found(), body(b"<html>"), body(b"{}")])
-def test_a_response_without_a_film_is_a_reason(site: FaultySite, fault: Any) -> None:
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (status(401), "does not accept the key in POSTERSITE_TMDB_KEY"),
+        (not_found(), ""),
+        (body(b"<html>"), ""),
+        (body(b"{}"), ""),
+    ],
+)
+def test_a_response_without_a_film_is_a_reason(
+    site: FaultySite, movie: Movie, fault: Fault, reason: str
+) -> None:
     site.spoil("/3/movie/", fault)
-    with pytest.raises(NoPoster, match="tmdb_api: "):
-        fetch_poster(known(site.movies[0]))
-
-
-def test_a_key_that_is_not_accepted_is_the_reason(site: FaultySite) -> None:
-    site.spoil("/3/movie/", status(401))
-    with pytest.raises(NoPoster, match="does not accept the key in POSTERSITE_TMDB_KEY"):
-        fetch_poster(known(site.movies[0]))
+    with pytest.raises(NoPoster, match=f"tmdb_api.*{reason}"):
+        fetch_poster(movie)
 
 
 def test_without_a_key_the_message_names_the_setting(settings: Any) -> None:
@@ -105,8 +95,8 @@ def test_without_a_key_the_message_names_the_setting(settings: Any) -> None:
     assert missing_key(API) == "" and poster_sources_have_keys(None) == []
 
 
-def test_the_replica_never_gets_the_real_key(site: FaultySite, settings: Any) -> None:
+def test_the_replica_never_gets_the_real_key(site: FaultySite, movie: Movie, settings: Any) -> None:
     secret = "0123456789abcdef0123456789abcdef"
     settings.SOURCE_KEYS = {"POSTERSITE_TMDB_KEY": secret}
-    fetch_poster(known(site.movies[0]))
+    fetch_poster(movie)
     assert not [path for path in site.paths() if secret in path]

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
-from redis import Redis
 
 from catalog.models import Movie, Poster, Run, SourceLookup
 from catalog.posters.fetch import Postponed
@@ -20,7 +19,7 @@ from catalog.runs import leases, lifecycle
 from tests.catalog.posters.conftest import Serve
 from tests.catalog.posters.fetches import fetch_poster, fetch_several, refresh
 from tests.catalog.posters.films import film, known
-from tests.factories import tiny_jpeg
+from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, html_instead, not_found, status, too_many
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +31,7 @@ def site(request: Any, serve: Serve) -> FaultySite:
 
 
 @pytest.fixture
-def movie(site: FaultySite) -> Movie:
-    movie = known(site.movies[0])
+def movie(site: FaultySite, movie: Movie) -> Movie:
     fetch_poster(movie)
     site.log.clear()
     return movie
@@ -119,15 +117,13 @@ def test_a_429_postpones_the_movie(site: FaultySite, movie: Movie) -> None:
     assert caught.value.seconds == pytest.approx(90, abs=1)
 
 
-def test_validators_of_another_address_are_not_used(site: FaultySite, movie: Movie) -> None:
+@pytest.mark.parametrize("stored", ["at another address", "nowhere"])
+def test_without_validators_of_its_address_the_page_is_read_whole(
+    site: FaultySite, movie: Movie, stored: str
+) -> None:
     SourceLookup.objects.update(url=f"{site.url}/elsewhere")
-    refresh(movie)
-    # The page is read whole; the picture at the address it names is the one we have.
-    assert statuses(site) == [200, 304]
-
-
-def test_posters_without_a_stored_lookup_are_checked_too(site: FaultySite, movie: Movie) -> None:
-    SourceLookup.objects.all().delete()
+    if stored == "nowhere":
+        SourceLookup.objects.all().delete()
     assert refresh(movie).note == "unchanged"
     assert statuses(site) == [200, 304]
 
@@ -162,22 +158,19 @@ def test_the_command_refreshes_everything_on_request(site: FaultySite, movie: Mo
 
 
 def test_an_upload_is_not_checked(site: FaultySite) -> None:
-    movie = known(replace(film(9)))
+    movie = MovieFactory()
     store_poster(movie, tiny_jpeg(5), source="upload", locked=True)
     assert refresh(movie).changed is False
     assert statuses(site) == []
 
 
-def test_alternatives_are_refreshed_with_the_poster(broker: Redis, settings: Any) -> None:
+def test_alternatives_are_refreshed_with_the_poster(serve: Serve) -> None:
     others = (("de", tiny_jpeg(31, (60, 90))), ("fr", tiny_jpeg(32, (60, 90))))
-    with FaultySite([replace(film(1), others=others)]) as site:
-        settings.REPLICA_URL = site.url
-        settings.POSTER_SOURCES = ["tmdb_api"]
-        settings.REQUESTS_PER_SECOND = 1000.0
-        movie = known(site.movies[0])
-        fetch_several(movie, 8)
-        site.change(replace(site.movies[0], others=others[:1]))
-        refresh(movie)
-        gone = Poster.objects.get(movie=movie, superseded=True)
-        assert gone.language == "fr"
-        assert movie.posters.filter(superseded=False).count() == 2
+    site = serve([replace(film(1), others=others)], ["tmdb_api"])
+    movie = known(site.movies[0])
+    fetch_several(movie, 8)
+    site.change(replace(site.movies[0], others=others[:1]))
+    refresh(movie)
+    gone = Poster.objects.get(movie=movie, superseded=True)
+    assert gone.language == "fr"
+    assert movie.posters.filter(superseded=False).count() == 2

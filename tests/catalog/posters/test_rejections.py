@@ -42,9 +42,8 @@ def test_the_fifth_movie_makes_it_a_placeholder_and_the_others_are_looked_up_aga
     assert (found.source, found.movies) == ("tmdb_page", MOVIES) and found.source_url.startswith(site.url)
 
 
-def test_a_person_can_mark_it_as_a_poster(site: FaultySite, admin_client: Client) -> None:
-    Placeholder.objects.create(sha256=store(1).sha256, source="tmdb_page", movies=7)
-    movie = known(site.movies[0])
+def test_a_person_can_mark_it_as_a_poster(movie: Movie, admin_client: Client) -> None:
+    Placeholder.objects.create(sha256=store().sha256, source="tmdb_page", movies=7)
     with pytest.raises(NoPoster, match="placeholder"):
         fetch_poster(movie)
     page = admin_client.get("/admin/catalog/placeholder/").content.decode()
@@ -53,52 +52,49 @@ def test_a_person_can_mark_it_as_a_poster(site: FaultySite, admin_client: Client
     assert fetch_poster(movie).movie_id == movie.pk
 
 
-def test_one_that_a_person_locked_stays(site: FaultySite) -> None:
-    chosen = store(1, locked=True)
-    for number in range(2, MOVIES):
-        store(number)
+def test_one_that_a_person_locked_stays() -> None:
+    chosen = store(locked=True)
+    for _ in range(2, MOVIES):
+        store()
     assert "placeholder" in reason(MovieFactory())
     assert list(Poster.objects.all()) == [chosen]
 
 
 def test_the_posters_shown_instead_are_embedded() -> None:
-    taken = [store(number) for number in range(MOVIES - 1)]
+    taken = [store() for _ in range(MOVIES - 1)]
     other = store_poster(taken[0].movie, tiny_jpeg(1), source="tmdb_page", rank=1)
     assert "placeholder" in reason(MovieFactory())
     assert [item.poster for item in Run.objects.get(kind="embed").items.all()] == [other]
 
 
 def test_movies_are_locked_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(MOVIES):
-        store(number + 1)
+    for _ in range(MOVIES):
+        store()
     removed: list[int] = []
     monkeypatch.setattr(primary, "remove", lambda taken: removed.extend(each.movie_id for each in taken))
     assert "placeholder" in reason(MovieFactory())
     assert len(removed) == MOVIES and removed == sorted(removed)
 
 
-@pytest.mark.parametrize("source", ["upload", "folder"])
-def test_uploads_do_not_count(source: str) -> None:
-    for number in range(MOVIES + 2):
-        store(number, source=source)
-    assert reason(MovieFactory()) == ""
-
-
-def test_parts_and_editions_with_one_name_do_not_count_twice() -> None:
+@pytest.mark.parametrize(
+    ("source", "facts"), [("upload", {}), ("folder", {}), ("tmdb_page", {"title": "Harbour"})]
+)
+def test_neither_uploads_nor_parts_and_editions_with_one_name_count(
+    source: str, facts: dict[str, str]
+) -> None:
     for _ in range(MOVIES + 2):
-        store_poster(MovieFactory(title="Harbour"), NOTHING, source="tmdb_page")
-    assert reason(MovieFactory(title="Harbour")) == ""
+        store_poster(MovieFactory(**facts), NOTHING, source=source)
+    assert reason(MovieFactory(**facts)) == ""
 
 
-def test_the_same_movie_again_is_not_another(site: FaultySite) -> None:
-    movie = known(site.movies[0])
+def test_the_same_movie_again_is_not_another(movie: Movie) -> None:
     for _ in range(MOVIES + 2):
         fetch_poster(movie)
     assert movie.posters.count() == 1 and not Placeholder.objects.exists()
 
 
-def store(number: int, source: str = "tmdb_page", **options: Any) -> Poster:
-    return store_poster(MovieFactory(), NOTHING, source=source, **options)
+def store(**options: Any) -> Poster:
+    return store_poster(MovieFactory(), NOTHING, source="tmdb_page", **options)
 
 
 def reason(movie: Movie) -> str:
