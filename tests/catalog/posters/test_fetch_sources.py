@@ -193,9 +193,7 @@ def test_an_address_on_another_host_is_not_fetched(site: FaultySite, addressed: 
         assert other.paths() == []
 
 
-def test_alternatives_to_an_imported_address_come_from_the_sources(
-    site: FaultySite, addressed: Movie
-) -> None:
+def test_other_posters_come_from_the_sources(site: FaultySite, addressed: Movie) -> None:
     assert len(fetch_several(addressed, 3)) == 1
     assert len(site.paths("/movie/")) == 1
 
