@@ -17,11 +17,6 @@ def test_robots_txt_knows_us_by_the_product_name() -> None:
     assert FetchPolicy(**GOOD).robots_name == "Postersite"
 
 
-def test_a_host_without_a_pace_of_its_own_has_the_policys() -> None:
-    policy = FetchPolicy(**GOOD, min_interval_s=2.0, host_intervals_s={"img.films.example": 0.1})
-    assert (policy.interval_s("img.films.example"), policy.interval_s("films.example")) == (0.1, 2.0)
-
-
 @pytest.mark.parametrize(
     ("change", "because"),
     [

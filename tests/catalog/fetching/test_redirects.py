@@ -30,17 +30,9 @@ def test_a_redirect_off_the_allow_list_is_refused_and_not_fetched(site: FaultySi
 @pytest.mark.parametrize(
     "to",
     [
-        "http://169.254.169.254/latest/meta-data/",
-        "http://127.0.0.1:1/",
-        "http://[::1]/",
-        "http://2130706433/",
-        "file:///etc/passwd",
-        "https://127.0.0.1/",
-        "//evil.example/",
-        "http://user@127.0.0.1/",
-        "http://[",
-        "javascript:alert(1)",
-        "/" + "x" * 60_000,
+        *("http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:1/", "http://[::1]/"),
+        *("http://2130706433/", "file:///etc/passwd", "https://127.0.0.1/", "//evil.example/"),
+        *("http://user@127.0.0.1/", "http://[", "javascript:alert(1)", "/" + "x" * 60_000),
     ],
     ids=lambda to: to[:20],
 )
@@ -60,6 +52,7 @@ def test_a_redirect_to_a_bad_address_is_refused(site: FaultySite, to: str) -> No
         ("/end#@evil.example", "/end"),
         ("\\\\evil.example/end", "/dir/%5C%5Cevil.example/end"),
         ("/\\evil.example/end", "/%5Cevil.example/end"),
+        ("/t/p/é x".encode().decode("latin-1"), "/t/p/%C3%A9%20x"),
     ],
 )
 def test_a_relative_redirect_stays_on_its_host(site: FaultySite, to: str, path: str) -> None:
@@ -68,13 +61,6 @@ def test_a_relative_redirect_stays_on_its_host(site: FaultySite, to: str, path: 
     with pytest.raises(NotFound):
         client_for(site.url, robots=False).get(site.url + "/dir/old")
     assert site.paths() == ["/dir/old", path]
-
-
-def test_a_location_in_utf8_is_percent_encoded(site: FaultySite) -> None:
-    site.spoil("/old", redirect("/t/p/é x".encode().decode("latin-1")))
-    with pytest.raises(NotFound):
-        client_for(site.url).get(site.url + "/old")
-    assert site.paths("/t/p/") == ["/t/p/%C3%A9%20x"]
 
 
 def test_a_redirect_loop_ends(site: FaultySite) -> None:

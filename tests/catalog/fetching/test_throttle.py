@@ -1,15 +1,16 @@
-"""A host gets its requests an interval apart, from all workers together."""
+"""A host gets its requests an interval apart and so many at once, from all workers together."""
 
 import threading
 from unittest import mock
 
 import pytest
 
-from catalog.fetching.errors import TryLater
-from catalog.fetching.throttle import RateLimiter
+from catalog.fetching.client import PoliteClient
+from catalog.fetching.errors import NotFound, TryLater
+from catalog.fetching.throttle import ConcurrencyLimiter, RateLimiter
 from tests.catalog.fetching.clients import client_for
 from tests.catalog.fetching.virtual_time import VirtualTime
-from tests.replica.faults import FaultySite
+from tests.replica.faults import FaultySite, not_found
 
 HOST, OTHER = "films.example", "img.films.example"
 ANY = 1e6
@@ -42,12 +43,9 @@ def test_reservations_are_never_shared_under_load(virtual_time: VirtualTime) -> 
     assert sorted(waits) == list(range(150))
 
 
-def test_hosts_do_not_wait_for_each_other(limiter: RateLimiter) -> None:
-    assert limiter.reserve(HOST, 9, ANY) == limiter.reserve(OTHER, 9, ANY) == 0
-
-
 def test_time_that_passed_is_not_waited_again(limiter: RateLimiter, virtual_time: VirtualTime) -> None:
     limiter.reserve(HOST, 3, ANY)
+    assert limiter.reserve(OTHER, 3, ANY) == 0
     virtual_time.advance(2)
     assert limiter.reserve(HOST, 3, ANY) == 1
     virtual_time.advance(60)
@@ -84,8 +82,12 @@ def test_a_late_start_is_not_followed_at_once(limiter: RateLimiter, virtual_time
     assert limiter.start(HOST, 1.0) == 0
 
 
-def test_a_client_waits_its_policys_interval(site: FaultySite, virtual_time: VirtualTime) -> None:
-    client = client_for(site.url, virtual_time, min_interval_s=1.5)
+@pytest.mark.parametrize(("other_s", "host_s"), [(1.5, None), (9.0, 1.5)])
+def test_a_client_waits_the_interval_of_the_host_or_the_policys(
+    site: FaultySite, virtual_time: VirtualTime, other_s: float, host_s: float | None
+) -> None:
+    intervals = {} if host_s is None else {site.url.partition("://")[2]: host_s}
+    client = client_for(site.url, virtual_time, min_interval_s=other_s, host_intervals_s=intervals)
     for _ in range(3):
         client.get(site.url + "/movie/7")
     assert sum(virtual_time.slept) == pytest.approx(4.5)  # robots.txt is the first request
@@ -97,16 +99,6 @@ def test_jitter_lengthens_intervals(site: FaultySite, virtual_time: VirtualTime)
         client.get(site.url + "/movie/7")
     assert all(1.0 <= gap <= 1.5 for gap in virtual_time.slept)
     assert len({round(gap, 6) for gap in virtual_time.slept}) > 15
-
-
-def test_hosts_have_their_own_intervals(site: FaultySite, virtual_time: VirtualTime) -> None:
-    host = site.url.partition("://")[2]
-    client = client_for(
-        site.url, virtual_time, robots=False, min_interval_s=9.0, host_intervals_s={host: 0.5}
-    )
-    for _ in range(3):
-        client.get(site.url + "/movie/7")
-    assert sum(virtual_time.slept) == pytest.approx(1.0)
 
 
 def test_waiting_leaves_time_for_the_response(site: FaultySite, virtual_time: VirtualTime) -> None:
@@ -134,3 +126,65 @@ def test_a_request_with_a_reservation_waits_for_the_end_of_a_pause(
     with mock.patch.object(virtual_time, "sleep", paused_meanwhile):
         client.get(site.url + "/movie/7")
     assert sum(virtual_time.slept) == pytest.approx(12)
+
+
+@pytest.fixture
+def slots(virtual_time: VirtualTime) -> ConcurrencyLimiter:
+    return ConcurrencyLimiter(virtual_time.redis)
+
+
+@pytest.fixture
+def client(site: FaultySite, virtual_time: VirtualTime) -> PoliteClient:
+    return client_for(site.url, virtual_time, robots=False)
+
+
+def occupy(slots: ConcurrencyLimiter, site: FaultySite, seconds: float) -> None:
+    for token in "abcd":
+        slots.acquire(site.url.partition("://")[2], token, 4, seconds)
+
+
+def test_so_many_and_no_more(virtual_time: VirtualTime, slots: ConcurrencyLimiter) -> None:
+    assert [slots.acquire(HOST, token, 2, 30) for token in "ab"] == [0, 0]
+    virtual_time.advance(10)
+    assert slots.acquire(HOST, "c", 2, 30) == 20
+    assert slots.acquire(OTHER, "c", 2, 30) == 0
+    slots.release(HOST, "a")
+    assert slots.acquire(HOST, "c", 2, 30) == 0
+
+
+def test_a_lease_that_nobody_releases_ends(virtual_time: VirtualTime, slots: ConcurrencyLimiter) -> None:
+    slots.acquire(HOST, "dead", 1, 30)
+    virtual_time.advance(30)
+    assert slots.acquire(HOST, "fresh", 1, 30) == 0
+    slots.release(HOST, "dead")
+    assert slots.acquire(HOST, "third", 1, 30) == 30
+
+
+def test_a_client_waits_for_a_slot(
+    site: FaultySite, client: PoliteClient, virtual_time: VirtualTime, slots: ConcurrencyLimiter
+) -> None:
+    occupy(slots, site, 8)
+    assert client.get(site.url + "/movie/7").status == 200
+    assert sum(virtual_time.slept) == pytest.approx(8, abs=0.01)
+    assert len(set(virtual_time.slept)) > 10  # waiting clients poll at different times
+
+
+def test_a_client_that_gets_none_tries_later(
+    site: FaultySite, client: PoliteClient, slots: ConcurrencyLimiter
+) -> None:
+    occupy(slots, site, 100)
+    with pytest.raises(TryLater) as caught:
+        client.get(site.url + "/movie/7")
+    assert caught.value.retry_after_s == pytest.approx(80, abs=1)  # two thirds of 30 s were waited
+    assert site.paths() == []
+
+
+def test_every_end_of_a_request_releases_its_slot(
+    site: FaultySite, client: PoliteClient, virtual_time: VirtualTime
+) -> None:
+    site.spoil("/title/", not_found())
+    for _ in range(5):
+        client.get(site.url + "/movie/7")
+        with pytest.raises(NotFound):
+            client.get(site.url + "/title/tt0000007/")
+    assert virtual_time.slept == []
