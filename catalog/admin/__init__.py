@@ -1,4 +1,4 @@
-"""Django admin: the catalogue behind the scenes, and where suggestions are reviewed."""
+"""Django admin: the catalogue, runs, genre models, duplicates, and the review of suggestions."""
 
 from . import (
     decision_batch,

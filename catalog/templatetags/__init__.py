@@ -1,1 +1,1 @@
-"""Template tags of the public pages."""
+"""Template tags and filters of the public pages and the admin."""

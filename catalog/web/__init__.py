@@ -1,4 +1,4 @@
 """Public pages and the JSON API.
 
-Others may use `views.errors.error_response` (the web server) and `http_methods` (settings).
+Others may use `views.errors.error_response`, `views.status` and `http_methods`.
 """

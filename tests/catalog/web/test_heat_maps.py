@@ -106,10 +106,6 @@ def test_it_is_only_read(client: Client) -> None:
     ] * 3
 
 
-def test_crawlers_are_kept_out(client: Client) -> None:
-    assert "Disallow: /heat-map/" in client.get("/robots.txt").content.decode().splitlines()
-
-
 def test_a_films_page_has_an_eye_for_each_suggestion_and_accepted_genre(client: Client) -> None:
     horror, drama = suggestions_with_maps(genres=["Horror", "Drama"])
     review.accept([drama], UserFactory(reviewer=True))

@@ -12,7 +12,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.test import Client, RequestFactory
 
 from catalog.models import Movie
-from tests.factories import MovieFactory, RunFactory, SuggestionFactory
+from tests.factories import MovieFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -146,11 +146,6 @@ def test_pages_of_a_merged_movie_redirect_to_the_remaining_one(
     assert merged.merged_into is not None
     response = client.get(address.format(merged.pk))
     assert (response.status_code, response["Location"]) == (301, address.format(merged.merged_into.pk))
-
-
-def test_a_heat_map_that_cannot_be_made_is_an_error(client: Client) -> None:
-    response = client.get(f"/heat-map/{SuggestionFactory().pk}.json")
-    assert response.status_code == 404 and response.json()["problem"]
 
 
 def test_order_and_method_are_enums_in_the_schema(client: Client) -> None:

@@ -55,7 +55,7 @@ def test_robots_keeps_crawlers_out_of_what_is_not_theirs(client: Client) -> None
     assert response["Content-Type"].startswith("text/plain")
     lines = response.content.decode().splitlines()
     assert lines[0] == "User-agent: *"
-    assert {"Disallow: /admin/", "Disallow: /api/", "Disallow: /runs/"} <= set(lines)
+    assert {f"Disallow: /{path}/" for path in ("admin", "api", "runs", "heat-map")} <= set(lines)
 
 
 def test_the_favicon_is_found_where_browsers_look(client: Client) -> None:
