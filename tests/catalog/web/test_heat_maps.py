@@ -127,12 +127,12 @@ def test_a_film_without_suggestions_has_none_of_it(client: Client) -> None:
 
 def test_reviewers_have_an_eye_beside_every_suggestion(reviewer_client: Client) -> None:
     horror, drama = suggestions_with_maps(genres=["Horror", "Drama"])
-    desk = soup(reviewer_client.get("/admin/catalog/reviewqueue/"))
-    assert [eye["href"] for eye in desk.select("article .genre [data-heat]")] == [
+    queue = soup(reviewer_client.get("/admin/catalog/reviewqueue/"))
+    assert [eye["href"] for eye in queue.select("article .genre [data-heat]")] == [
         address(horror),
         address(drama),
     ]
-    assert desk.select("article[data-heat-scope] [data-heat-frame]")
+    assert queue.select("article[data-heat-scope] [data-heat-frame]")
     edit = soup(reviewer_client.get(f"/admin/catalog/reviewqueue/{horror.movie_id}/change/"))
     assert len(edit.select("[data-heat-scope] .edit-genre [data-heat]")) == 2
     assert len(edit.select("[data-heat-scope] [data-heat-frame]")) == 1
