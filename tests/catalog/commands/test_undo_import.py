@@ -33,10 +33,12 @@ def test_a_dry_run_changes_nothing(run: Run) -> None:
     assert Movie.objects.count() == 3 and Run.objects.count() == 1
 
 
-def test_it_undoes(run: Run) -> None:
+def test_it_undoes_once(run: Run) -> None:
     out, _ = undo(run.pk)
     assert f"{run} undone: 3 deleted" in out
     assert not Movie.objects.exists()
+    with pytest.raises(CommandError, match="was undone already"):
+        undo(run.pk)
 
 
 def test_it_can_be_queued(run: Run) -> None:
@@ -48,9 +50,3 @@ def test_it_can_be_queued(run: Run) -> None:
 def test_a_missing_run_is_an_error() -> None:
     with pytest.raises(CommandError, match="There is no run #7"):
         undo(7)
-
-
-def test_undoing_twice_is_an_error(run: Run) -> None:
-    undo(run.pk)
-    with pytest.raises(CommandError, match="was undone already"):
-        undo(run.pk)

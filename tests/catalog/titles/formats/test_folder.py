@@ -1,5 +1,6 @@
 """Titles from a folder of images and its labels."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from catalog.titles.formats._cells import InvalidCell
 from catalog.titles.formats.records import SourceError, TitleRecord
 from tests.ml.csv_files.packed_files import written
 
-from .csv_files import sorted_out
+from .reading import titles_and_rejections
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def images(tmp_path: Path) -> Path:
     (root / "out").symlink_to(tmp_path)
     (root / "loop.jpg").symlink_to(root / "loop.jpg")
     (root / "within.jpg").symlink_to(root / "a.jpg")
+    os.mkfifo(root / "pipe.jpg")
     return root
 
 
@@ -34,9 +36,9 @@ def labels(images: Path, text: str) -> Path:
 
 def test_a_catalogue_of_other_things_than_films(images: Path) -> None:
     path = labels(images, "file,category,subcategory\na.jpg,Shoes,Sports\nb_c.jpg,boots,\ndeep/d.png,,\n")
-    titles, rejected = sorted_out(folder.read(images, path))
+    titles, rejections = titles_and_rejections(folder.read(images, path))
     root = images.resolve()
-    assert rejected == []
+    assert rejections == []
     assert titles == [
         TitleRecord("a", genres=("Shoes",), local_id="a.jpg", poster_path=root / "a.jpg"),
         TitleRecord("b c", genres=("Boots",), local_id="b_c.jpg", poster_path=root / "b_c.jpg"),
@@ -48,7 +50,7 @@ def test_films_keep_their_public_ids(images: Path) -> None:
     path = labels(
         images, "image,imdb_id,title,year,genres\ntt0000007.jpg,tt0000007,Salt Orchard,1988,Drama|War\n"
     )
-    [title], _ = sorted_out(folder.read(images, path))
+    [title], _ = titles_and_rejections(folder.read(images, path))
     assert (title.imdb_id, title.local_id, title.year) == ("tt0000007", None, 1988)
     assert title.poster_path == images.resolve() / "tt0000007.jpg"
 
@@ -57,11 +59,11 @@ def test_films_keep_their_public_ids(images: Path) -> None:
     ("name", "reason"),
     [
         ("none.jpg", "is not in the folder"),
+        ("pipe.jpg", "is not in the folder"),
         ("deep", "is not in the folder"),
         ("", "the file is empty"),
         (".", "not a path inside"),
         ("../secret.jpg", "not a path inside"),
-        ("deep/../../secret.jpg", "not a path inside"),
         ("deep/../a.jpg", "not a path inside"),
         ("/etc/passwd", "not a path inside"),
         ("..\\secret.jpg", "not a path inside"),
@@ -75,27 +77,23 @@ def test_films_keep_their_public_ids(images: Path) -> None:
 )
 def test_a_missing_or_outside_file_is_rejected(images: Path, name: str, reason: str) -> None:
     path = labels(images, f"file,title\n{name},Film\na.jpg,Fine\n")
-    titles, [(line, message)] = sorted_out(folder.read(images, path))
+    titles, [(line, message)] = titles_and_rejections(folder.read(images, path))
     assert [title.title for title in titles] == ["Fine"]
     assert line == 2
     assert reason in message
 
 
-def test_a_link_inside_the_folder_is_resolved(images: Path) -> None:
-    titles, [(_, reason)] = sorted_out(folder.read(images, labels(images, "file\nwithin.jpg\na.jpg\n")))
-    assert titles[0].local_id == "a.jpg"
+def test_links_inside_the_folder_and_windows_separators_are_understood(images: Path) -> None:
+    path = labels(images, "path\nwithin.jpg\na.jpg\ndeep\\d.png\n")
+    titles, [(_, reason)] = titles_and_rejections(folder.read(images, path))
+    assert [title.local_id for title in titles] == ["a.jpg", "deep/d.png"]
     assert reason == "it repeats line 2"
-
-
-def test_windows_separators_are_understood(images: Path) -> None:
-    [title], _ = sorted_out(folder.read(images, labels(images, "path\ndeep\\d.png\n")))
-    assert title.local_id == "deep/d.png"
 
 
 def test_repeated_files_and_ids_are_rejected(images: Path) -> None:
     path = labels(images, "file,imdb_id\na.jpg,tt0000001\nb_c.jpg,tt0000001\n./a.jpg,tt0000002\n")
-    _, rejected = sorted_out(folder.read(images, path))
-    assert rejected == [
+    _, rejections = titles_and_rejections(folder.read(images, path))
+    assert rejections == [
         (3, "the IMDb id tt0000001 was already on line 2"),
         (4, "the file a.jpg was already on line 2"),
     ]
@@ -109,7 +107,7 @@ def test_a_missing_folder_or_column_is_an_error(images: Path) -> None:
         list(folder.read(images, path))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(
         st.sampled_from(["..", ".", "", "a.jpg", "out", "deep", "d.png", "secret.jpg", "\0", "~", "C:"])
@@ -130,8 +128,8 @@ def test_no_name_leads_outside(images: Path, parts: list[str]) -> None:
 
 @pytest.mark.real_data
 def test_the_real_shoes_are_read(real_data: Path) -> None:
-    titles, rejected = sorted_out(folder.read(real_data / "shoes", real_data / "shoes.csv"))
-    assert (len(titles), rejected) == (1997, [])
+    titles, rejections = titles_and_rejections(folder.read(real_data / "shoes", real_data / "shoes.csv"))
+    assert (len(titles), rejections) == (1997, [])
     assert {genre for title in titles for genre in title.genres} == {
         "Boots",
         "Flip Flops",

@@ -1,6 +1,5 @@
 """Any bytes in any format of titles are titles, rejected rows or a SourceError."""
 
-import os
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -20,8 +19,6 @@ from catalog.titles.formats._cells import (
 )
 from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
 from tests.ml.csv_files.packed_files import written
-
-from .csv_files import sorted_out
 
 READERS: dict[str, tuple[str, Callable[[Path], Iterator[TitleRecord | RejectedRow]]]] = {
     "csv_file": ("id,title,genres,year,imdb_id,overview", csv_file.read),
@@ -74,15 +71,6 @@ def test_a_file_of_open_quotes_is_a_source_error(tmp_path: Path) -> None:
         list(csv_file.read(path))
 
 
-def test_an_open_quote_rejects_only_its_own_row(tmp_path: Path) -> None:
-    rows = [f'{n},"Film {n}' if n % 50 == 0 else f"{n},Film {n}" for n in range(1, 1001)]
-    titles, rejected = sorted_out(
-        csv_file.read(written(tmp_path, "titles.csv", "\n".join(["id,title", *rows])))
-    )
-    assert len(titles) + len(rejected) == 1000
-    assert len(rejected) == 20
-
-
 def test_a_cell_of_very_many_combining_marks_is_rejected() -> None:
     marks = "a" + "\u0315\u0300" * 200_000
     with pytest.raises(InvalidCell, match="400001 characters"):
@@ -90,9 +78,7 @@ def test_a_cell_of_very_many_combining_marks_is_rejected() -> None:
     assert len(parse_overview(marks)) <= MAX_OVERVIEW_LENGTH
     with pytest.raises(InvalidCell, match="characters"):
         parse_local_id(marks)
-
-
-def test_a_title_written_with_separate_marks_may_be_longer_until_they_are_joined() -> None:
+    # A title written with separate marks may be longer until they are joined.
     assert parse_title(unicodedata.normalize("NFD", "ệ" * 400)) == "ệ" * 400
 
 
@@ -105,10 +91,3 @@ def test_a_title_of_invisible_characters_is_empty(text: str) -> None:
 def test_characters_that_change_the_text_direction_are_removed() -> None:
     assert parse_title("abc\u202efdp\u2066.exe") == "abcfdp.exe"
     assert parse_title("می\u200cخواهم") == "می\u200cخواهم"
-
-
-def test_a_named_pipe_is_not_read(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.jpg")
-    path = written(tmp_path, "titles.csv", "file,title\npipe.jpg,Film\n")
-    _, rejected = sorted_out(folder.read(tmp_path, path))
-    assert "not in the folder" in rejected[0][1]
