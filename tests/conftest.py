@@ -21,23 +21,13 @@ from tests import migrated_database
 from tests.factories import UserFactory
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
-# The same examples on every run, on machines of any speed: a change is judged by what it changed. To look for
-# examples that nobody has seen yet: pytest --hypothesis-profile explore.
+# The same examples on every run, on machines of any speed: a failure comes from the change. To look
+# for new examples: pytest --hypothesis-profile explore.
 property_settings.register_profile("repeatable", derandomize=True, deadline=None)
 property_settings.register_profile("explore", deadline=None, max_examples=1000)
 property_settings.load_profile("repeatable")
-
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -209,7 +199,8 @@ def chromium() -> Iterator[Browser]:
     # Playwright's sync API runs an event loop in this thread, which Django takes for async code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        arguments = ["--disable-gpu", "--disable-quic"]
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
         yield browser
         browser.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
@@ -222,12 +213,12 @@ def page(chromium: Browser) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(10_000)
     errors: list[str] = []
-    page.on(
-        "console",
-        lambda message: (
-            errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
-        ),
-    )
+
+    def add_error(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(f"{message.text} {message.location['url']}")
+
+    page.on("console", add_error)
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()

@@ -1,4 +1,4 @@
-"""The duplicates page by keyboard: choose a group and a movie, merge after a look, keep apart."""
+"""The duplicates page by keyboard: choose a group and a movie, merge after a preview, keep apart."""
 
 from __future__ import annotations
 

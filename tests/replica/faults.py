@@ -80,8 +80,7 @@ def redirect(to: str, code: int = 302) -> Fault:
 
 def html_instead() -> Fault:
     """A page with status 200 instead of an image, as from a captive portal or a consent wall."""
-    page = b"<!doctype html><title>Please wait</title><p>Checking your browser"
-    return lambda site, path: Response(200, {"Content-Type": "text/html"}, page)
+    return body(b"<!doctype html><title>Please wait</title><p>Checking your browser")
 
 
 def giant(size: int, declared: bool = True) -> Fault:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 
+from scipy.spatial.distance import cdist
+
 
 def jaccard(one: set[int], other: set[int]) -> float:
     return len(one & other) / len(one | other)
 
 
-def neighbours(vectors, allowed, k, metric="euclidean"):
+def neighbours(vectors, allowed, k, metric):
     """For each row its k nearest allowed rows, by (distance, row)."""
-
-    def distance(a, b):
-        if metric == "euclidean":
-            return math.sqrt(sum((x - y) ** 2 for x, y in zip(a, b, strict=True)))
-        dot = sum(x * y for x, y in zip(a, b, strict=True))
-        return 1 - dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
-
-    found = []
-    for row, vector in enumerate(vectors):
-        order = sorted((distance(vector, vectors[other]), other) for other in allowed[row])
-        found.append([other for _, other in order[:k]])
-    return found
+    distances = cdist(vectors, vectors, metric)
+    return [
+        sorted(rows, key=lambda other: (far[other], other))[:k]
+        for far, rows in zip(distances, allowed, strict=True)
+    ]
 
 
 def figures(near, sets, series, allowed):

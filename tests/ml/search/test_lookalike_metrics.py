@@ -57,7 +57,7 @@ def test_every_figure_agrees_with_the_slow_way(data):
     ]
     assume(all(allowed))
     found, _, _ = measure(vectors, table(sets, 6), relations, Search("exact", metric))
-    near = slow.neighbours(vectors.astype(float).tolist(), allowed, 10, metric)
+    near = slow.neighbours(vectors.astype(float), allowed, 10, metric)
     expected = slow.figures(near, sets, series, allowed)
     for name, value in expected.items():
         assert found[name]["value"] == pytest.approx(value, abs=1e-9), name
