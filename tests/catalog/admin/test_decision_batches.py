@@ -57,8 +57,8 @@ def test_it_says_who_chose_what_and_how_far_it_is(reviewer_client: Client, batch
     assert shown.select_one("#batch[hx-get]") and shown.select_one("progress[max='2'][value='0']")
     work_off(batch)
     shown = page(reviewer_client, batch)
-    said = text_of(shown.select_one("#batch"))
-    assert "2 of 2" in said and "ana" in said and "score from 0.75" in said
+    text = text_of(shown.select_one("#batch"))
+    assert "2 of 2" in text and "ana" in text and "score from 0.75" in text
     assert not shown.select("#batch[hx-get], progress")
     assert [row[1:3] for row in rows(shown)] == [["Drama", "score .90"], ["Crime", "score .80"]]
 

@@ -82,11 +82,11 @@ def test_a_merge_asks_first_and_says_what_becomes_of_everything(decider):
     Movie.objects.filter(pk=other.pk).update(imdb_id="tt1")
     group = proposed(first, other)
     response = press(decider, group, "merge", keep=first.pk)
-    asked = BeautifulSoup(response.content, "lxml")
+    confirmation = BeautifulSoup(response.content, "lxml")
     assert Movie.objects.count() == 2
-    said = text_of(one(asked, ".merge-preview"))
-    assert "IMDb id tt1" in said and "genres: Drama" in said
-    sure = one(asked, "#content form")
+    preview = text_of(one(confirmation, ".merge-preview"))
+    assert "IMDb id tt1" in preview and "genres: Drama" in preview
+    sure = one(confirmation, "#content form")
     data: dict[str, list[str]] = {}
     for field in sure.select("input[name]"):
         data.setdefault(str(field["name"]), []).append(str(field["value"]))

@@ -46,8 +46,8 @@ def test_the_action_asks_before_anything_changes(admin_client, trained):
         {"action": "promote_selected", "_selected_action": [new.pk]},
     )
     assert response.url == page("promote", new)
-    asked = admin_client.get(response.url).text
-    assert f"instead of genre model {old.version}" in asked
+    confirmation = admin_client.get(response.url).text
+    assert f"instead of genre model {old.version}" in confirmation
     assert states() == {old.pk: State.ACTIVE, new.pk: State.CANDIDATE}
 
 

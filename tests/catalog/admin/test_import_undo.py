@@ -1,4 +1,4 @@
-"""Undoing an import in admin: asked for on its page, previewed, confirmed; and the rows it did not take."""
+"""Undoing an import in admin: preview, confirmation, and the rows that were not imported."""
 
 from __future__ import annotations
 

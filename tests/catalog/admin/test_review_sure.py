@@ -1,4 +1,4 @@
-"""Sure suggestions are marked, can be asked for alone, and are accepted together after one look."""
+"""Sure suggestions: marked on cards, a filter of the queue, and accepting all of them."""
 
 import pytest
 from bs4 import BeautifulSoup

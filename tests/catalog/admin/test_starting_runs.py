@@ -1,4 +1,4 @@
-"""Runs asked for in admin: for ticked movies, or for all that lack it."""
+"""Starting runs in the admin: for selected movies, or for all that need it."""
 
 import pytest
 from django.urls import reverse

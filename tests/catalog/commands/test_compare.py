@@ -14,7 +14,7 @@ from catalog.similarity import comparison
 from tests.factories import tiny_jpeg
 
 
-def said(*arguments: object) -> str:
+def output(*arguments: object) -> str:
     out = io.StringIO()
     call_command("compare", *map(str, arguments), stdout=out)
     return out.getvalue()
@@ -39,7 +39,7 @@ def arguments(shoes: Path, query: object = "0.png") -> list[object]:
 
 
 def test_a_figure_with_five_neighbours_by_each_extractor(shoes: Path) -> None:
-    out = said(*arguments(shoes))
+    out = output(*arguments(shoes))
     [pixels, ours, last] = out.splitlines()
     names = [part.split()[0] for part in pixels.removeprefix("pixels: ").split(", ")]
     assert names == ["1.png", "2.png", "3.png", "4.png", "5.png"]
@@ -51,13 +51,13 @@ def test_a_figure_with_five_neighbours_by_each_extractor(shoes: Path) -> None:
 
 def test_the_query_may_be_any_file(shoes: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.jpg").write_bytes(tiny_jpeg(1))
-    out = said(*arguments(shoes, tmp_path / "mine.jpg"), "--extractor", "pixels:16x24")
+    out = output(*arguments(shoes, tmp_path / "mine.jpg"), "--extractor", "pixels:16x24")
     assert out.startswith("pixels:16x24: ")
 
 
 def test_an_image_that_cannot_be_read_is_left_out(shoes: Path) -> None:
     (shoes / "1.png").write_bytes(b"nothing")
-    assert "pixels: 2.png" in said(*arguments(shoes))
+    assert "pixels: 2.png" in output(*arguments(shoes))
 
 
 def test_vectors_are_kept_until_an_image_changes(shoes: Path) -> None:
@@ -92,4 +92,4 @@ def test_what_cannot_be_compared_is_one_sentence(shoes: Path, change: dict[str, 
         else:
             given += [option, value]
     with pytest.raises(CommandError, match=says):
-        said(*given)
+        output(*given)

@@ -25,7 +25,7 @@ from tests.replica.faults import FaultySite, not_found, too_many
 pytestmark = pytest.mark.django_db
 
 
-def said(*arguments: str) -> str:
+def output(*arguments: str) -> str:
     out = io.StringIO()
     call_command(*arguments, stdout=out)
     return out.getvalue()
@@ -43,9 +43,9 @@ def site(broker: Redis, settings: Any) -> Iterator[FaultySite]:
 def test_posters_are_fetched_here(site: FaultySite) -> None:
     for shown in site.movies:
         known(shown)
-    assert said("scrape_posters") == f"{Run.objects.get()}: 6 done, 0 failed.\n"
+    assert output("scrape_posters") == f"{Run.objects.get()}: 6 done, 0 failed.\n"
     assert Poster.objects.count() == 6
-    assert "Nothing to do" in said("scrape_posters")
+    assert "Nothing to do" in output("scrape_posters")
 
 
 def test_fetching_starts_a_broker_when_no_site_runs(
@@ -61,7 +61,7 @@ def test_fetching_starts_a_broker_when_no_site_runs(
         return process_run(*arguments)
 
     monkeypatch.setattr(local_worker, "process_run", watched)
-    assert "1 done, 0 failed." in said("scrape_posters")
+    assert "1 done, 0 failed." in output("scrape_posters")
     assert answered == [True]
 
 
@@ -75,7 +75,7 @@ def test_a_run_is_cancelled_when_no_broker_can_be_started(
     monkeypatch.setattr("postersite.launcher.broker.find_server", fail)
     known(site.movies[0])
     with pytest.raises(CommandError, match="No Valkey server"):
-        said("scrape_posters")
+        output("scrape_posters")
     assert Run.objects.get().state == Run.State.CANCELLED
 
 
@@ -83,7 +83,7 @@ def test_without_a_source_it_is_said_once_and_nothing_is_begun(settings: Any) ->
     MovieFactory.create_batch(3)
     settings.POSTER_SOURCES = []
     with pytest.raises(CommandError, match="Set POSTERSITE_POSTER_SOURCES"):
-        said("scrape_posters")
+        output("scrape_posters")
     assert not Run.objects.exists()
 
 
@@ -91,7 +91,7 @@ def test_what_failed_is_told_and_the_rest_counts(site: FaultySite) -> None:
     for shown in site.movies:
         known(shown)
     site.spoil(f"/movie/{site.movies[2].tmdb_id}", not_found())
-    out = said("scrape_posters")
+    out = output("scrape_posters")
     assert "  No poster for Film 2 (1952). tmdb_page: " in out
     assert "5 done, 1 failed." in out
 
@@ -100,22 +100,22 @@ def test_when_everything_failed_the_command_fails(site: FaultySite) -> None:
     known(site.movies[0])
     site.spoil("/movie/", not_found())
     with pytest.raises(CommandError, match="0 done, 1 failed"):
-        said("scrape_posters")
+        output("scrape_posters")
 
 
 def test_a_site_that_asks_to_wait_is_waited_for(site: FaultySite) -> None:
     for shown in site.movies:
         known(shown)
     site.spoil("/movie/", too_many("1"), times=1)
-    assert "6 done, 0 failed." in said("scrape_posters")
+    assert "6 done, 0 failed." in output("scrape_posters")
 
 
 def test_posters_are_embedded_here_by_the_extractors_asked_for() -> None:
     for number in range(3):
         store_poster(MovieFactory(), tiny_jpeg(number), source="upload")
-    assert "3 done, 0 failed." in said("embed_posters", "--extractor", "pixels:16x24")
+    assert "3 done, 0 failed." in output("embed_posters", "--extractor", "pixels:16x24")
     assert {row.extractor.spec for row in Embedding.objects.select_related("extractor")} == {"pixels:16x24"}
-    assert "3 done, 0 failed." in said("embed_posters")
+    assert "3 done, 0 failed." in output("embed_posters")
     assert Embedding.objects.count() == 6
 
 
@@ -136,14 +136,14 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], says: str) ->
     else:
         PosterFactory()
     with pytest.raises(CommandError, match=says):
-        said(*arguments)
+        output(*arguments)
 
 
 def test_suggestions_are_made_here() -> None:
     model = saved_model()
     poster = PosterFactory()
     EmbeddingFactory(poster=poster, extractor=model.extractor, values=vector_for(0.9, 0.8, 0.1))
-    assert "1 done, 0 failed." in said("label_untagged")
+    assert "1 done, 0 failed." in output("label_untagged")
     assert poster.movie.suggestions.count() == 2
 
 
@@ -152,7 +152,7 @@ def test_work_can_be_left_to_the_workers(command: str) -> None:
     model = saved_model(state=GenreModel.State.ACTIVE)
     EmbeddingFactory(extractor=model.extractor)
     MovieFactory()
-    out = said(command, "--queue")
+    out = output(command, "--queue")
     run = Run.objects.get()
     assert f"{run} is queued" in out and run.get_absolute_url() in out
     assert (run.state, run.done) == (Run.State.QUEUED, 0)
@@ -168,7 +168,7 @@ def test_an_interrupted_command_leaves_no_run_behind(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setitem(kinds._kinds, "embed", replace(kinds.get("embed"), process=one_then_ctrl_c))
     with pytest.raises(CommandError, match="run the command again") as caught:
-        said("embed_posters")
+        output("embed_posters")
     assert caught.value.returncode == 130
     run = Run.objects.get()
     assert (run.state, run.done) == (Run.State.CANCELLED, 1)

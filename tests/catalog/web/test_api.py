@@ -13,12 +13,12 @@ pytestmark = pytest.mark.django_db
 
 def test_a_movie_with_its_genres_and_poster(client: Client) -> None:
     film = MovieFactory(title="Amélie", year=2001, genres=["Comedy"], poster=True)
-    told = client.get(f"/api/movies/{film.pk}").json()
-    assert (told["title"], told["year"], told["imdb_id"]) == ("Amélie", 2001, film.imdb_id)
-    assert told["genres"] == [{"name": "Comedy", "slug": "comedy", "origin": "imported"}]
-    assert told["url"] == f"http://testserver/movie/{film.pk}/"
-    assert client.get(told["poster"]["thumbnail_url"]).status_code == 200
-    assert (told["poster"]["width"], told["poster"]["height"]) == (40, 60)
+    data = client.get(f"/api/movies/{film.pk}").json()
+    assert (data["title"], data["year"], data["imdb_id"]) == ("Amélie", 2001, film.imdb_id)
+    assert data["genres"] == [{"name": "Comedy", "slug": "comedy", "origin": "imported"}]
+    assert data["url"] == f"http://testserver/movie/{film.pk}/"
+    assert client.get(data["poster"]["thumbnail_url"]).status_code == 200
+    assert (data["poster"]["width"], data["poster"]["height"]) == (40, 60)
 
 
 def test_a_movie_without_poster_or_that_is_not_there(client: Client) -> None:
@@ -31,8 +31,8 @@ def test_search_genre_and_order(client: Client) -> None:
     MovieFactory(title="Night A", genres=["Horror"])
     MovieFactory(title="Night C")
     query = {"q": "night", "genre": "horror", "order": "title"}
-    told = client.get("/api/movies", query).json()
-    assert [movie["title"] for movie in told["movies"]] == ["Night A", "Night B"] and told["count"] == 2
+    data = client.get("/api/movies", query).json()
+    assert [movie["title"] for movie in data["movies"]] == ["Night A", "Night B"] and data["count"] == 2
     untagged = client.get("/api/movies", {"genre": "untagged"}).json()
     assert [movie["title"] for movie in untagged["movies"]] == ["Night C"]
 
@@ -41,9 +41,9 @@ def test_pages_together_hold_every_movie_once(client: Client) -> None:
     MovieFactory.create_batch(7)
     seen: list[int] = []
     for page in (1, 2, 3):
-        told = client.get("/api/movies", {"page": page, "page_size": 3}).json()
-        assert told["pages"] == 3
-        seen += [movie["id"] for movie in told["movies"]]
+        data = client.get("/api/movies", {"page": page, "page_size": 3}).json()
+        assert data["pages"] == 3
+        seen += [movie["id"] for movie in data["movies"]]
     assert len(seen) == len(set(seen)) == 7
     assert client.get("/api/movies", {"page": 9}).json()["movies"] == []
 
@@ -61,12 +61,12 @@ def test_look_alikes_by_name_and_number_of_the_extractor(client: Client) -> None
     build_stale()
     address = f"/api/movies/{films[0].pk}/lookalikes"
     for name in ("", "histograms", str(extractor.pk)):
-        told = client.get(address, {"extractor": name, "k": "2"}).json()
-        assert (told["extractor"], told["metric"]) == ("histograms", "cosine")
-        assert [each["movie"]["id"] for each in told["lookalikes"]] == [films[2].pk, films[3].pk]
-        distances = [each["distance"] for each in told["lookalikes"]]
+        data = client.get(address, {"extractor": name, "k": "2"}).json()
+        assert (data["extractor"], data["metric"]) == ("histograms", "cosine")
+        assert [each["movie"]["id"] for each in data["lookalikes"]] == [films[2].pk, films[3].pk]
+        distances = [each["distance"] for each in data["lookalikes"]]
         assert distances == sorted(distances)
-        assert all(each["corrected_distance"] > 0 for each in told["lookalikes"])
+        assert all(each["corrected_distance"] > 0 for each in data["lookalikes"])
     assert client.get(address, {"method": "ball_tree"}).json()["metric"] == "euclidean"
 
 
@@ -83,8 +83,8 @@ def test_look_alikes_refuse_what_they_do_not_know(client: Client) -> None:
 
 
 def test_before_anything_is_embedded_there_are_no_look_alikes(client: Client) -> None:
-    told = client.get(f"/api/movies/{MovieFactory(poster=True).pk}/lookalikes").json()
-    assert told["lookalikes"] == [] and told["extractor"] is None
+    data = client.get(f"/api/movies/{MovieFactory(poster=True).pk}/lookalikes").json()
+    assert data["lookalikes"] == [] and data["extractor"] is None
 
 
 def test_runs_are_for_staff(client: Client, stranger_client: Client, admin_client: Client) -> None:
@@ -92,8 +92,8 @@ def test_runs_are_for_staff(client: Client, stranger_client: Client, admin_clien
     address = f"/api/runs/{run.pk}"
     assert client.get(address).status_code == 401
     assert stranger_client.get(address).status_code == 403
-    told = admin_client.get(address).json()
-    assert (told["state"], told["percent"], told["finished_at"]) == ("running", 25, None)
+    data = admin_client.get(address).json()
+    assert (data["state"], data["percent"], data["finished_at"]) == ("running", 25, None)
     assert admin_client.get("/api/runs/999").status_code == 404
 
 

@@ -24,7 +24,7 @@ def address(suggestion: Suggestion, form: str = "/") -> str:
     return f"/heat-map/{suggestion.pk}{form}"
 
 
-def told(client: Client, suggestion: Suggestion) -> dict[str, Any]:
+def heat_map(client: Client, suggestion: Suggestion) -> dict[str, Any]:
     response = client.get(address(suggestion, ".json"))
     assert response.status_code == 200
     return response.json()
@@ -32,7 +32,7 @@ def told(client: Client, suggestion: Suggestion) -> dict[str, Any]:
 
 def test_the_picture_is_an_overlay_that_never_goes_stale(client: Client) -> None:
     [horror] = suggestions_with_maps()
-    overlay = told(client, horror)["overlay"]
+    overlay = heat_map(client, horror)["overlay"]
     response = client.get(overlay)
     assert response["Content-Type"] == "image/png" and "immutable" in response["Cache-Control"]
     with Image.open(io.BytesIO(response.content)) as drawn:
@@ -45,7 +45,7 @@ def test_the_picture_is_an_overlay_that_never_goes_stale(client: Client) -> None
 
 def test_the_script_is_told_words_and_the_poster_the_map_belongs_to(client: Client) -> None:
     [horror] = suggestions_with_maps()
-    answer = told(client, horror)
+    answer = heat_map(client, horror)
     assert answer["sentence"].startswith("Where the model sees Horror: ")
     assert answer["caption"].startswith("Horror: ")
     assert horror.poster is not None
@@ -68,7 +68,7 @@ def test_a_map_of_an_earlier_poster_says_so(client: Client) -> None:
     [horror] = suggestions_with_maps()
     newer = primary.store_poster(horror.movie, picture(9), source="upload")
     assert soup(client.get(address(horror))).select(".earlier-poster")
-    assert told(client, horror)["poster"]["sha256"] != newer.sha256
+    assert heat_map(client, horror)["poster"]["sha256"] != newer.sha256
 
 
 def test_without_a_map_every_form_says_why(client: Client) -> None:

@@ -62,8 +62,8 @@ def test_the_admin_and_the_api_speak_of_rows_too(admin_client: Client, run: Run)
     for name, arguments in (("changelist", []), ("change", [run.pk])):
         page = soup(admin_client.get(reverse(f"admin:catalog_run_{name}", args=arguments)))
         assert "2 rows not imported" in page.get_text(" ") and not page.select(".run-failed, .run-items")
-    told = admin_client.get(f"/api/runs/{run.pk}").json()
-    assert (told["done"], told["failed"], told["rows_not_taken"], told["total"]) == (1, 0, 2, 3)
+    data = admin_client.get(f"/api/runs/{run.pk}").json()
+    assert (data["done"], data["failed"], data["rows_not_taken"], data["total"]) == (1, 0, 2, 3)
 
 
 def test_so_does_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

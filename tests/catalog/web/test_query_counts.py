@@ -80,13 +80,13 @@ def films(number: int) -> list[Movie]:
 def test_pages_take_the_same_few_queries_however_much_they_show(
     who: str, client: Client, admin_client: Client
 ) -> None:
-    asking, pages = (client, PAGES) if who == "visitor" else (admin_client, STAFF_PAGES)
+    visitor, pages = (client, PAGES) if who == "visitor" else (admin_client, STAFF_PAGES)
     film, _ = films(2)
     run = film.run_items.get().run_id
     addresses = {address: address.format(movie=film.pk, run=run) for address in pages}
-    few = {address: queries(asking, real) for address, real in addresses.items()}
+    few = {address: queries(visitor, real) for address, real in addresses.items()}
     films(5)
-    many = {address: queries(asking, real) for address, real in addresses.items()}
+    many = {address: queries(visitor, real) for address, real in addresses.items()}
     assert many == few
     assert {address: number for address, number in few.items() if number > pages[address]} == {}
 

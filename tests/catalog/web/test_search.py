@@ -1,4 +1,4 @@
-"""Search on pages, in the API and in admin: best match first, corrections said, genre counts that follow."""
+"""Search on pages, in the API and in admin: best match first, corrections shown, genre counts that follow."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def test_the_compare_page_corrects_too(shelf: None, client: Client) -> None:
 
 
 def test_the_api(shelf: None, client: Client) -> None:
-    told = client.get("/api/movies", {"q": "alien"}).json()
-    assert [movie["title"] for movie in told["movies"]] == BEST
-    assert (told["count"], told["corrected"]) == (3, "")
-    told = client.get("/api/movies", {"q": "casablnca"}).json()
-    assert [movie["title"] for movie in told["movies"]] == ["Casablanca"]
-    assert told["corrected"] == "casablanca"
+    data = client.get("/api/movies", {"q": "alien"}).json()
+    assert [movie["title"] for movie in data["movies"]] == BEST
+    assert (data["count"], data["corrected"]) == (3, "")
+    data = client.get("/api/movies", {"q": "casablnca"}).json()
+    assert [movie["title"] for movie in data["movies"]] == ["Casablanca"]
+    assert data["corrected"] == "casablanca"
     assert client.get("/api/movies", {"q": "casablnca", "exact": "true"}).json()["count"] == 0
-    told = client.get("/api/movies", {"q": "alien", "order": "title"}).json()
-    assert [movie["title"] for movie in told["movies"]] == BEST
+    data = client.get("/api/movies", {"q": "alien", "order": "title"}).json()
+    assert [movie["title"] for movie in data["movies"]] == BEST
     assert client.get("/api/movies", {"order": "best"}).json()["movies"][0]["title"] == "Casablanca"
 
 

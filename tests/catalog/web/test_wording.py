@@ -20,14 +20,14 @@ from catalog.templatetags.wording import (
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (None, ""), (0.0, "under a second"), (0.4, "under a second"), (1, "1 s"), (59.6, "1 min"),
         (65, "1 min 5 s"), (3600, "1 h"), (7300, "2 h 1 min"), (7205, "2 h 5 s"),
     ],
 )  # fmt: skip
-def test_durations(seconds: float | None, said: str) -> None:
-    assert duration(seconds) == said
+def test_durations(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
 
 
 @given(st.floats(min_value=0, max_value=1e7))
@@ -36,7 +36,7 @@ def test_a_duration_always_says_something(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("per_second", "said"),
+    ("per_second", "text"),
     [
         (None, ""),
         (0, ""),
@@ -46,8 +46,8 @@ def test_a_duration_always_says_something(seconds: float) -> None:
         (1e-4, "less than 1 an hour"),
     ],
 )
-def test_rates(per_second: float | None, said: str) -> None:
-    assert rate(per_second) == said
+def test_rates(per_second: float | None, text: str) -> None:
+    assert rate(per_second) == text
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_extractors_of_one_name_are_told_apart_by_the_end_of_their_fingerprint()
 
 
 @pytest.mark.parametrize(
-    ("calibration", "score", "said"),
+    ("calibration", "score", "text"),
     [
         ({"ece_after": {"value": 0.01}}, 0.734, "73% likely"),
         ({"ece_after": {"value": 0.01}}, 0.999, "99% likely"),
@@ -102,13 +102,13 @@ def test_extractors_of_one_name_are_told_apart_by_the_end_of_their_fingerprint()
     ],
 )
 def test_a_score_is_a_probability_where_the_model_is_calibrated(
-    calibration: dict[str, object], score: float, said: str
+    calibration: dict[str, object], score: float, text: str
 ) -> None:
     suggestion = Suggestion(model=GenreModel(calibration=calibration), score=score, threshold=0.3)
-    assert likelihood(suggestion) == said
+    assert likelihood(suggestion) == text
     assert threshold_text(suggestion) == ("30%" if calibration else ".30")
     # A decision shows what its reviewer saw.
-    assert likelihood(ReviewDecision(suggestion=suggestion, score=score)) == said
+    assert likelihood(ReviewDecision(suggestion=suggestion, score=score)) == text
 
 
 def test_the_score_of_a_decision_without_a_suggestion_is_no_probability() -> None:
