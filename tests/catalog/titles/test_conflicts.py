@@ -71,9 +71,7 @@ def test_a_row_that_names_a_movie_of_each_group_joins_them() -> None:
 
 
 def test_movies_proposed_for_their_posters_are_not_proposed_twice() -> None:
-    one, other = two_rows()
-    posters = one_picture(one, other)
-    search.find(posters, extractor())
+    search.find(one_picture(*two_rows()), extractor())
     assert imported(BOTH).proposed == 1
     assert DuplicateGroup.objects.count() == 1
 
@@ -100,31 +98,25 @@ def test_movies_kept_apart_are_neither_proposed_again_nor_merged() -> None:
 
 
 def test_movies_kept_apart_are_not_proposed_for_their_posters() -> None:
-    one, other = two_rows()
-    posters = one_picture(one, other)
+    posters = one_picture(*two_rows())
     imported(BOTH)
     decisions.keep_apart(groups.open_groups().get(), UserFactory())
     assert search.find(posters, extractor()) == {}
 
 
-def test_movies_proposed_for_two_reasons_are_kept_apart_at_once() -> None:
-    one, other = two_rows()
+@pytest.mark.parametrize("merge", [False, True])
+def test_a_decision_closes_all_groups_of_the_same_movies(merge: bool) -> None:
+    movies = two_rows()
     imported(BOTH)
-    posters = one_picture(one, other)
-    search.find(posters, extractor())
+    search.find(one_picture(*movies), extractor())
     assert groups.open_groups().count() == 2
-    decisions.keep_apart(groups.open_groups()[1], UserFactory())
+    group = groups.open_groups()[1]
+    if merge:
+        decisions.merge(group, movies[0], UserFactory())
+    else:
+        decisions.keep_apart(group, UserFactory())
     assert not groups.open_groups().exists()
     assert imported(BOTH).proposed == 0
-
-
-def test_merging_movies_closes_all_their_groups() -> None:
-    one, other = two_rows()
-    imported(BOTH)
-    posters = one_picture(one, other)
-    search.find(posters, extractor())
-    decisions.merge(groups.open_groups()[1], one, UserFactory())
-    assert not groups.open_groups().exists()
 
 
 def test_a_search_for_duplicates_keeps_what_an_import_proposed() -> None:
@@ -155,12 +147,8 @@ def test_merge_merges_the_movies_and_imports_the_row() -> None:
     report = imported(TitleRecord("HEAT", 1995, ("Drama",), imdb_id="tt0113277", movielens_id=6), merge=True)
     assert (report.merged, report.changed, report.conflicts) == (1, 1, 0)
     movie = Movie.objects.get()
-    assert (movie.title, movie.imdb_id, movie.movielens_id, movie.overview) == (
-        "HEAT",
-        "tt0113277",
-        6,
-        "Two men.",
-    )
+    facts = (movie.title, movie.imdb_id, movie.movielens_id, movie.overview)
+    assert facts == ("HEAT", "tt0113277", 6, "Two men.")
     assert list(movie.genres.values_list("name", flat=True)) == ["Drama"]
     decision = DuplicateDecision.objects.get()
     assert decision.decided_by is None and decision.details["kept"] == movie.pk
@@ -182,20 +170,18 @@ def test_merge_includes_movies_created_by_the_same_batch() -> None:
 
 @pytest.mark.parametrize(
     "differing",
-    [{"title": "Cold"}, {"year": 1999}, {"year": None}, {"genres_locked": True}, {"local_id": "mine"}],
+    [
+        *({"title": "Cold"}, {"year": 1999}, {"year": None}, {"genres_locked": True}, {"local_id": "mine"}),
+        {"genres": ["Drama"]},  # set by a person
+    ],
 )
 def test_contradicting_movies_are_proposed_and_not_merged(differing: dict[str, Any]) -> None:
     one, _ = two_rows(**differing)
     Movie.objects.filter(pk=one.pk).update(local_id="theirs")
+    MovieGenre.objects.update(origin="manual")
     report = imported(BOTH, merge=True)
     assert (report.merged, report.proposed) == (0, 1)
     assert Movie.objects.count() == 2
-
-
-def test_movies_with_genres_set_by_a_person_are_not_merged() -> None:
-    _, other = two_rows(genres=["Drama"])
-    MovieGenre.objects.filter(movie=other).update(origin="manual")
-    assert imported(BOTH, merge=True).merged == 0
 
 
 def test_rejected_rows_are_listed_in_a_file_and_the_first_in_the_run(
@@ -226,10 +212,10 @@ def test_a_conflict_with_another_process_rejects_only_its_row(
     taken = MovieFactory(title="Heat", imdb_id=None, tmdb_id=949)
     known = importing.DatabaseStore.movies_for
 
-    def looked_before_it_came(self: Any, records: Any) -> Any:
+    def read_before_it_was_created(self: Any, records: Any) -> Any:
         return {key: movie for key, movie in known(self, records).items() if movie.pk != taken.pk}
 
-    monkeypatch.setattr(importing.DatabaseStore, "movies_for", looked_before_it_came)
+    monkeypatch.setattr(importing.DatabaseStore, "movies_for", read_before_it_was_created)
     report = imported(*(TitleRecord(f"Film {n}", tmdb_id=n) for n in (947, 948, 949, 950)))
     assert (report.created, report.rejections) == (3, 1)
     assert "the database does not accept it" in str(report.rejected[0])

@@ -15,6 +15,7 @@ from catalog.posters.primary import store_poster
 from catalog.runs.recovery import sweep
 from catalog.titles.formats import folder
 from catalog.titles.importing import import_titles
+from catalog.titles.report import ImportReport
 from tests.factories import MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +29,12 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def imported(pictures: Path) -> tuple[Run, ImportReport]:
+    return import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+
+
 def test_each_image_becomes_the_poster_of_its_title(pictures: Path) -> None:
-    _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    _, report = imported(pictures)
     assert (report.created, report.posters, report.rejections) == (3, 3, 0)
     for movie in Movie.objects.all():
         poster = movie.posters.get()
@@ -40,25 +45,18 @@ def test_each_image_becomes_the_poster_of_its_title(pictures: Path) -> None:
 
 
 def test_the_same_folder_again_changes_nothing(pictures: Path) -> None:
-    import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    imported(pictures)
+    shown = store_poster(Movie.objects.get(local_id="0.jpg"), tiny_jpeg(9), source="tmdb_page")
     before = list(Poster.objects.order_by("pk").values())
-    _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    _, report = imported(pictures)
     assert (report.created, report.changed, report.unchanged, report.posters) == (0, 0, 3, 0)
-    assert list(Poster.objects.order_by("pk").values()) == before
+    assert list(Poster.objects.order_by("pk").values()) == before and shown.is_primary
     assert Run.objects.filter(kind="embed").count() == 1
-
-
-def test_importing_again_does_not_change_the_shown_poster(pictures: Path) -> None:
-    import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
-    movie = Movie.objects.get(local_id="0.jpg")
-    newer = store_poster(movie, tiny_jpeg(9), source="tmdb_page")
-    import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
-    assert Poster.objects.get(movie=movie, is_primary=True) == newer
 
 
 def test_a_damaged_image_is_reported_and_the_title_imported(pictures: Path) -> None:
     (pictures / "1.jpg").write_bytes(b"<html>not found</html>")
-    run, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    run, report = imported(pictures)
     assert (report.created, report.posters, run.failed) == (3, 2, 1)
     [row] = report.rejected
     assert str(row) == (
@@ -69,7 +67,7 @@ def test_a_damaged_image_is_reported_and_the_title_imported(pictures: Path) -> N
 def test_a_rejected_row_stores_no_poster(pictures: Path) -> None:
     one, other = MovieFactory(imdb_id="tt0000001"), MovieFactory(tmdb_id=5)
     (pictures / "labels.csv").write_text("file,imdb_id,tmdb_id,title\n0.jpg,tt0000001,5,Both\n")
-    _, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+    _, report = imported(pictures)
     assert (report.conflicts, report.posters) == (1, 0)
     assert not one.posters.exists() and not other.posters.exists()
 
@@ -84,7 +82,7 @@ def test_every_poster_renews_the_lease_of_the_import(pictures: Path, settings: A
 
         post_save.connect(sweep_after_most_of_a_lease, sender=Poster)
         try:
-            run, report = import_titles(folder.read(pictures, pictures / "labels.csv"), "folder")
+            run, report = imported(pictures)
         finally:
             post_save.disconnect(sweep_after_most_of_a_lease, sender=Poster)
     assert (run.state, report.posters) == (Run.State.DONE, 3)

@@ -1,4 +1,4 @@
-"""Importing titles: created, changed, unchanged and rejected rows."""
+"""Importing titles: created, changed, unchanged and rejected rows, and their genres."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from catalog.models import Movie, Run
+from catalog.models import Movie, MovieGenre, Run
 from catalog.titles import importing
 from catalog.titles.formats.records import RejectedRow, SourceError, TitleRecord
 from catalog.titles.importing import ImportReport, import_titles
-from tests.factories import MovieFactory, UserFactory
+from tests.factories import GenreFactory, MovieFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -35,19 +35,11 @@ HEAT = TitleRecord(
 
 def test_facts_in_the_row_replace_stored_ones_and_others_stay() -> None:
     imported(HEAT)
-    assert counts(imported(TitleRecord("Heat (restored)", imdb_id="tt0113277", franchise="Heat"))) == (
-        0,
-        1,
-        0,
-        0,
-    )
+    report = imported(TitleRecord("Heat (restored)", imdb_id="tt0113277", franchise="Heat"))
+    assert counts(report) == (0, 1, 0, 0)
     movie = Movie.objects.get()
-    assert (movie.title, movie.year, movie.overview, movie.franchise) == (
-        "Heat (restored)",
-        1995,
-        "Two men.",
-        "Heat",
-    )
+    facts = (movie.title, movie.year, movie.overview, movie.franchise)
+    assert facts == ("Heat (restored)", 1995, "Two men.", "Heat")
 
 
 def test_any_of_its_ids_finds_the_movie_and_new_ids_are_added() -> None:
@@ -57,9 +49,9 @@ def test_any_of_its_ids_finds_the_movie_and_new_ids_are_added() -> None:
     assert (movie.tmdb_id, movie.movielens_id) == (949, 6)
 
 
-def test_two_rows_of_one_batch_update_one_movie() -> None:
-    report = imported(HEAT, TitleRecord("Heat", genres=("Crime",), tmdb_id=949))
-    assert counts(report) == (1, 1, 0, 0)
+def test_a_movie_twice_in_one_batch_has_the_genres_of_its_last_row() -> None:
+    report = imported(HEAT, *(TitleRecord("Heat", genres=(name,), tmdb_id=949) for name in ("War", "Crime")))
+    assert counts(report) == (1, 2, 0, 0)
     assert [genre.name for genre in Movie.objects.get().genres.all()] == ["Crime"]
 
 
@@ -81,13 +73,10 @@ def test_a_row_that_contradicts_an_id_of_its_movie_is_conflicting() -> None:
     assert (movie.tmdb_id, movie.year) == (1, None)
 
 
-def test_a_row_without_an_id_is_rejected() -> None:
-    assert "no id" in why(imported(TitleRecord("Heat")))
-
-
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
+        (TitleRecord("Ran"), "no id"),
         (TitleRecord("x" * 501, tmdb_id=1), "title: Ensure this value has at most 500"),
         (TitleRecord("Heat", 1492, tmdb_id=1), "year: 1492 is outside 1870 to 2100"),
         (TitleRecord("Heat", imdb_id="tt" + "1" * 20), "imdb_id: Ensure"),
@@ -129,58 +118,50 @@ def test_an_import_is_a_run_with_its_counts() -> None:
     }
 
 
-def test_rows_are_imported_in_batches_as_they_are_read() -> None:
-    taken = 0
+def test_rows_are_imported_in_batches_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "ROWS_PER_TRANSACTION", 20)
 
     def rows() -> Iterator[TitleRecord]:
-        nonlocal taken
-        for number in range(1, importing.ROWS_PER_TRANSACTION * 2 + 2):
-            # Whatever came two batches ago is in the catalogue already, not in memory.
-            assert Movie.objects.count() >= (taken // importing.ROWS_PER_TRANSACTION) * (
-                importing.ROWS_PER_TRANSACTION
-            )
-            taken += 1
-            yield TitleRecord(f"Film {number}", tmdb_id=number)
+        for number in range(50):
+            # Earlier batches are in the catalogue already, not in memory.
+            assert Movie.objects.count() == number // 20 * 20
+            yield TitleRecord(f"Film {number}", tmdb_id=number + 1)
 
     _, report = import_titles(rows(), "test")
-    assert report.created == taken == Movie.objects.count()
+    assert report.created == Movie.objects.count() == 50
 
 
-def test_a_damaged_file_fails_the_run_and_keeps_earlier_batches() -> None:
+@pytest.mark.parametrize("error", [SourceError("a.csv has no column 'title'"), KeyboardInterrupt()])
+def test_an_import_that_stops_has_failed_and_keeps_earlier_batches(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(importing, "ROWS_PER_TRANSACTION", 20)
+
     def rows() -> Iterator[TitleRecord]:
-        for number in range(1, importing.ROWS_PER_TRANSACTION + 2):
+        for number in range(1, 22):
             yield TitleRecord(f"Film {number}", tmdb_id=number)
-        raise SourceError("a.csv has no column 'title'")
+        raise error
 
-    with pytest.raises(SourceError):
+    with pytest.raises(type(error)):
         import_titles(rows(), "test")
     run = Run.objects.get()
     assert run.state == Run.State.FAILED
-    assert "Stopped by an error: a.csv has no column" in run.message
-    assert run.done == Movie.objects.count() == importing.ROWS_PER_TRANSACTION
+    assert f"Stopped by an error: {str(error) or 'KeyboardInterrupt'}" in run.message
+    assert run.done == Movie.objects.count() == 20
 
 
-def test_an_interrupted_import_has_failed() -> None:
+def test_a_cancelled_import_stops_after_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "ROWS_PER_TRANSACTION", 20)
+
     def rows() -> Iterator[TitleRecord]:
-        yield HEAT
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        import_titles(rows(), "test")
-    assert Run.objects.get().state == Run.State.FAILED
-    assert "KeyboardInterrupt" in Run.objects.get().message
-
-
-def test_a_cancelled_import_stops_after_its_batch() -> None:
-    def rows() -> Iterator[TitleRecord]:
-        for number in range(1, importing.ROWS_PER_TRANSACTION * 3):
+        for number in range(1, 60):
             if number == 5:
                 Run.objects.update(state=Run.State.CANCELLED)
             yield TitleRecord(f"Film {number}", tmdb_id=number)
 
     run, report = import_titles(rows(), "test")
     assert run.state == Run.State.CANCELLED
-    assert report.created == Movie.objects.count() == importing.ROWS_PER_TRANSACTION
+    assert report.created == Movie.objects.count() == 20
     assert run.message.startswith("Cancelled.")
 
 
@@ -195,3 +176,36 @@ def test_a_tentative_title_names_only_new_movies() -> None:
     assert dict(Movie.objects.values_list("tmdb_id", "title")) == {129: "Spirited Away", 2: "Ariel"}
     import_titles([TitleRecord("The Mermaid", tmdb_id=2)], "tmdb")
     assert Movie.objects.get(tmdb_id=2).title == "The Mermaid"
+
+
+IMPORTED, MANUAL, ACCEPTED = "imported", "manual", "accepted"
+
+
+@pytest.mark.parametrize(
+    ("before", "row", "after"),
+    [
+        ({"Drama": IMPORTED, "War": IMPORTED}, ("Drama", "Crime"), {"Drama": IMPORTED, "Crime": IMPORTED}),
+        ({"Drama": MANUAL, "War": IMPORTED}, ("Drama", "Crime"), {"Drama": MANUAL, "Crime": IMPORTED}),
+        ({"Drama": ACCEPTED, "War": ACCEPTED}, ("Drama",), {"Drama": IMPORTED, "War": ACCEPTED}),
+        ({"Drama": IMPORTED}, (), {"Drama": IMPORTED}),
+        ({"Drama": MANUAL, "locked": ""}, ("War", "Crime"), {"Drama": MANUAL}),
+    ],
+)
+def test_genres_replace_imported_ones_and_human_decisions_stay(
+    before: dict[str, str], row: tuple[str, ...], after: dict[str, str]
+) -> None:
+    movie = MovieFactory(title="Film", tmdb_id=7, genres_locked="locked" in before)
+    for name, origin in before.items():
+        if origin:
+            MovieGenre.objects.create(movie=movie, genre=GenreFactory(name=name), origin=origin)
+    imported(TitleRecord("Film", genres=row, tmdb_id=7))
+    assert dict(MovieGenre.objects.values_list("genre__name", "origin")) == after
+
+
+def test_only_a_change_of_genres_counts_as_a_change() -> None:
+    for genres, expected in (
+        (("Drama", "War"), (1, 0, 0, 0)),
+        (("Drama", "War"), (0, 0, 1, 0)),
+        (("War",), (0, 1, 0, 0)),
+    ):
+        assert counts(imported(TitleRecord("Film", genres=genres, tmdb_id=7))) == expected
