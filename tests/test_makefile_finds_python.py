@@ -36,11 +36,11 @@ def script(path: Path, body: str) -> str:
 def test_a_shim_that_fails_is_passed_over(tmp_path: Path) -> None:
     shim = script(tmp_path / "shim", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
     too_old = script(tmp_path / "too_old", "exit 1")
-    answers = 'case "$1" in -m) echo "$@" > asked;; --version) echo Python 3.12.1;; esac'
+    answers = 'case "$1" in -m) echo "$@" > arguments;; --version) echo Python 3.12.1;; esac'
     works = script(tmp_path / "works", answers)
     made = make_environment(tmp_path, shim, "/nonexistent/python", too_old, works)
     assert "Creating .venv with Python 3.12.1" in made.stdout
-    assert (tmp_path / "asked").read_text() == "-m venv --clear .venv\n"
+    assert (tmp_path / "arguments").read_text() == "-m venv --clear .venv\n"
 
 
 def test_none_at_all_is_a_sentence(tmp_path: Path) -> None:

@@ -16,6 +16,30 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0
+# What each script starts with. `meet(3)` returns when three processes of the site have called it.
+PRELUDE = """
+import os, pathlib, sys, time
+import django
+django.setup()
+argv = sys.argv[1:]
+def meet(count):
+    here = pathlib.Path(os.environ["POSTERSITE_VAR"])
+    (here / f"met-{os.getpid()}").touch()
+    give_up = time.monotonic() + 60
+    while len(list(here.glob("met-*"))) < count:
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+"""
+# Starts a run that fetches posters for `argv[0]` movies, in chunks of `argv[1]`.
+SCRAPE = """
+from catalog.models import Movie
+from catalog.runs import chunks, lifecycle
+chunks.KEYS_PER_CHUNK = int(argv[1])
+Movie.objects.bulk_create(
+    Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
+)
+print(lifecycle.start("scrape", followed_by=argv[2:]).pk)
+"""
 
 
 @dataclass
@@ -43,9 +67,8 @@ class Site:
 
     def start_python(self, code: str, *arguments: object) -> subprocess.Popen[str]:
         """Starts `code` in a process with Django set up; its arguments are in `argv`."""
-        start = "import sys, django; django.setup(); argv = sys.argv[1:]\n"
         return subprocess.Popen(
-            [sys.executable, "-c", start + code, *map(str, arguments)],
+            [sys.executable, "-c", PRELUDE + code, *map(str, arguments)],
             cwd=ROOT,
             env=self.environment,
             text=True,
@@ -54,10 +77,7 @@ class Site:
 
     def run_python(self, code: str, *arguments: object) -> str:
         """Runs `code` and returns its output."""
-        process = self.start_python(code, *arguments)
-        out, _ = process.communicate(timeout=TIMEOUT_S)
-        assert process.returncode == 0
-        return out.strip()
+        return output_of(self.start_python(code, *arguments))
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         connection = sqlite3.connect(self.var / "db.sqlite3", timeout=30)
@@ -87,6 +107,13 @@ class Site:
             yield process
         finally:
             kill_group(process)
+
+
+def output_of(process: subprocess.Popen[str]) -> str:
+    """Waits for a script that must succeed."""
+    out, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0
+    return out.strip()
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The broker is killed while chunks of a run are still to come, and returns empty: the run continues."""
+"""The broker is killed while chunks of a run are left, and returns empty: the run continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from ml.processes import dies_with_parent
 from postersite.launcher.broker import command, find_server, responds
 from tests.catalog.posters.films import film
-from tests.faults.sites import Site
+from tests.faults.sites import SCRAPE, Site
 from tests.processes.site import wait_until
 from tests.replica.faults import FaultySite, slow
 
@@ -23,16 +23,6 @@ pytestmark = pytest.mark.process
 
 FILMS = 60
 CHUNK = 8
-START = """
-from catalog.models import Movie
-from catalog.runs import chunks
-from catalog.runs import lifecycle
-chunks.KEYS_PER_CHUNK = int(argv[1])
-Movie.objects.bulk_create(
-    Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
-)
-print(lifecycle.start("scrape").pk)
-"""
 
 
 @contextmanager
@@ -52,7 +42,7 @@ def broker(folder: Path, socket_file: Path) -> Iterator[subprocess.Popen[bytes]]
         process.wait()
 
 
-def test_a_run_goes_on_when_the_broker_lost_all_it_had(site: Site) -> None:
+def test_a_run_continues_when_the_broker_has_lost_its_data(site: Site) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="postersite-") as private,
         FaultySite([film(n) for n in range(FILMS)]) as replica,
@@ -66,14 +56,14 @@ def test_a_run_goes_on_when_the_broker_lost_all_it_had(site: Site) -> None:
             "POSTERSITE_REQUESTS_PER_SECOND": "1000",
         }
         state, done = "SELECT state FROM catalog_run", "SELECT done FROM catalog_run"
-        to_come = "SELECT count(*) FROM catalog_runchunk"
+        left = "SELECT count(*) FROM catalog_runchunk"
         with ExitStack() as stack:
             with broker(folder, socket_file):
-                run = int(site.run_python(START, FILMS, CHUNK))
-                assert site.value(to_come) == FILMS // CHUNK
+                run = int(site.run_python(SCRAPE, FILMS, CHUNK))
+                assert site.value(left) == FILMS // CHUNK
                 stack.enter_context(site.worker("io", 2, beat=True))
                 wait_until(lambda: site.value(done) >= 5, "five posters")
-            assert site.value(done) < FILMS and site.value(to_come) > 0
+            assert site.value(done) < FILMS and site.value(left) > 0
             shutil.rmtree(folder)
             socket_file.unlink(missing_ok=True)
             with broker(folder, socket_file):

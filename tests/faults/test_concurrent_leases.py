@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-
 import pytest
 
-from tests.faults.sites import Site
+from tests.faults.sites import SCRAPE, Site, output_of
 
 pytestmark = pytest.mark.process
 
 ITEMS = 120
-START = """
-from catalog.models import Movie, RunItem
-from catalog.runs import lifecycle
-Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(int(argv[0])))
-print(lifecycle.start("scrape", queue=False, followed_by=["train"]).pk)
-"""
-# All start at the same moment.
 LEASE = """
-import time
-from catalog.runs import leases
-from catalog.runs import lifecycle
-time.sleep(max(0.0, float(argv[1]) - time.time()))
+from catalog.runs import leases, lifecycle
+meet(3)
 taken = []
 while items := leases.acquire_batch(int(argv[0])):
     taken += [item.pk for item in items]
@@ -36,16 +24,10 @@ print(*taken)
 
 
 def test_no_item_is_leased_twice_and_one_follower_starts(site: Site) -> None:
-    run = int(site.run_python(START, ITEMS))
-    processes = [site.start_python(LEASE, run, time.time() + 2.5) for _ in range(3)]
-    taken: list[list[str]] = []
-    for process in processes:
-        out, _ = process.communicate(timeout=60)
-        assert process.returncode == 0
-        taken.append(out.split())
-    counts = Counter(pk for each in taken for pk in each)
-    assert len(counts) == ITEMS
-    assert set(counts.values()) == {1}
+    run = int(site.run_python(SCRAPE, ITEMS, ITEMS, "train"))
+    processes = [site.start_python(LEASE, run) for _ in range(3)]
+    leased = [pk for process in processes for pk in output_of(process).split()]
+    assert len(set(leased)) == len(leased) == ITEMS
     assert site.rows("SELECT state, total, done, failed FROM catalog_run WHERE id = ?", run) == [
         ("done", ITEMS, ITEMS, 0)
     ]

@@ -9,7 +9,7 @@ from tests.processes.site import wait_until
 
 pytestmark = pytest.mark.process
 
-POSTERS = 110
+POSTERS = 80
 START = """
 from catalog.models import Movie
 from catalog.runs import lifecycle

@@ -1,4 +1,4 @@
-"""SIGKILL while a chunk of a run becomes items: none of it is stored, and the next process does all of it."""
+"""SIGKILL while a chunk becomes items stores nothing of it. Later, concurrent processes do all of it once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ import signal
 
 import pytest
 
-from tests.faults.sites import Site
+from tests.faults.sites import SCRAPE, Site, output_of
 
 pytestmark = pytest.mark.process
 
 MOVIES = 60
-CHUNK = 40
-START = """
-from catalog.models import Movie
-from catalog.runs import chunks
-from catalog.runs import lifecycle
-chunks.KEYS_PER_CHUNK = int(argv[1])
-Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(int(argv[0])))
-print(lifecycle.start("scrape", queue=False, followed_by=["train"]).pk)
-"""
+CHUNK = 20
 # Killed when the items are written and the chunk is not deleted yet.
 DIE = """
 import os, signal
@@ -34,10 +26,9 @@ with connection.execute_wrapper(die):
 """
 # The same as a worker's task, without fetching.
 WORK = """
-from catalog.runs import leases
-from catalog.runs import chunks
-from catalog.runs import lifecycle
+from catalog.runs import chunks, leases, lifecycle
 run = int(argv[0])
+meet(3)
 while leases.process_batch(run, lambda items: [leases.finish(item) for item in items]):
     chunks.materialise_due(run)
     lifecycle.settle(run)
@@ -45,32 +36,23 @@ lifecycle.settle(run)
 """
 
 
-def test_the_next_process_materialises_the_chunk_once(site: Site) -> None:
-    run = int(site.run_python(START, MOVIES, CHUNK))
-    before = site.rows("SELECT count(*) FROM catalog_runitem") + site.rows("SELECT * FROM catalog_runchunk")
+def test_later_processes_materialise_the_chunk_and_each_movie_once(site: Site) -> None:
+    def stored() -> list[tuple[object, ...]]:
+        return site.rows("SELECT count(*) FROM catalog_runitem") + site.rows("SELECT * FROM catalog_runchunk")
+
+    run = int(site.run_python(SCRAPE, MOVIES, CHUNK, "train"))
+    before = stored()
     killed = site.start_python(DIE, run)
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
-    assert before == (
-        site.rows("SELECT count(*) FROM catalog_runitem") + site.rows("SELECT * FROM catalog_runchunk")
-    )
+    assert stored() == before
 
-    site.run_python(WORK, run)
+    workers = [site.start_python(WORK, run) for _ in range(3)]
+    for worker in workers:
+        output_of(worker)
+    site.run_python(WORK, run)  # all three may have waited for each other's last items
     assert site.rows("SELECT state, total, done, failed FROM catalog_run WHERE id = ?", run) == [
         ("done", MOVIES, MOVIES, 0)
     ]
     assert site.value("SELECT count(DISTINCT movie_id) FROM catalog_runitem WHERE run_id = ?", run) == MOVIES
     assert site.rows("SELECT kind FROM catalog_run WHERE previous_id = ?", run) == [("train",)]
-
-
-def test_concurrent_processes_materialise_each_movie_once(site: Site) -> None:
-    run = int(site.run_python(START, MOVIES, 10))
-    workers = [site.start_python(WORK, run) for _ in range(3)]
-    for worker in workers:
-        worker.communicate(timeout=60)
-        assert worker.returncode == 0
-    site.run_python(WORK, run)  # all three may have been waiting for each other's last items
-    assert site.rows("SELECT state, total, done FROM catalog_run WHERE id = ?", run) == [
-        ("done", MOVIES, MOVIES)
-    ]
-    assert site.value("SELECT count(DISTINCT movie_id) FROM catalog_runitem WHERE run_id = ?", run) == MOVIES

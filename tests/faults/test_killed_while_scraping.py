@@ -5,23 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.catalog.posters.films import film
-from tests.faults.sites import Site, kill_group
+from tests.faults.sites import SCRAPE, Site, kill_group
 from tests.processes.site import wait_until
 from tests.replica.faults import FaultySite, slow
 
 pytestmark = pytest.mark.process
 
 FILMS = 70
-START = """
-from catalog.models import Movie
-from catalog.runs import chunks
-from catalog.runs import lifecycle
-chunks.KEYS_PER_CHUNK = 20  # it is killed while most chunks are still to come
-Movie.objects.bulk_create(
-    Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
-)
-print(lifecycle.start("scrape").pk)
-"""
+CHUNK = 20  # the worker is killed while most chunks are left
 
 
 def test_every_film_has_its_one_poster_and_every_item_is_done_once(site: Site) -> None:
@@ -33,7 +24,7 @@ def test_every_film_has_its_one_poster_and_every_item_is_done_once(site: Site) -
             "POSTERSITE_POSTER_SOURCES": "tmdb_page",
             "POSTERSITE_REQUESTS_PER_SECOND": "1000",
         }
-        run = int(site.run_python(START, FILMS))
+        run = int(site.run_python(SCRAPE, FILMS, CHUNK))
         done = "SELECT done FROM catalog_run"
         running = "SELECT count(*) FROM catalog_runitem WHERE state = 'running'"
         with site.worker("io", 2) as first:

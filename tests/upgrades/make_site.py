@@ -1,11 +1,11 @@
-"""Make a small site with the code of this checkout, to be kept as a fixture of this version.
+"""Make a small site with the code of this checkout, as a fixture of this version.
 
     python -m tests.upgrades.make_site tests/upgrades/site-NUMBER.tar.xz
 
 Run it before a release, with the number of the last migration, and commit the archive. The site has invented
 films, their posters, embeddings of two extractors, suggestions in every state, decisions, a merged pair,
-a pair kept apart, runs in every state, one of them unfinished, an import that can be undone, accounts and a
-session.
+a pair marked as different, runs in every state, one of them unfinished, an import that can be undone,
+accounts and a session.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from uuid import uuid4
 
 from PIL import Image
 
-# Of a site's folder only these belong to it; the others are made again.
-KEPT = ("db.sqlite3", "secret_key", "media", "models")
+# The rest of a site's folder is created again.
+FILES = ("db.sqlite3", "secret_key", "media", "models")
 FILMS = 14
 
 
@@ -41,7 +41,7 @@ def main() -> None:
             "DJANGO_SETTINGS_MODULE": "postersite.settings",
             "DJANGO_SUPERUSER_PASSWORD": "upgrade fixture",
         }
-        # Django asks `settings` for its migrations, so the tables must be made before models are used here.
+        # The tables must exist before Django is set up in this process.
         subprocess.run([sys.executable, "manage.py", "setup"], check=True)
         fill()
         close_connections()
@@ -53,7 +53,7 @@ def main() -> None:
         shutil.copy(var / "export" / "SHA256SUMS", var / "export.sha256")
         shutil.copytree(var / "export" / "tables", var / "export-tables")
         with tarfile.open(out, "w:xz", preset=9) as archive:
-            for name in (*KEPT, "export.sha256", "export-tables"):
+            for name in (*FILES, "export.sha256", "export-tables"):
                 if (var / name).exists():
                     archive.add(var / name, name)
     print(f"{out}: {out.stat().st_size:,} bytes")  # noqa: T201
@@ -147,7 +147,7 @@ def fill() -> None:
     failed = Run.objects.create(kind="scrape", state="failed", total=1, failed=1, asked_by=admin, **times)
     RunItem.objects.create(run=failed, movie=movie_of(7), state="failed", attempts=3, error="HTTP 500")
     Run.objects.create(kind="embed", state="cancelled", message="Cancelled.", **times)
-    # Unfinished: one item was claimed by a process that is gone, one waits, and two are in a chunk.
+    # Unfinished: one item is leased to a process that has ended, one waits, and two are in a chunk.
     live = Run.objects.create(
         kind="label",
         state="running",

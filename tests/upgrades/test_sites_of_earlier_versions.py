@@ -1,6 +1,6 @@
-"""A site that an earlier version made opens with this one, and nothing is lost.
+"""A site of an earlier version opens with this one, and nothing is lost.
 
-`make_site.py` says how an archive is made. It is named by the last migration of its version.
+`make_site.py` describes how to make an archive. It is named by the last migration of its version.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def site(request: pytest.FixtureRequest, make_site: Callable[..., Site]) -> Site
     return site
 
 
-def test_every_row_and_file_is_kept_and_every_page_opens(site: Site, tmp_path: Path) -> None:
+def test_every_row_and_file_remains_and_every_page_opens(site: Site, tmp_path: Path) -> None:
     exported = tmp_path / "export"
     done = site.manage("export_catalogue", str(exported))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,9 +63,9 @@ def lost_rows(before: Path, after: Path) -> list[str]:
     for table in sorted(before.glob("*.jsonl")):
         now = {key_of(row): row for row in rows_of(after / table.name)}
         for row in rows_of(table):
-            kept = now.get(key_of(row), {})
-            if any(kept.get(column, "absent") != value for column, value in row.items()):
-                lost.append(f"{table.stem}: {row} is now {kept}")
+            found = now.get(key_of(row), {})
+            if any(found.get(column, "absent") != value for column, value in row.items()):
+                lost.append(f"{table.stem}: {row} is now {found}")
     return lost
 
 
@@ -80,7 +80,7 @@ def key_of(row: dict[str, object]) -> str:
 def lost_files(before: Path, after: Path) -> list[str]:
     """Pictures, weights and vectors of the earlier export that are gone or have other bytes."""
     now = set(after.read_text().splitlines())
-    kept = ("media/", "models/", "embeddings/")
+    folders = ("media/", "models/", "embeddings/")
     return [
-        line for line in before.read_text().splitlines() if line[66:].startswith(kept) and line not in now
+        line for line in before.read_text().splitlines() if line[66:].startswith(folders) and line not in now
     ]
