@@ -6,13 +6,11 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import pytest
-
-from .serving import everything, request, serving, until
+from .serving import Served, everything, request, serving, until
 
 
 class Slow:
@@ -30,14 +28,21 @@ class Slow:
         return [b"ok"]
 
 
-@pytest.fixture
-def slow() -> Iterator[Slow]:
-    application = Slow()
-    yield application
-    application.go_on.set()
-
-
 SLOW = request("GET", "/slow", "Connection: close")
+
+
+@contextmanager
+def occupied(
+    sent: bytes = SLOW, threads: int = 1, **limits: Any
+) -> Iterator[tuple[Served, Slow, socket.socket]]:
+    """A site that works on a request, its application, and the client that has sent it."""
+    slow = Slow()
+    with serving(slow, threads=threads, **limits) as site, site.connect(sent) as client:
+        assert slow.entered.acquire(timeout=10)
+        try:
+            yield site, slow, client
+        finally:
+            slow.go_on.set()
 
 
 def is_busy(response: bytes) -> bool:
@@ -45,10 +50,9 @@ def is_busy(response: bytes) -> bool:
     return headers.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in headers
 
 
-def test_a_full_queue_is_answered_with_503(slow: Slow) -> None:
-    with serving(slow, threads=1, queue_length=2, queue_s=10) as site, ExitStack() as stack:
-        clients = [stack.enter_context(site.connect(SLOW)) for _ in range(3)]
-        assert slow.entered.acquire(timeout=10)
+def test_a_full_queue_is_answered_with_503() -> None:
+    with occupied(queue_length=2, queue_s=10) as (site, slow, client), ExitStack() as stack:
+        clients = [client, *(stack.enter_context(site.connect(SLOW)) for _ in range(2))]
         until(lambda: site.server.reads.waiting == 2)
         assert is_busy(site.get())
         response = site.get("/api/movies")
@@ -73,55 +77,45 @@ def test_liveness_does_not_wait_for_readiness() -> None:
         go_on.set()
 
 
-def test_waiting_in_the_queue_ends(slow: Slow) -> None:
-    with serving(slow, threads=1, queue_s=0.1) as site, site.connect(SLOW):
-        assert slow.entered.acquire(timeout=10)
+def test_waiting_in_the_queue_ends() -> None:
+    with occupied(queue_s=0.1) as (site, _, _):
         assert is_busy(site.get())
         assert site.calls == ["/slow"]
-        slow.go_on.set()
 
 
-def test_readers_do_not_wait_for_writers(slow: Slow) -> None:
+def test_readers_do_not_wait_for_writers() -> None:
     post = request("POST", "/slow", "Content-Length: 0")
-    with serving(slow, threads=4) as site, ExitStack() as stack:
-        for _ in range(8):
+    with occupied(post, threads=4) as (site, _, _), ExitStack() as stack:
+        for _ in range(7):
             stack.enter_context(site.connect(post))
-        assert slow.entered.acquire(timeout=10)
         assert site.get().endswith(b"ok")
-        slow.go_on.set()
 
 
-def test_a_client_that_left_the_queue_is_not_answered(slow: Slow) -> None:
-    with serving(slow, threads=1) as site:
-        with site.connect(SLOW) as first:
-            assert slow.entered.acquire(timeout=10)
-            with site.connect(request("GET", "/left")):
-                until(lambda: site.server.reads.waiting == 1)
-            until(lambda: len(site.server.open) == 1)
-            with site.connect(request("GET", "/last", "Connection: close")) as last:
-                slow.go_on.set()
-                assert everything(first).endswith(b"ok") and everything(last).endswith(b"ok")
+def test_a_client_that_left_the_queue_is_not_answered() -> None:
+    with occupied() as (site, slow, first):
+        with site.connect(request("GET", "/left")):
+            until(lambda: site.server.reads.waiting == 1)
+        until(lambda: len(site.server.open) == 1)
+        with site.connect(request("GET", "/last", "Connection: close")) as last:
+            slow.go_on.set()
+            assert everything(first).endswith(b"ok") and everything(last).endswith(b"ok")
         assert site.calls == ["/slow", "/last"]
 
 
-def test_what_a_client_that_left_had_sent_ahead_is_dropped(slow: Slow) -> None:
-    with (
-        serving(slow, threads=1) as site,
-        patch.object(site.server, "start_task", wraps=site.server.start_task) as start_task,
-    ):
-        client = site.connect(request("GET", "/slow") + 50 * request("GET", "/ahead"))
-        assert slow.entered.acquire(timeout=10)
+def test_what_a_client_that_left_had_sent_ahead_is_dropped() -> None:
+    sent = request("GET", "/slow") + 50 * request("GET", "/ahead")
+    with occupied(sent) as (site, slow, client):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
         client.close()
-        slow.go_on.set()
-        until(lambda: not site.server.open)
-        assert start_task.call_count == 1
+        with patch.object(site.server, "start_task", wraps=site.server.start_task) as start_task:
+            slow.go_on.set()
+            until(lambda: not site.server.open)
+            assert not start_task.called
 
 
-def test_requests_in_hand_are_answered_before_the_end(slow: Slow) -> None:
+def test_requests_in_hand_are_answered_before_the_end() -> None:
     sent = request("GET", "/slow") + request("GET", "/next")
-    with serving(slow, threads=1) as site, site.connect(sent) as client, site.connect(b"GET /half") as half:
-        assert slow.entered.acquire(timeout=10)
+    with occupied(sent) as (site, slow, client), site.connect(b"GET /half") as half:
         site.stop()
         until(lambda: site.server.stopping)
         slow.go_on.set()
