@@ -18,8 +18,8 @@ def main(report: str) -> None:
         folders["/".join(folder.parts[:3]) or "."].append(float(case.get("time", 0)))
     total = sum(map(sum, folders.values()))
     print("| folder | tests | seconds | share |\n|---|---:|---:|---:|")  # noqa: T201
-    for folder, times in sorted(folders.items(), key=lambda each: -sum(each[1])):
-        print(f"| `{folder}` | {len(times):,} | {sum(times):.0f} | {sum(times) / total:.0%} |")  # noqa: T201
+    for name, times in sorted(folders.items(), key=lambda each: -sum(each[1])):
+        print(f"| `{name}` | {len(times):,} | {sum(times):.0f} | {sum(times) / total:.0%} |")  # noqa: T201
     count = sum(map(len, folders.values()))
     print(f"| all | {count:,} | {total:.0f} | 100% |")  # noqa: T201
 
