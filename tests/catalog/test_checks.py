@@ -29,29 +29,31 @@ def test_a_correct_site_has_no_messages() -> None:
     assert found() == {}
 
 
-def test_a_folder_that_cannot_be_written(settings: Any, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    settings.VAR_DIR = tmp_path / "file" / "var"
-    settings.WEIGHTS_DIR = settings.VAR_DIR / "weights"
-    assert "POSTERSITE_VAR" in str(found()["catalog.E001"].hint)
-
-
-def test_a_folder_that_does_not_exist_yet(settings: Any, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_or_does_not_exist_yet(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path / "new" / "var"
     settings.WEIGHTS_DIR = settings.VAR_DIR / "weights"
     assert found() == {}
+    (tmp_path / "new").write_text("a file in its place")
+    assert "POSTERSITE_VAR" in str(found()["catalog.E001"].hint)
 
 
-def test_an_unknown_poster_source(settings: Any) -> None:
-    settings.POSTER_SOURCES = ["tmdb_page", "tmbd_page"]
-    message = found()["catalog.E002"]
-    assert "'tmbd_page'" in message.msg and "imdb_page" in str(message.hint)
-
-
-def test_a_rate_limit_for_an_unknown_host(settings: Any) -> None:
-    settings.REQUESTS_PER_SECOND_OF = {"imdb_page": 0.5, "www.imdb.org": 0.5}
-    message = found()["catalog.E005"]
-    assert "'www.imdb.org'" in message.msg and "www.imdb.com" in str(message.hint)
+@pytest.mark.parametrize(
+    ("setting", "value", "code", "unknown", "known"),
+    [
+        ("POSTER_SOURCES", ["tmdb_page", "tmbd_page"], "E002", "tmbd_page", "imdb_page"),
+        ("EXTRACTORS", ["pixels", "resnet_9000"], "E003", "resnet_9000", "mobilenet_v2"),
+        (
+            *("REQUESTS_PER_SECOND_OF", {"imdb_page": 0.5, "www.imdb.org": 0.5}),
+            *("E005", "www.imdb.org", "www.imdb.com"),
+        ),
+    ],
+)
+def test_an_unknown_name(
+    settings: Any, setting: str, value: object, code: str, unknown: str, known: str
+) -> None:
+    setattr(settings, setting, value)
+    message = found()[f"catalog.{code}"]
+    assert f"'{unknown}'" in message.msg and known in str(message.hint)
 
 
 def test_no_poster_source(settings: Any) -> None:
@@ -66,12 +68,6 @@ def test_real_sites_without_a_contact(settings: Any) -> None:
     assert "POSTERSITE_CONTACT" in str(found()["catalog.W002"].hint)
     settings.REPLICA_URL = "http://127.0.0.1:8900"
     assert found() == {}
-
-
-def test_an_unknown_extractor(settings: Any) -> None:
-    settings.EXTRACTORS = ["pixels", "resnet_9000"]
-    message = found()["catalog.E003"]
-    assert "'resnet_9000'" in message.msg and "mobilenet_v2" in str(message.hint)
 
 
 def test_a_missing_weights_folder(settings: Any, tmp_path: Path) -> None:

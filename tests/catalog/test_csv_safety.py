@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from pathlib import Path
@@ -13,8 +12,6 @@ from hypothesis import strategies as st
 
 import catalog
 from catalog.csv_safety import SIGNS, SafeCsvWriter, inert
-from catalog.titles.formats.records import RejectedRow
-from catalog.titles.report import REJECTED, RowListing
 
 DROPPED = " \t\r\n\"'\x00\u200b\ufeff\xa0"
 NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -100,15 +97,6 @@ def test_no_part_of_a_line_is_run_whether_quotes_count_or_not(cells: list[str]) 
 
 def test_numbers_stay_numbers() -> None:
     assert line_of(-5, -0.25, None, "-5", "x") == "-5,-0.25,,-5,x\r\n"
-
-
-def test_listings_of_rejected_rows_are_safe(tmp_path: Path) -> None:
-    listing = RowListing(tmp_path / "rows.csv")
-    listing.add(REJECTED, RejectedRow("=titles.csv", 7, "no title", ";=1+1"))
-    listing.close()
-    with (tmp_path / "rows.csv").open(newline="") as file:
-        [_, row] = csv.reader(file)
-    assert row == ["'=titles.csv", "7", REJECTED, "no title", ";'=1+1"]
 
 
 def test_all_csv_files_are_written_by_the_safe_writer() -> None:

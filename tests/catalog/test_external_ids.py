@@ -17,16 +17,11 @@ def test_ids_lead_to_the_films_pages() -> None:
 @pytest.mark.parametrize(
     ("site", "external_id"),
     [
-        ("imdb", "tt1/../../name"),
-        ("imdb", "javascript:alert(1)"),
-        ("imdb", 'tt1"><script>'),
-        ("imdb", "tt1\n"),
-        ("imdb", "tt٣٣"),
-        ("imdb", None),
-        ("tmdb", 0),
-        ("tmdb", -1),
-        ("tmdb", None),
-        ("tmdb", "603?x=1"),
+        *(
+            ("imdb", number)
+            for number in ("tt1/../../name", "javascript:alert(1)", 'tt1"><script>', "tt1\n", "tt٣٣", None)
+        ),
+        *(("tmdb", number) for number in (0, -1, None, "603?x=1")),
         ("elsewhere", "tt0133093"),
     ],
 )
@@ -40,10 +35,7 @@ def test_anything_else_is_text(site: str, external_id: object) -> None:
     [
         (" TT0114709 ", "tt0114709"),
         ("114709", "tt0114709"),
-        ("0", ""),
-        ("tt٣٣٣٣٣٣٣", ""),
-        ("tt11", ""),
-        ("", ""),
+        *((text, "") for text in ("0", "tt٣٣٣٣٣٣٣", "tt11", "")),
     ],
 )
 def test_imdb_ids_are_normalized(text: str, normalized: str) -> None:
@@ -55,10 +47,7 @@ def test_imdb_ids_are_normalized(text: str, normalized: str) -> None:
     [
         (" 862.0 ", 862),
         ("2147483647", 2**31 - 1),
-        ("2147483648", None),
-        ("0", None),
-        ("-1", None),
-        ("", None),
+        *((text, None) for text in ("2147483648", "0", "-1", "")),
     ],
 )
 def test_numeric_ids_fit_the_database(text: str, number: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Differences between the database and the stored files are found, and repaired where possible."""
+"""Differences between the database and the stored files are found and repaired, also as a run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from catalog.integrity import consistency
+from catalog.integrity import checking, consistency
 from catalog.integrity.consistency import Kind
-from catalog.models import Embedding, Poster
+from catalog.models import Embedding, Poster, Run
 from catalog.posters.primary import store_poster
+from catalog.runs import leases, lifecycle
 from tests.factories import EmbeddingFactory, MovieFactory, tiny_jpeg
 
 pytestmark = pytest.mark.django_db
@@ -143,10 +144,40 @@ def test_the_command_reports_and_mends(poster: Poster, capsys: pytest.CaptureFix
     assert Embedding.objects.filter(poster=poster).count() == 1
     call_command("check_catalogue", deep=True)
     assert capsys.readouterr().out.endswith(f"{consistency.CONSISTENT}\n")
-
-
-def test_an_uploaded_poster_is_left_unresolved(poster: Poster) -> None:
-    call_command("check_catalogue", mend=True)
     path(poster.file.name).unlink()
     with pytest.raises(CommandError, match="cannot be fetched"):
         call_command("check_catalogue", mend=True)
+
+
+def checked() -> Run:
+    """A finished run of the check."""
+    run = checking.start_check()
+    assert run is not None
+    leases.process_batch(run.pk, checking.check_item)
+    lifecycle.settle(run.pk)
+    run.refresh_from_db()
+    assert run.state == Run.State.DONE
+    return run
+
+
+def test_a_run_over_a_consistent_catalogue() -> None:
+    assert checked().message == consistency.CONSISTENT
+
+
+def test_findings_are_listed_on_the_run(poster: Poster) -> None:
+    default_storage.delete(str(poster.thumbnail))
+    run = checked()
+    assert f"1 {Kind.SMALLER}" in run.message
+    assert run.params["findings"][0].endswith(".jpg cannot be read: No such file or directory")
+    assert not default_storage.exists(str(poster.thumbnail))
+
+
+def test_a_run_mends_findings_if_the_site_is_set_to(poster: Poster, settings: Any) -> None:
+    settings.CHECK_MENDS = True
+    lost = stored(2, "tmdb_page")
+    default_storage.delete(str(poster.thumbnail))
+    default_storage.delete(str(lost.file))
+    checked()
+    assert default_storage.exists(str(poster.thumbnail))
+    fetching = Run.objects.get(kind="scrape")
+    assert [item.movie for item in fetching.items.all()] == [lost.movie]

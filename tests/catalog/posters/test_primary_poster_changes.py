@@ -82,15 +82,6 @@ def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> Non
     assert run is not None and run.kind == "label"
 
 
-def test_a_movie_without_poster_keeps_no_pending_suggestions(reader: GenreModel) -> None:
-    movie = MovieFactory(poster=True)
-    SuggestionFactory(movie=movie)
-    before = shown_posters([movie.pk])
-    remove(movie.posters.all())
-    assert process_changed(before) is None
-    assert movie.suggestions.get().state == State.SUPERSEDED
-
-
 def test_many_movies_at_once_keep_no_suggestions_about_what_they_do_not_show(
     reader: GenreModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,17 +16,24 @@ from tests.factories import MovieFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_index")]
 
 
+@pytest.fixture(params=["with trigrams", "without"])
+def either_index(request: pytest.FixtureRequest, db: None) -> None:
+    """The test runs twice: with the trigram index, if the database supports it, and without."""
+    if request.param == "with trigrams":
+        assert _indexing.has_trigrams() or connection.vendor == "postgresql"
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in _indexing._REMOVAL[connection.vendor]:
+            cursor.execute(statement)
+    assert not _indexing.has_trigrams()
+
+
 def found(text: str, **options: bool) -> list[str]:
     return [str(movie) for movie in search.find(text, **options).best_first()]
 
 
 def film(title: str, year: int | None = None, **facts: object) -> Movie:
     return MovieFactory(title=title, year=year, **facts)
-
-
-def test_the_index_exists_unless_it_was_dropped(request: pytest.FixtureRequest) -> None:
-    wanted = "with trigrams" in request.node.name
-    assert _indexing.has_trigrams() == wanted or (connection.vendor == "postgresql" and not wanted)
 
 
 def test_exact_titles_come_first_then_beginnings_words_parts_and_original_titles() -> None:
@@ -162,12 +169,6 @@ def test_a_number_is_a_tmdb_id_sooner_than_one_of_movielens() -> None:
     assert found("603") == ["On TMDB (1999)", "On MovieLens (2010)"]
 
 
-def test_ids_that_nothing_has() -> None:
-    film("Tt", 1999)
-    for query in ("tt9999999", "tmdb:5", "tmdb:99999999999", "imdb.com/title/tt7777777"):
-        assert found(query) == []
-
-
 def test_an_id_that_stayed_with_a_merged_movie_leads_to_the_kept_one() -> None:
     kept = film("Kept", 1990, movielens_id=1)
     merged = film("Merged", 1990, imdb_id=None, tmdb_id=None, movielens_id=2, local_id="two")
@@ -210,14 +211,17 @@ def test_a_correction_keeps_what_the_query_is_about() -> None:
 def test_what_resembles_nothing_finds_nothing() -> None:
     film("The Matrix", 1999)
     film("Casablanca", 1942)
-    for query in ("zzzz", "xyzzy qwerty", "matrix 1998", "casablanca matrix", "99999999999999999999"):
+    film("Tt", 1999)
+    for query in (
+        *("zzzz", "xyzzy qwerty", "matrix 1998", "casablanca matrix", "99999999999999999999"),
+        *("tt9999999", "tmdb:5", "tmdb:99999999999", "imdb.com/title/tt7777777"),
+    ):
         assert (found(query), search.find(query).corrected) == ([], "")
 
 
 def test_corrections_follow_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        search._corrections, "SHARE_OF_TIME", 1e9
-    )  # read again as soon as titles have changed
+    # Titles are read again as soon as they have changed.
+    monkeypatch.setattr(search._corrections, "SHARE_OF_TIME", 1e9)
     film("The Matrix", 1999)
     assert search.find("casablnca").corrected == ""
     film("Casablanca", 1942)

@@ -90,10 +90,6 @@ def test_values_are_read_as_they_were_written(**values: Any) -> None:
         assert round_trip(column(Movie, "created_at"), values["time"]) == values["time"]
 
 
-def test_accounts_are_read_by_name() -> None:
-    assert from_json(column(ReviewDecision, "reviewer"), "anna", ACCOUNTS) == 7
-
-
 @settings(max_examples=60)
 @given(ANY_JSON)
 def test_any_value_is_accepted_or_refused(value: Any) -> None:
@@ -165,19 +161,3 @@ def test_lists_of_a_genre_model_that_do_not_match(lists: dict[str, Any]) -> None
 def test_a_safe_name_stays_in_the_folder(name: str) -> None:
     if is_safe(name):
         assert not name.startswith("/") and ".." not in name and "\\" not in name and "//" not in name
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.txt",
-        "tables/movies.jsonl",
-        "embeddings/12.npy",
-        "models/0a.npz",
-        "models/0a.json",
-        "media/posters/ab/abc-original.jpg",
-        "media/learning_curves/abc.png",
-    ],
-)
-def test_names_of_exported_files_are_safe(name: str) -> None:
-    assert is_safe(name)

@@ -113,7 +113,8 @@ def _web_page_as_picture(export: Path) -> None:
 
 
 FLOAT16 = np.zeros((6, 3), "<f2")
-DAMAGED: dict[str, Change] = {
+REFUSED: dict[str, dict[str, Change]] = {}
+REFUSED["damaged"] = {
     "a changed table": lambda export: (export / "tables/movies.jsonl").write_text("{}\n"),
     "a missing table": lambda export: (export / "tables/suggestions.jsonl").unlink(),
     "a changed list of digests": lambda export: (export / SUMS).write_text(f"{'0' * 64}  README.txt\n"),
@@ -132,19 +133,19 @@ DAMAGED: dict[str, Change] = {
         export, lambda facts: facts["tables"]["movies"].update(rows=-1)
     ),
 }
-NOT_AN_EXPORT: dict[str, Change] = {
+REFUSED["not_an_export"] = {
     "another format": manifest("format", "something"),
     "a list as a manifest": manifest_text("[]"),
     "no manifest": lambda export: (export / MANIFEST).unlink(),
 }
-VERSION: dict[str, Change] = {
+REFUSED["version"] = {
     "a later version": manifest("version", 2),
     "a version as text": manifest("version", "1"),
     "a later column": lambda export: change_manifest(
         export, lambda facts: facts["tables"]["movies"]["fields"].append("runtime")
     ),
 }
-INVALID: dict[str, Change] = {
+REFUSED["invalid"] = {
     **{
         name: listed(name)
         for name in ("../../../etc/passwd", "/etc/passwd", "media/posters/../../x.jpg", "a b")
@@ -176,16 +177,7 @@ INVALID: dict[str, Change] = {
     "a missing column": lambda export: change_rows(export, "movies", lambda rows: rows[0].pop("title")),
     **{
         f"line {text[:12]!r}": line(text)
-        for text in (
-            b"{",
-            b"[1]",
-            b"\xff\xfe",
-            b'{"id": NaN}',
-            b'{"id": 1e999}',
-            b"[" * 100_000,
-            b"null",
-            b"\n",
-        )
+        for text in (b"[1]", b"\xff\xfe", b'{"id": NaN}', b'{"id": 1e999}', b"[" * 100_000, b"null", b"\n")
     },
     "fewer vectors": vectors(FLOAT16[:1]),
     "more vectors": vectors(np.zeros((7, 3), "<f2")),
@@ -204,12 +196,7 @@ INVALID: dict[str, Change] = {
     ("change", "code"),
     [
         pytest.param(change, code, id=name)
-        for code, changes in {
-            "damaged": DAMAGED,
-            "not_an_export": NOT_AN_EXPORT,
-            "version": VERSION,
-            "invalid": INVALID,
-        }.items()
+        for code, changes in REFUSED.items()
         for name, change in changes.items()
     ],
 )
