@@ -4,6 +4,7 @@ import gzip
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -15,44 +16,52 @@ from hypothesis import strategies as st
 from ml.csv_files import files
 from ml.csv_files.files import SourceError, SourceFile, TruncatedFile, files_in_zip, read_lines
 from ml.csv_files.rows import Row, first_line, read_rows
-from tests.ml.csv_files.packed_files import written
-
-from .packed_files import gzipped, zipped
+from tests.ml.csv_files.packed_files import gzipped, written, zipped
 
 COLUMNS = [{"id"}, {"title"}]
 ROWS = "id,title\n" + "".join(f"{n},Été {n}\n" for n in range(10_000))
 
 
-def test_a_gzipped_csv_is_read_like_a_plain_one(tmp_path: Path) -> None:
+def test_all_members_of_a_gzip_file_are_read_like_a_plain_file(tmp_path: Path) -> None:
     plain = [(row.line, row.text) for row in read_rows(written(tmp_path, "a.csv", ROWS), COLUMNS)]
-    rows = list(read_rows(gzipped(tmp_path / "a.csv.gz", ROWS), COLUMNS))
+    content = ROWS.encode()
+    packed = gzip.compress(content[:20_000]) + gzip.compress(content[20_000:])
+    rows = list(read_rows(written(tmp_path, "a.csv.gz", packed), COLUMNS))
     assert [(row.line, row.text) for row in rows] == plain
     assert len(plain) == 10_000
     assert {row.file for row in rows} == {"a.csv.gz"}
 
 
-def test_all_members_of_a_gzip_file_are_read(tmp_path: Path) -> None:
-    path = written(tmp_path, "a.csv.gz", gzip.compress(b"id,title\n1,a\n") + gzip.compress(b"2,b\n"))
-    assert [row.cells["id"] for row in read_rows(path, COLUMNS) if isinstance(row, Row)] == ["1", "2"]
+def damaged(path: Path, damage: Callable[[bytearray], None]) -> Path:
+    data = bytearray(path.read_bytes())
+    damage(data)
+    path.write_bytes(data)
+    return path
 
 
-@pytest.mark.parametrize("damage", ["cut off", "overwritten", "wrong checksum"])
-def test_rows_before_the_damage_are_read(tmp_path: Path, damage: str) -> None:
-    packed = bytearray(gzip.compress(ROWS.encode()))
-    middle = len(packed) // 2
-    if damage == "cut off":
-        del packed[middle:]
-    elif damage == "overwritten":
-        packed[middle : middle + 2_000] = b"\xff" * 2_000
-    else:
-        packed[-6] ^= 0xFF
+def truncate(data: bytearray) -> None:
+    del data[len(data) // 2 :]
+
+
+def overwrite(data: bytearray) -> None:
+    middle = len(data) // 2
+    data[middle : middle + 2_000] = b"\xff" * 2_000
+
+
+def break_checksum(data: bytearray) -> None:
+    data[-6] ^= 0xFF
+
+
+@pytest.mark.parametrize("damage", [truncate, overwrite, break_checksum])
+def test_rows_before_the_damage_are_read(tmp_path: Path, damage: Callable[[bytearray], None]) -> None:
+    path = damaged(gzipped(tmp_path / "a.csv.gz", ROWS), damage)
     rows = []
     with pytest.raises(
         TruncatedFile, match=r"a\.csv\.gz is truncated or damaged after [\d,]+ unpacked bytes"
     ):
-        for row in read_rows(written(tmp_path, "a.csv.gz", bytes(packed)), COLUMNS):
+        for row in read_rows(path, COLUMNS):
             rows.append(row)
-    assert len(rows) > (2_000 if damage != "wrong checksum" else 8_000)
+    assert len(rows) > (8_000 if damage is break_checksum else 2_000)
     assert all(
         isinstance(row, Row) and row.cells["title"] == f"Été {row.cells['id']}" for row in rows[:2_000]
     )
@@ -172,14 +181,26 @@ def test_methods_without_an_output_limit_are_refused(tmp_path: Path, method: int
         SourceFile(path, "movies.csv").open()
 
 
-def test_an_encrypted_file_in_a_zip_is_refused(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
-    data = bytearray(path.read_bytes())
+def encrypt(data: bytearray) -> None:
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(signature) + flags] |= 1
-    path.write_bytes(bytes(data))
-    with pytest.raises(SourceError, match="encrypted"):
-        SourceFile(path, "movies.csv").open()
+
+
+def understate_size(data: bytearray) -> None:
+    at = data.index(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", 1_000)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [(encrypt, "encrypted"), (understate_size, "truncated or damaged"), (truncate, "not a complete zip")],
+)
+def test_an_encrypted_or_damaged_zip_is_an_error(
+    tmp_path: Path, damage: Callable[[bytearray], None], message: str
+) -> None:
+    archive = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
+    with pytest.raises(SourceError, match=message):
+        SourceFile(damaged(archive, damage), "movies.csv").open().read()
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -198,28 +219,13 @@ def test_a_zip_with_a_huge_directory_is_not_listed(tmp_path: Path, monkeypatch: 
     with pytest.raises(SourceError, match="lists too many files"):
         files_in_zip(path)
     # The same with a second, smaller end record hidden in the first one's last field.
-    data = bytearray(path.read_bytes())
-    end = data.rindex(b"PK\x05\x06")
-    data[end + 16 : end + 20] = b"PK\x05\x06"
-    path.write_bytes(bytes(data))
+
+    def hide_second_end(data: bytearray) -> None:
+        end = data.rindex(b"PK\x05\x06")
+        data[end + 16 : end + 20] = b"PK\x05\x06"
+
+    damaged(path, hide_second_end)
     with pytest.raises(SourceError, match="lists too many files"):
-        files_in_zip(path)
-
-
-def test_a_wrong_size_in_a_zip_is_an_error(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
-    data = bytearray(path.read_bytes())
-    at = data.index(b"PK\x01\x02")
-    data[at + 24 : at + 28] = struct.pack("<I", 1_000)
-    path.write_bytes(bytes(data))
-    with pytest.raises(TruncatedFile):
-        SourceFile(path, "movies.csv").open().read()
-
-
-def test_a_truncated_zip_is_an_error(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", {"movies.csv": ROWS})
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(SourceError, match="not a complete zip"):
         files_in_zip(path)
 
 
@@ -251,15 +257,16 @@ def test_any_bytes_are_read_or_a_source_error(tmp_path: Path, content: bytes, st
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 10_000), bits=st.integers(1, 255), wrap=st.sampled_from(["gzip", "zip"]))
 def test_a_flipped_byte_is_read_or_a_source_error(tmp_path: Path, at: int, bits: int, wrap: str) -> None:
+    def flip(data: bytearray) -> None:
+        data[at % len(data)] ^= bits
+
     text = ROWS[:3_000]
-    name = "a.zip" if wrap == "zip" else "a.gz"
-    path = zipped(tmp_path / name, {"a.csv": text}) if wrap == "zip" else gzipped(tmp_path / name, text)
-    data = bytearray(path.read_bytes())
-    data[at % len(data)] ^= bits
-    path.write_bytes(bytes(data))
+    if wrap == "zip":
+        path = damaged(zipped(tmp_path / "a.zip", {"a.csv": text}), flip)
+    else:
+        path = damaged(gzipped(tmp_path / "a.gz", text), flip)
     try:
-        files = files_in_zip(path) if wrap == "zip" else [SourceFile(path)]
-        for file in files:
+        for file in files_in_zip(path) if wrap == "zip" else [SourceFile(path)]:
             list(read_rows(file, COLUMNS))
     except SourceError:
         pass
