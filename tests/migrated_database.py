@@ -28,9 +28,10 @@ def load(file: Path, memory: sqlite3.Connection) -> None:
 
 
 def store(memory: sqlite3.Connection, file: Path) -> None:
-    """Replace all databases in the folder of `file` by this one."""
+    """Store the database, and delete those of other migrations."""
     for old in file.parent.glob("*.sqlite3"):
-        old.unlink(missing_ok=True)
+        if old != file:
+            old.unlink(missing_ok=True)
     # Several processes may store at once: each writes a file of its own and renames it.
     temporary = file.with_suffix(f".{os.getpid()}")
     with closing(sqlite3.connect(temporary)) as stored:
