@@ -79,12 +79,6 @@ def test_a_long_chain_ends_after_three(site: FaultySite) -> None:
     assert site.paths("/x") == ["/x", "/xx", "/xxx", "/xxxx"]
 
 
-def test_three_redirects_are_still_allowed(site: FaultySite) -> None:
-    for here, there in [("/one", "/two"), ("/two", "/three"), ("/three", "/movie/7")]:
-        site.spoil(here, redirect(there))
-    assert client_for(site.url).get(site.url + "/one").status == 200
-
-
 def test_a_redirect_to_a_path_that_robots_txt_forbids_is_not_followed(site: FaultySite) -> None:
     site.spoil("/movie/7", redirect("/search"))
     with pytest.raises(RobotsDisallow):

@@ -98,11 +98,6 @@ def test_a_crawl_delay_is_obeyed_up_to_a_limit(
     assert sum(virtual_time.slept) == pytest.approx(2 * obeyed)
 
 
-def test_a_policy_may_leave_robots_out(site: FaultySite) -> None:
-    client_for(site.url, robots=False).get(site.url + "/movie/7")
-    assert site.paths("/robots.txt") == []
-
-
 def test_a_huge_robots_txt_is_read_to_its_limit(site: FaultySite) -> None:
     text = b"User-agent: *\nDisallow: /movie/\n" + b"# more\n" * 100_000
     assert len(text) > LARGEST_BYTES

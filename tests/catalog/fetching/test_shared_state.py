@@ -5,12 +5,12 @@ from redis import Redis
 
 from catalog.fetching.circuit_breaker import CircuitBreaker, CircuitPolicy
 from catalog.fetching.client import PoliteClient
-from catalog.fetching.errors import FetchError, ServerError, TryLater
+from catalog.fetching.errors import FetchError, TryLater
 from catalog.fetching.robots import UNREADABLE, Robots, RobotsCache
 from catalog.fetching.shared_state import CLOCK_KEY, delete_after_set_back
 from catalog.fetching.throttle import ConcurrencyLimiter, RateLimiter
 from tests.catalog.fetching.clients import client_for, policy_for
-from tests.replica.faults import FaultySite, status, too_many
+from tests.replica.faults import FaultySite, too_many
 
 HOST = "films.example"
 ORIGIN = "https://films.example"
@@ -42,22 +42,6 @@ def test_two_clients_fetch_robots_txt_once_and_share_a_429(site: FaultySite) -> 
             client.get(site.url + path)
         assert caught.value.retry_after_s == pytest.approx(500, abs=5)
     assert len(site.paths("/movie/7")) == 2
-
-
-def test_an_open_circuit_holds_for_all(site: FaultySite, caplog: pytest.LogCaptureFixture) -> None:
-    circuit = CircuitPolicy(failures=4, first_s=600)
-    site.spoil("/movie/7", status(503))
-    one, other = (
-        client_for(site.url, robots=False, max_attempts=2, backoff_s=0.001, circuit=circuit) for _ in range(2)
-    )
-    for client in (one, other):
-        with pytest.raises(ServerError):
-            client.get(site.url + "/movie/7")
-    for client in (one, other, one):
-        with pytest.raises(TryLater, match=r"4 times in a row, the last time: status 503"):
-            client.get(site.url + "/title/tt0000007/")
-    assert len(site.paths()) == 4
-    assert len(caplog.records) == 1
 
 
 def test_without_redis_a_request_fails_and_may_be_tried_again(site: FaultySite) -> None:

@@ -54,8 +54,7 @@ def test_another_source_fills_up_what_the_first_does_not_have(site: FaultySite) 
 
 
 def test_a_picture_that_is_gone_gives_way_to_the_next(site: FaultySite, movie: Movie) -> None:
-    site.spoil(f"/t/p/w780/{site.movies[0].image_name}", not_found())
-    site.spoil(f"/t/p/w500/{site.movies[0].image_name}", not_found())
+    site.spoil(site.movies[0].image_name, not_found())
     [poster] = fetch_several(movie, 1)
     assert poster.language == "zxx"
 
