@@ -19,9 +19,9 @@ def test_a_bad_one_is_refused(password: str) -> None:
         validate_password(password)
 
 
-@pytest.mark.parametrize("password", ["correct horse battery", "posters on the site", "Zw7!kq-Lm2#p"])
-def test_a_good_one_is_taken(password: str) -> None:
-    validate_password(password)
+def test_a_good_one_is_accepted() -> None:
+    for password in ("correct horse battery", "posters on the site", "Zw7!kq-Lm2#p"):
+        validate_password(password)
 
 
 @pytest.mark.django_db

@@ -14,8 +14,7 @@ from catalog.models import Movie, Poster, Run
 from catalog.posters import fetch
 from catalog.posters.primary import choose, make_primary, preference, unlock
 from catalog.runs import leases, lifecycle
-from tests.catalog.posters.conftest import Serve
-from tests.catalog.posters.fetches import fetch_several
+from tests.catalog.posters.conftest import Serve, fetch_several
 from tests.catalog.posters.films import film, known
 from tests.factories import MovieFactory, PosterFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, not_found

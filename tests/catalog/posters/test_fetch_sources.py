@@ -13,8 +13,7 @@ from catalog.posters.lookup import poster_url_error, user_agent
 from catalog.posters.primary import make_primary, store_poster
 from catalog.posters.source_settings import attribution
 from catalog.posters.sources.registry import POSTER_SOURCES
-from tests.catalog.posters.conftest import Serve
-from tests.catalog.posters.fetches import fetch_poster, fetch_several, refresh
+from tests.catalog.posters.conftest import Serve, fetch_poster, fetch_several, refresh
 from tests.catalog.posters.films import film
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import Fault, FaultySite, giant, html_instead, not_found, status, too_many

@@ -13,8 +13,7 @@ from catalog.models import Movie
 from catalog.posters.fetch import NoPoster
 from catalog.posters.source_settings import missing_key
 from catalog.posters.sources.registry import POSTER_SOURCES
-from tests.catalog.posters.conftest import Serve
-from tests.catalog.posters.fetches import fetch_poster
+from tests.catalog.posters.conftest import Serve, fetch_poster
 from tests.catalog.posters.films import film, known
 from tests.factories import MovieFactory
 from tests.replica.faults import Fault, FaultySite, body, not_found, status

@@ -16,8 +16,7 @@ from catalog.posters.primary import make_primary, store_poster
 from catalog.posters.refresh import CannotRefresh, refresh_items
 from catalog.posters.selection import stale
 from catalog.runs import leases, lifecycle
-from tests.catalog.posters.conftest import Serve
-from tests.catalog.posters.fetches import fetch_poster, fetch_several, refresh
+from tests.catalog.posters.conftest import Serve, fetch_poster, fetch_several, refresh
 from tests.catalog.posters.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, html_instead, not_found, status, too_many

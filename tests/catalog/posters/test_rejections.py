@@ -12,8 +12,7 @@ from catalog.posters import primary
 from catalog.posters.fetch import NoPoster
 from catalog.posters.primary import store_poster
 from catalog.posters.rejections import MOVIES, placeholder_reason
-from tests.catalog.posters.conftest import Serve
-from tests.catalog.posters.fetches import fetch_poster
+from tests.catalog.posters.conftest import Serve, fetch_poster
 from tests.catalog.posters.films import film, known
 from tests.factories import MovieFactory, tiny_jpeg
 from tests.replica.faults import FaultySite
@@ -46,8 +45,7 @@ def test_a_person_can_mark_it_as_a_poster(movie: Movie, admin_client: Client) ->
     Placeholder.objects.create(sha256=store().sha256, source="tmdb_page", movies=7)
     with pytest.raises(NoPoster, match="placeholder"):
         fetch_poster(movie)
-    page = admin_client.get("/admin/catalog/placeholder/").content.decode()
-    assert "tmdb_page" in page
+    assert "tmdb_page" in admin_client.get("/admin/catalog/placeholder/").content.decode()
     Placeholder.objects.update(is_poster=True)
     assert fetch_poster(movie).movie_id == movie.pk
 
