@@ -40,6 +40,26 @@ def recipe(folder: Path, text: str = RECIPE, name: str = "movie_code.csv") -> Pa
     return folder / name
 
 
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The recipe's file, imported with local ids."""
+    path = recipe(tmp_path)
+    assert "--ids tmdb" in run(path)
+    return path
+
+
+@pytest.fixture
+def unrecorded(file: Path) -> Path:
+    """The same, imported by a version that did not remember files."""
+    ImportedFile.objects.all().delete()
+    return file
+
+
+def undo_second_import() -> None:
+    second = Run.objects.filter(kind="import").order_by("pk")[1]
+    assert local_worker.process_run(undo.start(second, queue=False)).state == Run.State.DONE
+
+
 def ids() -> list[tuple[Any, ...]]:
     return list(Movie.objects.order_by("pk").values_list("title", "imdb_id", "tmdb_id", "local_id"))
 
@@ -61,17 +81,13 @@ def test_the_file_of_the_recipe_with_tmdb_ids(tmp_path: Path) -> None:
     assert genres["Kids of the Round Table"] == []
 
 
-def test_ids_are_local_by_default(tmp_path: Path) -> None:
-    out = run(recipe(tmp_path))
-    assert "--ids tmdb" in out
+def test_ids_are_local_by_default(file: Path) -> None:
     assert ids()[0] == ("Toy Story", None, None, "862")
-    assert "--ids tmdb" not in run(tmp_path / "movie_code.csv", "--ids", "local")
+    assert "--ids tmdb" not in run(file, "--ids", "local")
     assert Movie.objects.count() == 4
 
 
-def test_movies_imported_with_local_ids_get_their_tmdb_ids(tmp_path: Path) -> None:
-    file = recipe(tmp_path)
-    run(file)
+def test_movies_imported_with_local_ids_get_their_tmdb_ids(file: Path) -> None:
     before = list(Movie.objects.values_list("pk", flat=True))
     dry = run(file, "--ids", "tmdb", "--dry-run")
     out = run(file, "--ids", "tmdb")
@@ -79,38 +95,27 @@ def test_movies_imported_with_local_ids_get_their_tmdb_ids(tmp_path: Path) -> No
     assert counted in dry and counted in out
     assert list(Movie.objects.values_list("pk", flat=True)) == before
     assert ids()[0] == ("Toy Story", None, 862, "862")
-    # An import that was interrupted in the middle is taken up, and one that was undone.
+    # An import that was interrupted in the middle is continued, and one that was undone.
     Movie.objects.filter(tmdb_id=862).update(tmdb_id=None)
     assert "0 created, 1 changed, 3 unchanged" in run(file)
-    done = local_worker.process_run(
-        undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False)
-    )
-    assert done.state == Run.State.DONE
+    undo_second_import()
     assert set(Movie.objects.values_list("tmdb_id", flat=True)) == {None}
     assert "0 created, 4 changed" in run(file)
 
 
-def test_movies_of_an_unrecorded_import_get_their_tmdb_ids(tmp_path: Path) -> None:
-    file = recipe(tmp_path)
-    run(file)
-    ImportedFile.objects.all().delete()
-    # Of an earlier version: this one is of another file, and no reason not to take the row.
+def test_movies_of_an_unrecorded_import_get_their_tmdb_ids(unrecorded: Path) -> None:
+    # A movie of another file: no reason to reject the row.
     Movie.objects.filter(local_id="862").update(title="My Holidays")
-    assert "1 created, 3 changed, 0 unchanged, 1 repeated, 0 conflicting" in run(file, "--ids", "tmdb")
+    assert "1 created, 3 changed, 0 unchanged, 1 repeated, 0 conflicting" in run(unrecorded, "--ids", "tmdb")
     assert Movie.objects.get(tmdb_id=862).title == "Toy Story"
 
 
-def test_an_unrecorded_import_can_be_continued_and_undone(
-    tmp_path: Path,
-) -> None:
-    file = recipe(tmp_path)
-    run(file)
-    ImportedFile.objects.all().delete()  # as a version left it that remembered nothing
-    run(file, "--ids", "tmdb")
+def test_an_unrecorded_import_can_be_continued_and_undone(unrecorded: Path) -> None:
+    run(unrecorded, "--ids", "tmdb")
     Movie.objects.filter(tmdb_id=8844).update(tmdb_id=None)
-    assert "0 created, 1 changed, 3 unchanged" in run(file, "--ids", "tmdb")
-    local_worker.process_run(undo.start(Run.objects.filter(kind="import").order_by("pk")[1], queue=False))
-    assert "0 created" in run(file)
+    assert "0 created, 1 changed, 3 unchanged" in run(unrecorded, "--ids", "tmdb")
+    undo_second_import()
+    assert "0 created" in run(unrecorded)
     assert Movie.objects.count() == 4
 
 
@@ -121,14 +126,12 @@ def test_titles_are_compared_without_case_and_accents(tmp_path: Path) -> None:
     assert "0 created, 2 changed" in run(file, "--ids", "tmdb")
 
 
-def test_a_former_local_id_matches_only_the_same_title(tmp_path: Path) -> None:
-    file = recipe(tmp_path)
-    run(file)
+def test_a_former_local_id_matches_only_the_same_title(file: Path) -> None:
     Movie.objects.filter(local_id="862").update(title="My Holidays")
-    taken = MovieFactory(title="Jumanji", tmdb_id=8844)
+    MovieFactory(title="Jumanji", tmdb_id=8844)
     other = MovieFactory(title="Elsewhere", tmdb_id=99)
     Movie.objects.filter(local_id="15602").update(tmdb_id=98)
-    recipe(tmp_path, RECIPE + "5,99,Elsewhere,drama\n")
+    recipe(file.parent, RECIPE + "5,99,Elsewhere,drama\n")
     MovieFactory(title="Ninety-nine", local_id="99", tmdb_id=None)
     out = run(file, "--ids", "tmdb")
     # Three rows, one of which names two movies: that pair waits for a person.
@@ -137,7 +140,7 @@ def test_a_former_local_id_matches_only_the_same_title(tmp_path: Path) -> None:
     assert Movie.objects.get(title="My Holidays").tmdb_id is None
     assert Movie.objects.get(local_id="15602").tmdb_id == 98
     assert Movie.objects.get(title="Ninety-nine").tmdb_id is None
-    assert taken.pk and ImportChange.objects.filter(movie=other).exists()
+    assert ImportChange.objects.filter(movie=other).exists()
 
 
 def test_the_choice_is_remembered_for_the_same_path_and_for_the_same_content(tmp_path: Path) -> None:
@@ -183,22 +186,16 @@ def test_two_different_ids_of_one_kind_are_rejected(tmp_path: Path) -> None:
     assert "2 created" in out and "1 rejected" in out
 
 
-def test_every_format_reports_how_its_ids_are_read(tmp_path: Path) -> None:
-    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
+def test_formats_report_how_ids_are_read_and_some_define_them(tmp_path: Path) -> None:
+    recipe(tmp_path, "movieId,title,genres\n1,Toy Story (1995),Comedy\n", "movies.csv")
+    named = recipe(tmp_path, "imdb_id,tmdb_id,title\ntt0113277,949,Heat\n")
+    for arguments in (["movielens", tmp_path], [named]):
+        with pytest.raises(CommandError, match="--ids"):  # the format defines them
+            run(*arguments, "--ids", "tmdb")
+    assert not Run.objects.exists()
     assert "Ids read as MovieLens ids" in run("movielens", tmp_path)
-    assert "Ids read as IMDb ids and TMDB ids." in run(
-        recipe(tmp_path, "imdb_id,tmdb_id,title\ntt0113277,949,Heat\n")
-    )
+    assert "Ids read as IMDb ids and TMDB ids." in run(named)
     (tmp_path / "0.jpg").write_bytes(tiny_jpeg(0))
     labels = recipe(tmp_path, "file,id\n0.jpg,777\n", "labels.csv")
     assert "Ids read as TMDB ids." in run("folder", tmp_path, "--labels", labels, "--ids", "tmdb")
     assert Movie.objects.get(tmdb_id=777).local_id is None
-
-
-def test_ids_cannot_be_chosen_where_the_format_defines_them(tmp_path: Path) -> None:
-    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
-    with pytest.raises(CommandError, match="--ids"):
-        run("movielens", tmp_path, "--ids", "tmdb")
-    with pytest.raises(CommandError, match="--ids"):
-        run(recipe(tmp_path, "imdb_id,title\ntt0113277,Heat\n"), "--ids", "tmdb")
-    assert not Run.objects.exists()

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from catalog.duplicates import merging
 from catalog.models import ImportChange, Movie, Run
 from catalog.runs import local_worker
 from catalog.titles import undo
@@ -220,9 +219,3 @@ def test_undoing_the_import_restores_the_addresses(tmp_path: Path, films: list[M
     assert done.state == Run.State.DONE
     assert addresses() == [f"{IMAGES}/a.jpg", f"{IMAGES}/b.jpg", ""]
     assert ImportChange.objects.count() == 4
-
-
-def test_a_merge_keeps_an_address(films: list[Movie]) -> None:
-    Movie.objects.filter(pk=films[1].pk).update(poster_url=f"{IMAGES}/b.jpg", tmdb_id=None, imdb_id=None)
-    merging.merge_movies(films[0], [Movie.objects.get(pk=films[1].pk)])
-    assert addresses() == [f"{IMAGES}/b.jpg", ""]

@@ -44,10 +44,11 @@ def merged(kept: Movie, *others: Movie) -> list[dict]:
 
 def test_ids_and_facts_fill_what_the_kept_movie_lacks():
     kept = bare(imdb_id="tt0000001", year=1999)
-    other = bare(tmdb_id=77, local_id="mine", year=1999, overview="A fire.", franchise="Fires")
+    facts = {"overview": "A fire.", "franchise": "Fires", "poster_url": "https://a.example"}
+    other = bare(tmdb_id=77, local_id="mine", year=1999, **facts)
     [details] = merged(kept, other)
     assert (kept.imdb_id, kept.tmdb_id, kept.local_id) == ("tt0000001", 77, "mine")
-    assert (kept.overview, kept.franchise) == ("A fire.", "Fires")
+    assert {name: getattr(kept, name) for name in facts} == facts
     assert details["set_aside"] == [] and details["tmdb_id"] == 77 and details["overview"] == "A fire."
 
 

@@ -53,19 +53,19 @@ def counts(report: ImportReport) -> dict[str, Any]:
     return numbers | rows
 
 
-@given(before=files, words=st.sampled_from(["", "locked", "merged"]), rows=files, merge=st.booleans())
+@given(before=files, decided=st.sampled_from(["", "locked", "merged"]), rows=files, merge=st.booleans())
 @property_settings(max_examples=20)
 def test_it_reports_the_result_of_the_import(
-    before: Sequence[TitleRecord], words: str, rows: Sequence[TitleRecord], merge: bool
+    before: Sequence[TitleRecord], decided: str, rows: Sequence[TitleRecord], merge: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, transaction.atomic():
-        # So few that what a batch left is met again by the next.
+        # Later batches find the movies of earlier ones.
         patch.setattr(importing, "ROWS_PER_TRANSACTION", 3)
         import_titles(before, "test")
         movies = list(Movie.objects.all())
-        if words == "locked":
+        if decided == "locked":
             Movie.objects.filter(pk__in=[movie.pk for movie in movies[:1]]).update(genres_locked=True)
-        elif words == "merged" and len(movies) > 1 and not merging.conflict(movies[:2]):
+        elif decided == "merged" and len(movies) > 1 and not merging.conflict(movies[:2]):
             merging.merge_movies(movies[0], movies[1:2])
         as_it_was = everything()
         expected = dry_run(iter(rows), merge=merge)
@@ -113,8 +113,8 @@ def test_a_movie_with_a_chosen_poster_is_not_merged() -> None:
 
 def test_it_only_reads_and_takes_no_locks() -> None:
     MovieFactory(imdb_id="tt0113277")
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         dry_run([TitleRecord("Heat", 1995, ("Crime",), imdb_id="tt0113277")])
-    assert asked.captured_queries
-    assert all(query["sql"].startswith("SELECT") for query in asked.captured_queries)
-    assert not any("FOR UPDATE" in query["sql"] for query in asked.captured_queries)
+    assert queries.captured_queries
+    assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
+    assert not any("FOR UPDATE" in query["sql"] for query in queries.captured_queries)
