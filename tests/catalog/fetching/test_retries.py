@@ -113,12 +113,7 @@ NOW = 1_800_000_000.0
         (formatdate(NOW + 90), 90),
         (formatdate(NOW - 90, usegmt=True), 0),
         (formatdate(NOW + 1e6, usegmt=True), 3600),
-        ("", None),
-        (None, None),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("Wed, 99 Foo 2026 99:99:99 GMT", None),
+        *((text, None) for text in ("", None, "soon", "-5", "1.5", "Wed, 99 Foo 2026 99:99:99 GMT")),
     ],
 )
 def test_seconds_dates_and_nonsense(text: str | None, seconds: float | None) -> None:

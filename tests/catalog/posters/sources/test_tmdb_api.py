@@ -146,14 +146,8 @@ def test_without_an_id_nothing_is_requested(film: TitleRecord) -> None:
 
 
 BAD_RESPONSES = [
-    b"",
-    b"\xff\xfe",
-    b"[]",
-    b"null",
-    b"[" * 100_000,
-    b'{"id":' * 50_000,
+    *(b"", b"\xff\xfe", b"[]", b"null", b"[" * 100_000, b'{"id":' * 50_000, b"9" * 5000),
     b"<html>Sign in</html>",
-    b"9" * 5000,
     b"{}" + b" " * LARGEST_RESPONSE,
     b'{"poster_path": "/x.jpg", "images": {"posters": {"0": 1}}, "belongs_to_collection": 5',
     b'{"movie_results": "x", "images": {"secure_base_url": "file:///", "poster_sizes": ["w500"]}}',
@@ -182,9 +176,7 @@ def test_an_invalid_id_is_not_requested(number: object) -> None:
     ("value", "name"),
     [
         ({"name": "  Alien\u00a0 Collection "}, "Alien Collection"),
-        ({"name": "x" * 201}, ""),
-        ({"name": "Al\x00ien"}, ""),
-        ({"name": 5}, ""),
+        *(({"name": name}, "") for name in ("x" * 201, "Al\x00ien", 5)),
         (None, ""),
         ("Alien", ""),
     ],
