@@ -9,13 +9,14 @@ import pytest
 
 from catalog.duplicates import decisions, groups, search
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre, Poster
+from catalog.posters.primary import make_primary, store_poster
 from catalog.titles import importing
 from catalog.titles import report as import_reports
 from catalog.titles.formats.records import RejectedRow, TitleRecord
-from catalog.titles.importing import import_titles
+from catalog.titles.importing import dry_run, import_titles
 from catalog.titles.report import ImportReport, listing_path
 from tests.catalog.posters.pictures import extractor, showing
-from tests.factories import MovieFactory, UserFactory
+from tests.factories import MovieFactory, UserFactory, tiny_jpeg
 from tests.ml.imaging.drawings import drawing
 
 pytestmark = pytest.mark.django_db
@@ -134,11 +135,13 @@ def test_an_invalid_row_proposes_no_duplicates() -> None:
 
 
 def test_movies_with_different_ids_are_never_proposed() -> None:
-    MovieFactory(imdb_id="tt0113277", tmdb_id=1)
-    MovieFactory(imdb_id="tt0000001", tmdb_id=None, movielens_id=6)
+    one, other = two_rows(imdb_id="tt0000001")
     report = imported(BOTH, merge=True)
     assert (report.conflicts, report.proposed, report.merged) == (1, 0, 0)
-    assert "cannot be one film: their IMDb ids differ" in str(report.conflicting[0])
+    why = str(report.conflicting[0])
+    assert why.startswith("links.csv, line 5: Heat: its ids belong to different movies: ")
+    assert f"(no. {one.pk})" in why and f"(no. {other.pk})" in why
+    assert "cannot be one film: their IMDb ids differ" in why
     assert not DuplicateGroup.objects.exists()
 
 
@@ -182,6 +185,11 @@ def test_contradicting_movies_are_proposed_and_not_merged(differing: dict[str, A
     report = imported(BOTH, merge=True)
     assert (report.merged, report.proposed) == (0, 1)
     assert Movie.objects.count() == 2
+
+
+def test_a_movie_with_a_chosen_poster_is_not_merged() -> None:
+    make_primary(store_poster(two_rows()[0], tiny_jpeg(), source="upload"))
+    assert dry_run([BOTH], merge=True).merged == imported(BOTH, merge=True).merged == 0
 
 
 def test_rejected_rows_are_listed_in_a_file_and_the_first_in_the_run(

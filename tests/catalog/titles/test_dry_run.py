@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from catalog.duplicates import merging
 from catalog.models import DuplicateMember, Genre, ImportChange, Movie, MovieGenre, Poster, Run
-from catalog.posters.primary import make_primary, store_poster
+from catalog.posters.primary import store_poster
 from catalog.titles import importing
 from catalog.titles.formats import folder
 from catalog.titles.formats.records import RejectedRow, TitleRecord
@@ -99,16 +99,6 @@ def test_a_repeated_poster_is_counted_once(tmp_path: Path) -> None:
         for name in ("a.jpg", "b.jpg")
     ]
     assert dry_run(rows).posters == import_titles(rows, "test")[1].posters == 1
-
-
-def test_a_movie_with_a_chosen_poster_is_not_merged() -> None:
-    one, other = (MovieFactory(title="Heat", year=1995, imdb_id=None, tmdb_id=None) for _ in range(2))
-    Movie.objects.filter(pk=one.pk).update(imdb_id="tt0113277")
-    Movie.objects.filter(pk=other.pk).update(movielens_id=6)
-    make_primary(store_poster(one, tiny_jpeg(0), source="upload"))
-    row = TitleRecord("Heat", 1995, imdb_id="tt0113277", movielens_id=6)
-    expected = dry_run([row], merge=True)
-    assert (expected.merged, expected.conflicts, expected.proposed) == (0, 1, 1)
 
 
 def test_it_only_reads_and_takes_no_locks() -> None:

@@ -55,14 +55,6 @@ def test_a_movie_twice_in_one_batch_has_the_genres_of_its_last_row() -> None:
     assert [genre.name for genre in Movie.objects.get().genres.all()] == ["Crime"]
 
 
-def test_a_row_whose_ids_belong_to_two_movies_is_conflicting() -> None:
-    one, other = MovieFactory(imdb_id="tt0113277", tmdb_id=1), MovieFactory(imdb_id="tt1", tmdb_id=949)
-    report = imported(HEAT, TitleRecord("Ran", tmdb_id=11645))
-    assert counts(report) == (1, 0, 0, 1)
-    assert why(report).startswith("a.csv, line 7: Heat: its ids belong to different movies: ")
-    assert f"(no. {one.pk})" in why(report) and f"(no. {other.pk})" in why(report)
-
-
 def test_a_row_that_contradicts_an_id_of_its_movie_is_conflicting() -> None:
     movie = MovieFactory(title="Heat", year=None, imdb_id="tt0113277", tmdb_id=1)
     report = imported(HEAT)

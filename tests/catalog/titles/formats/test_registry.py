@@ -59,6 +59,7 @@ def test_titles_are_found_among_their_companions(
 ) -> None:
     files = {name: COMPANIONS[name][0] + "\n" for name in beside} | {titles: HEADERS[titles][1] + "\n"}
     files |= {"README.txt": "Summary\n=======\n", "empty.csv": "", "picture.csv": "\0\0\0"}
+    os.mkfifo(tmp_path / "pipe.csv")  # reading it would never end
     for name, content in files.items():
         written(tmp_path, name, content)
     place = zipped(tmp_path.with_suffix(".zip"), files) if packed == "zip" else tmp_path
@@ -95,12 +96,6 @@ def test_unreadable_files_are_an_error(tmp_path: Path) -> None:
         detect_format(written(tmp_path, "a.csv", ""))
     with pytest.raises(SourceError, match="binary data"):
         detect_format(written(tmp_path, "a.jpg", b"\xff\xd8\0\0"))
-
-
-def test_a_pipe_in_the_folder_is_not_read(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.csv")
-    written(tmp_path, "films.csv", "id,title\n")
-    assert detect_format(tmp_path)[1].name == "films.csv"
 
 
 def test_formats_have_names_and_aliases() -> None:
