@@ -13,12 +13,15 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import DatabaseError, connections
+from django.db.models import Q
 
 from .errors import StartError
 
 ADMIN = "admin"
 # The sample's invented films have ids that TMDB will not reach (catalog/sample/films.py).
+# Ids in catalog/sample/films.tsv start here, far above real ones. Two sample films have no TMDB id.
 FIRST_SAMPLE_TMDB_ID = 90_000_001
+FIRST_SAMPLE_MOVIELENS_ID = 9_000_001
 
 
 def prepare(say: Callable[[str], None], admin_url: str, *, show_password: bool) -> None:
@@ -136,7 +139,8 @@ def has_sample() -> bool:
     installed = find_spec("catalog.sample") and find_spec("catalog.management.commands.run_sample")
     if not (settings.SAMPLE and installed):
         return False
-    return not Movie.objects.exclude(tmdb_id__gte=FIRST_SAMPLE_TMDB_ID).exists()
+    sample = Q(tmdb_id__gte=FIRST_SAMPLE_TMDB_ID) | Q(movielens_id__gte=FIRST_SAMPLE_MOVIELENS_ID)
+    return not Movie.objects.exclude(sample).exists()
 
 
 def sample_is_complete() -> bool:

@@ -93,6 +93,7 @@ def test_the_sample_fills_an_empty_catalogue_and_stays(
 ) -> None:
     assert site_setup.has_sample()
     MovieFactory(tmdb_id=site_setup.FIRST_SAMPLE_TMDB_ID)
+    MovieFactory(tmdb_id=None, movielens_id=site_setup.FIRST_SAMPLE_MOVIELENS_ID)
     assert site_setup.has_sample()
     with monkeypatch.context() as patch:
         patch.setattr(site_setup, "find_spec", lambda name: None)
