@@ -11,7 +11,7 @@ from catalog.fetching.errors import Denied, FetchError, ServerError, TooLarge, T
 from catalog.fetching.policy import Credential
 from tests.catalog.fetching.clients import IMAGE_PATH, POSTER, client_for
 from tests.catalog.fetching.virtual_time import VirtualTime
-from tests.replica.faults import FaultySite, body, status
+from tests.replica.faults import FaultySite, body
 from tests.replica.raw_server import RawServer
 
 
@@ -152,12 +152,6 @@ def test_a_server_without_tls_is_server_trouble(site: FaultySite, virtual_time: 
     client = client_for(site.url, virtual_time, schemes=("https",), robots=False)
     with pytest.raises(ServerError):
         client.get(url + "/movie/7")
-
-
-def test_a_redirect_without_location_is_denied(site: FaultySite, virtual_time: VirtualTime) -> None:
-    site.spoil("/movie/7", status(302))
-    with pytest.raises(Denied):
-        client_for(site.url, virtual_time).get(site.url + "/movie/7")
 
 
 def test_each_request_gets_its_own_response_after_early_hints() -> None:

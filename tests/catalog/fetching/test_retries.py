@@ -35,7 +35,7 @@ def test_pauses_differ_from_worker_to_worker(site: FaultySite, virtual_time: Vir
 ERRORS: dict[type[FetchError], tuple[int, ...]] = {
     ServerError: (500, 502, 503, 504, 408, 425),
     NotFound: (404, 410),
-    Denied: (400, 401, 403, 451, 204, 206),
+    Denied: (400, 401, 403, 451, 204, 206, 302),
 }
 
 
