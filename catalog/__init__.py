@@ -1,1 +1,1 @@
-"""The film catalogue: what is stored, who may do what, and what people see."""
+"""The film catalogue: models, features, admin, pages and API. docs/architecture.md lists the packages."""

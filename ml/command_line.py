@@ -1,4 +1,4 @@
-"""What the commands of this library share: exit codes, one-line errors, progress bars, signals, log files."""
+"""Shared by the commands of this library: exit codes, one-line errors, progress bars, signals, log files."""
 
 from __future__ import annotations
 

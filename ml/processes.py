@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 def start_time(pid: int) -> str | None:
     """When process ``pid`` started, as a text to compare; None when there is none, or only a zombie.
 
-    It tells two processes apart that have the same id one after the other.
+    It distinguishes processes that have the same id at different times.
     """
     if PROC.joinpath("self", "stat").exists():
         try:

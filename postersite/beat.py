@@ -20,6 +20,6 @@ class ClockTolerantScheduler(PersistentScheduler):
         for entry in ahead:
             entry.last_run_at = entry.default_now()
         if ahead:
-            # The heap is ordered by the old clock; without one it is built anew.
+            # The heap is ordered by the old clock; without one it is rebuilt.
             self._heap = None
         return float(super().tick(*args, **kwargs))

@@ -37,7 +37,7 @@ class HealthMiddleware:
 class CompressionMiddleware(GZipMiddleware):
     """Compresses text of 200 bytes and more.
 
-    Against BREACH, Django masks CSRF tokens anew in every response, and GZipMiddleware adds random bytes.
+    Against BREACH, Django masks CSRF tokens in every response differently; GZipMiddleware adds random bytes.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Decisions from the form of a card, and their outcome if somebody else was faster."""
+"""Process decisions from the review queue, and report those that another reviewer made first."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class ReviewQueueAdmin(PermissionAdmin):
     def sure_view(self, request: HttpRequest) -> HttpResponse:
         """GET: counts of the sure suggestions that match the queue's filter. POST: accept them in a run.
 
-        POST only accepts what GET showed, which `last`, the newest primary key, tells.
+        POST accepts only what GET showed: suggestions up to `last`, the newest primary key.
         """
         query = _queue_query(request)
         chosen = _filter(query)

@@ -1,4 +1,4 @@
-"""Merge movies that are the same film: everything moves, and what cannot move is recorded."""
+"""Merge movies that are the same film: move everything to one of them, and record what cannot be moved."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Connections that are closed when the deadline of a whole request is reached.
 
-A socket's timeout starts anew with every byte, so a server that sends one header byte now and then could
+A socket's timeout restarts with every byte, so a server that sends one header byte at a time could
 hold a worker for hours. Here a timer shuts the socket down, which wakes the thread that reads from it.
 The system's resolver shows no socket, so names are resolved on a thread that can be left behind.
 """

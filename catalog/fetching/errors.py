@@ -1,4 +1,4 @@
-"""Why a request failed, as sentences that name the address, and whether trying again can help."""
+"""Errors of requests: their messages name the address, and they know whether a retry can help."""
 
 
 class FetchError(Exception):

@@ -1,4 +1,4 @@
-"""Connections to allowed hosts only, whatever a page, a redirect or a DNS response says.
+"""Connections to allowed hosts only, whatever a page, a redirect or a DNS response contains.
 
 `requests-hardened` resolves a name once, refuses private addresses and connects to the very address that it
 checked, so a second DNS response changes nothing. This module adds the allow-list of schemes, hosts and
@@ -42,7 +42,7 @@ _ALLOCATED = ip_network("2000::/3")
 def check_url(url: str, policy: FetchPolicy) -> None:
     """Raise Refused unless `url` has an allowed scheme, host and port, no user name and no odd character."""
     if len(url) > LONGEST_URL:
-        raise Refused(url, f"it has {len(url):,} characters; {LONGEST_URL:,} is the most")
+        raise Refused(url, f"it has {len(url):,} characters; the limit is {LONGEST_URL:,}")
     if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
         raise Refused(url, "it has characters that are not allowed in addresses")
     try:

@@ -148,7 +148,7 @@ def _check_status(url: str, status: int, headers: Mapping[str, str], now: float,
         wait = policy.max_backoff_s if retry_after is None else retry_after
         raise TryLater(
             url,
-            f"the server asks to wait {wait:.0f} s (status {status})",
+            f"the server requests a wait of {wait:.0f} s (status {status})",
             retry_after_s=wait,
             status=status,
         )
@@ -169,7 +169,7 @@ def _body(
         )
     declared = headers.get("content-length", "")
     if not truncate and declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
-        raise TooLarge(url, f"it has {int(declared[:20]):,} bytes; {limit:,} is the most")
+        raise TooLarge(url, f"it has {int(declared[:20]):,} bytes; the limit is {limit:,}")
     body = bytearray()  # not a list of blocks: a server may send single bytes
     decompressor = Decompressor(encoding)
     # read1 does not wait for a whole block.

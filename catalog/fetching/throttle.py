@@ -1,4 +1,4 @@
-"""When a request may be sent to a host: not while its circuit is open, not too many at once, not too often.
+"""Throttle requests to a host: limit their rate and concurrency, and send none while its circuit is open.
 
 All workers share the state in Redis. A killed worker blocks nobody: what it held are leases, and they end.
 """

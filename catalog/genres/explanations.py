@@ -56,7 +56,7 @@ class Explanation:
 
     poster: the poster that the model scored; the movie may show another one by now. places: (h, w) float32,
     in logits above an average poster. words: such as "lower left"; empty if no place increases the score.
-    version: a hash of all of this, for URLs that can be cached for ever.
+    version: a hash of all of this, for URLs that can be cached forever.
     """
 
     suggestion: Suggestion

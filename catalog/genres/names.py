@@ -80,9 +80,9 @@ def canonical_genre(text: str) -> str | None:
     if name.casefold().strip("()") in _NO_GENRE:
         return None
     if len(name) > MAX_NAME_LENGTH:
-        raise ValueError(f"a genre name has {len(name)} characters; {MAX_NAME_LENGTH} is the most")
+        raise ValueError(f"a genre name has {len(name)} characters; the limit is {MAX_NAME_LENGTH}")
     if not name.isprintable():
-        raise ValueError(f"a genre name holds control characters: {name!r}")
+        raise ValueError(f"a genre name contains control characters: {name!r}")
     return _capitalised(name)
 
 

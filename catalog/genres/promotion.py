@@ -33,7 +33,7 @@ def active_model() -> GenreModel | None:
 
 
 def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: bool = True) -> Run | None:
-    """Make the model the active one, retire the one before, and start a run that suggests genres anew.
+    """Make the model the active one, retire the one before, and start a run that suggests genres again.
 
     With `queue=False` the run waits for the next sweep. Returns the run; None if there is nothing to do.
     Raises CannotPromote if the model's file is damaged.

@@ -13,7 +13,7 @@ from . import decision_batches, suggestions, training
 def _prepare_label(params: Params, movies: Movies) -> tuple[Params, str]:
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is None:
-        raise RunError("No genre model is active: train one and promote it, then ask for suggestions.")
+        raise RunError("No genre model is active: train one or promote one, then suggest genres.")
     return {**params, "model": model.pk}, ""
 
 

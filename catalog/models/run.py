@@ -190,9 +190,9 @@ class RunItem(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     note = models.CharField(max_length=300, blank=True, help_text="what was done, when it is worth saying")
-    # A site asked us to wait until then.
+    # A site requested a wait until then.
     not_before = models.DateTimeField(null=True, blank=True)
-    # When a site first asked us to wait.
+    # When a site first requested a wait.
     waiting_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     # The lease: a worker that lost it can no longer finish the item.

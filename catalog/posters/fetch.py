@@ -178,7 +178,7 @@ def fetch_from_source(
 ) -> SourceResult:
     """Fetch and store up to `wanted` of the movie's posters from one source.
 
-    `renew` is called before each image. With `refresh` the source is only asked for changes since the last
+    `renew` is called before each image. With `refresh` the source is only checked for changes since the last
     lookup. Posters that it does not list any more are marked as superseded. Raises NoPoster if it has none
     (stored posters stay, and are marked as gone if the source says so), and FetchErrors, which change
     nothing.
@@ -222,7 +222,7 @@ def _fetch_images(
             good.append(poster)
             unchanged = unchanged and same
     if not good:
-        raise failures[0] if failures else NoPoster("its page links no image")
+        raise failures[0] if failures else NoPoster("its page has no link to an image")
     complete_movie(movie, found)
     ranks = {address: rank for rank, link in enumerate(found.links) for address in link.addresses}
     return good, not _supersede(movie, source, good, ranks) and unchanged
@@ -270,7 +270,7 @@ def _fetch_image(
             last = error
         except ImageRejected as error:
             last = NoPoster(f"{printable(url)}: {str(error).rstrip('.')}")
-    raise last or NoPoster("its page links no image")
+    raise last or NoPoster("its page has no link to an image")
 
 
 def complete_movie(movie: Movie, found: Found) -> None:

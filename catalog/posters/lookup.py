@@ -101,7 +101,7 @@ def poster_url_error(url: str, *sources: PosterSource) -> str:
 def look_up(client: SourceClient, movie: Movie, previous: SourceLookup | None = None) -> LookupResult:
     """The movie's posters at the source.
 
-    With the `previous` lookup the source is only asked whether something has changed, if it supports that.
+    With the `previous` lookup the source is only checked for changes, if it supports that.
     Raises NoPosterFound if it has none, NotLookedUp without a key or a known id, and FetchError.
     """
     source = client.source

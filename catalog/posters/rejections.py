@@ -67,4 +67,4 @@ def placeholder_reason(movie: Movie, data: bytes, *, source: str, source_url: st
 
 
 def _sentence(placeholder: Placeholder) -> str:
-    return f"its picture stands for {placeholder.movies} movies there, which makes it a placeholder"
+    return f"the source shows its picture for {placeholder.movies} movies, so it is a placeholder"

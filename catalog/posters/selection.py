@@ -1,4 +1,4 @@
-"""Which movies runs fetch and refresh the posters of, and the runs that start by themselves."""
+"""Select the movies whose posters runs fetch or refresh, and start the scheduled runs."""
 
 from __future__ import annotations
 

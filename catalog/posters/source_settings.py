@@ -1,4 +1,4 @@
-"""What the operator has set for poster sources: which are enabled, their keys, rates and refresh intervals.
+"""The operator's settings of poster sources: which are enabled, their keys, rates and refresh intervals.
 
 Checks import this module at every start, so it imports nothing that fetches.
 """
@@ -34,7 +34,7 @@ def image_host(source: PosterSource) -> str:
 
 
 def attribution(source: PosterSource) -> str:
-    """The text beside a poster; posters of the replica are not those of the site that it stands for."""
+    """The text beside a poster; posters of the replica are not those of the site that it replaces."""
     if settings.REPLICA_URL:
         return "Served by a replica site in place of the real one."
     return source.attribution

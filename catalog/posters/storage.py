@@ -1,4 +1,4 @@
-"""Files of stored images: named by content, shared by posters, deleted with the last of them."""
+"""Files of stored images: named by content, shared by posters, deleted with the last poster using them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The items of a run, created a chunk at a time: 60,000 movies never become one list of items.
+"""Create the items of a run a chunk at a time, so that starting one over 60,000 movies is fast.
 
 A run knows from its start which movies or posters it takes, and how many. Only the first chunk is stored as
 items then; the others stay chunks of keys. Whoever works on the run materialises the next one, in one short

@@ -35,7 +35,7 @@ WORKER_DIED = "The worker that processed this item died."
 LOCAL_WORKER = "worked_off_by"
 ABANDONED = (
     f"Given up after {MAX_ATTEMPTS} attempts: the worker died each time. "
-    "Look at its log for this item; a damaged poster or too little memory are the usual causes."
+    "Its log may show why; a damaged poster or too little memory are the usual causes."
 )
 
 
@@ -197,7 +197,7 @@ def postpone(item: RunItem, seconds: float, why: str) -> bool:
 def renew(items: Sequence[RunItem], *, begin: bool = False) -> set[int]:
     """Renew the lease on items of one batch; returns the ids of those still leased, none in a cancelled run.
 
-    Long work calls this now and then and skips the items that are no longer leased. With `begin`, the time
+    Long work calls this repeatedly and skips the items that are no longer leased. With `begin`, the time
     that the items take is counted from now.
     """
     now = timezone.now()
@@ -230,7 +230,7 @@ def release_expired(run_id: int) -> int:
     """Release items whose worker died: at once on this host, on other hosts when the lease has expired.
 
     An item whose worker died MAX_ATTEMPTS times fails instead, so that a poster that kills workers is not
-    retried for ever. Returns how many items were released or failed.
+    retried forever. Returns how many items were released or failed.
     """
     adjust_to_clock_change(run_id)
     stale = timezone.now() - timedelta(seconds=settings.CLAIM_LEASE_S)

@@ -52,7 +52,7 @@ def start(
         if follower.process is None or follower.required_param:
             raise RunError(f"A run of kind {follower.name!r} cannot follow another one.")
     if chosen.process is None:
-        raise RunError(f"There is no run of kind {kind!r} to start; its command does the work.")
+        raise RunError(f"There is no run of kind {kind!r} to start: only its command can start one.")
     if chosen.required_param and chosen.required_param not in (params or {}):
         raise RunError(f"A run of kind {kind!r} needs the parameter {chosen.required_param!r}.")
     if len(followed_by) > MAX_FOLLOWERS:
@@ -83,7 +83,7 @@ def start_for_user(
     movies: QuerySet[Movie] | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Start a run that a user asks for, and after it the kinds that follow, over the same movies.
+    """Start a run that a user requests, and after it the kinds that follow, over the same movies.
 
     Raises RunError also for kinds that users may not start, and where `RunKind.unavailable` gives a reason.
     """
@@ -159,7 +159,7 @@ def _retry(run: Run, asked_by: AbstractBaseUser | None) -> Run:
     if kind.process is None:
         raise RunError(f"{run} cannot be retried: correct the rows it lists and import the file again.")
     if run.is_live:
-        raise RunError(f"{run} is still running: wait until it ends or cancel it, then retry what failed.")
+        raise RunError(f"{run} is still running: wait until it ends or cancel it, then retry.")
     params, _ = kind.prepare(
         {name: value for name, value in run.params.items() if name != LOCAL_WORKER}, None
     )
@@ -213,7 +213,7 @@ def outstanding() -> dict[str, int]:
 def settle(run_id: int) -> None:
     """End the run if nothing is left of it, and start what follows; harmless when called twice.
 
-    A run of which nothing succeeded is failed, and nothing follows it.
+    A run without any success is failed, and no run follows it.
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id).exclude(kind=Run.IMPORT).first()

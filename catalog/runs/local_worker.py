@@ -32,5 +32,5 @@ def process_run(run: Run, on_progress: Callable[[Run], None] | None = None) -> R
         if not run.is_live:
             return run
         if not busy:
-            # The rest is held by workers, or a site asked us to wait.
+            # The rest is leased by workers, or a site requested a wait.
             time.sleep(POLL_INTERVAL_S)

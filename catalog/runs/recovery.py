@@ -29,7 +29,7 @@ def sweep() -> int:
     gets new tasks; one task too many finds no item and ends.
     """
     queued = 0
-    # Cancelled runs too: otherwise an item whose worker died would be shown as running for ever.
+    # Cancelled runs too: otherwise an item whose worker died would be shown as running forever.
     held = RunItem.objects.filter(state=RunItem.State.RUNNING).values("run")
     for run in Run.objects.filter(Q(state__in=lifecycle.LIVE) | Q(pk__in=held)):
         try:

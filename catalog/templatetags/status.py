@@ -1,4 +1,4 @@
-"""What is running and what is failing: the admin's status panel, and hosts that delay a run."""
+"""Template tags for the admin's status panel, and for hosts that delay a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters that put extractors, sources, scores and runs into words."""
+"""Filters that describe extractors, sources, scores and runs in words."""
 
 from __future__ import annotations
 

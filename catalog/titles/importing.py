@@ -43,7 +43,7 @@ def import_titles(
 
     A title updates the movie that has one of its ids. Its facts replace stored ones; those that it lacks
     stay. Its genres replace imported ones; genres that a person set or accepted stay, and all genres of a
-    movie stay if a person edited them. A row that cannot be imported is reported, and the import goes on.
+    movie stay if a person edited them. A row that cannot be imported is reported, and the import continues.
     Movies that one row names as the same film are proposed as duplicates, or merged if `merge` is set and no
     id, title, year or human decision contradicts. `ids` is a sentence for the report on how ids were read.
 

@@ -265,7 +265,7 @@ def _restore(plan: MoviePlan) -> None:
 def _record(run: Run, report: UndoReport, by: Run) -> None:
     """Add the counts of a batch to the import's own run."""
     before = run.params.get("undone", {})
-    # What an earlier undo kept is examined again, so its count starts anew.
+    # What an earlier undo kept is examined again, so its count restarts.
     same = before.get("run") == by.pk
     undone = {
         "run": by.pk,

@@ -1,4 +1,4 @@
-"""Why a catalogue could not be exported or restored. `code` names the reason, the message explains it."""
+"""Errors of exports and restores. `code` names the reason, the message explains it."""
 
 from __future__ import annotations
 

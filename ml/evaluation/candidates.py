@@ -18,7 +18,7 @@ LOOKALIKE_RECIPES = {
     "recipe-lookalike": "inception_v3",
     "recipe-lookalike-flattened": "inception_v3:flatten",
 }
-"""The published look-alikes: Inception-v3 up to the last layer in the weights at hand, average pooled or
+"""The published look-alikes: Inception-v3 up to the last layer in the available weights, average pooled or
 flattened, in a Euclidean ball tree."""
 
 RECIPE_EXTRACTOR = "mobilenet_v2"

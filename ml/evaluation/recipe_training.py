@@ -34,7 +34,7 @@ def train_recipe(
 ) -> GenreModel:
     """Train `recipe` on some `rows` of vectors, labels (n, genres) and groups (n,), as a site would.
 
-    Thresholds and the choice of the epoch rest on a part of those rows alone. Raises EvaluationError if there
+    Thresholds and the epoch are chosen on a part of those rows only. Raises EvaluationError if there
     is too little data, or if training fails.
     """
     try:

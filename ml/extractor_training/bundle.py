@@ -1,4 +1,4 @@
-"""Make the files that a site uses of a trained network: extractor, genre model, and a card with the facts."""
+"""Write the files that a site uses, from a trained network: extractor, genre model, and a card of facts."""
 
 from __future__ import annotations
 

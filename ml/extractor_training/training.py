@@ -193,7 +193,7 @@ def _prepare(request: TrainingRequest) -> None:
         started = (work / CHECKPOINT).exists()
         if started and not (request.resume or request.trained):
             raise TrainingError(
-                f"{work} already holds a training: continue it with --resume, or name another folder with -o."
+                f"{work} contains a training already: continue it with --resume, or name another one with -o."
             )
         if not request.trained:
             write_json(work / REQUEST, {"plan": asdict(request.plan), "limit": request.limit})

@@ -1,4 +1,4 @@
-"""What the network is trained on: decoded posters, their labels, and the batches of every step."""
+"""The training data of the network: decoded posters, their labels, and the batches of every step."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def load_weights(model: Any, weights: WeightsFile, backbone: str) -> None:
         ) from error
     if not finite:
         raise WeightsUnavailable(
-            f"{weights.path} lacks some weights of {backbone}, or holds numbers that are not finite: "
+            f"{weights.path} lacks some weights of {backbone}, or contains numbers that are not finite: "
             f"replace it, or run `manage.py fetch_weights {backbone}`."
         )
 
@@ -130,7 +130,7 @@ def read_arrays(path: Path) -> list[Floats]:
             raise ValueError("its arrays are not named arr_0, arr_1 and so on")
         arrays = [archive[f"arr_{number}"] for number in range(len(archive.files))]
     if any(array.dtype.kind != "f" for array in arrays):
-        raise ValueError("it holds arrays that are not floating point numbers")
+        raise ValueError("it contains arrays that are not floating point numbers")
     return [array.astype(np.float32) for array in arrays]
 
 

@@ -159,12 +159,12 @@ def require_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> Weig
     place = str(weights_dir) if weights_dir else "the folder that POSTERSITE_WEIGHTS names"
     if wanted.backbone == "tfhub":
         raise WeightsUnavailable(
-            f"The TF-Hub model {wanted.handle} is not at hand: put its folder (with saved_model.pb) into "
+            f"The TF-Hub model {wanted.handle} was not found: put its folder (with saved_model.pb) into "
             f"{place}, or run `manage.py fetch_weights {wanted.name}`."
         )
     names = [name for name, _, reaches in _FILES[wanted.backbone] if _covers(reaches, wanted.layer)]
     raise WeightsUnavailable(
-        f"The weights of {wanted.name} are not at hand: put {' or '.join(names)} into {place}, "
+        f"The weights of {wanted.name} were not found: put {' or '.join(names)} into {place}, "
         f"or run `manage.py fetch_weights {wanted.backbone}`."
     )
 

@@ -1,4 +1,4 @@
-"""Decisions of a training on its held-out posters, and their comparison with those of another head."""
+"""Decisions of a trained head on its held-out posters, and their comparison with those of another head."""
 
 from __future__ import annotations
 

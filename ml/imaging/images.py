@@ -180,7 +180,7 @@ def _open_checked(
     if too_many_parts(data, name):
         raise ImageRejected(
             "too_many_parts",
-            f"This {name} file is cut into too many small parts; save it anew and try again.",
+            f"This {name} file consists of too many small parts; save it again with another program.",
         )
     if Image.MAX_IMAGE_PIXELS is not None:
         max_pixels = min(max_pixels, Image.MAX_IMAGE_PIXELS)

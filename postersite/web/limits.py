@@ -25,6 +25,6 @@ class Limits:
     buffered_bytes: int = 128 * MIB
     # For the client to read each part of a response.
     write_s: float = 30.0
-    # A browser asks for all posters of a page at once, so the queue is bounded by time more than by length.
+    # A browser requests all posters of a page at once, so the queue is bounded by time more than by length.
     queue_length: int = 200
     queue_s: float = 2.0

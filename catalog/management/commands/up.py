@@ -65,7 +65,7 @@ class Command(BaseCommand):
         if not settings.BEHIND_HTTPS and not site_folder.is_loopback(host):
             to_terminal(
                 f"Warning: {host} can be reached from other machines, without encryption. Run a proxy that "
-                "speaks https (deploy/nginx.conf), set BEHIND_HTTPS=true, and leave out --host."
+                "serves https (deploy/nginx.conf), set BEHIND_HTTPS=true, and leave out --host."
             )
         parts = programs.site_programs(host, port, url)
         if with_sample:

@@ -1,4 +1,4 @@
-"""Extract what describes a poster from a page's HTML: base, meta tags, JSON-LD and framed images.
+"""Extract poster metadata from a page's HTML: base, meta tags, JSON-LD and framed images.
 
 Before BeautifulSoup builds a tree, the page is checked as a stream of tags, which takes a fraction of a
 second: a tree of hostile markup (25,000 nested tags, 400,000 attributes on one) takes minutes to build or to

@@ -63,7 +63,7 @@ def candidates(
 def _page_of(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
     if len(html) > LARGEST_PAGE:
         raise NoPosterFound(
-            f"{page_url} is not a film's page: it has {len(html):,} bytes, {LARGEST_PAGE:,} is the most"
+            f"{page_url} is not a film's page: it has {len(html):,} bytes; the limit is {LARGEST_PAGE:,}"
         )
     try:
         return read_page(html, is_frame)

@@ -51,6 +51,6 @@ class Found:
 def find_on_page(path: str | None, needs: str, parse: Callable[[bytes, str], PosterLink], get: Get) -> Found:
     """The poster on one page. path: None for a film without the id that the site `needs`."""
     if path is None:
-        raise NoPosterFound(f"this movie has no id that it knows, it needs {needs}")
+        raise NoPosterFound(f"the source needs {needs}, and this movie has none")
     response = get(path, is_validator=True)
     return Found((parse(response.body, response.url),), page_url="")

@@ -42,7 +42,7 @@ def find(ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
     if number is None:
         imdb_id = ids.imdb_id or ""
         if not is_imdb_id(imdb_id):
-            raise NoPosterFound("this movie has no id that it knows, it needs a TMDB or an IMDb id")
+            raise NoPosterFound("the source needs a TMDB or an IMDb id, and this movie has none")
         number = found_id(get(f"/3/find/{imdb_id}?external_source=imdb_id").body, imdb_id)
     wanted = [code for code in languages if _LANGUAGE.fullmatch(code)]
     path = f"/3/movie/{number}?append_to_response=images"
@@ -74,7 +74,7 @@ def read(response: SourceResponse) -> dict[str, Any]:
     """The JSON object in a response. Raises NoPosterFound if it is none, or too large."""
     if len(response.body) > LARGEST_RESPONSE:
         raise NoPosterFound(
-            f"{response.url} has {len(response.body):,} bytes; {LARGEST_RESPONSE:,} is the most"
+            f"{response.url} has {len(response.body):,} bytes; the limit is {LARGEST_RESPONSE:,}"
         )
     try:
         value = json.loads(response.body)

@@ -40,12 +40,12 @@ def parse_title(text: str, column: str = "title") -> str:
     if len(text) > _MAX_MARKS * MAX_TITLE_LENGTH:
         text = " ".join(text.split())
         if len(text) > _MAX_MARKS * MAX_TITLE_LENGTH:
-            raise InvalidCell(f"the {column} has {len(text)} characters; {MAX_TITLE_LENGTH} is the most")
+            raise InvalidCell(f"the {column} has {len(text)} characters; the limit is {MAX_TITLE_LENGTH}")
     title = normalized(text)
     if all(unicodedata.category(c) in ("Cf", "Zs") for c in title):
         raise InvalidCell(f"the {column} is empty")
     if len(title) > MAX_TITLE_LENGTH:
-        raise InvalidCell(f"the {column} has {len(title)} characters; {MAX_TITLE_LENGTH} is the most")
+        raise InvalidCell(f"the {column} has {len(title)} characters; the limit is {MAX_TITLE_LENGTH}")
     if not title.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") for c in title):
         raise InvalidCell(f"the {column} contains control characters")
     return title
@@ -101,7 +101,7 @@ def parse_local_id(text: str, column: str = "id") -> str | None:
     """An id of the user's own catalogue, None if the cell is empty."""
     text = normalized(text[: MAX_TITLE_LENGTH * _MAX_MARKS])
     if len(text) > MAX_LOCAL_ID_LENGTH:
-        raise InvalidCell(f"the {column} has {len(text)} characters; {MAX_LOCAL_ID_LENGTH} is the most")
+        raise InvalidCell(f"the {column} has {len(text)} characters; the limit is {MAX_LOCAL_ID_LENGTH}")
     if not text.isprintable():
         raise InvalidCell(f"the {column} contains control characters")
     return text or None
@@ -133,7 +133,7 @@ def parse_genres(text: str) -> tuple[str, ...]:
     else:
         names = text.split("|") if "|" in text else re.split(r"[,;]", text)
     if len(names) > MAX_GENRES:
-        raise InvalidCell(f"{len(names)} genres; {MAX_GENRES} is the most")
+        raise InvalidCell(f"{len(names)} genres; the limit is {MAX_GENRES}")
     try:
         genres = [canonical_genre(name) for name in names]
     except ValueError as error:

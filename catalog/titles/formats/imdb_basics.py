@@ -1,4 +1,4 @@
-"""Titles from title.basics.tsv(.gz), IMDb's list of everything it has.
+"""Titles from title.basics.tsv(.gz), IMDb's list of all its titles.
 
 Format: https://developer.imdb.com/non-commercial-datasets/. Of more than ten million rows a twentieth are
 films, so rows of other types are skipped before they are decoded.

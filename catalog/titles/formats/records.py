@@ -1,4 +1,4 @@
-"""What the readers of all title formats share: options, titles, rejected rows, errors."""
+"""Shared by the readers of all title formats: options, titles, rejected rows, errors."""
 
 from collections import Counter
 from dataclasses import dataclass, field

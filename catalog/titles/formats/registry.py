@@ -59,7 +59,7 @@ class TitleFormat:
 TITLE_FORMATS = (
     TitleFormat(
         "imdb_basics",
-        "everything IMDb has, title.basics.tsv(.gz), of which films are imported",
+        "IMDb's list of all titles, title.basics.tsv(.gz); only films are imported by default",
         imdb_basics.read,
         tuple({name} for name in imdb_basics.COLUMNS),
         ids="IMDb ids",

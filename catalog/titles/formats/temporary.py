@@ -1,4 +1,4 @@
-"""Temporary databases, for what may be too large for memory while a file is read."""
+"""Temporary databases, for data that may not fit into memory while a file is read."""
 
 import sqlite3
 

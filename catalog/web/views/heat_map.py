@@ -59,7 +59,7 @@ def data(request: HttpRequest, pk: int) -> JsonResponse:
 
 @require_safe
 def picture(request: HttpRequest, pk: int) -> HttpResponse:
-    """The overlay as PNG. With `?v=` and its version, as pages link to it, it may be cached for ever."""
+    """The overlay as PNG. With `?v=` and its version, as pages link to it, it may be cached forever."""
     suggestion = _suggestion(request, pk)
     try:
         explanation = explanations.explain(suggestion)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 # No other files in the media folder are served.
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 SERVED = re.compile(r"(posters|learning_curves)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+\.(jpg|png|webp)")
-# A poster's name is the hash of its content, so it may be cached for ever.
+# A poster's name is the hash of its content, so it may be cached forever.
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 CACHE_A_MINUTE = "public, max-age=60"
 

@@ -77,7 +77,7 @@ def test_nothing_to_do_is_said_at_once(operator_client):
 
 def test_suggesting_without_a_model_says_what_to_do(operator_client):
     response = start(operator_client, "label")
-    assert "train one and promote it" in messages_of(response)
+    assert "No genre model is active" in messages_of(response)
     assert not Run.objects.exists()
 
 
