@@ -94,7 +94,7 @@ class CircuitBreaker:
         return _open_circuit(host, self._enter(keys=[_key(host)], args=["", 0, 0]))
 
     def enter(self, host: str, probe_s: float) -> OpenCircuit | None:
-        """Ask to send a request to `host`: allowed when the result is None, or has a `probe`.
+        """Request permission to send to `host`: granted when the result is None, or has a `probe`.
 
         The lease of a probe lasts `probe_s`.
         """

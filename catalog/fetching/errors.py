@@ -47,7 +47,7 @@ class DeadlineExceeded(FetchError):
 
 
 class TryLater(FetchError):
-    """The server, or our own throttle, demands to wait for `retry_after_s` seconds."""
+    """The server, or our own throttle, requires a wait of `retry_after_s` seconds."""
 
     retryable = True
 

@@ -52,7 +52,7 @@ class NoPoster(LookupError):
 
 
 class Postponed(RuntimeError):
-    """A site, or our own throttle, demands to wait for `seconds`; the movie is not the reason."""
+    """A site, or our own throttle, requires a wait of `seconds`; the movie is not the reason."""
 
     def __init__(self, why: str, seconds: float) -> None:
         super().__init__(why)

@@ -74,7 +74,7 @@ def enabled_clients() -> list[SourceClient]:
 
 
 def user_agent() -> str:
-    """The User-Agent: the project, its version, and how to contact whoever runs this copy."""
+    """The User-Agent: the project, its version, and a contact of the operator."""
     contact = settings.CONTACT or "no contact given"
     return f"Postersite/{settings.VERSION} (film catalogue; {contact})"
 

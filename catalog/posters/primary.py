@@ -132,7 +132,7 @@ def choose(movie: Movie) -> None:
 
 
 def unlock(movie: Movie) -> None:
-    """Take a person's choice back: from now on the movie shows the poster that `preference` puts first."""
+    """Remove a person's choice: from now on the movie shows the poster that `preference` puts first."""
     with transaction.atomic():
         Movie.objects.select_for_update().get(pk=movie.pk)
         Poster.objects.filter(movie=movie, locked=True).update(locked=False)

@@ -64,7 +64,7 @@ def by_key(rows: QuerySet[Row], process: Callable[[list[Row]], object], size: in
 
 
 def _advance(item: RunItem, done: int, total: int) -> bool:
-    """Store the progress and renew the claim; False when the run was cancelled or the item taken over."""
+    """Store the progress and renew the lease; False when the run was cancelled or the item taken over."""
     held = RunItem.objects.filter(pk=item.pk, claim=item.claim, state=RunItem.State.RUNNING)
     Run.objects.filter(pk=item.run_id, items__in=held).update(done=done, total=total)
     # Attempts count workers that died; an item that makes progress is not the cause.
