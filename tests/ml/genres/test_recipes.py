@@ -40,69 +40,53 @@ def test_a_name_gives_the_rest():
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("recipe", "setting", "values"),
     [
-        {"hidden": 0},
-        {"hidden": 1.5},
-        {"hidden": True},
-        {"loss": "hinge"},
-        {"learning_rate": 0},
-        {"learning_rate": float("nan")},
-        {"learning_rate": "1e-5"},
-        {"epochs": 0},
-        {"batch_size": -1},
-        {"dropout": 1},
-        {"validation_fraction": 0},
-        {"validation_fraction": 1},
-        {"threshold": 1.1},
-        {"patience": 0},
-        {"standardise": "yes"},
-        {"seed": -1},
-        {"name": ""},
-        {"min_positives": 0},
+        ("compact", "hidden", [0, 1.5, True]),
+        ("compact", "loss", ["hinge"]),
+        ("compact", "learning_rate", [0, float("nan"), "1e-5"]),
+        ("compact", "epochs", [0]),
+        ("compact", "batch_size", [-1]),
+        ("compact", "dropout", [1]),
+        ("compact", "validation_fraction", [0, 1]),
+        ("compact", "threshold", [1.1]),
+        ("compact", "patience", [0]),
+        ("compact", "standardise", ["yes"]),
+        ("compact", "seed", [-1]),
+        ("compact", "min_positives", [0]),
+        ("compact", "resamples", [0]),
+        ("logistic", "components", [0]),
+        ("logistic", "folds", [1]),
+        ("logistic", "strengths", [[], [1, 0], [1, "strong"], "1"]),
+        ("logistic", "shrinkage", [-1]),
+        ("logistic", "sure_precision", [1.0, 1, True]),
+        ("logistic", "sure_least", [0]),
+        ("logistic", "sure_recall", [1.5]),
+        ("logistic", "min_positives", [0]),
+        ("logistic", "resamples", [0]),
     ],
 )
-def test_a_setting_out_of_range_is_named(changes):
-    (name,) = changes
-    with pytest.raises(TrainingConfigError, match=name):
-        config_from(changes)
+def test_a_setting_out_of_range_is_named(recipe, setting, values):
+    for value in values:
+        with pytest.raises(TrainingConfigError, match=setting):
+            config_from({"name": recipe, setting: value})
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("values", "message"),
     [
-        {"components": 0},
-        {"folds": 1},
-        {"strengths": []},
-        {"strengths": [1, 0]},
-        {"strengths": [1, "strong"]},
-        {"strengths": "1"},
-        {"shrinkage": -1},
-        {"sure_precision": 1.0},
-        {"sure_least": 0},
-        {"sure_recall": 1.5},
-        {"sure_precision": 1},
-        {"sure_precision": True},
-        {"min_positives": 0},
-        {"resamples": 0},
+        ({"name": ""}, "name"),
+        ({"name": "logistic", "epochs": 3}, "recipe logistic has no setting 'epochs'"),
+        ({"name": "compact", "folds": 3}, "recipe compact has no setting 'folds'"),
+        ({"learningrate": 1}, r"no setting 'learningrate'.*learning_rate"),
     ],
 )
-def test_a_setting_of_the_logistic_recipe_out_of_range_is_named(changes):
-    (name,) = changes
-    with pytest.raises(TrainingConfigError, match=name):
-        config_from({"name": "logistic"} | changes)
+def test_an_empty_name_and_a_setting_of_another_recipe_are_refused(values, message):
+    with pytest.raises(TrainingConfigError, match=message):
+        config_from(values)
 
 
-def test_a_recipe_has_only_settings_of_its_own():
-    with pytest.raises(TrainingConfigError, match="recipe logistic has no setting 'epochs'"):
-        config_from({"name": "logistic", "epochs": 3})
-    with pytest.raises(TrainingConfigError, match="recipe compact has no setting 'folds'"):
-        config_from({"name": "compact", "folds": 3})
-
-
-def test_an_unknown_setting_is_named_with_those_that_exist():
-    with pytest.raises(TrainingConfigError, match=r"no setting 'learningrate'.*learning_rate"):
-        config_from({"learningrate": 1})
+TEXTS = st.text("ab1.-", max_size=5)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -110,12 +94,7 @@ def test_an_unknown_setting_is_named_with_those_that_exist():
     st.sampled_from([{}, {"name": "logistic"}]),
     st.dictionaries(
         st.sampled_from(sorted(config_values(TrainingConfig()) | config_values(LogisticConfig()))),
-        st.none()
-        | st.booleans()
-        | st.integers()
-        | st.floats()
-        | st.text("ab1.-", max_size=5)
-        | st.lists(st.integers(), max_size=2),
+        st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.lists(st.integers(), max_size=2),
     ),
 )
 def test_any_json_is_a_config_or_an_error(named, values):
