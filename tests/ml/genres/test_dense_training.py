@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from ml.genres.dense_training import HISTORY_KEYS, Epoch, macro_f1, macro_soft_f1
-from ml.genres.errors import TrainingDiverged, TrainingStopped
+from ml.genres.errors import TrainingStopped
 from ml.genres.metrics import mean_average_precision
 from ml.genres.recipes import COMPACT
+from ml.genres.scorecard import FIGURES
 from ml.genres.splitting import split
-from ml.genres.training import TrainingDataError, train, train_on
+from ml.genres.training import train, train_on
 from tests.ml.genres import simple_metrics
-from tests.ml.genres.catalogues import informative, names, overflowing, random_scores, shuffled
+from tests.ml.genres.catalogues import informative, names, random_scores, shuffled
 
 pytestmark = pytest.mark.slow
 
@@ -53,27 +54,17 @@ def test_the_figures_are_those_of_the_validation_rows_against_their_own_labels(t
     assert trained.history["val_macro_f1"][best] == pytest.approx(card["macro_f1"]["value"], abs=1e-5)
 
 
-def test_the_weights_are_those_of_the_lowest_validation_loss(trained):
-    val_loss = trained.history["val_loss"]
-    assert trained.metrics["best_epoch"] - 1 == int(np.argmin(val_loss))
-    assert trained.metrics["epochs_run"] == len(val_loss) <= QUICK.epochs
-
-
-def test_the_history_has_every_curve_and_falls_in_training_loss(trained):
+def test_the_weights_are_those_of_the_lowest_validation_loss_of_a_complete_history(trained):
     assert set(trained.history) == set(HISTORY_KEYS)
-    assert len({len(curve) for curve in trained.history.values()}) == 1
+    assert {len(curve) for curve in trained.history.values()} == {trained.metrics["epochs_run"]}
+    assert trained.metrics["epochs_run"] <= QUICK.epochs
+    assert trained.metrics["best_epoch"] - 1 == int(np.argmin(trained.history["val_loss"]))
     assert trained.history["loss"][-1] < trained.history["loss"][0] - 0.1
 
 
 def test_metrics_are_strict_json_with_an_interval_around_each_figure(trained):
     card = json.loads(json.dumps(trained.metrics, allow_nan=False))["validation"]
-    for figure in (
-        "macro_f1",
-        "micro_f1",
-        "samples_f1",
-        "mean_average_precision",
-        "expected_calibration_error",
-    ):
+    for figure in FIGURES:
         assert card[figure]["low"] <= card[figure]["value"] <= card[figure]["high"]
     for row in card["per_genre"]:
         assert row["f1"]["low"] <= row["f1"]["high"]
@@ -121,13 +112,6 @@ def test_genres_with_too_few_examples_are_left_out_and_named():
     assert left_out["train_positives"] <= 4
 
 
-def test_no_genre_with_enough_examples_is_an_error():
-    labels = np.zeros((40, 2), dtype=np.uint8)
-    labels[0, 0] = 1
-    with pytest.raises(TrainingDataError, match="No genre has 5 labelled posters"):
-        train(np.ones((40, 3)), labels, ["Drama", "Comedy"])
-
-
 def test_each_epoch_is_reported_as_it_ends():
     seen: list[Epoch] = []
     trained = train_on(informative(), replace(QUICK, epochs=3), seen.append)
@@ -141,12 +125,6 @@ def test_asked_to_stop_it_stops_within_the_epoch_and_keeps_the_history():
     with pytest.raises(TrainingStopped, match="stopped after 2 epochs") as stopped:
         train_on(informative(), QUICK, seen.append, should_stop=lambda: len(seen) == 2)
     assert len(stopped.value.history["loss"]) == 2
-
-
-def test_a_loss_that_is_no_number_is_an_error():
-    data = overflowing(informative(rows=60))
-    with pytest.raises(TrainingDiverged, match="lower learning_rate"):
-        train_on(data, replace(QUICK, standardise=False))
 
 
 def test_the_head_carries_what_its_scores_depend_on(trained):
@@ -175,12 +153,6 @@ def test_a_genre_missing_from_the_batch_costs_one_and_is_finite():
     truth = np.array([[0], [0]])
     assert float(macro_soft_f1(truth, np.zeros((2, 1), dtype=np.float32))) == 1
     assert float(macro_soft_f1(truth, np.ones((2, 1), dtype=np.float32))) == 1
-
-
-def test_the_loss_falls_as_scores_near_the_labels():
-    truth, scores = random_scores(40, 3)
-    nearer = scores + 0.2 * (truth - scores)
-    assert float(macro_soft_f1(truth, nearer)) < float(macro_soft_f1(truth, scores))
 
 
 def test_the_gradient_pushes_true_scores_up_and_false_scores_down():
