@@ -1,4 +1,4 @@
-"""Parts share no group, are stored, and posters that would change part are refused."""
+"""Groups and franchises of posters; parts share no group, are stored, and may not change."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ml.extractor_training import splits
 from ml.extractor_training.errors import TrainingError
-from ml.extractor_training.splits import draw_split, files_digest, group_posters, stored_split
+from ml.extractor_training.splits import (
+    MAX_SERIES_POSTERS,
+    draw_split,
+    files_digest,
+    group_posters,
+    stored_split,
+    title_series,
+)
 from ml.labelled_set.listing import LabelledPoster, label_table, read_labelled_set
 
 GENRES = ("Comedy", "Drama", "Horror")
@@ -67,19 +74,17 @@ def test_posters_are_grouped_by_movie_series_title_and_image():
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 15), min_size=30, max_size=80), st.integers(0, 99))
 def test_parts_share_no_group_and_lose_no_row(groups, seed):
+    assume(len(set(groups)) > 3)
     labels = (np.random.default_rng(seed).random((len(groups), 3)) < 0.4).astype(np.uint8)
-    if len(set(groups)) < 4:
-        return
     numbers = np.array(groups, dtype=np.int64)
-    parts = draw_split(numbers, labels)
-    together = np.concatenate([parts.train, parts.validation, parts.test])
-    assert sorted(together.tolist()) == list(range(len(groups)))
-    each = [set(numbers[rows].tolist()) for rows in (parts.train, parts.validation, parts.test)]
-    assert all(each) and not (each[0] & each[1] or each[0] & each[2] or each[1] & each[2])
-    again = draw_split(numbers, labels)
-    assert all(
-        np.array_equal(getattr(parts, name), getattr(again, name)) for name in ("train", "validation", "test")
+    parts, again = (
+        [found.train.tolist(), found.validation.tolist(), found.test.tolist()]
+        for found in (draw_split(numbers, labels) for _ in range(2))
     )
+    assert parts == again
+    assert sorted(row for part in parts for row in part) == list(range(len(groups)))
+    each = [set(numbers[part].tolist()) for part in parts]
+    assert all(each) and sum(map(len, each)) == len(set(groups))
 
 
 def test_a_fifth_is_tested_and_a_tenth_of_the_rest_validates():
@@ -90,7 +95,7 @@ def test_a_fifth_is_tested_and_a_tenth_of_the_rest_validates():
     np.testing.assert_allclose(labels[parts.test].mean(axis=0), labels.mean(axis=0), atol=0.02)
 
 
-def test_a_stored_split_is_read_back_and_not_drawn_again(tmp_path, monkeypatch):
+def test_a_stored_split_lists_every_poster_and_is_not_drawn_again(tmp_path, monkeypatch):
     first = stored(tmp_path, posters())
     monkeypatch.setattr(splits, "TEST_SEED", 5)
     again = stored(tmp_path, posters())
@@ -99,6 +104,10 @@ def test_a_stored_split_is_read_back_and_not_drawn_again(tmp_path, monkeypatch):
     facts = json.loads((tmp_path / "parts.json").read_text())
     assert facts["test_sha256"] == files_digest(f"{row}.jpg" for row in first.test)
     assert facts["counts"]["test"] == len(first.test)
+    with (tmp_path / "parts.csv").open(newline="") as file:
+        part_of = {row["file"]: row["part"] for row in csv.DictReader(file)}
+    assert len(part_of) == 60
+    assert {file for file, part in part_of.items() if part == "test"} == {f"{row}.jpg" for row in first.test}
 
 
 def test_the_test_part_is_written_as_a_labelled_set_of_its_own(tmp_path):
@@ -157,9 +166,62 @@ def test_posters_that_do_not_fit_the_stored_split_are_refused(tmp_path, change, 
         stored(tmp_path, some, images)
 
 
-def test_every_poster_is_listed_with_its_part(tmp_path):
-    parts = stored(tmp_path, posters())
-    with (tmp_path / "parts.csv").open(newline="") as file:
-        part_of = {row["file"]: row["part"] for row in csv.DictReader(file)}
-    assert len(part_of) == 60
-    assert {file for file, part in part_of.items() if part == "test"} == {f"{row}.jpg" for row in parts.test}
+TITLES = st.lists(
+    st.one_of(
+        st.text(max_size=30),
+        st.builds(
+            "{}{}".format,
+            st.sampled_from(["Rocky", "The Night Watch", "Jaws of Steel", "Amélie"]),
+            st.sampled_from(["", " II", " 3", ": The Return", ", The", " (1977)", " - Part Two"]),
+        ),
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Rocky", "Rocky II"),
+        ("Godfather, The", "The Godfather: Part II"),
+        ("Star Wars: Episode IV - A New Hope (1977)", "Star Wars: Episode VI - Return of the Jedi (1983)"),
+        ("Police Academy", "Police Academy 4: Citizens on Patrol"),
+        ("Hatchet", "HATCHET III"),
+        ("Toy Story (1995)", "Toy Story 2 (1999)"),
+    ],
+)
+def test_sequels_are_of_one_franchise(first, second):
+    one, other = title_series([first, second])
+    assert one == other != ""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Hamlet", "Hamlet"),
+        ("Hamlet (1948)", "Hamlet, (1996)"),
+        ("War", "War 2"),
+        ("Alien", "Aliens"),
+        ("Heat", "Heat and Dust"),
+        ("", ""),
+    ],
+)
+def test_remakes_short_stems_and_unrelated_titles_are_not(first, second):
+    assert title_series([first, second]) == ["", ""]
+
+
+def test_a_frequent_stem_is_no_franchise():
+    titles = [f"Christmas: tale {number}" for number in range(MAX_SERIES_POSTERS + 1)]
+    assert set(title_series(titles)) == {""}
+    assert set(title_series(titles[:-1])) == {"christmas"}
+
+
+@settings(max_examples=50, deadline=None)
+@given(TITLES)
+def test_a_franchise_has_two_titles_and_depends_on_neither_order_nor_capitals(titles):
+    series = title_series(titles)
+    assert len(series) == len(titles)
+    assert all(series.count(name) > 1 for name in series if name)
+    assert title_series(titles[::-1]) == series[::-1]
+    plain = [title for title in titles if title.isascii()]
+    assert title_series([title.upper() for title in plain]) == title_series(plain)

@@ -35,15 +35,12 @@ def test_perfect_and_upside_down_logits():
 def test_franchise_recall_counts_franchises_with_two_validation_posters():
     none = metrics()
     assert (none["franchise_recall_at_5"], none["franchise_queries"]) == (None, 0)
-    pair = metrics(franchise=np.array([7, -1, 7, 8, 8, -1]))
+    franchise, hashes = np.array([7, -1, 7, 8, 8, -1]), HASHES.copy()
+    pair = metrics(franchise=franchise)
     assert (pair["franchise_recall_at_5"], pair["franchise_queries"]) == (1.0, 2)
-
-
-def test_near_duplicates_are_not_counted():
-    hashes = HASHES.copy()
+    # Near-duplicates are not counted.
     hashes[3] = hashes[4]
-    pair = metrics(franchise=np.array([7, -1, 7, 8, 8, -1]), hashes=hashes)
-    assert pair["franchise_queries"] == 0
+    assert metrics(franchise=franchise, hashes=hashes)["franchise_queries"] == 0
 
 
 def test_only_learned_genres_are_scored():
