@@ -152,7 +152,7 @@ class Projection(Network):
 
     def __init__(self) -> None:
         random = np.random.default_rng(1)
-        self.weights = [random.normal(size=(1, 1, 9, 6)), random.normal(size=6)]
+        self.weights = [random.normal(size=size).astype(np.float32) for size in ((1, 1, 9, 6), 6)]
 
     def get_layer(self, name: str) -> Projection:
         assert name == "projection"

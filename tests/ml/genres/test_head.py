@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ml.genres.head import ROWS_AT_ONCE, DenseWeights, FeatureMismatch, GenreHead
+from ml.genres.head import ROWS_AT_ONCE, DenseWeights, FeatureMismatch, GenreHead, LinearWeights
 from ml.genres.thresholds import NEVER, RECIPE_THRESHOLD, decide
 from tests.ml.genres.heads import make_head, make_linear, make_weights
 
@@ -49,6 +49,7 @@ def test_a_linear_head_scores_a_weighted_sum_of_standardised_features():
     head = make_linear()
     rows = np.random.default_rng(1).normal(size=(20, 6))
     weights = head.weights
+    assert isinstance(weights, LinearWeights)
     for row, scores in zip(rows, head.scores(rows), strict=True):
         for genre in range(3):
             total = sum(
