@@ -64,7 +64,8 @@ def test_what_keras_has_downloaded_is_found_too_but_after_the_folder(folder, tmp
 
 
 @pytest.mark.parametrize(
-    ("spec", "layer"), [("inception_v3", "mixed8"), ("inception_v3:mixed5:flatten", "mixed5")]
+    ("spec", "layer"),
+    [("inception_v3", "mixed8"), ("inception_v3:mixed5:avg", "mixed5"), ("inception_v3:mixed8", "mixed8")],
 )
 def test_weights_that_stop_at_a_layer_serve_what_lies_below(spec, layer, folder):
     put(folder, TO_MIXED8)
