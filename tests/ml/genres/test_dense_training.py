@@ -9,7 +9,7 @@ import pytest
 from ml.genres.dense_training import HISTORY_KEYS, Epoch, macro_f1, macro_soft_f1
 from ml.genres.errors import TrainingStopped
 from ml.genres.metrics import mean_average_precision
-from ml.genres.recipes import COMPACT
+from ml.genres.recipes import COMPACT, LOGISTIC
 from ml.genres.scorecard import FIGURES
 from ml.genres.splitting import split
 from ml.genres.training import train, train_on
@@ -100,12 +100,13 @@ def test_standardising_makes_the_head_indifferent_to_the_scale_of_its_features()
     assert stretched.history["val_loss"] == pytest.approx(plain.history["val_loss"], abs=1e-3)
 
 
-def test_genres_with_too_few_examples_are_left_out_and_named():
+@pytest.mark.parametrize("config", [replace(QUICK, epochs=2), LOGISTIC], ids=["dense", "logistic"])
+def test_genres_with_too_few_examples_are_left_out_and_named(config):
     data = informative(genres=4)
     rare = np.zeros((len(data.labels), 1), dtype=np.uint8)
     rare[:4] = 1
-    labels = np.hstack([rare, data.labels])
-    trained = train(data.features, labels, ["Musical", *names(4)], replace(QUICK, epochs=2))
+    config = replace(config, resamples=50)
+    trained = train(data.features, np.hstack([rare, data.labels]), ["Musical", *names(4)], config)
     assert trained.head.genres == tuple(names(4))
     (left_out,) = trained.metrics["left_out"]
     assert (left_out["genre"], left_out["reason"]) == ("Musical", "too few examples")

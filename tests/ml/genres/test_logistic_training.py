@@ -158,17 +158,6 @@ def test_one_seed_gives_one_head_and_a_fitting_warm_start_the_same_one():
         assert not train_on(data, TWO_STRENGTHS, start=unfit).metrics["warm_start"]
 
 
-def test_genres_with_too_few_examples_are_left_out_and_named():
-    data = informative(genres=4)
-    rare = np.zeros((len(data.labels), 1), dtype=np.uint8)
-    rare[:4] = 1
-    trained = train(data.features, np.hstack([rare, data.labels]), ["Musical", *names(4)], TWO_STRENGTHS)
-    assert trained.head.genres == tuple(names(4))
-    assert trained.metrics["left_out"] == [
-        {"genre": "Musical", "train_positives": 4, "reason": "too few examples"}
-    ]
-
-
 def test_a_genre_of_every_poster_is_withheld():
     data = informative(genres=2)
     labels = np.hstack([np.ones((len(data.labels), 1), dtype=np.uint8), data.labels])
