@@ -173,7 +173,7 @@ def test_weights_that_vanish_after_they_were_found_are_unavailable(folder):
         _ = found.digest
 
 
-def test_what_needs_no_weights_is_refused(self, folder):
+def test_what_needs_no_weights_is_refused(folder):
     for spec in ("pixels", "postersite"):
         with pytest.raises(WeightsUnavailable, match="nothing to fetch"):
             fetch_weights(spec, folder)
@@ -181,7 +181,7 @@ def test_what_needs_no_weights_is_refused(self, folder):
         fetch_weights("resnet50", folder)
 
 
-def test_a_download_that_fails_leaves_the_folder_as_it_was(self, folder, monkeypatch):
+def test_a_download_that_fails_leaves_the_folder_as_it_was(folder, monkeypatch):
     put(folder, MOBILENET, b"precious")
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(WeightsUnavailable, match="could not be downloaded"):
@@ -191,7 +191,7 @@ def test_a_download_that_fails_leaves_the_folder_as_it_was(self, folder, monkeyp
 
 
 @pytest.mark.process
-def test_a_hub_model_is_fetched_over_http_and_found_by_its_handle(self, made, served, folder):
+def test_a_hub_model_is_fetched_over_http_and_found_by_its_handle(made, served, folder):
     handle = f"{served}/models/small_hub"
     path = fetch_weights(f"tfhub:{handle}", folder)
     assert (path / "saved_model.pb").read_bytes() == (made / "small_hub" / "saved_model.pb").read_bytes()
