@@ -83,9 +83,8 @@ def test_weights_that_stop_below_a_layer_are_passed_over(spec, folder):
     assert INCEPTION in str(caught.value) and TO_MIXED8 not in str(caught.value)
     put(folder, INCEPTION)
     assert require_weights(spec, folder).path.name == INCEPTION
-    assert (
-        resolve_spec(parse_spec("inception_v3"), require_weights("inception_v3", folder)).layer == "mixed10"
-    )
+    found = require_weights("inception_v3", folder)
+    assert resolve_spec(parse_spec("inception_v3"), found).layer == "mixed10"
 
 
 def test_missing_weights_are_refused_with_file_folder_and_command(folder):
