@@ -85,9 +85,12 @@ def sources_to_check(movie: Movie, *, everything: bool) -> list[PosterSource]:
 def _checked_before(source: PosterSource, moment: datetime) -> Q:
     lookups = SourceLookup.objects.filter(movie=OuterRef("pk"), source=source.name)
     posters = Poster.objects.filter(movie=OuterRef("pk"), source=source.name)
+    earlier = lookups.filter(checked_at__lte=moment)
     # Posters that were fetched before lookups were stored have none.
-    return Q(Exists(lookups.filter(Q(found=True) | Exists(posters), checked_at__lte=moment))) | (
-        ~Exists(lookups) & Q(Exists(posters.filter(fetched_at__lte=moment)))
+    return (
+        Q(Exists(earlier.filter(found=True)))
+        | Q(Exists(earlier), Exists(posters))
+        | (~Exists(lookups) & Q(Exists(posters.filter(fetched_at__lte=moment))))
     )
 
 
