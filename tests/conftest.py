@@ -49,6 +49,7 @@ MARK_OF_FIXTURE = {
     "chromium": "browser",
     "make_site": "process",
     "empty_site": "process",
+    "broker": "process",
     "made": "slow",
     "exports": "slow",
     "trained": "slow",

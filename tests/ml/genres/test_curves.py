@@ -6,6 +6,8 @@ from PIL import Image
 
 from ml.genres.curves import learning_curves
 
+pytestmark = pytest.mark.slow
+
 TRAIN, VALIDATION = (0x8A, 0x94, 0xA6), (0xC2, 0x41, 0x0C)
 
 HISTORY = {

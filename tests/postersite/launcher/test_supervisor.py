@@ -167,6 +167,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from postersite.launcher.supervisor import Program, Supervisor
+
+pytestmark = pytest.mark.process
 folder = Path(sys.argv[1])
 program = Program("web", ["sleep", "63"], 0, 1)
 sys.exit(Supervisor([program], logs=folder, record=folder / "up.json").run())
