@@ -21,6 +21,8 @@ from postersite.launcher import supervisor as module
 from postersite.launcher.supervisor import Program, Supervisor, stop_leftovers
 from tests.processes.site import processes_with, wait_until
 
+pytestmark = pytest.mark.process
+
 MARK = "POSTERSITE_TEST_SUPERVISOR"
 
 
@@ -167,8 +169,6 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from postersite.launcher.supervisor import Program, Supervisor
-
-pytestmark = pytest.mark.process
 folder = Path(sys.argv[1])
 program = Program("web", ["sleep", "63"], 0, 1)
 sys.exit(Supervisor([program], logs=folder, record=folder / "up.json").run())
