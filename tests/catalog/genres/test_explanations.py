@@ -44,6 +44,7 @@ def lose_the_file(suggestion: Suggestion) -> None:
 
 def test_a_heat_map_is_the_evidence_of_the_model_in_the_extractors_map() -> None:
     [horror] = suggestions_with_maps()
+    loaded = "tensorflow" in sys.modules  # by another test in this process
     told = explaining.explain(fresh(horror))
     extractor, head = extractors.load("postersite"), suggestions.load(horror.model)
     assert horror.poster is not None
@@ -52,7 +53,7 @@ def test_a_heat_map_is_the_evidence_of_the_model_in_the_extractors_map() -> None
     expected = explanations.evidence(head, maps[0]).of("Horror")
     np.testing.assert_allclose(told.places, expected, rtol=1e-4, atol=1e-6)
     assert told.words == explanations.where(expected) and told.words in told.sentence
-    assert "tensorflow" not in sys.modules
+    assert ("tensorflow" in sys.modules) == loaded
 
 
 def test_the_picture_has_the_posters_proportions() -> None:
