@@ -52,7 +52,7 @@ def start_new_arrivals() -> Run | None:
     arrivals = new_arrivals()
     if not settings.POSTER_SOURCES or not arrivals.exists():
         return None
-    return lifecycle.start_unless_live("scrape", movies=arrivals, followed_by=("embed", "label"))
+    return lifecycle.start_unless_live("scrape", movies=arrivals)
 
 
 def stale() -> QuerySet[Movie]:
@@ -68,7 +68,7 @@ def start_refresh() -> Run | None:
     """Refresh stale posters; None if there are none."""
     if not stale().exists():
         return None
-    return lifecycle.start_unless_live("refresh", followed_by=("embed", "label"))
+    return lifecycle.start_unless_live("refresh")
 
 
 def sources_to_check(movie: Movie, *, everything: bool) -> list[PosterSource]:

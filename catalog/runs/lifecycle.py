@@ -130,11 +130,14 @@ def start_first_due(
 
 
 def start_unless_live(kind: str, **options: Any) -> Run | None:
-    """Start a scheduled run; None while one of its kind is live, or if it cannot be started (logged)."""
+    """Start a scheduled run and after it the kinds that follow.
+
+    Returns None while a run of the kind is live, or if none can be started (which is logged).
+    """
     if live_runs().filter(kind=kind).exists():
         return None
     try:
-        return start(kind, **options)
+        return start(kind, followed_by=kinds.get(kind).followed_by, **options)
     except RunError as error:
         log.warning("The scheduled run (%s) did not start: %s", kinds.get(kind).label, error)
         return None
