@@ -9,8 +9,9 @@ ARGS ?=
 T ?= tests
 # Whole files go to one process, so that what a file prepares is prepared once, and slow ones first (tests/conftest.py).
 # JOBS=0 runs them one by one. Compiled test modules are stored: compiling them takes as long as the fast tests.
+# NumPy uses one thread a process: on the tests' small arrays its threads wait for each other, at full load.
 JOBS ?= auto
-PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup check test lint fmt bench clean
