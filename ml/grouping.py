@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ml.imaging.images import DUPLICATE_BITS
 
@@ -61,6 +59,10 @@ class PosterRelations:
     def split_groups(self) -> Indexes:
         """Group numbers (n,) for a split: equal for posters of one movie or series and for near-duplicates,
         and for chains of these."""
+        # Imported here, because few processes split and all import this module.
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         distinct, which = np.unique(self.hashes, return_inverse=True)
         first = np.full(len(distinct), -1, dtype=np.int64)
         first[which[::-1]] = np.arange(len(self))[::-1]

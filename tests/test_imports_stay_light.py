@@ -12,7 +12,7 @@ from postersite.env import BASE_DIR
 
 pytestmark = pytest.mark.slow
 
-HEAVY = ("tensorflow", "tensorflow_hub", "keras", "tf_keras", "ai_edge_litert", "matplotlib")
+HEAVY = ("tensorflow", "tensorflow_hub", "keras", "tf_keras", "ai_edge_litert", "matplotlib", "scipy")
 SCRIPT = """
 import importlib, json, os, pkgutil, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "postersite.settings"

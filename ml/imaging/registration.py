@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.fft import irfft2, rfft2
-from scipy.ndimage import uniform_filter
 
 WIDTH = 64
 """Width in pixels to which pictures are shrunk for comparison."""
@@ -78,6 +76,8 @@ def overlap(one: Grey, other: Grey) -> Overlap:
 
 def _search(outer: Grey, inner: Grey, widths: range, mirrors: tuple[bool, ...]) -> list[Overlap]:
     """The best place of `inner`, shrunk to one of `widths`, on `outer`; one result for each of `mirrors`."""
+    from scipy.fft import irfft2, rfft2  # here, because few processes compare pictures
+
     field = _detail(outer).astype(np.float64)
     rows, columns = field.shape
     sizes = [(min(_height(inner, width), rows), width) for width in widths]
@@ -131,6 +131,8 @@ def _detail(picture: Grey) -> Grey:
     Slow changes of brightness are common to many posters. Without the division, one bold strip on a plain
     background would dominate: two different posters with such strips had a correlation of .81.
     """
+    from scipy.ndimage import uniform_filter  # here, because few processes compare pictures
+
     size = max(3, picture.shape[1] // 4 | 1)
     detail = picture - uniform_filter(picture, size, mode="nearest")
     contrast = np.sqrt(np.maximum(uniform_filter(detail**2, size, mode="nearest"), 0))
