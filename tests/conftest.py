@@ -93,7 +93,7 @@ def django_db_setup(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("django_db_setup")
         yield
         return
-    stored = cache.mkdir("migrated_database") / migrated_database.file_name()
+    stored = migrated_database.stored_in(cache)
     # Django opens the same database, and finds nothing left to migrate when it is filled already.
     name = connection.creation._get_test_db_name()  # type: ignore[attr-defined]
     with closing(sqlite3.connect(name, uri=True)) as memory:

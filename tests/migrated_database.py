@@ -10,16 +10,17 @@ from contextlib import closing
 from pathlib import Path
 
 import django
+import pytest
 from django.db.migrations.loader import MigrationLoader
 
 
-def file_name() -> str:
-    """A name for the database that these migrations make with these versions of Django and SQLite."""
+def stored_in(cache: pytest.Cache) -> Path:
+    """The file, if stored, of the database that these migrations make with these versions of Django and SQLite."""
     digest = hashlib.sha256(f"{django.VERSION} {sqlite3.sqlite_version}".encode())
     for key, migration in sorted(MigrationLoader(None).disk_migrations.items()):
         digest.update(repr(key).encode())
         digest.update(Path(str(sys.modules[migration.__module__].__file__)).read_bytes())
-    return f"{digest.hexdigest()}.sqlite3"
+    return cache.mkdir("migrated_database") / f"{digest.hexdigest()}.sqlite3"
 
 
 def load(file: Path, memory: sqlite3.Connection) -> None:

@@ -11,21 +11,28 @@ from pathlib import Path
 import pytest
 
 from postersite.launcher.broker import private_broker
+from tests import migrated_database
 from tests.built_once import built_once
 from tests.faults.sites import ROOT, Site
 
 
 @pytest.fixture(scope="session")
-def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose database has empty tables."""
+def empty_site(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, django_db_setup: None
+) -> Path:
+    """A folder whose database has empty tables: the migrated database of all tests, if that is an SQLite file."""
+    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)
+
+    def migrate(var: Path) -> None:
+        if cache and (stored := migrated_database.stored_in(cache)).exists():
+            shutil.copy(stored, var / "db.sqlite3")
+            return
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=Site(var).environment, check=True)
+        # Everything from the write-ahead log into the one file that is copied.
+        Site(var).rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
     return built_once(tmp_path_factory, "empty_site", migrate)
-
-
-def migrate(var: Path) -> None:
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=Site(var).environment, check=True)
-    # Everything from the write-ahead log into the one file that is copied.
-    Site(var).rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @pytest.fixture

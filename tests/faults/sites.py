@@ -16,9 +16,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120.0  # of a busy machine
-# What each script starts with. `meet(3)` returns when three processes of the site have called it.
+# What each script starts with. `in_processes(f, g)` runs f() and g() at the same time, each in a process of its
+# own, and returns their exit codes. They are forked, because Django is set up once then; the script itself must
+# not open a connection that they would share. `meet(3)` returns when three processes of the site have called it.
 PRELUDE = """
-import os, pathlib, sys, time
+import multiprocessing, os, pathlib, sys, time
 import django
 django.setup()
 argv = sys.argv[1:]
@@ -29,16 +31,25 @@ def meet(count):
     while len(list(here.glob("met-*"))) < count:
         assert time.monotonic() < give_up
         time.sleep(0.01)
+def in_processes(*functions):
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=function) for function in functions]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
 """
-# Starts a run that fetches posters for `argv[0]` movies, in chunks of `argv[1]`.
+# `scrape()` starts a run that fetches posters for `argv[0]` movies, in chunks of `argv[1]`.
 SCRAPE = """
 from catalog.models import Movie
 from catalog.runs import chunks, lifecycle
-chunks.KEYS_PER_CHUNK = int(argv[1])
-Movie.objects.bulk_create(
-    Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
-)
-print(lifecycle.start("scrape", followed_by=argv[2:]).pk)
+def scrape():
+    chunks.KEYS_PER_CHUNK = int(argv[1])
+    Movie.objects.bulk_create(
+        Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
+    )
+    print(lifecycle.start("scrape", followed_by=argv[2:]).pk)
 """
 
 
@@ -91,12 +102,12 @@ class Site:
 
     @contextmanager
     def worker(
-        self, queue: str, processes: int, beat: bool = False, app: str = "postersite"
+        self, queues: str, processes: int, beat: bool = False, app: str = "postersite"
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A Celery worker in a process group of its own, which is killed at the end if it still lives."""
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "--queues", queue]
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "--queues", queues]
         command += ["--concurrency", str(processes), "--loglevel", "WARNING", "--without-gossip"]
-        command += ["--without-mingle", "--hostname", f"{queue}{time.monotonic_ns()}@%h"]
+        command += ["--without-mingle", "--hostname", f"test{time.monotonic_ns()}@%h"]
         if beat:
             command += ["--beat", "--schedule", str(self.var / "beat")]
         with (self.var / "worker.log").open("ab") as log:

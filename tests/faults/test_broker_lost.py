@@ -59,7 +59,7 @@ def test_a_run_continues_when_the_broker_has_lost_its_data(site: Site) -> None:
         left = "SELECT count(*) FROM catalog_runchunk"
         with ExitStack() as stack:
             with broker(folder, socket_file):
-                run = int(site.run_python(SCRAPE, FILMS, CHUNK))
+                run = int(site.run_python(f"{SCRAPE}scrape()", FILMS, CHUNK))
                 assert site.value(left) == FILMS // CHUNK
                 stack.enter_context(site.worker("io", 2, beat=True))
                 wait_until(lambda: site.value(done) >= 5, "five posters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.processes.site import wait_until
 pytestmark = pytest.mark.process
 
 # Enough to be killed in the middle; two reviewers start batches that overlap by half.
-SUGGESTIONS = 4000
+SUGGESTIONS = 3200
 START = """
 from catalog.models import Genre, Movie, Suggestion
 from catalog.genres import decision_batches
@@ -51,22 +52,34 @@ def states(site: Site) -> dict[str, Any]:
     return dict(site.rows("SELECT state, count(*) FROM catalog_suggestion GROUP BY state"))
 
 
-def kill_and_finish(site: Site, count: str) -> None:
-    with site.worker("io", 2) as first:
-        wait_until(lambda: site.value(count) >= SUGGESTIONS // 10, "a tenth")
-        kill_group(first)
-    done_before = site.value(count)
-    assert done_before < SUGGESTIONS - 3
-    if count == DECIDED:
-        assert site.run_python(REJECT_THE_LAST) == "3"  # a person, meanwhile
-    with site.worker("io", 2, beat=True):
-        wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
+def kill_in_the_middle(site: Site, worker: subprocess.Popen[bytes], count: str) -> None:
+    wait_until(lambda: site.value(count) >= SUGGESTIONS // 10, "a tenth")
+    kill_group(worker)
+    assert site.value(count) < SUGGESTIONS - 3
 
 
 def test_each_suggestion_is_decided_once_and_undone_once(site: Site) -> None:
     site.run_python(START, SUGGESTIONS)
-    kill_and_finish(site, DECIDED)
     accepted = SUGGESTIONS - 3
+    with site.worker("io", 2) as first:
+        kill_in_the_middle(site, first, DECIDED)
+    assert site.run_python(REJECT_THE_LAST) == "3"  # a person, meanwhile
+    with site.worker("io", 2, beat=True) as second:
+        wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
+        check_decisions(site, accepted)
+        site.run_python(UNDO)
+        kill_in_the_middle(site, second, UNDONE)
+    with site.worker("io", 2, beat=True):
+        wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
+    assert states(site) == {"pending": accepted, "rejected": 3}
+    assert site.value("SELECT count(*) FROM catalog_moviegenre") == 0
+    assert site.rows(
+        "SELECT count(*), count(DISTINCT reverses_id) FROM catalog_reviewdecision WHERE reverses_id"
+    ) == [(accepted, accepted)]
+    assert set(site.rows("SELECT state, failed, total = done FROM catalog_run")) == {("done", 0, 1)}
+
+
+def check_decisions(site: Site, accepted: int) -> None:
     assert states(site) == {"accepted": accepted, "rejected": 3}
     assert site.rows("SELECT count(*), count(DISTINCT suggestion_id) FROM catalog_reviewdecision") == [
         (SUGGESTIONS, SUGGESTIONS)
@@ -81,12 +94,3 @@ def test_each_suggestion_is_decided_once_and_undone_once(site: Site) -> None:
         == accepted
     )
     assert site.rows("SELECT state, failed, total = done FROM catalog_run") == [("done", 0, 1)] * 2
-
-    site.run_python(UNDO)
-    kill_and_finish(site, UNDONE)
-    assert states(site) == {"pending": accepted, "rejected": 3}
-    assert site.value("SELECT count(*) FROM catalog_moviegenre") == 0
-    assert site.rows(
-        "SELECT count(*), count(DISTINCT reverses_id) FROM catalog_reviewdecision WHERE reverses_id"
-    ) == [(accepted, accepted)]
-    assert set(site.rows("SELECT state, failed, total = done FROM catalog_run")) == {("done", 0, 1)}

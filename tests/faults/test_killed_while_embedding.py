@@ -32,7 +32,7 @@ def test_every_poster_has_each_vector_once_and_every_item_is_done_once(site: Sit
         kill_group(first)
     done_before = site.value(vectors)
     assert done_before < 2 * POSTERS
-    with site.worker("ml", 1, beat=True), site.worker("io", 1):
+    with site.worker("ml,io", 1, beat=True):
         wait_until(lambda: site.value("SELECT state FROM catalog_run") == "done", "the end of the run")
 
     assert site.rows("SELECT id, total, done, failed FROM catalog_run") == [(run, POSTERS, POSTERS, 0)]

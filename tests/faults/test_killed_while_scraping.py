@@ -24,7 +24,7 @@ def test_every_film_has_its_one_poster_and_every_item_is_done_once(site: Site) -
             "POSTERSITE_POSTER_SOURCES": "tmdb_page",
             "POSTERSITE_REQUESTS_PER_SECOND": "1000",
         }
-        run = int(site.run_python(SCRAPE, FILMS, CHUNK))
+        run = int(site.run_python(f"{SCRAPE}scrape()", FILMS, CHUNK))
         done = "SELECT done FROM catalog_run"
         running = "SELECT count(*) FROM catalog_runitem WHERE state = 'running'"
         with site.worker("io", 2) as first:
