@@ -15,7 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 
 
 def stored_in(cache: pytest.Cache) -> Path:
-    """The file, if stored, of the database that these migrations make with these versions of Django and SQLite."""
+    """The file for the database that these migrations make with these versions of Django and SQLite."""
     digest = hashlib.sha256(f"{django.VERSION} {sqlite3.sqlite_version}".encode())
     for key, migration in sorted(MigrationLoader(None).disk_migrations.items()):
         digest.update(repr(key).encode())

@@ -20,7 +20,7 @@ from tests.faults.sites import ROOT, Site
 def empty_site(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, django_db_setup: None
 ) -> Path:
-    """A folder whose database has empty tables: the migrated database of all tests, if that is an SQLite file."""
+    """A folder whose database has empty tables, if possible a copy of the other tests' database."""
     cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)
 
     def migrate(var: Path) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120.0  # of a busy machine
-# What each script starts with. `in_processes(f, g)` runs f() and g() at the same time, each in a process of its
-# own, and returns their exit codes. They are forked, because Django is set up once then; the script itself must
-# not open a connection that they would share. `meet(3)` returns when three processes of the site have called it.
+# What each script starts with. `in_processes(f, g)` runs f() and g() at the same time in a process each and
+# returns their exit codes. They are forked, so that Django is set up once; the script itself must not open a
+# connection, which they would share. `meet(3)` returns when three processes of the site have called it.
 PRELUDE = """
 import multiprocessing, os, pathlib, sys, time
 import django
@@ -47,7 +47,8 @@ from catalog.runs import chunks, lifecycle
 def scrape():
     chunks.KEYS_PER_CHUNK = int(argv[1])
     Movie.objects.bulk_create(
-        Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}") for n in range(int(argv[0]))
+        Movie(title=f"Film {n}", tmdb_id=7_000_000 + n, imdb_id=f"tt{7_000_000 + n}")
+        for n in range(int(argv[0]))
     )
     print(lifecycle.start("scrape", followed_by=argv[2:]).pk)
 """
@@ -91,7 +92,7 @@ class Site:
         return output_of(self.start_python(code, *arguments))
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(self.var / "db.sqlite3", timeout=30)
+        connection = sqlite3.connect(self.var / "db.sqlite3", timeout=30, isolation_level=None)
         try:
             return connection.execute(query, arguments).fetchall()
         finally:

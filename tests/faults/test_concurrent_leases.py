@@ -22,7 +22,8 @@ def lease():
             assert leases.finish(item)
         lifecycle.settle(run)
     lifecycle.settle(run)
-    (pathlib.Path(os.environ["POSTERSITE_VAR"]) / f"leased-{os.getpid()}").write_text(" ".join(map(str, taken)))
+    here = pathlib.Path(os.environ["POSTERSITE_VAR"])
+    (here / f"leased-{os.getpid()}").write_text(" ".join(map(str, taken)))
 assert in_processes(scrape) == [0]
 assert in_processes(lease, lease, lease) == [0] * 3
 """

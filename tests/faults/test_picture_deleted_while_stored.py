@@ -8,8 +8,8 @@ from tests.faults.sites import Site
 
 pytestmark = pytest.mark.process
 
-# One process deletes the row, and the files while the other waits in its transaction: the new row is written then,
-# and not yet committed.
+# One process deletes the row, and then the files while the other waits in its transaction: the new row is
+# written by then, and not yet committed.
 DELETE_AND_STORE = """
 from catalog import signal_handlers
 from catalog.models import Movie, Poster
