@@ -10,8 +10,8 @@ pytestmark = pytest.mark.process
 
 MOVIES = 60
 CHUNK = 20
-# `die` is killed when the items are written and the chunk is not deleted yet. `work` does what a worker's task
-# does, without fetching.
+# `die` is killed when the items are written and the chunk is not deleted yet. `work` does what the task of a
+# worker does, without fetching.
 WORK = """
 import signal
 from django.db import connection
