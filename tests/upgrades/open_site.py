@@ -1,4 +1,6 @@
-"""Open every page of the site that POSTERSITE_VAR names and finish its live runs. Prints JSON.
+"""Upgrade the site that POSTERSITE_VAR names, export it, open all pages and finish its live runs. Prints JSON.
+
+    python -m tests.upgrades.open_site FOLDER_OF_THE_EXPORT
 
 The test starts this in a process of its own, because a test process already has another database.
 """
@@ -12,12 +14,15 @@ from contextlib import suppress
 
 import django
 from django.conf import settings
+from django.core.management import call_command
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 
 def main() -> None:
     django.setup()
+    call_command("setup", stdout=sys.stderr)
+    call_command("export_catalogue", sys.argv[1], stdout=sys.stderr)
     settings.ALLOWED_HOSTS = ["testserver"]
     found = {"pages": pages(), "runs": finish_live_runs(), "not_found": not_found()}
     json.dump(found, sys.stdout)

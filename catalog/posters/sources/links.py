@@ -1,13 +1,16 @@
 """The addresses of posters on a film's page: in JSON-LD, in meta tags and in framed images."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from .html_metadata import IsFrame, Page, read_page
+if TYPE_CHECKING:
+    from .html_metadata import IsFrame, Page
 
 LARGEST_PAGE = 4_000_000
 LONGEST_URL = 900
@@ -61,6 +64,9 @@ def candidates(
 
 
 def _page_of(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
+    # Imported here, because every process imports this module, and few read pages with BeautifulSoup.
+    from .html_metadata import read_page
+
     if len(html) > LARGEST_PAGE:
         raise NoPosterFound(
             f"{page_url} is not a film's page: it has {len(html):,} bytes; the limit is {LARGEST_PAGE:,}"
