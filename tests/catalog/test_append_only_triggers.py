@@ -117,7 +117,6 @@ def test_a_rebuilt_table_is_protected_again_and_an_emptied_database_too() -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_migrations_go_back_and_forth() -> None:
     executor = MigrationExecutor(connection)

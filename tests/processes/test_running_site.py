@@ -81,8 +81,11 @@ def test_workers_fetch_posters(site: Site, tmp_path: Path) -> None:
     titles = tmp_path / "titles.csv"
     rows = "".join(f"tt770000{number},Film {number},drama\n" for number in range(FILMS))
     titles.write_text(f"id,title,genres\n{rows}")
-    assert site.manage("import_titles", "csv", str(titles)).returncode == 0
-    assert site.manage("scrape_posters", "--queue").returncode == 0
+    commands = (
+        f"call_command('import_titles', 'csv', {str(titles)!r}); call_command('scrape_posters', queue=True)"
+    )
+    done = site.manage("shell", "-c", f"from django.core.management import call_command; {commands}")
+    assert done.returncode == 0, done.stderr
     wait_until(lambda: posters_stored(site) == FILMS, "the workers have fetched the posters")
     assert "Film 1" in get(site, "/").text
     state = site.manage("status")

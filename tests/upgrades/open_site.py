@@ -1,4 +1,4 @@
-"""Upgrade the site that POSTERSITE_VAR names, export it, open all pages and finish its live runs. Prints JSON.
+"""Upgrade the site that POSTERSITE_VAR names, export it, open all pages, finish its runs, and print JSON.
 
     python -m tests.upgrades.open_site FOLDER_OF_THE_EXPORT
 

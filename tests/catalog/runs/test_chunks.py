@@ -15,6 +15,7 @@ from catalog.models import GenreModel, Movie, Poster, Run, RunChunk, RunItem
 from catalog.posters.primary import store_poster
 from catalog.runs import chunks, kinds, leases, lifecycle, local_worker
 from catalog.runs.recovery import sweep
+from tests.catalog.queueing import queueing_at
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,
@@ -32,8 +33,10 @@ DUE = 2 * kinds.get("scrape").concurrency * kinds.get("scrape").batch_size
 
 
 @pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(chunks, "KEYS_PER_CHUNK", CHUNK)
+    with queueing_at("memory://"):  # a sweep would try for seconds to reach another broker
+        yield
 
 
 def films(count: int) -> None:
