@@ -32,10 +32,8 @@ _PANELS_ACROSS = 5
 
 
 def plots(report: Mapping[str, Any]) -> dict[str, bytes]:
-    """SVG files by name; empty without genre metrics."""
+    """SVG files by name, of a report with genre metrics."""
     curves, genres = report["genre_curves"], report["genres"]
-    if curves is None:
-        return {}
     with mpl.rc_context(_STYLE):
         return {
             "genre-f1": _svg(_genre_f1(genres["per_genre"])),

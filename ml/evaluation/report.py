@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.plots import plots
 from ml.files import write_bytes, write_json
 
 JSON, PAGE, FIGURES = "report.json", "index.html", "figures"
@@ -61,7 +60,12 @@ def write_report(report: Mapping[str, Any], out: Path) -> None:
     Raises EvaluationError if it can't be written.
     """
     prepare_folder(out)
-    figures = plots(report)
+    figures: dict[str, bytes] = {}
+    if report["genre_curves"] is not None:
+        # matplotlib takes long to import, and only genre metrics need it.
+        from ml.evaluation.plots import plots
+
+        figures = plots(report)
     try:
         for old in (out / FIGURES).glob("*.svg"):
             old.unlink()

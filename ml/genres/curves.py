@@ -1,15 +1,19 @@
-"""Plot learning curves: loss and macro F1 per epoch, on training and validation rows."""
+"""Plot learning curves: loss and macro F1 per epoch, on training and validation rows.
+
+matplotlib takes long to import, so it is imported inside functions.
+"""
+
+from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
 from ml.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TRAIN, VALIDATION, QUIET, INK = "#8a94a6", "#c2410c", "#d9dde4", "#1f2430"
 
@@ -20,6 +24,9 @@ def learning_curves(history: Mapping[str, Sequence[float]], out_png: Path) -> No
     The epoch with the lowest validation loss is marked; its weights are used. Raises ValueError if there
     is no epoch, or if the curves differ in length; OSError if the file can't be written.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     keys = ("loss", "val_loss", "macro_f1", "val_macro_f1")
     lengths = {len(history.get(key, ())) for key in keys}
     if len(lengths) != 1 or 0 in lengths:
@@ -38,6 +45,8 @@ def learning_curves(history: Mapping[str, Sequence[float]], out_png: Path) -> No
 
 
 def _panel(axes: Axes, title: str, train: Sequence[float], validation: Sequence[float], best: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     epochs = range(1, len(train) + 1)
     # A single epoch is a point, which needs a marker to be visible.
     marker = "o" if len(train) == 1 else ""

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ml.command_line import BAD_INPUT, DONE, FAILED, STOPPED, print_error, stderr_in, stop_requests
 from ml.files import write_json
+from ml.genres.curves import learning_curves
 from ml.genres.dense_training import Epoch, History, fit
 from ml.genres.errors import TrainingDiverged, TrainingStopped
 from ml.genres.head import GenreHead
@@ -230,9 +231,6 @@ def _train_and_write(data: TrainingSet, config: AnyConfig, out: Path, start: Gen
     write_json(out / HISTORY, trained.history)
     trained.held_out.save(out / HELD_OUT)
     if trained.history:
-        # matplotlib takes long to import, and only recipes with epochs need it.
-        from ml.genres.curves import learning_curves
-
         learning_curves(trained.history, out / CURVES)
     write_json(out / METRICS, trained.metrics | {"weights_sha256": sha256})
 

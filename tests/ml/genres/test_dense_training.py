@@ -19,11 +19,24 @@ from tests.ml.genres.catalogues import informative, names, random_scores, shuffl
 pytestmark = pytest.mark.slow
 
 QUICK = replace(COMPACT, epochs=25, patience=8, resamples=300)
+BRIEF = replace(QUICK, epochs=3, resamples=20)
 
 
 @pytest.fixture(scope="module")
 def trained():
     return train_on(informative(), QUICK)
+
+
+@pytest.fixture(scope="module")
+def without_signal():
+    return train_on(shuffled(informative()), replace(QUICK, epochs=200))
+
+
+@pytest.fixture(scope="module")
+def brief():
+    """A training of three epochs, and what it reported."""
+    seen: list[Epoch] = []
+    return train_on(informative(), BRIEF, seen.append), seen
 
 
 def test_informative_labels_are_learned_clearly_beyond_predict_everything(trained):
@@ -33,8 +46,8 @@ def test_informative_labels_are_learned_clearly_beyond_predict_everything(traine
     assert any(row["evidence"] for row in card["per_genre"])
 
 
-def test_shuffled_labels_score_no_better_than_predict_everything():
-    card = train_on(shuffled(informative()), QUICK).metrics["validation"]
+def test_shuffled_labels_score_no_better_than_predict_everything(without_signal):
+    card = without_signal.metrics["validation"]
     assert card["macro_f1_gain"]["low"] <= 0
     assert card["macro_f1"]["value"] < card["macro_f1_predict_everything"]["value"] + 0.05
 
@@ -71,8 +84,9 @@ def test_metrics_are_strict_json_with_an_interval_around_each_figure(trained):
         assert row["train_positives"] >= QUICK.min_positives
 
 
-def test_one_seed_gives_one_head():
-    first, again, other = (train_on(informative(), replace(QUICK, epochs=2, seed=seed)) for seed in (4, 4, 5))
+def test_one_seed_gives_one_head(brief):
+    first, _ = brief
+    again, other = (train_on(informative(), replace(BRIEF, seed=seed)) for seed in (BRIEF.seed, 5))
     features = informative().features
     assert (first.head.scores(features) == again.head.scores(features)).all()
     assert first.history["val_loss"] == again.history["val_loss"]
@@ -87,25 +101,24 @@ def test_the_published_head_trains_with_binary_cross_entropy_too():
     assert card["mean_average_precision"]["value"] > 0.8
 
 
-def test_patience_stops_training_early():
-    data = shuffled(informative(), 3)
-    trained = train_on(data, replace(QUICK, epochs=200, patience=4))
-    assert trained.metrics["epochs_run"] == trained.metrics["best_epoch"] + 4
+def test_patience_stops_training_early(without_signal):
+    metrics = without_signal.metrics
+    assert metrics["epochs_run"] == metrics["best_epoch"] + QUICK.patience < 200
 
 
-def test_standardising_makes_the_head_indifferent_to_the_scale_of_its_features():
+def test_standardising_makes_the_head_indifferent_to_the_scale_of_its_features(brief):
     data = informative()
-    plain = train_on(data, replace(QUICK, epochs=3))
-    stretched = train(data.features * 100 + 7, data.labels, data.genres, replace(QUICK, epochs=3))
+    plain, _ = brief
+    stretched = train(data.features * 100 + 7, data.labels, data.genres, BRIEF)
     assert stretched.history["val_loss"] == pytest.approx(plain.history["val_loss"], abs=1e-3)
 
 
-@pytest.mark.parametrize("config", [replace(QUICK, epochs=2), LOGISTIC], ids=["dense", "logistic"])
+@pytest.mark.parametrize("config", [BRIEF, LOGISTIC], ids=["dense", "logistic"])
 def test_genres_with_too_few_examples_are_left_out_and_named(config):
     data = informative(genres=4)
     rare = np.zeros((len(data.labels), 1), dtype=np.uint8)
     rare[:4] = 1
-    config = replace(config, resamples=50)
+    config = replace(config, resamples=20)
     trained = train(data.features, np.hstack([rare, data.labels]), ["Musical", *names(4)], config)
     assert trained.head.genres == tuple(names(4))
     (left_out,) = trained.metrics["left_out"]
@@ -113,9 +126,8 @@ def test_genres_with_too_few_examples_are_left_out_and_named(config):
     assert left_out["train_positives"] <= 4
 
 
-def test_each_epoch_is_reported_as_it_ends():
-    seen: list[Epoch] = []
-    trained = train_on(informative(), replace(QUICK, epochs=3), seen.append)
+def test_each_epoch_is_reported_as_it_ends(brief):
+    trained, seen = brief
     assert [epoch.epoch for epoch in seen] == [1, 2, 3]
     assert {epoch.epochs for epoch in seen} == {3}
     assert [epoch.val_loss for epoch in seen] == trained.history["val_loss"]

@@ -77,7 +77,7 @@ def test_metrics_are_those_of_the_posters_repeated(truth, scores, weights, shown
     assert measured.auc(once)[0] == pytest.approx(auc, nan_ok=True)
 
 
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(LABELS, SCORES, WEIGHTS)
 def test_decisions_are_those_of_the_posters_repeated(truth, scores, weights):
     chosen, once = scores > 0.5, weights[None].astype(float)
