@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from tests.ml.labelled_set.made_sets import labelled_posters
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation: its report, its page, its folder."""
+    """An evaluation: what the command printed, its report, its page, its folder."""
 
+    printed: str
     report: dict[str, Any]
     page: str
     folder: Path
@@ -43,9 +46,10 @@ def evaluate(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> 
     def evaluated(*options: str) -> Evaluated:
         if options not in done:
             out = tmp_path_factory.mktemp("report")
-            assert main([*arguments, f"--output={out}", *options]) == 0
+            with redirect_stdout(io.StringIO()) as printed:
+                assert main([*arguments, f"--output={out}", *options]) == 0
             report = json.loads((out / "report.json").read_text())
-            done[options] = Evaluated(report, (out / "index.html").read_text(), out)
+            done[options] = Evaluated(printed.getvalue(), report, (out / "index.html").read_text(), out)
         return done[options]
 
     return evaluated
