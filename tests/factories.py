@@ -6,6 +6,7 @@ import colorsys
 import hashlib
 import io
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import factory
@@ -33,12 +34,17 @@ from catalog.models import (
 PASSWORD = "a long enough passphrase"
 
 
+@cache
+def _gradient(size: tuple[int, int]) -> Image.Image:
+    return Image.linear_gradient("L").resize(size)
+
+
 def tiny_jpeg(seed: int = 0, size: tuple[int, int] = (40, 60)) -> bytes:
     """A small valid JPEG: a vertical gradient in a colour that follows the seed."""
     red, green, blue = (int(255 * part) for part in colorsys.hsv_to_rgb((seed * 0.618034) % 1, 0.7, 0.9))
     # Steps of the golden ratio never come back to a hue already used.
-    picture = Image.linear_gradient("L").resize(size)
-    channels = [picture.point(lambda v, c=c: v * c // 255) for c in (red, green, blue)]
+    picture = _gradient(size)
+    channels = [picture.point([value * part // 255 for value in range(256)]) for part in (red, green, blue)]
     file = io.BytesIO()
     Image.merge("RGB", channels).save(file, "JPEG", quality=90)
     return file.getvalue()

@@ -123,6 +123,7 @@ _anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(_anything, _anything, _anything)
 def test_any_stored_value_can_be_shown(metrics, calibration, no_evidence):
     model = GenreModel(

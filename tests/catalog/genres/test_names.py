@@ -87,6 +87,7 @@ def test_an_impossible_name_is_refused(text: str) -> None:
         canonical_genre(text)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80))
 @example("0 ß")
 @example("ŉŉŉŉ")

@@ -256,6 +256,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 def test_a_hostile_query_is_a_query_like_any_other() -> None:
     film("The Matrix", 1999)
     for query in HOSTILE:
@@ -263,12 +264,14 @@ def test_a_hostile_query_is_a_query_like_any_other() -> None:
         list(search.find(query, verbatim=True).best_first())
 
 
+@pytest.mark.slow
 @given(st.text(max_size=120))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_can_be_searched_for(text: str) -> None:
     assert search.find(text).best_first().count() >= 0
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=60).filter(lambda text: text.strip() and text.isprintable()))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_title_is_found_by_itself(title: str) -> None:

@@ -53,6 +53,7 @@ def counts(report: ImportReport) -> dict[str, Any]:
     return numbers | rows
 
 
+@pytest.mark.slow
 @given(before=files, decided=st.sampled_from(["", "locked", "merged"]), rows=files, merge=st.booleans())
 @property_settings(max_examples=20)
 def test_it_reports_the_result_of_the_import(

@@ -62,6 +62,7 @@ def test_titles_that_are_english_or_unclear(title):
     assert not has_other_language(title)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_has_an_answer(title):

@@ -37,6 +37,7 @@ def average_precision(truth, scores):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(LABELS, SCORES, WEIGHTS, st.lists(st.booleans(), min_size=GENRES, max_size=GENRES))
 def test_metrics_are_those_of_the_posters_repeated(truth, scores, weights, shown):
@@ -77,6 +78,7 @@ def test_metrics_are_those_of_the_posters_repeated(truth, scores, weights, shown
     assert measured.auc(once)[0] == pytest.approx(auc, nan_ok=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(LABELS, SCORES, WEIGHTS)
 def test_decisions_are_those_of_the_posters_repeated(truth, scores, weights):
@@ -98,6 +100,7 @@ def test_decisions_are_those_of_the_posters_repeated(truth, scores, weights):
     assert decision_metrics(truth, chosen) == pytest.approx(alone)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(LABELS, SCORES)
 def test_unweighted_metrics(truth, scores):

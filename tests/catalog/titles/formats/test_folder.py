@@ -107,6 +107,7 @@ def test_a_missing_folder_or_column_is_an_error(images: Path) -> None:
         list(folder.read(images, path))
 
 
+@pytest.mark.slow
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(
