@@ -38,6 +38,7 @@ def arguments(shoes: Path, query: object = "0.png") -> list[object]:
     return ["--images", shoes, "--labels", labels, "--query", query, "-o", figure]
 
 
+@pytest.mark.slow
 def test_a_figure_with_five_neighbours_by_each_extractor(shoes: Path) -> None:
     out = output(*arguments(shoes))
     [pixels, ours, last] = out.splitlines()
@@ -55,6 +56,7 @@ def test_the_query_may_be_any_file(shoes: Path, tmp_path: Path) -> None:
     assert out.startswith("pixels:16x24: ")
 
 
+@pytest.mark.slow
 def test_an_image_that_cannot_be_read_is_left_out(shoes: Path) -> None:
     (shoes / "1.png").write_bytes(b"nothing")
     assert "pixels: 2.png" in output(*arguments(shoes))

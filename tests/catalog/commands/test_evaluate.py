@@ -53,6 +53,7 @@ def active_model(fingerprint: str | None = None) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_active_is_the_sites_active_model(tmp_path: Path) -> None:
     path = active_model()
     out = evaluate(tmp_path)
@@ -64,11 +65,13 @@ def test_active_is_the_sites_active_model(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_baseline_by_name_needs_no_model(tmp_path: Path) -> None:
     assert evaluate(tmp_path, "--model", "pixels").startswith("pixels on 24 posters: share@5 ")
     assert (Path(settings.VAR_DIR) / "evaluation").is_dir()
 
 
+@pytest.mark.slow
 def test_without_an_active_model_the_bundled_one_is_measured(tmp_path: Path) -> None:
     # A file that nobody promoted is not active, however new it is.
     save_model(Path(settings.MODELS_DIR))

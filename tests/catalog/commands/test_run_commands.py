@@ -175,10 +175,11 @@ def test_an_interrupted_command_leaves_no_run_behind(monkeypatch: pytest.MonkeyP
     assert sorted(run.items.values_list("state", flat=True)) == ["cancelled", "done"]
 
 
-def test_a_run_is_shared_with_a_worker_that_holds_a_part_of_it() -> None:
+def test_a_run_is_shared_with_a_worker_that_holds_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from catalog.runs import lifecycle
 
-    posters = [store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(40)]
+    monkeypatch.setitem(kinds._kinds, "embed", replace(kinds.get("embed"), batch_size=3))
+    posters = [store_poster(MovieFactory(), tiny_jpeg(n), source="upload") for n in range(5)]
     run = lifecycle.start("embed", queue=False)
     held = leases.acquire_batch(run.pk)
     seen = []

@@ -31,6 +31,7 @@ def run_without_workers() -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_every_film_is_imported_and_its_poster_requested() -> None:
     films = len(sample_films())
     assert (
@@ -44,6 +45,7 @@ def test_every_film_is_imported_and_its_poster_requested() -> None:
     assert not Movie.objects.filter(overview="").exists()
 
 
+@pytest.mark.slow
 def test_starting_again_continues_the_unfinished_run() -> None:
     run_without_workers()
     RunFactory(kind="import", state=Run.State.RUNNING)
@@ -52,6 +54,7 @@ def test_starting_again_continues_the_unfinished_run() -> None:
     assert set(lifecycle.live_runs().exclude(kind="import")) == before
 
 
+@pytest.mark.slow
 def test_the_error_of_a_failed_run_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     RunFactory(kind="scrape", state=Run.State.QUEUED, total=1)
     monkeypatch.setattr(run_sample, "START_TIMEOUT_S", 60.0)
@@ -65,6 +68,7 @@ def fail_all() -> None:
     live.update(state=Run.State.FAILED, failed=1, message="The site is down.")
 
 
+@pytest.mark.slow
 def test_a_sample_whose_runs_have_finished_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     RunFactory(kind="scrape", state=Run.State.QUEUED, total=1)
     monkeypatch.setattr(run_sample, "START_TIMEOUT_S", 60.0)

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.extractor_training.command import to_arguments
+from ml.extractor_training.command import main, to_arguments
 from tests.ml.labelled_set.made_sets import labelled_posters
-
-pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,6 +40,7 @@ def arguments(tmp_path: Path) -> list[str]:
     return [f"--posters={listing}", f"--images={images}", f"--output={tmp_path / 'work'}"]
 
 
+@pytest.mark.slow
 def test_without_imagenet_weights_it_says_how_to_get_them(tmp_path: Path, arguments: list[str]) -> None:
     done = run(tmp_path, *arguments)
     assert done.returncode == 2
@@ -49,10 +48,11 @@ def test_without_imagenet_weights_it_says_how_to_get_them(tmp_path: Path, argume
     assert done.stderr.count("\n") == 1
 
 
-def test_too_few_posters_are_refused_before_decoding(tmp_path: Path, arguments: list[str]) -> None:
-    done = run(tmp_path, *arguments, "--from-scratch")
-    assert done.returncode == 2
-    assert "Only 4 labelled posters are usable" in done.stderr.splitlines()[-1]
+def test_too_few_posters_are_refused_before_decoding(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--from-scratch"]) == 2
+    assert "Only 4 labelled posters are usable" in capsys.readouterr().err.splitlines()[-1]
     assert not list((tmp_path / "work").glob("pixels-*"))
 
 
@@ -83,24 +83,3 @@ def test_the_process_gets_all_options(tmp_path: Path) -> None:
     expected = ["--from-scratch", "--resume", "--epochs=2.5", "--rows=all", "--seed=0", "--limit=90"]
     start_from = ["--begin-with", f"{tmp_path / 'c.npz'}"]
     assert arguments[4:] == [*trained, *start_from, *expected, "--set=pairs=8"]
-
-
-SCRIPT = """
-import sys, django
-django.setup()
-import catalog.management.commands.train_extractor
-import ml.extractor_training.command, ml.extractor_training.training
-print(sorted({"tensorflow", "keras"} & set(sys.modules)))
-"""
-
-
-def test_the_sites_process_does_not_load_tensorflow() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "postersite.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"

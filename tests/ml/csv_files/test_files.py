@@ -22,6 +22,7 @@ COLUMNS = [{"id"}, {"title"}]
 ROWS = "id,title\n" + "".join(f"{n},Été {n}\n" for n in range(10_000))
 
 
+@pytest.mark.slow
 def test_all_members_of_a_gzip_file_are_read_like_a_plain_file(tmp_path: Path) -> None:
     plain = [(row.line, row.text) for row in read_rows(written(tmp_path, "a.csv", ROWS), COLUMNS)]
     content = ROWS.encode()
@@ -87,6 +88,7 @@ UNITS = ["\n", "\0", " ", "x", ",,,,\n", ",,\n", " \n"]
 
 
 # A file without column names is rejected by its first line, so two of those are enough.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "header", "wrap"),
     [
@@ -138,6 +140,7 @@ def test_blank_rows_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         list(read_lines(file, 10))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_a_gzipped_file(tmp_path: Path) -> None:
     peaks = []
     for count in (1_000, 5_000):
@@ -230,6 +233,7 @@ def test_lines_are_numbered_and_cut(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=300),

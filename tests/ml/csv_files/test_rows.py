@@ -206,6 +206,7 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, rows: list[tupl
     assert [(c["id"], c["title"]) for c in good.values()] == kept
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.lists(st.text(alphabet='a1",\r\0é ', max_size=12), max_size=8))
 def test_good_rows_around_noise_are_read(tmp_path: Path, noise: list[str]) -> None:

@@ -86,6 +86,7 @@ def test_blocks_and_parts_change_nothing(monkeypatch):
     assert np.allclose(parts.penalties, whole.penalties, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_hubs_and_the_never_recommended_go_and_relatives_are_still_found():
     vectors = crowd(400, 40, families=100)
     before, after = appearances(vectors), appearances(vectors, hub_correction(vectors))

@@ -30,6 +30,7 @@ def table(sets, genres):
     return np.array([[genre in each for genre in range(genres)] for each in sets], dtype=np.uint8)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_every_figure_agrees_with_the_slow_way(data):

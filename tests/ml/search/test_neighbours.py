@@ -21,20 +21,21 @@ def rows(values):
 
 
 def slow(vectors, queries, metric, correction=None):
-    """Distances (q, n) one pair at a time, in float64, by the definitions."""
+    """Distances (q, n) of all pairs, in float64, by the definitions."""
     centre = correction.centre.astype(np.float64) if correction else 0
-    distances = np.empty((len(queries), len(vectors)))
-    for i, query in enumerate(np.asarray(queries, dtype=np.float64)):
-        for j, row in enumerate(np.asarray(vectors, dtype=np.float64)):
-            one, other = query - centre, row - centre
-            if metric == "euclidean":
-                distances[i, j] = np.linalg.norm(one - other)
-                continue
-            # What is nearer to the centre than rounding has no direction.
-            flat = any(np.linalg.norm(a) < 1e-6 * np.linalg.norm(b) for a, b in ((one, query), (other, row)))
-            lengths = np.linalg.norm(one) * np.linalg.norm(other)
-            distances[i, j] = 1 - (0.0 if flat or not lengths else one @ other / lengths)
-    return distances + (correction.penalties if correction else 0)
+    queries, vectors = (np.asarray(each, dtype=np.float64) for each in (queries, vectors))
+    ones, others = queries - centre, vectors - centre
+    if metric == "euclidean":
+        return np.linalg.norm(ones[:, None] - others, axis=2)
+
+    def directions(moved, rows):
+        lengths = np.linalg.norm(moved, axis=1)
+        # What is nearer to the centre than rounding has no direction.
+        flat = (lengths == 0) | (lengths < 1e-6 * np.linalg.norm(rows, axis=1))
+        return np.where(flat[:, None], 0, moved / np.where(flat, 1, lengths)[:, None])
+
+    cosines = (directions(ones, queries)[:, None] * directions(others, vectors)).sum(axis=2)
+    return 1 - cosines + (correction.penalties if correction else 0)
 
 
 def check(index: NeighbourIndex, vectors, queries, k, metric, correction=None):
@@ -68,6 +69,7 @@ def searches(draw):
     return vectors, queries, draw(st.integers(1, 100)), HubCorrection(centre, penalties)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     searches(),
@@ -83,6 +85,7 @@ def test_exact_agrees_with_the_slow_reference(search, metric, dtype):
         check(ExactIndex(vectors, metric), vectors, queries, k, metric)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(searches())
 def test_the_ball_tree_agrees_with_the_slow_reference(search):
