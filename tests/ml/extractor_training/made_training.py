@@ -8,16 +8,21 @@ resumed, `later/` started from the result of `work/`.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
+from ml.extractor_training import network as architecture
 from ml.extractor_training.plan import TrainingPlan
 from tests.ml.extractors.made_models import pictures
 from tests.ml.labelled_set.made_sets import labelled_posters, no_bar
@@ -40,61 +45,88 @@ KILLED_AT, STEPS = 5, 10
 
 
 def make(folder: Path) -> None:
+    # Garbage collection takes a fifth of the time in which TensorFlow is imported and traces networks.
+    gc.disable()
     network(folder)
     views(folder)
     losses(folder)
-    whole(folder)
+    with fewer_layers():
+        whole(folder)
 
 
 def network(folder: Path) -> None:
-    """The folded network and the one it was folded from, at two sizes; and refusals of unusable weights."""
+    """The folded network and the one it was folded from; refusals of unusable weights."""
     import keras
 
     from ml.extractor_training.errors import TrainingError
-    from ml.extractor_training.initial_weights import load_imagenet
+    from ml.extractor_training.initial_weights import load_imagenet, load_random
     from ml.extractor_training.network import build_network
     from ml.extractors.weights import WeightsFile
 
-    keras.utils.set_random_seed(5)
     images = pictures(count=2, height=288, width=192)
-    source = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(288, 192, 3))
-    for layer in source.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-            layer.gamma.assign(np.random.default_rng(len(layer.name)).uniform(0.5, 1.5, layer.gamma.shape))
-            layer.beta.assign(np.random.default_rng(len(layer.name)).normal(0, 0.2, layer.beta.shape))
-    source(images / 127.5 - 1, training=True)
-    file = folder / "no_top.weights.h5"
-    source.save_weights(file)
     network = build_network()
-    load_imagenet(network, WeightsFile(file, "no_top"))
-    names = ("block_6_expand_relu", "block_13_expand_relu", "out_relu")
-    deep = keras.Model(source.input, [source.get_layer(name).output for name in names])
-    expected = [np.asarray(found).mean(axis=(1, 2)) for found in deep(images / 127.5 - 1)]
-    depths = keras.Model(network.input, network.get_layer("depths").output)
-    seen = {name: np.asarray(value) for name, value in network(images).items()}
-    small = build_network(size=(96, 64))
-    small.set_weights(network.get_weights())
-    seen_small = {f"small_{name}": np.asarray(value) for name, value in small(images[:, :96, :64]).items()}
+    both = keras.Model(network.input, {**network.output, "depths": network.get_layer("depths").output})
+    # Keras takes half a second to build it.
+    with patch("keras.applications.MobileNetV2", cache(keras.applications.MobileNetV2)) as mobilenet:
+        load_random(network, images, 5)
+        random = np.asarray(both(images)["depths"])
+        source = mobilenet(weights=None, include_top=False, input_shape=(288, 192, 3))
+        for layer in source.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.gamma.assign(
+                    np.random.default_rng(len(layer.name)).uniform(0.5, 1.5, layer.gamma.shape)
+                )
+                layer.beta.assign(np.random.default_rng(len(layer.name)).normal(0, 0.2, layer.beta.shape))
+        source(images / 127.5 - 1, training=True)
+        names = ("block_6_expand_relu", "block_13_expand_relu", "out_relu")
+        deep = keras.Model(source.input, [source.get_layer(name).output for name in names])
+        expected = [np.asarray(found).mean(axis=(1, 2)) for found in deep(images / 127.5 - 1)]
+        file = folder / "no_top.weights.h5"
+        source.save_weights(file)
+        load_imagenet(network, WeightsFile(file, "no_top"))
+        seen = {name: np.asarray(value) for name, value in both(images).items()}
+        refusals = {}
+        spoilt = source.get_weights()
+        spoilt[0][:] = np.nan
+        source.set_weights(spoilt)
+        source.save_weights(folder / "nan.weights.h5")
+        (folder / "text.weights.h5").write_text("<html>sign in</html>")
+        for name in ("nan", "text"):
+            try:
+                load_imagenet(network, WeightsFile(folder / f"{name}.weights.h5", "no_top"))
+            except TrainingError as error:
+                refusals[name] = str(error)
+    (folder / "refusals.json").write_text(json.dumps(refusals))
+    with fewer_layers():
+        large, small = build_network(), build_network(size=(96, 64))
+        small.set_weights(large.get_weights())
+        outputs = small(images[:, :96, :64])
+        seen_small = {f"small_{name}": np.asarray(value) for name, value in outputs.items()}
     np.savez(
         folder / "network.npz",
         allow_pickle=False,
         expected=np.concatenate(expected, axis=1),
-        depths=np.asarray(depths(images)).mean(axis=(1, 2)),
-        **(seen | seen_small),
+        random=random,
+        numbers=[network.count_params(), large.count_params()],
+        **(seen | {"depths": seen["depths"].mean(axis=(1, 2))} | seen_small),
     )
-    refusals = {}
-    spoilt = [array.copy() for array in source.get_weights()]
-    spoilt[0][:] = np.nan
-    source.set_weights(spoilt)
-    source.save_weights(folder / "nan.weights.h5")
-    (folder / "text.weights.h5").write_text("<html>sign in</html>")
-    for name in ("nan", "text"):
-        try:
-            load_imagenet(small, WeightsFile(folder / f"{name}.weights.h5", "no_top"))
-        except TrainingError as error:
-            refusals[name] = str(error)
-    (folder / "refusals.json").write_text(json.dumps(refusals))
+
+
+@contextlib.contextmanager
+def fewer_layers() -> Iterator[None]:
+    """Networks of four blocks instead of seventeen, which Keras takes seconds to build, trace and export.
+
+    They consist of the same operations: one block has a residual connection, the others have a stride.
+    """
+    with (
+        patch.object(architecture, "_STAGES", ((1, 16, 1, 2), (4, 16, 2, 2), (4, 16, 1, 4))),
+        patch.object(architecture, "_TOP_CHANNELS", 256),
+        patch.object(architecture, "DEPTHS", ("block_1_expand", "block_3_expand", "top")),
+        patch.object(architecture, "FROZEN_BLOCKS", 1),
+        # MobileNetV2 has other layers: the initial weights of Keras will do.
+        patch("ml.extractor_training.initial_weights.load_random"),
+    ):
+        yield
 
 
 def views(folder: Path) -> None:

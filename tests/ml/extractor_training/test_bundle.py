@@ -21,6 +21,7 @@ def vectors(start: int, stop: int) -> LabelledVectors:
     return LabelledVectors(DATA.features[start:stop], DATA.labels[start:stop], groups[start:stop])
 
 
+@pytest.mark.slow
 def test_it_is_trained_on_all_posters_and_measured_on_held_out_ones():
     head, metrics = fit_genres(vectors(0, 160), vectors(160, 240), DATA.genres, "extractor-1", QUICK)
     assert metrics["rows"] == {"train": 240, "validation": 80}
@@ -29,6 +30,7 @@ def test_it_is_trained_on_all_posters_and_measured_on_held_out_ones():
     assert metrics["validation"]["macro_f1_gain"]["value"] > 0
 
 
+@pytest.mark.slow
 def test_without_held_out_posters_metrics_are_marked_as_too_good():
     _, metrics = fit_genres(vectors(0, 160), vectors(160, 160), DATA.genres, "extractor-1", QUICK)
     assert metrics["rows"] == {"train": 160, "validation": 160}

@@ -83,6 +83,7 @@ def test_missing_weights_are_refused_with_the_command_that_gets_them(tmp_path, m
 ALONE = np.arange(300, dtype=np.int64)
 
 
+@pytest.mark.slow
 def test_teacher_scores_rank_genres_and_are_soft() -> None:
     data = informative(rows=300, features=40)
     scores = teacher_scores(data.features, data.labels, ALONE)
@@ -92,12 +93,14 @@ def test_teacher_scores_rank_genres_and_are_soft() -> None:
     np.testing.assert_allclose(scores.mean(axis=0), data.labels.mean(axis=0), atol=0.05)
 
 
+@pytest.mark.slow
 def test_teacher_scores_do_not_memorise_labels() -> None:
     data = shuffled(informative(rows=300, features=200))
     scores = teacher_scores(data.features, data.labels, ALONE)
     assert mean_average_precision(data.labels, scores) < data.labels.mean() + 0.1
 
 
+@pytest.mark.slow
 def test_a_group_is_never_in_train_and_test_of_the_teacher() -> None:
     data = informative(rows=150, features=40, signal=0.0)
     twice = np.concatenate([data.features, data.features])

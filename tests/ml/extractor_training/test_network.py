@@ -35,6 +35,14 @@ def test_all_three_depths_are_those_of_mobilenet(network):
     np.testing.assert_allclose(network["depths"], network["expected"], atol=1e-4)
 
 
+def test_random_weights_keep_the_activations_of_all_depths_alive(network):
+    # Of a normal distribution with mean 0 and deviation 1, the positive part has the mean 0.4.
+    depths = network["random"].reshape(2, 9 * 6, -1)
+    for depth in np.split(depths, [192, 192 + 576], axis=2):
+        assert depth.mean() == pytest.approx(0.4, abs=0.05)
+        assert np.abs(depth[0] - depth[1]).mean() > 0.1
+
+
 @pytest.mark.parametrize(("prefix", "shape"), [("", (9, 6)), ("small_", (3, 2))])
 def test_the_mean_of_the_map_is_the_vector(network, prefix, shape):
     vector, places = network[f"{prefix}vector"], network[f"{prefix}map"]

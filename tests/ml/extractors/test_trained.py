@@ -17,8 +17,6 @@ from ml.extractors.runtime import Extractor, ExtractorFailed, NoMap, load_extrac
 from ml.extractors.weights import WeightsUnavailable, find_weights
 from ml.files import file_sha256
 from ml.imaging.images import load_pixels
-from ml.subprocess import run_in_subprocess
-from tests.built_once import built_once
 from tests.ml.imaging.drawings import drawing, encoded
 
 from .made_trained import DIMS
@@ -28,13 +26,9 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(made: Path) -> Path:
     """The folder of small trained extractors, fit and unfit."""
-    return built_once(
-        tmp_path_factory,
-        "trained",
-        lambda folder: run_in_subprocess("tests.ml.extractors.made_trained", [str(folder)]),
-    )
+    return made / "trained"
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +60,7 @@ def test_a_map_comes_with_the_vector_and_averages_to_it(extractor, posters):
     assert np.linalg.matrix_rank(vectors - vectors.mean(axis=0)) == 5
 
 
+@pytest.mark.slow
 def test_neither_vector_nor_map_depends_on_the_batch(extractor, posters):
     alone = [extractor.embed_with_map(poster[None]) for poster in posters]
     expected = [np.concatenate(each) for each in zip(*alone, strict=True)]
