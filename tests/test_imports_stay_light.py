@@ -22,9 +22,11 @@ import catalog, postersite.celery, postersite.urls, postersite.wsgi
 for found in pkgutil.walk_packages(catalog.__path__, "catalog."):
     if not found.name.startswith(("catalog.management.", "catalog.migrations.")):
         importlib.import_module(found.name)
-# It runs the training in a process of its own.
+names = sorted({name.partition(".")[0] for name in sys.modules})
+# The training runs in a process of its own.
 import catalog.management.commands.train_extractor
-print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+assert not {"tensorflow", "keras"} & set(sys.modules)
+print(json.dumps(names))
 """
 
 
