@@ -29,7 +29,11 @@ def either_index(request: pytest.FixtureRequest, db: None) -> None:
 
 
 def found(text: str, **options: bool) -> list[str]:
-    return [str(movie) for movie in search.find(text, **options).best_first()]
+    return shown(search.find(text, **options))
+
+
+def shown(result: search.SearchResult) -> list[str]:
+    return [str(movie) for movie in result.best_first()]
 
 
 def film(title: str, year: int | None = None, **facts: object) -> Movie:
@@ -91,8 +95,8 @@ def test_ways_to_write_a_title(title: str, queries: list[str]) -> None:
     film(title, 1999)
     film("Nothing Alike", 1999)
     for query in queries:
-        assert found(query) == [f"{title} (1999)"], query
-        assert not search.find(query).corrected, query
+        result = search.find(query)
+        assert (shown(result), result.corrected) == ([f"{title} (1999)"], ""), query
 
 
 @pytest.mark.parametrize(
@@ -196,16 +200,17 @@ def test_typing_mistakes_are_corrected() -> None:
         "the matrix movie": "the matrix",
         "falln": "fallen",
     }.items():
-        assert search.find(query).corrected == corrected
-        assert found(query) == found(corrected)
-        assert found(query, verbatim=True) != found(query)
+        result = search.find(query)
+        assert result.corrected == corrected
+        assert shown(result) == found(corrected) != found(query, verbatim=True)
 
 
 def test_a_correction_keeps_what_the_query_is_about() -> None:
     for title in ("The Flight Before Christmas", "My Father and Two Sons", "American Meat"):
         film(title)
     for query in ("nightmare before christmas", "american beuty"):
-        assert (found(query), search.find(query).corrected) == ([], "")
+        result = search.find(query)
+        assert (shown(result), result.corrected) == ([], "")
 
 
 def test_what_resembles_nothing_finds_nothing() -> None:
@@ -216,7 +221,8 @@ def test_what_resembles_nothing_finds_nothing() -> None:
         *("zzzz", "xyzzy qwerty", "matrix 1998", "casablanca matrix", "99999999999999999999"),
         *("tt9999999", "tmdb:5", "tmdb:99999999999", "imdb.com/title/tt7777777"),
     ):
-        assert (found(query), search.find(query).corrected) == ([], "")
+        result = search.find(query)
+        assert (shown(result), result.corrected) == ([], "")
 
 
 def test_corrections_follow_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
