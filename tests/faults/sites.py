@@ -84,6 +84,7 @@ class Site:
             cwd=ROOT,
             env=self.environment,
             text=True,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
 

@@ -14,34 +14,34 @@ pytestmark = pytest.mark.process
 
 # Enough to be killed in the middle; two reviewers start batches that overlap by half.
 SUGGESTIONS = 3200
-START = """
-from catalog.models import Genre, Movie, Suggestion
-from catalog.genres import decision_batches
+# Takes one step for each line of input.
+STEPS = """
+from catalog.genres import decision_batches, review
 from catalog.genres.review import Selection
+from catalog.models import DecisionBatch, Genre, Movie, Suggestion
 from tests.factories import GenreModelFactory, UserFactory
-number, model = int(argv[0]), GenreModelFactory(state="active")
-genres = [Genre.objects.create(name=name, slug=name.lower()) for name in ("Drama", "Crime")]
-Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(number // 2))
-Suggestion.objects.bulk_create(
-    Suggestion(movie=movie, genre=genre, model=model, poster_sha256="", score=0.9, threshold=0.5, sure=True)
-    for movie in Movie.objects.all() for genre in genres
-)
-decision_batches.start(Selection(sure=True), UserFactory(username="ana"))
-decision_batches.start(Selection(genre=genres[0].pk), UserFactory(username="bo"))
-"""
-REJECT_THE_LAST = """
-from catalog.models import Suggestion
-from catalog.genres import review
-from tests.factories import UserFactory
-print(review.reject(Suggestion.objects.order_by("-pk")[:3], UserFactory(username="cy")))
-"""
-UNDO = """
-from catalog.models import DecisionBatch
-from catalog.genres import decision_batches
-from tests.factories import UserFactory
-for batch in DecisionBatch.objects.all():
-    if decision_batches.not_undone(batch).exists():
-        decision_batches.start_undo(batch, batch.reviewer)
+def start():
+    number, model = int(argv[0]), GenreModelFactory(state="active")
+    genres = [Genre.objects.create(name=name, slug=name.lower()) for name in ("Drama", "Crime")]
+    Movie.objects.bulk_create(Movie(title=f"Film {n}", tmdb_id=n + 1) for n in range(number // 2))
+    Suggestion.objects.bulk_create(
+        Suggestion(
+            movie=movie, genre=genre, model=model, poster_sha256="", score=0.9, threshold=0.5, sure=True
+        )
+        for movie in Movie.objects.all() for genre in genres
+    )
+    decision_batches.start(Selection(sure=True), UserFactory(username="ana"))
+    decision_batches.start(Selection(genre=genres[0].pk), UserFactory(username="bo"))
+def reject_the_last():
+    assert review.reject(Suggestion.objects.order_by("-pk")[:3], UserFactory(username="cy")) == 3
+def undo():
+    for batch in DecisionBatch.objects.all():
+        if decision_batches.not_undone(batch).exists():
+            decision_batches.start_undo(batch, batch.reviewer)
+for step in (start, reject_the_last, undo):
+    input()
+    assert in_processes(step) == [0]
+    print(step.__name__, flush=True)
 """
 DECIDED = "SELECT count(*) FROM catalog_reviewdecision WHERE verdict = 'accepted'"
 UNDONE = "SELECT count(*) FROM catalog_reviewdecision WHERE verdict = 'undone'"
@@ -59,16 +59,17 @@ def kill_in_the_middle(site: Site, worker: subprocess.Popen[bytes], count: str) 
 
 
 def test_each_suggestion_is_decided_once_and_undone_once(site: Site) -> None:
-    site.run_python(START, SUGGESTIONS)
     accepted = SUGGESTIONS - 3
-    with site.worker("io", 2) as first:
-        kill_in_the_middle(site, first, DECIDED)
-    assert site.run_python(REJECT_THE_LAST) == "3"  # a person, meanwhile
-    with site.worker("io", 2, beat=True) as second:
-        wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
-        check_decisions(site, accepted)
-        site.run_python(UNDO)
-        kill_in_the_middle(site, second, UNDONE)
+    with site.start_python(STEPS, SUGGESTIONS) as person:
+        assert take_step(person) == "start"
+        with site.worker("io", 2) as first:
+            kill_in_the_middle(site, first, DECIDED)
+        assert take_step(person) == "reject_the_last"
+        with site.worker("io", 2, beat=True) as second:
+            wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
+            check_decisions(site, accepted)
+            assert take_step(person) == "undo"
+            kill_in_the_middle(site, second, UNDONE)
     with site.worker("io", 2, beat=True):
         wait_until(lambda: site.value(LIVE) == 0, "the end of the runs")
     assert states(site) == {"pending": accepted, "rejected": 3}
@@ -77,6 +78,13 @@ def test_each_suggestion_is_decided_once_and_undone_once(site: Site) -> None:
         "SELECT count(*), count(DISTINCT reverses_id) FROM catalog_reviewdecision WHERE reverses_id"
     ) == [(accepted, accepted)]
     assert set(site.rows("SELECT state, failed, total = done FROM catalog_run")) == {("done", 0, 1)}
+
+
+def take_step(person: subprocess.Popen[str]) -> str:
+    assert person.stdin is not None and person.stdout is not None
+    person.stdin.write("\n")
+    person.stdin.flush()
+    return person.stdout.readline().strip()
 
 
 def check_decisions(site: Site, accepted: int) -> None:

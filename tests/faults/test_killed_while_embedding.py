@@ -9,7 +9,7 @@ from tests.processes.site import wait_until
 
 pytestmark = pytest.mark.process
 
-POSTERS = 80
+POSTERS = 66
 START = """
 from catalog.models import Movie
 from catalog.runs import lifecycle
@@ -17,7 +17,7 @@ from catalog.posters.primary import store_poster
 from tests.factories import tiny_jpeg
 for n in range(int(argv[0])):
     movie = Movie.objects.create(title=f"Film {n}", tmdb_id=n + 1)
-    store_poster(movie, tiny_jpeg(n, (300, 450)), source="upload")
+    store_poster(movie, tiny_jpeg(n, (100, 150)), source="upload")
 print(lifecycle.start("embed").pk)
 """
 LARGE = "pixels:256x384"  # decoding and writing take long enough to be interrupted

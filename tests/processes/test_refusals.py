@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -19,12 +18,6 @@ def refusal(site: Site) -> str:
     assert len(ended.stderr.strip().splitlines()) == 1
     assert site.processes() == []
     return ended.stderr
-
-
-def test_a_used_port(make_site: Callable[..., Site]) -> None:
-    site = make_site()
-    with socket.create_server(("127.0.0.1", site.port)):
-        assert f"PORT={site.port + 1}" in refusal(site)
 
 
 def test_a_database_that_does_not_respond(make_site: Callable[..., Site]) -> None:
