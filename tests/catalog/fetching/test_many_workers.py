@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,6 +116,7 @@ def events_at_host(url: str, policy: FetchPolicy, workers: list[list[Plan]]) -> 
     return events
 
 
+@pytest.mark.slow
 @given(policies, st.lists(plans, min_size=2, max_size=6))
 @settings(max_examples=15)
 def test_many_workers(broker_url: str, policy: FetchPolicy, workers: list[list[Plan]]) -> None:

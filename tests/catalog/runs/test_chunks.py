@@ -59,6 +59,7 @@ def work_off(run: Run) -> None:
     run.refresh_from_db()
 
 
+@pytest.mark.slow
 def test_a_run_is_counted_at_its_start_and_materialised_a_chunk_at_a_time() -> None:
     run = scrape_of(CHUNK)
     assert (run.items.count(), run.chunks.count()) == (CHUNK, 0)
@@ -138,6 +139,7 @@ def test_a_second_run_over_everything_leaves_out_the_chunks_of_the_first() -> No
     assert lifecycle.outstanding()["scrape"] == 3 * CHUNK
 
 
+@pytest.mark.slow
 def test_movies_that_are_done_meanwhile_are_left_out_and_no_longer_count() -> None:
     run = scrape_of(2 * CHUNK)
     with_poster, gone, looked_up = Movie.objects.order_by("-pk")[:3]
@@ -149,6 +151,7 @@ def test_movies_that_are_done_meanwhile_are_left_out_and_no_longer_count() -> No
     assert other.items.get().state == RunItem.State.PENDING
 
 
+@pytest.mark.slow
 def test_chosen_movies_are_all_processed_except_deleted_ones() -> None:
     films(2 * CHUNK)
     last, gone = Movie.objects.order_by("-pk")[:2]
@@ -201,6 +204,7 @@ def test_posters_that_another_run_embedded_meanwhile_are_left_out(
     assert run.total == run.done == total
 
 
+@pytest.mark.slow
 def test_a_retry_of_many_items_has_chunks() -> None:
     run = scrape_of(3 * CHUNK)
     while chunks.materialise_next(run.pk):

@@ -92,6 +92,7 @@ def test_an_import_whose_process_died_is_ended(
     assert run.state == Run.State.FAILED
 
 
+@pytest.mark.slow
 def test_no_duration_is_negative_and_the_rate_is_that_of_the_new_clock(
     clock: time_machine.Traveller,
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_slow_clock_on_another_host_shortens_nothing() -> None:
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_a_slow_first_minute_soon_leaves_the_rate(now: time_machine.Traveller) -> None:
     run = scrape_of(70)
     finish_one(run, now, 120)
@@ -86,6 +87,7 @@ def test_a_slow_first_minute_soon_leaves_the_rate(now: time_machine.Traveller) -
     assert progress.text.startswith("about 2 min left")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stopped", "killed", "postponed"])
 def test_a_pause_does_not_lower_the_rate(now: time_machine.Traveller, how: str) -> None:
     run = scrape_of(60)

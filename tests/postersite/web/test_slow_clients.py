@@ -65,6 +65,7 @@ def test_a_connection_between_two_requests_holds_no_thread() -> None:
         assert everything(kept).endswith(b"hello")
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_nothing_holds_no_thread() -> None:
     def download(environ: dict[str, Any], start_response: Any) -> Any:
         start_response("200 OK", [("Content-Length", str(LONG))])

@@ -149,6 +149,7 @@ def test_a_damaged_page_is_never_an_error(source: PageSource, data: st.DataObjec
     poster_or_none(source, bytes(page))
 
 
+@pytest.mark.slow
 @every_source
 @settings(max_examples=100, deadline=None)
 @given(

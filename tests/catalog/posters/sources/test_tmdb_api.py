@@ -216,6 +216,7 @@ film_like = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(json_values | film_like, json_values | film_like)
 def test_any_responses_give_a_poster_or_no_poster_found(film: Any, places: Any) -> None:
     try:
