@@ -5,11 +5,13 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ml.files import UNREADABLE_ARRAYS, write_bytes, write_json
 from ml.genres.head import ARCHITECTURES, AnyWeights, GenreHead
@@ -77,7 +79,7 @@ def load_head(path: Path, sha256: str | None = None) -> GenreHead:
 
     Raises ModelFileError for a missing, incomplete, changed or foreign file.
     """
-    manifest = _read_manifest(manifest_path(path))
+    manifest = read_manifest(manifest_path(path))
     kind = _kind(manifest, manifest_path(path))
     shapes = kind.shapes(*_dims(manifest, manifest_path(path), kind))
     expected_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
@@ -85,20 +87,9 @@ def load_head(path: Path, sha256: str | None = None) -> GenreHead:
         raise ModelFileError(
             f"The manifest {manifest_path(path)} describes a model that is too large. {AGAIN}"
         )
-    content = _read_capped(path, expected_bytes + OVERHEAD_BYTES)
-    # The hashed bytes are also the parsed ones: the file can't change between check and use.
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != manifest.get("weights_sha256"):
-        raise ModelFileError(
-            f"The weights in {path} are not those its manifest describes (sha256 {digest[:12]}...): "
-            f"the file was damaged or replaced. {AGAIN}"
-        )
-    if sha256 is not None and digest != sha256:
-        raise ModelFileError(
-            f"The weights in {path} have sha256 {digest[:12]}..., not {sha256[:12]}... as recorded after "
-            f"training: the file was replaced. {AGAIN}"
-        )
-    arrays = _read_arrays(path, content, shapes)
+    content = read_capped(path, expected_bytes + OVERHEAD_BYTES)
+    check_digest(path, content, manifest, sha256)
+    arrays = read_arrays(path, content, {name: (shape, np.float32) for name, shape in shapes.items()})
     sure = manifest.get("sure_thresholds")
     try:
         return GenreHead(
@@ -116,7 +107,26 @@ def load_head(path: Path, sha256: str | None = None) -> GenreHead:
         raise ModelFileError(f"The genre model in {path} is not valid: {error} {AGAIN}") from error
 
 
-def _read_capped(path: Path, limit: int) -> bytes:
+def check_digest(path: Path, content: bytes, manifest: dict[str, Any], sha256: str | None) -> None:
+    """Raise ModelFileError unless the weights have the digest of the manifest and, if given, `sha256`.
+
+    The checked bytes are also the parsed ones: the file can't change between check and use.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != manifest.get("weights_sha256"):
+        raise ModelFileError(
+            f"The weights in {path} are not those its manifest describes (sha256 {digest[:12]}...): "
+            f"the file was damaged or replaced. {AGAIN}"
+        )
+    if sha256 is not None and digest != sha256:
+        raise ModelFileError(
+            f"The weights in {path} have sha256 {digest[:12]}..., not {sha256[:12]}... as recorded after "
+            f"training: the file was replaced. {AGAIN}"
+        )
+
+
+def read_capped(path: Path, limit: int) -> bytes:
+    """The content of a file of at most `limit` bytes. Raises ModelFileError."""
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)
@@ -133,19 +143,22 @@ def _read_capped(path: Path, limit: int) -> bytes:
     return content
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    content = _read_capped(path, MAX_MANIFEST_BYTES)
+def read_manifest(path: Path, version: int | None = None) -> dict[str, Any]:
+    """Read a manifest of format `version` (by default FORMAT_VERSION) and check the keys that all formats
+    have. Raises ModelFileError."""
+    expected_version = FORMAT_VERSION if version is None else version
+    content = read_capped(path, MAX_MANIFEST_BYTES)
     try:
         manifest = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"The manifest {path} is not JSON: {error}. {AGAIN}") from error
     if not isinstance(manifest, dict):
         raise ModelFileError(f"The manifest {path} is not a JSON object. {AGAIN}")
-    version = manifest.get("format_version")
-    if version != FORMAT_VERSION:
+    found = manifest.get("format_version")
+    if found != expected_version:
         raise ModelFileError(
-            f"The manifest {path} has format version {version!r}, and this program reads version "
-            f"{FORMAT_VERSION}. Update the program, or train the genres again."
+            f"The manifest {path} has format version {found!r}, and this program reads version "
+            f"{expected_version}. Update the program, or train the genres again."
         )
     expected: dict[str, type] = {
         "architecture": dict,
@@ -191,12 +204,18 @@ def _dims(manifest: dict[str, Any], path: Path, kind: type[AnyWeights]) -> list[
     return dims
 
 
-def _read_arrays(path: Path, content: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def read_arrays(
+    path: Path, content: bytes, expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]]
+) -> dict[str, Any]:
+    """Parse an .npz that must hold exactly the expected arrays (shape and type by name).
+
+    Raises ModelFileError.
+    """
     arrays: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
-        if set(sizes) != {f"{name}.npy" for name in shapes}:
+        if set(sizes) != {f"{name}.npy" for name in expected}:
             raise ModelFileError(
                 f"The genre model in {path} does not hold the arrays of a genre head. {AGAIN}"
             )
@@ -204,7 +223,7 @@ def _read_arrays(path: Path, content: bytes, shapes: dict[str, tuple[int, ...]])
         if sum(sizes.values()) > len(content) + OVERHEAD_BYTES:
             raise ModelFileError(f"The genre model in {path} unpacks to more than it can hold. {AGAIN}")
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            for name in shapes:
+            for name in expected:
                 arrays[name] = archive[name]
     except ModelFileError:
         raise
@@ -212,11 +231,11 @@ def _read_arrays(path: Path, content: bytes, shapes: dict[str, tuple[int, ...]])
         raise ModelFileError(
             f"The genre model in {path} can't be read as arrays: {error}. {AGAIN}"
         ) from error
-    for name, shape in shapes.items():
+    for name, (shape, kind) in expected.items():
         array = arrays[name]
-        if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != shape:
+        if not isinstance(array, np.ndarray) or array.dtype != kind or array.shape != shape:
             raise ModelFileError(
                 f"The genre model in {path} has {name} of shape {getattr(array, 'shape', None)} and type "
-                f"{getattr(array, 'dtype', None)}; its manifest says {shape} float32. {AGAIN}"
+                f"{getattr(array, 'dtype', None)}; its manifest says {shape} {np.dtype(kind)}. {AGAIN}"
             )
     return arrays

@@ -1,0 +1,223 @@
+"""Score films by everything that is known of them, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.genres.evidence.films import PARTS, Films
+from ml.genres.evidence.fusion import Fusion, combinations_of
+from ml.genres.evidence.text import TextModel
+from ml.genres.evidence.year import YearModel
+from ml.genres.head import GenreHead, sigmoid
+from ml.genres.thresholds import NEVER
+
+Float32 = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+EVIDENCE_RECIPE = "evidence"
+# A head over posters alone has no tick point of its own: at one half, a calibrated score is as often right as
+# wrong, and every other cut costs more corrections.
+DEFAULT_TICK = 0.5
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The three operating points of one combination of parts, (g,) float32 each; `NEVER` is above all
+    scores."""
+
+    suggest: Float32
+    sure: Float32
+    tick: Float32
+
+
+@dataclass(frozen=True)
+class Combination:
+    """How films with exactly these parts are scored, and the thresholds of their scores."""
+
+    fusion: Fusion
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of n films for g genres.
+
+    scores (n, g) float32. present (n, 4) bool: which of `PARTS` were used. contributions (n, g, 4) float32:
+    the logit with a part minus the logit without it, 0 for a missing part; for a film's only part, the logit
+    minus the genre's prior logit. suggest, sure, tick (n, g) float32: thresholds, which depend on the parts
+    that the film has; a genre is suggested (sure, ticked) if its score is above. A film without any part has
+    the prior scores and thresholds of `NEVER`.
+    """
+
+    scores: Float32
+    present: Bools
+    contributions: Float32
+    suggest: Float32
+    sure: Float32
+    tick: Float32
+
+
+@dataclass(frozen=True)
+class EvidenceModel:
+    """A genre model over the parts of the evidence.
+
+    genres: g names. parts: those it uses, in the order of PARTS. poster, title, year, overview: the model of
+    each part, None for one that it does not use. prior (g,) float32: logits of the genres' frequencies.
+    combinations: by parts, for all combinations of `parts`. extractor: fingerprint, "" if unknown. recipe:
+    the name of the training recipe. no_evidence: genres that are never suggested.
+
+    Raises ValueError if the parts do not fit.
+    """
+
+    genres: tuple[str, ...]
+    parts: tuple[str, ...]
+    poster: GenreHead | None
+    title: TextModel | None
+    year: YearModel | None
+    overview: TextModel | None
+    prior: Float32
+    combinations: Mapping[tuple[str, ...], Combination]
+    extractor: str = ""
+    recipe: str = EVIDENCE_RECIPE
+    no_evidence: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.genres)
+        if not count or len(set(self.genres)) != count or not all(self.genres):
+            raise ValueError("The genres of a model must be named, each once.")
+        if not self.parts or self.parts != tuple(part for part in PARTS if getattr(self, part) is not None):
+            raise ValueError("The parts of a model must be those that it has a model of.")
+        if self.poster is not None and self.poster.genres != self.genres:
+            raise ValueError("The model of the posters has other genres.")
+        for part in ("title", "year", "overview"):
+            if (model := getattr(self, part)) is not None and model.bias.shape != (count,):
+                raise ValueError(f"The model of the {part} has {model.bias.shape[0]} genres, not {count}.")
+        if self.prior.shape != (count,) or not np.isfinite(self.prior).all():
+            raise ValueError("prior must be one finite number per genre.")
+        if set(self.combinations) != set(combinations_of(self.parts)):
+            raise ValueError("A model needs every combination of its parts.")
+        for parts, chosen in self.combinations.items():
+            _check(chosen, len(parts), count)
+        if unknown := set(self.no_evidence) - set(self.genres):
+            raise ValueError(f"no_evidence names {sorted(unknown)[0]!r}, which is no genre of the model.")
+
+    @classmethod
+    def of_head(cls, head: GenreHead) -> EvidenceModel:
+        """A model whose only part is the poster: the same scores as the head's, bit for bit."""
+        count = len(head.genres)
+        sure = (NEVER,) * count if head.sure_thresholds is None else head.sure_thresholds
+        suggest = np.array(head.thresholds, dtype=np.float32)
+        # A genre that is never suggested is never ticked, nor one that scores between the two.
+        tick = np.maximum(suggest, np.float32(DEFAULT_TICK))
+        only = Combination(
+            Fusion.identity(count), Thresholds(suggest, np.array(sure, dtype=np.float32), tick)
+        )
+        # The logits of an average poster: both kinds of weights standardise with the training posters' mean.
+        prior = head.weights.logits(head.weights.mean[None])[0]
+        return cls(
+            head.genres, ("poster",), head, None, None, None, prior, {("poster",): only},
+            head.extractor, head.recipe, head.no_evidence,
+        )  # fmt: skip
+
+    @property
+    def dims(self) -> int | None:
+        """How many numbers a poster's vector has; None for a model that uses no posters."""
+        return None if self.poster is None else self.poster.weights.dims[0]
+
+    def score(self, films: Films) -> Scored:
+        """Score every genre for every film from the parts that it has and the model uses.
+
+        Raises ml.genres.head.FeatureMismatch for vectors of another extractor, or ones that are not finite.
+        """
+        logits, present = self.part_logits(films)
+        count = len(self.genres)
+        total = np.repeat(self.prior[None], len(films), axis=0)
+        contributions = np.zeros((len(films), count, len(PARTS)), dtype=np.float32)
+        suggest, sure, tick = (np.full((len(films), count), NEVER, dtype=np.float32) for _ in range(3))
+        numbers = present @ (1 << np.arange(len(PARTS)))
+        for number in np.unique(numbers).tolist():
+            rows = np.flatnonzero(numbers == number)
+            parts = tuple(part for bit, part in enumerate(PARTS) if number >> bit & 1)
+            if not parts:
+                continue
+            chosen = self.combinations[parts]
+            total[rows] = self._fused(logits, rows, parts)
+            for part in parts:
+                others = tuple(other for other in parts if other != part)
+                without = self._fused(logits, rows, others) if others else self.prior
+                contributions[rows, :, PARTS.index(part)] = total[rows] - without
+            suggest[rows], sure[rows], tick[rows] = (
+                chosen.thresholds.suggest,
+                chosen.thresholds.sure,
+                chosen.thresholds.tick,
+            )
+        return Scored(sigmoid(total), present, contributions, suggest, sure, tick)
+
+    def words(self, films: Films, row: int, column: int, count: int = 4) -> list[str]:
+        """The words of film `row`'s title and overview that speak most for genre `column`, strongest first.
+
+        As written in the text, at most `count`; only words that speak for the genre.
+        """
+        found: dict[str, tuple[float, str]] = {}
+        for part, texts in (("title", films.titles), ("overview", films.overviews)):
+            model: TextModel | None = getattr(self, part)
+            if model is None or not texts[row]:
+                continue
+            if not model.logits([texts[row]])[1][0]:
+                continue
+            for word, value in model.word_logits(texts[row], column):
+                weight, written = found.get(word.casefold(), (0.0, word))
+                found[word.casefold()] = (weight + value, written)
+        best = sorted((one for one in found.values() if one[0] > 0), key=lambda one: -one[0])
+        return [word for _, word in best[:count]]
+
+    def part_logits(self, films: Films) -> tuple[dict[str, Float32], Bools]:
+        """Logits (n, g) of each part of the model, and which films have it, (n, 4) in the order of PARTS.
+
+        Logits of missing parts are 0. A film with several posters has the mean of their logits.
+        """
+        count = len(films)
+        logits: dict[str, Float32] = {}
+        present = np.zeros((count, len(PARTS)), dtype=bool)
+        if self.poster is not None:
+            logits["poster"], present[:, 0] = pooled_logits(self.poster, films)
+        if self.title is not None:
+            logits["title"], present[:, 1] = self.title.logits(films.titles)
+        if self.year is not None:
+            logits["year"], present[:, 2] = self.year.logits(films.years)
+        if self.overview is not None:
+            logits["overview"], present[:, 3] = self.overview.logits(films.overviews)
+        return logits, present
+
+    def _fused(
+        self, logits: Mapping[str, Float32], rows: npt.NDArray[np.int64], parts: Sequence[str]
+    ) -> Float32:
+        fusion = self.combinations[tuple(parts)].fusion
+        if self.parts == ("poster",):
+            # Exactly the head's scores: a product with the identity could round differently.
+            return logits["poster"][rows]
+        return fusion.logits(np.stack([logits[part][rows] for part in parts]))
+
+
+def pooled_logits(head: GenreHead, films: Films) -> tuple[Float32, Bools]:
+    """The mean logits (n, g) float32 of each film's posters, and which films have one (n,)."""
+    count = np.bincount(films.owners, minlength=len(films))
+    total = np.zeros((len(films), len(head.genres)), dtype=np.float64)
+    if len(films.owners):
+        np.add.at(total, films.owners, head.logits(films.vectors))
+    return (total / np.maximum(count, 1)[:, None]).astype(np.float32), count > 0
+
+
+def _check(chosen: Combination, parts: int, genres: int) -> None:
+    fusion, points = chosen.fusion, chosen.thresholds
+    if fusion.kernel.shape != (parts, genres, genres) or fusion.bias.shape != (genres,):
+        raise ValueError("The weights of a fusion do not fit the parts and genres.")
+    if not (np.isfinite(fusion.kernel).all() and np.isfinite(fusion.bias).all()):
+        raise ValueError("A fusion holds numbers that are not finite.")
+    for cuts in (points.suggest, points.sure, points.tick):
+        if cuts.shape != (genres,) or not np.isfinite(cuts).all():
+            raise ValueError("Thresholds must be one finite number per genre.")

@@ -1,0 +1,214 @@
+"""Titles and overviews as sums over their n-grams, in numpy.
+
+A model stores 64-bit hashes of n-grams and no words; the words of an explanation come from the film's own
+text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Hashes = npt.NDArray[np.uint64]
+Floats = npt.NDArray[np.float64]
+
+# Texts are untrusted: of a longer one, only the beginning is read.
+MAX_CHARACTERS = {"title": 300, "overview": 5_000}
+# Films scored at once; limits temporary arrays to about 10 MB.
+TEXTS_AT_ONCE = 256
+# If the model knows fewer of a text's words, the text is treated as missing: it is in another language.
+MIN_KNOWN_SHARE = 0.5
+
+_WORD = re.compile(r"[^\W_]+")
+# (n-gram, place of the word that it begins with)
+Ngrams = list[tuple[str, int]]
+
+
+def words_of(text: str, limit: int) -> list[str]:
+    """The words of the first `limit` characters, as written."""
+    return _WORD.findall(text[:limit])
+
+
+def plain(word: str) -> str:
+    """A word in lower case without accents."""
+    lower = word.lower()
+    if lower.isascii():
+        return lower
+    return "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
+
+
+def title_ngrams(words: Sequence[str]) -> Ngrams:
+    """Words, pairs of words, and two to five characters of each word with its ends marked."""
+    found = _words_and_pairs(words)
+    for place, word in enumerate(words):
+        marked = f"<{word}>"
+        for size in range(2, 6):
+            found += [(f"c {marked[i : i + size]}", place) for i in range(len(marked) - size + 1)]
+    return found
+
+
+def overview_ngrams(words: Sequence[str]) -> Ngrams:
+    """Words, pairs of words, and beginnings of words (a simple stemming that suits many languages)."""
+    found = _words_and_pairs(words)
+    for place, word in enumerate(words):
+        found += [(f"p {word[:size]}", place) for size in (4, 6) if len(word) > size]
+    return found
+
+
+def _words_and_pairs(words: Sequence[str]) -> Ngrams:
+    found = [(word, place) for place, word in enumerate(words)]
+    return found + [(f"{a} {b}", place) for place, (a, b) in enumerate(pairwise(words))]
+
+
+ANALYSES: dict[str, Callable[[Sequence[str]], Ngrams]] = {
+    "title": title_ngrams,
+    "overview": overview_ngrams,
+}
+
+
+def hashed(ngrams: Sequence[str]) -> Hashes:
+    """64-bit BLAKE2 hashes (n,) of n-grams: the same on every machine and in every process."""
+    digests = b"".join(hashlib.blake2b(one.encode(), digest_size=8).digest() for one in ngrams)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """Counted n-grams of n texts: text and hash of each (text, n-gram) pair and how often it occurs, (k,)
+    each, sorted by text. words (n,): how many different words each text has (its other n-grams not counted);
+    is_word (k,): whether the pair is one of them."""
+
+    text: npt.NDArray[np.int64]
+    hashes: Hashes
+    counts: npt.NDArray[np.int64]
+    is_word: npt.NDArray[np.bool_]
+    texts: int
+
+
+def analyse(part: str, texts: Sequence[str]) -> Analysed:
+    """Count the n-grams of titles or overviews (`part`)."""
+    text: list[int] = []
+    ngrams: list[str] = []
+    counts: list[int] = []
+    is_word: list[bool] = []
+    for number, one in enumerate(texts):
+        words = [plain(word) for word in words_of(one, MAX_CHARACTERS[part])]
+        found: dict[str, int] = {}
+        for ngram, _ in ANALYSES[part](words):
+            found[ngram] = found.get(ngram, 0) + 1
+        text += [number] * len(found)
+        ngrams += found
+        counts += found.values()
+        # Only plain words have no space.
+        is_word += [" " not in ngram for ngram in found]
+    return Analysed(
+        np.array(text, dtype=np.int64),
+        hashed(ngrams),
+        np.array(counts, dtype=np.int64),
+        np.array(is_word, dtype=bool),
+        len(texts),
+    )
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """One linear model per genre over the n-grams of titles or overviews (`part`).
+
+    hashes (m,) uint64, rising; idf (m,) float16: inverse document frequencies; kernel (m, g) float16:
+    weights; bias (g,) float32. A text's logits are bias + sum of value * weight over its n-grams, where value
+    is (1 + log count) * idf, divided by the length of the vector of all known values (TF-IDF with sublinear
+    term frequency: Manning, Raghavan & Schütze, "Introduction to information retrieval", 2008, chapter 6).
+
+    Raises ValueError if the arrays do not fit.
+    """
+
+    part: str
+    hashes: Hashes
+    idf: npt.NDArray[np.float16]
+    kernel: npt.NDArray[np.float16]
+    bias: Float32
+
+    def __post_init__(self) -> None:
+        if self.part not in ANALYSES:
+            raise ValueError(f"There is no text part {self.part!r}.")
+        count, genres = self.kernel.shape
+        if self.hashes.shape != (count,) or self.idf.shape != (count,) or self.bias.shape != (genres,):
+            raise ValueError(f"The arrays of the {self.part} do not fit each other.")
+        if not count or not (self.hashes[1:] > self.hashes[:-1]).all():
+            raise ValueError(f"The hashes of the {self.part} must be rising.")
+        for name in ("idf", "kernel", "bias"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"{name} of the {self.part} holds numbers that are not finite.")
+        if (self.idf <= 0).any():
+            raise ValueError(f"idf of the {self.part} must be above zero everywhere.")
+
+    def logits(self, texts: Sequence[str]) -> tuple[Float32, npt.NDArray[np.bool_]]:
+        """Logits (n, g) float32, and which texts could be read (n,): they have words, and the model knows at
+        least `MIN_KNOWN_SHARE` of an overview's. Logits of the others mean nothing."""
+        logits = np.empty((len(texts), len(self.bias)), dtype=np.float32)
+        readable = np.zeros(len(texts), dtype=bool)
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = analyse(self.part, texts[start : start + TEXTS_AT_ONCE])
+            stop = start + some.texts
+            logits[start:stop], readable[start:stop] = self._logits(some)
+        return logits, readable
+
+    def word_logits(self, text: str, genre: int) -> list[tuple[str, float]]:
+        """What each different word of a text adds to a genre's logit, with the n-grams that begin with it; as
+        written, in the order of the text."""
+        words = words_of(text, MAX_CHARACTERS[self.part])
+        ngrams = ANALYSES[self.part]([plain(word) for word in words])
+        if not ngrams:
+            return []
+        some = analyse(self.part, [text])
+        place, known, values = self.values(some)
+        weight = values * self.kernel[place[known], genre].astype(np.float32)
+        occurrences = some.counts[known]
+        each = dict(zip(some.hashes[known].tolist(), (weight / occurrences).tolist(), strict=True))
+        first: dict[str, str] = {}
+        total: dict[str, float] = {}
+        for (_, at), key in zip(ngrams, hashed([ngram for ngram, _ in ngrams]).tolist(), strict=True):
+            word = first.setdefault(plain(words[at]), words[at])
+            total[word] = total.get(word, 0.0) + each.get(key, 0.0)
+        return list(total.items())
+
+    def values(self, some: Analysed) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Float32]:
+        """Rows of the kernel (k,), which pairs are known (k,), and the values of the known ones."""
+        return tfidf(some, self.hashes, self.idf.astype(np.float32))
+
+    def _logits(self, some: Analysed) -> tuple[Float32, npt.NDArray[np.bool_]]:
+        place, known, values = self.values(some)
+        logits = np.repeat(self.bias[None], some.texts, axis=0)
+        text = some.text[known]
+        if len(text):
+            weighted = self.kernel[place[known]].astype(np.float32) * values[:, None]
+            starts = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
+            logits[text[starts]] += np.add.reduceat(weighted, starts, axis=0)
+        return logits, self.readable(some, known)
+
+    def readable(self, some: Analysed, known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which texts can be read, (n,)."""
+        words = np.bincount(some.text[some.is_word], minlength=some.texts)
+        if self.part == "title":
+            return np.asarray(words > 0)
+        of_them = np.bincount(some.text[some.is_word & known], minlength=some.texts)
+        return np.asarray((words > 0) & (of_them >= MIN_KNOWN_SHARE * words))
+
+
+def tfidf(
+    some: Analysed, hashes: Hashes, idf: Float32
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Float32]:
+    """Places in `hashes` (k,), which pairs are among them (k,), and the values of those: see TextModel."""
+    place = np.minimum(np.searchsorted(hashes, some.hashes), len(hashes) - 1)
+    known = hashes[place] == some.hashes
+    values = (1 + np.log(some.counts[known])) * idf[place[known]]
+    length = np.sqrt(np.bincount(some.text[known], weights=values**2, minlength=some.texts))
+    return place, known, (values / length[some.text[known]]).astype(np.float32)

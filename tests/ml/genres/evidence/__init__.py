@@ -1,0 +1,1 @@
+"""Tests of genre models over several parts."""
