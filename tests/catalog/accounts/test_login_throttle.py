@@ -15,7 +15,7 @@ from catalog.accounts import login_throttle
 from postersite import settings as site_settings
 from tests.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 PASSWORD, WRONG = "correct horse battery", "wrong"
 NAMES = ("anna", "nobody")

@@ -15,7 +15,7 @@ from tests.catalog.pages import levels_of, messages_of, one, soup, text_of
 from tests.conftest import signed_in
 from tests.factories import MovieFactory, PosterFactory, RunFactory, UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 PAGE = "admin:catalog_duplicategroup_changelist"
 NO_IDS = {"imdb_id": None, "tmdb_id": None}

@@ -17,7 +17,7 @@ from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run
 from catalog.runs import leases, lifecycle, local_worker, steps
 from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 SURE = Selection(sure=True)
 State = Suggestion.State

@@ -33,7 +33,7 @@ from tests.factories import (
     tiny_jpeg,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 Act = Callable[[Movie], object]
 
@@ -213,7 +213,6 @@ def test_the_search_for_duplicates_proposes_movies_that_exist_at_its_end(
     assert ("Kept", None) in shown or act is deleted
 
 
-@pytest.mark.slow
 def test_training_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled(60)
     apart = training._train_in_subprocess

@@ -19,7 +19,7 @@ from catalog.similarity.search import LookAlike, metric_name
 from ml.search.hubness import hub_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, PosterFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 DIMS = 8
 
@@ -72,7 +72,6 @@ def cosine(one: Any, other: Any) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "method", "metric"),
     [
@@ -154,7 +153,6 @@ def test_diversity_lists_one_of_several_similar_posters(extractor: Extractor, se
     assert other.title not in titles(lookalikes(movie, extractor, 2, "ball_tree"))
 
 
-@pytest.mark.slow
 def test_the_list_is_filled_when_many_are_left_out(extractor: Extractor) -> None:
     movie = embedded(extractor, [1.0] + [0.0] * 7, perceptual_hash="0" * 16)
     for number in range(60):

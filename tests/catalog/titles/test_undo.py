@@ -20,7 +20,7 @@ from catalog.titles.importing import import_titles
 from catalog.titles.undo import IMPORTS_KEPT, KEPT_FOR, UndoError, UndoReport, delete_old_changes
 from tests.factories import GenreFactory, MovieFactory, RunFactory, UserFactory, tiny_jpeg
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 HEAT = TitleRecord("Heat", 1995, ("Crime", "Drama"), imdb_id="tt0113277", franchise="Mann")
 FILMS = [TitleRecord(f"Film {n}", tmdb_id=n) for n in range(1, 8)]

@@ -26,7 +26,7 @@ from tests.factories import MovieFactory, RunFactory
 
 from .export_sites import contents, rewritten, sealed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 Rows = list[dict[str, Any]]
 
 

@@ -26,6 +26,7 @@ def test_a_dense_head_by_hand():
     assert scores.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_a_dense_head_agrees_with_keras():
     import keras
 
