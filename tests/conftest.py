@@ -94,9 +94,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_finish() -> None:
-    """The garbage collector need not visit what was imported and collected: this saves 6% of the time."""
+    """Collect garbage rarely, and without visiting what was imported: this saves a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 @pytest.fixture(scope="session")

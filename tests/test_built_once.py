@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.built_once import built_once
+from tests import built_once as module
+from tests.built_once import built_from_sources, built_once
 
 
 @pytest.fixture
@@ -42,3 +43,30 @@ def test_a_failed_build_is_repeated_in_an_empty_folder(factory: Any) -> None:
         built_once(factory, "data", fail)
     folder = built_once(factory, "data", lambda folder: (folder / "whole").touch())
     assert [path.name for path in folder.iterdir()] == ["whole"]
+
+
+def test_models_are_built_again_when_a_source_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    source = tmp_path / "ml/network.py"
+    source.parent.mkdir()
+    cache = SimpleNamespace(mkdir=lambda name: _made(tmp_path / "cache" / name))
+    config: Any = SimpleNamespace(cache=cache)
+    built: list[Path] = []
+
+    def folder() -> Path:
+        return built_from_sources(config, "models", built.append)
+
+    source.write_text("one")
+    first = folder()
+    assert folder() == first
+    source.write_text("two")
+    second = folder()
+    assert built == [first, second]
+    assert not first.exists()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

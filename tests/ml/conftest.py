@@ -16,15 +16,15 @@ import pytest
 from ml.extractors.export import manifest_path
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
 from ml.subprocess import run_in_subprocess
-from tests.built_once import built_once
+from tests.built_once import built_from_sources, built_once
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(pytestconfig: pytest.Config) -> Path:
     """The folder that `made_models` fills; it serves as a folder of weights."""
-    return built_once(
-        tmp_path_factory,
-        "made",
+    return built_from_sources(
+        pytestconfig,
+        "models",
         lambda folder: run_in_subprocess("tests.ml.extractors.made_models", [str(folder)]),
     )
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from ml.subprocess import run_in_subprocess
-from tests.built_once import built_once
+from tests.built_once import built_from_sources
 
 
 @pytest.fixture(scope="session")
-def training_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def training_output(pytestconfig: pytest.Config) -> Path:
     """The folder that `made_training` fills."""
-    return built_once(
-        tmp_path_factory,
+    return built_from_sources(
+        pytestconfig,
         "extractor_training",
         lambda folder: run_in_subprocess("tests.ml.extractor_training.made_training", [str(folder)]),
     )
