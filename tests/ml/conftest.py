@@ -16,7 +16,7 @@ import pytest
 from ml.extractors.export import manifest_path
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
 from ml.subprocess import run_in_subprocess
-from tests.built_once import built_from_sources, built_once
+from tests.built_once import built_from_sources
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +30,13 @@ def made(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exports(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exports(made: Path, pytestconfig: pytest.Config) -> Path:
     """Exports of both made models; `race.npz` tells how the small TF-Hub model was exported.
 
     Two threads needed it at once and found only a damaged copy of it. `race.npz` holds the `vectors` that
     they computed and the number of exports `started`.
     """
-    return built_once(tmp_path_factory, "exports", lambda folder: race(made, folder))
+    return built_from_sources(pytestconfig, "exports", lambda folder: race(made, folder))
 
 
 def race(made: Path, cache: Path) -> None:
