@@ -49,6 +49,7 @@ from ml.search.lookalike_metrics import (
     counts,
     lookalike_differences,
     lookalike_figures,
+    lookalike_ratios,
     lookalikes,
     poster_scores,
 )
@@ -317,6 +318,7 @@ def _differences(one: _Result, other: _Result, test_set: _TestSet, options: Opti
         "genres": genres,
         "genres_reason": None if genres else one.candidate.no_genres or other.candidate.no_genres,
         "lookalikes": lookalike_differences(one.scores, other.scores, bytes_difference, **options.bootstrap),
+        "ratios": lookalike_ratios(one.scores, other.scores, **options.bootstrap),
     }
 
 

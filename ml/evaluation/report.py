@@ -32,6 +32,7 @@ _LOOKALIKE_ROWS = (
     ("share_at_5_lift", "Share@5, lift over random", ""),
     ("ndcg_at_10", "nDCG@10", "ndcg_at_10_random"),
     ("franchise_recall_at_5", "Franchise recall@5", "franchise_recall_at_5_random"),
+    ("series_recall_at_5", "Series recall@5", "series_recall_at_5_random"),
     ("never_recommended", "Never recommended", ""),
     ("worst_hub", "Worst hub", ""),
     ("bytes_per_poster", "Bytes per poster", ""),

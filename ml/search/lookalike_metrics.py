@@ -29,6 +29,9 @@ Labels = npt.NDArray[np.uint8]
 SHARE_COLUMNS = ("share_at_5", "share_at_5_random", "share_at_5_lift", "ndcg_at_10")
 _MEANS = (*SHARE_COLUMNS, "ndcg_at_10_random", "never_recommended")
 _FRANCHISE = ("franchise_recall_at_5", "franchise_recall_at_5_random")
+_SERIES = ("series_recall_at_5", "series_recall_at_5_random")
+RATIOS = (_FRANCHISE[0], _SERIES[0])
+"""Metrics over series, whose ratio between two extractors is reported beside their difference."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class PosterScores:
 
     Args:
         columns: (n, 7), those of `_MEANS` and whether the worst hub is among the poster's neighbours.
-        hits: (n, 2), franchise hit and the chance of one.
+        hits: (n, 4), franchise hit and the chance of one; the share of the other posters of the series that
+            were found, and the same for random neighbours. 0 for a poster that is no query.
         queries: (n,), 1 for a poster that counts for franchise recall.
         series: (n,) group numbers.
         worst_hub: row of the poster that most others recommend.
@@ -155,6 +159,9 @@ def poster_scores(neighbours: Indexes, chance: ChanceLevel) -> PosterScores:
     - franchise recall@5: queries are the posters whose series has another allowed poster in the set. A hit is
       at least one of them among the five nearest. The metric is hits over queries, so a large series counts
       by its size.
+    - series recall@5: the share of the other allowed posters of a query's series among the five nearest, of
+      five where there are more; the mean over the series of their mean over queries, so that each series
+      counts the same.
     - never recommended: the poster is in nobody's top ten.
     - worst hub: how many other posters have the most recommended poster in their top ten. Its interval
       resamples those who recommend it, and keeps the hub.
@@ -188,7 +195,10 @@ def poster_scores(neighbours: Indexes, chance: ChanceLevel) -> PosterScores:
     )
     queries = (chance.in_series > 0).astype(np.float64)
     same = present & (chance.series[neighbours] == chance.series[:, None])
-    hits = np.stack([same[:, :FRANCHISE_AT].any(axis=1), _chance_of_a_hit(chance)], axis=1)
+    found = same[:, :FRANCHISE_AT].sum(axis=1)
+    most = np.maximum(np.minimum(chance.in_series, FRANCHISE_AT), 1)
+    drawn = ratio(np.minimum(chance.allowed, FRANCHISE_AT) * chance.in_series, chance.allowed)
+    hits = np.stack([found > 0, _chance_of_a_hit(chance), found / most, np.nan_to_num(drawn) / most], axis=1)
     return PosterScores(columns, hits * queries[:, None], queries, chance.series, worst_hub)
 
 
@@ -207,6 +217,22 @@ def lookalike_differences(
     found = _figures([scores, other], resamples, seed)
     found["bytes_per_poster"] = figure(bytes_difference, bytes_difference, bytes_difference)
     return {name: row for name, row in found.items() if not name.endswith("_random")}
+
+
+def lookalike_ratios(
+    scores: PosterScores, other: PosterScores, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, Figure]:
+    """Ratios of RATIOS (`scores` over `other`, on the same posters) with paired intervals over series; None
+    where the other's is 0, or where there is no series."""
+    tables = [_by_series(each) for each in (scores, other)]
+
+    def ratios(weights: Floats) -> dict[str, Floats]:
+        one, two = (_over_series(weights, each) for each in tables)
+        return {name: ratio(one[name], two[name]) for name in RATIOS}
+
+    if not len(tables[0]):
+        return {name: figure(np.nan, np.nan, np.nan) for name in RATIOS}
+    return bootstrap(ratios, len(tables[0]), resamples=resamples, seed=seed)
 
 
 def share_figures(scores: PosterScores, rows: Indexes, *, resamples: int, seed: int) -> dict[str, Figure]:
@@ -248,14 +274,21 @@ def _figures(compared: Sequence[PosterScores], resamples: int, seed: int) -> dic
     by_series = [_by_series(each) for each in compared]
 
     def over_series(weights: Floats) -> dict[str, Floats]:
-        sums = [weights @ each for each in by_series]
-        recall = _difference([ratio(each[:, :2], each[:, 2:]) for each in sums])
-        return dict(zip(_FRANCHISE, recall.T, strict=True))
+        each = [_over_series(weights, table) for table in by_series]
+        return {name: _difference([found[name] for found in each]) for name in (*_FRANCHISE, *_SERIES)}
 
     found = bootstrap(over_posters, len(compared[0].columns), resamples=resamples, seed=seed)
     if not len(by_series[0]):
-        return found | {name: figure(np.nan, np.nan, np.nan) for name in _FRANCHISE}
+        return found | {name: figure(np.nan, np.nan, np.nan) for name in (*_FRANCHISE, *_SERIES)}
     return found | bootstrap(over_series, len(by_series[0]), resamples=resamples, seed=seed)
+
+
+def _over_series(weights: Floats, table: Floats) -> dict[str, Floats]:
+    """The metrics of _FRANCHISE and _SERIES for weights of the series (r, series), from `_by_series`."""
+    sums = weights @ table
+    recall = ratio(sums[:, :2], sums[:, -1:])
+    shares = weights @ ratio(table[:, 2:4], table[:, -1:]) / weights.sum(axis=1, keepdims=True)
+    return dict(zip((*_FRANCHISE, *_SERIES), np.hstack([recall, shares]).T, strict=True))
 
 
 def _difference(figures: Sequence[Floats]) -> Floats:
@@ -263,10 +296,10 @@ def _difference(figures: Sequence[Floats]) -> Floats:
 
 
 def _by_series(scores: PosterScores) -> Floats:
-    """Hits, hits by chance and queries of each series with a query: (series, 3)."""
+    """Sums of the hits, and the number of queries, of each series with a query: (series, 5)."""
     rows = np.flatnonzero(scores.queries > 0)
     _, member = np.unique(scores.series[rows], return_inverse=True)
-    table = np.zeros((int(member.max()) + 1 if len(rows) else 0, 3))
+    table = np.zeros((int(member.max()) + 1 if len(rows) else 0, scores.hits.shape[1] + 1))
     np.add.at(table, member, np.column_stack([scores.hits[rows], scores.queries[rows]]))
     return table
 

@@ -26,8 +26,8 @@ GENRE_KEYS = {
 }  # fmt: skip
 LOOKALIKE_KEYS = {
     "share_at_5", "share_at_5_random", "share_at_5_lift", "ndcg_at_10", "ndcg_at_10_random",
-    "franchise_recall_at_5", "franchise_recall_at_5_random", "never_recommended", "worst_hub",
-    "bytes_per_poster",
+    "franchise_recall_at_5", "franchise_recall_at_5_random", "series_recall_at_5",
+    "series_recall_at_5_random", "never_recommended", "worst_hub", "bytes_per_poster",
 }  # fmt: skip
 ZERO = {"value": 0, "low": 0, "high": 0}
 LIMITED = ("--limit=25", "--against=active")
@@ -81,6 +81,7 @@ def test_a_model_does_not_differ_from_itself(evaluate):
         assert found["differences"][part]
         assert all(figure == ZERO for figure in found["differences"][part].values())
         assert found["against"][part] == found[part]
+    assert set(found["differences"]["ratios"]) == {"franchise_recall_at_5", "series_recall_at_5"}
 
 
 def test_slices_are_measured_where_there_are_enough_posters(evaluate):

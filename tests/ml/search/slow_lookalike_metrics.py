@@ -24,6 +24,7 @@ def figures(near, sets, series, allowed):
     """All look-alike metrics from lists of neighbours, sets of genres, series ("" for none), allowed rows."""
     count = len(sets)
     share, chance, gain, hits, queries = [], [], [], 0, 0
+    parts: dict[str, list[float]] = {}
     for row in range(count):
         five = near[row][:5]
         share.append(sum(bool(sets[row] & sets[other]) for other in five) / len(five))
@@ -38,12 +39,16 @@ def figures(near, sets, series, allowed):
         if series[row] and any(series[other] == series[row] for other in allowed[row]):
             queries += 1
             hits += any(series[other] == series[row] for other in five)
+            others = sum(series[other] == series[row] for other in allowed[row])
+            part = sum(series[other] == series[row] for other in five) / min(others, 5)
+            parts.setdefault(series[row], []).append(part)
     shown = [sum(row in others[:10] for others in near) for row in range(count)]
     return {
         "share_at_5": sum(share) / count,
         "share_at_5_random": sum(chance) / count,
         "ndcg_at_10": sum(gain) / len(gain) if gain else None,
         "franchise_recall_at_5": hits / queries if queries else None,
+        "series_recall_at_5": sum(sum(p) / len(p) for p in parts.values()) / len(parts) if parts else None,
         "never_recommended": sum(times == 0 for times in shown) / count,
         "worst_hub": max(shown),
     }

@@ -88,9 +88,31 @@ def test_random_vectors_are_near_chance_and_chance_is_what_they_say():
     series = [f"s{value}" if value < 100 else "" for value in random.integers(0, 300, 600)]
     found, _, _ = measure(random.normal(size=(600, 40)), labels, unrelated(600, series), resamples=300)
     assert found["share_at_5_lift"]["low"] < 0 < found["share_at_5_lift"]["high"]
-    for name in ("share_at_5", "ndcg_at_10", "franchise_recall_at_5"):
+    for name in ("share_at_5", "ndcg_at_10", "franchise_recall_at_5", "series_recall_at_5"):
         low, high = found[name]["low"], found[name]["high"]
         assert low - 0.01 < found[f"{name}_random"]["value"] < high + 0.01, name
+
+
+def test_every_series_counts_the_same_and_a_ratio_is_paired():
+    # Two posters of "a" side by side; of "b" three, of which two are together and one is among strangers.
+    line = [0.0, 0.1, 50.0, 50.1, 90.0, *np.linspace(80, 100, 12), *np.linspace(10, 11, 8)]
+    series = ["a", "a", "b", "b", "b"]
+    relations = unrelated(len(line), [*series, *[""] * (len(line) - 5)])
+    labels = np.ones((len(line), 1))
+    found, _, scores = measure(np.array(line)[:, None], labels, relations)
+    # "a": both found. "b": the pair finds one of two each, the third none.
+    assert found["series_recall_at_5"]["value"] == pytest.approx((1 + (0.5 + 0.5 + 0) / 3) / 2)
+    assert found["franchise_recall_at_5"]["value"] == pytest.approx(4 / 5)
+    # Five of 24 at random: each other poster of a series is among them with a chance of 5/24.
+    assert found["series_recall_at_5_random"]["value"] == pytest.approx(5 / 24)
+    same = lookalike_metrics.lookalike_ratios(scores, scores, resamples=50)
+    assert same == {key: {"value": 1, "low": 1, "high": 1} for key in lookalike_metrics.RATIOS}
+    apart = np.array([0.0, 60.0, *line[2:]])[:, None]
+    worse, _, fewer = measure(apart, labels, relations)
+    ratio = lookalike_metrics.lookalike_ratios(scores, fewer, resamples=50)["series_recall_at_5"]
+    assert ratio["value"] == found["series_recall_at_5"]["value"] / worse["series_recall_at_5"]["value"] > 1
+    none = measure(apart, labels, unrelated(len(line)))[2]
+    assert lookalike_metrics.lookalike_ratios(none, none)["series_recall_at_5"]["value"] is None
 
 
 def test_near_duplicates_and_the_same_movie_never_recommend_each_other():
