@@ -27,6 +27,8 @@ OVERSAMPLING = 16
 # Largest gradient of a coefficient, in preconditioned units, at which the fit ends.
 TOLERANCE = 1e-4
 MAX_ITERATIONS = 200
+# Relative gain of an iteration at which the fit ends.
+LEAST_GAIN = 1e-9
 # The frequency of a genre is limited to this distance from 0 and 1, where its logit is infinite.
 MIN_FREQUENCY = 1e-4
 
@@ -111,19 +113,21 @@ def strengths(labels: Labels, common: float) -> Floats:
 
 
 def fit_logistic(
-    rows: Float32,
+    rows: Float32 | Any,
     labels: Labels,
     strength: float | Floats,
     variances: Floats,
     *,
     start: Floats | None = None,
     should_stop: Callable[[], bool] | None = None,
+    least_gain: float = LEAST_GAIN,
 ) -> Floats:
     """Minimise the mean log-loss of each genre plus strength / 2 times the sum of its squared coefficients.
 
-    rows: (n, k) components. labels: (n, genres) of 0 and 1. strength: one for all genres, or (genres,).
-    variances: (k,) of the components, for the preconditioner. start: (k + 1, genres) coefficients to start
-    from; the problem is convex, so they change only the time. should_stop: called at every evaluation.
+    rows: (n, k) components, or a SciPy sparse array. labels: (n, genres) of 0 and 1. strength: one for all
+    genres, or (genres,). variances: (k,) of the components, for the preconditioner. start: (k + 1, genres)
+    coefficients to start from; the problem is convex, so they change only the time. should_stop: called at
+    every evaluation. least_gain: relative gain of an iteration at which the fit ends.
     Returns (k + 1, genres) float64, the intercepts (not regularised) last.
 
     Raises Interrupted when asked to stop.
@@ -155,12 +159,12 @@ def fit_logistic(
         (start / unit).ravel(),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": MAX_ITERATIONS, "gtol": TOLERANCE, "ftol": 1e-9},
+        options={"maxiter": MAX_ITERATIONS, "gtol": TOLERANCE, "ftol": least_gain},
     )
     return np.asarray(found.x.reshape(unit.shape) * unit, dtype=np.float64)
 
 
-def logits_of(rows: Float32, coefficients: Floats) -> Float32:
+def logits_of(rows: Float32 | Any, coefficients: Floats) -> Float32:
     """Logits (n, genres) float32 of components (n, k)."""
     return np.asarray(
         rows @ coefficients[:-1].astype(np.float32) + coefficients[-1].astype(np.float32), dtype=np.float32

@@ -14,7 +14,15 @@ from ml.genres import operating_points
 from ml.genres.calibration import Calibration, mean_log_loss, platt
 from ml.genres.errors import TrainingDiverged, TrainingStopped
 from ml.genres.head import GenreHead, LinearWeights, sigmoid
-from ml.genres.logistic import Interrupted, Projection, fit_logistic, logits_of, project, strengths
+from ml.genres.logistic import (
+    LEAST_GAIN,
+    Interrupted,
+    Projection,
+    fit_logistic,
+    logits_of,
+    project,
+    strengths,
+)
 from ml.genres.metrics import calibration_error
 from ml.genres.recipes import LogisticConfig, config_values
 from ml.genres.scorecard import scorecard
@@ -44,6 +52,60 @@ class _Points:
     taken: Bools
 
 
+@dataclass(frozen=True)
+class FittedHead:
+    """Weights fitted on all rows, and predictions for the m measured ones.
+
+    weights: with the calibration included. fold (m,): fold of each measured row. logits (m, genres): out of
+    fold and, where that lowers the log-loss (`scaled`), calibrated by the other folds. warm: whether the fit
+    started from an earlier head.
+    """
+
+    weights: LinearWeights
+    found: OutOfFold
+    scaling: Calibration
+    scaled: bool
+    warm: bool
+    components: int
+
+    @property
+    def logits(self) -> npt.NDArray[np.floating]:
+        return self.found.calibrated if self.scaled else self.found.logits
+
+
+def fit_head(
+    data: TrainingSet,
+    config: LogisticConfig,
+    fold: Indexes,
+    should_stop: Callable[[], bool] | None = None,
+    start: GenreHead | None = None,
+) -> FittedHead:
+    """Fit the regressions of `train_logistic`; fold (n,) is negative for rows to train on but not to measure.
+
+    Raises TrainingStopped, TrainingDiverged.
+    """
+    labels = data.labels[fold >= 0]
+    try:
+        projection, rows = _projected(data, config)
+        found = out_of_fold(rows, data.labels, fold, projection.variances, config.strengths, should_stop)
+        warm = _start_coefficients(start, data, projection)
+        coefficients = fit_logistic(
+            rows,
+            data.labels,
+            strengths(data.labels, found.strength),
+            projection.variances,
+            start=found.coefficients if warm is None else warm,
+            should_stop=should_stop,
+        )
+    except Interrupted:
+        raise TrainingStopped({}) from None
+    # Scale only if that lowers the log-loss out of fold.
+    needed = mean_log_loss(labels, found.calibrated) < mean_log_loss(labels, found.logits)
+    scaling = platt(labels, found.logits) if needed else Calibration.none(len(data.genres))
+    weights = _scaled(projection.head(coefficients), scaling)
+    return FittedHead(weights, found, scaling, needed, warm is not None, int(rows.shape[1]))
+
+
 def train_logistic(
     data: TrainingSet,
     config: LogisticConfig,
@@ -71,27 +133,11 @@ def train_logistic(
     genres = data.genres
     measured = np.ones(len(data.labels), dtype=bool) if train_only is None else ~train_only
     labels = data.labels[measured]
-    try:
-        fold = np.full(len(measured), -1, dtype=np.int64)
-        fold[measured] = folds(data.groups[measured], labels, config.folds, config.seed)
-        projection, rows = _projected(data, config)
-        found = out_of_fold(rows, data.labels, fold, projection, config.strengths, should_stop)
-        warm = _start_coefficients(start, data, projection)
-        coefficients = fit_logistic(
-            rows,
-            data.labels,
-            strengths(data.labels, found.strength),
-            projection.variances,
-            start=found.coefficients if warm is None else warm,
-            should_stop=should_stop,
-        )
-    except Interrupted:
-        raise TrainingStopped({}) from None
-    fold = found.fold
-    # Scale only if that lowers the log-loss out of fold.
-    needed = mean_log_loss(labels, found.calibrated) < mean_log_loss(labels, found.logits)
-    scaling = platt(labels, found.logits) if needed else Calibration.none(len(genres))
-    scores = sigmoid((found.calibrated if needed else found.logits).astype(np.float32))
+    all_folds = np.full(len(measured), -1, dtype=np.int64)
+    all_folds[measured] = folds(data.groups[measured], labels, config.folds, config.seed)
+    fitted = fit_head(data, config, all_folds, should_stop, start)
+    found, fold = fitted.found, fitted.found.fold
+    scores = sigmoid(fitted.logits.astype(np.float32))
     points = _points(labels, scores, fold, config)
     shown = operating_points.ranked_above_chance(labels, found.logits)
     withheld = [genre for genre, show in zip(genres, shown.tolist(), strict=True) if not show]
@@ -100,7 +146,7 @@ def train_logistic(
     suggest = np.where(shown, points.suggest, NEVER)
     sure_thresholds = operating_points.sure_thresholds(suggest, point)
     head = GenreHead(
-        _scaled(projection.head(coefficients), scaling),
+        fitted.weights,
         tuple(genres),
         tuple(suggest.tolist()),
         data.extractor,
@@ -123,15 +169,15 @@ def train_logistic(
         "config": config_values(config),
         "extractor": data.extractor,
         "measured_on": MEASURED_ON if train_only is None else MEASURED_ON_HELD_OUT,
-        "rows": {"train": len(rows), "validation": len(labels)},
+        "rows": {"train": len(data.labels), "validation": len(labels)},
         "folds": int(fold.max()) + 1,
-        "components": int(rows.shape[1]),
+        "components": fitted.components,
         "strength": found.strength,
         "strengths_tried": [{"strength": one, "log_loss": loss} for one, loss in found.tried],
-        "warm_start": warm is not None,
+        "warm_start": fitted.warm,
         "calibration": {
-            "method": PLATT if needed else "none: scaling did not lower the log-loss",
-            "slopes": [round(float(slope), 4) for slope in scaling.slope],
+            "method": PLATT if fitted.scaled else "none: scaling did not lower the log-loss",
+            "slopes": [round(float(slope), 4) for slope in fitted.scaling.slope],
             "ece_before": calibration_error(
                 labels, sigmoid(found.logits), resamples=config.resamples, seed=config.seed
             ),
@@ -239,19 +285,26 @@ class _Try:
 
 
 def out_of_fold(
-    rows: Float32,
+    rows: Float32 | Any,
     labels: Labels,
     fold: Indexes,
-    projection: Projection,
+    variances: Floats,
     candidates: Sequence[float],
     should_stop: Callable[[], bool] | None = None,
+    *,
+    measured: Bools | None = None,
+    least_gain: float = LEAST_GAIN,
 ) -> OutOfFold:
     """Cross-validate, and choose the regularisation strength with the lowest calibrated log-loss.
 
-    rows: (n, k) components; labels (n, genres); fold (n,), negative for posters that are always trained on
-    and never measured. The criterion is the mean log-loss over genres after Platt scaling of all out-of-fold
-    logits, because strong regularisation shrinks scores, which scaling repairs. (The scaling is fitted to the
-    posters it is measured on, at every strength alike; reported scores are calibrated out of fold.)
+    rows: (n, k) components, or a SciPy sparse array; labels (n, genres); fold (n,), negative for rows that
+    are always trained on and never measured; variances (k,) of the columns. measured (n,): which rows with a
+    fold are measured (by default all); the others are only left out of their fold's training. least_gain: see
+    `fit_logistic`.
+
+    The criterion is the mean log-loss over genres after Platt scaling of all out-of-fold logits, because
+    strong regularisation shrinks scores, which scaling repairs. (The scaling is fitted to the rows it is
+    measured on, at every strength alike; reported scores are calibrated out of fold.)
 
     The search starts at the middle strength and goes downhill: the loss has one minimum, so three or four
     strengths suffice. Each fit starts from the coefficients of the neighbouring strength.
@@ -259,9 +312,10 @@ def out_of_fold(
     Raises ml.genres.logistic.Interrupted.
     """
     falling = sorted(set(candidates), reverse=True)
-    measured = fold >= 0
+    measured = fold >= 0 if measured is None else measured
     truth, fold_of = labels[measured], fold[measured]
     parts = [fold == number for number in np.unique(fold_of).tolist()]
+    tested = [held_out & measured for held_out in parts]
     tried: dict[int, _Try] = {}
 
     def attempt(place: int, start: list[Floats] | None) -> None:
@@ -273,11 +327,12 @@ def out_of_fold(
                 rows[~held_out],
                 train_labels,
                 strengths(train_labels, falling[place]),
-                projection.variances,
+                variances,
                 start=None if start is None else start[number],
                 should_stop=should_stop,
+                least_gain=least_gain,
             )
-            logits[held_out[measured]] = logits_of(rows[held_out], coefficients)
+            logits[tested[number][measured]] = logits_of(rows[tested[number]], coefficients)
             found.append(coefficients)
         loss = mean_log_loss(truth, platt(truth, logits).apply(logits))
         tried[place] = _Try(logits, loss, found)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ml.genres.parts import PARTS
 from ml.genres.thresholds import RECIPE_THRESHOLD
 
 LOSSES = ("macro_soft_f1", "binary_crossentropy")
@@ -140,7 +141,46 @@ class LogisticConfig(_Settings):
         self._check_between("sure_recall", 0, 1, ends=True)
 
 
-AnyConfig = TrainingConfig | LogisticConfig
+@dataclass(frozen=True)
+class EvidenceConfig(LogisticConfig):
+    """Settings of the recipe `evidence`: the recipe `logistic` for posters, linear models of n-grams and of
+    the year, and a fusion for every combination of these parts.
+
+    parts: those to use, in the order of `ml.genres.parts.PARTS`. text_strengths: regularisation strengths of
+    the texts to choose from. overview_sure_precision, overview_sure_least, overview_sure_recall: as
+    sure_precision, sure_least and sure_recall, for films with an overview.
+
+    Raises TrainingConfigError naming the setting.
+    """
+
+    name: str = "evidence"
+    parts: tuple[str, ...] = PARTS
+    text_strengths: tuple[float, ...] = (3e-3, 1e-3, 5e-4, 2e-4, 1e-4)
+    overview_sure_precision: float = 0.85
+    overview_sure_least: float = 0.8
+    overview_sure_recall: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("parts", "text_strengths"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.parts or self.parts != tuple(part for part in PARTS if part in self.parts):
+            raise TrainingConfigError(
+                f"parts must be some of {', '.join(PARTS)}, each once, in this order; got {self.parts!r}."
+            )
+        fits = isinstance(self.text_strengths, tuple) and 0 < len(self.text_strengths) <= 100
+        if not fits or not all(_is_between(one, 1e-9, 1e3, ends=True) for one in self.text_strengths):
+            raise TrainingConfigError(
+                "text_strengths must be one to a hundred numbers from 1e-9 to 1e3; got "
+                f"{self.text_strengths!r}."
+            )
+        self._check_between("overview_sure_precision", 0, 1, ends=False)
+        self._check_between("overview_sure_least", 0, 1, ends=False)
+        self._check_between("overview_sure_recall", 0, 1, ends=True)
+
+
+AnyConfig = TrainingConfig | LogisticConfig | EvidenceConfig
 
 
 PUBLISHED = TrainingConfig()
@@ -156,7 +196,8 @@ COMPACT = TrainingConfig(
     patience=15,
 )
 LOGISTIC = LogisticConfig()
-RECIPES: dict[str, AnyConfig] = {config.name: config for config in (PUBLISHED, COMPACT, LOGISTIC)}
+EVIDENCE = EvidenceConfig()
+RECIPES: dict[str, AnyConfig] = {config.name: config for config in (PUBLISHED, COMPACT, LOGISTIC, EVIDENCE)}
 
 
 def config_from(values: dict[str, Any]) -> AnyConfig:

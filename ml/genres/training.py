@@ -24,12 +24,16 @@ from ml.files import write_json
 from ml.genres.curves import learning_curves
 from ml.genres.dense_training import Epoch, History, fit
 from ml.genres.errors import TrainingDiverged, TrainingStopped
+from ml.genres.evidence.films import Films
+from ml.genres.evidence.model_file import load_model, save_model
+from ml.genres.evidence.training import EvidenceData, TrainedEvidence, train_evidence
 from ml.genres.head import GenreHead
-from ml.genres.head_file import ModelFileError, load_head, save_head
+from ml.genres.head_file import ModelFileError, save_head
 from ml.genres.held_out import HeldOut
 from ml.genres.logistic_training import train_logistic
 from ml.genres.recipes import (
     AnyConfig,
+    EvidenceConfig,
     LogisticConfig,
     TrainingConfig,
     TrainingConfigError,
@@ -93,6 +97,10 @@ def train_on(
     start: GenreHead | None = None,
 ) -> TrainedHead:
     """Train a head on a checked TrainingSet; see `train`."""
+    if isinstance(config, EvidenceConfig):
+        raise TrainingDataError(f"The recipe {config.name} trains no head: see train_evidence_on.")
+    if data.has_poster is not None and not data.has_poster.all():
+        raise TrainingDataError(f"The recipe {config.name} needs a poster of every film.")
     if isinstance(config, LogisticConfig):
         return _train_logistic(data, config, should_stop, start)
     started = time.monotonic()
@@ -124,6 +132,33 @@ def train_on(
         "validation": card,
     }
     return TrainedHead(head, fitted.history, metrics, HeldOut(held_rows, head.suggested(scores)))
+
+
+def train_evidence_on(
+    data: TrainingSet,
+    config: EvidenceConfig | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    start: GenreHead | None = None,
+) -> TrainedEvidence:
+    """Train a model over all parts on a checked TrainingSet; see `train` and `train_evidence`."""
+    config = config or EvidenceConfig()
+    positives = data.labels.sum(axis=0, dtype=np.int64)
+    kept = _learnable(positives, config.min_positives)
+    count = len(data.labels)
+    owners = np.arange(count) if data.has_poster is None else np.flatnonzero(data.has_poster)
+    blank = ("",) * count
+    films = Films(
+        data.features[owners],
+        owners,
+        blank if data.titles is None else data.titles,
+        np.zeros(count, dtype=np.int64) if data.years is None else data.years,
+        blank if data.overviews is None else data.overviews,
+    )
+    genres = tuple(data.genres[i] for i in kept)
+    learnable = EvidenceData(films, data.labels[:, kept], data.groups, genres, data.extractor)
+    trained = train_evidence(learnable, config, should_stop, start)
+    trained.metrics["left_out"] = _left_out(data.genres, positives, config.min_positives)
+    return trained
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -211,7 +246,7 @@ def _prepare(out: Path) -> None:
 
 def _start(path: Path | None) -> GenreHead | None:
     try:
-        return None if path is None else load_head(path)
+        return None if path is None else load_model(path).poster
     except ModelFileError:
         return None
 
@@ -226,12 +261,22 @@ def _train_and_write(data: TrainingSet, config: AnyConfig, out: Path, start: Gen
             progress.write(json.dumps(asdict(epoch)) + "\n")
             progress.flush()
 
+        if isinstance(config, EvidenceConfig):
+            _write_evidence(train_evidence_on(data, config, should_stop, start), out)
+            return
         trained = train_on(data, config, on_epoch, should_stop, start)
     sha256 = save_head(trained.head, out / HEAD)
     write_json(out / HISTORY, trained.history)
     trained.held_out.save(out / HELD_OUT)
     if trained.history:
         learning_curves(trained.history, out / CURVES)
+    write_json(out / METRICS, trained.metrics | {"weights_sha256": sha256})
+
+
+def _write_evidence(trained: TrainedEvidence, out: Path) -> None:
+    sha256 = save_model(trained.model, out / HEAD)
+    write_json(out / HISTORY, {})
+    HeldOut(trained.rows, trained.suggested).save(out / HELD_OUT)
     write_json(out / METRICS, trained.metrics | {"weights_sha256": sha256})
 
 

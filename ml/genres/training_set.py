@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,10 @@ class TrainingSet:
     franchise, copies of one poster) are never split, a negative number is a group of one row; genres: g
     names; extractor: fingerprint of the extractor of the features ("" if unknown).
 
+    The recipe `evidence` also uses what else is known of the films: titles and overviews, n texts ("" if
+    unknown); years (n,) int64 (0 if unknown); has_poster (n,) bool: films without one have any finite
+    features, which are not used. None means that they are unknown, or that all have a poster.
+
     Raises TrainingDataError.
     """
 
@@ -32,9 +37,16 @@ class TrainingSet:
     groups: npt.NDArray[np.int64]
     genres: tuple[str, ...]
     extractor: str = ""
+    titles: tuple[str, ...] | None = None
+    years: npt.NDArray[np.int64] | None = None
+    overviews: tuple[str, ...] | None = None
+    has_poster: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.features)
+        for name in ("titles", "years", "overviews", "has_poster"):
+            if (given := getattr(self, name)) is not None and np.shape(given) != (rows,):
+                raise TrainingDataError(f"{name} must have one entry per film, {rows}.")
         if self.features.ndim != 2 or not self.features.shape[1]:
             raise TrainingDataError(
                 f"features must be (posters, numbers); their shape is {self.features.shape}."
@@ -71,6 +83,11 @@ def training_set(
     genres: Sequence[str],
     groups: npt.ArrayLike | None = None,
     extractor: str = "",
+    *,
+    titles: Sequence[str] | None = None,
+    years: npt.ArrayLike | None = None,
+    overviews: Sequence[str] | None = None,
+    has_poster: npt.ArrayLike | None = None,
 ) -> TrainingSet:
     """Build a TrainingSet from arrays of any numeric type; without groups, every row is its own group.
 
@@ -85,7 +102,17 @@ def training_set(
         group = np.asarray(single if groups is None else groups)
         if group.dtype.kind not in "iu":
             raise TrainingDataError(f"groups must be whole numbers; their type is {group.dtype}.")
-        return TrainingSet(table, truth.astype(np.uint8), group.astype(np.int64), tuple(genres), extractor)
+        return TrainingSet(
+            table,
+            truth.astype(np.uint8),
+            group.astype(np.int64),
+            tuple(genres),
+            extractor,
+            None if titles is None else tuple(titles),
+            None if years is None else np.asarray(years).astype(np.int64),
+            None if overviews is None else tuple(overviews),
+            None if has_poster is None else np.asarray(has_poster).astype(bool),
+        )
     except TrainingDataError:
         raise
     except (TypeError, ValueError) as error:
@@ -94,10 +121,21 @@ def training_set(
 
 def write_training_set(data: TrainingSet, path: Path) -> None:
     """Save `data` as an .npz for `read_training_set` and `python -m ml.genres.training --data`."""
+    known: dict[str, npt.NDArray[Any]] = {}
+    for name in ("titles", "overviews"):
+        if (texts := getattr(data, name)) is not None:
+            # UTF-8 and lengths: an array of texts would pad each to the longest.
+            encoded = [text.encode("utf-8", "replace") for text in texts]
+            known[name] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+            known[f"{name}_lengths"] = np.array([len(one) for one in encoded], dtype=np.int64)
+    for name in ("years", "has_poster"):
+        if (values := getattr(data, name)) is not None:
+            known[name] = values
     with path.open("wb") as file:
         np.savez(
             file,
             allow_pickle=False,
+            **known,
             features=data.features,
             labels=data.labels,
             groups=data.groups,
@@ -107,7 +145,7 @@ def write_training_set(data: TrainingSet, path: Path) -> None:
 
 
 def read_training_set(path: Path) -> TrainingSet:
-    """Read features, labels, genres and, where given, groups and extractor from an .npz.
+    """Read features, labels, genres and, where given, everything else of a TrainingSet from an .npz.
 
     Raises TrainingDataError naming the file, if it is missing, damaged, pickled or inconsistent.
     """
@@ -139,6 +177,23 @@ def read_training_set(path: Path) -> TrainingSet:
             [str(name) for name in names],
             arrays.get("groups"),
             str(arrays.get("extractor", "")),
+            titles=_texts(arrays, "titles"),
+            years=arrays.get("years"),
+            overviews=_texts(arrays, "overviews"),
+            has_poster=arrays.get("has_poster"),
         )
     except TrainingDataError as error:
         raise TrainingDataError(f"{path} can't be used: {error}") from error
+
+
+def _texts(arrays: dict[str, npt.NDArray[Any]], name: str) -> list[str] | None:
+    if name not in arrays:
+        return None
+    content, lengths = arrays[name], arrays.get(f"{name}_lengths")
+    if content.dtype != np.uint8 or lengths is None or lengths.dtype.kind not in "iu" or lengths.ndim != 1:
+        raise TrainingDataError(f"{name} must be UTF-8 bytes with their lengths.")
+    ends = np.cumsum(lengths).tolist()
+    if (lengths < 0).any() or (ends[-1] if ends else 0) != len(content):
+        raise TrainingDataError(f"The lengths of {name} do not add up to its bytes.")
+    raw = content.tobytes()
+    return [raw[start:end].decode("utf-8", "replace") for start, end in zip([0, *ends], ends, strict=False)]

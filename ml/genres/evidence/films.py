@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-PARTS = ("poster", "title", "year", "overview")
-ALL = "all"
+from ml.genres.parts import PARTS, parse_evidence
+
+__all__ = ["PARTS", "Films", "parse_evidence"]
 
 
 @dataclass(frozen=True)
@@ -70,23 +71,3 @@ class Films:
             self.years[rows],
             [self.overviews[row] for row in rows.tolist()],
         )
-
-
-def parse_evidence(text: str) -> tuple[str, ...]:
-    """The parts that a setting names: "all", or some of `PARTS` separated by commas, in the order of PARTS.
-
-    Raises ValueError that says what is wrong.
-
-    >>> parse_evidence("year, poster")
-    ('poster', 'year')
-    """
-    names = [name.strip().lower() for name in text.split(",")]
-    if names == [ALL]:
-        return PARTS
-    for name in names:
-        if name not in PARTS:
-            raise ValueError(
-                f"{name!r} is no part of the evidence: write {ALL!r}, or some of {', '.join(PARTS)} "
-                "separated by commas."
-            )
-    return tuple(part for part in PARTS if part in names)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.genres.evidence.films import PARTS, Films
-from ml.genres.evidence.fusion import Fusion, combinations_of
+from ml.genres.evidence.fusion import Balance, Fusion, combinations_of
 from ml.genres.evidence.text import TextModel
 from ml.genres.evidence.year import YearModel
 from ml.genres.head import GenreHead, sigmoid
@@ -36,9 +36,14 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Combination:
-    """How films with exactly these parts are scored, and the thresholds of their scores."""
+    """How films with exactly these parts are scored, and the thresholds of their scores.
+
+    slope, offset (g,) float32: the calibration of the balanced logits.
+    """
 
     fusion: Fusion
+    slope: Float32
+    offset: Float32
     thresholds: Thresholds
 
 
@@ -67,8 +72,9 @@ class EvidenceModel:
 
     genres: g names. parts: those it uses, in the order of PARTS. poster, title, year, overview: the model of
     each part, None for one that it does not use. prior (g,) float32: logits of the genres' frequencies.
-    combinations: by parts, for all combinations of `parts`. extractor: fingerprint, "" if unknown. recipe:
-    the name of the training recipe. no_evidence: genres that are never suggested.
+    combinations: by parts, for all combinations of `parts`. balance: of the fused genres. extractor:
+    fingerprint, "" if unknown. recipe: the name of the training recipe. no_evidence: genres that are never
+    suggested.
 
     Raises ValueError if the parts do not fit.
     """
@@ -81,6 +87,7 @@ class EvidenceModel:
     overview: TextModel | None
     prior: Float32
     combinations: Mapping[tuple[str, ...], Combination]
+    balance: Balance
     extractor: str = ""
     recipe: str = EVIDENCE_RECIPE
     no_evidence: tuple[str, ...] = ()
@@ -102,6 +109,8 @@ class EvidenceModel:
             raise ValueError("A model needs every combination of its parts.")
         for parts, chosen in self.combinations.items():
             _check(chosen, len(parts), count)
+        if self.balance.slope.shape != (count,):
+            raise ValueError("The balance has other genres.")
         if unknown := set(self.no_evidence) - set(self.genres):
             raise ValueError(f"no_evidence names {sorted(unknown)[0]!r}, which is no genre of the model.")
 
@@ -113,13 +122,14 @@ class EvidenceModel:
         suggest = np.array(head.thresholds, dtype=np.float32)
         # A genre that is never suggested is never ticked, nor one that scores between the two.
         tick = np.maximum(suggest, np.float32(DEFAULT_TICK))
+        one, zero = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
         only = Combination(
-            Fusion.identity(count), Thresholds(suggest, np.array(sure, dtype=np.float32), tick)
+            Fusion.identity(count), one, zero, Thresholds(suggest, np.array(sure, dtype=np.float32), tick)
         )
         # The logits of an average poster: both kinds of weights standardise with the training posters' mean.
         prior = head.weights.logits(head.weights.mean[None])[0]
         return cls(
-            head.genres, ("poster",), head, None, None, None, prior, {("poster",): only},
+            head.genres, ("poster",), head, None, None, None, prior, {("poster",): only}, Balance.none(count),
             head.extractor, head.recipe, head.no_evidence,
         )  # fmt: skip
 
@@ -196,11 +206,12 @@ class EvidenceModel:
     def _fused(
         self, logits: Mapping[str, Float32], rows: npt.NDArray[np.int64], parts: Sequence[str]
     ) -> Float32:
-        fusion = self.combinations[tuple(parts)].fusion
-        if self.parts == ("poster",):
-            # Exactly the head's scores: a product with the identity could round differently.
+        if tuple(parts) == ("poster",):
+            # Exactly the head's scores.
             return logits["poster"][rows]
-        return fusion.logits(np.stack([logits[part][rows] for part in parts]))
+        chosen = self.combinations[tuple(parts)]
+        fused = chosen.fusion.logits(np.stack([logits[part][rows] for part in parts]))
+        return np.asarray(self.balance.logits(fused) * chosen.slope + chosen.offset, dtype=np.float32)
 
 
 def pooled_logits(head: GenreHead, films: Films) -> tuple[Float32, Bools]:
@@ -218,6 +229,6 @@ def _check(chosen: Combination, parts: int, genres: int) -> None:
         raise ValueError("The weights of a fusion do not fit the parts and genres.")
     if not (np.isfinite(fusion.kernel).all() and np.isfinite(fusion.bias).all()):
         raise ValueError("A fusion holds numbers that are not finite.")
-    for cuts in (points.suggest, points.sure, points.tick):
-        if cuts.shape != (genres,) or not np.isfinite(cuts).all():
-            raise ValueError("Thresholds must be one finite number per genre.")
+    for numbers in (points.suggest, points.sure, points.tick, chosen.slope, chosen.offset):
+        if numbers.shape != (genres,) or not np.isfinite(numbers).all():
+            raise ValueError("Thresholds and calibration must be one finite number per genre.")

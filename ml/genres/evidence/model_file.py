@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike
 
 from ml.files import write_bytes, write_json
 from ml.genres.evidence.films import PARTS
-from ml.genres.evidence.fusion import Fusion, combinations_of
+from ml.genres.evidence.fusion import TOP, Balance, Fusion, combinations_of
 from ml.genres.evidence.model import Combination, EvidenceModel, Thresholds
 from ml.genres.evidence.text import TextModel
 from ml.genres.evidence.year import KNOTS, YearModel
@@ -136,11 +136,15 @@ def _arrays(model: EvidenceModel) -> dict[str, Any]:
     for part in TEXTS:
         if (text := getattr(model, part)) is not None:
             arrays |= {f"{part}_{name}": getattr(text, name) for name in ("hashes", "idf", "kernel", "bias")}
+            arrays[f"{part}_least_known"] = np.array(text.least_known)
     if model.year is not None:
         arrays |= {"year_kernel": model.year.kernel, "year_bias": model.year.bias}
     chosen = [model.combinations[parts] for parts in combinations_of(model.parts)]
     arrays["fusion_kernel"] = np.concatenate([one.fusion.kernel for one in chosen])
     arrays["fusion_bias"] = np.stack([one.fusion.bias for one in chosen])
+    arrays["scale_slope"] = np.stack([one.slope for one in chosen])
+    arrays["scale_offset"] = np.stack([one.offset for one in chosen])
+    arrays |= {f"balance_{name}": getattr(model.balance, name) for name in ("slope", "offset", "kernel")}
     for name in ("suggest", "sure", "tick"):
         arrays[name] = np.stack([getattr(one.thresholds, name) for one in chosen])
     return arrays
@@ -159,7 +163,13 @@ def _expected(manifest: dict[str, Any], path: Path) -> tuple[tuple[str, ...], Ex
         "prior": ((genres,), np.float32),
         "fusion_kernel": ((sum(map(len, combined)), genres, genres), np.float32),
         "fusion_bias": ((len(combined), genres), np.float32),
-        **{name: ((len(combined), genres), np.float32) for name in ("suggest", "sure", "tick")},
+        **{
+            name: ((len(combined), genres), np.float32)
+            for name in ("scale_slope", "scale_offset", "suggest", "sure", "tick")
+        },
+        "balance_slope": ((genres,), np.float32),
+        "balance_offset": ((genres,), np.float32),
+        "balance_kernel": ((genres + min(TOP, genres), genres), np.float32),
     }
     if "poster" in parts:
         features = _size(facts, "features", MAX_FEATURES, path)
@@ -178,6 +188,7 @@ def _expected(manifest: dict[str, Any], path: Path) -> tuple[tuple[str, ...], Ex
                 f"{part}_idf": ((count,), np.float16),
                 f"{part}_kernel": ((count, genres), np.float16),
                 f"{part}_bias": ((genres,), np.float32),
+                f"{part}_least_known": ((), np.float64),
             }
     return parts, expected
 
@@ -198,6 +209,8 @@ def _model(manifest: dict[str, Any], parts: tuple[str, ...], arrays: dict[str, A
         start += len(chosen)
         combinations[chosen] = Combination(
             Fusion(kernel, arrays["fusion_bias"][number]),
+            arrays["scale_slope"][number],
+            arrays["scale_offset"][number],
             Thresholds(*(arrays[name][number] for name in ("suggest", "sure", "tick"))),
         )
     recipe, extractor = manifest["recipe"], manifest["extractor"]
@@ -217,8 +230,10 @@ def _model(manifest: dict[str, Any], parts: tuple[str, ...], arrays: dict[str, A
         )
 
     def text(part: str) -> TextModel | None:
-        names = ("hashes", "idf", "kernel", "bias")
-        return TextModel(part, *(arrays[f"{part}_{name}"] for name in names)) if part in parts else None
+        if part not in parts:
+            return None
+        named = {name: arrays[f"{part}_{name}"] for name in ("hashes", "idf", "kernel", "bias")}
+        return TextModel(part, **named, least_known=float(arrays[f"{part}_least_known"]))
 
     return EvidenceModel(
         genres=genres,
@@ -229,6 +244,7 @@ def _model(manifest: dict[str, Any], parts: tuple[str, ...], arrays: dict[str, A
         overview=text("overview"),
         prior=arrays["prior"],
         combinations=combinations,
+        balance=Balance(*(arrays[f"balance_{name}"] for name in ("slope", "offset", "kernel"))),
         extractor=extractor,
         recipe=recipe,
         no_evidence=unproven,

@@ -24,8 +24,6 @@ Floats = npt.NDArray[np.float64]
 MAX_CHARACTERS = {"title": 300, "overview": 5_000}
 # Films scored at once; limits temporary arrays to about 10 MB.
 TEXTS_AT_ONCE = 256
-# If the model knows fewer of a text's words, the text is treated as missing: it is in another language.
-MIN_KNOWN_SHARE = 0.5
 
 _WORD = re.compile(r"[^\W_]+")
 # (n-gram, place of the word that it begins with)
@@ -126,6 +124,8 @@ class TextModel:
     weights; bias (g,) float32. A text's logits are bias + sum of value * weight over its n-grams, where value
     is (1 + log count) * idf, divided by the length of the vector of all known values (TF-IDF with sublinear
     term frequency: Manning, Raghavan & Schütze, "Introduction to information retrieval", 2008, chapter 6).
+    least_known: a text of whose different words the model knows a smaller share is treated as missing: it
+    is in another language than the texts that the model learned from.
 
     Raises ValueError if the arrays do not fit.
     """
@@ -135,6 +135,7 @@ class TextModel:
     idf: npt.NDArray[np.float16]
     kernel: npt.NDArray[np.float16]
     bias: Float32
+    least_known: float
 
     def __post_init__(self) -> None:
         if self.part not in ANALYSES:
@@ -149,10 +150,12 @@ class TextModel:
                 raise ValueError(f"{name} of the {self.part} holds numbers that are not finite.")
         if (self.idf <= 0).any():
             raise ValueError(f"idf of the {self.part} must be above zero everywhere.")
+        if not 0 <= self.least_known <= 1:
+            raise ValueError(f"least_known of the {self.part} must be a share.")
 
     def logits(self, texts: Sequence[str]) -> tuple[Float32, npt.NDArray[np.bool_]]:
         """Logits (n, g) float32, and which texts could be read (n,): they have words, and the model knows at
-        least `MIN_KNOWN_SHARE` of an overview's. Logits of the others mean nothing."""
+        least `least_known` of an overview's. Logits of the others mean nothing."""
         logits = np.empty((len(texts), len(self.bias)), dtype=np.float32)
         readable = np.zeros(len(texts), dtype=bool)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
@@ -196,11 +199,18 @@ class TextModel:
 
     def readable(self, some: Analysed, known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Which texts can be read, (n,)."""
-        words = np.bincount(some.text[some.is_word], minlength=some.texts)
+        words, of_them = self.known_words(some, known)
         if self.part == "title":
+            # A title has few words, and names of persons and places tell nothing of its language.
             return np.asarray(words > 0)
-        of_them = np.bincount(some.text[some.is_word & known], minlength=some.texts)
-        return np.asarray((words > 0) & (of_them >= MIN_KNOWN_SHARE * words))
+        return np.asarray((words > 0) & (of_them >= self.least_known * words))
+
+    def known_words(
+        self, some: Analysed, known: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """How many different words each text has, and how many of them the model knows; (n,) each."""
+        words = np.bincount(some.text[some.is_word], minlength=some.texts)
+        return words, np.bincount(some.text[some.is_word & known], minlength=some.texts)
 
 
 def tfidf(

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import load_head, save_head
+from ml.genres.held_out import HeldOut
 from ml.genres.training import main
-from ml.genres.training_set import write_training_set
+from ml.genres.training_set import training_set, write_training_set
 from tests.ml.genres.catalogues import informative
+from tests.ml.genres.evidence.made_catalogues import catalogue
 from tests.ml.genres.simple_metrics import macro_f1
 
 pytestmark = pytest.mark.slow
@@ -52,6 +55,42 @@ def test_a_training_leaves_the_head_and_its_figures(inputs):
     assert [line["val_loss"] for line in progress] == history["val_loss"]
     with Image.open(out / "curves.png") as picture:
         assert picture.width > picture.height > 300
+
+
+def with_texts(folder):
+    """A training set of films with titles, years and overviews, some without a poster."""
+    made = catalogue()
+    features = np.zeros((len(made.labels), 12), dtype=np.float32)
+    features[made.films.owners] = made.films.vectors
+    has_poster = np.isin(np.arange(len(features)), made.films.owners)
+    films = made.films
+    data = training_set(
+        features, made.labels, made.genres, None, "made-up-1",
+        titles=films.titles, years=films.years, overviews=films.overviews, has_poster=has_poster,
+    )  # fmt: skip
+    write_training_set(data, folder / "train.npz")
+    return data
+
+
+@pytest.mark.parametrize("parts", [["poster", "title", "year", "overview"], ["poster", "title"]])
+def test_a_training_over_several_parts_leaves_a_model_of_them(tmp_path, parts):
+    data = with_texts(tmp_path)
+    assert main(configure(tmp_path, name="evidence", parts=parts, folds=3, strengths=[0.1])) == 0
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == COMPLETE
+    metrics = json.loads((out / "metrics.json").read_text())
+    model = load_model(out / "head.npz", sha256=metrics["weights_sha256"])
+    assert (model.parts, model.recipe, model.extractor) == (tuple(parts), "evidence", "made-up-1")
+    held_out = HeldOut.read(out / "held_out.npz")
+    assert held_out.rows.tolist() == list(range(len(data.labels)))
+    assert held_out.taken.shape == data.labels.shape
+    assert {"validation", "combinations", "no_evidence", "left_out", "sure", "seconds"} <= set(metrics)
+
+
+def test_recipes_of_posters_alone_refuse_films_without(tmp_path, capsys):
+    with_texts(tmp_path)
+    assert main(configure(tmp_path, name="logistic")) == 2
+    assert "needs a poster of every film" in capsys.readouterr().err
 
 
 def test_sigterm_ends_it_between_batches_and_leaves_no_model(inputs):

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,39 @@ def test_what_was_written_is_read_back(tmp_path):
     assert (read.labels == data.labels).all()
     assert (read.groups == data.groups).all()
     assert (read.genres, read.extractor) == (data.genres, data.extractor)
+
+
+def test_titles_years_and_overviews_are_read_back(tmp_path):
+    known: dict[str, Any] = {
+        "titles": ["", "Amélie", *["Film"] * 18],
+        "years": list(range(1980, 2000)),
+        "overviews": ["Ein Überblick.\n" * 100, *[""] * 19],
+        "has_poster": [True, False] * 10,
+    }
+    data = training_set(**arrays(), **known)
+    write_training_set(data, tmp_path / "train.npz")
+    read = read_training_set(tmp_path / "train.npz")
+    for name, given in known.items():
+        assert np.array_equal(getattr(read, name), given), name
+    assert (tmp_path / "train.npz").stat().st_size < 20_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"titles": np.zeros(20)},
+        {"titles": np.zeros(20, dtype=np.uint8)},
+        {"titles": np.zeros(5, dtype=np.uint8), "titles_lengths": np.full(20, 1)},
+        {"titles": np.zeros(0, dtype=np.uint8), "titles_lengths": np.array([1, -1] * 10)},
+        {"titles": np.zeros(0, dtype=np.uint8), "titles_lengths": np.zeros(19, dtype=np.int64)},
+        {"years": np.zeros(19)},
+        {"years": np.array(["old"] * 20)},
+    ],
+)
+def test_texts_and_years_that_do_not_fit(tmp_path, changes):
+    np.savez(tmp_path / "train.npz", **arrays(), **changes)
+    with pytest.raises(TrainingDataError):
+        read_training_set(tmp_path / "train.npz")
 
 
 def test_any_numeric_type_is_taken_and_groups_may_be_absent(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ml.genres.evidence.films import PARTS, Films
-from ml.genres.evidence.fusion import Fusion, combinations_of
+from ml.genres.evidence.fusion import Balance, Fusion, combinations_of
 from ml.genres.evidence.model import Combination, EvidenceModel, Thresholds
 from ml.genres.evidence.text import TextModel, analyse
 from ml.genres.evidence.year import KNOTS, YearModel
@@ -47,6 +47,7 @@ def make_text(part: str, texts: Sequence[str], genres: int = 3, seed: int = 0) -
         random.uniform(1, 5, len(hashes)).astype(np.float16),
         random.normal(size=(len(hashes), genres)).astype(np.float16),
         random.normal(size=genres).astype(np.float32),
+        0.5,
     )
 
 
@@ -63,7 +64,8 @@ def make_model(parts: Sequence[str] = PARTS, seed: int = 0, head: GenreHead | No
         fusion = Fusion.identity(3) if only else Fusion(draw(len(chosen), 3, 3), draw(3))
         suggest = np.array(head.thresholds, dtype=np.float32)
         sure = np.array([1.0, 0.9, 0.8], dtype=np.float32)
-        return Combination(fusion, Thresholds(suggest, sure, np.full(3, 0.5, dtype=np.float32)))
+        one, zero = np.ones(3, dtype=np.float32), np.zeros(3, dtype=np.float32)
+        return Combination(fusion, one, zero, Thresholds(suggest, sure, np.full(3, 0.5, dtype=np.float32)))
 
     parts = tuple(parts)
     return EvidenceModel(
@@ -75,5 +77,6 @@ def make_model(parts: Sequence[str] = PARTS, seed: int = 0, head: GenreHead | No
         overview=make_text("overview", OVERVIEWS, seed=5) if "overview" in parts else None,
         prior=draw(3),
         combinations={chosen: combination(chosen) for chosen in combinations_of(parts)},
+        balance=Balance(1 + draw(3), draw(3), draw(6, 3)),
         extractor=head.extractor,
     )

@@ -86,6 +86,7 @@ def test_a_head_is_not_a_dozen_parts(saved):
         {"tick": lambda a: np.full_like(a, np.nan)},
         {"poster_scale": lambda a: np.zeros_like(a)},
         {"year_kernel": lambda a: a[:, :1]},
+        {"overview_least_known": np.array(2.0)},
         {"sure": None},
         {"more": np.zeros(1)},
         {"prior": np.array([{"a": 1}], dtype=object)},

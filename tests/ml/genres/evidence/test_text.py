@@ -105,6 +105,7 @@ def test_the_words_of_a_text_add_up_to_its_logit():
         {"kernel": np.full((3, 2), np.nan, dtype=np.float16)},
         {"bias": np.zeros(3, dtype=np.float32)},
         {"part": "poster"},
+        {"least_known": float("nan")},
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change):
@@ -114,6 +115,7 @@ def test_arrays_that_do_not_fit_are_refused(change):
         "idf": np.ones(3, dtype=np.float16),
         "kernel": np.zeros((3, 2), dtype=np.float16),
         "bias": np.zeros(2, dtype=np.float32),
+        "least_known": 0.5,
     }
     TextModel(**arrays)
     with pytest.raises(ValueError):

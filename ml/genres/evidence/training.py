@@ -1,0 +1,375 @@
+"""The recipe `evidence`: a model of each part, and a fusion with thresholds for each combination of parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.genres.evidence.films import Films
+from ml.genres.evidence.fusion import Balance, Fusion, combinations_of
+from ml.genres.evidence.fusion_training import fit_balance, fit_fusions
+from ml.genres.evidence.model import Combination, EvidenceModel
+from ml.genres.evidence.part_training import FittedPart, fit_text, fit_year
+from ml.genres.evidence.points import Points, choose_points, combination_figures, combination_name
+from ml.genres.head import GenreHead
+from ml.genres.logistic import MIN_FREQUENCY
+from ml.genres.logistic_training import fit_head
+from ml.genres.metrics import calibration_error
+from ml.genres.operating_points import SureTarget, abstention_curve, sure_figures
+from ml.genres.recipes import EvidenceConfig, config_values
+from ml.genres.scorecard import scorecard
+from ml.genres.splitting import folds
+from ml.genres.thresholds import NEVER
+from ml.genres.training_set import TrainingDataError, training_set
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.uint8]
+Indexes = npt.NDArray[np.int64]
+Combined = tuple[str, ...]
+
+MEASURED_ON = "labelled films, each scored out of fold from the parts that it has"
+METHOD = (
+    "regularised logistic regression of the parts' logits, and Platt scaling where it lowers the log-loss"
+)
+# A combination of parts that fewer films have is not measured.
+MIN_FILMS = 50
+# Of the bootstrap for the intervals of each combination.
+RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class EvidenceData:
+    """n labelled films.
+
+    films: at most one poster each. labels (n, g) uint8; groups (n,) int64, films of one group are never
+    split, a negative number is a group of one film; genres: g names; extractor: fingerprint. keywords: n
+    texts, "" if unknown, or none: examples for the words of overviews, never scored. train_only (n,): films
+    to learn from but not to calibrate or measure on, such as those with other genre frequencies. seen (n,):
+    films whose posters the extractor learned from: their poster scores are too good to calibrate or measure
+    on. Films of the last two kinds must not share groups with others.
+    """
+
+    films: Films
+    labels: Labels
+    groups: Indexes
+    genres: tuple[str, ...]
+    extractor: str = ""
+    keywords: Sequence[str] = ()
+    train_only: Bools | None = None
+    seen: Bools | None = None
+
+
+@dataclass(frozen=True)
+class TrainedEvidence:
+    """model and metrics (ready for JSON). rows (m,): the measured films; scores (m, g): out of fold, from the
+    parts that each film has; suggested, sure, ticked (m, g): decisions with thresholds of the other folds."""
+
+    model: EvidenceModel
+    metrics: dict[str, Any]
+    rows: Indexes
+    scores: npt.NDArray[np.float32]
+    suggested: Bools
+    sure: Bools
+    ticked: Bools
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The model of each part, and its out-of-fold logits (n, g); NaN where they must not be used."""
+
+    head: GenreHead | None
+    fitted: Mapping[str, FittedPart]
+    logits: dict[str, Floats]
+    facts: dict[str, Any]
+
+
+def train_evidence(
+    data: EvidenceData,
+    config: EvidenceConfig | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    start: GenreHead | None = None,
+) -> TrainedEvidence:
+    """Train a model over the parts that `config` names and that are known of some films.
+
+    All genres must have enough films (see `ml.genres.training.train_on`). start: an earlier head for posters;
+    it saves time. Everything that is measured is out of fold: scores of a fold come from parts and fusions
+    fitted to the others.
+
+    Raises TrainingStopped, TrainingDiverged, TrainingDataError.
+    """
+    config = config or EvidenceConfig()
+    started = time.monotonic()
+    fold = folds(data.groups, data.labels, config.folds, config.seed)
+    parts = _fit_parts(data, config, fold, should_stop, start)
+    if not parts.logits:
+        raise TrainingDataError(f"No film has any of these: {', '.join(config.parts)}.")
+    used = tuple(parts.logits)
+    known = {part: ~np.isnan(values[:, 0]) for part, values in parts.logits.items()}
+    fused = _fuse(parts.logits, known, data.labels, fold, should_stop)
+    points: dict[Combined, Points] = {}
+    combined: dict[Combined, Combination] = {}
+    for chosen in combinations_of(used):
+        rows = _films_with(chosen, known)
+        if len(rows) >= MIN_FILMS or not points:
+            points[chosen] = choose_points(
+                data.labels[rows],
+                fused.logits[chosen][rows],
+                fold[rows],
+                _target(config, chosen),
+                config.shrinkage,
+                calibrate=chosen != ("poster",),
+            )
+        # Too few films to choose by: the largest smaller combination is the best guess.
+        own = points.get(chosen) or points[max(points, key=lambda one: len(set(one) & set(chosen)))]
+        slope, offset = own.scaling.slope.astype(np.float32), own.scaling.offset.astype(np.float32)
+        combined[chosen] = Combination(fused.fusions[chosen], slope, offset, own.thresholds)
+    model = _assembled(data, config, parts, combined, fused.balance, points)
+    trained = _as_it_is(model, points, known, data.labels.shape)
+    trained.metrics.update(_metrics(data, config, parts, fold, known, points, trained))
+    trained.metrics["seconds"] = round(time.monotonic() - started, 3)
+    return trained
+
+
+def _films_with(parts: Combined, known: Mapping[str, Bools]) -> Indexes:
+    return np.flatnonzero(np.all([known[part] for part in parts], axis=0))
+
+
+@dataclass(frozen=True)
+class _Fused:
+    """Fusions and balance fitted to all films, and balanced logits (n, g) out of fold by combination; NaN for
+    films that lack a part."""
+
+    fusions: dict[Combined, Fusion]
+    balance: Balance
+    logits: dict[Combined, Floats]
+
+
+def _fuse(
+    logits: Mapping[str, Floats],
+    known: Mapping[str, Bools],
+    labels: Labels,
+    fold: Indexes,
+    should_stop: Callable[[], bool] | None,
+) -> _Fused:
+    fusions = fit_fusions(logits, labels, lambda parts: _films_with(parts, known), should_stop=should_stop)
+    fused = {parts: np.full(labels.shape, np.nan) for parts in fusions}
+    held = [fold == number for number in np.unique(fold).tolist()]
+    for mine in held:
+
+        def others(parts: Combined, mine: Bools = mine) -> Indexes:
+            rows = _films_with(parts, known)
+            return rows[~mine[rows]]
+
+        for parts, fusion in fit_fusions(logits, labels, others, fusions, should_stop).items():
+            rows = _films_with(parts, known)
+            rows = rows[mine[rows]]
+            stacked = np.stack([logits[part][rows] for part in parts]).astype(np.float32)
+            fused[parts][rows] = fusion.logits(stacked)
+    balanced = {parts: values.copy() for parts, values in fused.items()}
+    for mine in held:
+        balance = _fit_balance(fused, labels, ~mine, should_stop)
+        for parts in set(fused) - {("poster",)}:
+            rows = np.flatnonzero(mine & ~np.isnan(fused[parts][:, 0]))
+            balanced[parts][rows] = balance.logits(fused[parts][rows].astype(np.float32))
+    everything = np.ones(len(labels), dtype=bool)
+    return _Fused(fusions, _fit_balance(fused, labels, everything, should_stop), balanced)
+
+
+def _assembled(
+    data: EvidenceData,
+    config: EvidenceConfig,
+    parts: _Parts,
+    combined: Mapping[Combined, Combination],
+    balance: Balance,
+    points: Mapping[Combined, Points],
+) -> EvidenceModel:
+    shown = np.any([each.shown for each in points.values()], axis=0)
+    withheld = tuple(genre for genre, show in zip(data.genres, shown.tolist(), strict=True) if not show)
+    head = _with_thresholds(parts.head, combined, withheld)
+    if head is not None and not parts.fitted:
+        return EvidenceModel.of_head(head)
+    return EvidenceModel(
+        genres=data.genres,
+        parts=tuple(parts.logits),
+        poster=head,
+        title=_model(parts, "title"),
+        year=_model(parts, "year"),
+        overview=_model(parts, "overview"),
+        prior=_prior(data),
+        combinations=combined,
+        balance=balance,
+        extractor=data.extractor,
+        recipe=config.name,
+        no_evidence=withheld,
+    )
+
+
+def _metrics(
+    data: EvidenceData,
+    config: EvidenceConfig,
+    parts: _Parts,
+    fold: Indexes,
+    known: Mapping[str, Bools],
+    points: Mapping[Combined, Points],
+    trained: TrainedEvidence,
+) -> dict[str, Any]:
+    """Figures of the films as they are (with the keys of the recipe `logistic`), and of each combination."""
+    model, labels = trained.model, data.labels[trained.rows]
+    full = model.combinations[model.parts].thresholds
+    again = {"resamples": config.resamples, "seed": config.seed}
+    card = scorecard(
+        labels, trained.scores, data.genres, full.suggest, chosen=trained.suggested, worthwhile=0.0,
+        withheld=model.no_evidence, **again,
+    )  # fmt: skip
+    for i, row in enumerate(card["per_genre"]):
+        row["train_positives"] = int(data.labels[:, i].sum())
+        row["sure_threshold"] = None if full.sure[i] >= NEVER else float(full.sure[i])
+        row["evidence"] = data.genres[i] not in model.no_evidence
+    return {
+        "config": config_values(config),
+        "extractor": data.extractor,
+        "measured_on": MEASURED_ON,
+        "rows": {"train": len(data.labels), "validation": len(labels)},
+        "folds": int(fold.max()) + 1,
+        "parts": list(model.parts),
+        **parts.facts,
+        "calibration": {
+            "method": METHOD,
+            "ece_after": calibration_error(labels, trained.scores, **again),
+        },
+        "no_evidence": list(model.no_evidence),
+        "sure": {
+            "aim": _target(config, model.parts).precision,
+            "never": [genre for genre, at in zip(data.genres, full.sure, strict=True) if at >= NEVER],
+            **sure_figures(labels, trained.sure, **again),
+        },
+        "abstention": abstention_curve(labels, trained.scores, trained.suggested),
+        "combinations": {
+            combination_name(chosen): combination_figures(
+                data.labels[_films_with(chosen, known)],
+                each,
+                resamples=min(config.resamples, RESAMPLES),
+                seed=config.seed,
+            )
+            for chosen, each in points.items()
+        },
+        "validation": card,
+    }
+
+
+def _fit_parts(
+    data: EvidenceData,
+    config: EvidenceConfig,
+    fold: Indexes,
+    should_stop: Callable[[], bool] | None,
+    start: GenreHead | None,
+) -> _Parts:
+    films, labels = data.films, data.labels
+    no = np.zeros(len(labels), dtype=bool)
+    measured = ~(no if data.train_only is None else data.train_only)
+    fitted: dict[str, FittedPart] = {}
+    logits: dict[str, Floats] = {}
+    facts: dict[str, Any] = {"strengths": {}}
+    head = None
+    owners = films.owners
+    unseen = measured & ~(no if data.seen is None else data.seen)
+    if "poster" in config.parts and unseen[owners].any():
+        rows = training_set(films.vectors, labels[owners], data.genres, data.groups[owners], data.extractor)
+        poster_fold = np.where(unseen[owners], fold[owners], -1)
+        found = fit_head(rows, config, poster_fold, should_stop, start)
+        head = GenreHead(found.weights, data.genres, (NEVER,) * len(data.genres), data.extractor, config.name)
+        logits["poster"] = np.full(labels.shape, np.nan)
+        logits["poster"][owners[poster_fold >= 0]] = found.logits
+        facts["strengths"]["poster"] = found.found.strength
+        facts["warm_start"] = found.warm
+    for part in ("title", "year", "overview"):
+        if part not in config.parts:
+            continue
+        if part == "year":
+            one = fit_year(films.years, labels, fold, measured, should_stop)
+        else:
+            texts, further = (films.titles, ()) if part == "title" else (films.overviews, data.keywords)
+            one = fit_text(part, texts, labels, fold, measured, config.text_strengths, further, should_stop)
+        if one is not None:
+            fitted[part], logits[part] = one, one.logits
+            facts["strengths"][part] = one.strength
+    return _Parts(head, fitted, logits, facts)
+
+
+def _target(config: EvidenceConfig, parts: Combined) -> SureTarget:
+    if "overview" in parts:
+        return SureTarget(
+            config.overview_sure_precision, config.overview_sure_least, config.overview_sure_recall
+        )
+    return SureTarget(config.sure_precision, config.sure_least, config.sure_recall)
+
+
+def _fit_balance(
+    fused: Mapping[Combined, Floats], labels: Labels, rows: Bools, should_stop: Callable[[], bool] | None
+) -> Balance:
+    """Fit the balance to the fused logits of the `rows` (n,), of several combinations together: it is about
+    genres, not about parts, and this way posters that the extractor learned from do not matter."""
+    chosen = [one for one in _balanced_on(fused) if one != ("poster",)]
+    known = [rows & ~np.isnan(fused[one][:, 0]) for one in chosen]
+    if not sum(int(one.sum()) for one in known):
+        return Balance.none(labels.shape[1])
+    return fit_balance(
+        np.concatenate([fused[one][has] for one, has in zip(chosen, known, strict=True)]),
+        np.concatenate([labels[has] for has in known]),
+        should_stop,
+    )
+
+
+def _balanced_on(combined: Iterable[Combined]) -> list[Combined]:
+    """The combinations to fit the balance to: those that lack at most the poster, the overview or both."""
+    every = {part for parts in combined for part in parts}
+    return [parts for parts in combined if every - set(parts) <= {"poster", "overview"}]
+
+
+def _with_thresholds(
+    head: GenreHead | None, combinations: Mapping[Combined, Combination], withheld: tuple[str, ...]
+) -> GenreHead | None:
+    if head is None:
+        return None
+    alone = combinations[("poster",)].thresholds
+    return replace(
+        head,
+        thresholds=tuple(alone.suggest.tolist()),
+        sure_thresholds=tuple(alone.sure.tolist()),
+        no_evidence=withheld,
+    )
+
+
+def _model(parts: _Parts, part: str) -> Any:
+    return parts.fitted[part].model if part in parts.fitted else None
+
+
+def _prior(data: EvidenceData) -> npt.NDArray[np.float32]:
+    rows = slice(None) if data.train_only is None else ~data.train_only
+    share = data.labels[rows].mean(axis=0, dtype=np.float64).clip(MIN_FREQUENCY, 1 - MIN_FREQUENCY)
+    return np.asarray(np.log(share / (1 - share)), dtype=np.float32)
+
+
+def _as_it_is(
+    model: EvidenceModel,
+    points: Mapping[Combined, Points],
+    known: Mapping[str, Bools],
+    shape: tuple[int, ...],
+) -> TrainedEvidence:
+    """The films as they are, each from the largest measured combination of parts that it has."""
+    scores = np.full(shape, np.nan, dtype=np.float32)
+    suggested, sure, ticked = (np.zeros(shape, dtype=bool) for _ in range(3))
+    for chosen, each in points.items():
+        # Combinations come with rising numbers of parts: the last one that a film has counts.
+        rows = _films_with(chosen, known)
+        scores[rows], suggested[rows], sure[rows], ticked[rows] = (
+            each.scores, each.suggested, each.sure, each.ticked,
+        )  # fmt: skip
+    rows = np.flatnonzero(~np.isnan(scores[:, 0]))
+    return TrainedEvidence(model, {}, rows, scores[rows], suggested[rows], sure[rows], ticked[rows])
