@@ -5,6 +5,6 @@ command line), `candidates` (what can be evaluated by name), `genre_models` (rea
 `evaluate` and `errors`.
 
 An evaluation goes through the modules in this order: `candidates` and `genre_models`, `vectors`,
-`recipe_training` (with `--fit`), `genre_figures`, `slices`, `duplicates` (with `--duplicates`), `report` and
-`plots`. `evaluate` calls them.
+`recipe_training` (with `--fit`), `genre_figures` and `evidence_figures`, `slices`, `duplicates` (with
+`--duplicates`), `report` and `plots`. `evaluate` calls them, with its `options`.
 """

@@ -12,10 +12,12 @@ from pathlib import Path
 from ml.command_line import BAD_INPUT, DONE, FAILED, print_error, progress_bar
 from ml.evaluation.candidates import ACTIVE, candidate
 from ml.evaluation.errors import EvaluationError
-from ml.evaluation.evaluate import Options, evaluate
+from ml.evaluation.evaluate import evaluate
 from ml.evaluation.genre_models import GenreModel
+from ml.evaluation.options import Options
 from ml.evaluation.report import prepare_folder, summary, write_report
 from ml.evaluation.vectors import Folders
+from ml.genres.evidence.films import parse_evidence
 from ml.labelled_set.listing import LabelledSetError
 from ml.versions import versions
 
@@ -35,6 +37,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", metavar="NAME", help="another, measured on the same posters")
     parser.add_argument(
         "--fit", type=_share, metavar="SHARE", help="train recipes on this share, measure the rest"
+    )
+    parser.add_argument(
+        "--evidence",
+        type=_evidence,
+        default="all",
+        metavar="PARTS",
+        help="predict genres by poster, by poster,title,year or by all that is known (the default)",
     )
     parser.add_argument("--limit", type=_count, metavar="N", help="posters to use, drawn at random")
     parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="default: %(default)s")
@@ -78,6 +87,7 @@ def run(
         keep_duplicates=options.keep_duplicates,
         resamples=options.resamples,
         duplicates=options.duplicates,
+        evidence=options.evidence,
     )
     report = evaluate(evaluated, candidates, folders, progress_bar)
     report |= {"command": shlex.join(command), "versions": versions()}
@@ -112,6 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return print_error("Interrupted. Finished vectors are cached for the next time.", INTERRUPTED)
     sys.stdout.write(line + "\n")
     return DONE
+
+
+def _evidence(text: str) -> tuple[str, ...]:
+    try:
+        return parse_evidence(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _count(text: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,26 @@ from ml.command_line import ProgressBar
 from ml.evaluation import duplicates
 from ml.evaluation.candidates import Candidate
 from ml.evaluation.errors import EvaluationError
+from ml.evaluation.evidence_figures import (
+    EvidencePredictions,
+    evidence_differences,
+    evidence_figures,
+    films_of,
+    predict,
+    predict_by_evidence,
+)
 from ml.evaluation.genre_figures import (
     Predictions,
-    align_predictions,
     genre_curves,
     genre_differences,
     genre_figures,
     threshold_facts,
 )
-from ml.evaluation.genre_models import GenreModel
+from ml.evaluation.options import Options
 from ml.evaluation.recipe_training import train_recipe
 from ml.evaluation.slices import Slice, slice_figures, slices_of
 from ml.evaluation.vectors import Folders, Precision, Vectors, vectors_of
 from ml.extractors.registry import BACKBONES, parse_spec
-from ml.genres.head import FeatureMismatch
 from ml.genres.splitting import split
 from ml.genres.training_set import TrainingDataError
 from ml.grouping import PosterRelations, group_numbers
@@ -64,34 +69,6 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Options:
-    """What to evaluate on.
-
-    Args:
-        listing, images: the CSV and the folder of its images.
-        limit: use at most so many posters, drawn at random.
-        seed: of the sample, the split, trainings and resamples.
-        fit: the share of the posters to train recipes on; None: no training.
-        keep_duplicates: near-duplicates may be look-alikes.
-        resamples: of every bootstrap.
-        duplicates: of how many posters to search altered copies.
-    """
-
-    listing: Path
-    images: Path
-    limit: int | None = None
-    seed: int = 0
-    fit: float | None = None
-    keep_duplicates: bool = False
-    resamples: int = 1000
-    duplicates: int = 0
-
-    @property
-    def bootstrap(self) -> dict[str, int]:
-        return {"resamples": self.resamples, "seed": self.seed}
-
-
-@dataclass(frozen=True)
 class _Embedded:
     """Posters that every extractor could embed, their pictures, and their vectors by (spec, precision)."""
 
@@ -120,7 +97,7 @@ class _TestSet:
 class _Result:
     """One candidate's look-alikes and genre predictions (None without a genre model) for the test set.
 
-    vectors: those of the look-alikes; neighbours: (n, 10).
+    vectors: those of the look-alikes; neighbours: (n, 10). predictions: by the evidence of the options.
     """
 
     candidate: Candidate
@@ -128,6 +105,7 @@ class _Result:
     neighbours: Rows
     scores: PosterScores
     predictions: Predictions | None
+    by_evidence: EvidencePredictions | None
 
 
 def evaluate(
@@ -156,7 +134,7 @@ def evaluate(
             "test_lines": [embedded.posters[row].line for row in rows],
         }
     test_set = _test_set(embedded, rows, options.keep_duplicates)
-    results = [_measure(each, embedded, rows, test_set, bar) for each in candidates]
+    results = [_measure(each, embedded, rows, test_set, options, bar) for each in candidates]
     found, found_differences = _duplicates(results, test_set, options, folders, bar)
     with bar("measuring", 0):
         reports = [
@@ -224,7 +202,9 @@ def _fit(
         if each.recipe:
             with bar(f"training {each.name} on {len(training):,} posters", 0):
                 vectors = embedded.vectors[each.genre_extractor, GENRE_PRECISION]
-                model = train_recipe(each.recipe, vectors, training, labels, genres, groups, seed)
+                model = train_recipe(
+                    each.recipe, vectors, training, labels, genres, groups, seed, embedded.posters
+                )
             each = replace(each, genre_model=model)
         elif each.genre_model is not None:
             warning = _MODEL_MAY_KNOW_POSTERS
@@ -258,7 +238,12 @@ def _relations(
 
 
 def _measure(
-    candidate: Candidate, embedded: _Embedded, rows: Rows, test_set: _TestSet, bar: ProgressBar
+    candidate: Candidate,
+    embedded: _Embedded,
+    rows: Rows,
+    test_set: _TestSet,
+    options: Options,
+    bar: ProgressBar,
 ) -> _Result:
     """Search the look-alikes of the test set and predict its genres.
 
@@ -267,27 +252,15 @@ def _measure(
     vectors = embedded.vectors[candidate.extractor, candidate.precision].subset(rows)
     with bar(f"neighbours by {candidate.extractor}", len(rows)) as done:
         neighbours = lookalikes(vectors.values, candidate.search, test_set.relations, DEPTH, done)
-    predictions = None
-    if candidate.genre_model is not None:
+    predictions, by_evidence, model = None, None, candidate.genre_model
+    if model is not None:
         features = embedded.vectors[candidate.genre_extractor, GENRE_PRECISION].subset(rows)
-        predictions = _predict(candidate.genre_model, features.values, test_set.genres)
-    return _Result(candidate, vectors, neighbours, poster_scores(neighbours, test_set.chance), predictions)
-
-
-def _predict(model: GenreModel, features: npt.NDArray[np.float32], genres: Sequence[str]) -> Predictions:
-    head = model.head
-    try:
-        scores = head.scores(features)
-    except FeatureMismatch as error:
-        raise EvaluationError(str(error)) from error
-    if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
-        raise EvaluationError(
-            "The genre model gives scores that are not numbers between 0 and 1: its weights are damaged. "
-            "Train it again."
-        )
-    return align_predictions(
-        scores, head.genres, head.thresholds, head.sure_thresholds, genres, model.sure_reason
-    )
+        films = films_of(test_set.posters, features.values)
+        with bar(f"genres by {candidate.name}", 0):
+            predictions = predict(model, films, options.evidence, test_set.genres)
+            by_evidence = predict_by_evidence(model, films, test_set.genres)
+    scores = poster_scores(neighbours, test_set.chance)
+    return _Result(candidate, vectors, neighbours, scores, predictions, by_evidence)
 
 
 def _report(result: _Result, test_set: _TestSet, options: Options) -> dict[str, Any]:
@@ -295,27 +268,42 @@ def _report(result: _Result, test_set: _TestSet, options: Options) -> dict[str, 
     labels, genres, predictions = test_set.labels, test_set.genres, result.predictions
     figures = lookalike_figures(result.scores, result.vectors.bytes_per_poster, **options.bootstrap)
     files = [poster.file for poster in test_set.posters]
+    found: dict[str, Any] | None = None
+    if predictions and result.by_evidence:
+        found = genre_figures(labels, predictions, genres, **options.bootstrap)
+        found |= evidence_figures(labels, result.by_evidence, resamples=options.resamples, seed=options.seed)
     return {
-        "model": _model_facts(result),
-        "genres": predictions and genre_figures(labels, predictions, genres, **options.bootstrap),
+        "model": _model_facts(result, options),
+        "genres": found,
         "genres_reason": None if predictions else result.candidate.no_genres,
         "genre_curves": predictions and genre_curves(labels, predictions, genres),
         "lookalikes": {**figures, "counts": counts(result.neighbours, result.scores, files)},
         "slices": slice_figures(
-            test_set.slices, labels, genres, predictions, result.scores, **options.bootstrap
+            test_set.slices,
+            labels,
+            genres,
+            predictions,
+            result.by_evidence,
+            result.scores,
+            **options.bootstrap,
         ),
     }
 
 
 def _differences(one: _Result, other: _Result, test_set: _TestSet, options: Options) -> dict[str, Any]:
     """Paired differences of all figures, the first candidate's minus the second's, ready for JSON."""
+    labels = test_set.labels
     genres: dict[str, Any] | None = None
+    evidence: dict[str, Any] | None = None
     if one.predictions and other.predictions:
-        genres = genre_differences(test_set.labels, one.predictions, other.predictions, **options.bootstrap)
+        genres = genre_differences(labels, one.predictions, other.predictions, **options.bootstrap)
+    if one.by_evidence and other.by_evidence:
+        evidence = evidence_differences(labels, one.by_evidence, other.by_evidence, **options.bootstrap)
     bytes_difference = one.vectors.bytes_per_poster - other.vectors.bytes_per_poster
     return {
         "minus": other.candidate.name,
         "genres": genres,
+        "evidence": evidence,
         "genres_reason": None if genres else one.candidate.no_genres or other.candidate.no_genres,
         "lookalikes": lookalike_differences(one.scores, other.scores, bytes_difference, **options.bootstrap),
         "ratios": lookalike_ratios(one.scores, other.scores, **options.bootstrap),
@@ -341,11 +329,15 @@ def _duplicates(
     )
 
 
-def _model_facts(result: _Result) -> dict[str, Any]:
+def _model_facts(result: _Result, options: Options) -> dict[str, Any]:
     candidate, vectors, model = result.candidate, result.vectors, result.candidate.genre_model
-    thresholds = model and threshold_facts(
-        model.head.genres, model.head.thresholds, model.head.sure_thresholds
-    )
+    genre_facts: dict[str, Any] | None = None
+    if model is not None:
+        genre_facts = {
+            **model.facts,
+            "evidence": list(model.used(options.evidence)),
+            "thresholds": threshold_facts(model.scorer.genres, *model.thresholds(options.evidence)),
+        }
     return {
         "name": candidate.name,
         "note": candidate.note,
@@ -354,7 +346,7 @@ def _model_facts(result: _Result) -> dict[str, Any]:
         "dims": int(vectors.values.shape[1]),
         "stored_as": vectors.precision,
         "neighbours": str(candidate.search),
-        "genre_model": model and {**model.facts, "thresholds": thresholds},
+        "genre_model": genre_facts,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.genres.evidence.model import DEFAULT_TICK
 from ml.genres.metrics import GenreMetrics, decision_metrics, precision_recall_coverage
 from ml.genres.scorecard import scorecard
 from ml.genres.thresholds import NEVER, decide
@@ -16,6 +17,7 @@ from ml.stats import Figure, Floats, Statistics, bootstrap, mean_of_defined, thr
 
 Labels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 _FROM_SCORECARD = {
     "macro_f1_suggest": "macro_f1",
@@ -35,23 +37,28 @@ POINTS = 150
 POINTS_PER_GENRE = 60
 BINS = 15
 LOWEST_RECALL = 0.25
+NOTHING_SURE = "No score is above its sure threshold, so nothing was predicted."
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The scores of one model for n posters, in the columns of the set's g genres.
+    """The scores and decisions of one model for n posters, in the columns of the set's g genres.
 
     Args:
         scores: (n, g).
-        suggest, sure: (g,), the scores above which a genre is suggested, or sure. `sure` is None for a model
-            without that operating point, and `sure_reason` says why.
+        suggested, sure, ticked: (n, g) bool, which scores are above the thresholds of the poster. `sure` is
+            None for a model without that operating point, and `sure_reason` says why.
+        suggest_cuts, sure_cuts: (g,), the thresholds to report.
         unknown: genres that the model does not know; their score is 0.
         absent: genres that the model knows and the set does not have; they are left out.
     """
 
     scores: Scores
-    suggest: Floats
-    sure: Floats | None
+    suggested: Bools
+    sure: Bools | None
+    ticked: Bools
+    suggest_cuts: Floats
+    sure_cuts: Floats | None
     sure_reason: str
     unknown: tuple[str, ...]
     absent: tuple[str, ...]
@@ -61,20 +68,30 @@ class Predictions:
         return replace(
             self,
             scores=self.scores[rows][:, columns],
-            suggest=self.suggest[columns],
-            sure=None if self.sure is None else self.sure[columns],
+            suggested=self.suggested[rows][:, columns],
+            sure=None if self.sure is None else self.sure[rows][:, columns],
+            ticked=self.ticked[rows][:, columns],
+            suggest_cuts=self.suggest_cuts[columns],
+            sure_cuts=None if self.sure_cuts is None else self.sure_cuts[columns],
         )
 
 
 def align_predictions(
     scores: Scores,
     model_genres: Sequence[str],
-    suggest: Sequence[float],
-    sure: Sequence[float] | None,
+    suggest: npt.ArrayLike,
+    sure: npt.ArrayLike | None,
     genres: Sequence[str],
     sure_reason: str = "",
+    *,
+    tick: npt.ArrayLike = DEFAULT_TICK,
+    cuts: tuple[Sequence[float], Sequence[float] | None] | None = None,
 ) -> Predictions:
-    """Put a model's scores (n, its genres) into the columns of the set's genres; case does not matter."""
+    """Put a model's scores (n, its genres) into the columns of the set's genres; case does not matter.
+
+    suggest, sure, tick: thresholds, (its genres,) or for each poster (n, its genres). cuts: the *suggest* and
+    *sure* thresholds to report, where they differ among posters.
+    """
     place = {name.casefold(): column for column, name in enumerate(model_genres)}
     known = [
         (column, place[name.casefold()]) for column, name in enumerate(genres) if name.casefold() in place
@@ -88,10 +105,17 @@ def align_predictions(
         table[..., ours] = given[..., theirs]
         return table
 
+    def above(thresholds: npt.ArrayLike) -> Bools:
+        return aligned(scores > np.asarray(thresholds, dtype=scores.dtype), False)
+
+    suggest_cuts, sure_cuts = (suggest, sure) if cuts is None else cuts
     return Predictions(
         scores=aligned(scores, 0.0),
-        suggest=aligned(np.asarray(suggest, np.float64), NEVER),
-        sure=None if sure is None else aligned(np.asarray(sure, np.float64), NEVER),
+        suggested=above(suggest),
+        sure=None if sure is None else above(sure),
+        ticked=above(tick),
+        suggest_cuts=aligned(np.asarray(suggest_cuts, np.float64), NEVER),
+        sure_cuts=None if sure_cuts is None else aligned(np.asarray(sure_cuts, np.float64), NEVER),
         sure_reason=sure_reason,
         unknown=tuple(name for name in genres if name.casefold() not in place),
         absent=tuple(name for name in model_genres if name.casefold() not in wanted),
@@ -107,20 +131,23 @@ def genre_figures(
     *sure* also a reason.
     """
     sure = predictions.sure
-    card = scorecard(truth, predictions.scores, genres, predictions.suggest, resamples=resamples, seed=seed)
+    card = scorecard(
+        truth, predictions.scores, genres, predictions.suggest_cuts, resamples=resamples, seed=seed,
+        chosen=predictions.suggested,
+    )  # fmt: skip
     own = bootstrap(_statistics(truth, predictions), len(truth), resamples=resamples, seed=seed)
     found: dict[str, Any] = {name: card[theirs] for name, theirs in _FROM_SCORECARD.items()}
     found |= {name: own[name] for name in (*_OWN, "predict_everything_micro_f1")}
     if sure is None:
         found |= {name: undefined(predictions.sure_reason) for name in _SURE}
-    elif not decide(predictions.scores, sure).any():
-        found["sure_precision"] = undefined("No score is above its sure threshold, so nothing was predicted.")
+    elif not sure.any():
+        found["sure_precision"] = undefined(NOTHING_SURE)
     found["per_genre"] = [
         {
             **row,
             "auc": own["auc"][column],
             "known": row["genre"] not in predictions.unknown,
-            "sure_threshold": _threshold(sure, column),
+            "sure_threshold": _threshold(predictions.sure_cuts, column),
         }
         for column, row in enumerate(card["per_genre"])
     ]
@@ -165,8 +192,8 @@ def threshold_facts(
 def genre_curves(truth: Labels, predictions: Predictions, genres: Sequence[str]) -> dict[str, Any]:
     """All curves of one model, ready for JSON; see the functions below."""
     scores = predictions.scores
-    thresholds = {"suggest": predictions.suggest, "sure": predictions.sure}
-    points = {name: _point(truth, scores, cuts) for name, cuts in thresholds.items() if cuts is not None}
+    decisions = {"suggest": predictions.suggested, "sure": predictions.sure}
+    points = {name: decision_metrics(truth, made) for name, made in decisions.items() if made is not None}
     return {
         "precision_recall": precision_recall_curve(truth.ravel(), scores.ravel(), POINTS),
         "precision_recall_per_genre": {
@@ -236,9 +263,9 @@ def abstention_curve(truth: Labels, scores: Scores, points: int = 60) -> dict[st
 
 def _statistics(truth: Labels, predictions: Predictions, with_scorecard: bool = False) -> Statistics:
     """The metrics by name, for weights of the posters; those of the scorecard on demand."""
-    suggested = decide(predictions.scores, predictions.suggest)
+    suggested = predictions.suggested
     nothing, everything = np.zeros_like(suggested), np.ones_like(suggested)
-    sure = nothing if predictions.sure is None else decide(predictions.scores, predictions.sure)
+    sure = nothing if predictions.sure is None else predictions.sure
     measured = GenreMetrics(truth, predictions.scores, suggested)
     of_suggested, of_sure, of_everything = (
         precision_recall_coverage(truth, chosen) for chosen in (suggested, sure, everything)
@@ -277,8 +304,8 @@ def _curve(truth: npt.NDArray[Any], scores: npt.NDArray[Any]) -> tuple[Floats, F
     return hits[found] / max(hits[-1], 1), (hits / count)[found], cut[found]
 
 
-def _point(truth: Labels, scores: Scores, cuts: Floats | float) -> dict[str, float | None]:
-    return decision_metrics(truth, decide(scores, cuts))
+def _point(truth: Labels, scores: Scores, cut: float) -> dict[str, float | None]:
+    return decision_metrics(truth, decide(scores, cut))
 
 
 def _threshold(thresholds: Sequence[float] | Floats | None, column: int) -> float | None:

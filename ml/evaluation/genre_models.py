@@ -13,11 +13,15 @@ from ml.evaluation.errors import EvaluationError
 from ml.extractors.registry import BACKBONES, STANDARD, UnknownExtractor, parse_spec
 from ml.extractors.runtime import resolve_fingerprint
 from ml.extractors.weights import WeightsUnavailable
-from ml.genres.head import GenreHead
-from ml.genres.head_file import ModelFileError, load_head, manifest_path
+from ml.genres.evidence.films import PARTS
+from ml.genres.evidence.model import EvidenceModel
+from ml.genres.evidence.model_file import load_model
+from ml.genres.head_file import ModelFileError, manifest_path
+from ml.genres.thresholds import NEVER
 
 _LAYER_OR_SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_.]*|\d+x\d+")
 
+DEFAULT_EXTRACTOR = "postersite"
 NO_SURE_THRESHOLDS = "The model's manifest has no sure_thresholds: it has one operating point only, suggest."
 
 
@@ -26,26 +30,41 @@ class GenreModel:
     """A trained genre model.
 
     Args:
-        head: its weights, genres and thresholds.
+        scorer: its weights, genres and thresholds.
         extractor: spec of the extractor whose vectors it needs.
         facts: more about it, for the report.
     """
 
-    head: GenreHead
+    scorer: EvidenceModel
     extractor: str
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sure_reason(self) -> str:
         """Why there are no *sure* thresholds; "" if there are."""
-        return "" if self.head.sure_thresholds is not None else NO_SURE_THRESHOLDS
+        head = self.scorer.poster if self.scorer.parts == ("poster",) else None
+        return NO_SURE_THRESHOLDS if head is not None and head.sure_thresholds is None else ""
+
+    def used(self, evidence: Sequence[str]) -> tuple[str, ...]:
+        """The parts of the evidence that the model uses."""
+        return tuple(part for part in self.scorer.parts if part in evidence)
+
+    def thresholds(self, evidence: Sequence[str] = PARTS) -> tuple[Sequence[float], Sequence[float] | None]:
+        """The *suggest* and *sure* thresholds of films that have all these parts; without *sure* thresholds
+        None. Each genre's is NEVER if the model uses none of the parts."""
+        head, used = self.scorer.poster, self.used(evidence)
+        if head is not None and self.scorer.parts == ("poster",) == used:
+            return head.thresholds, head.sure_thresholds
+        if not used:
+            return ((NEVER,) * len(self.scorer.genres),) * 2
+        chosen = self.scorer.combinations[used].thresholds
+        return chosen.suggest.tolist(), chosen.sure.tolist()
 
 
-def genre_model(head: GenreHead, extractor: str, facts: dict[str, Any]) -> GenreModel:
+def genre_model(scorer: EvidenceModel, extractor: str, facts: dict[str, Any]) -> GenreModel:
     """A genre model over vectors of `extractor` (a spec)."""
-    return GenreModel(
-        head, extractor, {**facts, "recipe": head.recipe, "no_evidence": list(head.no_evidence)}
-    )
+    more = {"recipe": scorer.recipe, "parts": list(scorer.parts), "no_evidence": list(scorer.no_evidence)}
+    return GenreModel(scorer, extractor, {**facts, **more})
 
 
 def find_model(path: Path) -> Path:
@@ -78,11 +97,14 @@ def read_model(
 
     Raises EvaluationError if a file is damaged, or if the extractor is not available here or differs.
     """
-    head = _load(path, sha256)
+    scorer = _load(path, sha256)
+    if "poster" not in scorer.parts and extractor is None and not scorer.extractor:
+        # It reads no vectors; any extractor can find the look-alikes.
+        extractor = DEFAULT_EXTRACTOR
     spec = matching_extractor(
-        head.extractor, extractor, weights_dir, f"The genre model {path.name}", beside=path.parent
+        scorer.extractor, extractor, weights_dir, f"The genre model {path.name}", beside=path.parent
     )
-    return genre_model(head, spec, {"file": path.name, "extractor_fingerprint": head.extractor})
+    return genre_model(scorer, spec, {"file": path.name, "extractor_fingerprint": scorer.extractor})
 
 
 def read_bundled_model(extractor: str, weights_dir: Path | None) -> GenreModel:
@@ -90,23 +112,23 @@ def read_bundled_model(extractor: str, weights_dir: Path | None) -> GenreModel:
 
     Raises EvaluationError if a file is missing or damaged, or if the model needs other vectors.
     """
-    head = _load(bundled.GENRES, None)
+    scorer = _load(bundled.GENRES, None)
     try:
         found = resolve_fingerprint(extractor, weights_dir)
     except WeightsUnavailable as error:
         raise EvaluationError(str(error)) from error
-    if found != head.extractor:
+    if found != scorer.extractor:
         raise EvaluationError(
-            f"The bundled genre model needs vectors of {head.extractor}, and {extractor} makes {found}. Name "
-            "a model trained on those, or train a recipe with --fit."
+            f"The bundled genre model needs vectors of {scorer.extractor}, and {extractor} makes {found}. "
+            "Name a model trained on those, or train a recipe with --fit."
         )
-    facts = {"file": bundled.GENRES.name, "extractor_fingerprint": head.extractor}
-    return genre_model(head, parse_spec(extractor).name, facts)
+    facts = {"file": bundled.GENRES.name, "extractor_fingerprint": scorer.extractor}
+    return genre_model(scorer, parse_spec(extractor).name, facts)
 
 
-def _load(path: Path, sha256: str | None) -> GenreHead:
+def _load(path: Path, sha256: str | None) -> EvidenceModel:
     try:
-        return load_head(path, sha256)
+        return load_model(path, sha256)
     except ModelFileError as error:
         raise EvaluationError(str(error)) from error
 

@@ -76,6 +76,15 @@ def has_other_language(title: str) -> bool:
     return _leaning(outer) > 0
 
 
+def is_other_language(text: str) -> bool:
+    """Whether running text, such as an overview, is in another language than English.
+
+    >>> is_other_language("Un homme et une femme dans la nuit."), is_other_language("Amélie is in the city.")
+    (True, False)
+    """
+    return _leaning(text) > 0
+
+
 def _repeats(inner: str, outer: str) -> bool:
     """Whether the parentheses repeat the title, shorter or with other spaces."""
     ours, theirs = ([found[0].casefold() for found in _WORD.finditer(text)] for text in (inner, outer))

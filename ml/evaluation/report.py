@@ -37,7 +37,22 @@ _LOOKALIKE_ROWS = (
     ("worst_hub", "Worst hub", ""),
     ("bytes_per_poster", "Bytes per poster", ""),
 )
-_SLICES = {"greyscale": "Greyscale", "old": "Old", "text_only": "Text only", "non_english": "Not English"}
+_EVIDENCE_ROWS = (
+    ("macro_f1_suggest", "Macro F1, suggest"),
+    ("map", "Mean average precision"),
+    ("ece", "Calibration error (ECE)"),
+    ("sure_precision", "Micro precision, sure"),
+    ("sure_recall", "Micro recall, sure"),
+    ("corrections", "Corrections per film"),
+    ("unchanged", "Films accepted unchanged"),
+)
+_SLICES = {
+    "greyscale": "Greyscale",
+    "old": "Old",
+    "text_only": "Text only",
+    "non_english": "Not English",
+    "overview_not_english": "Overview not English",
+}
 
 
 def prepare_folder(out: Path) -> None:
@@ -94,7 +109,7 @@ def page(report: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
             name: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
             for name, svg in figures.items()
         },
-        rows={"genres": _GENRE_ROWS, "lookalikes": _LOOKALIKE_ROWS},
+        rows={"genres": _GENRE_ROWS, "lookalikes": _LOOKALIKE_ROWS, "evidence": _EVIDENCE_ROWS},
         slice_names=_SLICES,
     )
 
@@ -121,6 +136,8 @@ def summary(report: Mapping[str, Any], out: Path) -> str:
             f"macro F1 {genres['macro_f1_suggest']} (everything: {genres['predict_everything_macro_f1']}), "
             f"mAP {genres['map']}, ECE {genres['ece']}"
         )
+        if evidence := _evidence_summary(report["genres"]):
+            parts.append(evidence)
     near = values(report["lookalikes"])
     parts.append(
         f"share@5 {near['share_at_5']} (random: {near['share_at_5_random']}), franchise recall@5 "
@@ -136,3 +153,23 @@ def summary(report: Mapping[str, Any], out: Path) -> str:
         difference = report["differences"]["lookalikes"]["share_at_5"]["value"]
         line += f" (share@5 {difference:+.3f} against {report['differences']['minus']})"
     return f"{line} → {out / PAGE}"
+
+
+def _evidence_summary(genres: Mapping[str, Any]) -> str:
+    """Poster only beside what else the model uses; "" for a model of posters only."""
+
+    def pair(figures: Mapping[str, Any]) -> str:
+        return f"{number(figures['macro_f1_suggest']['value'])}, {number(figures['corrections']['value'])}"
+
+    evidence, gains = genres["evidence"], genres["evidence_gains"]
+    parts = [
+        f"{name} {pair(evidence[key])}"
+        for key, name in (("poster", "poster"), ("poster_title_year", "poster, title, year"))
+        if evidence[key]["n"]
+    ]
+    if evidence["all"]["n"]:
+        alone = f" (poster {pair(gains['all']['poster'])})" if gains["all"]["n"] else ""
+        parts.append(
+            f"all {pair(evidence['all'])}{alone} for {evidence['all']['n']:,} films with an overview"
+        )
+    return f"macro F1, corrections per film by {'; '.join(parts)}" if len(parts) > 1 else ""

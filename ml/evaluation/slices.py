@@ -1,4 +1,4 @@
-"""Metrics on parts of the set that are known to be hard: greyscale, old, text only, not English."""
+"""Metrics on parts of the set: those that are known to be hard, other languages, and decades."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.evaluation.evidence_figures import FEWEST, EvidencePredictions, evidence_figures
 from ml.evaluation.genre_figures import Predictions, genre_figures
-from ml.evaluation.languages import has_other_language, is_english
+from ml.evaluation.languages import has_other_language, is_english, is_other_language
 from ml.labelled_set.listing import LabelledPoster
 from ml.labelled_set.pictures import GREY_SPREAD, Pictures
 from ml.search.lookalike_metrics import PosterScores, share_figures
 
 OLD_BEFORE = 1970
-FEWEST = 10
-"""A slice of fewer posters is not measured."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def slices_of(posters: Sequence[LabelledPoster], pictures: Pictures) -> dict[str
     text_only = np.array([bool(poster.text_only) for poster in posters])
     dated = any(poster.year is not None for poster in posters)
     marked = any(poster.text_only is not None for poster in posters)
-    return {
+    slices = {
         "greyscale": Slice(grey, pictures.grey),
         "old": Slice(
             f"year before {OLD_BEFORE}",
@@ -49,7 +48,19 @@ def slices_of(posters: Sequence[LabelledPoster], pictures: Pictures) -> dict[str
             "" if marked else "The CSV has no column `text_only` with a yes or no in it.",
         ),
         "non_english": _non_english(posters),
+        "overview_not_english": Slice(
+            "an overview whose function words or letters are of another language than English "
+            "(an approximation)",
+            np.array([is_other_language(poster.overview) for poster in posters]),
+            ""
+            if any(poster.overview for poster in posters)
+            else "The CSV has no column `overview` with text in it.",
+        ),
     }
+    decades = np.array([(poster.year or 0) // 10 * 10 for poster in posters])
+    for decade in np.unique(decades[decades > 0]).tolist():
+        slices[f"{decade}s"] = Slice(f"year from {decade} to {decade + 9}", decades == decade)
+    return slices
 
 
 def slice_figures(
@@ -57,12 +68,13 @@ def slice_figures(
     labels: npt.NDArray[np.uint8],
     genres: Sequence[str],
     predictions: Predictions | None,
+    by_evidence: EvidencePredictions | None,
     scores: PosterScores,
     *,
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """For each slice `what` it is, its `n`, and its metrics, without genres that have no positive in it.
+    """For each slice `what` it is, its `n`, its metrics and those by evidence, without genres that none has.
 
     Look-alikes are those found in the whole set for the posters of the slice. A slice of fewer than FEWEST
     posters has `reason` instead.
@@ -82,6 +94,10 @@ def slice_figures(
                 [genres[column] for column in columns.tolist()],
                 resamples=resamples,
                 seed=seed,
+            )
+        if by_evidence is not None:
+            found[name] |= evidence_figures(
+                labels, by_evidence, member=part.member, resamples=resamples, seed=seed
             )
         found[name]["lookalikes"] = share_figures(scores, rows, resamples=resamples, seed=seed)
     return found

@@ -117,6 +117,12 @@ def precision_recall_coverage(truth: npt.NDArray[Any], decisions: Bools) -> Stat
     return statistics
 
 
+def tick_columns(labels: npt.NDArray[Any], ticked: Bools) -> Floats:
+    """(n, 2): how many genres of each film a reviewer must untick or add, and whether there are none."""
+    wrong = (labels.astype(bool) != ticked).sum(axis=1)
+    return np.stack([wrong, wrong == 0], axis=1).astype(np.float64)
+
+
 def decision_metrics(truth: npt.NDArray[Any], decisions: Bools) -> dict[str, float | None]:
     """Micro precision, recall and coverage of decisions, ready for JSON."""
     values = precision_recall_coverage(truth, decisions)(np.ones((1, len(truth))))

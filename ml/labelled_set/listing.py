@@ -15,13 +15,15 @@ from ml.csv_files.files import SourceError, SourceFile
 from ml.csv_files.rows import RejectedRow, Row, columns_in, first_line, read_rows
 
 REQUIRED = ("file", "genres")
-OPTIONAL = ("series", "imdb_id", "tmdb_id", "title", "year", "language", "text_only")
+OPTIONAL = ("series", "imdb_id", "tmdb_id", "title", "year", "overview", "language", "text_only")
 NO_GENRES = "(no genres listed)"
 
 MAX_GENRES = 200
 MAX_GENRE_LENGTH = 60
 MAX_GENRES_A_POSTER = 50
 MAX_TITLE_LENGTH = 500
+# As the catalogue keeps it; genre models read less.
+MAX_OVERVIEW_LENGTH = 10_000
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 _YES, _NO = frozenset(("1", "true", "yes", "y")), frozenset(("0", "false", "no", "n"))
 
@@ -30,8 +32,8 @@ _YES, _NO = frozenset(("1", "true", "yes", "y")), frozenset(("0", "false", "no",
 class LabelledPoster:
     """One usable row.
 
-    `movie` and `series` are equal for posters of one movie or franchise. title and language are as written.
-    All four are "" if unknown; text_only is None where the CSV does not say.
+    `movie` and `series` are equal for posters of one movie or franchise. title, overview and language are as
+    written. All five are "" if unknown; text_only is None where the CSV does not say.
     """
 
     line: int
@@ -42,6 +44,7 @@ class LabelledPoster:
     movie: str = ""
     year: int | None = None
     title: str = ""
+    overview: str = ""
     language: str = ""
     text_only: bool | None = None
 
@@ -82,9 +85,10 @@ def read_labelled_set(listing: Path, images: Path) -> LabelledSet:
     """Read the CSV `listing`, whose `file` column names pictures inside the folder `images`.
 
     Columns: `file` and `genres` (separated by pipes, or else by commas inside the cell), and where there are
-    any `series`, `imdb_id`, `tmdb_id`, `title`, `year`, `language` (ISO 639-1 or the English name) and
-    `text_only` (yes or no); others are listed in `ignored_columns`. A row is left out, with its line and the
-    reason, if it has no genre or no picture, if its file name leaves the folder, or if it repeats a file.
+    any `series`, `imdb_id`, `tmdb_id`, `title`, `year`, `overview`, `language` (ISO 639-1 or the English
+    name) and `text_only` (yes or no); others are listed in `ignored_columns`. A row is left out, with its
+    line and the reason, if it has no genre or no picture, if its file name leaves the folder, or if it
+    repeats a file.
     Genres that differ only in case are one, spelt as in most rows.
 
     Raises LabelledSetError if the CSV can't be read, lacks a column, has no usable row, or has too many
@@ -186,6 +190,7 @@ def _poster(line: int, cells: dict[str, str], images: Path) -> tuple[LabelledPos
         movie=next((f"{name} {value}" for name, value in ids if value), ""),
         year=year,
         title=" ".join(cells.get("title", "").split())[:MAX_TITLE_LENGTH],
+        overview=" ".join(cells.get("overview", "")[: 2 * MAX_OVERVIEW_LENGTH].split())[:MAX_OVERVIEW_LENGTH],
         language=" ".join(cells.get("language", "").split())[:MAX_GENRE_LENGTH],
         text_only=text_only,
     )

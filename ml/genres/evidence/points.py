@@ -14,7 +14,7 @@ from ml.genres.calibration import Calibration, mean_log_loss, platt
 from ml.genres.evidence.model import DEFAULT_TICK, Thresholds
 from ml.genres.head import sigmoid
 from ml.genres.logistic_training import cross_calibrated
-from ml.genres.metrics import GenreMetrics, precision_recall_coverage
+from ml.genres.metrics import GenreMetrics, precision_recall_coverage, tick_columns
 from ml.genres.operating_points import SureTarget
 from ml.genres.thresholds import NEVER
 from ml.stats import bootstrap
@@ -113,12 +113,6 @@ def combination_figures(labels: Labels, points: Points, *, resamples: int, seed:
 
     found = bootstrap(statistics, len(labels), resamples=resamples, seed=seed)
     return {**found, "n": len(labels)}
-
-
-def tick_columns(labels: npt.NDArray[Any], ticked: Bools) -> Floats:
-    """(n, 2): how many genres of each film a reviewer must untick or add, and whether there are none."""
-    wrong = (labels.astype(bool) != ticked).sum(axis=1)
-    return np.stack([wrong, wrong == 0], axis=1).astype(np.float64)
 
 
 def combination_name(parts: Sequence[str]) -> str:

@@ -85,8 +85,8 @@ def test_a_model_by_its_file_or_folder(tmp_path):
     path = save_model(tmp_path / "elsewhere")
     for name in (path, path.parent):
         found = candidate(str(name), folders(tmp_path)).genre_model
-        assert found and found.head.genres == GENRES
-        assert found.head.sure_thresholds is None and "sure_thresholds" in found.sure_reason
+        assert found and found.scorer.genres == GENRES
+        assert found.thresholds()[1] is None and "sure_thresholds" in found.sure_reason
 
 
 def test_no_model_at_all_names_the_command_that_trains_one(tmp_path):
@@ -97,7 +97,7 @@ def test_no_model_at_all_names_the_command_that_trains_one(tmp_path):
 
 def test_sure_thresholds_of_the_manifest_are_read_and_null_is_never(tmp_path):
     found = read_model(save_model(tmp_path, sure_thresholds=[0.9, None, 0.8, 1]), None)
-    assert found.head.sure_thresholds == (0.9, NEVER, 0.8, NEVER) and not found.sure_reason
+    assert found.thresholds()[1] == (0.9, NEVER, 0.8, NEVER) and not found.sure_reason
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ class TestBundled:
     def test_postersite_is_the_extractor_and_its_genre_model(self, tmp_path):
         found = candidate("postersite", folders(tmp_path))
         assert (found.extractor, found.precision) == ("postersite", "float16")
-        assert found.genre_model and found.genre_model.head.genres == load_head(bundled.GENRES).genres
+        assert found.genre_model and found.genre_model.scorer.genres == load_head(bundled.GENRES).genres
         assert "model-card" in found.note
 
     def test_active_without_any_model(self, tmp_path):
@@ -215,7 +215,7 @@ class TestCustomExtractor:
         with pytest.raises(EvaluationError, match="--extractor postersite:FILE"):
             read_model(folder / "genres.npz", None)
         model = read_model(folder / "genres.npz", None, extractor=f"postersite:{moved}")
-        assert model.head.weights.dims[0] == DIMS
+        assert model.scorer.dims == DIMS
 
     def test_the_bundled_model_does_not_fit(self, folder):
         with pytest.raises(EvaluationError, match="--fit"):

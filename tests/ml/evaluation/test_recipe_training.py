@@ -13,7 +13,9 @@ from ml.evaluation.errors import EvaluationError
 from ml.evaluation.recipe_training import train_recipe
 from ml.evaluation.vectors import Vectors
 from tests.ml.imaging.drawings import drawing, encoded
-from tests.ml.labelled_set.made_sets import labelled_posters
+from tests.ml.labelled_set.made_sets import add_texts, labelled_posters
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,19 @@ def test_the_trained_recipe_is_measured_on_the_rest(fitted):
     # The other model may have been trained on these posters.
     assert "Trained elsewhere" in fitted["against"]["model"]["note"]
     assert fitted["model"]["note"] == ""
+
+
+def test_the_recipe_evidence_learns_from_the_texts_too(tmp_path):
+    listing, images = labelled_posters(tmp_path / "set", count=100)
+    add_texts(listing)
+    arguments = [f"--{name}={tmp_path / name}" for name in ("models", "weights", "exports", "cache")]
+    arguments += [f"--posters={listing}", f"--images={images}", f"-o{tmp_path}", "--resamples=30"]
+    assert main([*arguments, "--model=evidence@pixels:8x8", "--fit=0.6"]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["model"]["genre_model"]["parts"] == ["poster", "title", "year", "overview"]
+    # Overviews name the genres, and posters are drawn at random.
+    assert report["genres"]["evidence"]["all"]["map"]["value"] > 0.85
+    assert report["genres"]["evidence_gains"]["all"]["difference"]["map"]["low"] > 0
 
 
 def test_a_training_that_is_not_possible_is_an_error():

@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pytest
 
 from ml.evaluation.command import main
-from tests.ml.evaluation.made_models import save_model
+from tests.ml.evaluation.made_models import save_evidence_model, save_model
 from tests.ml.imaging.drawings import drawing, encoded
-from tests.ml.labelled_set.made_sets import write_csv
+from tests.ml.labelled_set.made_sets import add_texts, labelled_posters, write_csv
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +94,48 @@ def test_slices_are_measured_where_there_are_enough_posters(evaluate):
         assert slices[name]["n"] == 0 and slices[name]["reason"]
 
 
+@pytest.fixture(scope="module")
+def with_texts(arguments, tmp_path_factory):
+    """Options: a set whose posters have titles, years and overviews, and a model over all evidence."""
+    folder = tmp_path_factory.mktemp("texts")
+    listing, images = labelled_posters(folder, count=40)
+    add_texts(listing)
+    return (f"--posters={listing}", f"--images={images}", f"--model={save_evidence_model(folder)}")
+
+
+def test_poster_only_stands_beside_all_evidence(evaluate, with_texts):
+    evaluated = evaluate(*with_texts, "--against=active")
+    found = evaluated.report
+    evidence, gains = found["genres"]["evidence"], found["genres"]["evidence_gains"]
+    assert [evidence[name]["n"] for name in ("poster", "poster_title_year", "all")] == [40, 40, 32]
+    for name in ("macro_f1_suggest", "map", "ece", "corrections", "unchanged"):
+        assert set(evidence["all"][name]) == {"value", "low", "high"}
+    assert gains["all"]["n"] == 32 and gains["all"]["difference"]["corrections"]["value"] is not None
+    assert found["model"]["genre_model"]["evidence"] == ["poster", "title", "year", "overview"]
+    assert found["posters"]["ignored_columns"] == []
+    # The other is over posters only.
+    other = found["against"]["genres"]["evidence"]
+    assert other["poster"]["n"] == 40 and other["all"]["map"]["reason"]
+    assert found["differences"]["evidence"]["all"]["n"] == 32
+    assert "poster, title, year" in evaluated.printed and "32 films with an overview" in evaluated.printed
+    assert "Poster only, and with all evidence" in evaluated.page and "Genres by evidence" in evaluated.page
+    fifties = found["slices"]["1950s"]
+    assert fifties["n"] == fifties["evidence"]["poster"]["n"] == 10
+    assert fifties["evidence"]["all"]["map"]["reason"].startswith("Fewer than")
+    assert found["slices"]["old"]["evidence_gains"]["all"]["n"] == 16
+
+
+def test_the_figures_by_another_evidence_can_be_chosen(evaluate, with_texts):
+    alone = evaluate(*with_texts, "--evidence=poster").report
+    together = evaluate(*with_texts, "--against=active").report
+    assert alone["model"]["genre_model"]["evidence"] == ["poster"]
+    assert alone["genres"]["evidence"] == together["genres"]["evidence"]
+    for figures, name in ((alone, "poster"), (together, "all")):
+        same = figures["genres"]["map"] == figures["genres"]["evidence"][name]["map"]
+        assert same == (name == "poster")  # `all` covers the films with an overview only
+    assert alone["genres"]["map"] != together["genres"]["map"]
+
+
 def test_untrusted_text_is_escaped_and_bad_rows_are_reported(tmp_path, arguments):
     (tmp_path / "images").mkdir()
     rows = []
@@ -154,7 +196,9 @@ def test_what_is_not_possible_is_one_line_and_exit_code_2(arguments, capsys, mor
     assert why in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("wrong", ["--fit=1", "--fit=x", "--limit=0", "--seed=-1", "--resamples=many"])
+@pytest.mark.parametrize(
+    "wrong", ["--fit=1", "--fit=x", "--limit=0", "--seed=-1", "--resamples=many", "--evidence=x"]
+)
 def test_an_invalid_option_is_refused_with_usage(arguments, capsys, wrong):
     with pytest.raises(SystemExit) as stopped:
         main([*arguments, wrong])

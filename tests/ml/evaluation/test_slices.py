@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation.languages import has_other_language, is_english
+from ml.evaluation.languages import has_other_language, is_english, is_other_language
 from ml.evaluation.slices import slices_of
 from ml.labelled_set.listing import LabelledPoster
 from ml.labelled_set.pictures import Pictures
@@ -98,3 +98,29 @@ def test_columns_decide_and_without_them_membership_is_unknown():
     for name in ("text_only", "old", "non_english"):
         assert not nothing[name].member.any()
         assert nothing[name].unknown
+
+
+def test_overviews_in_other_languages_and_decades_are_slices():
+    found = slices(
+        {"overview": "Zwei Männer und eine Frau auf der Flucht vor dem Krieg.", "year": 1999},
+        {"overview": "Amélie (Audrey Tautou) helps the people of Montmartre.", "year": 2001},
+        {"title": "Amélie (Fabuleux destin d'Amélie Poulain, Le)", "year": 1990},
+        {},
+    )
+    assert found["overview_not_english"].member.tolist() == [True, False, False, False]
+    assert found["1990s"].member.tolist() == [True, False, True, False]
+    assert found["2000s"].what == "year from 2000 to 2009" and set(found) & {"1980s", "0s"} == set()
+    assert slices({})["overview_not_english"].unknown
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("一个男人回到故乡。", True),
+        ("Un hombre y una mujer huyen de la ciudad.", True),
+        ("A man (Daniel Brühl) and his dog flee from the city of Málaga.", False),
+        ("", False),
+    ],
+)
+def test_the_language_of_running_text(text, other):
+    assert is_other_language(text) is other

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.labelled_set.listing import LabelledSetError, label_table, read_labelled_set, sample
+from ml.labelled_set.listing import (
+    MAX_OVERVIEW_LENGTH,
+    LabelledSetError,
+    label_table,
+    read_labelled_set,
+    sample,
+)
 
 
 @pytest.fixture
@@ -88,6 +94,14 @@ def test_a_doubtful_cell_is_a_remark_and_the_row_stays(images, column, cell):
     assert getattr(found.posters[0], column) is None
     [remark] = found.remarks
     assert remark.line == 2 and remark.reason.startswith(f"{cell!r} ")
+
+
+def test_an_overview_is_text_of_limited_length(images):
+    long = "word " * MAX_OVERVIEW_LENGTH
+    found = read(images, f'file,genres,overview\na.jpg,Drama,"<b>Two</b>\n lovers."\nb.jpg,Drama,{long}\n')
+    assert found.posters[0].overview == "<b>Two</b> lovers."
+    assert len(found.posters[1].overview) == MAX_OVERVIEW_LENGTH
+    assert not found.ignored_columns
 
 
 def test_title_language_and_text_only_are_taken_as_written(images):
