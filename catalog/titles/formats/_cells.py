@@ -8,10 +8,10 @@ import warnings
 
 from catalog.external_ids import normalized_imdb_id, numeric_id
 from catalog.genres.names import canonical_genre
+from catalog.overviews import DIRECTION_CONTROLS, plain_overview
 
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 MAX_TITLE_LENGTH = 500
-MAX_OVERVIEW_LENGTH = 10_000
 MAX_LOCAL_ID_LENGTH = 255
 MAX_GENRES = 50
 # A film's genres take some hundred characters; Python's parser uses much memory on a long text.
@@ -19,7 +19,6 @@ MAX_LITERAL_LENGTH = 5_000
 
 # A letter may have several combining marks. Normalising very many of them takes quadratic time.
 _MAX_MARKS = 4
-_DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 class InvalidCell(ValueError):
@@ -32,7 +31,7 @@ class RepeatedRow(InvalidCell):
 
 def normalized(text: str) -> str:
     """`text` in NFC, with single spaces and without characters that change the text direction."""
-    return unicodedata.normalize("NFC", " ".join(_DIRECTION_CONTROLS.sub("", text).split()))
+    return unicodedata.normalize("NFC", " ".join(DIRECTION_CONTROLS.sub("", text).split()))
 
 
 def parse_title(text: str, column: str = "title") -> str:
@@ -57,11 +56,8 @@ def parse_name(text: str, column: str) -> str:
 
 
 def parse_overview(text: str) -> str:
-    """A description, cut at MAX_OVERVIEW_LENGTH: a long one is no reason to reject the title."""
-    overview = normalized(" ".join(text.split())[:MAX_OVERVIEW_LENGTH])
-    if overview.isprintable():
-        return overview
-    return "".join(c for c in overview if unicodedata.category(c) not in ("Cc", "Cs"))
+    """A description, cut if it is too long: that is no reason to reject the title."""
+    return plain_overview(text)
 
 
 def parse_year(text: str, column: str = "year") -> int | None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from catalog.overviews import MAX_OVERVIEW_LENGTH
 from catalog.titles.formats import csv_file, folder, imdb5000, imdb_basics, movielens, tmdb_csv, tmdb_ids
 from catalog.titles.formats._cells import (
-    MAX_OVERVIEW_LENGTH,
     InvalidCell,
     parse_local_id,
     parse_overview,
