@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+
 from catalog.duplicates.merging import label_of
 from catalog.models import (
     DuplicateDecision,
@@ -19,12 +22,15 @@ from catalog.models import (
     Poster,
     ReviewDecision,
     Run,
+    SourceLookup,
 )
 
 from ._planning import ABSENT, FACTS
 from ._store import FOLDER
 
 UPLOAD = "upload"
+# What poster sources fill in where it is empty.
+FILLED_BY_SOURCES = ("overview", "franchise", "tmdb_id")
 ORIGINS = dict(MovieGenre.Origin.choices)
 
 
@@ -82,6 +88,19 @@ class _CurrentState:
         ):
             self.later[change.movie_id] = change.run_id, {*change.facts, *change.genres}
         self.decisions = _decisions(pks)
+        self.completed = _completed_by_sources(pks)
+
+
+def _completed_by_sources(pks: Collection[int]) -> set[int]:
+    """Movies that a poster source was asked about and that no person has edited: where they have more facts
+    than before, those are the source's."""
+    looked_up = {*SourceLookup.objects.filter(movie__in=pks).order_by().values_list("movie", flat=True)}
+    edited = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Movie),
+        action_flag=CHANGE,
+        object_id__in=[str(pk) for pk in looked_up],
+    )
+    return looked_up - {int(pk or 0) for pk in edited.order_by().values_list("object_id", flat=True)}
 
 
 def _decisions(pks: Collection[int]) -> dict[int, list[str]]:
@@ -122,7 +141,8 @@ def _plan(change: ImportChange, movie: Movie, now: _CurrentState) -> MoviePlan:
 
 
 def _reasons_to_keep(change: ImportChange, movie: Movie, now: _CurrentState) -> list[str]:
-    """Why a movie that the import created is not deleted. Fetched posters and vectors are no reason."""
+    """Why a movie that the import created is not deleted. Fetched posters, what their sources filled in, and
+    vectors are no reason."""
     why = list(now.decisions.get(movie.pk, ()))
     origins = now.genres[movie.pk]
     if movie.genres_locked or MovieGenre.Origin.MANUAL in origins.values():
@@ -136,7 +156,8 @@ def _reasons_to_keep(change: ImportChange, movie: Movie, now: _CurrentState) -> 
     why += [
         f"its {label_of(name)} has been changed since"
         for name in FACTS
-        if _value(movie, name) != change.facts.get(name, (None, None))[1]
+        if (written := change.facts.get(name, (None, None))[1]) != _value(movie, name)
+        and not (written is None and name in FILLED_BY_SOURCES and movie.pk in now.completed)
     ]
     if not why and origins != {int(key): pair[1] for key, pair in change.genres.items() if pair[1]}:
         why.append("its genres have been changed since")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from catalog.duplicates import merging
-from catalog.models import ImportChange, Movie, MovieGenre, Poster, Run, RunItem
+from catalog.models import ImportChange, Movie, MovieGenre, Poster, Run, RunItem, SourceLookup
 from catalog.posters.primary import make_primary, store_poster
 from catalog.runs import leases, lifecycle, local_worker, steps
 from catalog.titles import undo as undoing
@@ -173,6 +175,28 @@ def test_fetched_posters_are_deleted_with_the_movie() -> None:
     RunItem.objects.create(run=RunFactory(state="done"), movie=poster.movie, state="done")
     assert undo(run)[1].deleted == 1
     assert not Poster.objects.exists()
+
+
+def test_what_a_source_filled_in_is_deleted_with_the_movie() -> None:
+    run = imported(TitleRecord("Heat", imdb_id="tt0113277"))
+    movie = Movie.objects.get()
+    SourceLookup.objects.create(movie=movie, source="tmdb_api", checked_at=timezone.now())
+    Movie.objects.filter(pk=movie.pk).update(overview="Two men.", franchise="Mann", tmdb_id=949)
+    assert undo(run)[1].deleted == 1
+
+
+def test_what_a_person_may_have_filled_in_is_kept() -> None:
+    run = imported(TitleRecord("Heat", imdb_id="tt0113277"))
+    movie = Movie.objects.get()
+    SourceLookup.objects.create(movie=movie, source="tmdb_api", checked_at=timezone.now())
+    Movie.objects.filter(pk=movie.pk).update(overview="Two men.")
+    LogEntry.objects.create(
+        user=UserFactory(),
+        content_type=ContentType.objects.get_for_model(Movie),
+        object_id=movie.pk,
+        action_flag=CHANGE,
+    )
+    assert why(undo(run)[1]) == "its overview has been changed since"
 
 
 @pytest.fixture
