@@ -185,16 +185,20 @@ def fetch_from_source(
     """
     source = client.source.name
     previous = SourceLookup.objects.filter(movie=movie, source=source).first() if refresh else None
+    overview = ""
     try:
         result = look_up(client, movie, previous)
+        overview = result.overview
         if result.found is None:
-            return _confirm_all(movie, source)
+            return _confirm_all(movie, source, overview)
         posters, unchanged = _fetch_images(movie, client, result.found, wanted, refresh, renew)
     except NotLookedUp as error:
         raise NoPoster(str(error)) from error
     except (NoPosterFound, NotFound, NoPoster) as error:
         # A damaged image, or one that a person removed, does not mean that the source has no poster any more.
-        _store_failure(movie, source, str(error), gone=not isinstance(error, NoPoster))
+        if isinstance(error, NoPosterFound):
+            overview = error.overview
+        _store_failure(movie, source, str(error), overview, gone=not isinstance(error, NoPoster))
         raise NoPoster(str(error)) from error
     _store_lookup(movie, source, result)
     for poster in posters:
@@ -283,6 +287,15 @@ def complete_movie(movie: Movie, found: Found) -> None:
             Movie.objects.filter(pk=movie.pk, tmdb_id=None).update(tmdb_id=found.tmdb_id)
 
 
+def add_overview(movie: Movie, overview: str) -> None:
+    """Store the overview of a movie that has none, also if another worker or an import stores one meanwhile.
+
+    Call it in the transaction that stores the lookup, and first: others lock the movie before its lookups.
+    """
+    if overview and Movie.objects.filter(pk=movie.pk, overview="").update(overview=overview):
+        movie.overview = overview
+
+
 def _confirm(poster: Poster, link: PosterLink, rank: int) -> Poster:
     Poster.objects.filter(pk=poster.pk).update(
         checked_at=timezone.now(), gone_at=None, superseded=False, language=link.language[:8], rank=rank
@@ -291,11 +304,13 @@ def _confirm(poster: Poster, link: PosterLink, rank: int) -> Poster:
     return poster
 
 
-def _confirm_all(movie: Movie, source: str) -> SourceResult:
+def _confirm_all(movie: Movie, source: str, overview: str) -> SourceResult:
     now = timezone.now()
-    SourceLookup.objects.filter(movie=movie, source=source).update(checked_at=now)
     posters = Poster.objects.filter(movie=movie, source=source, superseded=False, gone_at=None)
-    posters.update(checked_at=now)
+    with transaction.atomic():
+        add_overview(movie, overview)
+        SourceLookup.objects.filter(movie=movie, source=source).update(checked_at=now)
+        posters.update(checked_at=now)
     return SourceResult(tuple(posters.order_by("rank", "pk")), unchanged=True)
 
 
@@ -320,34 +335,38 @@ def _supersede(movie: Movie, source: str, good: Sequence[Poster], ranks: Mapping
 
 
 def _store_lookup(movie: Movie, source: str, result: LookupResult) -> None:
-    SourceLookup.objects.update_or_create(
-        movie=movie,
-        source=source,
-        defaults={
-            "url": result.url[:1000],
-            "etag": result.etag,
-            "last_modified": result.last_modified,
-            "found": True,
-            "note": "",
-            "checked_at": timezone.now(),
-        },
-    )
+    with transaction.atomic():
+        add_overview(movie, result.overview)
+        SourceLookup.objects.update_or_create(
+            movie=movie,
+            source=source,
+            defaults={
+                "url": result.url[:1000],
+                "etag": result.etag,
+                "last_modified": result.last_modified,
+                "found": True,
+                "note": "",
+                "checked_at": timezone.now(),
+            },
+        )
 
 
-def _store_failure(movie: Movie, source: str, why: str, *, gone: bool) -> None:
+def _store_failure(movie: Movie, source: str, why: str, overview: str, *, gone: bool) -> None:
     # Without validators, so that the next lookup reads the whole page.
     now = timezone.now()
-    SourceLookup.objects.update_or_create(
-        movie=movie,
-        source=source,
-        defaults={
-            "url": "",
-            "etag": "",
-            "last_modified": "",
-            "found": False,
-            "note": why[:300],
-            "checked_at": now,
-        },
-    )
-    if gone:
-        Poster.objects.filter(movie=movie, source=source, gone_at=None).update(gone_at=now)
+    with transaction.atomic():
+        add_overview(movie, overview)
+        SourceLookup.objects.update_or_create(
+            movie=movie,
+            source=source,
+            defaults={
+                "url": "",
+                "etag": "",
+                "last_modified": "",
+                "found": False,
+                "note": why[:300],
+                "checked_at": now,
+            },
+        )
+        if gone:
+            Poster.objects.filter(movie=movie, source=source, gone_at=None).update(gone_at=now)

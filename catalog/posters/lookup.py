@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 
@@ -15,6 +15,7 @@ from catalog.fetching.client import PoliteClient
 from catalog.fetching.errors import Denied, Refused
 from catalog.fetching.guard import check_url
 from catalog.fetching.policy import Credential, FetchPolicy
+from catalog.fetching.response import Response
 from catalog.models import Movie, SourceLookup
 
 from . import source_settings
@@ -42,13 +43,15 @@ class SourceClient:
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """The result of a source. found: None if it is the same as last time. url: the address with the
-    validators (RFC 9110, 8.8) for the next request; "" where the source sent none."""
+    """The result of a source. found: None if its posters are the same as last time. overview: "" if the
+    source has none, or was not asked for it. url: the address with the validators (RFC 9110, 8.8) for the
+    next request; "" where the source sent none."""
 
     found: Found | None
     url: str
     etag: str = ""
     last_modified: str = ""
+    overview: str = ""
 
 
 class NotLookedUp(NoPosterFound):
@@ -99,15 +102,16 @@ def poster_url_error(url: str, *sources: PosterSource) -> str:
 
 
 def look_up(client: SourceClient, movie: Movie, previous: SourceLookup | None = None) -> LookupResult:
-    """The movie's posters at the source.
+    """The movie's posters and overview at the source.
 
-    With the `previous` lookup the source is only checked for changes, if it supports that.
+    With the `previous` lookup the source is only checked for changes, if it supports that. A movie without an
+    overview needs the whole response, even an unchanged one.
     Raises NoPosterFound if it has none, NotLookedUp without a key or a known id, and FetchError.
     """
     source = client.source
     if missing := source_settings.missing_key(source):
         raise NotLookedUp(missing)
-    requests = _Requests(client, previous)
+    requests = _Requests(client, previous, whole=not movie.overview)
     try:
         found = source.find(movie, requests.get, settings.POSTER_LANGUAGES)
     except _NotModified:
@@ -120,18 +124,19 @@ def look_up(client: SourceClient, movie: Movie, previous: SourceLookup | None = 
         if not requests.first_url:
             raise NotLookedUp(str(error)) from error
         raise
-    return requests.result(found)
+    return requests.result(None if requests.unchanged else found, found.overview)
 
 
 class _Requests:
     """Sends the requests of one lookup."""
 
-    def __init__(self, client: SourceClient, previous: SourceLookup | None) -> None:
-        self._client, self._previous = client, previous
+    def __init__(self, client: SourceClient, previous: SourceLookup | None, *, whole: bool) -> None:
+        self._client, self._previous, self._whole = client, previous, whole
         self._base_url = source_settings.base_url(client.source)
         self._credential = _credential(client.source)
         self._validator = LookupResult(None, "")
         self.first_url = ""
+        self.unchanged = False
 
     def get(self, path: str, *, ttl: int = 0, is_validator: bool = False) -> SourceResponse:
         url = self._base_url + path
@@ -140,7 +145,8 @@ class _Requests:
         cached = cache.get(key) if ttl else None
         if isinstance(cached, SourceResponse):
             return cached
-        use = self._previous if is_validator and self._previous and self._previous.url == url else None
+        last = self._previous if is_validator and self._previous and self._previous.url == url else None
+        use = None if self._whole else last
         fetched = self._client.pages.get(
             url,
             accept=self._client.source.accept,
@@ -152,16 +158,23 @@ class _Requests:
             self._validator = LookupResult(None, url, fetched.etag, fetched.last_modified)
             if fetched.status == 304:
                 raise _NotModified
+            self.unchanged = last is not None and _is_same(fetched, last)
         response = SourceResponse(fetched.url, fetched.body)
         if ttl:
             cache.set(key, response, ttl)
         return response
 
-    def result(self, found: Found | None) -> LookupResult:
-        validator = self._validator
+    def result(self, found: Found | None, overview: str = "") -> LookupResult:
         if found is not None and not found.page_url:
-            found = Found(found.links, self.first_url, found.tmdb_id, found.franchise)
-        return LookupResult(found, validator.url, validator.etag, validator.last_modified)
+            found = replace(found, page_url=self.first_url)
+        return replace(self._validator, found=found, overview=overview)
+
+
+def _is_same(fetched: Response, last: SourceLookup) -> bool:
+    """Whether the whole response has the validators of the last one: a conditional request gives a 304."""
+    if fetched.etag or last.etag:
+        return fetched.etag == last.etag
+    return fetched.last_modified == last.last_modified != ""
 
 
 def _credential(source: PosterSource) -> Credential | None:

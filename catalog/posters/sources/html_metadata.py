@@ -1,4 +1,4 @@
-"""Extract poster metadata from a page's HTML: base, meta tags, JSON-LD and framed images.
+"""Extract metadata from a page's HTML: language, base, meta tags, JSON-LD and framed images.
 
 Before BeautifulSoup builds a tree, the page is checked as a stream of tags, which takes a fraction of a
 second: a tree of hostile markup (25,000 nested tags, 400,000 attributes on one) takes minutes to build or to
@@ -22,16 +22,24 @@ MAX_TAGS, MAX_DEPTH, MAX_ATTRIBUTES = 20_000, 200, 200
 IsFrame = Callable[[str, Mapping[str, str]], bool]
 """Whether a tag with this name and these attributes, or an image in it, is the film's poster."""
 
-_METAS = frozenset({"og:image", "og:image:secure_url", "twitter:image"})
+_METAS = frozenset(
+    {
+        *("og:image", "og:image:secure_url", "twitter:image"),
+        *("og:description", "description", "og:title", "og:url"),
+    }
+)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(slots=True)
 class Page:
-    """`base` is the href of the first base, `metas` are (property or name, content) in the order of the page,
-    `images` the attributes of framed `img` elements, `json_ld` the texts of such scripts."""
+    """`base` is the href of the first base, `canonical` that of the first such link, `language` the lang of
+    html, `metas` are (property or name, content) in the order of the page, `images` the attributes of framed
+    `img` elements, `json_ld` the texts of such scripts."""
 
     base: str = ""
+    canonical: str = ""
+    language: str = ""
     metas: list[tuple[str, str]] = field(default_factory=list)
     images: list[Mapping[str, str]] = field(default_factory=list)
     json_ld: list[str] = field(default_factory=list)
@@ -50,8 +58,9 @@ def read_page(html: bytes, is_frame: IsFrame) -> Page:
     except (etree.LxmlError, ParserRejectedMarkup, AssertionError, RecursionError, LookupError) as error:
         raise ValueError(str(error)) from error
     page = Page()
-    base = soup.find("base", href=True)
-    page.base = str(base["href"]) if isinstance(base, Tag) else ""
+    page.base = _attribute(soup.find("base", href=True), "href")
+    page.canonical = _attribute(soup.find("link", rel="canonical", href=True), "href")
+    page.language = _attribute(soup.find("html", lang=True), "lang")
     for meta in soup.find_all("meta", limit=MAX_ELEMENTS):
         for name in ("property", "name"):
             if isinstance(meta, Tag) and meta.get(name) in _METAS:
@@ -62,6 +71,10 @@ def read_page(html: bytes, is_frame: IsFrame) -> Page:
         for script in soup.find_all("script", type="application/ld+json", limit=MAX_ELEMENTS)
     ]
     return page
+
+
+def _attribute(tag: object, name: str) -> str:
+    return str(tag[name]) if isinstance(tag, Tag) else ""
 
 
 def _framed(soup: BeautifulSoup, is_frame: IsFrame) -> Iterator[Tag]:

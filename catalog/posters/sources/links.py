@@ -19,7 +19,14 @@ _DEEPEST_JSON = 6
 
 
 class NoPosterFound(LookupError):
-    """A page has no poster of its film; the message names the page and what was searched for."""
+    """A page has no poster of its film; the message names the page and what was searched for.
+
+    overview: what the page says about the film all the same.
+    """
+
+    def __init__(self, why: str, overview: str = "") -> None:
+        super().__init__(why)
+        self.overview = overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +55,11 @@ class Candidate:
     found_in: str
 
 
-def candidates(
-    html: bytes, page_url: str, is_frame: IsFrame, frame: str, *, frame_first: bool
-) -> Iterator[Candidate]:
+def candidates(page: Page, page_url: str, frame: str, *, frame_first: bool) -> Iterator[Candidate]:
     """The possible posters of a page: in a frame (`found_in` is `frame`), in JSON-LD, in meta tags.
 
-    The frame comes before or after the other two. Raises NoPosterFound if the page is too large or not HTML.
+    The frame comes before or after the other two.
     """
-    page = _page_of(html, page_url, is_frame)
     # The address that the page's relative links start from.
     base = _joined(page_url, page.base.strip()) or page_url
     declared = chain(_json_ld_images(page, base), _meta_images(page, base))
@@ -63,7 +67,8 @@ def candidates(
     return chain(framed, declared) if frame_first else chain(declared, framed)
 
 
-def _page_of(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
+def film_page(html: bytes, page_url: str, is_frame: IsFrame) -> Page:
+    """The metadata of a film's page. Raises NoPosterFound if the page is too large or not HTML."""
     # Imported here, because every process imports this module, and few read pages with BeautifulSoup.
     from .html_metadata import read_page
 
@@ -91,14 +96,25 @@ def _framed_images(page: Page, base: str, found_in: str) -> Iterator[Candidate]:
 
 def _json_ld_images(page: Page, base: str) -> Iterator[Candidate]:
     """The `image` of each schema.org object in the page's JSON-LD: a URL, a list, or an ImageObject."""
+    for thing, depth in _linked_data(page):
+        for text in _image_urls(thing.get("image"), depth):
+            if url := _joined(base, text.strip()):
+                yield Candidate(url, "JSON-LD image")
+
+
+def linked_data(page: Page) -> Iterator[dict[str, Any]]:
+    """The schema.org objects of the page's JSON-LD, those in lists and graphs too."""
+    return (thing for thing, _ in _linked_data(page))
+
+
+def _linked_data(page: Page) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each object, and how many levels of values may be read in it."""
     for script in page.json_ld:
         try:
             data = json.loads(script)
         except (ValueError, RecursionError):
             continue
-        for text in _ld_images(data, _DEEPEST_JSON):
-            if url := _joined(base, text.strip()):
-                yield Candidate(url, "JSON-LD image")
+        yield from _ld_objects(data, _DEEPEST_JSON)
 
 
 def _meta_images(page: Page, base: str) -> Iterator[Candidate]:
@@ -122,15 +138,15 @@ def first_poster(
     raise NoPosterFound(f"{page_url} shows no poster; searched {searched}")
 
 
-def _ld_images(data: Any, depth: int) -> Iterator[str]:
+def _ld_objects(data: Any, depth: int) -> Iterator[tuple[dict[str, Any], int]]:
     if depth == 0:
         return
     if isinstance(data, list):
         for entry in data[:MOST_CANDIDATES]:
-            yield from _ld_images(entry, depth - 1)
+            yield from _ld_objects(entry, depth - 1)
     elif isinstance(data, dict):
-        yield from _image_urls(data.get("image"), depth - 1)
-        yield from _ld_images(data.get("@graph"), depth - 1)
+        yield data, depth - 1
+        yield from _ld_objects(data.get("@graph"), depth - 1)
 
 
 def _image_urls(image: Any, depth: int) -> Iterator[str]:

@@ -3,11 +3,10 @@
 Sources are pure functions of the responses: fetching, throttling and keys are not their business.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from .links import NoPosterFound, PosterLink
+from .links import PosterLink
 
 
 class ExternalIds(Protocol):
@@ -40,17 +39,13 @@ class Get(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A film's posters, the first to show first; the page for people; and what else the source knows."""
+    """A film's posters, the first to show first; the page for people; and what else the source knows.
+
+    overview: plain text (see overviews.py), "" without one.
+    """
 
     links: tuple[PosterLink, ...]
     page_url: str
     tmdb_id: int | None = None
     franchise: str = ""
-
-
-def find_on_page(path: str | None, needs: str, parse: Callable[[bytes, str], PosterLink], get: Get) -> Found:
-    """The poster on one page. path: None for a film without the id that the site `needs`."""
-    if path is None:
-        raise NoPosterFound(f"the source needs {needs}, and this movie has none")
-    response = get(path, is_validator=True)
-    return Found((parse(response.body, response.url),), page_url="")
+    overview: str = ""

@@ -1,15 +1,21 @@
 """The sites that posters can come from: their addresses, hosts, terms, and how each one is looked up."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from catalog.external_ids import is_imdb_id
 
-from . import imdb_page, tmdb_api, tmdb_page
-from .links import NoPosterFound, PosterLink
-from .protocol import ExternalIds, Found, Get, find_on_page
+from . import imdb_page, overviews, tmdb_api, tmdb_page
+from .links import NoPosterFound, PosterLink, film_page
+from .protocol import ExternalIds, Found, Get
+
+if TYPE_CHECKING:
+    from .html_metadata import IsFrame, Page
 
 __all__ = ["POSTER_SOURCES", "NoPosterFound", "PageSource", "PosterLink", "PosterSource"]
 
@@ -63,10 +69,16 @@ class PosterSource(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class PageSource(PosterSource):
-    """A site with a page for each film. `parse(page, page_url)` raises NoPosterFound, and nothing else."""
+    """A site with a page for each film.
+
+    `poster(page, page_url)` raises NoPosterFound, and nothing else. `film_id` gives the id in the path of a
+    film's page, "" for other paths.
+    """
 
     page_path: Callable[[ExternalIds], str | None]
-    parse: Callable[[bytes, str], PosterLink]
+    is_frame: IsFrame
+    poster: Callable[[Page, str], PosterLink]
+    film_id: Callable[[str], str]
 
     def page_url(self, ids: ExternalIds, base_url: str | None = None) -> str | None:
         """The film's page, at `base_url` if that is a replica; None without the id it needs."""
@@ -74,7 +86,16 @@ class PageSource(PosterSource):
         return None if path is None else (base_url or self.base_url).rstrip("/") + path
 
     def find(self, ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
-        return find_on_page(self.page_path(ids), self.needs, self.parse, get)
+        path = self.page_path(ids)
+        if path is None:
+            raise NoPosterFound(f"the source needs {self.needs}, and this movie has none")
+        response = get(path, is_validator=True)
+        page = film_page(response.body, response.url, self.is_frame)
+        overview = overviews.on_page(page, response.url, self.film_id, path, languages)
+        try:
+            return Found((self.poster(page, response.url),), page_url="", overview=overview)
+        except NoPosterFound as error:
+            raise NoPosterFound(str(error), overview) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +148,9 @@ _ALL: tuple[PosterSource, ...] = (
         terms_url="https://www.themoviedb.org/terms-of-use",
         needs="a TMDB id",
         page_path=_tmdb_path,
-        parse=tmdb_page.parse,
+        is_frame=tmdb_page.is_frame,
+        poster=tmdb_page.poster,
+        film_id=tmdb_page.film_id,
         sizes=tmdb_page.sizes,
         # image.tmdb.org serves pictures to everybody's programs; the pages, one a second, set the pace.
         pictures_per_second=20.0,
@@ -143,7 +166,9 @@ _ALL: tuple[PosterSource, ...] = (
         terms_url="https://www.imdb.com/conditions",
         needs="an IMDb id",
         page_path=_imdb_path,
-        parse=imdb_page.parse,
+        is_frame=imdb_page.is_frame,
+        poster=imdb_page.poster,
+        film_id=imdb_page.film_id,
         sizes=imdb_page.sizes,
     ),
 )

@@ -1,7 +1,7 @@
-"""Posters from the API of The Movie Database, version 3.
+"""Posters and overviews from the API of The Movie Database, version 3.
 
 https://developer.themoviedb.org/reference: /configuration lists the address and widths of images, /find
-converts an IMDb id to a film, /movie/<id> lists its posters and the collection it belongs to.
+converts an IMDb id to a film, /movie/<id> has its overview, its posters and the collection it belongs to.
 """
 
 import json
@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from catalog.external_ids import is_imdb_id
 
+from . import overviews
 from .links import NoPosterFound, PosterLink, web_address
 from .protocol import ExternalIds, Found, Get, SourceResponse
 
@@ -31,7 +32,7 @@ _BOUND = 2**31 - 1
 
 
 def find(ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
-    """The film's posters.
+    """The film's posters, and its overview in the first of the `languages`.
 
     languages: codes such as `de` or `pt-BR`, the preferred one first. Posters in one of them come first, then
     the one that TMDB itself shows, then those without words.
@@ -52,8 +53,9 @@ def find(ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
     response = get(path, is_validator=True)
     film = read(response)
     files = posters(film, [code[:2] for code in wanted])
+    overview = overviews.in_json(film, number)
     if not files:
-        raise NoPosterFound(f"{response.url} lists no poster")
+        raise NoPosterFound(f"{response.url} lists no poster", overview)
     configuration = read(get("/3/configuration", ttl=CONFIGURATION_TTL))
     links = [
         PosterLink(addresses[0], addresses[1:], "TMDB API", language)
@@ -61,12 +63,13 @@ def find(ids: ExternalIds, get: Get, languages: Sequence[str] = ()) -> Found:
         if (addresses := sizes(configuration, file))
     ]
     if not links:
-        raise NoPosterFound("TMDB's configuration lists no address of images")
+        raise NoPosterFound("TMDB's configuration lists no address of images", overview)
     return Found(
         tuple(links),
         page_url=f"https://www.themoviedb.org/movie/{number}",
         tmdb_id=number,
         franchise=collection(film),
+        overview=overview,
     )
 
 

@@ -1,10 +1,16 @@
-"""The poster on a film's page at The Movie Database: `/movie/<tmdb_id>`."""
+"""The poster and the overview on a film's page at The Movie Database: `/movie/<tmdb_id>`."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from .links import PosterLink, candidates, first_poster
+
+if TYPE_CHECKING:
+    from .html_metadata import Page
 
 # The widest of the site's sizes for posters (w92 w154 w185 w342 w500 w780 original) with a known width:
 # enough for a dense screen, and often a tenth of the bytes of the original.
@@ -17,15 +23,18 @@ _POSTER_PATH = re.compile(
 )
 
 
-def parse(page: bytes, page_url: str) -> PosterLink:
+_FILM = re.compile(r"/movie/0*([1-9]\d{0,9})(?:-[^/]*)?/?", re.ASCII)
+
+
+def poster(page: Page, page_url: str) -> PosterLink:
     """The poster of a film's page: from the poster's own frame, else JSON-LD, else `og:image`.
 
     Other sizes and crops (`/t/p/w300_and_h450_bestv2/x.jpg`) are replaced by PREFERRED_SIZES. The site's logo
     and its placeholder drawings are not posters.
 
-    Raises NoPosterFound, and nothing else, for any bytes.
+    Raises NoPosterFound, and nothing else, for any page.
     """
-    named = candidates(page, page_url, _is_frame, "div.image_content.backdrop img", frame_first=True)
+    named = candidates(page, page_url, "div.image_content.backdrop img", frame_first=True)
     return first_poster(named, sizes, page_url, "div.image_content.backdrop img, JSON-LD and og:image")
 
 
@@ -42,7 +51,13 @@ def sizes(url: str) -> tuple[str, ...]:
     return (*preferred, url)
 
 
-def _is_frame(tag: str, attributes: Mapping[str, str]) -> bool:
+def film_id(path: str) -> str:
+    """The TMDB id in the path of a film's page; "" for other paths."""
+    found = _FILM.fullmatch(path)
+    return found[1] if found else ""
+
+
+def is_frame(tag: str, attributes: Mapping[str, str]) -> bool:
     """The frame of the poster, in the two layouts that the site has had."""
     if tag != "div":
         return False

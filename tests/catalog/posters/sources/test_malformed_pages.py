@@ -6,12 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.posters.sources import imdb_page
 from catalog.posters.sources.html_metadata import MAX_ELEMENTS, MAX_TAGS, read_page
 from catalog.posters.sources.links import LARGEST_PAGE, LONGEST_URL, NoPosterFound
 from catalog.posters.sources.registry import POSTER_SOURCES, PageSource
 
-from .saved_pages import PAGES, saved_page
+from .saved_pages import PAGES, poster_on, saved_page
 
 SOURCES = sorted(
     (source for source in POSTER_SOURCES.values() if isinstance(source, PageSource)),
@@ -87,7 +86,7 @@ every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: sou
 
 def poster_or_none(source: PageSource, page: bytes) -> str | None:
     try:
-        link = source.parse(page, URL)
+        link = poster_on(source, page, URL)
     except NoPosterFound as error:
         assert URL in str(error)
         return None
@@ -105,7 +104,7 @@ def test_a_page_without_a_poster_has_none(source: PageSource) -> None:
 def test_a_page_that_would_stall_a_parser_is_rejected(source: PageSource) -> None:
     for page in STALLING:
         with pytest.raises(NoPosterFound):
-            source.parse(META_POSTER.replace("POSTER", POSTERS[source.name]).encode() + page, URL)
+            poster_on(source, META_POSTER.replace("POSTER", POSTERS[source.name]).encode() + page, URL)
 
 
 @every_source
@@ -192,4 +191,4 @@ def test_an_address_that_is_too_long_with_its_base_is_no_poster() -> None:
     base = b'<base href="https://h/' + b"x" * (LONGEST_URL - 100) + b'/">'
     meta = b'<meta property="og:image" content="' + b"y/" * 100 + b'images/M/x.jpg">'
     with pytest.raises(NoPosterFound):
-        imdb_page.parse(base + meta, URL)
+        poster_on(SOURCES[0], base + meta, URL)

@@ -11,11 +11,11 @@ from catalog.sample.site import ReplicaMovie
 from tests.catalog.fetching.clients import client_for
 from tests.replica.faults import FaultySite
 
-from .saved_pages import saved_page
+from .saved_pages import poster_on, saved_page
 
 TMDB_URL = "https://www.themoviedb.org/movie/7-the-lighthouse-choir"
 IMDB_URL = "https://www.imdb.com/title/tt0000007/"
-PAGES = [source for source in POSTER_SOURCES.values() if isinstance(source, PageSource)]
+TMDB, IMDB = PAGES = [source for source in POSTER_SOURCES.values() if isinstance(source, PageSource)]
 POSTER = b"the bytes of a poster"
 ODD = ReplicaMovie(7, "tt0000007", 'A "<b>Choir</b>" & </script>', 1961, "", POSTER)
 BARE = ReplicaMovie(9, "tt0000009", "Untitled Harbour Project", 2030, "", None)
@@ -51,7 +51,7 @@ BARE = ReplicaMovie(9, "tt0000009", "Untitled Harbour Project", 2030, "", None)
     ],
 )
 def test_the_poster_on_a_page_of_tmdb(page: str, poster: str, shown: str, found_in: str) -> None:
-    link = tmdb_page.parse(saved_page(page), TMDB_URL)
+    link = poster_on(TMDB, saved_page(page), TMDB_URL)
     assert (link.url, link.alternatives[-1], link.found_in) == (poster, shown, found_in)
     if page == "tmdb_meta_only":  # a width is named once
         assert link.alternatives == (shown,)
@@ -75,7 +75,7 @@ def test_the_poster_on_a_page_of_tmdb(page: str, poster: str, shown: str, found_
     ],
 )
 def test_the_poster_on_a_page_of_imdb(page: str, poster: str, found_in: str) -> None:
-    link = imdb_page.parse(saved_page(page), IMDB_URL)
+    link = poster_on(IMDB, saved_page(page), IMDB_URL)
     assert (link.url, link.found_in, len(link.alternatives)) == (poster, found_in, 1)
 
 
@@ -91,22 +91,21 @@ def test_another_place_on_a_page_of_imdb_is_the_fallback(without: list[bytes], n
     page = saved_page("imdb_2024")
     for place in without:
         page = page.replace(place, b"x")
-    assert imdb_page.parse(page, IMDB_URL).url.endswith(f"/images/M/{name}._V1_SX780_.jpg")
+    assert poster_on(IMDB, page, IMDB_URL).url.endswith(f"/images/M/{name}._V1_SX780_.jpg")
 
 
 @pytest.mark.parametrize(
-    ("parser", "page", "url"),
-    [(imdb_page, "imdb_no_poster", IMDB_URL), (tmdb_page, "tmdb_no_poster", TMDB_URL)],
+    ("source", "page", "url"), [(IMDB, "imdb_no_poster", IMDB_URL), (TMDB, "tmdb_no_poster", TMDB_URL)]
 )
-def test_logos_and_placeholders_are_no_posters(parser: ModuleType, page: str, url: str) -> None:
+def test_logos_and_placeholders_are_no_posters(source: PageSource, page: str, url: str) -> None:
     with pytest.raises(NoPosterFound, match=f"{url} shows no poster"):
-        parser.parse(saved_page(page), url)
+        poster_on(source, saved_page(page), url)
 
 
 def test_other_films_on_the_page_are_not_this_films_poster() -> None:
     page = saved_page("tmdb_lazy").replace(b"lhcPoster", b"!").replace(b"og:image", b"x")
     with pytest.raises(NoPosterFound):
-        tmdb_page.parse(page, TMDB_URL)
+        poster_on(TMDB, page, TMDB_URL)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +163,10 @@ def test_other_addresses_have_no_sizes(parser: ModuleType, url: str) -> None:
 def test_pages_of_a_replica_lead_to_its_posters(broker: object, source: PageSource) -> None:
     with FaultySite([ODD, BARE]) as site, client_for(site.url) as client:
         page = client.get(source.page_url(ODD, site.url) or "")
-        link = source.parse(page.body, page.url)
+        link = poster_on(source, page.body, page.url)
         for url in (link.url, *link.alternatives):
             assert ODD.image_name in url
             assert client.get(url).body == POSTER
         page = client.get(source.page_url(BARE, site.url) or "")
         with pytest.raises(NoPosterFound):
-            source.parse(page.body, page.url)
+            poster_on(source, page.body, page.url)
