@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ml.command_line import BAD_INPUT, DONE, FAILED, STOPPED, print_error, stderr_in, stop_requests
 from ml.files import write_json
+from ml.genres.audit import OutOfFoldScores
 from ml.genres.curves import learning_curves
 from ml.genres.dense_training import Epoch, History, fit
 from ml.genres.errors import TrainingDiverged, TrainingStopped
@@ -47,6 +48,7 @@ from ml.genres.training_set import TrainingDataError, TrainingSet, read_training
 TOO_FEW = "too few examples"
 HEAD, HISTORY, METRICS, CURVES = "head.npz", "history.json", "metrics.json", "curves.png"
 HELD_OUT = "held_out.npz"
+SCORES = "out_of_fold.npz"
 PROGRESS, LOG = "progress.jsonl", "training.log"
 
 
@@ -163,7 +165,9 @@ def train_evidence_on(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line: write head.npz, head.json, history.json, metrics.json, held_out.npz (see
-    `held_out.HeldOut`) and, for a recipe with epochs, curves.png; returns the exit code.
+    `held_out.HeldOut`) and, for a recipe with epochs, curves.png; for the recipe `evidence`, head.npz is a
+    model of `ml.genres.evidence`, and out_of_fold.npz has what `ml.genres.audit` needs. Returns the exit
+    code.
 
     `progress.jsonl` gets one line per epoch. SIGTERM ends training after the current batch; then only the
     history so far is written. Messages of libraries go to training.log. An unusable `--start` is ignored,
@@ -239,7 +243,7 @@ def _left_out(
 
 def _prepare(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in (HEAD, Path(HEAD).with_suffix(".json").name, HISTORY, METRICS, HELD_OUT, CURVES, LOG):
+    for name in (HEAD, Path(HEAD).with_suffix(".json").name, HISTORY, METRICS, HELD_OUT, SCORES, CURVES, LOG):
         (out / name).unlink(missing_ok=True)
     (out / PROGRESS).write_text("")
 
@@ -277,6 +281,7 @@ def _write_evidence(trained: TrainedEvidence, out: Path) -> None:
     sha256 = save_model(trained.model, out / HEAD)
     write_json(out / HISTORY, {})
     HeldOut(trained.rows, trained.suggested).save(out / HELD_OUT)
+    OutOfFoldScores(trained.rows, trained.scores).save(out / SCORES)
     write_json(out / METRICS, trained.metrics | {"weights_sha256": sha256})
 
 

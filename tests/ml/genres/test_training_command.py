@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ml.genres.audit import OutOfFoldScores
 from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import load_head, save_head
 from ml.genres.held_out import HeldOut
@@ -77,7 +78,8 @@ def test_a_training_over_several_parts_leaves_a_model_of_them(tmp_path, parts):
     data = with_texts(tmp_path)
     assert main(configure(tmp_path, name="evidence", parts=parts, folds=3, strengths=[0.1])) == 0
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == COMPLETE
+    assert {path.name for path in out.iterdir()} == COMPLETE | {"out_of_fold.npz"}
+    assert OutOfFoldScores.read(out / "out_of_fold.npz").scores.shape == data.labels.shape
     metrics = json.loads((out / "metrics.json").read_text())
     model = load_model(out / "head.npz", sha256=metrics["weights_sha256"])
     assert (model.parts, model.recipe, model.extractor) == (tuple(parts), "evidence", "made-up-1")
