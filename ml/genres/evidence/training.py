@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.genres.calibration import Calibration
 from ml.genres.evidence.films import Films
 from ml.genres.evidence.fusion import Balance, Fusion, combinations_of
 from ml.genres.evidence.fusion_training import fit_balance, fit_fusions
@@ -127,7 +128,8 @@ def train_evidence(
             )
         # Too few films to choose by: the largest smaller combination is the best guess.
         own = points.get(chosen) or points[max(points, key=lambda one: len(set(one) & set(chosen)))]
-        slope, offset = own.scaling.slope.astype(np.float32), own.scaling.offset.astype(np.float32)
+        scaling = own.scaling if chosen in points else Calibration.none(len(data.genres))
+        slope, offset = scaling.slope.astype(np.float32), scaling.offset.astype(np.float32)
         combined[chosen] = Combination(fused.fusions[chosen], slope, offset, own.thresholds)
     model = _assembled(data, config, parts, combined, fused.balance, points)
     trained = _as_it_is(model, points, known, data.labels.shape)
