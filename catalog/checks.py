@@ -17,6 +17,7 @@ from catalog.posters.source_settings import missing_key, unknown_rate_names
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.transfer.snapshot import has_unapplied_migrations
 from ml.extractors.registry import UnknownExtractor, parse_spec
+from ml.genres.evidence.films import parse_evidence
 
 TAG = "postersite"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
@@ -125,6 +126,22 @@ def extractors_are_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
                 )
             )
     return found
+
+
+@register(TAG)
+def evidence_is_known(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E006: genre models are to read something that they cannot."""
+    try:
+        parse_evidence(settings.GENRE_EVIDENCE)
+    except ValueError as error:
+        return [
+            Error(
+                f"POSTERSITE_GENRE_EVIDENCE is {settings.GENRE_EVIDENCE!r}, which cannot be used.",
+                hint=str(error),
+                id="catalog.E006",
+            )
+        ]
+    return []
 
 
 @register(TAG)

@@ -246,6 +246,9 @@ LOGS_DIR = VAR_DIR / "logs"
 REPORTS_DIR = VAR_DIR / "reports"
 # Empty means `postersite` alone.
 EXTRACTORS = listed("POSTERSITE_EXTRACTORS")
+# What genre models may read of a movie: "all", or some of poster, title, year and overview. A system check
+# reports other values.
+GENRE_EVIDENCE = env.str("POSTERSITE_GENRE_EVIDENCE", default="").strip() or "all"
 INFERENCE_THREADS = whole_number("POSTERSITE_THREADS", 0, 0, 256) or None
 # Sites differ in what they permit, so nothing is fetched until the operator has switched a source on.
 POSTER_SOURCES = listed("POSTERSITE_POSTER_SOURCES")

@@ -176,6 +176,8 @@ class SuggestionFactory(factory.django.DjangoModelFactory):
         lambda suggestion: suggestion.poster.sha256 if suggestion.poster else "0" * 64
     )
 
+    evidence_digest = factory.LazyAttribute(lambda suggestion: suggestion.poster_sha256)
+
     @factory.lazy_attribute
     def model(self) -> GenreModel:
         active = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()

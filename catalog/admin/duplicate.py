@@ -18,7 +18,7 @@ from catalog.duplicates import decisions, merging
 from catalog.duplicates.groups import CURRENT, open_groups, undecided_groups
 from catalog.duplicates.merging import facts_plan, genres_plan, label_of
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, MovieGenre
-from catalog.posters.primary import process_changed, shown_posters
+from catalog.posters.primary import evidence_now, process_changed
 
 from .model_admin import (
     MovieSearchAdmin,
@@ -83,7 +83,7 @@ class DuplicateGroupAdmin(PermissionAdmin):
         """POST from one group: `decide` is merge, merge-now, apart, wrong-all, or wrong-N (member N)."""
         group = get_object_or_404(DuplicateGroup, pk=pk)
         with transaction.atomic():
-            before = shown_posters(group.members.values_list("movie", flat=True))
+            before = evidence_now(group.members.values_list("movie", flat=True))
             response = self._decide(request, group)
             add_update_message(request, process_changed(before, by=current_user(request)))
         return response

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 from catalog.external_ids import external_link, external_url
 from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, Poster, Suggestion
-from catalog.posters.primary import make_primary, process_changed, shown_posters, store_poster, unlock
+from catalog.posters.primary import evidence_now, make_primary, process_changed, store_poster, unlock
 from catalog.transfer.tables import csv_lines, titles
 
 from .model_admin import MovieSearchAdmin, current_user
@@ -224,10 +224,14 @@ class MovieAdmin(MovieSearchAdmin, TitleDownloadAdmin, RunStartingAdmin):
             form.base_fields["genre_choices"] = field
         return form
 
+    def save_model(self, request: HttpRequest, obj: Movie, form: Any, change: bool) -> None:
+        form.evidence_before = evidence_now([obj.pk]) if change else {}
+        super().save_model(request, obj, form, change)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         movie = form.instance
-        before = shown_posters([movie.pk])
+        before = form.evidence_before or evidence_now([movie.pk])
         if (genres := form.changed_genres()) is not None:
             review.set_genres(movie, genres, current_user(request))
         if form.poster_bytes is None and "shown_poster" in form.changed_data:

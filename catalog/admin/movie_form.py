@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django import forms
@@ -14,6 +16,7 @@ from catalog.models import Genre, Movie, Poster
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.models.poster import NO_WORDS
 from catalog.posters.lookup import poster_url_error
+from catalog.posters.primary import EvidenceNow
 from ml.imaging import images
 
 from .poster import thumbnail
@@ -62,6 +65,8 @@ class MovieForm(forms.ModelForm):
     )
     # The uploaded file's name is neither shown nor stored, so its length is not limited.
     poster_bytes: bytes | None = None
+    # Before the movie was saved; empty for a new one.
+    evidence_before: Mapping[int, EvidenceNow] = MappingProxyType({})
 
     class Meta:
         model = Movie

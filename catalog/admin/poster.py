@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from catalog.duplicates import groups
 from catalog.models import Movie, Placeholder, Poster
-from catalog.posters.primary import make_primary, process_changed, remove, shown_posters
+from catalog.posters.primary import evidence_now, make_primary, process_changed, remove
 
 from .model_admin import MovieSearchAdmin, current_user
 from .starting_runs import add_update_message
@@ -107,7 +107,7 @@ class PosterAdmin(MovieSearchAdmin):
 
     def _remove(self, request: HttpRequest, posters: list[Poster]) -> None:
         with transaction.atomic():
-            before = shown_posters({poster.movie_id for poster in posters})
+            before = evidence_now({poster.movie_id for poster in posters})
             remove(posters)
             add_update_message(request, process_changed(before, by=current_user(request)))
 
@@ -119,7 +119,7 @@ class PosterAdmin(MovieSearchAdmin):
             messages.error(request, "Select only one poster of each movie. Nothing was changed.")
             return
         with transaction.atomic():
-            before = shown_posters([movie.pk for movie in movies])
+            before = evidence_now([movie.pk for movie in movies])
             for poster in posters:
                 make_primary(poster, locked=True)
             run = process_changed(before, by=current_user(request))

@@ -215,10 +215,11 @@ def _posters(kept: Movie, other: Movie) -> list[str]:
 
 def _suggestions(kept: Movie, other: Movie) -> list[str]:
     aside = []
+    moved = False
     held = set(kept.movie_genres.values_list("genre_id", flat=True))
     for suggestion in Suggestion.objects.filter(movie=other).select_related("genre").order_by("pk"):
         pending = suggestion.state == Suggestion.State.PENDING
-        same = Q(model=suggestion.model_id, poster_sha256=suggestion.poster_sha256)
+        same = Q(model=suggestion.model_id, evidence_digest=suggestion.evidence_digest)
         waits = Q(state=Suggestion.State.PENDING) if pending else Q(pk__in=[])
         there = Suggestion.objects.filter(same | waits, movie=kept, genre=suggestion.genre_id).exists()
         if there or (pending and (suggestion.genre_id in held or kept.genres_locked)):
@@ -227,4 +228,9 @@ def _suggestions(kept: Movie, other: Movie) -> list[str]:
                 aside.append(f"suggestion {suggestion.genre} {suggestion.score:.2f}")
         else:
             Suggestion.objects.filter(pk=suggestion.pk).update(movie=kept)
+            moved = True
+    if moved:
+        # They rest on the title, year and overview of the other movie: no version of theirs fits.
+        kept.text_version = max(kept.text_version, other.text_version) + 1
+        Movie.objects.filter(pk=kept.pk).update(text_version=kept.text_version)
     return aside

@@ -14,8 +14,9 @@ from catalog.models import Embedding, Extractor, GenreModel, Run
 from catalog.runs import lifecycle
 from ml import bundled
 from ml.files import file_sha256
-from ml.genres.head import GenreHead
-from ml.genres.head_file import ModelFileError, load_head
+from ml.genres.evidence.model import EvidenceModel
+from ml.genres.evidence.model_file import load_model
+from ml.genres.head_file import ModelFileError
 
 from . import promotion
 
@@ -43,35 +44,35 @@ def install_genre_model(weights: Path = bundled.GENRES) -> Installed:
     Raises BundledModelUnusable if a file is missing, damaged, or made for another extractor, and OSError if
     the models folder cannot be written.
     """
-    head, sha256 = _read(weights)
+    found, sha256 = _read(weights)
     try:
         with transaction.atomic():
-            return _install(weights, head, sha256)
+            return _install(weights, found, sha256)
     except IntegrityError:
         # Another process has just taken the version or created the row.
         with transaction.atomic():
-            return _install(weights, head, sha256)
+            return _install(weights, found, sha256)
 
 
-def _read(weights: Path) -> tuple[GenreHead, str]:
+def _read(weights: Path) -> tuple[EvidenceModel, str]:
     try:
         sha256 = file_sha256(weights)
-        head = load_head(weights, sha256=sha256)
+        model = load_model(weights, sha256)
         fingerprint = extractors.fingerprint(EXTRACTOR)
     except OSError as error:
         raise BundledModelUnusable(f"{weights} cannot be read: {error.strerror or error}.") from error
     except (ModelFileError, *extractors.UNAVAILABLE) as error:
         raise BundledModelUnusable(str(error)) from error
-    if head.extractor != fingerprint:
+    if model.extractor != fingerprint:
         raise BundledModelUnusable(
-            f"{weights} was trained on {head.extractor or 'an unnamed extractor'}, but the bundled "
+            f"{weights} was trained on {model.extractor or 'an unnamed extractor'}, but the bundled "
             f"extractor is {fingerprint}: they belong to two versions. Install Postersite again, or restore "
             "both files."
         )
-    return head, sha256
+    return model, sha256
 
 
-def _install(weights: Path, head: GenreHead, sha256: str) -> Installed:
+def _install(weights: Path, found: EvidenceModel, sha256: str) -> Installed:
     promotion.lock_models()
     version = promotion.next_version()
     existing = GenreModel.objects.filter(shipped=True, weights_sha256=sha256).first()
@@ -80,7 +81,7 @@ def _install(weights: Path, head: GenreHead, sha256: str) -> Installed:
             promotion.store_files(weights, sha256)
         return Installed(existing, False)
     extractor, _ = Extractor.objects.get_or_create(
-        fingerprint=head.extractor, defaults={"spec": EXTRACTOR, "dims": head.weights.dims[0]}
+        fingerprint=found.extractor, defaults={"spec": EXTRACTOR, "dims": found.dims or 0}
     )
     card = _card(weights, sha256)
     metrics = _dictionary(_dictionary(card, "genres"), "metrics")
@@ -88,12 +89,8 @@ def _install(weights: Path, head: GenreHead, sha256: str) -> Installed:
     model = GenreModel.objects.create(
         version=version,
         shipped=True,
-        recipe=head.recipe,
         extractor=extractor,
-        genres=list(head.genres),
-        thresholds=list(head.thresholds),
-        sure_thresholds=list(head.sure_thresholds or ()),
-        no_evidence=list(head.no_evidence),
+        **promotion.columns_of(found),
         calibration=_dictionary(metrics, "calibration"),
         metrics=metrics,
         config=_dictionary(metrics, "config"),
@@ -136,7 +133,7 @@ def _card(weights: Path, sha256: str) -> dict[str, Any]:
 
 def _is_intact(weights: Path, sha256: str) -> bool:
     try:
-        load_head(weights, sha256=sha256)
+        load_model(weights, sha256)
     except ModelFileError:
         return False
     return True

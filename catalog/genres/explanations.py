@@ -85,9 +85,12 @@ class Explanation:
 def explain(suggestion: Suggestion) -> Explanation:
     """The heat map of the suggestion's poster and genre. Raises CannotExplain.
 
-    A movie is scored by all its posters together; the heat map is of the one that the suggestion refers to.
+    A movie is scored by all its posters together, and by its title, year and overview if the model reads
+    them; the heat map is of the poster that the suggestion refers to.
     """
     model = suggestion.model
+    if not suggestion.poster_sha256:
+        raise CannotExplain("This was suggested without a poster.")
     same = Q(pk=suggestion.poster_id) | Q(movie=suggestion.movie_id)
     poster = Poster.objects.filter(same, sha256=suggestion.poster_sha256).first()
     if poster is None:
@@ -132,7 +135,9 @@ def _compute(poster: Poster, model: GenreModel) -> npt.NDArray[np.float32]:
                 "This was suggested with an earlier version of the extractor. Start “Suggest genres” for "
                 "suggestions with heat maps."
             )
-        head = suggestions.load(model)
+        head = suggestions.load(model).poster
+        if head is None:
+            raise CannotExplain("The genre model of this suggestion does not read posters.")
         if list(head.genres) != list(model.genres):
             raise FeatureMismatch(f"The weights of {model} have other genres than its row.")
         with poster.file.open("rb") as file:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -16,7 +19,10 @@ from catalog.embeddings.embedding import not_embedded
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.runs import lifecycle
 from ml.files import write_bytes, write_json
-from ml.genres.head_file import ModelFileError, load_head, manifest_path
+from ml.genres.evidence.model import EvidenceModel
+from ml.genres.evidence.model_file import load_model
+from ml.genres.head_file import ModelFileError, manifest_path
+from ml.genres.thresholds import NEVER
 
 from . import suggestions
 
@@ -39,7 +45,7 @@ def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: boo
     Raises CannotPromote if the model's file is damaged.
     """
     try:
-        load_head(weights_path(model), sha256=model.weights_sha256)
+        load_model(weights_path(model), model.weights_sha256)
     except ModelFileError as error:
         raise CannotPromote(f"{model} cannot be used: {error}") from error
     with transaction.atomic():
@@ -88,6 +94,25 @@ def weights_path(model: GenreModel) -> Path:
     return Path(settings.MODELS_DIR) / model.weights_file
 
 
+def columns_of(model: EvidenceModel) -> dict[str, Any]:
+    """What a model's file says of it, by column of GenreModel; thresholds are for movies with all parts."""
+    points = model.combinations[model.parts].thresholds
+
+    def rounded(cuts: npt.NDArray[np.float32]) -> list[float]:
+        # Six digits, because 0.3 as float32 is 0.30000001192092896.
+        return [round(float(cut), 6) for cut in cuts]
+
+    return {
+        "recipe": model.recipe,
+        "parts": list(model.parts),
+        "genres": list(model.genres),
+        "thresholds": rounded(points.suggest),
+        "sure_thresholds": [] if (points.sure >= NEVER).all() else rounded(points.sure),
+        "tick_thresholds": rounded(points.tick),
+        "no_evidence": list(model.no_evidence),
+    }
+
+
 def store_files(head: Path, sha256: str) -> str:
     """Copy a head's weights and manifest into the models folder, named by the weights' sha256.
 
@@ -122,7 +147,7 @@ def _start_after_promotion(
         Run.objects.filter(pk=live.pk).update(message=f"Cancelled: {model} was promoted.")
         after += followers
     kinds = []
-    if suggestions.embedded_for(suggestions.candidates(model.pk), model.pk).exists():
+    if suggestions.scorable(suggestions.candidates(model.pk), model.pk).exists():
         kinds = ["label"]
     posters = Poster.objects.filter(is_primary=True)
     if (
@@ -155,7 +180,5 @@ def replace_suggestions_of_other_models(
     if model is None:
         return None
     pending = Suggestion.objects.filter(movie__in=movies, state=Suggestion.State.PENDING)
-    due = suggestions.embedded_for(
-        movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk
-    )
+    due = suggestions.scorable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk)
     return lifecycle.start("label", movies=due, asked_by=by) if due.exists() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from catalog.models import GenreModel, Movie, Run
@@ -14,20 +15,27 @@ def _prepare_label(params: Params, movies: Movies) -> tuple[Params, str]:
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is None:
         raise RunError("No genre model is active: train one or promote one, then suggest genres.")
+    if not model.parts_used:
+        raise RunError(
+            f"Genre model {model.version} reads {' and '.join(model.parts)}, and POSTERSITE_GENRE_EVIDENCE "
+            f"allows only {settings.GENRE_EVIDENCE}: change the setting, or train a model with it."
+        )
     return {**params, "model": model.pk}, ""
 
 
 def _select_movies(run: Run, movies: Movies) -> QuerySet[Movie]:
     model = run.params["model"]
-    return suggestions.embedded_for(suggestions.candidates(model) if movies is None else movies, model)
+    return suggestions.scorable(suggestions.candidates(model) if movies is None else movies, model)
 
 
 def _nothing_to_label(run: Run, movies: Movies) -> str:
-    candidates = suggestions.candidates(run.params["model"]) if movies is None else movies
+    model = GenreModel.objects.select_related("extractor").get(pk=run.params["model"])
+    candidates = suggestions.candidates(model.pk) if movies is None else movies
     unread = candidates.filter(posters__is_primary=True).distinct().count()
+    if not unread and model.reads_texts:
+        return f"Nothing to do: there is no {'untagged' if movies is None else 'chosen'} movie."
     if not unread:
         return f"Nothing to do: no {'untagged' if movies is None else 'chosen'} movie has a poster."
-    model = GenreModel.objects.select_related("extractor").get(pk=run.params["model"])
     posters = "the poster" if unread == 1 else f"the {unread} posters"
     return (
         f"Nothing to do: genre model {model.version} needs vectors of {model.extractor}, "

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from catalog.models import Embedding, Genre, GenreModel, Movie, MovieGenre, Poster, RunItem, Suggestion
+from catalog.models import Embedding, GenreModel, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.runs import leases
-from ml.genres.head import GenreHead
-from ml.genres.head_file import ModelFileError, load_head
-from ml.genres.thresholds import NEVER, decide
+from ml.genres.evidence.films import PARTS, Films
+from ml.genres.evidence.model import EvidenceModel, Scored
+from ml.genres.evidence.model_file import load_model
+from ml.genres.head_file import ModelFileError
 
+from .evidence import Evidence, films_of
 from .names import genre_rows
 
 
@@ -41,11 +44,17 @@ def label_items(items: Sequence[RunItem]) -> None:
             _fail(items, f"The genre model cannot be used: {error}")
             return
     counts = {item.pk: suggested.get(item.movie_id or 0) for item in items}
+    shown = Poster.objects.filter(movie__in=list(suggested), is_primary=True)
+    with_poster = set(shown.values_list("movie_id", flat=True))
     not_embedded = leases.skip_merged([item for item in items if counts[item.pk] is None])
     message = "{} has no embedding by {}: embed its poster first."
     leases.finish_all(
         [*not_embedded, *(item for item in items if counts[item.pk] is not None)],
-        notes={pk: f"{count} suggested" if count else "abstained" for pk, count in counts.items()},
+        notes={
+            item.pk: (f"{counts[item.pk]} suggested" if counts[item.pk] else "abstained")
+            + ("" if item.movie_id in with_poster else ", scored without a poster")
+            for item in items
+        },
         errors={item.pk: message.format(item.movie, model.extractor) for item in not_embedded},
     )
 
@@ -56,107 +65,176 @@ def _fail(items: Sequence[RunItem], error: str) -> None:
 
 def candidates(model_id: int) -> QuerySet[Movie]:
     """Movies that a run over the whole catalogue suggests genres for: untagged ones, those with pending
-    suggestions of another model, and those whose suggestions were made from a poster that is not shown."""
+    suggestions of another model or from other parts, and those whose poster, title, year or overview changed
+    since they were scored."""
+    model = GenreModel.objects.get(pk=model_id)
     suggestions = Suggestion.objects.filter(movie=OuterRef("pk"))
-    from_shown_poster = suggestions.filter(
-        movie__posters__is_primary=True, movie__posters__sha256=F("poster_sha256")
-    )
-    outdated = Q(Exists(suggestions), ~Exists(from_shown_poster), genres_locked=False)
-    of_other_models = suggestions.filter(state=Suggestion.State.PENDING).exclude(model=model_id)
+    pending = suggestions.filter(state=Suggestion.State.PENDING)
+    other = pending.exclude(model=model_id, evidence=",".join(model.parts_used))
+    outdated = Q(pk__in=[])
+    if "poster" in model.parts_used:
+        shown = Poster.objects.filter(movie=OuterRef("pk"), is_primary=True)
+        from_shown_poster = suggestions.filter(
+            movie__posters__is_primary=True, movie__posters__sha256=F("poster_sha256")
+        )
+        # Superseded ones may be older than a poster that the movie had since.
+        current = suggestions.exclude(state=Suggestion.State.SUPERSEDED)
+        without_poster = ~Exists(shown) & Exists(current.filter(poster_sha256=""))
+        outdated |= Q(~Exists(from_shown_poster) & ~without_poster)
+    if model.reads_texts:
+        outdated |= Q(Exists(suggestions.exclude(text_version=OuterRef("text_version"))))
+    outdated &= Q(Exists(suggestions), genres_locked=False)
     tagged = MovieGenre.objects.filter(movie=OuterRef("pk"))
-    return Movie.objects.filter(~Exists(tagged) | outdated | Q(Exists(of_other_models)))
+    return Movie.objects.filter(~Exists(tagged) | outdated | Q(Exists(other)))
 
 
-def embedded_for(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
-    """Those of `movies` whose primary poster is embedded by the extractor of the genre model."""
-    embedded = Poster.objects.filter(
-        movie=OuterRef("pk"), is_primary=True, embeddings__extractor__genre_models=model_id
-    )
-    return movies.filter(Exists(embedded))
+def scorable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
+    """Those of `movies` that the genre model can score now.
+
+    A movie with a poster waits until the model's extractor has embedded it. One without is scored from its
+    title, year and overview, if the model reads them.
+    """
+    model = GenreModel.objects.get(pk=model_id)
+    if not model.parts_used:
+        return movies.none()
+    if "poster" not in model.parts_used:
+        return movies
+    shown = Poster.objects.filter(movie=OuterRef("pk"), is_primary=True)
+    embedded = Exists(shown.filter(embeddings__extractor=model.extractor_id))
+    return movies.filter(embedded | ~Exists(shown)) if model.reads_texts else movies.filter(embedded)
 
 
 def suggest(
-    movies: Sequence[Movie], model: GenreModel, head: GenreHead, *, only_if_active: bool = False
+    movies: Sequence[Movie], row: GenreModel, model: EvidenceModel, *, only_if_active: bool = False
 ) -> dict[int, int]:
     """Store the model's suggestions for `movies`. Returns the number of pending ones by movie id.
 
-    Movies whose primary poster is not embedded are left out. A movie is scored by all its embedded posters
-    together, except those that their source replaced or removed. Pending suggestions of earlier models are
-    superseded. A rejected genre is not suggested again unless the poster changed, nor is one that the movie
-    has. With `only_if_active`, raises ModelNotActive if the model is not active any more.
+    row: the model in the database. A movie is scored by its title, year and overview and by all its embedded
+    posters together, except those that their source replaced or removed. Movies that are not `scorable` are
+    left out. Pending suggestions of earlier models are superseded. A rejected genre is not suggested again
+    unless the evidence changed that the rejection was about, nor is one that the movie has. With
+    `only_if_active`, raises ModelNotActive if the model is not active any more.
     """
+    parts = row.parts_used
+    chosen = Movie.objects.filter(pk__in=[movie.pk for movie in movies])
+    known, vectors = _evidence(scorable(chosen, row.pk), row)
+    if not known:
+        return {}
+    place = {movie_id: index for index, movie_id in enumerate(known)}
+    listed = list(known.values())
+    films = films_of(listed, [(place[each.poster.movie_id], each) for each in vectors], row.extractor.dims)
+    films = films.only(parts)
+    scored = model.score(films)
+    genres = genre_rows(model.genres)
+    counts = {}
+    for index, (movie_id, evidence) in enumerate(known.items()):
+        found = {
+            genres[column].pk: _values(model, films, scored, index, column)
+            for column in np.flatnonzero(scored.scores[index] > scored.suggest[index]).tolist()
+        }
+        counts[movie_id] = _store(movie_id, evidence, row, found, only_if_active=only_if_active)
+    return {movie_id: count for movie_id, count in counts.items() if count is not None}
+
+
+def _evidence(movies: QuerySet[Movie], row: GenreModel) -> tuple[dict[int, Evidence], list[Embedding]]:
+    """What is known of each movie, and the embeddings of their posters, where the model reads posters."""
+    if "poster" not in row.parts_used:
+        return {movie.pk: Evidence.of(movie, None) for movie in movies.order_by("pk")}, []
+    texts = {movie.pk: movie for movie in movies.order_by("pk")}
     embedded = list(
         Embedding.objects.filter(
             Q(poster__is_primary=True) | Q(poster__superseded=False, poster__gone_at=None),
-            extractor=model.extractor_id,
-            poster__movie__in=movies,
+            extractor=row.extractor_id,
+            poster__movie__in=list(texts),
         )
         .select_related("poster")
         .order_by("poster__movie_id", "pk")
     )
-    primary = {row.poster.movie_id: row.poster for row in embedded if row.poster.is_primary}
-    if not primary:
-        return {}
-    place = {movie_id: index for index, movie_id in enumerate(primary)}
-    rows = [row for row in embedded if row.poster.movie_id in place]
-    scores = head.pooled_scores(
-        np.stack([row.as_array() for row in rows]), [place[row.poster.movie_id] for row in rows]
-    )
-    above = decide(scores, np.asarray(model.thresholds))
-    sure = above & decide(scores, np.asarray(model.sure_thresholds or NEVER))
-    genres = genre_rows(model.genres)
-    counts = {
-        movie_id: _store(poster, model, genres, *row, only_if_active=only_if_active)
-        for (movie_id, poster), *row in zip(primary.items(), scores, above, sure, strict=True)
+    primary = {each.poster.movie_id: each.poster for each in embedded if each.poster.is_primary}
+    known = {
+        pk: Evidence.of(movie, primary.get(pk))
+        for pk, movie in texts.items()
+        if row.reads_texts or pk in primary
     }
-    return {movie_id: count for movie_id, count in counts.items() if count is not None}
+    return known, [each for each in embedded if each.poster.movie_id in primary]
+
+
+def _values(model: EvidenceModel, films: Films, scored: Scored, index: int, column: int) -> dict[str, Any]:
+    """Score, thresholds and explanation of one suggestion."""
+    score, contributions = scored.scores[index, column], scored.contributions[index, column].tolist()
+    parts = [
+        (part, round(value, 3))
+        for part, value, present in zip(PARTS, contributions, scored.present[index].tolist(), strict=True)
+        if present
+    ]
+    return {
+        "score": float(score),
+        # Six digits, because 0.3 as float32 is 0.30000001192092896.
+        "threshold": round(float(scored.suggest[index, column]), 6),
+        "sure": bool(score > scored.sure[index, column]),
+        "tick": bool(score > scored.tick[index, column]),
+        "explanation": {"parts": dict(parts), "words": model.words(films, index, column)},
+    }
 
 
 def _store(
-    poster: Poster,
+    movie_id: int,
+    evidence: Evidence,
     model: GenreModel,
-    genres: Sequence[Genre],
-    scores: np.ndarray,
-    above: np.ndarray,
-    sure: np.ndarray,
+    found: Mapping[int, dict[str, Any]],
     *,
     only_if_active: bool,
 ) -> int | None:
-    """Returns the number of pending suggestions; None if the movie or its poster was deleted meanwhile."""
+    """Returns the number of pending suggestions; None if the movie or its poster was deleted meanwhile.
+
+    found: the values of each suggestion by genre. If title, year or overview change while the movie is
+    scored, its suggestions are outdated from the beginning, and a later run replaces them.
+    """
+    poster = evidence.poster
     with transaction.atomic():
-        movie = Movie.objects.select_for_update().filter(pk=poster.movie_id).first()
-        locked = Poster.objects.select_for_update(no_key=True).filter(pk=poster.pk, movie=movie)
-        if movie is None or locked.first() is None:
+        movie = Movie.objects.select_for_update().filter(pk=movie_id).first()
+        if movie is None:
             return None
+        if poster is not None:
+            locked = Poster.objects.select_for_update(no_key=True).filter(pk=poster.pk, movie=movie)
+            if locked.first() is None:
+                return None
         # Checked while the movie is locked: the run that follows a promotion waits here and overwrites.
         if only_if_active and not _is_active(model):
             raise ModelNotActive(f"{model} is not active any more.")
-        decided = set(movie.movie_genres.values_list("genre_id", flat=True)) | set(
-            movie.suggestions.filter(
-                state=Suggestion.State.REJECTED, poster_sha256=poster.sha256
-            ).values_list("genre_id", flat=True)
-        )
-        # Suggestions of an earlier model or from another poster are superseded; decided ones stay.
+        decided = set(movie.movie_genres.values_list("genre_id", flat=True)) | {
+            rejected.genre_id
+            for rejected in movie.suggestions.filter(state=Suggestion.State.REJECTED)
+            if rejected.evidence_digest == evidence.digest(rejected.evidence.split(","))
+        }
+        # Suggestions of an earlier model or from other evidence are superseded; decided ones stay.
         movie.suggestions.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
         count = 0
-        for index in np.flatnonzero(above).tolist():
-            genre = genres[index]
-            if movie.genres_locked or genre.pk in decided:
+        for genre_id, values in found.items():
+            if movie.genres_locked or genre_id in decided:
                 continue
             values = {
+                **values,
                 "poster": poster,
-                "score": float(scores[index]),
-                "threshold": float(model.thresholds[index]),
-                "sure": bool(sure[index]),
+                "poster_sha256": evidence.poster_sha256,
+                "text_version": evidence.text_version,
+                "evidence": ",".join(model.parts_used),
                 "state": Suggestion.State.PENDING,
             }
             suggestion, created = Suggestion.objects.get_or_create(
-                movie=movie, genre=genre, model=model, poster_sha256=poster.sha256, defaults=values
+                movie=movie,
+                genre_id=genre_id,
+                model=model,
+                evidence_digest=evidence.digest(model.parts_used),
+                defaults=values,
             )
             if not created and suggestion.state == Suggestion.State.SUPERSEDED:
                 Suggestion.objects.filter(pk=suggestion.pk).update(**values)
                 suggestion.state = Suggestion.State.PENDING
             count += suggestion.state == Suggestion.State.PENDING
+        # Decided ones too, because `candidates` looks for any that is outdated.
+        outdated = movie.suggestions.exclude(text_version=evidence.text_version)
+        outdated.update(text_version=evidence.text_version)
         return count
 
 
@@ -165,10 +243,10 @@ def _is_active(model: GenreModel) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _load(path: Path, sha256: str) -> GenreHead:
-    return load_head(path, sha256=sha256)
+def _load(path: Path, sha256: str) -> EvidenceModel:
+    return load_model(path, sha256)
 
 
-def load(model: GenreModel) -> GenreHead:
-    """The model's head, after its weights were checked against their sha256. Raises ModelFileError."""
+def load(model: GenreModel) -> EvidenceModel:
+    """The model of the row, after its weights were checked against their sha256. Raises ModelFileError."""
     return _load(Path(settings.MODELS_DIR) / model.weights_file, model.weights_sha256)

@@ -5,18 +5,26 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+
+from ml.genres.evidence.films import PARTS, parse_evidence
 
 from .embedding import Extractor
 from .validators import validate_sha256
 
 
+def poster_only() -> list[str]:
+    """The parts of models that were trained before there were others."""
+    return ["poster"]
+
+
 class GenreModel(models.Model):
     """A trained model. Its weights are in a file named by their SHA-256."""
 
-    LISTS = ("genres", "thresholds", "sure_thresholds", "no_evidence")
+    LISTS = ("genres", "thresholds", "sure_thresholds", "no_evidence", "parts", "tick_thresholds")
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", "candidate"
@@ -26,12 +34,19 @@ class GenreModel(models.Model):
     version = models.PositiveIntegerField(unique=True)
     recipe = models.CharField(max_length=60, help_text="name of the training configuration")
     extractor = models.ForeignKey(Extractor, on_delete=models.PROTECT, related_name="genre_models")
+    parts = models.JSONField(default=poster_only, help_text="what it scores: poster, title, year, overview")
     genres = models.JSONField(help_text="names in the order of the scores")
+    # Thresholds of movies that have all parts. The weights file has those of every combination.
     thresholds = models.JSONField(help_text="one per genre: a higher score becomes a suggestion")
     sure_thresholds = models.JSONField(
         default=list,
         blank=True,
         help_text="one per genre: a higher score is a sure suggestion; empty if none is",
+    )
+    tick_thresholds = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="one per genre: a higher score is ticked in advance; empty if it was not chosen",
     )
     no_evidence = models.JSONField(
         default=list,
@@ -77,11 +92,25 @@ class GenreModel(models.Model):
     def clean(self) -> None:
         """Check that the lists contain names and numbers, one number per genre."""
         names = [*self.genres, *self.no_evidence]
-        numbers = [*self.thresholds, *self.sure_thresholds]
+        numbers = [*self.thresholds, *self.sure_thresholds, *self.tick_thresholds]
         if not all(isinstance(name, str) for name in names) or not all(map(_is_number, numbers)):
             raise ValidationError("Genres are names, and thresholds are numbers.", code="type")
-        if len({len(self.genres), len(self.thresholds), len(self.sure_thresholds or self.genres)}) > 1:
+        optional = (self.sure_thresholds or self.genres, self.tick_thresholds or self.genres)
+        if len({len(self.genres), len(self.thresholds), *map(len, optional)}) > 1:
             raise ValidationError("There must be one threshold per genre.", code="length")
+        if self.parts != [part for part in PARTS if part in self.parts] or not self.parts:
+            raise ValidationError(f"Parts are some of {', '.join(PARTS)}, in this order.", code="parts")
+
+    @property
+    def parts_used(self) -> tuple[str, ...]:
+        """The parts that this site lets the model score (POSTERSITE_GENRE_EVIDENCE)."""
+        allowed = parse_evidence(settings.GENRE_EVIDENCE)
+        return tuple(part for part in allowed if part in self.parts)
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether a change of a movie's title, year or overview can change its scores."""
+        return any(part != "poster" for part in self.parts_used)
 
     @property
     def is_calibrated(self) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models import Q
 
 from catalog.page_urls import reverse_pk
 
 EXTERNAL_IDS = ("imdb_id", "tmdb_id", "movielens_id", "local_id")
+# What genre models read besides posters.
+TEXTS = ("title", "year", "overview")
 
 
 class Genre(models.Model):
@@ -64,6 +67,8 @@ class Movie(models.Model):
     genres_locked = models.BooleanField(
         default=False, help_text="A person set this movie's genres, and imports do not change them."
     )
+    # Raised with every change of title, year or overview, by which outdated suggestions are recognised.
+    text_version = models.PositiveIntegerField(default=0, editable=False)
     genres = models.ManyToManyField(Genre, through="MovieGenre", related_name="movies")
     # The movie that this one was merged into. Old decisions and URLs lead there.
     merged_into = models.ForeignKey(
@@ -108,6 +113,27 @@ class Movie(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} ({self.year})" if self.year else self.title
+
+    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Save, and raise `text_version` if title, year or overview change.
+
+        Statements that write many movies at once have to raise it themselves.
+        """
+        fields = None if update_fields is None else set(update_fields)
+        if self._state.adding or (fields is not None and not fields & {*TEXTS, "text_version"}):
+            super().save(update_fields=update_fields, **kwargs)
+            return
+        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self), instance=self)):
+            rows = Movie.everything.select_for_update().filter(pk=self.pk)
+            if (stored := rows.values("text_version", *TEXTS).first()) is not None:
+                changed = any(
+                    getattr(self, name) != stored[name] for name in TEXTS if fields is None or name in fields
+                )
+                # Never the number in memory, which another process may have raised meanwhile.
+                self.text_version = stored["text_version"] + changed
+            if fields is not None:
+                update_fields = fields | {"text_version"}
+            super().save(update_fields=update_fields, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse_pk("catalog:movie", self.pk)

@@ -26,12 +26,27 @@ class Suggestion(models.Model):
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="suggestions")
     genre = models.ForeignKey(Genre, on_delete=models.PROTECT, related_name="suggestions")
     model = models.ForeignKey(GenreModel, on_delete=models.PROTECT, related_name="suggestions")
-    # The poster that was scored. A rejected genre is suggested again only for another poster.
+    # The poster that was scored; empty if the movie had none, or the model does not read posters.
     poster = models.ForeignKey(Poster, on_delete=models.SET_NULL, null=True, related_name="suggestions")
-    poster_sha256 = models.CharField(max_length=64, validators=[validate_sha256])
+    poster_sha256 = models.CharField(max_length=64, blank=True, validators=[validate_sha256])
+    # The movie's `text_version` when the movie was last scored.
+    text_version = models.PositiveIntegerField(default=0)
+    # A rejected genre is suggested again only when the digest of these parts changes: see genres.evidence.
+    evidence = models.CharField(
+        max_length=100,
+        default="poster",
+        help_text="parts that were considered, known or not, separated by commas",
+    )
+    evidence_digest = models.CharField(
+        max_length=64, blank=True, validators=[validate_sha256], help_text="SHA-256 of these parts"
+    )
     score = models.FloatField()
     threshold = models.FloatField()
     sure = models.BooleanField(default=False, help_text="the score was above the model's sure threshold")
+    tick = models.BooleanField(default=False, help_text="the score was above the model's tick threshold")
+    # {"parts": {"poster": 0.83, "title": -0.4}, "words": ["space"]}: the logit with each part minus the logit
+    # without it, and the words that speak most for the genre. Parts that the movie lacks are left out.
+    explanation = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -42,8 +57,8 @@ class Suggestion(models.Model):
         indexes = [models.Index(fields=["state", "movie"])]
         constraints = [
             models.UniqueConstraint(
-                fields=["movie", "genre", "model", "poster_sha256"],
-                name="one_suggestion_per_movie_genre_model_and_poster",
+                fields=["movie", "genre", "model", "evidence_digest"],
+                name="one_suggestion_per_movie_genre_model_and_evidence",
             ),
             models.UniqueConstraint(
                 fields=["movie", "genre"],

@@ -1,9 +1,10 @@
-"""Store posters in three sizes, choose which one a movie shows, and process the movies where that changed."""
+"""Store posters in three sizes, choose which one a movie shows, and process movies whose evidence changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -11,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.models import Movie, Poster, Run, Suggestion
+from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.models.poster import NO_WORDS
 from catalog.runs import kinds, lifecycle
 from ml.imaging import images
@@ -173,34 +174,63 @@ def preference(poster: Poster) -> tuple[bool, int, int, int, int, datetime, int]
     )
 
 
-def shown_posters(movies: Iterable[int]) -> dict[int, int | None]:
-    """Id of the poster that each of the movies shows now, None for none; pass it to `process_changed`."""
-    shown: dict[int, int | None] = dict.fromkeys(movies)
-    keys = list(shown)
+class EvidenceNow(NamedTuple):
+    """What a movie's suggestions rest on: the poster that it shows, and the version of its title, year and
+    overview. None if it has no poster, or is not stored yet."""
+
+    poster: int | None = None
+    text_version: int | None = None
+
+
+def evidence_now(movies: Iterable[int]) -> dict[int, EvidenceNow]:
+    """What suggestions for each of the movies rest on now; pass it to `process_changed`."""
+    keys = list(dict.fromkeys(movies))
+    found: dict[int, EvidenceNow] = {}
     for start in range(0, len(keys), IDS_PER_QUERY):
-        part = Poster.objects.filter(movie__in=keys[start : start + IDS_PER_QUERY], is_primary=True)
-        shown |= dict(part.values_list("movie_id", "pk"))
-    return shown
+        part = keys[start : start + IDS_PER_QUERY]
+        shown = dict(Poster.objects.filter(movie__in=part, is_primary=True).values_list("movie_id", "pk"))
+        versions = dict(Movie.objects.filter(pk__in=part).values_list("pk", "text_version"))
+        found |= {pk: EvidenceNow(shown.get(pk), versions.get(pk)) for pk in part}
+    return found
 
 
-def process_changed(before: Mapping[int, int | None], *, by: AbstractBaseUser | None = None) -> Run | None:
-    """Embed and label the movies that show another poster than `before` (from `shown_posters`).
+def process_changed(before: Mapping[int, EvidenceNow], *, by: AbstractBaseUser | None = None) -> Run | None:
+    """Embed and label the movies whose poster or texts differ from `before` (from `evidence_now`).
 
-    Pending suggestions of a movie without a poster are superseded. Call it in the transaction of the change,
-    so that a crash cannot separate the two. Returns the run that was started, None if nothing is to be done.
-    For more than IDS_PER_QUERY movies it is a run over all posters that are not embedded.
+    Pending suggestions of a movie without a poster are superseded. Texts matter only if the active genre
+    model reads them, and for movies that are untagged or have suggestions. Call it in the transaction of the
+    change, so that a crash cannot separate the two. Returns the run that was started, None if nothing is to
+    be done. For more than IDS_PER_QUERY movies it is a run over everything that is not embedded or labelled.
     """
-    now = shown_posters(before)
-    changed = [movie for movie, poster in now.items() if poster != before[movie]]
-    without = [movie for movie in changed if now[movie] is None]
+    now = evidence_now(before)
+    changed = [movie for movie, (poster, _) in now.items() if poster != before[movie].poster]
+    without = [movie for movie in changed if now[movie].poster is None]
     for start in range(0, len(without), IDS_PER_QUERY):
         suggestions = Suggestion.objects.filter(movie__in=without[start : start + IDS_PER_QUERY])
         suggestions.filter(state=Suggestion.State.PENDING).update(state=Suggestion.State.SUPERSEDED)
-    changed = [movie for movie in changed if now[movie] is not None]
+    changed = [movie for movie in changed if now[movie].poster is not None]
     if len(changed) > IDS_PER_QUERY:
         can_embed = kinds.get("embed").due() is not None
         return lifecycle.start("embed", asked_by=by, followed_by=["label"]) if can_embed else None
-    return lifecycle.start_first_due(("embed", "label"), Movie.objects.filter(pk__in=changed), asked_by=by)
+    run = lifecycle.start_first_due(("embed", "label"), Movie.objects.filter(pk__in=changed), asked_by=by)
+    texts = [
+        movie for movie, each in now.items() if before[movie].text_version not in (None, each.text_version)
+    ]
+    labelled = _label({*texts, *without} - {*changed}, by)
+    return run or labelled
+
+
+def _label(movies: set[int], by: AbstractBaseUser | None) -> Run | None:
+    """Label those of the movies that the active model can score without a new poster, if it reads texts."""
+    if not movies:
+        return None
+    active = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).only("parts").first()
+    if active is None or not active.reads_texts:
+        return None
+    if len(movies) > IDS_PER_QUERY:
+        due = kinds.get("label").due()
+        return lifecycle.start("label", asked_by=by) if due is not None and due.exists() else None
+    return lifecycle.start_first_due(("label",), Movie.objects.filter(pk__in=movies), asked_by=by)
 
 
 def _has_priority(poster: Poster, source: str) -> bool:

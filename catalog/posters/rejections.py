@@ -60,7 +60,7 @@ def placeholder_reason(movie: Movie, data: bytes, *, source: str, source_url: st
         )
         # Movies in order, as everywhere they are locked, or two workers could lock each other out.
         removed = list(alike.filter(locked=False).order_by("movie_id"))
-        before = primary.shown_posters([poster.movie_id for poster in removed])
+        before = primary.evidence_now([poster.movie_id for poster in removed])
         primary.remove(removed)
         primary.process_changed(before)
     return _sentence(found)

@@ -15,7 +15,7 @@ from catalog.duplicates import import_matches
 from catalog.duplicates.merging import UNIQUE_IDS, label_of
 from catalog.external_ids import LARGEST_ID
 from catalog.models import Genre, Movie, MovieGenre, Poster
-from catalog.models.movie import EXTERNAL_IDS
+from catalog.models.movie import EXTERNAL_IDS, TEXTS
 from catalog.titles.formats._cells import FIRST_YEAR, LAST_YEAR
 from catalog.titles.formats.records import TitleRecord
 
@@ -37,7 +37,7 @@ class MovieState:
 
     pk: None until the movie is stored; a dry run counts down from -1. genres: origins by slug. absorbed: keys
     of movies that were merged into it. stored_facts, stored_genres: what the database contains. merged_into:
-    the movie that this one was merged into.
+    the movie that this one was merged into. text_version: of the row in the database.
     """
 
     pk: int | None = None
@@ -48,6 +48,7 @@ class MovieState:
     stored_facts: dict[str, Any] = field(default_factory=dict)
     stored_genres: dict[str, str] = field(default_factory=dict)
     merged_into: MovieState | None = None
+    text_version: int = 0
 
     def __str__(self) -> str:
         title, year = self.facts.get("title"), self.facts.get("year")
@@ -57,6 +58,11 @@ class MovieState:
     @property
     def is_dirty(self) -> bool:
         return self.facts != self.stored_facts or self.genres != self.stored_genres
+
+    @property
+    def has_new_texts(self) -> bool:
+        """Whether title, year or overview differ from the database."""
+        return any(self.facts.get(name) != self.stored_facts.get(name) for name in TEXTS)
 
     @property
     def pks(self) -> set[int]:

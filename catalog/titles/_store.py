@@ -15,7 +15,7 @@ from catalog.duplicates import import_matches
 from catalog.genres.names import genre_rows, keys_of
 from catalog.models import Genre, ImportChange, Movie, MovieGenre, Poster, Run
 from catalog.models.movie import EXTERNAL_IDS
-from catalog.posters.primary import shown_posters, store_poster
+from catalog.posters.primary import EvidenceNow, evidence_now, store_poster
 from catalog.posters.rejections import was_removed
 from catalog.titles.formats.records import TitleRecord
 from ml.imaging.images import sha256_hex
@@ -70,8 +70,8 @@ class DatabaseStore(Store):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self._run = run
-        # The posters that movies showed before the import changed them.
-        self.shown_before: dict[int, int | None] = {}
+        # Posters and versions of texts before the import changed them.
+        self.before: dict[int, EvidenceNow] = {}
 
     def movies_for(self, records: Sequence[TitleRecord]) -> dict[Key, MovieState]:
         return read_movies(records, lock=True)
@@ -85,6 +85,9 @@ class DatabaseStore(Store):
         for movie, row in zip(new, created, strict=True):
             movie.pk = row.pk
         created_ids = set(map(id, new))
+        self._remember(
+            movie.number for movie in movies if id(movie) not in created_ids and movie.has_new_texts
+        )
         _update([movie for movie in movies if id(movie) not in created_ids])
         search.index(movie.number for movie in movies)
         _write_genres(movies, genres)
@@ -95,10 +98,11 @@ class DatabaseStore(Store):
     def merge(self, movies: Sequence[MovieState], row: str) -> MovieState:
         kept = merge_target(movies)
         others = [movie for movie in movies if movie is not kept]
-        self._remember_shown(kept.number)
+        self._remember([kept.number])
         import_matches.merge(self._run, kept.number, [movie.number for movie in others], row)
         [now] = _read(Q(pk=kept.pk), lock=True)[0]
         kept.facts, kept.genres, kept.genres_locked = now.facts, now.genres, now.genres_locked
+        kept.text_version = now.text_version
         kept.absorbed |= {pk for movie in others for pk in movie.pks}
         kept.mark_stored()
         return kept
@@ -115,13 +119,12 @@ class DatabaseStore(Store):
         # Recorded first: after a crash in between, an undo finds no such poster, which is harmless.
         change, _ = ImportChange.objects.get_or_create(run=self._run, movie=row, defaults={"created": False})
         ImportChange.objects.filter(pk=change.pk).update(posters=sorted({*change.posters, sha256}))
-        self._remember_shown(row.pk)
+        self._remember([row.pk])
         store_poster(row, data, source=FOLDER)
         return True
 
-    def _remember_shown(self, movie: int) -> None:
-        if movie not in self.shown_before:
-            self.shown_before |= shown_posters([movie])
+    def _remember(self, movies: Iterable[int]) -> None:
+        self.before |= evidence_now([movie for movie in movies if movie not in self.before])
 
     def _record_changes(
         self, movies: Sequence[MovieState], created_ids: set[int], genres: Mapping[str, Genre]
@@ -171,9 +174,10 @@ def _read(wanted: Q, *, lock: bool) -> tuple[list[MovieState], list[tuple[Key, i
         rows = rows.select_for_update()
     movies: list[MovieState] = []
     merged: list[tuple[Key, int]] = []
-    for pk, into, locked, *values in rows.values_list("pk", "merged_into", "genres_locked", *FACTS):
+    columns = ("pk", "merged_into", "genres_locked", "text_version", *FACTS)
+    for pk, into, locked, text_version, *values in rows.values_list(*columns):
         facts = {name: value for name, value in zip(FACTS, values, strict=True) if value not in ABSENT}
-        movie = MovieState(pk, facts, genres_locked=locked)
+        movie = MovieState(pk, facts, genres_locked=locked, text_version=text_version)
         if into is None:
             movies.append(movie)
         else:
@@ -205,14 +209,19 @@ def _update(movies: Sequence[MovieState]) -> None:
     }
     if not changed:
         return
+    for movie in movies:
+        movie.text_version += movie.has_new_texts
     rows = [
-        Movie(pk=movie.pk, updated_at=timezone.now(), **movie.facts)
+        Movie(pk=movie.pk, updated_at=timezone.now(), text_version=movie.text_version, **movie.facts)
         for movie in movies
         if movie.facts != movie.stored_facts
     ]
     # An upsert of existing, locked rows: bulk_update would add a CASE for each of them.
     Movie.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["id"], update_fields=[*sorted(changed), "updated_at"]
+        rows,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=[*sorted(changed), "text_version", "updated_at"],
     )
 
 

@@ -77,7 +77,7 @@ def import_titles(
             _finish(run, Run.State.FAILED, message, report)
             raise
         finally:
-            process_changed(store.shown_before, by=run.asked_by)
+            process_changed(store.before, by=run.asked_by)
     _finish(run, Run.State.DONE, str(report), report)
     delete_old_changes()
     return run, report

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
 from catalog.posters import primary
-from catalog.posters.primary import process_changed, shown_posters
+from catalog.posters.primary import evidence_now, process_changed
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
 
@@ -224,7 +224,7 @@ def _undo(run: Run, changes: list[int], *, by: Run) -> None:
         owed = ImportChange.objects.select_for_update().filter(pk__in=changes, undone_at=None)
         report = UndoReport()
         made = list(plan_undo(run, list(owed.order_by("movie_id")), lock=True))
-        before = shown_posters([plan.movie.pk for plan in made if plan.posters and not plan.delete])
+        before = evidence_now([plan.movie.pk for plan in made if plan.restores])
         for plan in made:
             report.add(plan)
             if not plan.delete:

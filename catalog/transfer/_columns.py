@@ -113,7 +113,7 @@ def _target(field: AnyField) -> type[Model]:
 def json_types(field: AnyField) -> tuple[type, ...]:
     """The JSON types that values of the column may have. Raises TypeError for an unknown kind of column."""
     if isinstance(field, models.JSONField):
-        return (field.default,) if field.has_default() else (list,)
+        return (type(field.get_default()),) if field.has_default() else (list,)
     for kind, types in JSON_TYPES:
         if isinstance(field, kind):
             return types

@@ -20,7 +20,7 @@ from django.db.models import BinaryField, Model
 from django.utils import timezone
 
 from catalog import search
-from catalog.models import Embedding, Extractor, GenreModel, ImportedFile
+from catalog.models import Embedding, Extractor, GenreModel, ImportedFile, Suggestion
 from catalog.runs import lifecycle
 from ml.genres.head_file import manifest_path
 
@@ -193,6 +193,9 @@ def _rows(name: str, export: Export, accounts: Mapping[str, int], stage: Staging
                 row[column.name] = from_json(column, line[exported_name(column)], accounts)
             except ValidationError as error:
                 raise _invalid(name, number, exported_name(column), error) from error
+        if model is Suggestion and not row["evidence_digest"]:
+            # Exports of earlier versions have suggestions from posters alone.
+            row["evidence_digest"] = row["poster_sha256"]
         try:
             if model is GenreModel:
                 GenreModel(**{key: row[key] for key in GenreModel.LISTS}).clean()

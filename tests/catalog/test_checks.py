@@ -46,6 +46,7 @@ def test_a_folder_that_cannot_be_written_or_does_not_exist_yet(settings: Any, tm
             *("REQUESTS_PER_SECOND_OF", {"imdb_page": 0.5, "www.imdb.org": 0.5}),
             *("E005", "www.imdb.org", "www.imdb.com"),
         ),
+        ("GENRE_EVIDENCE", "poster, plot", "E006", "poster, plot", "overview"),
     ],
 )
 def test_an_unknown_name(

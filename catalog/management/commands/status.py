@@ -25,7 +25,8 @@ from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import lifecycle
 from catalog.runs.progress import progress_of, rate
 from catalog.similarity import search
-from ml.genres.head_file import ModelFileError, load_head
+from ml.genres.evidence.model_file import load_model
+from ml.genres.head_file import ModelFileError
 from postersite.celery import app
 from postersite.launcher import site_setup
 from postersite.launcher.broker import host_of
@@ -115,7 +116,7 @@ def genre_model() -> Iterator[Fact]:
         yield True, "none is active: train one, or promote one in the admin"
         return
     try:
-        load_head(promotion.weights_path(model), sha256=model.weights_sha256)
+        load_model(promotion.weights_path(model), model.weights_sha256)
     except ModelFileError as error:
         yield False, str(error)
         return

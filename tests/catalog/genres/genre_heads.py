@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import numpy as np
 from django.conf import settings
 
 from catalog.models import Extractor, GenreModel, Movie, Suggestion
+from ml.genres.evidence.films import PARTS
+from ml.genres.evidence.model import EvidenceModel
+from ml.genres.evidence.model_file import save_model
 from ml.genres.head import DenseWeights, GenreHead
 from ml.genres.head_file import save_head
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, MovieFactory, PosterFactory
+from tests.ml.genres.evidence.made_models import make_model
 
 GENRES = ("Comedy", "Drama", "Horror")
 _SHIFT = 10.0
@@ -39,7 +44,10 @@ def saved_model(
         scale=np.ones(count, dtype=np.float32),
     )
     cuts = tuple(thresholds or (0.6,) * count)
-    head = GenreHead(weights, tuple(genres), cuts, extractor.fingerprint, "test")
+    sure = fields.get("sure_thresholds")
+    head = GenreHead(
+        weights, tuple(genres), cuts, extractor.fingerprint, "test", tuple(sure) if sure else None
+    )
     folder = Path(settings.MODELS_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"head-{GenreModel.objects.count()}.npz"
@@ -53,6 +61,39 @@ def saved_model(
         state=state,
         **fields,
     )
+
+
+def evidence_model(
+    parts: Sequence[str] = PARTS, *, threshold: float = 0.0, **fields: Any
+) -> tuple[GenreModel, EvidenceModel]:
+    """A model with random weights for `parts`, over vectors of six numbers, that suggests all its genres."""
+    made = make_model(parts)
+    extractor = fields.pop("extractor", None) or ExtractorFactory(spec="postersite", dims=6)
+    for each in made.combinations.values():
+        each.thresholds.suggest[:] = threshold
+    folder = Path(settings.MODELS_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"evidence-{GenreModel.objects.count()}.npz"
+    sha256 = save_model(replace(made, extractor=extractor.fingerprint), folder / name)
+    row = GenreModelFactory(
+        extractor=extractor,
+        recipe="evidence",
+        parts=list(parts),
+        genres=list(made.genres),
+        thresholds=[threshold] * len(made.genres),
+        weights_file=name,
+        weights_sha256=sha256,
+        **{"state": GenreModel.State.ACTIVE, **fields},
+    )
+    return row, made
+
+
+def film(model: GenreModel, *, embedded: bool = True, **movie: Any) -> Movie:
+    """A film with a poster and a random vector of it that `evidence_model` can score."""
+    poster = PosterFactory(movie=MovieFactory(**movie))
+    if embedded:
+        EmbeddingFactory(poster=poster, extractor=model.extractor)
+    return poster.movie
 
 
 def vector_for(*scores: float) -> list[float]:

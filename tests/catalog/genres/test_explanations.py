@@ -46,7 +46,8 @@ def test_a_heat_map_is_the_evidence_of_the_model_in_the_extractors_map() -> None
     [horror] = suggestions_with_maps()
     loaded = "tensorflow" in sys.modules  # by another test in this process
     told = explaining.explain(fresh(horror))
-    extractor, head = extractors.load("postersite"), suggestions.load(horror.model)
+    extractor, head = extractors.load("postersite"), suggestions.load(horror.model).poster
+    assert head is not None
     assert horror.poster is not None
     with horror.poster.file.open("rb") as file:
         _, maps = extractor.embed_with_map(load_pixels(file.read(), extractor.spec.size)[None])

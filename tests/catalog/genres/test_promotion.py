@@ -235,14 +235,14 @@ def test_a_batch_labelled_during_a_promotion_is_labelled_again(
     first, later = two_models()
     movie = scored_movie(first, 0.9, 0.4, 0.1)
     run = lifecycle.start("label", movies=Movie.objects.all(), queue=False)
-    scored = suggestions.decide
+    genre_rows = suggestions.genre_rows
 
-    def promoted_meanwhile(*arguments: Any) -> Any:
+    def promoted_meanwhile(names: Any) -> Any:
         if promotion.active_model() == first:
             promotion.promote(later)
-        return scored(*arguments)
+        return genre_rows(names)
 
-    monkeypatch.setattr(suggestions, "decide", promoted_meanwhile)
+    monkeypatch.setattr(suggestions, "genre_rows", promoted_meanwhile)
     leases.process_batch(run.pk, suggestions.label_items)
     assert pending_suggestions(movie) == {("Comedy", later.version), ("Drama", later.version)}
     assert not movie.suggestions.filter(model=first).exists()

@@ -195,8 +195,6 @@ def test_scores_above_the_sure_threshold_are_marked_sure() -> None:
     movie = scored_movie(model, 0.9, 0.9, 0.9)
     suggest(model, movie)
     assert sure(movie) == {"Comedy": True, "Drama": False}
-    GenreModel.objects.filter(pk=model.pk).update(sure_thresholds=[1.0, 1.0, 1.0])
-    assert sure(movie) == {"Comedy": True, "Drama": False}
 
 
 def test_a_model_without_sure_thresholds_is_never_sure() -> None:

@@ -10,7 +10,7 @@ import pytest
 from catalog.embeddings import embedding, extractors
 from catalog.genres import suggestions
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
-from catalog.posters.primary import make_primary, process_changed, remove, shown_posters, store_poster, unlock
+from catalog.posters.primary import evidence_now, make_primary, process_changed, remove, store_poster, unlock
 from catalog.runs import lifecycle
 from tests.catalog.genres.genre_heads import saved_model
 from tests.catalog.genres.test_promotion import process_all
@@ -56,7 +56,7 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
     assert first is not None
     embedding.embed([first], extractors.load(SMALL))
     suggestions.suggest([movie], reader, suggestions.load(reader))
-    before = shown_posters([movie.pk, other.pk])
+    before = evidence_now([movie.pk, other.pk])
     CHANGES[change](movie)
     run = process_changed(before)
     assert run is not None and run.kind == "embed"
@@ -68,7 +68,7 @@ def test_a_movie_that_shows_another_poster_is_embedded_and_labelled_alone(
     about = Suggestion.objects.filter(state=State.PENDING).values_list("poster_sha256", flat=True)
     assert set(about) <= {shown.sha256}
     assert not Embedding.objects.filter(poster__movie=other).exists()
-    assert process_changed(shown_posters([movie.pk])) is None
+    assert process_changed(evidence_now([movie.pk])) is None
 
 
 def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> None:
@@ -76,7 +76,7 @@ def test_a_poster_with_vectors_needs_suggestions_only(reader: GenreModel) -> Non
     posters = [stored(movie, number) for number in range(2)]
     embedding.embed(posters, extractors.load(SMALL))
     suggestions.suggest([movie], reader, suggestions.load(reader))
-    before = shown_posters([movie.pk])
+    before = evidence_now([movie.pk])
     make_primary(movie.posters.get(is_primary=False))
     run = process_changed(before)
     assert run is not None and run.kind == "label"
@@ -89,7 +89,7 @@ def test_many_movies_at_once_keep_no_suggestions_about_what_they_do_not_show(
     movies = [MovieFactory(poster=True) for _ in range(3)]
     for movie in movies:
         SuggestionFactory(movie=movie)
-    before = shown_posters([movie.pk for movie in movies])
+    before = evidence_now([movie.pk for movie in movies])
     for movie in movies:
         remove(movie.posters.all())
     assert process_changed(before) is None
@@ -98,7 +98,7 @@ def test_many_movies_at_once_keep_no_suggestions_about_what_they_do_not_show(
 
 def test_a_tagged_movie_is_embedded_and_gets_no_suggestions(reader: GenreModel) -> None:
     movie = MovieFactory(genres=["War"])
-    before = shown_posters([movie.pk])
+    before = evidence_now([movie.pk])
     stored(movie, 1)
     assert process_changed(before) is not None
     assert process_all() == ["embed"]

@@ -154,15 +154,15 @@ def test_suggesting_continues_with_the_others(monkeypatch: pytest.MonkeyPatch, a
         EmbeddingFactory(
             poster=movie.primary_poster, extractor=model.extractor, values=vector_for(0.9, 0.1, 0.1)
         )
-    decide = labelling.decide
+    genre_rows = labelling.genre_rows
 
-    def meanwhile(*arguments: Any) -> Any:
-        monkeypatch.setattr(labelling, "decide", decide)
+    def meanwhile(names: Any) -> Any:
+        monkeypatch.setattr(labelling, "genre_rows", genre_rows)
         act(movies[1])
-        return decide(*arguments)
+        return genre_rows(names)
 
     run = lifecycle.start("label", queue=False)
-    monkeypatch.setattr(labelling, "decide", meanwhile)
+    monkeypatch.setattr(labelling, "genre_rows", meanwhile)
     first_batch(run, labelling.label_items)
     assert_only_that_one_is_left_out(run, movies[1], act)
     assert set(Suggestion.objects.values_list("movie", flat=True)) == {movies[0].pk, movies[2].pk}

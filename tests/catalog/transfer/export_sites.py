@@ -125,6 +125,11 @@ def rich_catalogue() -> None:
             state=states[number % 4],
             score=1 / (number + 3),
             sure=number % 2 == 0,
+            tick=number % 3 == 0,
+            text_version=number,
+            evidence="poster,title" if number % 2 else "poster",
+            evidence_digest=f"{number:064x}",
+            explanation={"parts": {"poster": number / 3, "title": -1.0}, "words": ["böse"]},
             decided_at=LONG_AGO if number % 4 in (1, 2) else None,
         )
         for number in range(8)

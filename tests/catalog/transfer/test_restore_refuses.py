@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from catalog.genres.bundled import install_genre_model
-from catalog.models import GenreModel, ImportedFile, Movie, ReviewDecision
+from catalog.models import GenreModel, ImportedFile, Movie, ReviewDecision, Suggestion
 from catalog.transfer import restore
 from catalog.transfer._columns import OPTIONAL_TABLES, TABLES
 from catalog.transfer._layout import MANIFEST, SUMS
@@ -160,6 +161,7 @@ REFUSED["invalid"] = {
     "a number too large for a database": value("movies", "tmdb_id", 2**64),
     "no width": value("posters", "width", 0),
     "a digest that is a path": value("posters", "sha256", "../x"),
+    "an unknown part": value("genre_models", "parts", ["poster", "smell"]),
     "an unknown state": value("suggestions", "state", "perhaps"),
     "a score above 1": value("suggestions", "score", 1.5),
     "no movie": value("suggestions", "movie", None),
@@ -242,6 +244,34 @@ def test_columns_that_an_earlier_version_did_not_have_get_their_default(export: 
     change_rows(export, "posters", lambda rows: [row.pop("locked") for row in rows])
     restore_catalogue(export)
     assert not Movie.everything.exclude(franchise="").exists()
+
+
+def without(columns: list[str], rows: Rows) -> None:
+    for row in rows:
+        for column in columns:
+            del row[column]
+
+
+def test_suggestions_of_an_earlier_version_rest_on_their_poster(export: Path) -> None:
+    later = {
+        "suggestions": ["text_version", "evidence", "evidence_digest", "tick", "explanation"],
+        "genre_models": ["parts", "tick_thresholds"],
+        "movies": ["text_version"],
+    }
+
+    def change(facts: dict[str, Any]) -> None:
+        for table, columns in later.items():
+            for column in columns:
+                facts["tables"][table]["fields"].remove(column)
+
+    change_manifest(export, change)
+    for table, columns in later.items():
+        change_rows(export, table, partial(without, columns))
+    restore_catalogue(export)
+    for suggestion in Suggestion.objects.all():
+        assert suggestion.evidence_digest == suggestion.poster_sha256 != ""
+        assert (suggestion.evidence, suggestion.explanation, suggestion.tick) == ("poster", {}, False)
+    assert all(model.parts == ["poster"] for model in GenreModel.objects.all())
 
 
 def test_tables_that_an_earlier_version_did_not_have_are_empty(export: Path) -> None:
