@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from catalog import search
@@ -292,7 +293,9 @@ def add_overview(movie: Movie, overview: str) -> None:
 
     Call it in the transaction that stores the lookup, and first: others lock the movie before its lookups.
     """
-    if overview and Movie.objects.filter(pk=movie.pk, overview="").update(overview=overview):
+    without = Movie.objects.filter(pk=movie.pk, overview="")
+    # The label run that follows scores the movie again.
+    if overview and without.update(overview=overview, text_version=F("text_version") + 1):
         movie.overview = overview
 
 

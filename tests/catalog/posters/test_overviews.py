@@ -55,12 +55,15 @@ def test_the_overview_is_stored_with_the_poster_and_no_more_requests(site: Fault
     fetch_poster(movie)
     assert overview(movie) == PLOT
     assert requests(site) == [200, 200]
+    # Suggestions made before it are outdated.
+    assert Movie.objects.get(pk=movie.pk).text_version == 1
 
 
 def test_an_overview_of_the_movie_stays(site: FaultySite, movie: Movie) -> None:
     Movie.objects.filter(pk=movie.pk).update(overview="A keeper.")
     fetch_poster(movie)
     assert overview(movie) == "A keeper."
+    assert Movie.objects.get(pk=movie.pk).text_version == 0
 
 
 def test_an_overview_that_is_stored_meanwhile_stays(
