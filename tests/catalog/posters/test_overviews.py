@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
-from catalog.models import Movie, Poster, SourceLookup
+from catalog.models import Movie, Poster, Run, SourceLookup
 from catalog.posters import fetch
 from catalog.posters.fetch import NoPoster
 from catalog.posters.primary import store_poster
+from catalog.runs import lifecycle
+from catalog.runs.local_worker import process_run
 from catalog.titles.formats.records import TitleRecord
 from catalog.titles.importing import import_titles
+from tests.catalog.genres.genre_heads import evidence_model
 from tests.catalog.pages import one, soup
 from tests.catalog.posters.conftest import Serve, fetch_poster, refresh
 from tests.catalog.posters.films import film
-from tests.factories import tiny_jpeg
+from tests.factories import EmbeddingFactory, tiny_jpeg
 from tests.replica.faults import FaultySite, not_found, status
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +135,20 @@ def test_a_movie_with_a_poster_gets_it_at_the_next_refresh(site: FaultySite, mov
     site.log.clear()
     refresh(Movie.objects.get())
     assert requests(site) == [304]
+
+
+@pytest.mark.slow
+def test_the_film_is_scored_again_after_the_refresh(site: FaultySite, movie: Movie) -> None:
+    model, _ = evidence_model()
+    Movie.objects.filter(pk=movie.pk).update(overview="Another.")
+    EmbeddingFactory(poster=fetch_poster(movie), extractor=model.extractor)
+    process_run(lifecycle.start("label", queue=False))
+    # Untagged films are always scored.
+    movie.movie_genres.create(genre=movie.suggestions.all()[0].genre, origin="accepted")
+    Movie.objects.filter(pk=movie.pk).update(overview="")
+    movie.lookups.update(checked_at=timezone.now() - timedelta(days=1000))
+    process_run(lifecycle.start("refresh", followed_by=["label"], queue=False))
+    assert Run.objects.get(kind="label", previous__kind="refresh").items.get().movie == movie
 
 
 def test_a_changed_page_without_an_overview_still_brings_its_poster(site: FaultySite, movie: Movie) -> None:
