@@ -264,4 +264,4 @@ def _reason(model: GenreModel, films: Films, name: str) -> str:
 
 
 def _listed(parts: Sequence[str]) -> str:
-    return ", ".join(parts)
+    return ", ".join(f"the {part}" for part in parts)

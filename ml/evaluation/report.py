@@ -44,7 +44,7 @@ _EVIDENCE_ROWS = (
     ("sure_precision", "Micro precision, sure"),
     ("sure_recall", "Micro recall, sure"),
     ("corrections", "Corrections per film"),
-    ("unchanged", "Films accepted unchanged"),
+    ("unchanged", "Accepted unchanged"),
 )
 _SLICES = {
     "greyscale": "Greyscale",

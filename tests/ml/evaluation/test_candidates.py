@@ -16,7 +16,7 @@ from ml.evaluation.errors import EvaluationError
 from ml.evaluation.genre_models import matching_extractor, read_bundled_model, read_model
 from ml.extractors.registry import parse_spec
 from ml.extractors.runtime import load_extractor, resolve_fingerprint
-from ml.genres.head_file import load_head
+from ml.genres.evidence.model_file import load_model
 from ml.genres.thresholds import NEVER
 from tests.ml.evaluation.made_models import DIMS, SPEC, save_model
 from tests.ml.labelled_set.made_sets import GENRES, folders
@@ -159,17 +159,18 @@ class TestBundled:
     """`postersite`, and `active` where a site has no genre model."""
 
     def test_the_genre_model_needs_the_vectors_of_the_extractor(self):
-        head = load_head(bundled.GENRES)
+        model = load_model(bundled.GENRES)
         extractor = load_extractor("postersite", weights_dir=None, cache_dir=Path("unused"), threads=1)
-        assert (head.extractor, head.weights.dims[0]) == (extractor.fingerprint, extractor.dims)
-        assert head.sure_thresholds is not None
-        scores = head.scores(extractor.embed(np.random.default_rng(1).uniform(0, 255, (3, 288, 192, 3))))
-        assert scores.shape == (3, len(head.genres)) and np.isfinite(scores).all()
+        assert (model.extractor, model.dims) == (extractor.fingerprint, extractor.dims)
+        assert model.poster and model.poster.sure_thresholds is not None
+        vectors = extractor.embed(np.random.default_rng(1).uniform(0, 255, (3, 288, 192, 3)))
+        scores = model.poster.scores(vectors)
+        assert scores.shape == (3, len(model.genres)) and np.isfinite(scores).all()
 
     def test_postersite_is_the_extractor_and_its_genre_model(self, tmp_path):
         found = candidate("postersite", folders(tmp_path))
         assert (found.extractor, found.precision) == ("postersite", "float16")
-        assert found.genre_model and found.genre_model.scorer.genres == load_head(bundled.GENRES).genres
+        assert found.genre_model and found.genre_model.scorer.genres == load_model(bundled.GENRES).genres
         assert "model-card" in found.note
 
     def test_active_without_any_model(self, tmp_path):

@@ -92,7 +92,7 @@ def test_a_model_of_posters_only_gives_the_others_as_none_with_the_reason():
         assert found["evidence"][name]["n"] == 0
         for figure in FIGURES:
             assert found["evidence"][name][figure] == {
-                "value": None, "low": None, "high": None, "reason": "The genre model uses poster only.",
+                "value": None, "low": None, "high": None, "reason": "The genre model uses the poster only.",
             }  # fmt: skip
         assert found["evidence_gains"][name]["difference"]["map"]["value"] is None
 
@@ -136,7 +136,7 @@ def test_a_model_is_compared_by_the_parts_that_it_uses():
         assert found["all"][name] == pytest.approx(gains["evidence_gains"]["all"]["difference"][name])
     neither = evidence_differences(truth, theirs, theirs, resamples=30)
     assert neither["poster"]["n"] == 60
-    assert neither["all"]["map"]["reason"] == "The genre model uses poster only."
+    assert neither["all"]["map"]["reason"] == "The genre model uses the poster only."
     texts = predict_by_evidence(model("title"), known, genres)
     assert (
         "not the poster" in evidence_differences(truth, ours, texts, resamples=9)["poster"]["map"]["reason"]
