@@ -35,6 +35,9 @@ DEPTHS = ("block_6_expand", "block_13_expand", "top")
 FROZEN_BLOCKS = 3
 """The first blocks (edges, colours) keep their ImageNet weights: training them costs a third more time."""
 
+IMAGENET = "imagenet_"
+"""The prefix of the layers that keep their ImageNet weights beside trained ones."""
+
 
 def build_network(dims: int = DIMS, size: tuple[int, int] = SIZE) -> Any:
     """Build the Keras model: RGB [0, 255] float32 (n, height, width, 3) to vectors and maps.
@@ -46,36 +49,92 @@ def build_network(dims: int = DIMS, size: tuple[int, int] = SIZE) -> Any:
     Batch normalisation is folded into the convolutions, which makes a training step on a CPU several times
     faster. The weights are random; those of one size fit all others. size: height and width, multiples of 32.
     """
+    pixels, shared = _shared_blocks(size)
+    return _model(pixels, _depths(*shared), dims)
+
+
+def build_combined_network(dims: int = DIMS, size: tuple[int, int] = SIZE) -> Any:
+    """Build the model of `build_network` with a second branch behind the frozen blocks.
+
+    The layers of the second branch have the prefix `IMAGENET`. Its pooled layers follow those of the first in
+    `depths`, so one projection reads both.
+    """
+    pixels, shared = _shared_blocks(size)
+    return _model(pixels, _depths(*shared) + _depths(*shared, prefix=IMAGENET), dims)
+
+
+def _shared_blocks(size: tuple[int, int]) -> tuple[Any, tuple[Any, int]]:
+    """The input, and the output of the frozen blocks with its number of channels."""
     import keras
     from keras import layers
 
     pixels = keras.Input((*size, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, -1.0)(pixels)
     x = _convolution(x, 32, 3, "Conv1", stride=2, trainable=False)
+    channels = 32
+    for number, block in enumerate(_blocks()[:FROZEN_BLOCKS]):
+        x, _ = _block(x, channels, block, number, trainable=False)
+        channels = block[1]
+    return pixels, (x, channels)
+
+
+def _depths(x: Any, channels: int, prefix: str = "") -> list[Any]:
+    """The layers `DEPTHS` of the blocks that follow x, each pooled to the size of the last."""
+    from keras import layers
+
     outputs: dict[str, Any] = {}
-    number, channels = 0, 32
-    for expansion, width, repeats, stride in _STAGES:
-        for repeat in range(repeats):
-            name = f"block_{number}" if number else "expanded_conv"
-            step = stride if repeat == 0 else 1
-            trainable = number >= FROZEN_BLOCKS
-            y = x
-            if expansion > 1:
-                y = _convolution(y, channels * expansion, 1, f"{name}_expand", trainable=trainable)
-                outputs[f"{name}_expand"] = y
-            y = layers.DepthwiseConv2D(
-                3, strides=step, padding="same", name=f"{name}_depthwise", trainable=trainable
-            )(y)
-            y = layers.ReLU(6.0)(y)
-            y = layers.Conv2D(width, 1, name=f"{name}_project", trainable=trainable)(y)
-            x = layers.Add()([x, y]) if step == 1 and channels == width else y
-            channels, number = width, number + 1
-    outputs["top"] = _convolution(x, _TOP_CHANNELS, 1, "top")
+    for number, block in enumerate(_blocks()):
+        if number >= FROZEN_BLOCKS:
+            x, outputs[f"block_{number}_expand"] = _block(x, channels, block, number, prefix)
+            channels = block[1]
+    outputs["top"] = _convolution(x, _TOP_CHANNELS, 1, f"{prefix}top")
     pooled = []
     for name in DEPTHS:
         shrink = outputs[name].shape[1] // outputs["top"].shape[1]
         pooled.append(layers.AveragePooling2D(shrink)(outputs[name]) if shrink > 1 else outputs[name])
-    joined = layers.Concatenate(name="depths")(pooled)
+    return pooled
+
+
+def _blocks() -> list[tuple[int, int, int]]:
+    """Expansion, channels and stride of each block."""
+    return [
+        (expansion, width, stride if repeat == 0 else 1)
+        for expansion, width, repeats, stride in _STAGES
+        for repeat in range(repeats)
+    ]
+
+
+def _block(
+    x: Any,
+    channels: int,
+    block: tuple[int, int, int],
+    number: int,
+    prefix: str = "",
+    *,
+    trainable: bool = True,
+) -> tuple[Any, Any]:
+    """The output of an inverted residual block, and of its expansion."""
+    from keras import layers
+
+    expansion, width, stride = block
+    name = f"{prefix}block_{number}" if number else "expanded_conv"
+    y = x
+    if expansion > 1:
+        y = _convolution(y, channels * expansion, 1, f"{name}_expand", trainable=trainable)
+    expanded = y
+    y = layers.DepthwiseConv2D(
+        3, strides=stride, padding="same", name=f"{name}_depthwise", trainable=trainable
+    )(y)
+    y = layers.ReLU(6.0)(y)
+    y = layers.Conv2D(width, 1, name=f"{name}_project", trainable=trainable)(y)
+    return layers.Add()([x, y]) if stride == 1 and channels == width else y, expanded
+
+
+def _model(pixels: Any, depths: list[Any], dims: int) -> Any:
+    import keras
+    from keras import layers
+
+    joined = layers.Concatenate(name="depths")(depths)
     maps = layers.Conv2D(dims, 1, name="projection")(joined)
     vector = layers.GlobalAveragePooling2D()(maps)
     vector = layers.Identity(name="vector")(vector)

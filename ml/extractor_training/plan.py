@@ -37,8 +37,10 @@ class TrainingPlan:
     `temperature` with the last `memory` vectors, plus `agreement` times the same with shared genres as soft
     targets (see losses.py).
 
-    genre_pull: how far the final transform stretches vectors towards genres, from 0. min_positives: training
-    posters that a genre needs. save_every: steps between checkpoints; does not change the result. seed: of
+    genre_pull: how far the final transform stretches vectors towards genres, from 0. imagenet_share: length
+    of ImageNet's features in the vector, beside 1 for the trained ones; 0 leaves them out. whitening: of the
+    principal components that they share, from 0 (PCA) to 1. min_positives: training posters that a genre
+    needs. save_every: steps between checkpoints; does not change the result. seed: of
     views, order and dropout.
 
     Raises TrainingError naming a setting that is out of range.
@@ -68,6 +70,8 @@ class TrainingPlan:
     temperature: float = 0.1
     memory: int = 3072
     genre_pull: float = 0.5
+    imagenet_share: float = 0.6
+    whitening: float = 0.25
     min_positives: int = 5
     save_every: int = 50
     seed: int = 0
@@ -150,4 +154,6 @@ _NUMBERS = (
     ("agreement", 0.0, 100.0),
     ("temperature", 0.005, 10.0),
     ("genre_pull", 0.0, 100.0),
+    ("imagenet_share", 0.0, 100.0),
+    ("whitening", 0.0, 1.0),
 )

@@ -24,6 +24,7 @@ from ml.labelled_set.listing import LabelledPoster, LabelledSet, label_table, re
 from ml.labelled_set.pictures import read_pictures
 
 from .bundle import BundleData, write_bundle
+from .combination import combine
 from .errors import TrainingError
 from .initial_weights import (
     TEACHER,
@@ -98,7 +99,8 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
     with _lock(request.work):
         plan = request.plan
         # Before an hour of decoding, not after it.
-        weights = None if request.from_scratch or request.trained else imagenet_weights(request.weights)
+        unused = request.from_scratch or (request.trained and not plan.imagenet_share)
+        weights = None if unused else imagenet_weights(request.weights)
         posters = _read(request, callbacks)
         learned = _learned_genres(posters, plan)
         # Test posters are not even decoded: from here on, rows count the other posters only.
@@ -119,6 +121,10 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
             callbacks.log("Applying the final transform ...")
             vectors = run_network(network, pixels, train_rows, "vector")
             apply_transform(network, final_transform(vectors, head.kernel, plan.genre_pull))
+        if weights is not None and plan.imagenet_share:
+            callbacks.log("Adding ImageNet's features ...")
+            network = combine(network, weights, pixels, train_rows, plan.imagenet_share, plan.whitening)
+            facts["imagenet"] = _weights_facts(weights)
         genres = tuple(posters.genres[column] for column in learned)
         bundle = BundleData(pixels, data.labels, data.groups, genres, train_rows, held_out, facts)
         return write_bundle(network, bundle, request.work / BUNDLE, callbacks)

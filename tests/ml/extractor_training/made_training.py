@@ -51,6 +51,7 @@ def make(folder: Path) -> None:
     views(folder)
     losses(folder)
     with fewer_layers():
+        combined(folder)
         whole(folder)
 
 
@@ -127,6 +128,42 @@ def fewer_layers() -> Iterator[None]:
         patch("ml.extractor_training.initial_weights.load_random"),
     ):
         yield
+
+
+def combined(folder: Path) -> None:
+    """A trained network combined with another; one whose frozen blocks are not those of the other."""
+    from ml.extractor_training.combination import combine, pooled_depths
+    from ml.extractor_training.errors import TrainingError
+    from ml.extractor_training.network import build_network, run_network
+    from ml.extractors.weights import WeightsFile
+
+    images = pictures(count=6, height=288, width=192).astype(np.uint8)
+    rows = np.arange(6)
+    trained, imagenet, other = build_network(), build_network(), build_network()
+    for layer in imagenet.layers:
+        if layer.weights and not layer.trainable:
+            layer.set_weights(trained.get_layer(layer.name).get_weights())
+    results = {}
+
+    def load(network: Any, weights: WeightsFile) -> None:
+        network.set_weights(imagenet.get_weights())
+
+    file = WeightsFile(folder / "imagenet.h5", "no_top")
+    with patch("ml.extractor_training.combination.load_imagenet", load):
+        network = combine(trained, file, images, rows, 0.5, 0.25)
+        try:
+            combine(other, file, images, rows, 0.5, 0.25)
+        except TrainingError as error:
+            results["refused"] = np.array(str(error))
+    results["depths"] = pooled_depths(network, images, rows)
+    results["of_parts"] = np.concatenate(
+        [pooled_depths(part, images, rows) for part in (trained, imagenet)], axis=1
+    )
+    results["trained"] = run_network(trained, images, rows, "vector")
+    results["vector"] = run_network(network, images, rows, "vector")
+    results["map_mean"] = run_network(network, images, rows, "map").mean(axis=(1, 2))
+    results["numbers"] = np.array([trained.count_params(), network.count_params()])
+    np.savez(folder / "combined.npz", allow_pickle=False, **results)
 
 
 def views(folder: Path) -> None:
