@@ -210,7 +210,8 @@ def _bootstrapped(
     """The figures of each, and for two the `difference` of the first minus the second, all paired."""
 
     def together(weights: Floats) -> dict[str, Floats]:
-        tables = [np.stack([each(weights)[name] for name in FIGURES], axis=1) for each in named.values()]
+        values = [each(weights) for each in named.values()]
+        tables = [np.stack([each[name] for name in FIGURES], axis=1) for each in values]
         found = dict(zip(named, tables, strict=True))
         return found | ({"difference": tables[0] - tables[1]} if len(tables) == 2 else {})
 
