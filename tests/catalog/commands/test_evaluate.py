@@ -75,9 +75,10 @@ def test_a_baseline_by_name_needs_no_model(tmp_path: Path) -> None:
 def test_without_an_active_model_the_bundled_one_is_measured(tmp_path: Path) -> None:
     # A file that nobody promoted is not active, however new it is.
     save_model(Path(settings.MODELS_DIR))
-    assert evaluate(tmp_path).startswith("active on 24 posters: macro F1 ")
+    assert evaluate(tmp_path, "--evidence", "poster").startswith("active on 24 posters: macro F1 ")
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["model"]["extractor"] == "postersite"
+    assert report["model"]["genre_model"]["evidence"] == ["poster"]
     assert report["model"]["note"].startswith("The site has no active genre model, so this is the bundled")
 
 
