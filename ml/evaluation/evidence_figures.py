@@ -27,7 +27,7 @@ EVIDENCE: Mapping[str, tuple[str, ...]] = {
 FIGURES = ("macro_f1_suggest", "map", "ece", "sure_precision", "sure_recall", "corrections", "unchanged")
 POSTER = "poster"
 FEWEST = 10
-"""Fewer films are not measured."""
+"""Of a part of the set, fewer films are not measured."""
 
 Labels = npt.NDArray[np.uint8]
 Indexes = npt.NDArray[np.int64]
@@ -132,7 +132,9 @@ def evidence_figures(
     gains: dict[str, Any] = {}
     for name in EVIDENCE:
         rows = found.within(name, member)
-        reason = found.reasons[name] or _too_few(rows)
+        reason = found.reasons[name]
+        if not reason and member is not None and len(rows) < FEWEST:
+            reason = f"Fewer than {FEWEST} such films: too few to measure."
         compared = name != POSTER
         if reason:
             evidence[name] = {**_undefined(reason), "n": 0}
@@ -167,9 +169,8 @@ def evidence_differences(
         rows = one.rows[name]
         reasons = [each.reasons[name] for each in (one, other)]
         able = [name in each.predictions for each in (one, other)]
-        reason = _too_few(rows) if all(able) and not all(reasons) else next(filter(None, reasons))
-        if reason:
-            differences[name] = {**_undefined(reason), "n": 0}
+        if not all(able) or all(reasons):
+            differences[name] = {**_undefined(next(filter(None, reasons))), "n": 0}
             continue
         ours, theirs = one.predictions[name], other.predictions[name]
         named = {"one": _of(truth, ours, rows), "other": _of(truth, theirs, rows)}
@@ -245,10 +246,6 @@ def _explained(figures: dict[str, Figure], *predictions: Predictions) -> dict[st
 
 def _undefined(reason: str) -> dict[str, Figure]:
     return {name: undefined(reason) for name in FIGURES}
-
-
-def _too_few(rows: Indexes) -> str:
-    return "" if len(rows) >= FEWEST else f"Fewer than {FEWEST} such films: too few to measure."
 
 
 def _reason(model: GenreModel, films: Films, name: str) -> str:
