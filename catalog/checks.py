@@ -17,7 +17,7 @@ from catalog.posters.source_settings import missing_key, unknown_rate_names
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.transfer.snapshot import has_unapplied_migrations
 from ml.extractors.registry import UnknownExtractor, parse_spec
-from ml.genres.evidence.films import parse_evidence
+from ml.genres.parts import parse_evidence
 
 TAG = "postersite"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}

@@ -1,4 +1,4 @@
-"""Compare a genre model that was trained here with the bundled one, on posters held out from its training."""
+"""Compare a genre model that was trained here with the bundled one, on films held out from its training."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from catalog.models import Embedding, Extractor, GenreModel
-from ml.genres.head_file import ModelFileError, load_head
+from ml.genres.evidence.films import Films
+from ml.genres.evidence.model_file import load_model
+from ml.genres.head_file import ModelFileError
 from ml.genres.held_out import HeldOut, compare_macro_f1
 
 from .names import keys_of
 from .promotion import weights_path
-from .training_data import LabelledPosters
+from .training_data import LabelledFilms
 
-# With fewer posters the bootstrap interval is not reliable.
+# With fewer films the bootstrap interval is not reliable.
 MIN_POSTERS = 30
 RESAMPLES = 1000
 # Where a model's metrics hold the comparison; stored, so it is never renamed.
@@ -23,13 +25,15 @@ KEY = "against_shipped"
 
 
 def compare(
-    bundled: GenreModel, genres: Sequence[str], data: LabelledPosters, held_out: HeldOut
+    bundled: GenreModel, genres: Sequence[str], data: LabelledFilms, held_out: HeldOut
 ) -> dict[str, Any]:
-    """Compare the macro F1 of two models on the held-out posters, over the genres that both know.
+    """Compare the macro F1 of two models on the held-out films, over the genres that both know.
 
-    The trained model is better if the 95% interval of the paired difference lies above 0, or if the bundled
-    model cannot be used: its file is damaged, or it knows none of the genres. The comparison favours the
-    bundled model if that was trained on some of these posters, for example of well-known films.
+    Both score what the site lets genre models use (POSTERSITE_GENRE_EVIDENCE), as far as they read it. The
+    trained model is better if the 95% interval of the paired difference lies above 0, or if the bundled
+    model cannot be used: its file is damaged, it knows none of the genres, or it reads nothing that it may
+    use. The comparison favours the bundled model if that was trained on some of these films, such as
+    well-known ones.
 
     Args:
         genres: the genres of the trained model, in the order of its scores.
@@ -40,32 +44,39 @@ def compare(
         used, `posters`, `genres` and the figures `ours`, `theirs`, `difference`.
     """
     try:
-        head = load_head(weights_path(bundled), sha256=bundled.weights_sha256)
+        model = load_model(weights_path(bundled), bundled.weights_sha256)
     except ModelFileError as error:
         return _result(bundled, True, f"the bundled one cannot be used ({error})")
-    bundled_keys, trained_keys = keys_of(head.genres), keys_of(genres)
+    if not bundled.parts_used:
+        return _result(bundled, True, "the bundled one reads nothing that POSTERSITE_GENRE_EVIDENCE allows")
+    bundled_keys, trained_keys = keys_of(model.genres), keys_of(genres)
     shared = [key for key in dict.fromkeys(trained_keys) if key in bundled_keys]
     if not shared:
         return _result(bundled, True, "the bundled one knows none of these genres")
     posters = data.posters[held_out.rows].tolist()
     vectors = _vectors(bundled.extractor, posters)
-    places = [place for place, poster in enumerate(posters) if poster in vectors]
+    # A film without a poster has texts; one whose poster the bundled extractor has not embedded must wait.
+    places = [
+        place
+        for place, poster in enumerate(posters)
+        if poster in vectors or (bundled.reads_texts and not poster)
+    ]
     if len(places) < MIN_POSTERS:
         return _result(
             bundled,
             False,
-            f"both extractors have embedded only {len(places)} held-out posters, and a comparison needs "
+            f"both models can score only {len(places)} held-out films, and a comparison needs "
             f"{MIN_POSTERS}. A person can promote it in the admin.",
         )
     rows = held_out.rows[places]
     truth = data.labels[rows][:, [data.genres.index(genres[trained_keys.index(key)]) for key in shared]]
     trained = held_out.taken[places][:, [trained_keys.index(key) for key in shared]]
-    features = np.stack([vectors[posters[place]] for place in places])
-    suggested = head.suggested(head.scores(features))[:, [bundled_keys.index(key) for key in shared]]
+    scored = model.score(_films(data, rows, vectors, bundled.extractor.dims).only(bundled.parts_used))
+    suggested = (scored.scores > scored.suggest)[:, [bundled_keys.index(key) for key in shared]]
     figures = compare_macro_f1(truth, trained, suggested, resamples=RESAMPLES)
     better = figures["difference"]["low"] > 0
     reason = (
-        f"on the same {len(rows)} held-out posters and {_genres(len(shared))}, its macro F1 is "
+        f"on the same {len(rows)} held-out films and {_genres(len(shared))}, its macro F1 is "
         f"{figures['ours']['value']:.2f} and that of the bundled one {figures['theirs']['value']:.2f}"
     )
     if not better:
@@ -103,6 +114,18 @@ def _result(bundled: GenreModel, better: bool, reason: str) -> dict[str, Any]:
 
 def _genres(count: int) -> str:
     return "one genre" if count == 1 else f"{count} genres"
+
+
+def _films(data: LabelledFilms, rows: np.ndarray, vectors: dict[int, np.ndarray], dims: int) -> Films:
+    """Some rows of the training data with the vectors of another extractor."""
+    owned = [(place, poster) for place, poster in enumerate(data.posters[rows].tolist()) if poster in vectors]
+    return Films(
+        np.array([vectors[poster] for _, poster in owned], dtype=np.float32).reshape(len(owned), dims),
+        np.array([place for place, _ in owned], dtype=np.int64),
+        [data.titles[row] for row in rows.tolist()],
+        data.years[rows],
+        [data.overviews[row] for row in rows.tolist()],
+    )
 
 
 def _vectors(extractor: Extractor, posters: Sequence[int]) -> dict[int, np.ndarray]:

@@ -22,21 +22,27 @@ from catalog.embeddings import extractors
 from catalog.models import Extractor, GenreModel, Run, RunItem
 from catalog.runs import leases
 from catalog.runs.work_folders import work_folder
-from ml.genres.head_file import load_head
+from ml.genres.evidence.model_file import load_model
 from ml.genres.held_out import HeldOut, HeldOutError
-from ml.genres.recipes import RECIPES, TrainingConfigError, config_from, config_values
-from ml.genres.training_set import TrainingDataError, training_set, write_training_set
+from ml.genres.parts import parse_evidence
+from ml.genres.recipes import (
+    EVIDENCE,
+    LOGISTIC,
+    RECIPES,
+    AnyConfig,
+    EvidenceConfig,
+    TrainingConfigError,
+    config_from,
+    config_values,
+)
+from ml.genres.training_set import TrainingDataError, write_training_set
 from ml.processes import dies_with_parent
 
 from . import model_comparison, promotion
-from .training_data import LabelledPosters, labelled_posters
+from .training_data import LabelledFilms, labelled_films
 
 SECONDS_BETWEEN_CHECKS = 2.0
 DATA, CONFIG, OUT, HELD_OUT = "train.npz", "config.json", "out", "held_out.npz"
-# The published "recipe-genres" is the baseline, by name. This one ranks genres better on 600 and on 10,500
-# real posters, its scores are calibrated, and it needs seconds and no TensorFlow. On a few hundred posters it
-# disables about five of nineteen genres, those that it does not rank better than chance.
-DEFAULT_RECIPE = "logistic"
 
 
 class TrainingFailed(RuntimeError):
@@ -88,7 +94,9 @@ def _set_message(item: RunItem, message: str) -> None:
 
 
 def train(run: Run, is_wanted: Callable[[], bool]) -> GenreModel:
-    """Train a model in a subprocess with the run's parameters `recipe`, `extractor` (a spec) and `config`.
+    """Train a model in a subprocess with the run's parameters `recipe`, `evidence`, `extractor` and `config`.
+
+    evidence: what to learn from, such as "poster,title"; without it, that of the setting. extractor: a spec.
 
     It becomes active at once if no other model is, or if the bundled one is and this one is significantly
     better on the same posters (see `model_comparison`); otherwise it is a candidate. If the run has trained a
@@ -101,10 +109,11 @@ def train(run: Run, is_wanted: Callable[[], bool]) -> GenreModel:
     if existing is not None:
         return existing
     extractor = _extractor(run.params.get("extractor"))
-    data = labelled_posters(extractor, only=run.params.get("movies"))
-    config = config_from({"name": DEFAULT_RECIPE, **_config_values(run.params)})
+    config = config_of(run.params)
+    parts = config.parts if isinstance(config, EvidenceConfig) else ("poster",)
+    data = labelled_films(extractor, only=run.params.get("movies"), parts=parts)
     # Raises TrainingDataError before a process is started.
-    checked = training_set(data.features, data.labels, data.genres, data.groups, extractor.fingerprint)
+    checked = data.training_set(extractor.fingerprint)
     with work_folder("training") as folder:
         write_training_set(checked, folder / DATA)
         (folder / CONFIG).write_text(json.dumps(config_values(config)))
@@ -112,15 +121,31 @@ def train(run: Run, is_wanted: Callable[[], bool]) -> GenreModel:
         return _store(folder / OUT, run, extractor, data, config_values(config))
 
 
-def _config_values(params: dict[str, Any]) -> dict[str, Any]:
+def config_of(params: dict[str, Any]) -> AnyConfig:
+    """The training settings that a run's parameters mean. Raises TrainingConfigError.
+
+    Without a recipe it is "evidence", or "logistic" to learn from posters alone. The published
+    "recipe-genres" is the baseline, by name: these two rank genres better, their scores are calibrated, and
+    they need seconds and no TensorFlow. On a few hundred films they disable about five of nineteen genres,
+    those that they do not rank better than chance.
+    """
     values = dict(params.get("config") or {})
-    if recipe := params.get("recipe"):
-        if recipe not in RECIPES:
-            raise TrainingConfigError(
-                f"There is no recipe {recipe!r}; there are {', '.join(sorted(RECIPES))}."
-            )
-        values["name"] = recipe
-    return values
+    recipe, evidence = params.get("recipe"), params.get("evidence")
+    if recipe and recipe not in RECIPES:
+        raise TrainingConfigError(f"There is no recipe {recipe!r}; there are {', '.join(sorted(RECIPES))}.")
+    try:
+        parts = parse_evidence(evidence or settings.GENRE_EVIDENCE)
+    except ValueError as error:
+        raise TrainingConfigError(f"Nothing can be trained: {error}") from error
+    posters_only = parts == ("poster",)
+    name = recipe or (LOGISTIC.name if posters_only else EVIDENCE.name)
+    if isinstance(RECIPES[name], EvidenceConfig):
+        values = {"parts": parts, **values}
+    elif evidence and not posters_only:
+        raise TrainingConfigError(
+            f"The recipe {name} learns from posters alone: use the recipe {EVIDENCE.name} for {evidence}."
+        )
+    return config_from({**values, "name": name})
 
 
 def _extractor(spec: str | None) -> Extractor:
@@ -197,16 +222,16 @@ def _failure(code: int, stderr: str, folder: Path) -> str:
 
 
 def _store(
-    out: Path, run: Run, extractor: Extractor, data: LabelledPosters, config: dict[str, Any]
+    out: Path, run: Run, extractor: Extractor, data: LabelledFilms, config: dict[str, Any]
 ) -> GenreModel:
     metrics = json.loads((out / "metrics.json").read_text())
     sha256 = metrics["weights_sha256"]
-    head = load_head(out / "head.npz", sha256=sha256)
+    trained = load_model(out / "head.npz", sha256)
     # It replaces the bundled model if it is better, but a model of this site only when a person promotes it.
     bundled = promotion.active_model()
     if bundled is not None and bundled.shipped:
         held_out = HeldOut.read(out / HELD_OUT)
-        metrics[model_comparison.KEY] = model_comparison.compare(bundled, head.genres, data, held_out)
+        metrics[model_comparison.KEY] = model_comparison.compare(bundled, trained.genres, data, held_out)
     plot, curves = out / "curves.png", ""
     if plot.exists():
         curves = default_storage.save(f"learning_curves/{sha256}.png", ContentFile(plot.read_bytes()))
@@ -216,13 +241,10 @@ def _store(
         model, _ = GenreModel.objects.get_or_create(
             run=run,
             defaults={
+                **promotion.columns_of(trained),
                 "version": promotion.next_version(),
                 "recipe": config["name"],
                 "extractor": extractor,
-                "genres": list(head.genres),
-                "thresholds": [float(threshold) for threshold in head.thresholds],
-                "sure_thresholds": list(head.sure_thresholds or ()),
-                "no_evidence": list(head.no_evidence),
                 "calibration": metrics.get("calibration", {}),
                 "metrics": metrics,
                 "config": config,

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from ml.genres.evidence.films import PARTS, parse_evidence
+from ml.genres.parts import PARTS, parse_evidence
 
 from .embedding import Extractor
 from .validators import validate_sha256

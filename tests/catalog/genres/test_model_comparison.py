@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from catalog.genres import model_comparison, promotion
-from catalog.genres.training_data import LabelledPosters, labelled_posters
+from catalog.genres.training_data import LabelledFilms, labelled_films
 from catalog.models import Extractor, GenreModel
 from ml.genres.held_out import HeldOut
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
 
-from .genre_heads import saved_model, vector_for
+from .genre_heads import evidence_model, saved_model, vector_for
 from .test_training import labelled, train
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -25,7 +25,7 @@ class Case(NamedTuple):
     """The extractor of the bundled model, the training data of the other one, and the true labels."""
 
     extractor: Extractor
-    data: LabelledPosters
+    data: LabelledFilms
     truth: np.ndarray
 
 
@@ -45,7 +45,7 @@ def catalogue(rows: int, right: int) -> Case:
         scores = vector_for(0.1, 0.9 if answer else 0.1, 0.1 if answer else 0.9)
         EmbeddingFactory(poster=poster, extractor=bundled_extractor, values=scores)
         EmbeddingFactory(poster=poster, extractor=extractor, values=[drama, 1])
-    data = labelled_posters(extractor)
+    data = labelled_films(extractor)
     return Case(bundled_extractor, data, data.labels.astype(bool))
 
 
@@ -90,10 +90,33 @@ def test_a_bundled_model_that_cannot_be_used_is_worse(damaged: bool) -> None:
     assert result["better"] and "posters" not in result
 
 
+def test_an_evidence_model_scores_films_without_a_poster_too(settings: Any) -> None:
+    """The bundled model knows genres from titles alone, the other one suggests what is true."""
+    bundled, made = evidence_model(shipped=True)
+    settings.GENRE_EVIDENCE = "title"
+    for number in range(10):
+        MovieFactory(
+            title=("The Haunted House", "Space Raiders")[number % 2], genres=[made.genres[number % 2]]
+        )
+    data = labelled_films(bundled.extractor, parts=("title",))
+    truth = data.labels.astype(bool)
+    result = model_comparison.compare(bundled, data.genres, data, HeldOut(np.arange(10), truth))
+    # The bundled model suggests all its genres for each film.
+    assert (result["posters"], result["ours"]["value"]) == (10, 1.0)
+    assert result["theirs"]["value"] == pytest.approx(2 / 3)
+
+
+def test_a_bundled_model_that_may_read_nothing_is_worse(settings: Any) -> None:
+    case = catalogue(10, right=10)
+    settings.GENRE_EVIDENCE = "title,year"
+    result = compare(case, bundled_model(case.extractor), case.truth)
+    assert result["better"] and "POSTERSITE_GENRE_EVIDENCE" in result["why"]
+
+
 def test_few_posters_with_both_embeddings_show_nothing() -> None:
     case = catalogue(10, right=0)
     result = compare(case, bundled_model(case.extractor), case.truth, np.arange(7))
-    assert not result["better"] and "only 7 held-out posters" in result["why"]
+    assert not result["better"] and "only 7 held-out films" in result["why"]
 
 
 def test_a_better_model_replaces_the_bundled_one() -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from catalog.genres import training
+from catalog.genres import suggestions, training
 from catalog.models import Extractor, GenreModel, MovieGenre, Run
 from catalog.runs import leases, lifecycle
 from catalog.runs.local_worker import process_run
 from ml.genres.head_file import load_head
+from ml.genres.parts import PARTS
+from ml.genres.recipes import TrainingConfigError
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,
@@ -53,7 +55,7 @@ def test_the_first_model_is_stored_with_its_files_and_becomes_active() -> None:
     assert (model.state, model.promoted_at is not None) == (State.ACTIVE, True)
     assert (model.genres, model.thresholds) == (["Comedy", "Drama"], [0.6, 0.6])
     assert model.config["epochs"] == model.metrics["epochs_run"] == 2
-    assert model.dataset_fingerprint == training.labelled_posters(extractor).fingerprint
+    assert model.dataset_fingerprint == training.labelled_films(extractor).fingerprint
 
     folder = Path(training.settings.MODELS_DIR)
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -71,7 +73,10 @@ def test_the_first_model_is_stored_with_its_files_and_becomes_active() -> None:
     assert GenreModel.objects.count() == 1
 
 
-def test_the_default_recipe_stores_thresholds_and_starts_from_the_active_model() -> None:
+def test_without_texts_the_default_recipe_stores_thresholds_and_starts_from_the_active_model(
+    settings: Any,
+) -> None:
+    settings.GENRE_EVIDENCE = "poster"
     extractor = labelled(60)
     war = GenreFactory(name="War")
     for embedding in extractor.embeddings.order_by("pk")[::3]:
@@ -83,17 +88,65 @@ def test_the_default_recipe_stores_thresholds_and_starts_from_the_active_model()
     # Only with a bundled model is it compared: another stays active until a person promotes this one.
     assert "against_shipped" not in later.metrics
     head = load_head(Path(training.settings.MODELS_DIR) / model.weights_file, sha256=model.weights_sha256)
-    assert head.sure_thresholds is not None
-    assert model.thresholds == list(head.thresholds)
-    assert model.sure_thresholds == list(head.sure_thresholds)
+    assert model.thresholds == pytest.approx(head.thresholds, abs=1e-6)
+    assert model.sure_thresholds in ([], pytest.approx(head.sure_thresholds, abs=1e-6))
+    assert model.tick_thresholds == pytest.approx([max(cut, 0.5) for cut in head.thresholds], abs=1e-6)
+    assert model.parts == ["poster"]
     assert model.no_evidence == model.metrics["no_evidence"] == ["War"]
     assert first.message.endswith("War is disabled: not accurate enough.")
     assert model.calibration == model.metrics["calibration"]
-    assert model.metrics["validation"]["posters"] == training.labelled_posters(extractor).labels.shape[0]
+    assert model.metrics["validation"]["posters"] == training.labelled_films(extractor).labels.shape[0]
     assert model.config["sure_precision"] == 0.8
     # Without the file of the active model it starts anew.
     (Path(training.settings.MODELS_DIR) / model.weights_file).unlink()
     assert not train().genre_model.metrics["warm_start"]
+
+
+def test_by_default_a_model_is_trained_on_all_parts_and_suggests_from_them() -> None:
+    """Posters say nothing here; titles and overviews tell the genres apart."""
+    extractor = ExtractorFactory(dims=4)
+    for number in range(80):
+        war = number % 2
+        movie = MovieFactory(
+            genres=["War" if war else "Comedy"],
+            title=f"The {'Battle' if war else 'Wedding'} {number}",
+            overview=f"{'Soldiers fight' if war else 'A couple laughs'} in place {number}."
+            * (number % 3 > 0),
+        )
+        if number % 4:
+            EmbeddingFactory(poster=PosterFactory(movie=movie), extractor=extractor)
+    untagged = MovieFactory(title="The last Battle", overview="Soldiers fight again.")
+    run = train()
+    model = run.genre_model
+    assert (model.recipe, model.parts, model.state) == ("evidence", [*PARTS], State.ACTIVE)
+    assert len(model.tick_thresholds) == len(model.genres) == 2
+    assert model.metrics["combinations"]["title"]["n"] == 80
+    suggestions.suggest([untagged], model, suggestions.load(model))
+    best = untagged.suggestions.latest("score")
+    assert (best.genre.name, best.tick, best.poster) == ("War", True, None)
+    assert {word.casefold() for word in best.explanation["words"]} & {"battle", "soldiers", "fight"}
+
+
+@pytest.mark.parametrize(
+    ("params", "recipe", "parts"),
+    [
+        ({}, "evidence", PARTS),
+        ({"evidence": "poster"}, "logistic", None),
+        ({"evidence": "year,poster"}, "evidence", ("poster", "year")),
+        ({"recipe": "evidence", "evidence": "poster"}, "evidence", ("poster",)),
+        ({"recipe": "logistic"}, "logistic", None),
+        ({"recipe": "recipe-genres", "evidence": "poster"}, "recipe-genres", None),
+    ],
+)
+def test_the_recipe_follows_from_the_evidence(params: dict[str, Any], recipe: str, parts: Any) -> None:
+    config = training.config_of(params)
+    assert (config.name, getattr(config, "parts", None)) == (recipe, parts)
+
+
+@pytest.mark.parametrize("params", [{"evidence": "smell"}, {"evidence": "title", "recipe": "logistic"}])
+def test_evidence_that_cannot_be_learned_from(params: dict[str, Any]) -> None:
+    with pytest.raises(TrainingConfigError):
+        training.config_of(params)
 
 
 @pytest.mark.parametrize(
