@@ -55,8 +55,8 @@ def choose_points(
 ) -> Points:
     """Choose the operating points from labels and out-of-fold logits (m, g) of films with folds (m,).
 
-    *suggest* and *sure* are those of the recipe `logistic`. *tick* is one half: of calibrated scores, every
-    other cut costs more corrections. calibrate: whether Platt scaling may be applied, if it lowers the
+    *suggest* and *sure* are those of the recipe `logistic`. *tick* is `DEFAULT_TICK`: of calibrated scores,
+    other cuts cost more corrections. calibrate: whether Platt scaling may be applied, if it lowers the
     log-loss out of fold.
     """
     genres = labels.shape[1]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ml.genres.evidence.films import PARTS
-from ml.genres.evidence.model import EvidenceModel
+from ml.genres.evidence.model import DEFAULT_TICK, EvidenceModel
 from ml.genres.head import FeatureMismatch
 from ml.genres.thresholds import NEVER
 from tests.ml.genres.evidence.made_models import OVERVIEWS, TITLES, make_films, make_model, make_text
@@ -80,7 +80,7 @@ def test_a_head_over_posters_alone_keeps_its_scores_bit_for_bit(head):
     assert (scored.scores == expected).all()
     assert ((scored.scores > scored.suggest) == head.suggested(expected)).all()
     assert ((scored.scores > scored.sure) == head.sure(expected)).all()
-    assert (scored.tick >= 0.5).all()
+    assert (scored.tick >= np.float32(DEFAULT_TICK)).all()
     assert scored.present.tolist() == [[True, False, False, False]] * 3
     assert (model.parts, model.dims, model.no_evidence) == (("poster",), 6, head.no_evidence)
 
