@@ -301,7 +301,7 @@ def inconsistencies() -> Iterator[str]:
         yield f"{accepted} suggestions are accepted, by {valid.count()} decisions"
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is not None:
-        left = suggestions.scorable(suggestions.candidates(model.pk), model.pk)
+        left = suggestions.scorable(suggestions.candidates(model), model)
         of_others = Suggestion.objects.filter(state=Suggestion.State.PENDING, movie__in=left).exclude(
             model=model
         )

@@ -47,6 +47,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
                     "origin",
                     "compared_with_bundled",
                     "recipe",
+                    "reads",
                     "extractor",
                     "run",
                     ("created_at", "promoted_at"),
@@ -79,6 +80,12 @@ class GenreModelAdmin(ReadOnlyAdmin):
     @admin.display(description="recipe", ordering="recipe")
     def recipe_and_extractor(self, model: GenreModel) -> str:
         return f"{model.recipe} on {model.extractor}"
+
+    @admin.display(description="reads")
+    def reads(self, model: GenreModel) -> str:
+        left_out = [part for part in model.parts if part not in model.parts_used]
+        unused = f" (not used: {', '.join(left_out)}; see POSTERSITE_GENRE_EVIDENCE)" if left_out else ""
+        return f"{', '.join(model.parts)}{unused}"
 
     @admin.display(description="macro F1")
     def macro_f1(self, model: GenreModel) -> str:
@@ -181,6 +188,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
                 "card": genre_model_figures.card(model),
                 "points": genre_model_figures.points(model),
                 "abstention": genre_model_figures.abstention(model),
+                "combinations": genre_model_figures.combinations(model),
                 "disabled_genres": genre_model_figures.disabled_genres(model),
                 "calibration": genre_model_figures.calibration(model),
                 "measured_on": (model.metrics or {}).get("measured_on", ""),

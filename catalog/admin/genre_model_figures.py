@@ -188,6 +188,35 @@ def sure(model: GenreModel) -> Point | None:
     )
 
 
+@dataclass(frozen=True)
+class CombinationRow:
+    """The figures of films that have these parts, as they are scored with them. n: the number of films."""
+
+    parts: str
+    n: int
+    macro_f1: Figure
+    map: Figure
+    ece: Figure
+    sure_precision: Figure
+    sure_recall: Figure
+    corrections: Figure
+    unchanged: Figure
+
+
+def combinations(model: GenreModel) -> list[CombinationRow]:
+    """A row for each combination of parts that was measured; empty for a model of posters alone."""
+    names = ("macro_f1_suggest", "map", "ece", "sure_precision", "sure_recall", "corrections", "unchanged")
+    return [
+        CombinationRow(
+            str(parts).replace("+", ", "),
+            int(_number(row.get("n")) or 0),
+            *(figure(row.get(name)) for name in names),
+        )
+        for parts, row in _dictionary(model.metrics, "combinations").items()
+        if isinstance(row, dict)
+    ]
+
+
 def abstention(model: GenreModel) -> list[AbstentionRow]:
     """The rows of the abstention curve; empty if it was not measured."""
     metrics = model.metrics if isinstance(model.metrics, dict) else {}

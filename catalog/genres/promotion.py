@@ -147,7 +147,7 @@ def _start_after_promotion(
         Run.objects.filter(pk=live.pk).update(message=f"Cancelled: {model} was promoted.")
         after += followers
     kinds = []
-    if suggestions.scorable(suggestions.candidates(model.pk), model.pk).exists():
+    if suggestions.scorable(suggestions.candidates(model), model).exists():
         kinds = ["label"]
     posters = Poster.objects.filter(is_primary=True)
     if (
@@ -180,5 +180,5 @@ def replace_suggestions_of_other_models(
     if model is None:
         return None
     pending = Suggestion.objects.filter(movie__in=movies, state=Suggestion.State.PENDING)
-    due = suggestions.scorable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model.pk)
+    due = suggestions.scorable(movies.filter(pk__in=pending.exclude(model=model).values("movie")), model)
     return lifecycle.start("label", movies=due, asked_by=by) if due.exists() else None

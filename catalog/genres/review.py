@@ -23,6 +23,11 @@ from catalog.models import (
 )
 
 PENDING = Suggestion.State.PENDING
+# The fields of suggestions that cards show. `tick`: whether the model would tick it in advance.
+SHOWN = (
+    *("movie", "genre", "model", "score", "threshold", "sure", "tick"),
+    *("poster_sha256", "evidence", "explanation"),
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ def cards(movie_ids: Sequence[int]) -> list[Movie]:
     """
     pending = (
         Suggestion.objects.filter(state=PENDING)
-        .only("movie", "genre", "model", "score", "threshold", "sure")
+        .only(*SHOWN)
         .prefetch_related("genre", calibration())
         .order_by("-score", "pk")
     )

@@ -24,13 +24,14 @@ def _prepare_label(params: Params, movies: Movies) -> tuple[Params, str]:
 
 
 def _select_movies(run: Run, movies: Movies) -> QuerySet[Movie]:
-    model = run.params["model"]
+    # Without its metrics, which are large.
+    model = GenreModel.objects.only("parts", "extractor").get(pk=run.params["model"])
     return suggestions.scorable(suggestions.candidates(model) if movies is None else movies, model)
 
 
 def _nothing_to_label(run: Run, movies: Movies) -> str:
     model = GenreModel.objects.select_related("extractor").get(pk=run.params["model"])
-    candidates = suggestions.candidates(model.pk) if movies is None else movies
+    candidates = suggestions.candidates(model) if movies is None else movies
     unread = candidates.filter(posters__is_primary=True).distinct().count()
     if not unread and model.reads_texts:
         return f"Nothing to do: there is no {'untagged' if movies is None else 'chosen'} movie."

@@ -63,14 +63,13 @@ def _fail(items: Sequence[RunItem], error: str) -> None:
     leases.finish_all(items, errors={item.pk: error for item in items})
 
 
-def candidates(model_id: int) -> QuerySet[Movie]:
+def candidates(model: GenreModel) -> QuerySet[Movie]:
     """Movies that a run over the whole catalogue suggests genres for: untagged ones, those with pending
     suggestions of another model or from other parts, and those whose poster, title, year or overview changed
     since they were scored."""
-    model = GenreModel.objects.get(pk=model_id)
     suggestions = Suggestion.objects.filter(movie=OuterRef("pk"))
     pending = suggestions.filter(state=Suggestion.State.PENDING)
-    other = pending.exclude(model=model_id, evidence=",".join(model.parts_used))
+    other = pending.exclude(model=model, evidence=",".join(model.parts_used))
     outdated = Q(pk__in=[])
     if "poster" in model.parts_used:
         shown = Poster.objects.filter(movie=OuterRef("pk"), is_primary=True)
@@ -88,13 +87,12 @@ def candidates(model_id: int) -> QuerySet[Movie]:
     return Movie.objects.filter(~Exists(tagged) | outdated | Q(Exists(other)))
 
 
-def scorable(movies: QuerySet[Movie], model_id: int) -> QuerySet[Movie]:
+def scorable(movies: QuerySet[Movie], model: GenreModel) -> QuerySet[Movie]:
     """Those of `movies` that the genre model can score now.
 
     A movie with a poster waits until the model's extractor has embedded it. One without is scored from its
     title, year and overview, if the model reads them.
     """
-    model = GenreModel.objects.get(pk=model_id)
     if not model.parts_used:
         return movies.none()
     if "poster" not in model.parts_used:
@@ -117,7 +115,7 @@ def suggest(
     """
     parts = row.parts_used
     chosen = Movie.objects.filter(pk__in=[movie.pk for movie in movies])
-    known, vectors = _evidence(scorable(chosen, row.pk), row)
+    known, vectors = _evidence(scorable(chosen, row), row)
     if not known:
         return {}
     place = {movie_id: index for index, movie_id in enumerate(known)}

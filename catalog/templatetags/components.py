@@ -87,7 +87,12 @@ def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeS
 
 @register.simple_tag
 def heat_toggle(suggestion: Suggestion, movie: Movie | str) -> SafeString:
-    """A link to the heat map's page. heat_maps.js makes it a button that shows the map over the poster."""
+    """A link to the heat map's page. heat_maps.js makes it a button that shows the map over the poster.
+
+    Empty for a suggestion without a poster.
+    """
+    if not suggestion.poster_sha256:
+        return SafeString()
     return filled(
         '<a class="heat-toggle" href="{0}" rel="nofollow" data-heat title="Heat map of {1}" '
         'aria-label="Heat map of {1} in {2}">{3}</a>',

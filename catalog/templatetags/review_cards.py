@@ -16,6 +16,7 @@ from catalog.models import Movie, Poster, Suggestion
 from catalog.page_urls import reverse_pk
 
 from .components import escaped, filled, heat_toggle, score_bar
+from .wording import evidence_text
 
 register = template.Library()
 
@@ -23,6 +24,7 @@ OVERVIEW_SHOWN = 320
 SURE = mark_safe('<em class="sure" title="Above the model\'s sure threshold">sure</em>')
 HEAT_CAPTION = mark_safe('<p class="heat-caption" data-heat-caption aria-hidden="true"></p>')
 NO_POSTER = mark_safe('<div class="card-no-poster">The poster was deleted</div>')
+WITHOUT_POSTER = mark_safe('<div class="card-no-poster">Scored without a poster</div>')
 # Enter presses the first submit button: it must not be a single genre's.
 CARD = """
 <article class="card" id="movie-{pk}" tabindex="-1" data-open data-heat-scope aria-labelledby="title-{pk}">
@@ -68,6 +70,7 @@ def review_card(context: Context, movie: Movie) -> SafeString:
     if context["may_view_movies"]:
         title = filled('<a href="{}">{}</a>', reverse_pk("admin:catalog_movie_change", movie.pk), title)
     pending: list[Suggestion] = movie.pending_suggestions  # type: ignore[attr-defined]
+    had_poster = any(each.poster_sha256 for each in pending)
     name = escaped(str(movie))
     rows = [_genre(each, name, number, context["matching"]) for number, each in enumerate(pending, start=1)]
     return filled(
@@ -75,7 +78,7 @@ def review_card(context: Context, movie: Movie) -> SafeString:
         pk=movie.pk,
         movie=name,
         frame=filled(' data-heat-frame="{}"', poster.sha256) if poster else "",
-        picture=_picture(poster, name) if poster else NO_POSTER,
+        picture=_picture(poster, name) if poster else NO_POSTER if had_poster else WITHOUT_POSTER,
         title=title,
         year=filled('<span class="card-year">{}</span>', movie.year) if movie.year else "",
         facts=_facts(movie) + (HEAT_CAPTION if poster else SafeString()),
@@ -115,12 +118,13 @@ def _facts(movie: Movie) -> SafeString:
 
 
 def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection[int]) -> SafeString:
-    """A genre of a card: checkbox, name, score, heat map, accept and reject.
+    """A genre of a card: checkbox, name, score, heat map, accept and reject, and what speaks for it.
 
     number: its position from 1, which is its key on the keyboard. matching: ids of the suggestions that match
     the queue's filter.
     """
     is_matching = suggestion.pk in matching
+    text = evidence_text(suggestion)
     return filled(
         '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
         '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
@@ -130,7 +134,7 @@ def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection
         '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
         'aria-label="Accept {genre} for {movie}">✓</button> '
         '<button type="submit" name="decide" value="reject-{pk}" class="one reject" title="Reject {genre}" '
-        'aria-label="Reject {genre} for {movie}">✕</button></span></li>',
+        'aria-label="Reject {genre} for {movie}">✕</button></span>{evidence}</li>',
         matching=" matching" if is_matching else "",
         pk=suggestion.pk,
         bulk=filled('<input type="hidden" name="matching" value="{}" form="bulk">', suggestion.pk)
@@ -142,4 +146,5 @@ def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection
         score=score_bar(suggestion),
         heat=heat_toggle(suggestion, movie),
         movie=movie,
+        evidence=filled('<small class="genre-evidence">{}</small>', text) if text else "",
     )

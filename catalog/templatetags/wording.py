@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 from django import template
 from django.conf import settings
+from django.utils.text import Truncator
 
 from catalog.external_ids import external_link
+from catalog.genres.evidence import shares
 from catalog.models import Extractor, GenreModel, ReviewDecision, Run, Suggestion
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import kinds
@@ -25,6 +27,9 @@ BACKBONE_NAMES = {
     "postersite": "Postersite",
 }
 FINGERPRINT_END = 6
+SMALLEST_SHARE = 0.005
+WORDS_SHOWN = 4
+LONGEST_WORD = 30
 SOURCE_NAMES = {
     "tmdb_page": "The Movie Database",
     "tmdb_api": "The Movie Database",
@@ -97,6 +102,27 @@ def likelihood(scored: Suggestion | ReviewDecision) -> str:
 def threshold_text(scored: Suggestion | ReviewDecision) -> str:
     """The threshold of the suggestion, in the same form as its score."""
     return score_text(scored.threshold, _model(scored))
+
+
+@register.filter
+def evidence_text(suggestion: Suggestion) -> str:
+    """What speaks for the suggestion: "poster 60%, title 40% · “space”, “alien”".
+
+    Empty for a model that reads posters only. Begins with "without a poster" if there was none to read.
+    """
+    parts = suggestion.evidence.split(",")
+    if len(parts) < 2:
+        return ""
+    explanation = suggestion.explanation if isinstance(suggestion.explanation, dict) else {}
+    text = ", ".join(f"{part} {share:.0%}" for part, share in shares(explanation) if share >= SMALLEST_SHARE)
+    words = explanation.get("words")
+    quoted = ", ".join(
+        f"“{Truncator(word).chars(LONGEST_WORD)}”"
+        for word in (words if isinstance(words, list) else [])[:WORDS_SHOWN]
+        if isinstance(word, str)
+    )
+    missing = "without a poster" if "poster" in parts and not suggestion.poster_sha256 else ""
+    return " · ".join(filter(None, (missing, text, quoted)))
 
 
 def _model(scored: Suggestion | ReviewDecision) -> GenreModel | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Prefetch
@@ -61,6 +62,7 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
     # If a genre was accepted twice, the newer suggestion counts.
     by_age = sorted(found.shown_suggestions, key=lambda each: each.pk)
     accepted = {each.genre_id: each for each in by_age if each.state == ACCEPTED}
+    suggested = [each for each in found.shown_suggestions if each.state == PENDING]
     same_picture = list(groups.same_picture(found)[: SAME_PICTURE_SHOWN + 1])
     return render(
         request,
@@ -70,8 +72,9 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
             "poster": found.primary_poster,
             # Each genre with the suggestion that it was accepted from, or None.
             "genres": [(each, accepted.get(each.genre_id)) for each in found.movie_genres.all()],
-            "suggested": [each for each in found.shown_suggestions if each.state == PENDING],
-            "heat_maps": bool(found.shown_suggestions),
+            "suggested": suggested,
+            "suggested_from": _suggested_from(suggested),
+            "heat_maps": any(each.poster_sha256 for each in found.shown_suggestions),
             "same_picture": same_picture[:SAME_PICTURE_SHOWN],
             "more_same_picture": len(same_picture) > SAME_PICTURE_SHOWN,
             "strip": strip,
@@ -79,6 +82,12 @@ def movie(request: HttpRequest, pk: int) -> HttpResponse:
             "no_convnet": briefly("no-convnet", why_no_convnet),
         },
     )
+
+
+def _suggested_from(suggestions: Sequence[Suggestion]) -> str:
+    if all(each.evidence == "poster" for each in suggestions):
+        return "Suggested from the poster"
+    return "Suggested" if any(each.poster_sha256 for each in suggestions) else "Suggested without a poster"
 
 
 def lookalike_strip(request: HttpRequest, movie: Movie) -> Strip:

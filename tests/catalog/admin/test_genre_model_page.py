@@ -68,6 +68,18 @@ def test_a_measured_model(admin_client):
 
 
 @pytest.mark.django_db
+def test_a_model_of_several_parts_shows_them_and_the_figures_of_each_combination(admin_client, settings):
+    found = {"macro_f1_suggest": {"value": 0.42, "low": 0.4, "high": 0.44}, "corrections": 1.5, "n": 1200}
+    metrics = {**METRICS, "combinations": {"poster": found, "poster+title": {"n": 60}, "title": "damaged"}}
+    settings.GENRE_EVIDENCE = "poster"
+    page = model_page(admin_client, metrics=metrics, parts=["poster", "title"])
+    first, second = one(page, "table.combinations").select("tbody tr")
+    assert (text_of(first.th), cells(first)[:2]) == ("poster", ["1,200", "0.420 (0.400–0.440)"])
+    assert (text_of(second.th), cells(second)[0], cells(second)[-1]) == ("poster, title", "60", "–")
+    assert "poster, title (not used: title;" in text_of(one(page, ".field-reads"))
+
+
+@pytest.mark.django_db
 def test_disabled_genres_are_named_and_have_no_thresholds(admin_client):
     page = model_page(
         admin_client,

@@ -6,7 +6,7 @@ from catalog.admin import review_queue
 from catalog.models import Suggestion
 from tests.catalog.admin.cards import pending, queue, suggestion, titles
 from tests.catalog.pages import one, text_of
-from tests.factories import MovieFactory
+from tests.factories import MovieFactory, SuggestionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +18,27 @@ def test_a_card_shows_poster_title_year_and_every_suggestion(reviewer_client):
     assert text_of(card.h2) == f"Ember {movie.year}"
     assert [text_of(name) for name in card.select(".genre-name > span")] == ["Drama", "Horror"]
     assert [text_of(score) for score in card.select(".score-number")] == [".91", ".70"]
+
+
+def test_a_card_says_what_speaks_for_each_genre(reviewer_client):
+    movie = pending("Ember", Drama=0.9, Horror=0.7)
+    movie.suggestions.update(
+        evidence="poster,title",
+        explanation={"parts": {"poster": 3.0, "title": 1.0}, "words": ["<b>Ember</b>"]},
+    )
+    card = one(queue(reviewer_client), "article.card")
+    texts = [text_of(line) for line in card.select(".genre-evidence")]
+    assert texts == ["poster 75%, title 25% · “<b>Ember</b>”"] * 2
+    assert len(card.select("[data-heat]")) == 2
+
+
+def test_a_card_without_a_poster_says_so_and_has_no_heat_maps(reviewer_client):
+    movie = MovieFactory()
+    SuggestionFactory(movie=movie, poster=None, poster_sha256="", evidence="poster,title")
+    card = one(queue(reviewer_client), "article.card")
+    assert "without a poster" in text_of(one(card, ".card-no-poster"))
+    assert text_of(one(card, ".genre-evidence")) == "without a poster"
+    assert not card.select("[data-heat]")
 
 
 def test_the_bar_and_the_threshold_are_drawn_to_scale(reviewer_client):

@@ -51,7 +51,7 @@ def scored(model: GenreModel, movie: Movie) -> Suggestion:
 
 def due() -> set[Movie]:
     model = GenreModel.objects.get(state=GenreModel.State.ACTIVE)
-    return set(suggestions.scorable(suggestions.candidates(model.pk), model.pk))
+    return set(suggestions.scorable(suggestions.candidates(model), model))
 
 
 def test_a_film_is_scored_by_everything_that_is_known_of_it() -> None:

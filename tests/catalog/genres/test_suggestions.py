@@ -259,13 +259,13 @@ def test_candidates_are_untagged_or_show_another_poster() -> None:
     scored_movie(model, 0.9, 0.9, 0.1, genres=["Western"])
     suggest(model, untagged, reviewed)
     review.accept(reviewed.suggestions.filter(genre__name="Drama"), UserFactory())
-    assert set(suggestions.candidates(model.pk)) == {untagged}
+    assert set(suggestions.candidates(model)) == {untagged}
     poster = PosterFactory(movie=reviewed, is_primary=False)
     embed(model, poster, 0.9, 0.1, 0.1)
     make_primary(poster)
-    assert set(suggestions.candidates(model.pk)) == {untagged, reviewed}
-    suggest(model, *suggestions.candidates(model.pk))
-    assert set(suggestions.candidates(model.pk)) == {untagged}
+    assert set(suggestions.candidates(model)) == {untagged, reviewed}
+    suggest(model, *suggestions.candidates(model))
+    assert set(suggestions.candidates(model)) == {untagged}
 
 
 def test_a_poster_that_its_source_replaced_does_not_count() -> None:

@@ -170,3 +170,26 @@ def test_films_with_the_same_picture_are_named(client: Client) -> None:
     named = one(soup(client.get(film.get_absolute_url())), ".same-picture")
     assert [link["href"] for link in named.select("a")] == [other.get_absolute_url()]
     assert soup(client.get(stranger.get_absolute_url())).select(".same-picture") == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "heading", "lines"),
+    [
+        ({}, "Suggested from the poster, not reviewed", []),
+        ({"evidence": "poster,title"}, "Suggested, not reviewed", ["title 100% · “Ash”"]),
+        (
+            {"evidence": "poster,title", "poster_sha256": ""},
+            "Suggested without a poster, not reviewed",
+            ["without a poster · title 100% · “Ash”"],
+        ),
+    ],
+)
+def test_what_genres_are_suggested_from(
+    client: Client, fields: dict[str, str], heading: str, lines: list[str]
+) -> None:
+    explanation = {"parts": {"title": 0.5}, "words": ["Ash"]}
+    suggestion = SuggestionFactory(movie__poster=True, explanation=explanation, **fields)
+    page = soup(client.get(suggestion.movie.get_absolute_url()))
+    assert texts(page, ".suggested h3") == [heading]
+    assert texts(page, ".suggested .evidence") == lines
+    assert bool(page.select("[data-heat]")) == (fields.get("poster_sha256") != "")

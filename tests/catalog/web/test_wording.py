@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from catalog.models import Extractor, GenreModel, ReviewDecision, Suggestion
 from catalog.templatetags.wording import (
     duration,
+    evidence_text,
     extractor_name,
     extractor_name_among,
     likelihood,
@@ -113,3 +116,30 @@ def test_a_score_is_a_probability_where_the_model_is_calibrated(
 
 def test_the_score_of_a_decision_without_a_suggestion_is_no_probability() -> None:
     assert likelihood(ReviewDecision(score=0.5)) == "score .50"
+
+
+EXPLANATION = {
+    "parts": {"poster": 0.6, "title": 0.9, "year": -2.0},
+    "words": ["space", "alien", "a", "b", "c"],
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"explanation": EXPLANATION}, "title 60%, poster 40% · “space”, “alien”, “a”, “b”"),
+        ({"explanation": EXPLANATION, "evidence": "poster"}, ""),
+        ({"explanation": {}, "poster_sha256": ""}, "without a poster"),
+        ({"explanation": {"parts": {"title": 1}}, "poster_sha256": ""}, "without a poster · title 100%"),
+        (
+            {"explanation": {"parts": {"title": 1}}, "poster_sha256": "", "evidence": "title,year"},
+            "title 100%",
+        ),
+        ({"explanation": {"parts": {"poster": 1, "year": 0.001}, "words": "no list"}}, "poster 100%"),
+        ({"explanation": {"words": ["x" * 99, 7, None]}}, "“" + "x" * 29 + "…”"),
+        ({"explanation": None}, ""),
+    ],
+)
+def test_what_speaks_for_a_suggestion_is_one_line(fields: dict[str, Any], text: str) -> None:
+    suggestion = Suggestion(**{"evidence": "poster,title,year", "poster_sha256": "a" * 64, **fields})
+    assert evidence_text(suggestion) == text
