@@ -163,7 +163,7 @@ def test_cards_read_of_suggestions_and_posters_only_what_they_show() -> None:
     one, other = review.cards([row["movie_id"] for row in review.review_queue()])
     [first], [second] = one.pending_suggestions, other.pending_suggestions  # type: ignore[attr-defined]
     assert first.genre is second.genre
-    assert {"poster_sha256", "created_at"} <= first.get_deferred_fields()
+    assert {"text_version", "created_at"} <= first.get_deferred_fields()
     assert {"attribution", "fetched_at"} <= one.primary_poster.get_deferred_fields()
 
 

@@ -13,6 +13,7 @@ from catalog.genres import suggestions, training
 from catalog.models import Extractor, GenreModel, MovieGenre, Run
 from catalog.runs import leases, lifecycle
 from catalog.runs.local_worker import process_run
+from ml.genres.evidence.model import DEFAULT_TICK
 from ml.genres.head_file import load_head
 from ml.genres.parts import PARTS
 from ml.genres.recipes import TrainingConfigError
@@ -90,7 +91,9 @@ def test_without_texts_the_default_recipe_stores_thresholds_and_starts_from_the_
     head = load_head(Path(training.settings.MODELS_DIR) / model.weights_file, sha256=model.weights_sha256)
     assert model.thresholds == pytest.approx(head.thresholds, abs=1e-6)
     assert model.sure_thresholds in ([], pytest.approx(head.sure_thresholds, abs=1e-6))
-    assert model.tick_thresholds == pytest.approx([max(cut, 0.5) for cut in head.thresholds], abs=1e-6)
+    assert model.tick_thresholds == pytest.approx(
+        [max(cut, DEFAULT_TICK) for cut in head.thresholds], abs=1e-6
+    )
     assert model.parts == ["poster"]
     assert model.no_evidence == model.metrics["no_evidence"] == ["War"]
     assert first.message.endswith("War is disabled: not accurate enough.")
