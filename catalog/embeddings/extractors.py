@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
-from catalog.models import Embedding, Extractor, GenreModel
+from catalog.models import Extractor, GenreModel, SimilarityIndex
+from ml import bundled
 from ml.extractors import registry, runtime
 from ml.extractors.weights import WeightsUnavailable
 
@@ -28,16 +29,21 @@ def configured_specs() -> list[str]:
 
 
 def required_specs() -> list[str]:
-    """The specs that new posters are embedded with: the configured ones and that of the active genre model.
+    """The specs that new posters are embedded with: the configured ones, and those that are still read.
 
-    A model that was trained on another extractor could not suggest genres for new posters otherwise. Its
+    The active genre model could not suggest genres for new posters without its extractor. After an upgrade,
+    look-alikes come from the earlier version of a configured extractor until the new one takes over. An
     extractor is left out if this site cannot load exactly that one.
     """
-    specs = configured_specs()
-    row = Extractor.objects.filter(genre_models__state=GenreModel.State.ACTIVE).first()
-    if row is None or not is_available(row) or row.fingerprint in map(_fingerprint_or_none, specs):
-        return specs
-    return [*specs, row.spec]
+    configured = configured_specs()
+    present = {_fingerprint_or_none(spec) for spec in configured}
+    active = GenreModel.objects.filter(extractor=OuterRef("pk"), state=GenreModel.State.ACTIVE)
+    others = Extractor.objects.exclude(fingerprint__in=present - {None}).annotate(active=Exists(active))
+    read = [row for row in others if row.active]
+    earlier = [row for row in others if row.spec in configured and not row.active]
+    if earlier and (serving := default_extractor()) in earlier:
+        read.append(serving)
+    return [*configured, *filter(None, map(spec_of, read))]
 
 
 def resolve(spec: str) -> runtime.ResolvedSpec:
@@ -64,7 +70,19 @@ def available(specs: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 def is_available(extractor: Extractor) -> bool:
     """Whether this site can embed posters with exactly that extractor."""
-    return _fingerprint_or_none(extractor.spec) == extractor.fingerprint
+    return spec_of(extractor) is not None
+
+
+def spec_of(extractor: Extractor) -> str | None:
+    """The spec by which this site loads exactly that extractor, None if it cannot.
+
+    It differs from the row's for an earlier version of the bundled extractor, which is named by its file.
+    """
+    specs = [extractor.spec]
+    if extractor.spec in DEFAULT_SPECS:
+        files = sorted(bundled.PREVIOUS.glob("*.tflite"))
+        specs += [f"{extractor.spec}:{file.name}" for file in files]
+    return next((spec for spec in specs if _fingerprint_or_none(spec) == extractor.fingerprint), None)
 
 
 def _fingerprint_or_none(spec: str) -> str | None:
@@ -104,27 +122,35 @@ def _load(resolved: runtime.ResolvedSpec) -> runtime.Extractor:
 def default_extractor() -> Extractor | None:
     """The extractor that look-alikes and new genre models use; None before anything is embedded.
 
-    Configured extractors come first, in their order, then other ConvNets, histograms and pixels. An extractor
-    that has embedded less than half as many posters as another one does not count yet.
+    Configured extractors come first, in their order, then other ConvNets, histograms and pixels. One without
+    an index does not count while another has one, nor one with less than half as many posters as another.
+    `index_files` builds the index of an extractor that would take over only when it is complete.
     """
-    counts = dict(Embedding.objects.order_by().values_list("extractor").annotate(Count("pk")))
+    indexes = SimilarityIndex.objects.select_related("extractor")
+    counts = {index.extractor: index.rows for index in indexes}
     if not counts:
-        return None
+        counts = {each: each.vectors for each in Extractor.objects.annotate(vectors=Count("embeddings"))}
+    enough = max(1, max(counts.values(), default=0) / 2)
+    candidates = [extractor for extractor, count in counts.items() if count >= enough]
     configured = [_fingerprint_or_none(spec) for spec in configured_specs()]
+    return min(
+        candidates,
+        key=lambda extractor: (*_rank(extractor, configured), -counts[extractor], extractor.pk),
+        default=None,
+    )
 
-    def rank(extractor: Extractor) -> tuple[int, int, int, int]:
-        name = extractor.spec.partition(":")[0]
-        place = (
-            configured.index(extractor.fingerprint)
-            if extractor.fingerprint in configured
-            else len(configured)
-        )
-        kind = 0 if is_convnet(name) else 1 + WITHOUT_NETWORK.index(name)
-        return place, kind, -counts[extractor.pk], extractor.pk
 
-    enough = max(counts.values()) / 2
-    candidates = Extractor.objects.filter(pk__in=[pk for pk, count in counts.items() if count >= enough])
-    return min(candidates, key=rank, default=None)
+def would_replace(extractor: Extractor, serving: Extractor) -> bool:
+    """Whether look-alikes would come from `extractor` rather than from `serving` if both had an index."""
+    configured = [_fingerprint_or_none(spec) for spec in configured_specs()]
+    return _rank(extractor, configured) < _rank(serving, configured)
+
+
+def _rank(extractor: Extractor, configured: Sequence[str | None]) -> tuple[int, int]:
+    name = extractor.spec.partition(":")[0]
+    known = extractor.fingerprint in configured
+    place = configured.index(extractor.fingerprint) if known else len(configured)
+    return place, 0 if is_convnet(name) else 1 + WITHOUT_NETWORK.index(name)
 
 
 def is_convnet(spec: str) -> bool:

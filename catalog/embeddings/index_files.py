@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db.models import Count, Exists, Max, OuterRef
 from django.utils import timezone
 
-from catalog.models import Embedding, Extractor, Run, SimilarityIndex
+from catalog.models import Embedding, Extractor, Poster, Run, SimilarityIndex
 from ml.files import UNREADABLE_ARRAYS
 from ml.search.hubness import (
     CorrectionUnreadable,
@@ -31,6 +31,8 @@ from ml.search.hubness import (
 )
 from ml.search.neighbours import ExactIndex, Metric
 
+from . import extractors
+
 log = logging.getLogger(__name__)
 
 IDS, VECTORS, CORRECTION = "ids.npy", "vectors.npy", "hubs-1.npz"
@@ -38,6 +40,9 @@ UNREADABLE = (*UNREADABLE_ARRAYS, OSError, CorrectionUnreadable)
 # During an embedding run, an index is built again when it lacks a fifth of the embeddings, or at this age.
 GROWTH = 1.25
 MAX_AGE = timedelta(minutes=10)
+# Look-alikes change to another extractor when it lacks at most this share of the posters that they show now:
+# damaged files must not prevent it for ever.
+MOST_MISSING = 0.05
 # Replaced files stay a while for web processes that are about to open them.
 OLD_FILES_S = 300.0
 
@@ -134,7 +139,10 @@ def build_during_run(run: Run) -> None:
     Errors are logged, because a failed build must not fail the run; `build_stale` tries again.
     """
     is_last = not (run.chunks.exists() or run.items.filter(state__in=("pending", "running")).exists())
+    serving = extractors.default_extractor()
     for extractor, index in _extractors_with_embeddings():
+        if must_wait(extractor, serving, is_embedding=not is_last):
+            continue
         has_grown = index is None or _state(extractor)[0] > index.rows * GROWTH
         if has_grown or (is_last and is_stale(extractor)):
             _build_or_log(extractor)
@@ -143,6 +151,7 @@ def build_during_run(run: Run) -> None:
 def build_stale() -> None:
     """Build stale indexes, unless an embedding run is about to, and remove old files. Called on schedule."""
     is_embedding = Run.objects.filter(kind="embed", state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
+    serving = extractors.default_extractor()
     for extractor, index in _extractors_with_embeddings():
         home = _home(extractor)
         if index is not None and home.is_dir():
@@ -151,8 +160,24 @@ def build_stale() -> None:
                 if acquired:
                     _remove_old(home, index.folder)
         is_recent = index is not None and index.built_at > timezone.now() - MAX_AGE
+        if must_wait(extractor, serving, is_embedding=is_embedding):
+            continue
         if not (is_embedding and is_recent) and is_stale(extractor):
             _build_or_log(extractor)
+
+
+def must_wait(extractor: Extractor, serving: Extractor | None, *, is_embedding: bool) -> bool:
+    """Whether an index would change look-alikes to an extractor that lacks many of their posters."""
+    if serving is None or serving == extractor or not extractors.would_replace(extractor, serving):
+        return False
+    if not SimilarityIndex.objects.filter(extractor=serving).exists():
+        return False  # nothing serves yet
+    if is_embedding:
+        return True
+    embedded = Embedding.objects.filter(poster=OuterRef("pk"))
+    served = Poster.objects.filter(Exists(embedded.filter(extractor=serving)), is_primary=True)
+    missing = served.filter(~Exists(embedded.filter(extractor=extractor)))
+    return missing.count() > MOST_MISSING * served.count()
 
 
 def _build_or_log(extractor: Extractor) -> None:

@@ -125,7 +125,7 @@ def _evidence(poster: Poster, model: GenreModel, name: str) -> npt.NDArray[np.fl
 
 
 def _compute(poster: Poster, model: GenreModel) -> npt.NDArray[np.float32]:
-    spec = model.extractor.spec
+    spec = extractors.spec_of(model.extractor) or model.extractor.spec
     try:
         if not BACKBONES[parse_spec(spec).backbone].trained:
             raise CannotExplain(f"The extractor {spec} cannot produce heat maps.")

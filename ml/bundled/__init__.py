@@ -9,6 +9,9 @@ _FOLDER = Path(__file__).resolve().parent
 EXTRACTOR = _FOLDER / "postersite.tflite"
 """The extractor `postersite`: a LiteRT file, see `ml.extractors.litert`."""
 
+PREVIOUS = _FOLDER / "previous"
+"""Extractors of earlier versions, for sites with vectors of them: `postersite:NAME` is the file NAME."""
+
 GENRES = _FOLDER / "genres.npz"
 """The genre model, read by `ml.genres.head_file.load_head`; its manifest is the .json of the same name."""
 

@@ -91,7 +91,7 @@ def find_weights(spec: ExtractorSpec | str, weights_dir: Path | None) -> Weights
 
     Searches `weights_dir`, then Keras' download folder (`KERAS_HOME`, `~/.keras`), and skips weights that do
     not include the layer. A TF-Hub handle may be the path of a folder, a folder in `weights_dir`, or what
-    `fetch_weights` downloaded; a trained file may be a path or in `weights_dir`.
+    `fetch_weights` downloaded; a trained file may be a path, in `weights_dir`, or that of an earlier version.
     """
     wanted = parse_spec(spec) if isinstance(spec, str) else spec
     if BACKBONES[wanted.backbone].trained:
@@ -123,6 +123,8 @@ def _find_trained(handle: str, weights_dir: Path | None) -> WeightsFile | None:
     places = [Path(handle).expanduser()] if handle else [bundled.EXTRACTOR]
     if handle and weights_dir is not None:
         places.append(weights_dir / handle)
+    if handle:
+        places.append(bundled.PREVIOUS / handle)
     for place in places:
         if place.is_file():
             return WeightsFile(place.resolve(), "litert")

@@ -73,7 +73,7 @@ def install_bundled(say: Callable[[str], None]) -> None:
         posters = "1 poster is" if run.total == 1 else f"{run.total} posters are"
         say(
             f"{posters} embedded again in the background, by the bundled extractor ({run}). "
-            "Until half are, look-alikes come from the former extractor."
+            "Until nearly all are, look-alikes come from the former extractor."
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog.embeddings import extractors
 from catalog.models import GenreModel
 from ml.evaluation import genre_models
 from ml.evaluation.command import add_options, run
@@ -52,7 +53,7 @@ def _active(folders: Folders) -> genre_models.GenreModel | None:
     trained = genre_models.read_model(
         Path(folders.models) / model.weights_file,
         folders.weights,
-        extractor=model.extractor.spec,
+        extractor=extractors.spec_of(model.extractor) or model.extractor.spec,
         sha256=model.weights_sha256,
     )
     trained.facts["note"] = f"The site's {model}."

@@ -103,9 +103,11 @@ def embeddings() -> Iterator[Fact]:
     default = extractors.default_extractor()
     first = next(iter(available), None)
     if first is not None and default is not None and default.fingerprint != available[first]:
-        yield True, f"look-alikes come from {default} until {first} has embedded most posters"
+        earlier = f" ({default.fingerprint})" if default.spec == first else ""
+        yield True, f"look-alikes come from {default}{earlier} until {first} has embedded nearly all posters"
     for extractor in search.extractors_in_use():
-        if index_files.is_stale(extractor):
+        waits = index_files.must_wait(extractor, default, is_embedding=True)
+        if not waits and index_files.is_stale(extractor):
             yield True, f"the index of {extractor} is out of date: a worker will update it"
 
 

@@ -64,7 +64,10 @@ def test_extractors_report_progress_and_which_one_look_alikes_come_from() -> Non
     index_files.build_stale()
     ours, default = status.embeddings()
     assert ours == (True, f"postersite has embedded 1 of 3 posters ({extractors.fingerprint('postersite')})")
-    assert default == (True, "look-alikes come from histograms until postersite has embedded most posters")
+    assert default == (
+        True,
+        "look-alikes come from histograms until postersite has embedded nearly all posters",
+    )
 
 
 def test_a_named_extractor_without_weights_is_wrong(settings: Any) -> None:

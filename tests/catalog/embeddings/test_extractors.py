@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catalog.embeddings import extractors
+from catalog.embeddings import extractors, index_files
 from catalog.models import Extractor, GenreModel, Poster
 from catalog.runs import lifecycle
+from ml import bundled
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreModelFactory, PosterFactory
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +110,50 @@ def test_an_earlier_version_of_an_extractor_gives_way_to_the_available_one(poste
         EmbeddingFactory(poster=poster, extractor=earlier)
     assert extractors.default_extractor() == earlier
     ours = embedded("postersite", posters[:2])
+    assert extractors.default_extractor() == ours
+
+
+@pytest.fixture
+def earlier(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, posters: list[Poster]) -> Extractor:
+    """The network of an earlier version, by which posters are embedded. Its file is still there."""
+    monkeypatch.setattr(bundled, "PREVIOUS", tmp_path)
+    (tmp_path / "a.tflite").write_bytes(b"the network of another version")
+    (tmp_path / "postersite-0123.tflite").write_bytes(b"an earlier network")
+    row = ExtractorFactory(
+        spec="postersite", fingerprint=extractors.fingerprint("postersite:postersite-0123.tflite")
+    )
+    for poster in posters:
+        EmbeddingFactory(poster=poster, extractor=row)
+    return row
+
+
+def test_an_earlier_version_is_loaded_by_its_file(earlier: Extractor) -> None:
+    assert extractors.is_available(earlier)
+    assert extractors.spec_of(earlier) == "postersite:postersite-0123.tflite"
+    other = ExtractorFactory(spec="postersite", fingerprint="lost")
+    assert not extractors.is_available(other)
+    assert extractors.spec_of(embedded("histograms", [])) == "histograms"
+
+
+def test_an_earlier_version_is_required_while_it_serves_or_the_active_model_reads_it(
+    earlier: Extractor, posters: list[Poster]
+) -> None:
+    both = ["postersite", "postersite:postersite-0123.tflite"]
+    assert extractors.required_specs() == both
+    embedded("postersite", posters)
+    assert extractors.required_specs() == ["postersite"]
+    GenreModelFactory(state=GenreModel.State.ACTIVE, extractor=earlier)
+    assert extractors.required_specs() == both
+
+
+def test_look_alikes_change_to_another_extractor_when_it_has_an_index(
+    posters: list[Poster], settings: Any
+) -> None:
+    histograms = embedded("histograms", posters)
+    index_files.build_stale()
+    ours = embedded("postersite", posters)
+    assert extractors.default_extractor() == histograms
+    index_files.build_stale()
     assert extractors.default_extractor() == ours
 
 

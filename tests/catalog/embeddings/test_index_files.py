@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog import tasks
-from catalog.embeddings import index_files
+from catalog.embeddings import extractors, index_files
 from catalog.embeddings.index_files import IndexNotReady, build, build_stale, is_stale
 from catalog.models import Embedding, Extractor, Movie, Run, SimilarityIndex
 from catalog.runs import lifecycle, local_worker
@@ -231,3 +231,40 @@ def test_one_process_builds_at_a_time_and_keeps_its_draft(
         assert draft.exists()
     build_stale()
     assert not draft.exists()
+
+
+@pytest.fixture
+def serving() -> Extractor:
+    """An extractor whose index serves look-alikes of 20 films, and which `postersite` would replace."""
+    row = ExtractorFactory(spec="histograms", dims=4)
+    EmbeddingFactory.create_batch(20, extractor=row)
+    build_stale()
+    return row
+
+
+@pytest.mark.parametrize(("missing", "serves"), [(2, False), (1, True)])
+def test_an_extractor_takes_over_when_it_has_nearly_all_posters(
+    serving: Extractor, missing: int, serves: bool
+) -> None:
+    posters = [row.poster for row in Embedding.objects.all()]
+    ours = ExtractorFactory(spec="postersite", fingerprint=extractors.fingerprint("postersite"), dims=4)
+    pixels = ExtractorFactory(spec="pixels", dims=4)
+    for poster in posters[missing:]:
+        EmbeddingFactory(poster=poster, extractor=ours)
+    EmbeddingFactory(poster=posters[0], extractor=pixels)
+    run = RunFactory(kind="embed", state="running")
+    item = RunItemFactory(run=run, poster=posters[0], movie=None, state="running")
+    index_files.build_during_run(run)
+    # It would not replace look-alikes, so its index grows with it.
+    assert SimilarityIndex.objects.filter(extractor=pixels).exists()
+    build_stale()
+    assert not SimilarityIndex.objects.filter(extractor=ours).exists()
+    item.state = "done"
+    item.save()
+    index_files.build_during_run(run)
+    run.state = "done"
+    run.save()
+    build_stale()
+    assert SimilarityIndex.objects.filter(extractor=ours).exists() == serves
+    assert (extractors.default_extractor() == ours) == serves
+    assert len(lookalikes(posters[-1].movie)) == 5

@@ -103,6 +103,15 @@ def test_the_bundled_extractor_is_small_and_needs_no_weights():
     assert not parse_spec("postersite").needs_weights
 
 
+def test_the_extractor_of_an_earlier_version_is_found_by_the_name_of_its_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(bundled, "PREVIOUS", tmp_path)
+    # Bytes after its end change the digest of a model, not its vectors.
+    (tmp_path / "earlier.tflite").write_bytes(bundled.EXTRACTOR.read_bytes() + b"earlier")
+    earlier = load("postersite:earlier.tflite")
+    assert earlier.fingerprint != load("postersite").fingerprint
+    assert earlier.dims == 256
+
+
 def test_another_file_is_another_extractor_and_a_copy_is_the_same(trained, tmp_path):
     copied = Path(shutil.copy(trained / "fit.tflite", tmp_path / "copy.tflite"))
     fit, retrained, copy = (
