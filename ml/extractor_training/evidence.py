@@ -60,6 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="BEGINNING",
         help="choose thresholds on files whose names begin so (the others have other genre frequencies)",
     )
+    parser.add_argument(
+        "--learned-from",
+        default="",
+        metavar="BEGINNING",
+        help="files of the train part that the extractor learned from, by the beginning of their names",
+    )
     parser.add_argument("--resamples", type=int, default=1000, metavar="N")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     options = parser.parse_args(arguments)
@@ -67,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.output.mkdir(parents=True, exist_ok=True)
         data = read_data(
             options.posters, options.images, options.texts, options.work, options.extractor,
-            options.calibrate_on,
+            options.calibrate_on, options.learned_from,
         )  # fmt: skip
         trained = train_evidence(data, EvidenceConfig(resamples=options.resamples))
         sha256 = save_model(trained.model, options.output / GENRES)
@@ -85,7 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_data(
-    listing: Path, images: Path, texts: Path, work: Path, extractor: str, calibrate_on: str
+    listing: Path,
+    images: Path,
+    texts: Path,
+    work: Path,
+    extractor: str,
+    calibrate_on: str = "",
+    learned_from: str = "",
 ) -> EvidenceData:
     """The train and validation part of a listing, its vectors and its texts.
 
@@ -121,7 +133,7 @@ def read_data(
         fingerprint,
         keywords,
         train_only=np.array([not poster.file.startswith(calibrate_on) for poster in posters]),
-        seen=parts[kept] == TRAIN,
+        seen=(parts[kept] == TRAIN) & np.array([poster.file.startswith(learned_from) for poster in posters]),
     )
 
 

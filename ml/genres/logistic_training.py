@@ -56,21 +56,18 @@ class _Points:
 class FittedHead:
     """Weights fitted on all rows, and predictions for the m measured ones.
 
-    weights: with the calibration included. fold (m,): fold of each measured row. logits (m, genres): out of
-    fold and, where that lowers the log-loss (`scaled`), calibrated by the other folds. warm: whether the fit
+    weights: with the calibration included. found: the predictions as fitted. logits (m, genres): out of fold
+    and, where that lowers the log-loss (`scaled`), calibrated by the other folds. warm: whether the fit
     started from an earlier head.
     """
 
     weights: LinearWeights
     found: OutOfFold
+    logits: npt.NDArray[np.floating]
     scaling: Calibration
     scaled: bool
     warm: bool
     components: int
-
-    @property
-    def logits(self) -> npt.NDArray[np.floating]:
-        return self.found.calibrated if self.scaled else self.found.logits
 
 
 def fit_head(
@@ -79,8 +76,11 @@ def fit_head(
     fold: Indexes,
     should_stop: Callable[[], bool] | None = None,
     start: GenreHead | None = None,
+    calibrate_on: Bools | None = None,
 ) -> FittedHead:
     """Fit the regressions of `train_logistic`; fold (n,) is negative for rows to train on but not to measure.
+
+    calibrate_on (m,): the measured rows that choose the calibration, by default all.
 
     Raises TrainingStopped, TrainingDiverged.
     """
@@ -99,11 +99,17 @@ def fit_head(
         )
     except Interrupted:
         raise TrainingStopped({}) from None
+    chosen = np.ones(len(labels), dtype=bool) if calibrate_on is None else calibrate_on
+    truth, logits = labels[chosen], found.logits[chosen]
+    calibrated = found.calibrated if chosen.all() else cross_calibrated(truth, logits, found.fold[chosen])
     # Scale only if that lowers the log-loss out of fold.
-    needed = mean_log_loss(labels, found.calibrated) < mean_log_loss(labels, found.logits)
-    scaling = platt(labels, found.logits) if needed else Calibration.none(len(data.genres))
+    needed = mean_log_loss(truth, calibrated) < mean_log_loss(truth, logits)
+    scaling = platt(truth, logits) if needed else Calibration.none(len(data.genres))
+    result = found.logits if not needed else scaling.apply(found.logits)
+    if needed:
+        result[chosen] = calibrated
     weights = _scaled(projection.head(coefficients), scaling)
-    return FittedHead(weights, found, scaling, needed, warm is not None, int(rows.shape[1]))
+    return FittedHead(weights, found, result, scaling, needed, warm is not None, int(rows.shape[1]))
 
 
 def train_logistic(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +29,18 @@ def fit_fusions(
     rows_of: Callable[[tuple[str, ...]], Indexes],
     start: Mapping[tuple[str, ...], Fusion] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    *,
+    reference: npt.NDArray[np.bool_] | None = None,
 ) -> dict[tuple[str, ...], Fusion]:
     """Fit the fusion of every combination of the parts in `logits`.
 
     logits: (n, g) by part, out of fold. labels (n, g). rows_of: the films to fit a combination to; all its
     parts must be known of them. start: earlier fusions to start from; they change only the time. The poster
-    alone is left as it is, so that poster-only scores are those of the poster's model.
+    alone is left as it is, so that poster-only scores are those of the poster's model. reference (n,): films
+    with the genre frequencies to fit for. Combinations without the poster are fitted to them alone, those
+    with the poster to all films, after which their offsets are corrected for the difference in frequencies
+    (Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+    2002).
 
     A genre's weights are drawn towards common ones: first one weight per part is fitted to all genres
     together. For a combination with the poster, the other parts enter this fit as their own fusion: few
@@ -49,6 +56,8 @@ def fit_fusions(
             fusions[parts] = Fusion.identity(genres)
             continue
         rows = rows_of(parts)
+        if reference is not None and "poster" not in parts:
+            rows = rows[reference[rows]]
         groups: list[tuple[tuple[str, ...], Fusion]] = []
         others = tuple(part for part in parts if part != "poster")
         if len(others) < len(parts):
@@ -65,7 +74,17 @@ def fit_fusions(
         prior = _common(groups, logits, rows, labels[rows], should_stop)
         earlier = None if start is None else start.get(parts)
         fusions[parts] = _fit(inputs, labels[rows], prior, earlier, should_stop)
+        if reference is not None and not reference[rows].all():
+            alike = rows_of(others)
+            wanted = _log_odds(labels[alike[reference[alike]]])
+            shifted = fusions[parts].bias + wanted - _log_odds(labels[rows])
+            fusions[parts] = replace(fusions[parts], bias=shifted.astype(np.float32))
     return fusions
+
+
+def _log_odds(labels: Labels) -> Floats:
+    share = labels.mean(axis=0, dtype=np.float64).clip(MIN_FREQUENCY, 1 - MIN_FREQUENCY)
+    return np.asarray(np.log(share / (1 - share)), dtype=np.float64)
 
 
 def fit_balance(fused: Floats, labels: Labels, should_stop: Callable[[], bool] | None = None) -> Balance:

@@ -51,7 +51,7 @@ class EvidenceData:
     films: at most one poster each. labels (n, g) uint8; groups (n,) int64, films of one group are never
     split, a negative number is a group of one film; genres: g names; extractor: fingerprint. keywords: n
     texts, "" if unknown, or none: examples for the words of overviews, never scored. train_only (n,): films
-    to learn from but not to calibrate or measure on, such as those with other genre frequencies. seen (n,):
+    to learn from but not to calibrate or measure on, such as those with other genre frequencies; seen (n,):
     films whose posters the extractor learned from: their poster scores are too good to calibrate or measure
     on. Films of the last two kinds must not share groups with others.
     """
@@ -112,7 +112,10 @@ def train_evidence(
         raise TrainingDataError(f"No film has any of these: {', '.join(config.parts)}.")
     used = tuple(parts.logits)
     known = {part: ~np.isnan(values[:, 0]) for part, values in parts.logits.items()}
-    fused = _fuse(parts.logits, known, data.labels, fold, should_stop)
+    reference = np.ones(len(data.labels), dtype=bool) if data.train_only is None else ~data.train_only
+    fused = _fuse(parts.logits, known, data.labels, fold, reference, should_stop)
+    # Only these are measured; the others have helped to fit.
+    known = {part: has & reference for part, has in known.items()}
     points: dict[Combined, Points] = {}
     combined: dict[Combined, Combination] = {}
     for chosen in combinations_of(used):
@@ -157,9 +160,13 @@ def _fuse(
     known: Mapping[str, Bools],
     labels: Labels,
     fold: Indexes,
+    reference: Bools,
     should_stop: Callable[[], bool] | None,
 ) -> _Fused:
-    fusions = fit_fusions(logits, labels, lambda parts: _films_with(parts, known), should_stop=should_stop)
+    def everything(parts: Combined) -> Indexes:
+        return _films_with(parts, known)
+
+    fusions = fit_fusions(logits, labels, everything, should_stop=should_stop, reference=reference)
     fused = {parts: np.full(labels.shape, np.nan) for parts in fusions}
     held = [fold == number for number in np.unique(fold).tolist()]
     for mine in held:
@@ -168,19 +175,20 @@ def _fuse(
             rows = _films_with(parts, known)
             return rows[~mine[rows]]
 
-        for parts, fusion in fit_fusions(logits, labels, others, fusions, should_stop).items():
+        for parts, fusion in fit_fusions(
+            logits, labels, others, fusions, should_stop, reference=reference
+        ).items():
             rows = _films_with(parts, known)
             rows = rows[mine[rows]]
             stacked = np.stack([logits[part][rows] for part in parts]).astype(np.float32)
             fused[parts][rows] = fusion.logits(stacked)
     balanced = {parts: values.copy() for parts, values in fused.items()}
     for mine in held:
-        balance = _fit_balance(fused, labels, ~mine, should_stop)
+        balance = _fit_balance(fused, labels, reference & ~mine, should_stop)
         for parts in set(fused) - {("poster",)}:
             rows = np.flatnonzero(mine & ~np.isnan(fused[parts][:, 0]))
             balanced[parts][rows] = balance.logits(fused[parts][rows].astype(np.float32))
-    everything = np.ones(len(labels), dtype=bool)
-    return _Fused(fusions, _fit_balance(fused, labels, everything, should_stop), balanced)
+    return _Fused(fusions, _fit_balance(fused, labels, reference, should_stop), balanced)
 
 
 def _assembled(
@@ -274,30 +282,31 @@ def _fit_parts(
 ) -> _Parts:
     films, labels = data.films, data.labels
     no = np.zeros(len(labels), dtype=bool)
-    measured = ~(no if data.train_only is None else data.train_only)
+    reference = ~(no if data.train_only is None else data.train_only)
     fitted: dict[str, FittedPart] = {}
     logits: dict[str, Floats] = {}
     facts: dict[str, Any] = {"strengths": {}}
     head = None
     owners = films.owners
-    unseen = measured & ~(no if data.seen is None else data.seen)
-    if "poster" in config.parts and unseen[owners].any():
+    unseen = ~(no if data.seen is None else data.seen)
+    if "poster" in config.parts and (unseen & reference)[owners].any():
         rows = training_set(films.vectors, labels[owners], data.genres, data.groups[owners], data.extractor)
         poster_fold = np.where(unseen[owners], fold[owners], -1)
-        found = fit_head(rows, config, poster_fold, should_stop, start)
+        measured = poster_fold >= 0
+        found = fit_head(rows, config, poster_fold, should_stop, start, reference[owners][measured])
         head = GenreHead(found.weights, data.genres, (NEVER,) * len(data.genres), data.extractor, config.name)
         logits["poster"] = np.full(labels.shape, np.nan)
-        logits["poster"][owners[poster_fold >= 0]] = found.logits
+        logits["poster"][owners[measured]] = found.logits
         facts["strengths"]["poster"] = found.found.strength
         facts["warm_start"] = found.warm
     for part in ("title", "year", "overview"):
         if part not in config.parts:
             continue
         if part == "year":
-            one = fit_year(films.years, labels, fold, measured, should_stop)
+            one = fit_year(films.years, labels, fold, ~no, should_stop)
         else:
             texts, further = (films.titles, ()) if part == "title" else (films.overviews, data.keywords)
-            one = fit_text(part, texts, labels, fold, measured, config.text_strengths, further, should_stop)
+            one = fit_text(part, texts, labels, fold, ~no, config.text_strengths, further, should_stop)
         if one is not None:
             fitted[part], logits[part] = one, one.logits
             facts["strengths"][part] = one.strength

@@ -55,6 +55,11 @@ def test_test_posters_are_left_out_and_posters_that_were_learned_from_are_marked
     assert data.seen is not None
     assert data.train_only is not None
     assert data.seen.tolist() == [row in split.train for row in kept]
+    some = read_data(listing, images, folder / "texts.csv.gz", work, "histograms", learned_from="2")
+    assert some.seen is not None
+    assert some.seen.tolist() == [row in split.train and posters[row].file.startswith("2") for row in kept]
+    assert some.train_only is not None
+    assert not some.train_only.any()
     assert data.train_only.tolist() == [not posters[row].file.startswith("1") for row in kept]
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ml.genres.errors import TrainingStopped
-from ml.genres.evidence.films import PARTS
+from ml.genres.evidence.films import PARTS, Films
 from ml.genres.evidence.fusion import combinations_of
 from ml.genres.evidence.model_file import load_model, save_model
 from ml.genres.evidence.points import combination_name, tick_columns
-from ml.genres.evidence.training import train_evidence
+from ml.genres.evidence.training import EvidenceData, train_evidence
 from ml.genres.metrics import mean_average_precision
 from ml.genres.recipes import EvidenceConfig
 from ml.genres.training_set import TrainingDataError
@@ -140,3 +140,31 @@ def test_a_request_to_stop_ends_the_training():
 def test_the_same_data_give_the_same_model(trained, tmp_path):
     again = train_evidence(catalogue(), QUICK)
     assert save_model(again.model, tmp_path / "a.npz") == save_model(trained.model, tmp_path / "b.npz")
+
+
+def test_films_with_other_frequencies_help_to_fit_and_do_not_shift_the_scores():
+    data, more = catalogue(300), catalogue(600, seed=7)
+    dramas = np.flatnonzero(more.labels[:, 0])
+    extra = more.films.subset(dramas)
+    films = Films(
+        np.concatenate([data.films.vectors, extra.vectors]),
+        np.concatenate([data.films.owners, extra.owners + 300]),
+        [*data.films.titles, *extra.titles],
+        np.concatenate([data.films.years, extra.years]),
+        [*data.films.overviews, *extra.overviews],
+    )
+    count = 300 + len(dramas)
+    joined = EvidenceData(
+        films,
+        np.concatenate([data.labels, more.labels[dramas]]),
+        np.full(count, -1),
+        data.genres,
+        train_only=np.arange(count) >= 300,
+    )
+    trained = train_evidence(joined, QUICK)
+    assert trained.rows.tolist() == list(range(300))
+    other = catalogue(1000, seed=1)
+    for parts in (("poster",), ("poster", "title", "year"), PARTS):
+        scored = trained.model.score(other.films.only(parts))
+        rows = scored.present[:, [PARTS.index(part) for part in parts]].all(axis=1)
+        assert abs(scored.scores[rows].mean(axis=0) - other.labels[rows].mean(axis=0)).max() < 0.08
