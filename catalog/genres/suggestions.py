@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.models import Embedding, GenreModel, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.runs import leases
-from ml.genres.evidence.films import PARTS, Films
+from ml.genres.evidence.films import PARTS
 from ml.genres.evidence.model import EvidenceModel, Scored
 from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError
@@ -126,9 +126,11 @@ def suggest(
     genres = genre_rows(model.genres)
     counts = {}
     for index, (movie_id, evidence) in enumerate(known.items()):
+        columns = np.flatnonzero(scored.scores[index] > scored.suggest[index]).tolist()
+        words = model.words_of(films, index, columns)
         found = {
-            genres[column].pk: _values(model, films, scored, index, column)
-            for column in np.flatnonzero(scored.scores[index] > scored.suggest[index]).tolist()
+            genres[column].pk: _values(scored, index, column, spoken_for)
+            for column, spoken_for in zip(columns, words, strict=True)
         }
         counts[movie_id] = _store(movie_id, evidence, row, found, only_if_active=only_if_active)
     return {movie_id: count for movie_id, count in counts.items() if count is not None}
@@ -157,7 +159,7 @@ def _evidence(movies: QuerySet[Movie], row: GenreModel) -> tuple[dict[int, Evide
     return known, [each for each in embedded if each.poster.movie_id in primary]
 
 
-def _values(model: EvidenceModel, films: Films, scored: Scored, index: int, column: int) -> dict[str, Any]:
+def _values(scored: Scored, index: int, column: int, words: list[str]) -> dict[str, Any]:
     """Score, thresholds and explanation of one suggestion."""
     score, contributions = scored.scores[index, column], scored.contributions[index, column].tolist()
     parts = [
@@ -171,7 +173,7 @@ def _values(model: EvidenceModel, films: Films, scored: Scored, index: int, colu
         "threshold": round(float(scored.suggest[index, column]), 6),
         "sure": bool(score > scored.sure[index, column]),
         "tick": bool(score > scored.tick[index, column]),
-        "explanation": {"parts": dict(parts), "words": model.words(films, index, column)},
+        "explanation": {"parts": dict(parts), "words": words},
     }
 
 

@@ -22,8 +22,8 @@ Floats = npt.NDArray[np.float64]
 
 # Texts are untrusted: of a longer one, only the beginning is read.
 MAX_CHARACTERS = {"title": 300, "overview": 5_000}
-# Films scored at once; limits temporary arrays to about 10 MB.
-TEXTS_AT_ONCE = 256
+# Films scored at once; limits temporary arrays to about 3 MB.
+TEXTS_AT_ONCE = 64
 
 _WORD = re.compile(r"[^\W_]+")
 # (n-gram, place of the word that it begins with)
@@ -164,24 +164,28 @@ class TextModel:
             logits[start:stop], readable[start:stop] = self._logits(some)
         return logits, readable
 
-    def word_logits(self, text: str, genre: int) -> list[tuple[str, float]]:
-        """What each different word of a text adds to a genre's logit, with the n-grams that begin with it; as
-        written, in the order of the text."""
+    def word_logits(self, text: str) -> tuple[list[str], Float32]:
+        """The different words of a text, as written, and what each adds to each genre's logit together with
+        the n-grams that begin with it, (words, g). No words for a text that cannot be read."""
         words = words_of(text, MAX_CHARACTERS[self.part])
-        ngrams = ANALYSES[self.part]([plain(word) for word in words])
-        if not ngrams:
-            return []
+        plain_words = [plain(word) for word in words]
         some = analyse(self.part, [text])
         place, known, values = self.values(some)
-        weight = values * self.kernel[place[known], genre].astype(np.float32)
-        occurrences = some.counts[known]
-        each = dict(zip(some.hashes[known].tolist(), (weight / occurrences).tolist(), strict=True))
-        first: dict[str, str] = {}
-        total: dict[str, float] = {}
-        for (_, at), key in zip(ngrams, hashed([ngram for ngram, _ in ngrams]).tolist(), strict=True):
-            word = first.setdefault(plain(words[at]), words[at])
-            total[word] = total.get(word, 0.0) + each.get(key, 0.0)
-        return list(total.items())
+        if not self.readable(some, known)[0]:
+            return [], np.zeros((0, len(self.bias)), dtype=np.float32)
+        each = np.zeros((len(some.hashes), len(self.bias)), dtype=np.float32)
+        each[known] = self.kernel[place[known]] * (values / some.counts[known])[:, None]
+        pair_of: dict[str, int] = {}
+        written: dict[str, str] = {}
+        row_of: dict[str, int] = {}
+        rows, pairs = [], []
+        for ngram, at in ANALYSES[self.part](plain_words):
+            pairs.append(pair_of.setdefault(ngram, len(pair_of)))  # in the order of `analyse`
+            rows.append(row_of.setdefault(plain_words[at], len(row_of)))
+            written.setdefault(plain_words[at], words[at])
+        added = np.zeros((len(row_of), len(self.bias)), dtype=np.float32)
+        np.add.at(added, rows, each[pairs])
+        return list(written.values()), added
 
     def values(self, some: Analysed) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Float32]:
         """Rows of the kernel (k,), which pairs are known (k,), and the values of the known ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from catalog.embeddings import embedding, extractors
 from catalog.genres import bundled, promotion, suggestions
 from catalog.models import Extractor, GenreModel, Movie, Run
 from catalog.runs import leases, lifecycle, recovery
+from ml.genres.evidence.model_file import save_model
 from ml.genres.head_file import load_head
 from ml.genres.thresholds import NEVER
 from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, PosterFactory
+from tests.ml.genres.evidence.made_models import make_model
 
 from .bundled_files import GENRES, bundled_genres
 from .genre_heads import saved_model
@@ -37,6 +40,22 @@ def test_a_new_site_has_an_active_model_with_files_and_metrics(tmp_path: Path, s
     assert (model.run, "bundled" in str(model)) == (None, True)
     kept = load_head(settings.MODELS_DIR / model.weights_file, sha256=model.weights_sha256)
     assert kept.genres == GENRES
+
+
+def test_a_bundled_model_over_several_parts(tmp_path: Path) -> None:
+    """Scores, thresholds and parts are those of the file; films are scored without training."""
+    made = make_model(("title", "year"))
+    weights = tmp_path / "genres.npz"
+    save_model(replace(made, extractor=extractors.fingerprint("postersite")), weights)
+    ExtractorFactory(spec="postersite", fingerprint=extractors.fingerprint("postersite"), dims=256)
+    model, _ = bundled.install_genre_model(weights)
+    points = made.combinations["title", "year"].thresholds
+    assert (model.parts, model.recipe, model.state) == (["title", "year"], "evidence", State.ACTIVE)
+    assert model.thresholds == pytest.approx(points.suggest.tolist(), abs=1e-6)
+    assert model.sure_thresholds == pytest.approx(points.sure.tolist(), abs=1e-6)
+    assert model.tick_thresholds == pytest.approx(points.tick.tolist(), abs=1e-6)
+    movie = MovieFactory(title="Space Raiders", year=1978)
+    assert suggestions.suggest([movie], model, suggestions.load(model)).keys() == {movie.pk}
 
 
 def test_installing_it_again_only_restores_missing_files(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from catalog.genres import review, suggestions
 from catalog.genres.evidence import Evidence, shares
 from catalog.models import Embedding, GenreModel, Movie, Poster, Run, Suggestion
+from catalog.posters import primary
 from catalog.posters.primary import evidence_now, process_changed
 from catalog.runs import lifecycle
 from catalog.runs.local_worker import process_run
@@ -280,6 +281,20 @@ def test_changed_texts_are_labelled_at_once_where_they_matter() -> None:
     process_run(run)
     assert {item.movie for item in run.items.all()} == {suggested, untagged}
     assert process_changed(evidence_now([suggested.pk])) is None
+
+
+def test_very_many_changed_texts_are_labelled_by_a_run_over_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(primary, "IDS_PER_QUERY", 2)
+    model, _ = evidence_model()
+    movies = [film(model, **SPACE) for _ in range(3)]
+    before = evidence_now([movie.pk for movie in movies])
+    for movie in movies:
+        movie.year = 1950
+        movie.save()
+    run = process_changed(before)
+    assert run is not None and (run.kind, run.chosen, run.total) == ("label", False, 3)
 
 
 def test_changed_texts_start_no_run_for_a_model_of_posters_alone() -> None:
