@@ -29,6 +29,8 @@ TOLERANCE = 1e-4
 MAX_ITERATIONS = 200
 # Relative gain of an iteration at which the fit ends.
 LEAST_GAIN = 1e-9
+# Earlier steps that L-BFGS remembers. With many coefficients it spends most of the time on them.
+USUAL_VECTORS, FEW_VECTORS, MANY_COEFFICIENTS = 10, 5, 100_000
 # The frequency of a genre is limited to this distance from 0 and 1, where its logit is infinite.
 MIN_FREQUENCY = 1e-4
 
@@ -159,7 +161,12 @@ def fit_logistic(
         (start / unit).ravel(),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": MAX_ITERATIONS, "gtol": TOLERANCE, "ftol": least_gain},
+        options={
+            "maxiter": MAX_ITERATIONS,
+            "gtol": TOLERANCE,
+            "ftol": least_gain,
+            "maxcor": FEW_VECTORS if unit.size > MANY_COEFFICIENTS else USUAL_VECTORS,
+        },
     )
     return np.asarray(found.x.reshape(unit.shape) * unit, dtype=np.float64)
 
