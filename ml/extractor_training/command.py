@@ -59,16 +59,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         default=[],
-        metavar="NPZ",
-        help="do not train: bundle this trained network (trained.npz of a run), or the mean of several",
+        metavar="FILE",
+        help="do not train: bundle this network (trained.npz of a run, or a .tflite), or the mean of several",
     )
     parser.add_argument(
         "--begin-with",
         type=Path,
         nargs="+",
         default=[],
-        metavar="NPZ",
-        help="start from this trained network, or the mean of several, instead of from ImageNet weights",
+        metavar="FILE",
+        help="start from this network, or the mean of several, instead of from ImageNet weights",
     )
     parser.add_argument("--epochs", type=float, metavar="N", help=f"default: {usual.epochs:g}")
     parser.add_argument(

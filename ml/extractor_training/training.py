@@ -26,6 +26,7 @@ from ml.labelled_set.pictures import read_pictures
 from .bundle import BundleData, write_bundle
 from .combination import combine
 from .errors import TrainingError
+from .exported_weights import EXPORTED, load_exported
 from .initial_weights import (
     TEACHER,
     InitialNetwork,
@@ -56,9 +57,9 @@ class TrainingRequest:
 
     listing: the CSV. images: the folder of its files. work: the folder for everything the run writes.
     weights: an ImageNet file or a folder with one, None for Keras' own. from_scratch: use random weights
-    instead. start_from: saved networks (trained.npz) whose mean is the start instead. trained: saved networks
-    whose mean is bundled without training. limit: number of posters, drawn with the plan's seed. resume:
-    continue the run in `work`.
+    instead. start_from: saved networks (trained.npz) whose mean is the start instead, or an exported one
+    (.tflite). trained: the same, bundled without training. limit: number of posters, drawn with the plan's
+    seed. resume: continue the run in `work`.
     """
 
     listing: Path
@@ -111,7 +112,7 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
         facts = _facts(request, posters, learned)
         network = build_network()
         if request.trained:
-            head = load_networks(request.trained, network)
+            head = _load_trained(request.trained, network)
             facts["trained"] = _digests(request.trained)
         else:
             head, history = _train_network(network, data, train_rows, weights, request, callbacks)
@@ -160,7 +161,7 @@ def _train_network(
 
     def initialise(learner: Learner) -> None:
         if request.start_from:
-            _start_from(learner, request.start_from, data.labels.shape[1])
+            _start_from(learner, request.start_from, data, rows)
             return
         start = initial()
         learner.network.set_weights(start.weights)
@@ -182,9 +183,21 @@ def _train_network(
     return head, history
 
 
-def _start_from(learner: Learner, paths: Sequence[Path], genres: int) -> None:
+def _load_trained(paths: Sequence[Path], network: Any) -> Head:
+    if paths[0].suffix != EXPORTED:
+        return load_networks(paths, network)
+    load_exported(paths[0], network)
+    nothing = np.zeros((DIMS, 0), dtype=np.float32)
+    return Head(nothing, nothing[0], transformed=True)
+
+
+def _start_from(learner: Learner, paths: Sequence[Path], data: TrainingData, rows: Indexes) -> None:
+    if paths[0].suffix == EXPORTED:
+        load_exported(paths[0], learner.network)
+        learner.head.set_weights(list(first_head(learner.vectors(data.images, rows), data.labels[rows])))
+        return
     head = load_networks(paths, learner.network)
-    if head.transformed or head.kernel.shape[1] != genres:
+    if head.transformed or head.kernel.shape[1] != data.labels.shape[1]:
         raise TrainingError(
             "Training can only start from networks before the final transform (trained.npz), with the same "
             "number of genres."
@@ -194,6 +207,9 @@ def _start_from(learner: Learner, paths: Sequence[Path], genres: int) -> None:
 
 def _prepare(request: TrainingRequest) -> None:
     work = request.work
+    for paths in (request.trained, request.start_from):
+        if len(paths) > 1 and any(path.suffix == EXPORTED for path in paths):
+            raise TrainingError("Exported networks (.tflite) can't be averaged: name one.")
     try:
         work.mkdir(parents=True, exist_ok=True)
         started = (work / CHECKPOINT).exists()

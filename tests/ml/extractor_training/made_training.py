@@ -125,9 +125,18 @@ def fewer_layers() -> Iterator[None]:
         patch.object(architecture, "DEPTHS", ("block_1_expand", "block_3_expand", "top")),
         patch.object(architecture, "FROZEN_BLOCKS", 1),
         # MobileNetV2 has other layers: the initial weights of Keras will do.
-        patch("ml.extractor_training.initial_weights.load_random"),
+        patch("ml.extractor_training.initial_weights.load_random", draw_biases),
     ):
         yield
+
+
+def draw_biases(network: Any, images: object, seed: int) -> None:
+    """Replace the zeros of all biases: an exported file has equal ones only once, without a name."""
+    random = np.random.default_rng(seed)
+    for layer in network.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, random.normal(0, 0.01, bias.shape)])
 
 
 def combined(folder: Path) -> None:
@@ -251,6 +260,27 @@ def whole(folder: Path) -> None:
     run("--resume", "--epochs=3")
     (folder / "outputs.json").write_text(json.dumps(outputs))
     start_from(killed / "trained.npz", replace(request, work=folder / "later"))
+    exported(killed / "shipped" / "postersite.tflite", folder)
+
+
+def exported(file: Path, folder: Path) -> None:
+    """Vectors of a network that was read from an exported file; refused files."""
+    from ml.extractor_training.errors import TrainingError
+    from ml.extractor_training.exported_weights import load_exported
+    from ml.extractor_training.network import build_combined_network, build_network, run_network
+
+    network = build_network()
+    load_exported(file, network)
+    images = pictures(count=3, height=288, width=192).astype(np.uint8)
+    (folder / "text.tflite").write_text("<html>sign in</html>")
+    refusals = []
+    for path, other in ((file, build_combined_network()), (folder / "text.tflite", network)):
+        try:
+            load_exported(path, other)
+        except TrainingError as error:
+            refusals.append(str(error))
+    vectors = run_network(network, images, np.arange(3), "vector")
+    np.savez(folder / "exported.npz", images=images, vectors=vectors, refusals=refusals)
 
 
 def start_from(trained: Path, request: Any) -> None:

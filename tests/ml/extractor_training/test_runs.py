@@ -155,6 +155,14 @@ def test_a_run_can_start_from_another_result_before_its_final_transform(training
     assert "before the final transform" in (later / "transformed.txt").read_text()
 
 
+def test_an_exported_network_can_be_read_back(training_output, extractor):
+    exported = np.load(training_output / "exported.npz")
+    found = extractor.embed(exported["images"].astype(np.float32))
+    np.testing.assert_allclose(exported["vectors"], found, atol=1e-3)
+    other, text = exported["refusals"].tolist()
+    assert "holds another network" in other and "text.tflite can't be read" in text
+
+
 SOME = Checkpoint(3, "key", [{"step": 3}], {"network-0": np.arange(4.0), "place-0": np.array(7)})
 
 
