@@ -62,6 +62,8 @@ PREDICTIONS: dict[str, ColumnType] = {
     "suggested_at": "time",
     "decided_by": "text",
     "decided_at": "time",
+    "tick": "boolean",
+    "evidence": "list",
 }
 
 
@@ -116,7 +118,7 @@ def _titles(movies: QuerySet[Movie]) -> Iterator[tuple[Any, ...]]:
 
 def _predictions(suggestions: QuerySet[Suggestion]) -> Iterator[tuple[Any, ...]]:
     # A suggestion has at most one decision.
-    return suggestions.values_list(
+    rows = suggestions.values_list(
         "pk",
         "movie",
         "movie__imdb_id",
@@ -132,7 +134,11 @@ def _predictions(suggestions: QuerySet[Suggestion]) -> Iterator[tuple[Any, ...]]
         "created_at",
         "decisions__reviewer__username",
         "decided_at",
-    ).iterator(chunk_size=QUERY_ROWS)
+        "tick",
+        "evidence",
+    )
+    for *values, parts in rows.iterator(chunk_size=QUERY_ROWS):
+        yield (*values, parts.split(","))
 
 
 def csv_lines(table: Table) -> Iterator[str]:

@@ -48,7 +48,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{counts['movies']:,} movies, {counts['posters']:,} posters, {pending}.")
 
     def _unfinished_run(self) -> Run | None:
-        return lifecycle.live_runs().exclude(kind=Run.IMPORT).order_by("pk").first()
+        """A run of the sample that was interrupted, not one that labels films for imported overviews."""
+        runs = lifecycle.live_runs().exclude(kind=Run.IMPORT).exclude(kind="label", previous=None)
+        return runs.order_by("pk").first()
 
     def _watch(self, run: Run) -> Run:
         progress, changed_at = (-1, -1), time.monotonic()

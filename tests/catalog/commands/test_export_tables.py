@@ -76,13 +76,15 @@ def test_titles_as_parquet_are_unchanged_and_typed(movie: Movie, tmp_path: Path)
 
 def test_predictions_include_who_decided_and_when(tmp_path: Path) -> None:
     reviewer = UserFactory(username="@anna")
-    accepted, pending = SuggestionFactory(score=0.1 + 0.2, sure=True), SuggestionFactory()
+    accepted = SuggestionFactory(score=0.1 + 0.2, sure=True, tick=True, evidence="poster,title")
+    pending = SuggestionFactory()
     review.accept([accepted], reviewer)
     accepted.refresh_from_db()
     tables(tmp_path)
     first, second = csv_rows(tmp_path / "predictions.csv")
     assert list(first) == list(PREDICTIONS)
     assert float(first["score"]) == 0.1 + 0.2 and first["sure"] == "true" and first["state"] == "accepted"
+    assert (first["tick"], first["evidence"], second["evidence"]) == ("true", "poster|title", "poster")
     assert first["decided_by"] == "'@anna" and first["genre"] == accepted.genre.name
     assert datetime.fromisoformat(first["decided_at"]) == accepted.decided_at.replace(microsecond=0)
     assert second["movie_id"] == str(pending.movie_id) and second["decided_by"] == second["decided_at"] == ""
@@ -90,6 +92,7 @@ def test_predictions_include_who_decided_and_when(tmp_path: Path) -> None:
     assert first["score"] == 0.1 + 0.2 and first["sure"] is True and first["decided_by"] == "@anna"
     assert first["decided_at"].astimezone(UTC) == accepted.decided_at
     assert first["model_version"] == accepted.model.version
+    assert (first["tick"], first["evidence"]) == (True, ["poster", "title"])
     assert second["state"] == Suggestion.State.PENDING and second["decided_at"] is None
 
 

@@ -13,6 +13,7 @@ from catalog.models import Movie, Run
 from catalog.runs import lifecycle
 from catalog.sample.films import sample_films
 from postersite.launcher import site_setup
+from tests.catalog.genres.genre_heads import evidence_model
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,14 @@ def test_every_film_is_imported_and_its_poster_requested() -> None:
     assert Movie.objects.exclude(franchise="").exists()
     assert 0.2 < Movie.objects.untagged().count() / films < 0.3
     assert not Movie.objects.filter(overview="").exists()
+
+
+@pytest.mark.slow
+def test_films_that_are_labelled_for_their_overviews_do_not_replace_the_runs_of_the_sample() -> None:
+    evidence_model()
+    run_without_workers()
+    # The second file brings overviews, which the model reads.
+    assert sorted(run.kind for run in lifecycle.live_runs()) == ["label", "scrape"]
 
 
 @pytest.mark.slow
