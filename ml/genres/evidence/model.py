@@ -170,7 +170,7 @@ class EvidenceModel:
     def words(self, films: Films, row: int, column: int, count: int = 4) -> list[str]:
         """The words of film `row`'s title and overview that speak most for genre `column`, strongest first.
 
-        As written in the text, at most `count`; only words that speak for the genre.
+        As written in the text, at most `count`; only words that speak for the genre, and no very common ones.
         """
         return self.words_of(films, row, [column], count)[0]
 
@@ -189,6 +189,9 @@ class EvidenceModel:
                     written.append(word)
             total = np.pad(total, ((0, len(written) - len(total)), (0, 0)))
             np.add.at(total, [place[word.casefold()] for word in words], added[:, columns])
+        for model in filter(None, (self.title, self.overview)):
+            # Whatever "the" adds, it explains nothing to a person.
+            total[model.is_common(written)] = 0
         best = np.argsort(-total, axis=0, kind="stable")[:count]
         return [
             [written[index] for index in order.tolist() if values[index] > 0]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.genres.evidence.text import (
+    COMMON_IDF,
     MAX_CHARACTERS,
     TEXTS_AT_ONCE,
     TextModel,
@@ -94,6 +95,13 @@ def test_the_words_of_a_text_add_up_to_its_logit():
         for genre in range(3):
             added = model.word_logits(text)[1][:, genre].sum()
             assert added + model.bias[genre] == pytest.approx(row[genre], abs=1e-4)
+
+
+def test_words_of_very_many_texts_are_common():
+    hashes = np.sort(hashed(["the", "life"]))
+    idf = np.where(hashes == hashed(["the"])[0], COMMON_IDF - 0.5, COMMON_IDF + 0.5).astype(np.float16)
+    model = TextModel("overview", hashes, idf, np.ones((2, 1), np.float16), np.zeros(1, np.float32), 0)
+    assert model.is_common(["The", "life", "unknown"]).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize(
