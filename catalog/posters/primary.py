@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -216,12 +216,12 @@ def process_changed(before: Mapping[int, EvidenceNow], *, by: AbstractBaseUser |
     texts = [
         movie for movie, each in now.items() if before[movie].text_version not in (None, each.text_version)
     ]
-    labelled = _label({*texts, *without} - {*changed}, by)
+    labelled = label_changed({*texts, *without} - {*changed}, by=by)
     return run or labelled
 
 
-def _label(movies: set[int], by: AbstractBaseUser | None) -> Run | None:
-    """Label those of the movies that the active model can score without a new poster, if it reads texts."""
+def label_changed(movies: Collection[int], *, by: AbstractBaseUser | None = None) -> Run | None:
+    """Label the movies, whose texts changed, if the active genre model reads texts; see `process_changed`."""
     if not movies:
         return None
     active = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).only("parts").first()

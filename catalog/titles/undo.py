@@ -13,8 +13,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import ImportChange, Movie, MovieGenre, Run, RunItem
+from catalog.models.movie import TEXTS
 from catalog.posters import primary
-from catalog.posters.primary import evidence_now, process_changed
+from catalog.posters.primary import evidence_now, label_changed, process_changed
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import work_in_steps
 
@@ -137,7 +138,11 @@ def undo_item(items: Sequence[RunItem]) -> None:
     run.refresh_from_db()
     result = run.message.partition(UNDONE)[2] or str(UndoReport())
     Run.objects.filter(pk=item.run_id).update(message=f"{run} undone: {result}")
-    leases.finish(item, result)
+    with transaction.atomic():
+        changes = run.import_changes.values_list("movie_id", "facts")
+        texts = [movie for movie, facts in changes.iterator() if facts.keys() & set(TEXTS)]
+        label_changed(texts, by=item.run.asked_by)
+        leases.finish(item, result)
 
 
 def preview_item(items: Sequence[RunItem]) -> None:
@@ -224,7 +229,9 @@ def _undo(run: Run, changes: list[int], *, by: Run) -> None:
         owed = ImportChange.objects.select_for_update().filter(pk__in=changes, undone_at=None)
         report = UndoReport()
         made = list(plan_undo(run, list(owed.order_by("movie_id")), lock=True))
-        before = evidence_now([plan.movie.pk for plan in made if plan.restores])
+        shown = evidence_now([plan.movie.pk for plan in made if plan.posters and not plan.delete])
+        # Changed texts are for the run that follows the whole undo.
+        before = {pk: each._replace(text_version=None) for pk, each in shown.items()}
         for plan in made:
             report.add(plan)
             if not plan.delete:

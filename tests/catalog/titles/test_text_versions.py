@@ -82,19 +82,24 @@ def test_a_merge_that_fills_facts_or_moves_suggestions_raises_it() -> None:
     assert kept.suggestions.get().text_version != version(kept)
 
 
-def test_an_import_is_followed_by_one_run_over_the_films_it_changed() -> None:
+def test_an_import_and_its_undo_are_followed_by_one_run_each_over_the_films_they_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(undo, "CHANGES_PER_TRANSACTION", 1)
     model, _ = evidence_model()
-    changed, same, tagged = (film(model, imdb_id=f"tt{n}", genres=["War"]) for n in (1, 2, 3))
-    suggestions.suggest([changed, same], model, suggestions.load(model))
-    rows = [TitleRecord("New", imdb_id=f"tt{n}") for n in (1, 3)]
+    changed, same, tagged, other = (film(model, imdb_id=f"tt{n}", genres=["War"]) for n in (1, 2, 3, 5))
+    suggestions.suggest([changed, same, other], model, suggestions.load(model))
+    rows = [TitleRecord("New", imdb_id=f"tt{n}") for n in (1, 3, 5)]
     rows += [TitleRecord(same.title, imdb_id="tt2", franchise="A series"), TitleRecord("Born", imdb_id="tt4")]
     run, _ = import_titles(rows, "test", asked_by=UserFactory())
     label = Run.objects.exclude(pk=run.pk).get()
-    assert (label.kind, label.total, label.asked_by) == ("label", 1, run.asked_by)
+    assert (label.kind, label.total, label.asked_by) == ("label", 2, run.asked_by)
     local_worker.process_run(label)
-    assert label.items.get().movie == changed != tagged
+    assert {item.movie for item in label.items.all()} == {changed, other}
     local_worker.process_run(undo.start(run, queue=False))
-    assert Run.objects.filter(kind="label").count() == 2
+    again = Run.objects.filter(kind="label").exclude(pk=label.pk).get()
+    assert {item.movie for item in again.items.all()} == {changed, other}
+    assert tagged.suggestions.count() == 0
 
 
 def test_a_form_starts_a_run_for_its_movie(client: Client) -> None:
