@@ -11,6 +11,7 @@ from celery import Task, shared_task
 from catalog.accounts import login_throttle, sessions
 from catalog.duplicates import groups
 from catalog.embeddings import index_files
+from catalog.genres import bundled
 from catalog.integrity import checking
 from catalog.posters import failing_hosts, selection
 from catalog.runs import chunks, kinds, leases, lifecycle, recovery
@@ -74,8 +75,9 @@ def delete_expired_sessions() -> None:
 
 @shared_task(queue="ml")
 def build_indexes() -> None:
-    """Build the indexes of look-alikes that are missing or out of date."""
+    """Build the indexes of look-alikes that are missing or out of date, and continue an upgrade."""
     index_files.build_stale()
+    bundled.replace_genre_model()
 
 
 @shared_task

@@ -70,7 +70,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
     def origin(self, model: GenreModel) -> str:
         return BUNDLED if model.shipped else "trained here"
 
-    @admin.display(description="compared with the bundled model")
+    @admin.display(description="compared with the model before")
     def compared_with_bundled(self, model: GenreModel) -> str:
         reason = model_comparison.reason(model)
         if model.shipped or not reason:

@@ -20,8 +20,9 @@ from .training_data import LabelledFilms
 # With fewer films the bootstrap interval is not reliable.
 MIN_POSTERS = 30
 RESAMPLES = 1000
-# Where a model's metrics hold the comparison; stored, so it is never renamed.
+# Where a model's metrics hold the comparison; stored, so they are never renamed.
 KEY = "against_shipped"
+KEY_REPLACED = "against_replaced"
 
 
 def compare(
@@ -91,20 +92,80 @@ def compare(
     }
 
 
+def compare_with_replaced(replaced: GenreModel, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Compare the macro F1 of a new model with that of the site's model on vectors of an earlier extractor.
+
+    Each was measured when it was trained, on films held out from its own training, because the earlier model
+    has learned most films that are held out now. So the figures are not paired, and the 95% interval of the
+    difference is that of independent ones, which is wider.
+
+    Args:
+        metrics: of the new model.
+
+    Returns:
+        For JSON: `version` (of the earlier model), `worse` (the interval lies below 0, or a figure is
+        missing), `why` (a sentence) and, if both figures are known, `ours`, `theirs`, `difference`.
+    """
+    ours, theirs = _macro_f1(metrics), _macro_f1(replaced.metrics)
+    result: dict[str, Any] = {"version": replaced.version}
+    if ours is None or theirs is None:
+        missing = "its" if ours is None else "that of the model before"
+        return result | {
+            "worse": True,
+            "why": f"it cannot be compared, because {missing} macro F1 is unknown. A person can promote it.",
+        }
+    value = ours["value"] - theirs["value"]
+    low, high = (
+        value + side * float(np.hypot(ours["value"] - ours[one], theirs[other] - theirs["value"]))
+        for side, one, other in ((-1, "low", "high"), (1, "high", "low"))
+    )
+    worse = high < 0
+    reason = (
+        f"on held-out films its macro F1 is {ours['value']:.2f}, and that of genre model {replaced.version} "
+        f"was {theirs['value']:.2f} (difference {low:+.2f} to {high:+.2f})"
+    )
+    if worse:
+        reason += ", so it is significantly worse. A person can still promote it."
+    difference = {"value": value, "low": low, "high": high}
+    return result | {"worse": worse, "why": reason, "ours": ours, "theirs": theirs, "difference": difference}
+
+
+def may_replace(model: GenreModel) -> bool:
+    """Whether a trained model was not significantly worse than the one that it is to replace."""
+    return _stored(model, KEY_REPLACED).get("worse") is False
+
+
+def was_to_replace(model: GenreModel, other: GenreModel) -> bool:
+    """Whether `model` was trained to replace `other`."""
+    return _stored(model, KEY_REPLACED).get("version") == other.version
+
+
+def _macro_f1(metrics: Any) -> dict[str, float] | None:
+    """`value`, `low` and `high` of macro F1 on held-out films; None if it was not measured."""
+    found = metrics
+    for key in ("validation", "macro_f1"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    figure = {key: found.get(key) for key in ("value", "low", "high")}
+    known = {key: float(number) for key, number in figure.items() if isinstance(number, (int, float))}
+    return known if len(known) == len(figure) else None
+
+
 def is_better(model: GenreModel) -> bool:
     """Whether a trained model was significantly better than the bundled one."""
-    return _stored(model).get("better") is True
+    return _stored(model, KEY).get("better") is True
 
 
 def reason(model: GenreModel) -> str:
-    """The result of the comparison with the bundled model, in words; empty if there was none."""
-    found = _stored(model).get("why")
+    """The result of the comparison with the model that was active, in words; empty if there was none."""
+    found = (_stored(model, KEY) or _stored(model, KEY_REPLACED)).get("why")
     return found if isinstance(found, str) else ""
 
 
-def _stored(model: GenreModel) -> dict[str, Any]:
+def _stored(model: GenreModel, key: str) -> dict[str, Any]:
     metrics = model.metrics if isinstance(model.metrics, dict) else {}
-    found = metrics.get(KEY)
+    found = metrics.get(key)
     return found if isinstance(found, dict) else {}
 
 

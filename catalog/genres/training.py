@@ -42,6 +42,8 @@ from . import model_comparison, promotion
 from .training_data import LabelledFilms, labelled_films
 
 SECONDS_BETWEEN_CHECKS = 2.0
+# In a run's params: the active model that the new one replaces unless it is significantly worse.
+REPLACES = "replaces"
 DATA, CONFIG, OUT, HELD_OUT = "train.npz", "config.json", "out", "held_out.npz"
 
 
@@ -81,6 +83,8 @@ def _outcome(model: GenreModel) -> str:
         verb = "is" if len(model.no_evidence) == 1 else "are"
         disabled = f" {get_text_list(model.no_evidence, 'and')} {verb} disabled: not accurate enough."
         return f"It is active now{reason and f': {reason}'}.{disabled if model.no_evidence else ''}"
+    if model_comparison.was_to_replace(model, active):
+        return f"Genre model {active.version} stays active: {model_comparison.reason(model)}"
     return f"Genre model {active.version} stays active until a person promotes this one in the admin."
 
 
@@ -99,7 +103,8 @@ def train(run: Run, is_wanted: Callable[[], bool]) -> GenreModel:
     evidence: what to learn from, such as "poster,title"; without it, that of the setting. extractor: a spec.
 
     It becomes active at once if no other model is, or if the bundled one is and this one is significantly
-    better on the same posters (see `model_comparison`); otherwise it is a candidate. If the run has trained a
+    better on the same posters (see `model_comparison`), or if that in the parameter `replaces` is and this
+    one is not significantly worse; otherwise it is a candidate. If the run has trained a
     model already, that model is returned.
 
     Raises TrainingFailed, TrainingConfigError, TrainingDataError, HeldOutError, and TrainingCancelled when
@@ -228,10 +233,13 @@ def _store(
     sha256 = metrics["weights_sha256"]
     trained = load_model(out / "head.npz", sha256)
     # It replaces the bundled model if it is better, but a model of this site only when a person promotes it.
-    bundled = promotion.active_model()
-    if bundled is not None and bundled.shipped:
+    # After an upgrade a person need not promote it: that model was promoted, and this one only replaces it.
+    before = promotion.active_model()
+    if before is not None and before.shipped:
         held_out = HeldOut.read(out / HELD_OUT)
-        metrics[model_comparison.KEY] = model_comparison.compare(bundled, trained.genres, data, held_out)
+        metrics[model_comparison.KEY] = model_comparison.compare(before, trained.genres, data, held_out)
+    elif before is not None and before.pk == run.params.get(REPLACES):
+        metrics[model_comparison.KEY_REPLACED] = model_comparison.compare_with_replaced(before, metrics)
     plot, curves = out / "curves.png", ""
     if plot.exists():
         curves = default_storage.save(f"learning_curves/{sha256}.png", ContentFile(plot.read_bytes()))
@@ -255,6 +263,7 @@ def _store(
             },
         )
         active = promotion.active_model()
-        if active is None or (active == bundled and model_comparison.is_better(model)):
+        is_wanted = model_comparison.is_better(model) or model_comparison.may_replace(model)
+        if active is None or (active == before and is_wanted):
             promotion.promote(model)
     return model

@@ -50,7 +50,7 @@ def prepare(say: Callable[[str], None], admin_url: str, *, show_password: bool) 
 
 
 def install_bundled(say: Callable[[str], None]) -> None:
-    """Installs the bundled genre model, and starts to embed an older catalogue with the bundled extractor.
+    """Installs the bundled genre model, and starts what replaces an earlier version of extractor and model.
 
     A bundled file that cannot be used is reported, and the site starts without it.
     """
@@ -60,19 +60,15 @@ def install_bundled(say: Callable[[str], None]) -> None:
         model, is_new = bundled.install_genre_model()
     except bundled.BundledModelUnusable as error:
         say(f"The bundled genre model is not used: {error}")
-    else:
-        if is_new and model.state == model.State.ACTIVE:
-            say(f"Genre model {model.version} is bundled with Postersite and suggests genres from the start.")
-        elif is_new:
-            say(
-                f"Genre model {model.version} is bundled with this version of Postersite. It is a candidate; "
-                "compare its metrics and promote it in the admin if you like."
-            )
-    run = bundled.embed_with_bundled_extractor()
-    if run is not None and run.is_live:
-        posters = "1 poster is" if run.total == 1 else f"{run.total} posters are"
+        is_new = False
+    embedding = bundled.embed_with_bundled_extractor()
+    bundled.replace_genre_model()
+    if is_new:
+        say(bundled.what_becomes_of(model))
+    if embedding is not None and embedding.is_live:
+        posters = "1 poster is" if embedding.total == 1 else f"{embedding.total} posters are"
         say(
-            f"{posters} embedded again in the background, by the bundled extractor ({run}). "
+            f"{posters} embedded again in the background, by the bundled extractor ({embedding}). "
             "Until nearly all are, look-alikes come from the former extractor."
         )
 

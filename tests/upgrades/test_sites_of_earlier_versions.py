@@ -11,6 +11,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,31 +26,55 @@ ARCHIVES = sorted(Path(__file__).parent.glob("site-*.tar.xz"))
 @pytest.fixture(params=ARCHIVES, ids=lambda path: path.name)
 def site(request: pytest.FixtureRequest, make_site: Callable[..., Site]) -> Site:
     """The site of an earlier version."""
-    site = make_site(POSTERSITE_EXTRACTORS="postersite,pixels")
+    return unpacked(request.param, make_site(POSTERSITE_EXTRACTORS="postersite,pixels"))
+
+
+def unpacked(path: Path, site: Site) -> Site:
     site.var.mkdir(parents=True)
-    with tarfile.open(request.param) as archive:
+    with tarfile.open(path) as archive:
         archive.extractall(site.var, filter="data")
     return site
 
 
-def test_every_row_and_file_remains_and_every_page_opens(site: Site, tmp_path: Path) -> None:
-    exported = tmp_path / "export"
-    opened = subprocess.run(
-        [sys.executable, "-m", "tests.upgrades.open_site", str(exported)],
+def run_module(name: str, folder: Path, site: Site) -> Any:
+    """What `python -m NAME FOLDER` prints for the site, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-m", name, str(folder)],
         env=site.environment | {"DJANGO_SETTINGS_MODULE": "postersite.settings"},
         cwd=BASE_DIR,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert opened.returncode == 0, opened.stderr
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_row_and_file_remains_and_every_page_opens(site: Site, tmp_path: Path) -> None:
+    exported = tmp_path / "export"
+    found = run_module("tests.upgrades.open_site", exported, site)
     assert lost_rows(site.var / "export-tables", exported / "tables") == []
     assert lost_files(site.var / "export.sha256", exported / "SHA256SUMS") == []
-    found = json.loads(opened.stdout)
     assert {path: status for path, status in found["pages"].items() if status != 200} == {}
     assert len(found["pages"]) > 60
     assert set(found["runs"].values()) == {"done"}
     assert found["not_found"] == []
+
+
+def test_pages_work_at_every_stage_of_the_change_to_another_network(
+    make_site: Callable[..., Site], tmp_path: Path
+) -> None:
+    site = unpacked(ARCHIVES[-1], make_site(POSTERSITE_EXTRACTORS=""))
+    found = run_module("tests.upgrades.open_with_another_network", tmp_path / "release", site)
+    for stage in found["stages"]:
+        assert (stage["not_opened"], stage["without_lookalikes"]) == ({}, [])
+    embedding, suggesting, done = found["stages"]
+    current, earlier = embedding["current"], embedding["serving"]
+    assert earlier.startswith("postersite-") and earlier != current
+    assert embedding["model"] == [earlier, True] and current not in embedding["embedded"]
+    assert (suggesting["serving"], suggesting["model"]) == (current, [current, True])
+    assert done["model"] == [current, True] and {current, earlier} < set(done["embedded"])
+    assert set(found["runs"].values()) == {"done"}
 
 
 def lost_rows(before: Path, after: Path) -> list[str]:

@@ -18,7 +18,7 @@ from catalog.counts import catalogue_counts
 from catalog.embeddings import extractors, index_files
 from catalog.embeddings.embedding import not_embedded
 from catalog.genres import promotion
-from catalog.models import Poster, Run
+from catalog.models import GenreModel, Poster, Run
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.posters.source_settings import requests_per_second
 from catalog.posters.sources.registry import POSTER_SOURCES
@@ -112,7 +112,7 @@ def embeddings() -> Iterator[Fact]:
 
 
 def genre_model() -> Iterator[Fact]:
-    """The active genre model, whether its file is valid, and whether its extractor is available."""
+    """The active genre model, its file, and which models read the extractor of an earlier version."""
     model = promotion.active_model()
     if model is None:
         yield True, "none is active: train one, or promote one in the admin"
@@ -123,6 +123,7 @@ def genre_model() -> Iterator[Fact]:
         yield False, str(error)
         return
     yield True, f"{model} is active, with {model.extractor}"
+    yield from earlier_extractors()
     available, _ = extractors.available(extractors.required_specs())
     if model.extractor.fingerprint not in available.values():
         yield (
@@ -130,6 +131,20 @@ def genre_model() -> Iterator[Fact]:
             f"{model.extractor.fingerprint} is not available any more, so new posters get no suggestions: "
             "promote another genre model in the admin",
         )
+
+
+def earlier_extractors() -> Iterator[Fact]:
+    """Genre models that read an earlier version of a configured extractor."""
+    available, _ = extractors.available(extractors.configured_specs())
+    models = GenreModel.objects.exclude(state=GenreModel.State.RETIRED).filter(extractor__spec__in=available)
+    for model in models.exclude(extractor__fingerprint__in=available.values()).select_related("extractor"):
+        fact = f"{model} reads an earlier {model.extractor} ({model.extractor.fingerprint})"
+        if settings.EXTRACTORS:
+            fact += (
+                "; nothing replaces it automatically while POSTERSITE_EXTRACTORS is set: "
+                "embed posters, then train a model or promote another one"
+            )
+        yield True, fact
 
 
 def poster_sources() -> Iterator[Fact]:

@@ -75,13 +75,16 @@ def test_a_named_extractor_without_weights_is_wrong(settings: Any) -> None:
     assert [well for well, fact in status.embeddings() if "fetch_weights mobilenet_v2" in fact] == [False]
 
 
-def test_the_active_genre_model_and_problems_with_it(tmp_path: Path) -> None:
+def test_the_active_genre_model_and_problems_with_it(tmp_path: Path, settings: Any) -> None:
     assert next(fact for _, fact in status.genre_model()).startswith("none")
     model, _ = bundled.install_genre_model(bundled_genres(tmp_path))
     [(is_well, fact)] = status.genre_model()
     assert is_well and "genre model 1 (logistic, bundled, active)" in fact
     Extractor.objects.update(fingerprint="postersite-old")
-    assert [well for well, _ in status.genre_model()] == [True, False]
+    _, (_, earlier), (is_well, _) = status.genre_model()
+    assert not is_well and earlier.endswith("reads an earlier postersite (postersite-old)")
+    settings.EXTRACTORS = ["postersite"]
+    assert "nothing replaces it automatically" in list(status.genre_model())[1][1]
     promotion.weights_path(model).unlink()
     ((well, fact),) = status.genre_model()
     assert not well and "is missing" in fact

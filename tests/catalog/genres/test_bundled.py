@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from catalog.embeddings import embedding, extractors
 from catalog.genres import bundled, promotion, suggestions
 from catalog.models import Extractor, GenreModel, Movie, Run
-from catalog.runs import leases, lifecycle, recovery
+from catalog.runs import leases, lifecycle, local_worker, recovery
 from ml.genres.evidence.model_file import save_model
 from ml.genres.head_file import load_head
 from ml.genres.thresholds import NEVER
@@ -155,8 +155,11 @@ def test_an_older_catalogue_is_embedded_with_the_bundled_extractor_once(
     assert bundled.embed_with_bundled_extractor() == run and Run.objects.count() == 1
     assert broker.llen("ml") == 0
     assert recovery.sweep() == broker.llen("ml") > 0
-    lifecycle.cancel(run)
     embedding.embed([Movie.objects.first().primary_poster], extractors.load("postersite"))
+    lifecycle.cancel(run)
+    again = bundled.embed_with_bundled_extractor()
+    assert again is not None and (again.total, Run.objects.count()) == (2, 2)
+    local_worker.process_run(again)
     assert bundled.embed_with_bundled_extractor() is None
 
 
