@@ -127,6 +127,7 @@ def test_posters_are_embedded_here_by_the_extractors_asked_for() -> None:
         (["label_untagged"], "No genre model is active"),
         (["train_genres"], "fetch and embed posters first"),
         (["train_genres", "--recipe", "compact", "--epochs", "0"], "epochs must be a whole number"),
+        (["train_genres", "--evidence", "smell"], "'smell' is no part of the evidence"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(arguments: list[str], says: str) -> None:

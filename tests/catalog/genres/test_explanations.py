@@ -139,6 +139,12 @@ def test_without_a_heat_map_a_sentence_says_why(damage: Callable[[Suggestion], N
     assert says in str(raised.value) and str(settings.VAR_DIR) not in str(raised.value)
 
 
+def test_a_suggestion_without_a_poster_has_no_heat_map() -> None:
+    suggestion = SuggestionFactory(poster=None, poster_sha256="")
+    with pytest.raises(explaining.CannotExplain, match="without a poster"):
+        explaining.explain(fresh(suggestion))
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"\x93NUMPY", b"no array at all", np.zeros((7, 7, 2), "<f4"), np.full((7, 7, 3), np.nan, "<f4")],
