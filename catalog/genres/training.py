@@ -181,6 +181,8 @@ def _train_in_subprocess(folder: Path, is_wanted: Callable[[], bool]) -> None:
         # A warm start, because decisions since the last training change the weights little.
         command += ["--start", str(promotion.weights_path(active))]
     environment = {**os.environ, "PYTHONPATH": str(settings.BASE_DIR), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # On a busy machine, NumPy's threads wait for each other for longer than they compute.
+    environment["OPENBLAS_NUM_THREADS"] = "1"
     # Temporary files of a killed training are deleted with the folder.
     environment["TMPDIR"] = str(folder)
     with (folder / "errors.txt").open("w+b") as errors:

@@ -108,11 +108,13 @@ def test_without_texts_the_default_recipe_stores_thresholds_and_starts_from_the_
 def test_by_default_a_model_is_trained_on_all_parts_and_suggests_from_them() -> None:
     """Posters say nothing here; titles and overviews tell the genres apart."""
     extractor = ExtractorFactory(dims=4)
+    # Words in more than a fifth of all films do not explain a genre.
+    words = (("Wedding", "Uncle", "Holiday", "Neighbour"), ("Battle", "Siege", "Captain", "Trench"))
     for number in range(80):
         war = number % 2
         movie = MovieFactory(
             genres=["War" if war else "Comedy"],
-            title=f"The {'Battle' if war else 'Wedding'} {number}",
+            title=f"The {words[war][number // 2 % 4]} {number}",
             overview=f"{'Soldiers fight' if war else 'A couple laughs'} in place {number}."
             * (number % 3 > 0),
         )
@@ -127,7 +129,7 @@ def test_by_default_a_model_is_trained_on_all_parts_and_suggests_from_them() -> 
     suggestions.suggest([untagged], model, suggestions.load(model))
     best = untagged.suggestions.latest("score")
     assert (best.genre.name, best.tick, best.poster) == ("War", True, None)
-    assert {word.casefold() for word in best.explanation["words"]} & {"battle", "soldiers", "fight"}
+    assert "Battle" in best.explanation["words"]
 
 
 @pytest.mark.parametrize(
