@@ -149,6 +149,14 @@ def test_a_later_bundled_model_for_the_same_network_replaces_it_at_once(
     assert (later.state, run and run.kind) == (State.ACTIVE, "label")
 
 
+def test_a_damaged_file_leaves_the_active_model(catalogue: list[Poster], tmp_path: Path) -> None:
+    first = active()
+    later = bundled.install_genre_model(bundled_genres(tmp_path / "later", bias=(1, 1, 1))).model
+    promotion.weights_path(later).write_bytes(b"damaged")
+    assert bundled.replace_genre_model() is None
+    assert active() == first
+
+
 def test_a_model_that_was_trained_here_is_not_replaced_by_the_bundled_one(
     catalogue: list[Poster], tmp_path: Path
 ) -> None:
@@ -204,6 +212,19 @@ def test_a_model_of_the_site_stays_active_if_the_new_one_is_worse(earlier: Extra
     assert active() == first
     assert run.genre_model.metrics["against_replaced"]["worse"]
     assert f"Genre model {first.version} stays active: on held-out films" in run.message
+
+
+def test_the_new_model_is_a_candidate_if_a_person_promoted_another_one_meanwhile(
+    earlier: Extractor, settings: Any
+) -> None:
+    settings.GENRE_EVIDENCE = "poster"
+    embed_again(earlier, lambda each: each.as_array().tolist())
+    run = bundled.replace_genre_model()
+    assert run is not None
+    other = saved_model(earlier, state=State.CANDIDATE, version=promotion.next_version())
+    promotion.promote(other)
+    assert process_run(run).genre_model.state == State.CANDIDATE
+    assert active() == other
 
 
 def test_recipe_and_settings_that_a_person_chose_are_kept(earlier: Extractor) -> None:

@@ -98,9 +98,16 @@ def test_the_bundled_extractor_is_small_and_needs_no_weights():
     found = find_weights("postersite", None)
     assert found is not None and found.path == bundled.EXTRACTOR
     assert found.digest == file_sha256(bundled.EXTRACTOR)
-    assert bundled.EXTRACTOR.stat().st_size < 6_000_000
+    assert bundled.EXTRACTOR.stat().st_size < 12_000_000
     assert load("postersite").dims <= 256
     assert not parse_spec("postersite").needs_weights
+
+
+def test_extractors_of_earlier_versions_are_named_by_their_digests_and_can_be_loaded():
+    current = load("postersite")
+    for file in bundled.PREVIOUS.glob("*"):
+        assert file.name == f"postersite-{file_sha256(file)[:12]}.tflite"
+        assert load(f"postersite:{file.name}").fingerprint != current.fingerprint
 
 
 def test_the_extractor_of_an_earlier_version_is_found_by_the_name_of_its_file(monkeypatch, tmp_path):
