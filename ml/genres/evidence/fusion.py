@@ -36,6 +36,16 @@ class Fusion:
             result += logits @ kernel
         return result
 
+    def used(self, parts: Sequence[str]) -> tuple[str, ...]:
+        """Those of its k parts that it uses; the weights of the others are all 0."""
+        return tuple(part for part, weights in zip(parts, self.kernel, strict=True) if weights.any())
+
+    def among(self, parts: Sequence[str], more: Sequence[str]) -> Fusion:
+        """The same map for films with `more` parts than its own `parts`, which does not use the others."""
+        kernel = np.zeros((len(more), *self.kernel.shape[1:]), dtype=np.float32)
+        kernel[[list(more).index(part) for part in parts]] = self.kernel
+        return Fusion(kernel, self.bias)
+
     @classmethod
     def identity(cls, genres: int) -> Fusion:
         """The map of a single part that changes nothing."""

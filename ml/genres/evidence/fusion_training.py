@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,9 @@ from ml.genres.logistic import MIN_FREQUENCY, Interrupted, log_loss
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.uint8]
 Indexes = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Logits = Mapping[str, Floats]
+Combined = tuple[str, ...]
 
 # Strength of the pulls, in films: with about as many, data and pull weigh the same.
 OWN_FILMS, OTHER_FILMS, BALANCE_FILMS = 150.0, 1000.0, 100.0
@@ -128,6 +130,113 @@ def fit_balance(fused: Floats, labels: Labels, should_stop: Callable[[], bool] |
     kernel = kernel.reshape(-1, genres) / scale[:, None]
     arrays = (slope, offset - mean @ kernel, kernel)
     return Balance(*(array.astype(np.float32) for array in arrays))
+
+
+def films_with(parts: Combined, known: Mapping[str, Bools]) -> Indexes:
+    """The films of which all these parts are known."""
+    return np.flatnonzero(np.all([known[part] for part in parts], axis=0))
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Fusions and balance fitted to all films, and balanced logits (n, g) out of fold by combination; NaN for
+    films that lack a part."""
+
+    fusions: dict[Combined, Fusion]
+    balance: Balance
+    logits: dict[Combined, Floats]
+
+
+def fuse(
+    logits: Mapping[str, Floats],
+    known: Mapping[str, Bools],
+    labels: Labels,
+    fold: Indexes,
+    reference: Bools,
+    should_stop: Callable[[], bool] | None,
+) -> Fused:
+    """Fit fusions and balance, and fuse the films of each fold (n,) by those fitted to the other folds.
+
+    logits: (n, g) by part, out of fold; known: the films that have the part, (n,); see `fit_fusions`. There
+    is no balance unless it lowers the log-loss out of fold. Raises TrainingStopped.
+    """
+
+    def everything(parts: Combined) -> Indexes:
+        return films_with(parts, known)
+
+    fusions = fit_fusions(logits, labels, everything, should_stop=should_stop, reference=reference)
+    fused = {parts: np.full(labels.shape, np.nan) for parts in fusions}
+    held = [fold == number for number in np.unique(fold).tolist()]
+    for mine in held:
+
+        def others(parts: Combined, mine: Bools = mine) -> Indexes:
+            rows = films_with(parts, known)
+            return rows[~mine[rows]]
+
+        for parts, fusion in fit_fusions(
+            logits, labels, others, fusions, should_stop, reference=reference
+        ).items():
+            rows = films_with(parts, known)
+            rows = rows[mine[rows]]
+            stacked = np.stack([logits[part][rows] for part in parts]).astype(np.float32)
+            fused[parts][rows] = fusion.logits(stacked)
+    balanced = {parts: values.copy() for parts, values in fused.items()}
+    for mine in held:
+        balance = _balance_of(fused, labels, reference & ~mine, should_stop)
+        for parts in set(fused) - {("poster",)}:
+            rows = np.flatnonzero(mine & ~np.isnan(fused[parts][:, 0]))
+            balanced[parts][rows] = balance.logits(fused[parts][rows].astype(np.float32))
+    if not _helps(balanced, fused, labels, reference):
+        return Fused(fusions, Balance.none(labels.shape[1]), fused)
+    return Fused(fusions, _balance_of(fused, labels, reference, should_stop), balanced)
+
+
+def _helps(
+    balanced: Mapping[Combined, Floats], fused: Mapping[Combined, Floats], labels: Labels, rows: Bools
+) -> bool:
+    """Whether balanced logits have a lower log-loss than fused ones, in the mean over films."""
+    gains, count = np.zeros(len(labels)), np.zeros(len(labels))
+    for parts in _balanced_on(fused):
+        known = np.flatnonzero(rows & ~np.isnan(fused[parts][:, 0]))
+        truth = labels[known]
+        gains[known] += film_losses(truth, fused[parts][known]) - film_losses(truth, balanced[parts][known])
+        count[known] += 1
+    return is_above_noise(gains[count > 0] / count[count > 0])
+
+
+def film_losses(labels: Labels, logits: npt.NDArray[np.floating]) -> Floats:
+    """The mean log-loss (n,) of each film over its genres, from labels and logits (n, g)."""
+    return np.asarray(np.logaddexp(0, np.where(labels, -logits, logits)).mean(axis=1), dtype=np.float64)
+
+
+def is_above_noise(gains: Floats) -> bool:
+    """Whether the mean gain of n films is more than its standard error."""
+    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _balance_of(
+    fused: Mapping[Combined, Floats], labels: Labels, rows: Bools, should_stop: Callable[[], bool] | None
+) -> Balance:
+    """Fit the balance to the fused logits of the `rows` (n,), of several combinations together: it is about
+    genres, not about parts, and this way posters that the extractor learned from do not matter."""
+    chosen = _balanced_on(fused)
+    known = [rows & ~np.isnan(fused[one][:, 0]) for one in chosen]
+    if not sum(int(one.sum()) for one in known):
+        return Balance.none(labels.shape[1])
+    return fit_balance(
+        np.concatenate([fused[one][has] for one, has in zip(chosen, known, strict=True)]),
+        np.concatenate([labels[has] for has in known]),
+        should_stop,
+    )
+
+
+def _balanced_on(combined: Iterable[Combined]) -> list[Combined]:
+    """The combinations to fit the balance to: those that lack at most the poster, the overview or both, but
+    not the poster alone, which has none."""
+    every = {part for parts in combined for part in parts}
+    return [
+        parts for parts in combined if every - set(parts) <= {"poster", "overview"} and parts != ("poster",)
+    ]
 
 
 def _common(

@@ -22,6 +22,8 @@ EVIDENCE_RECIPE = "evidence"
 # At one half, a calibrated score is as often right as wrong, so no other cut costs fewer corrections. Between
 # .45 and .55 the cost hardly changes, and a lower cut leaves more films as they are (docs/measurements.md).
 DEFAULT_TICK = 0.475
+# A word that adds less than this share explains little.
+LEAST_WORD = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Thresholds:
 class Combination:
     """How films with exactly these parts are scored, and the thresholds of their scores.
 
-    slope, offset (g,) float32: the calibration of the balanced logits.
+    slope, offset (g,) float32: the calibration of the balanced logits. A fusion may leave parts out that did
+    not help (`Fusion.used`): such films are scored exactly as if these parts were missing.
     """
 
     fusion: Fusion
@@ -51,11 +54,12 @@ class Combination:
 class Scored:
     """Scores of n films for g genres.
 
-    scores (n, g) float32. present (n, 4) bool: which of `PARTS` were used. contributions (n, g, 4) float32:
-    the logit with a part minus the logit without it, 0 for a missing part; for a film's only part, the logit
-    minus the genre's prior logit. suggest, sure, tick (n, g) float32: thresholds, which depend on the parts
-    that the film has; a genre is suggested (sure, ticked) if its score is above. A film without any part has
-    the prior scores and thresholds of `NEVER`.
+    scores (n, g) float32. present (n, 4) bool: which of `PARTS` the film has and the model knows.
+    contributions (n, g, 4) float32: the logit with a part minus the logit without it, 0 for a part that is
+    missing or does not help; for the only part, the logit minus the genre's prior logit. suggest, sure,
+    tick (n, g) float32: thresholds, which depend on the parts that the film has; a genre is suggested
+    (sure, ticked) if its score is above. A film without any part has the prior scores and thresholds of
+    `NEVER`.
     """
 
     scores: Float32
@@ -155,9 +159,10 @@ class EvidenceModel:
             if not parts:
                 continue
             chosen = self.combinations[parts]
+            helping = chosen.fusion.used(parts)
             total[rows] = self._fused(logits, rows, parts)
-            for part in parts:
-                others = tuple(other for other in parts if other != part)
+            for part in helping:
+                others = tuple(other for other in helping if other != part)
                 without = self._fused(logits, rows, others) if others else self.prior
                 contributions[rows, :, PARTS.index(part)] = total[rows] - without
             suggest[rows], sure[rows], tick[rows] = (
@@ -170,33 +175,52 @@ class EvidenceModel:
     def words(self, films: Films, row: int, column: int, count: int = 4) -> list[str]:
         """The words of film `row`'s title and overview that speak most for genre `column`, strongest first.
 
-        As written in the text, at most `count`; only words that speak for the genre, and no very common ones.
+        As written in the text, at most `count`. Only words that speak for the genre and add at least
+        `LEAST_WORD` of what all such words add; no very common words, no single letters, and none of a text
+        that does not help to score this film.
         """
         return self.words_of(films, row, [column], count)[0]
 
     def words_of(self, films: Films, row: int, columns: Sequence[int], count: int = 4) -> list[list[str]]:
         """The same for several genres, which takes no longer than for one."""
+        found = {
+            part: model.word_logits(texts[row])
+            for part, model, texts in (
+                ("title", self.title, films.titles),
+                ("overview", self.overview, films.overviews),
+            )
+            if model is not None and texts[row]
+        }
+        helping = self._helping(films, row, {part for part, (words, _) in found.items() if words})
         place: dict[str, int] = {}
         written: list[str] = []
         total = np.zeros((0, len(columns)), dtype=np.float32)
-        for part, texts in (("title", films.titles), ("overview", films.overviews)):
-            model: TextModel | None = getattr(self, part)
-            if model is None or not texts[row]:
-                continue
-            words, added = model.word_logits(texts[row])
+        for words, added in (found[part] for part in ("title", "overview") if part in helping):
             for word in words:
                 if place.setdefault(word.casefold(), len(place)) == len(written):
                     written.append(word)
             total = np.pad(total, ((0, len(written) - len(total)), (0, 0)))
             np.add.at(total, [place[word.casefold()] for word in words], added[:, columns])
+        least = LEAST_WORD * np.maximum(total, 0).sum(axis=0)
+        # Whatever "the" adds, it explains nothing to a person.
         for model in filter(None, (self.title, self.overview)):
-            # Whatever "the" adds, it explains nothing to a person.
             total[model.is_common(written)] = 0
+        total[[len(word) == 1 for word in written]] = 0
         best = np.argsort(-total, axis=0, kind="stable")[:count]
         return [
-            [written[index] for index in order.tolist() if values[index] > 0]
-            for order, values in zip(best.T, total.T, strict=True)
+            [written[index] for index in order.tolist() if values[index] > 0 and values[index] >= limit]
+            for order, values, limit in zip(best.T, total.T, least, strict=True)
         ]
+
+    def _helping(self, films: Films, row: int, texts: set[str]) -> tuple[str, ...]:
+        """The parts that help to score film `row`; texts: its title and overview, as far as readable."""
+        known = set(texts)
+        if self.poster is not None and (films.owners == row).any():
+            known.add("poster")
+        if self.year is not None and films.years[row] > 0:
+            known.add("year")
+        parts = tuple(part for part in PARTS if part in known)
+        return self.combinations[parts].fusion.used(parts) if parts else ()
 
     def part_logits(self, films: Films) -> tuple[dict[str, Float32], Bools]:
         """Logits (n, g) of each part of the model, and which films have it, (n, 4) in the order of PARTS.
@@ -219,10 +243,10 @@ class EvidenceModel:
     def _fused(
         self, logits: Mapping[str, Float32], rows: npt.NDArray[np.int64], parts: Sequence[str]
     ) -> Float32:
-        if tuple(parts) == ("poster",):
+        chosen = self.combinations[tuple(parts)]
+        if chosen.fusion.used(parts) == ("poster",):
             # Exactly the head's scores.
             return logits["poster"][rows]
-        chosen = self.combinations[tuple(parts)]
         fused = chosen.fusion.logits(np.stack([logits[part][rows] for part in parts]))
         return np.asarray(self.balance.logits(fused) * chosen.slope + chosen.offset, dtype=np.float32)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ml.genres import operating_points
 from ml.genres.calibration import Calibration, mean_log_loss, platt
+from ml.genres.evidence.fusion_training import film_losses, is_above_noise
 from ml.genres.evidence.model import DEFAULT_TICK, Thresholds
 from ml.genres.head import sigmoid
 from ml.genres.logistic_training import cross_calibrated
@@ -42,6 +43,21 @@ class Points:
     sure: Bools
     ticked: Bools
     shown: Bools
+
+    def logits(self) -> Floats:
+        """Of the scores (m, g), finite."""
+        scores = self.scores.astype(np.float64).clip(1e-6, 1 - 1e-6)
+        return np.asarray(np.log(scores / (1 - scores)), dtype=np.float64)
+
+    def of(self, kept: Bools) -> Points:
+        """The same points, with the decisions on some of the films (m,)."""
+        return replace(
+            self,
+            scores=self.scores[kept],
+            suggested=self.suggested[kept],
+            sure=self.sure[kept],
+            ticked=self.ticked[kept],
+        )
 
 
 def choose_points(
@@ -86,6 +102,20 @@ def choose_points(
     )
     ticked = suggested & (scores > DEFAULT_TICK)
     return Points(thresholds, scaling, scores, suggested, sure, ticked, shown)
+
+
+def parts_that_help(labels: Labels, candidates: Mapping[tuple[str, ...], Floats]) -> tuple[str, ...]:
+    """Choose among combinations of parts, by the log-loss of their out-of-fold logits of the same films.
+
+    labels (m, g); candidates: logits (m, g) by parts. The smallest that the best is not better than by more
+    than a standard error: with few films, the fusion of a weak part is worse than none (the rule of Breiman,
+    Friedman, Olshen & Stone, "Classification and regression trees", 1984).
+    """
+    losses = {parts: film_losses(labels, logits) for parts, logits in candidates.items()}
+    best = min(losses, key=lambda parts: float(losses[parts].mean()))
+    good = [parts for parts, loss in losses.items() if not is_above_noise(loss - losses[best])]
+    fewest = min(map(len, good))
+    return min((parts for parts in good if len(parts) == fewest), key=lambda one: float(losses[one].mean()))
 
 
 def combination_figures(labels: Labels, points: Points, *, resamples: int, seed: int) -> dict[str, Any]:

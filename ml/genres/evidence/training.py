@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,17 @@ import numpy.typing as npt
 
 from ml.genres.calibration import Calibration
 from ml.genres.evidence.films import Films
-from ml.genres.evidence.fusion import Balance, Fusion, combinations_of
-from ml.genres.evidence.fusion_training import fit_balance, fit_fusions
+from ml.genres.evidence.fusion import Balance, combinations_of
+from ml.genres.evidence.fusion_training import films_with, fuse
 from ml.genres.evidence.model import Combination, EvidenceModel
 from ml.genres.evidence.part_training import FittedPart, fit_text, fit_year
-from ml.genres.evidence.points import Points, choose_points, combination_figures, combination_name
+from ml.genres.evidence.points import (
+    Points,
+    choose_points,
+    combination_figures,
+    combination_name,
+    parts_that_help,
+)
 from ml.genres.head import GenreHead
 from ml.genres.logistic import MIN_FREQUENCY
 from ml.genres.logistic_training import fit_head
@@ -38,8 +44,8 @@ MEASURED_ON = "labelled films, each scored out of fold from the parts that it ha
 METHOD = (
     "regularised logistic regression of the parts' logits, and Platt scaling where it lowers the log-loss"
 )
-# A combination of parts that fewer films have is not measured.
-MIN_FILMS = 50
+# A combination of parts that fewer films have is not measured; one of fewer than LEAST_FILMS is not used.
+MIN_FILMS, LEAST_FILMS = 50, 10
 # Of the bootstrap for the intervals of each combination.
 RESAMPLES = 200
 
@@ -113,23 +119,40 @@ def train_evidence(
     used = tuple(parts.logits)
     known = {part: ~np.isnan(values[:, 0]) for part, values in parts.logits.items()}
     reference = np.ones(len(data.labels), dtype=bool) if data.train_only is None else ~data.train_only
-    fused = _fuse(parts.logits, known, data.labels, fold, reference, should_stop)
+    fused = fuse(parts.logits, known, data.labels, fold, reference, should_stop)
     # Only these are measured; the others have helped to fit.
     known = {part: has & reference for part, has in known.items()}
     points: dict[Combined, Points] = {}
     combined: dict[Combined, Combination] = {}
+    # The parts that help, of each combination.
+    helping: dict[Combined, Combined] = {}
     for chosen in combinations_of(used):
-        rows = _films_with(chosen, known)
+        rows = films_with(chosen, known)
+        values = fused.logits[chosen]
         if len(rows) >= MIN_FILMS or not points:
             points[chosen] = choose_points(
                 data.labels[rows],
-                fused.logits[chosen][rows],
+                values[rows],
                 fold[rows],
                 _target(config, chosen),
                 config.shrinkage,
                 calibrate=chosen != ("poster",),
             )
-        # Too few films to choose by: the largest smaller combination is the best guess.
+            values[rows] = points[chosen].logits()
+        smaller = [parts for parts in helping if set(parts) < set(chosen)]
+        if len(rows) < LEAST_FILMS or not smaller:
+            helping[chosen] = helping[max(smaller, key=len)] if smaller else chosen
+        else:
+            candidates = {helping[parts] for parts in smaller} | {chosen}
+            helping[chosen] = parts_that_help(
+                data.labels[rows], {parts: fused.logits[parts][rows] for parts in sorted(candidates)}
+            )
+        if (best := helping[chosen]) != chosen:
+            combined[chosen] = replace(combined[best], fusion=combined[best].fusion.among(best, chosen))
+            if chosen in points:
+                points[chosen] = points[best].of(np.isin(films_with(best, known), rows))
+            continue
+        # Too few films to choose thresholds by: those of a smaller combination are the best guess.
         own = points.get(chosen) or points[max(points, key=lambda one: len(set(one) & set(chosen)))]
         scaling = own.scaling if chosen in points else Calibration.none(len(data.genres))
         slope, offset = scaling.slope.astype(np.float32), scaling.offset.astype(np.float32)
@@ -139,56 +162,6 @@ def train_evidence(
     trained.metrics.update(_metrics(data, config, parts, fold, known, points, trained))
     trained.metrics["seconds"] = round(time.monotonic() - started, 3)
     return trained
-
-
-def _films_with(parts: Combined, known: Mapping[str, Bools]) -> Indexes:
-    return np.flatnonzero(np.all([known[part] for part in parts], axis=0))
-
-
-@dataclass(frozen=True)
-class _Fused:
-    """Fusions and balance fitted to all films, and balanced logits (n, g) out of fold by combination; NaN for
-    films that lack a part."""
-
-    fusions: dict[Combined, Fusion]
-    balance: Balance
-    logits: dict[Combined, Floats]
-
-
-def _fuse(
-    logits: Mapping[str, Floats],
-    known: Mapping[str, Bools],
-    labels: Labels,
-    fold: Indexes,
-    reference: Bools,
-    should_stop: Callable[[], bool] | None,
-) -> _Fused:
-    def everything(parts: Combined) -> Indexes:
-        return _films_with(parts, known)
-
-    fusions = fit_fusions(logits, labels, everything, should_stop=should_stop, reference=reference)
-    fused = {parts: np.full(labels.shape, np.nan) for parts in fusions}
-    held = [fold == number for number in np.unique(fold).tolist()]
-    for mine in held:
-
-        def others(parts: Combined, mine: Bools = mine) -> Indexes:
-            rows = _films_with(parts, known)
-            return rows[~mine[rows]]
-
-        for parts, fusion in fit_fusions(
-            logits, labels, others, fusions, should_stop, reference=reference
-        ).items():
-            rows = _films_with(parts, known)
-            rows = rows[mine[rows]]
-            stacked = np.stack([logits[part][rows] for part in parts]).astype(np.float32)
-            fused[parts][rows] = fusion.logits(stacked)
-    balanced = {parts: values.copy() for parts, values in fused.items()}
-    for mine in held:
-        balance = _fit_balance(fused, labels, reference & ~mine, should_stop)
-        for parts in set(fused) - {("poster",)}:
-            rows = np.flatnonzero(mine & ~np.isnan(fused[parts][:, 0]))
-            balanced[parts][rows] = balance.logits(fused[parts][rows].astype(np.float32))
-    return _Fused(fusions, _fit_balance(fused, labels, reference, should_stop), balanced)
 
 
 def _assembled(
@@ -262,7 +235,7 @@ def _metrics(
         "abstention": abstention_curve(labels, trained.scores, trained.suggested),
         "combinations": {
             combination_name(chosen): combination_figures(
-                data.labels[_films_with(chosen, known)],
+                data.labels[films_with(chosen, known)],
                 each,
                 resamples=min(config.resamples, RESAMPLES),
                 seed=config.seed,
@@ -321,28 +294,6 @@ def _target(config: EvidenceConfig, parts: Combined) -> SureTarget:
     return SureTarget(config.sure_precision, config.sure_least, config.sure_recall)
 
 
-def _fit_balance(
-    fused: Mapping[Combined, Floats], labels: Labels, rows: Bools, should_stop: Callable[[], bool] | None
-) -> Balance:
-    """Fit the balance to the fused logits of the `rows` (n,), of several combinations together: it is about
-    genres, not about parts, and this way posters that the extractor learned from do not matter."""
-    chosen = [one for one in _balanced_on(fused) if one != ("poster",)]
-    known = [rows & ~np.isnan(fused[one][:, 0]) for one in chosen]
-    if not sum(int(one.sum()) for one in known):
-        return Balance.none(labels.shape[1])
-    return fit_balance(
-        np.concatenate([fused[one][has] for one, has in zip(chosen, known, strict=True)]),
-        np.concatenate([labels[has] for has in known]),
-        should_stop,
-    )
-
-
-def _balanced_on(combined: Iterable[Combined]) -> list[Combined]:
-    """The combinations to fit the balance to: those that lack at most the poster, the overview or both."""
-    every = {part for parts in combined for part in parts}
-    return [parts for parts in combined if every - set(parts) <= {"poster", "overview"}]
-
-
 def _with_thresholds(
     head: GenreHead | None, combinations: Mapping[Combined, Combination], withheld: tuple[str, ...]
 ) -> GenreHead | None:
@@ -378,7 +329,7 @@ def _as_it_is(
     suggested, sure, ticked = (np.zeros(shape, dtype=bool) for _ in range(3))
     for chosen, each in points.items():
         # Combinations come with rising numbers of parts: the last one that a film has counts.
-        rows = _films_with(chosen, known)
+        rows = films_with(chosen, known)
         scores[rows], suggested[rows], sure[rows], ticked[rows] = (
             each.scores, each.suggested, each.sure, each.ticked,
         )  # fmt: skip

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from ml.genres.evidence.films import PARTS
 from ml.genres.evidence.model import DEFAULT_TICK, EvidenceModel
+from ml.genres.evidence.text import TextModel, hashed
 from ml.genres.head import FeatureMismatch
 from ml.genres.thresholds import NEVER
 from tests.ml.genres.evidence.made_models import OVERVIEWS, TITLES, make_films, make_model, make_text
@@ -105,6 +107,41 @@ def test_words_speak_for_the_genre_and_are_written_as_in_the_text():
         assert all(word in f"{TITLES[0]} {OVERVIEWS[0]}" for word in words)
     assert MODEL.words(films.only(("poster",)), 0, 0) == []
     assert make_model(("poster", "year")).words(films, 0, 0) == []
+
+
+def without(model, *parts):
+    """The model with combinations that use none of these parts beside others."""
+    combinations = {}
+    for chosen in model.combinations:
+        best = tuple(part for part in chosen if part not in parts) or chosen
+        smaller = model.combinations[best]
+        combinations[chosen] = replace(smaller, fusion=smaller.fusion.among(best, chosen))
+    return replace(model, combinations=combinations)
+
+
+@pytest.mark.parametrize("unused", [("title",), ("title", "overview"), ("title", "year", "overview")])
+def test_a_part_that_does_not_help_changes_nothing(unused):
+    model, films = without(MODEL, *unused), make_films()
+    used = tuple(part for part in PARTS if part not in unused)
+    scored, smaller = model.score(films), model.score(films.only(used))
+    assert (scored.scores == smaller.scores).all()
+    assert (scored.contributions == smaller.contributions).all()
+    assert (scored.suggest == smaller.suggest).all()
+    assert not scored.contributions[:, :, [PARTS.index(part) for part in unused]].any()
+    assert scored.present.all()
+    words = model.words_of(films, 0, [0, 1, 2])
+    readable = set() if "overview" in unused else set(OVERVIEWS[0][:-1].split())
+    assert all(set(each) <= readable for each in words)
+
+
+def test_words_that_say_little_are_left_out():
+    texts = ["x haunted mild"]
+    hashes = np.sort(hashed(texts[0].split()))
+    weight = {hashed([word])[0]: value for word, value in [("x", 5), ("haunted", 9), ("mild", 0.3)]}
+    kernel = np.array([[weight[one]] * 3 for one in hashes], dtype=np.float16)
+    title = TextModel("title", hashes, np.full(3, 5, np.float16), kernel, np.zeros(3, np.float32), 0)
+    films = make_films(texts, [""], [0], [])
+    assert replace(make_model(("title",)), title=title).words(films, 0, 0) == ["haunted"]
 
 
 def test_the_strongest_word_changes_the_score_most():

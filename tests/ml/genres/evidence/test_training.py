@@ -46,6 +46,10 @@ def test_more_evidence_ranks_genres_better(trained):
     assert ranked["poster+title+year"] > ranked["poster"]
 
 
+def test_parts_that_help_are_used(trained):
+    assert {"poster", "overview"} <= set(trained.model.combinations[PARTS].fusion.used(PARTS))
+
+
 def test_figures_of_the_training_are_not_too_good_for_other_films(trained):
     # Somewhat too modest: a fold's models know two thirds of few films.
     other = catalogue(1500, seed=1)
@@ -130,6 +134,41 @@ def test_shuffled_labels_are_never_suggested():
     trained = train_evidence(replace(data, labels=labels), QUICK)
     assert len(trained.model.no_evidence) >= 1
     assert trained.metrics["combinations"]["poster+title+year+overview"]["ece"]["value"] < 0.1
+
+
+def test_parts_without_information_do_not_make_few_films_worse():
+    data = catalogue(150)
+    other = np.random.default_rng(6).permutation(150).tolist()
+    films = replace(
+        data.films,
+        titles=[data.films.titles[row] for row in other],
+        years=data.films.years[other],
+        overviews=[data.films.overviews[row] for row in other],
+    )
+    trained = train_evidence(replace(data, films=films), QUICK)
+    model, found = trained.model, trained.metrics["combinations"]
+    everything, poster = found["poster+title+year+overview"], found["poster"]
+    assert everything["map"]["value"] > poster["map"]["value"] - 0.03
+    assert everything["corrections"]["value"] < poster["corrections"]["value"] + 0.05
+    # What the combinations without the poster made of the noise is left out exactly.
+    scored, alone = model.score(films), model.score(films.only(("poster",)))
+    helping = model.combinations[PARTS].fusion.used(PARTS)
+    assert "poster" in helping
+    unused = [PARTS.index(part) for part in PARTS if part not in helping]
+    assert unused
+    rows = scored.present.all(axis=1)
+    assert not scored.contributions[rows][:, :, unused].any()
+    if helping == ("poster",):
+        assert (scored.scores[rows] == alone.scores[rows]).all()
+
+
+def test_a_combination_of_too_few_films_uses_a_smaller_one():
+    data = catalogue(200, overviews=0.03)
+    assert sum(map(bool, data.films.overviews)) < 10
+    keywords = catalogue(200, overviews=1.0).films.overviews
+    model = train_evidence(replace(data, keywords=keywords), QUICK).model
+    assert "overview" in model.parts
+    assert "overview" not in model.combinations[PARTS].fusion.used(PARTS)
 
 
 def test_a_request_to_stop_ends_the_training():
