@@ -180,8 +180,8 @@ def _next_step() -> Callable[[], Run | None] | None:
     return None if trained.exists() else partial(_train_again, active, serving)
 
 
-def what_becomes_of(model: GenreModel) -> str:
-    """Tell an administrator about a bundled model that has just been installed."""
+def installed_message(model: GenreModel) -> str:
+    """What setup prints about a bundled model that it has just installed."""
     model.refresh_from_db()
     name = f"Genre model {model.version} is bundled with this version of Postersite"
     if model.state == GenreModel.State.ACTIVE:

@@ -16,7 +16,7 @@ from ml.extractors.weights import WeightsFile
 
 from .errors import TrainingError
 from .initial_weights import load_imagenet
-from .network import IMAGENET, build_combined_network, build_network, run_network
+from .network import IMAGENET, build_combined_network, build_network, pooled_depths
 
 # Added to every deviation, so that features that hardly vary are not magnified.
 _MIN_DEVIATION = 1e-3
@@ -59,14 +59,6 @@ def combine(
         [projection.kernel[None, None].astype(np.float32), projection.bias.astype(np.float32)]
     )
     return combined
-
-
-def pooled_depths(network: Any, images: Bytes, rows: Indexes) -> Floats:
-    """The pooled layers (m, channels) that the projection of a network reads."""
-    import keras
-
-    pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
-    return run_network(keras.Model(network.input, pooled), images, rows)
 
 
 def combined_projection(features: Floats, trained: Affine, share: float, whitening: float) -> Affine:

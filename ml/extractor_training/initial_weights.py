@@ -24,7 +24,7 @@ from ml.genres.logistic import fit_logistic, logits_of, project
 from ml.genres.splitting import folds
 
 from .errors import TrainingError
-from .network import SIZE, build_network, run_network
+from .network import SIZE, build_network, pooled_depths
 
 BACKBONE = "mobilenet_v2"
 TEACHER = "teacher.npz"
@@ -78,16 +78,12 @@ def initial_network(images: Bytes, rows: Indexes, weights: WeightsFile | None, s
 
     images (n, 288, 192, 3) uint8; rows (m,): the training posters.
     """
-    import keras
-
     network = build_network()
     if weights is None:
         load_random(network, images[rows[:_STATISTICS_POSTERS]].astype(np.float32), seed)
     else:
         load_imagenet(network, weights)
-    pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
-    features = run_network(keras.Model(network.input, pooled), images, rows)
-    return InitialNetwork(network.get_weights(), features)
+    return InitialNetwork(network.get_weights(), pooled_depths(network, images, rows))
 
 
 def load_imagenet(network: Any, weights: WeightsFile) -> None:

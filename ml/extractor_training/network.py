@@ -170,3 +170,13 @@ def run_network(
         found = predict(tf.constant(images[rows[start : start + _BATCH]].astype(np.float32)))
         parts.append((found[output] if output else found).numpy())
     return np.concatenate(parts)
+
+
+def pooled_depths(
+    network: Any, images: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """The pooled layers (m, channels) that the projection of a network reads, for the rows (m,) of images."""
+    import keras
+
+    pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
+    return run_network(keras.Model(network.input, pooled), images, rows)

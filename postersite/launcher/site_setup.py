@@ -64,7 +64,7 @@ def install_bundled(say: Callable[[str], None]) -> None:
     embedding = bundled.embed_with_bundled_extractor()
     bundled.replace_genre_model()
     if is_new:
-        say(bundled.what_becomes_of(model))
+        say(bundled.installed_message(model))
     if embedding is not None and embedding.is_live:
         posters = "1 poster is" if embedding.total == 1 else f"{embedding.total} posters are"
         say(

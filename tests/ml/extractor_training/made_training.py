@@ -141,9 +141,9 @@ def draw_biases(network: Any, images: object, seed: int) -> None:
 
 def combined(folder: Path) -> None:
     """A trained network combined with another; one whose frozen blocks are not those of the other."""
-    from ml.extractor_training.combination import combine, pooled_depths
+    from ml.extractor_training.combination import combine
     from ml.extractor_training.errors import TrainingError
-    from ml.extractor_training.network import build_network, run_network
+    from ml.extractor_training.network import build_network, pooled_depths, run_network
     from ml.extractors.weights import WeightsFile
 
     images = pictures(count=6, height=288, width=192).astype(np.uint8)
