@@ -105,11 +105,14 @@ def threshold_text(scored: Suggestion | ReviewDecision) -> str:
 
 
 @register.filter
-def evidence_text(suggestion: Suggestion) -> str:
+def evidence_text(suggestion: Suggestion | None) -> str:
     """What speaks for the suggestion: "poster 60%, title 40% · “space”, “alien”".
 
-    Empty for a model that reads posters only. Begins with "without a poster" if there was none to read.
+    Empty for a model that reads posters only, and without a suggestion. Begins with "without a poster" if
+    there was none to read.
     """
+    if suggestion is None:
+        return ""
     parts = suggestion.evidence.split(",")
     if len(parts) < 2:
         return ""

@@ -19,9 +19,10 @@ from pydantic import WithJsonSchema
 
 from catalog import search
 from catalog.embeddings.index_files import IndexNotReady
-from catalog.models import Extractor, Movie, MovieGenre, Poster, Run
+from catalog.models import Extractor, Movie, MovieGenre, Poster, Run, Suggestion
 from catalog.runs.progress import progress_of
 from catalog.similarity import search as lookalike_search
+from catalog.templatetags.wording import evidence_text
 from catalog.web.merged_movies import redirect_if_merged
 from catalog.web.movie_filters import ORDERS, chosen_order, ordered
 
@@ -77,6 +78,11 @@ class GenreOut(Schema):
     origin: str = Field(description="imported, manual or accepted")
 
 
+class GenreNameOut(Schema):
+    name: str
+    slug: str
+
+
 class PosterOut(Schema):
     url: str
     medium_url: str
@@ -101,6 +107,21 @@ class MovieOut(Schema):
     genres: list[GenreOut]
     poster: PosterOut | None
     url: str
+
+
+class SuggestionOut(Schema):
+    genre: GenreNameOut
+    explanation: str = Field(description="what speaks for the genre; empty if only the poster was scored")
+    score: float | None = Field(description="this and the fields below are null without review permission")
+    threshold: float | None
+    sure: bool | None = Field(description="above the model's sure threshold")
+    tick: bool | None = Field(description="above the model's tick threshold")
+
+
+class MovieDetailOut(MovieOut):
+    suggestions: list[SuggestionOut] = Field(
+        description="genres that were suggested and not reviewed yet, the most confident first"
+    )
 
 
 class MoviePage(Schema):
@@ -200,13 +221,29 @@ def movies(
 
 @api.get(
     "/movies/{int:movie_id}",
-    response={200: MovieOut, 404: ErrorOut},
+    response={200: MovieDetailOut, 404: ErrorOut},
     operation_id="catalog_api_movie",
-    summary="One movie",
+    summary="One movie, and the genres suggested for it",
 )
-def movie(request: HttpRequest, movie_id: int) -> MovieOut:
+def movie(request: HttpRequest, movie_id: int) -> MovieDetailOut:
     film = get_object_or_404(Movie.objects.prefetch_related(*_related()), pk=movie_id)
-    return _movie(_root(request), film)
+    # As on the movie's page: everybody sees what is suggested and why, reviewers see scores too.
+    may_review = request.user.has_perm("catalog.review_suggestion")
+    pending = film.suggestions.filter(state=Suggestion.State.PENDING).select_related("genre")
+    return MovieDetailOut.model_construct(
+        **dict(_movie(_root(request), film)),
+        suggestions=[
+            SuggestionOut.model_construct(
+                genre=GenreNameOut.model_construct(name=each.genre.name, slug=each.genre.slug),
+                explanation=evidence_text(each),
+                score=each.score if may_review else None,
+                threshold=each.threshold if may_review else None,
+                sure=each.sure if may_review else None,
+                tick=each.tick if may_review else None,
+            )
+            for each in pending
+        ],
+    )
 
 
 @api.get(

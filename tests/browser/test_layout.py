@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+# Pages of one movie, which show its title in large letters.
+MOVIE_REVIEW_ADDRESSES = ["/admin/catalog/reviewqueue/{movie}/change/"]
 # Cumulative layout shift, as web browsers measure it: https://web.dev/articles/cls
 SHIFT = """() => new Promise(done => {
   let sum = 0;
@@ -40,10 +43,11 @@ BROKEN_IMAGES = "[...document.images].filter(i => i.complete && !i.naturalWidth)
 @pytest.mark.parametrize(
     ("addresses", "title"),
     [
-        (SITE_ADDRESSES, "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"),
+        (SITE_ADDRESSES, LONG_WORD),
         (ADMIN_ADDRESSES, "A title so long that it has to break somewhere or other " * 2),
+        (MOVIE_REVIEW_ADDRESSES, LONG_WORD),
     ],
-    ids=["site", "admin"],
+    ids=["site", "admin", "admin with a long word"],
 )
 def test_pages_fit_and_do_not_move_while_they_load(
     admin_page: Page, live_server: Any, addresses: list[str], title: str, width: int

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from catalog.models import Movie, MovieGenre, ReviewDecision, Suggestion
 from tests.catalog.admin.cards import genres, pending, press, suggestion
-from tests.catalog.pages import messages_of
+from tests.catalog.pages import messages_of, one, soup, text_of
 from tests.conftest import signed_in
 from tests.factories import GenreFactory, MovieFactory, UserFactory
 
@@ -97,3 +97,14 @@ def test_the_way_back_keeps_the_filter(reviewer_client):
 
 def test_a_movie_that_is_not_there(reviewer_client):
     assert reviewer_client.get(reverse("admin:catalog_reviewqueue_change", args=[12345])).status_code == 404
+
+
+def test_a_suggestion_is_shown_with_what_speaks_for_it(reviewer_client):
+    movie = pending("Ember", Drama=0.9, Horror=0.7)
+    explained = {"parts": {"poster": 3, "title": 1}, "words": ["ash"]}
+    movie.suggestions.filter(genre__name="Drama").update(evidence="poster,title", explanation=explained)
+    page = soup(reviewer_client.get(reverse("admin:catalog_reviewqueue_change", args=[movie.pk])))
+    evidence = one(page, ".edit-evidence")
+    assert text_of(evidence) == "poster 75%, title 25% · “ash”"
+    box = one(page, f"[aria-describedby={evidence['id']}]")
+    assert box["value"] == str(suggestion(movie, "Drama").genre_id)

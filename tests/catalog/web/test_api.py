@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from catalog.embeddings.index_files import build_stale
-from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, RunFactory
+from tests.factories import EmbeddingFactory, ExtractorFactory, MovieFactory, RunFactory, SuggestionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +24,24 @@ def test_a_movie_with_its_genres_and_poster(client: Client) -> None:
 def test_a_movie_without_poster_or_that_is_not_there(client: Client) -> None:
     assert client.get(f"/api/movies/{MovieFactory().pk}").json()["poster"] is None
     assert client.get("/api/movies/999").status_code == 404
+
+
+def test_suggestions_are_those_of_the_movie_page_and_scores_are_for_reviewers(
+    client: Client, reviewer_client: Client
+) -> None:
+    film = MovieFactory(poster=True)
+    explained = {"explanation": {"parts": {"poster": 3, "title": 1}, "words": ["ash"]}}
+    SuggestionFactory(movie=film, genre__name="Crime", evidence="poster,title", tick=True, **explained)
+    SuggestionFactory(movie=film, genre__name="Drama", score=0.9, sure=True)
+    SuggestionFactory(movie=film, genre__name="War", state="rejected")
+    address = f"/api/movies/{film.pk}"
+    hidden = {"score": None, "threshold": None, "sure": None, "tick": None}
+    drama, crime = client.get(address).json()["suggestions"]
+    assert drama == {"genre": {"name": "Drama", "slug": "drama"}, "explanation": "", **hidden}
+    assert crime["explanation"] == "poster 75%, title 25% · “ash”" and crime["score"] is None
+    drama, crime = reviewer_client.get(address).json()["suggestions"]
+    assert (drama["score"], drama["threshold"], drama["sure"], drama["tick"]) == (0.9, 0.6, True, False)
+    assert crime["tick"]
 
 
 def test_search_genre_and_order(client: Client) -> None:
