@@ -10,6 +10,7 @@ from .movie import Genre, Movie, MovieGenre
 from .placeholder import Placeholder
 from .poster import Poster
 from .review_queue import ReviewQueue
+from .review_reservation import ReviewReservation
 from .run import Run, RunChunk, RunItem
 from .search_title import SearchTitle
 from .similarity_index import SimilarityIndex
@@ -33,6 +34,7 @@ __all__ = [
     "Poster",
     "ReviewDecision",
     "ReviewQueue",
+    "ReviewReservation",
     "Run",
     "RunChunk",
     "RunItem",

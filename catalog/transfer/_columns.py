@@ -64,6 +64,7 @@ EXCLUDED = {
     "SimilarityIndex": "names index files, which are built again from the vectors",
     "SearchTitle": "the search index, built again from the movies",
     "ImportChange": "belongs to a run",
+    "ReviewReservation": "ends after minutes",
 }
 # The JSON types of each kind of column. JSON columns: see `json_types`.
 JSON_TYPES: tuple[tuple[type[Any], tuple[type, ...]], ...] = (
