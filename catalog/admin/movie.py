@@ -6,23 +6,20 @@ import copy
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
-from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_safe
 
 from catalog.external_ids import external_link, external_url
 from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, Poster, Suggestion
 from catalog.posters.primary import evidence_now, make_primary, process_changed, store_poster, unlock
-from catalog.transfer.tables import csv_lines, titles
+from catalog.transfer.tables import titles
 
+from .downloads import download_path
 from .model_admin import MovieSearchAdmin, current_user
 from .movie_form import NEEDS_REVIEW_PERMISSION, MovieForm
 from .poster import movie_thumbnail, source_state, thumbnail
@@ -106,28 +103,6 @@ class FranchiseFilter(admin.SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(franchise=self.value())
 
 
-class TitleDownloadAdmin(admin.ModelAdmin):
-    """Adds a CSV download of the list, with its search, filters and order."""
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_safe(self.titles_view))
-        return [path("titles.csv", view, name="catalog_movie_titles"), *super().get_urls()]
-
-    def titles_view(self, request: HttpRequest) -> StreamingHttpResponse | HttpResponseRedirect:
-        """GET: streamed, so that the memory needed does not depend on the number of movies."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied("Downloading titles needs the permission catalog.view_movie.")
-        try:
-            changelist = self.get_changelist_instance(request)
-        except IncorrectLookupParameters:
-            return redirect("admin:catalog_movie_changelist")
-        return StreamingHttpResponse(
-            csv_lines(titles(changelist.queryset)),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="titles.csv"'},
-        )
-
-
 class PosterInline(admin.TabularInline):
     model = Poster
     fields = ("picture", "source", "language", "size", "is_primary", "locked", "at_source", "fetched_at")
@@ -155,7 +130,7 @@ class PosterInline(admin.TabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(MovieSearchAdmin, TitleDownloadAdmin, RunStartingAdmin):
+class MovieAdmin(MovieSearchAdmin, RunStartingAdmin):
     form = MovieForm
     list_display = ("picture", "title_and_year", "genre_names", "ids", "has_poster")
     list_display_links = ("picture", "title_and_year")
@@ -174,6 +149,10 @@ class MovieAdmin(MovieSearchAdmin, TitleDownloadAdmin, RunStartingAdmin):
         ),
     )
     readonly_fields = ("pages",)
+
+    def get_urls(self) -> list[URLPattern]:
+        download = download_path(self, titles, "titles.csv", "catalog_movie_titles")
+        return [download, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
         return super().get_queryset(request).prefetch_related("posters", "genres")

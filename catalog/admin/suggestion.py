@@ -5,14 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.genres import review
 from catalog.models import ReviewDecision, Suggestion
 from catalog.templatetags.wording import likelihood, threshold_text
+from catalog.transfer.tables import decisions
 
+from .downloads import FORMATS, download_path
 from .model_admin import MovieSearchAdmin, ReadOnlyAdmin
 
 
@@ -77,6 +79,13 @@ class ReviewDecisionAdmin(MovieSearchAdmin, ReadOnlyAdmin):
     search_fields = ("reviewer__username",)
     date_hierarchy = "created_at"
     list_per_page = 100
+
+    def get_urls(self) -> list[URLPattern]:
+        files = [
+            download_path(self, decisions, f"decisions.{each}", f"catalog_reviewdecision_{each}")
+            for each in FORMATS
+        ]
+        return [*files, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewDecision]:
         return super().get_queryset(request).prefetch_related(review.calibration("suggestion__model"))

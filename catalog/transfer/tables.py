@@ -1,18 +1,19 @@
-"""Titles and predictions as flat tables: CSV for spreadsheets, Parquet for notebooks."""
+"""Titles, predictions and decisions as flat tables: CSV for spreadsheets, Parquet for notebooks, JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from catalog.csv_safety import SafeCsvWriter
-from catalog.models import Movie, Suggestion
+from catalog.models import Movie, ReviewDecision, Suggestion
 from ml.files import replacing
 
 from ._layout import Progress
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from arro3.core import Array, RecordBatch, Schema
 
 ColumnType = Literal["id", "text", "list", "integer", "float", "boolean", "time"]
-NOT_NULL = ("id", "list", "boolean")
+NOT_NULL = ("id", "list")
 # With a byte order mark, Excel reads a CSV file as UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 QUERY_ROWS = 1000
@@ -65,6 +66,30 @@ PREDICTIONS: dict[str, ColumnType] = {
     "tick": "boolean",
     "evidence": "list",
 }
+DECISIONS: dict[str, ColumnType] = {
+    "id": "id",
+    "decided_at": "time",
+    "reviewer": "text",
+    "verdict": "text",
+    "movie_id": "id",
+    "merged_into": "integer",
+    "imdb_id": "text",
+    "tmdb_id": "integer",
+    "title": "text",
+    "year": "integer",
+    "genre": "text",
+    "genre_before": "text",
+    "suggestion_id": "integer",
+    "score": "float",
+    "threshold": "float",
+    "sure": "boolean",
+    "tick": "boolean",
+    "model_version": "integer",
+    "batch_id": "integer",
+    "reverses": "integer",
+    "reversed_by": "integer",
+    "evidence": "list",
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +113,12 @@ def predictions() -> Table:
     """A row for each suggestion of a genre model, with who decided on it and when."""
     suggestions = Suggestion.objects.order_by("pk")
     return Table("predictions", PREDICTIONS, lambda: _predictions(suggestions), suggestions.count)
+
+
+def decisions(selected: QuerySet[ReviewDecision] | None = None) -> Table:
+    """A row for each of the decisions, by default for all, undone ones and the undoing of them included."""
+    rows = ReviewDecision.objects.order_by("pk") if selected is None else selected
+    return Table("decisions", DECISIONS, lambda: _decisions(rows), rows.count)
 
 
 def _titles(movies: QuerySet[Movie]) -> Iterator[tuple[Any, ...]]:
@@ -117,7 +148,10 @@ def _titles(movies: QuerySet[Movie]) -> Iterator[tuple[Any, ...]]:
 
 
 def _predictions(suggestions: QuerySet[Suggestion]) -> Iterator[tuple[Any, ...]]:
-    # A suggestion has at most one decision.
+    # A suggestion that was decided again after an undo has several decisions.
+    standing = ReviewDecision.objects.filter(suggestion=OuterRef("pk"), reversal=None)
+    standing = standing.exclude(verdict=ReviewDecision.Verdict.UNDONE).order_by("-pk")
+    decided_by = Subquery(standing.values("reviewer__username")[:1])
     rows = suggestions.values_list(
         "pk",
         "movie",
@@ -132,13 +166,44 @@ def _predictions(suggestions: QuerySet[Suggestion]) -> Iterator[tuple[Any, ...]]
         "state",
         "model__version",
         "created_at",
-        "decisions__reviewer__username",
+        decided_by,
         "decided_at",
         "tick",
         "evidence",
     )
     for *values, parts in rows.iterator(chunk_size=QUERY_ROWS):
         yield (*values, parts.split(","))
+
+
+def _decisions(selected: QuerySet[ReviewDecision]) -> Iterator[tuple[Any, ...]]:
+    """One without a suggestion has no evidence, and neither score nor model."""
+    rows = selected.select_related(None).prefetch_related(None)
+    values = rows.values_list(
+        "pk",
+        "created_at",
+        "reviewer__username",
+        "verdict",
+        "movie",
+        "movie__merged_into",
+        "movie__imdb_id",
+        "movie__tmdb_id",
+        "movie__title",
+        "movie__year",
+        "genre__name",
+        "origin_before",
+        "suggestion",
+        "score",
+        "threshold",
+        "suggestion__sure",
+        "suggestion__tick",
+        "suggestion__model__version",
+        "batch",
+        "reverses",
+        "reversal__pk",
+        "suggestion__evidence",
+    )
+    for *others, parts in values.iterator(chunk_size=QUERY_ROWS):
+        yield (*others, parts.split(",") if parts else [])
 
 
 def csv_lines(table: Table) -> Iterator[str]:
@@ -168,16 +233,40 @@ def _cell(value: Any) -> Any:
     if isinstance(value, list):
         return "|".join(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return _text_of_time(value)
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _text_of_time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def json_lines(table: Table) -> Iterator[str]:
+    """The table as the lines of a JSON array of objects. Texts are not changed, times are in UTC."""
+    before = "["
+    for row in table.rows():
+        values = (_text_of_time(value) if isinstance(value, datetime) else value for value in row)
+        record = dict(zip(table.columns, values, strict=True))
+        yield f"{before}\n{json.dumps(record, ensure_ascii=False)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
 
 
 def write_csv(table: Table, path: Path, progress: Progress) -> int:
     """Write the table to `path` atomically; returns the number of rows. Raises OSError."""
+    return _write(csv_lines(table), table, path, progress)
+
+
+def write_json(table: Table, path: Path, progress: Progress) -> int:
+    """Write the table to `path` atomically; returns the number of rows. Raises OSError."""
+    return _write(json_lines(table), table, path, progress)
+
+
+def _write(lines: Iterable[str], table: Table, path: Path, progress: Progress) -> int:
     total = table.count()
-    rows = -1  # without the header
+    rows = -1  # without the header of CSV, or the end of JSON
     with replacing(path) as file:
-        for line in csv_lines(table):
+        for line in lines:
             file.write(line.encode(errors="replace"))
             rows += 1
             if rows % ROWS_AT_ONCE == 0 or rows == total:

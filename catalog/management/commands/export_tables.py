@@ -1,4 +1,4 @@
-"""`manage.py export_tables DIR`: titles and predictions for spreadsheets (CSV) and notebooks (Parquet)."""
+"""`manage.py export_tables DIR`: titles, predictions and decisions as CSV, Parquet or JSON."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from catalog.management.progress import progress_bars
 from catalog.transfer import tables
 from catalog.transfer.snapshot import snapshot
 
-WRITERS = {"csv": tables.write_csv, "parquet": tables.write_parquet}
+WRITERS = {"csv": tables.write_csv, "parquet": tables.write_parquet, "json": tables.write_json}
+FORMATS = {"csv": ["csv"], "parquet": ["parquet"], "json": ["json"], "both": ["csv", "parquet"]}
 
 
 class Command(BaseCommand):
     help = (
-        "Writes titles (with genres, their origins and the poster) and predictions (with scores and who "
-        "decided) to DIR, as CSV, Parquet or both. Existing files are replaced. This is not a backup: use "
-        "`export_catalogue` for one."
+        "Writes titles (with genres, their origins and the poster), predictions (with scores and who "
+        "decided) and all decisions of reviewers to DIR, as CSV, Parquet, both of these, or JSON. Existing "
+        "files are replaced. This is not a backup: use `export_catalogue` for one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", metavar="DIR", type=Path, help="created if it does not exist")
-        parser.add_argument("--format", choices=[*WRITERS, "both"], default="both")
+        parser.add_argument("--format", choices=list(FORMATS), default="both")
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["folder"]
-        formats = list(WRITERS) if options["format"] == "both" else [options["format"]]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with snapshot(), progress_bars() as progress:
-                for table in (tables.titles(), tables.predictions()):
-                    for name in formats:
+                for table in (tables.titles(), tables.predictions(), tables.decisions()):
+                    for name in FORMATS[options["format"]]:
                         path = folder / f"{table.name}.{name}"
                         rows = WRITERS[name](table, path, progress)
                         self.stdout.write(f"{path}: {rows} rows")

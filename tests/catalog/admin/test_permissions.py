@@ -39,7 +39,10 @@ PAGES = [
     ("run_rows", {"view_run"}, "GET"),
     ("movie_start", {START}, "POST"),
     ("movie_titles", {"view_movie"}, "GET"),
+    ("reviewdecision_csv", {"view_reviewdecision"}, "GET"),
+    ("reviewdecision_json", {"view_reviewdecision"}, "GET"),
 ]
+WITHOUT_ARGUMENTS = ("changelist", "bulk", "sure", "titles", "csv", "json")
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def arguments():
         if name == "movie_start":
             return ["scrape"]
         model, _, page = name.partition("_")
-        return [] if page in ("changelist", "bulk", "sure", "titles") else [rows[model]]
+        return [] if page in WITHOUT_ARGUMENTS else [rows[model]]
 
     return of
 

@@ -1,9 +1,10 @@
-"""`manage.py export_tables`: titles and predictions for spreadsheets and notebooks."""
+"""`manage.py export_tables`: titles, predictions and decisions for spreadsheets and notebooks."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import pytest
 from arro3.io import read_parquet
 from django.core.management import CommandError, call_command
 
-from catalog.genres import review
+from catalog.genres import decision_batches, review
 from catalog.models import Movie, Suggestion
 from catalog.titles.formats import csv_file
 from catalog.titles.formats.records import TitleRecord
-from catalog.transfer.tables import PREDICTIONS, TITLES
+from catalog.transfer.tables import DECISIONS, PREDICTIONS, TITLES
 from tests.factories import GenreFactory, MovieFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +53,11 @@ def movie() -> Movie:
 
 def test_titles_as_csv(movie: Movie, tmp_path: Path) -> None:
     assert "titles.csv: 2 rows" in tables(tmp_path / "new", format="csv")
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["predictions.csv", "titles.csv"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "decisions.csv",
+        "predictions.csv",
+        "titles.csv",
+    ]
     first, second = csv_rows(tmp_path / "new/titles.csv")
     assert list(first) == list(TITLES)
     assert first["title"] == "Amélie" and first["year"] == "2001" and first["imdb_id"] == movie.imdb_id
@@ -96,6 +101,50 @@ def test_predictions_include_who_decided_and_when(tmp_path: Path) -> None:
     assert second["state"] == Suggestion.State.PENDING and second["decided_at"] is None
 
 
+def test_a_suggestion_decided_again_after_an_undo_is_one_prediction(tmp_path: Path) -> None:
+    suggestion = SuggestionFactory()
+    review.accept([suggestion], UserFactory(username="ann"))
+    decision_batches.undo(suggestion.decisions.all(), UserFactory(username="bea"))
+    tables(tmp_path, format="csv")
+    [row] = csv_rows(tmp_path / "predictions.csv")
+    assert (row["state"], row["decided_by"]) == ("pending", "")
+    review.reject([suggestion], UserFactory(username="cleo"))
+    tables(tmp_path, format="csv")
+    [row] = csv_rows(tmp_path / "predictions.csv")
+    assert (row["state"], row["decided_by"]) == ("rejected", "cleo")
+
+
+def test_decisions_with_what_was_suggested_and_undone(tmp_path: Path) -> None:
+    suggestion = SuggestionFactory(score=0.1 + 0.2, sure=True, evidence="poster,title", genre__name="War")
+    movie = suggestion.movie
+    Movie.objects.filter(pk=movie.pk).update(title=HOSTILE, year=None)
+    review.accept([suggestion], UserFactory(username="@anna"))
+    decision_batches.undo(suggestion.decisions.all(), UserFactory(username="bea"))
+    review.set_genres(movie, [GenreFactory(name="Drama")], UserFactory(username="cleo"))
+    tables(tmp_path, format="both")
+    tables(tmp_path, format="json")
+    rows = csv_rows(tmp_path / "decisions.csv")
+    assert list(rows[0]) == list(DECISIONS)
+    accepted, undone, rejected, added = rows
+    assert [row["verdict"] for row in rows] == ["accepted", "undone", "rejected", "added"]
+    assert (accepted["reviewer"], accepted["title"]) == ("'@anna", f"'{HOSTILE}")
+    assert (float(accepted["score"]), accepted["sure"], accepted["tick"]) == (0.1 + 0.2, "true", "false")
+    assert (accepted["genre"], accepted["genre_before"], accepted["evidence"]) == (
+        "War",
+        "none",
+        "poster|title",
+    )
+    assert accepted["reversed_by"] == undone["id"] and undone["reverses"] == accepted["id"]
+    assert accepted["suggestion_id"] == rejected["suggestion_id"] == str(suggestion.pk)
+    assert (added["genre"], added["suggestion_id"], added["sure"]) == ("Drama", "", "")
+    typed = parquet_rows(tmp_path / "decisions.parquet")
+    assert (typed[0]["sure"], typed[3]["sure"], typed[3]["evidence"]) == (True, None, [])
+    records = json.loads((tmp_path / "decisions.json").read_text())
+    assert records[0] | {"decided_at": None} == typed[0] | {"decided_at": None}
+    assert records[0]["title"] == HOSTILE and records[0]["decided_at"] == accepted["decided_at"]
+    assert records[0]["model_version"] == suggestion.model.version
+
+
 def test_merged_movies_are_left_out(movie: Movie, tmp_path: Path) -> None:
     Movie.everything.filter(pk=MovieFactory(title="Amelie").pk).update(merged_into=movie)
     tables(tmp_path)
@@ -104,6 +153,8 @@ def test_merged_movies_are_left_out(movie: Movie, tmp_path: Path) -> None:
 
 def test_an_empty_catalogue_has_headers(tmp_path: Path) -> None:
     tables(tmp_path)
+    tables(tmp_path, format="json")
+    assert json.loads((tmp_path / "decisions.json").read_text()) == []
     assert csv_rows(tmp_path / "titles.csv") == parquet_rows(tmp_path / "predictions.parquet") == []
     assert read_parquet(tmp_path / "titles.parquet").schema.names == list(TITLES)
 
