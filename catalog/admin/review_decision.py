@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
+from django.utils import timezone
 
 from catalog.genres import review
 from catalog.models import Movie, ReviewDecision, Suggestion
@@ -63,10 +64,11 @@ def decide(movie: Movie, verdicts: dict[int, str], reviewer: Any) -> Outcome:
     """Decides the movie's pending suggestions. Others are only reported in the outcome."""
     chosen = list(movie.suggestions.filter(pk__in=verdicts).select_related("genre"))
     before = {key: decision.pk for key, decision in _latest_decisions(chosen).items()}
+    now = timezone.now()
     for verdict, act in ((ACCEPTED, review.accept), (REJECTED, review.reject)):
         matching = [suggestion for suggestion in chosen if verdicts[suggestion.pk] == verdict]
         if matching:
-            act(matching, reviewer)
+            act(matching, reviewer, at=now)
     decisions = _latest_decisions(chosen)
     outcome = Outcome()
     for suggestion in chosen:

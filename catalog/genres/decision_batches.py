@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Max, QuerySet
+from django.utils import timezone
 
 from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, RunItem, Suggestion
 from catalog.runs import leases, lifecycle
@@ -19,6 +21,8 @@ from .review import PENDING, Selection
 # A step takes about 50 ms, during which SQLite blocks all other writers.
 DECISIONS_PER_STEP = 200
 ACCEPTED = MovieGenre.Origin.ACCEPTED
+# How many of the last decisions `undo_last` tries.
+UNDO_ATTEMPTS = 20
 
 
 class BatchError(ValueError):
@@ -116,16 +120,25 @@ def undo_item(items: Sequence[RunItem]) -> None:
 class Reversal:
     """The effect of undoing a decision.
 
-    genre: the row to delete, if any. obstacle: why the decision is not undone, or "".
+    genre: the row to delete, if any. restored: the row to create, if any. obstacle: why the decision is not
+    undone, or "".
     """
 
     decision: ReviewDecision
     genre: MovieGenre | None = None
+    restored: MovieGenre | None = None
     obstacle: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The origin that the genre has before the undo, or NO_GENRE."""
+        if self.genre:
+            return self.genre.origin
+        return ReviewDecision.NO_GENRE if self.restored else self.decision.origin_before
 
 
 def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> list[Reversal]:
-    """Undo accepted and rejected suggestions in one transaction, each at most once. Returns the effects.
+    """Undo decisions in one transaction, each at most once. Returns the effects.
 
     Undoing restores the genres, makes the suggestions pending again, and is recorded as a new decision that
     refers to the one it reverses. A decision is not undone if something changed since.
@@ -139,6 +152,7 @@ def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> lis
         undone = [each for each in planned if not each.obstacle]
         suggestions = [each.decision.suggestion_id for each in undone if each.decision.suggestion_id]
         sequences = review.next_sequences(suggestions, reviewer)
+        now = timezone.now()
         ReviewDecision.objects.bulk_create(
             ReviewDecision(
                 reviewer_id=reviewer.pk,
@@ -147,14 +161,35 @@ def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> lis
                 suggestion_id=each.decision.suggestion_id,
                 verdict=ReviewDecision.Verdict.UNDONE,
                 sequence=sequences.get(each.decision.suggestion_id or 0, 1),
-                origin_before=ACCEPTED if each.genre else each.decision.origin_before,
+                origin_before=each.origin,
                 reverses=each.decision,
+                created_at=now,
             )
             for each in undone
         )
         MovieGenre.objects.filter(pk__in=[each.genre.pk for each in undone if each.genre]).delete()
+        MovieGenre.objects.bulk_create(each.restored for each in undone if each.restored)
         Suggestion.objects.filter(pk__in=suggestions).update(state=PENDING, decided_at=None)
+        _unlock({each.decision.movie_id for each in undone if each.decision.locks})
     return planned
+
+
+def undo_last(reviewer: AbstractBaseUser) -> list[Reversal]:
+    """Undo what the reviewer decided last, except in batches: all decisions of the same time.
+
+    What cannot be undone any more is passed over, so that it does not stand in the way of earlier decisions.
+    Returns the effects, of the decisions that were passed over too; empty if there is nothing to undo.
+    """
+    mine = ReviewDecision.objects.filter(reviewer_id=reviewer.pk, batch=None, reversal=None, reverses=None)
+    tried: list[Reversal] = []
+    times: list[datetime] = []
+    while len(times) < UNDO_ATTEMPTS and (last := mine.exclude(created_at__in=times).order_by("-pk").first()):
+        times.append(last.created_at)
+        effects = undo(mine.filter(created_at=last.created_at), reviewer)
+        tried += effects
+        if any(not each.obstacle for each in effects):
+            break
+    return tried
 
 
 def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
@@ -185,23 +220,51 @@ def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
             reversal.obstacle = f"the movie was merged into no. {merged[decision.movie_id]}"
         elif merged_at is not None and merged_at > decision.created_at:
             reversal.obstacle = "another movie was merged into it since"
-        elif suggestion is None or suggestion.state != decision.verdict or latest[pair] != decision.pk:
+        elif latest[pair] != decision.pk or (suggestion and suggestion.state != decision.verdict):
             reversal.obstacle = "it was decided again since"
         elif pair in pending_pairs:
             reversal.obstacle = "a newer suggestion of this genre is pending"
-        elif decision.verdict == ReviewDecision.Verdict.ACCEPTED:
+        else:
             _plan_genre(reversal, genres.get(pair))
         planned.append(reversal)
     return planned
 
 
 def _plan_genre(reversal: Reversal, row: MovieGenre | None) -> None:
-    before = reversal.decision.origin_before
+    """What happens to the movie's genre. `row`: the genre as it is now."""
+    decision, before = reversal.decision, reversal.decision.origin_before
+    if decision.verdict == ReviewDecision.Verdict.REJECTED:
+        return
     if not before:
         reversal.obstacle = "it was not recorded whether the movie had the genre before"
+    elif decision.verdict == ReviewDecision.Verdict.REMOVED:
+        if row is not None:
+            reversal.obstacle = "the genre was added since"
+        else:
+            reversal.restored = MovieGenre(
+                movie_id=decision.movie_id, genre_id=decision.genre_id, origin=before
+            )
     elif row is None:
         reversal.obstacle = "the genre was removed since"
-    elif row.origin != (ACCEPTED if before == ReviewDecision.NO_GENRE else before):
+    elif row.origin != _origin_after(decision):
         reversal.obstacle = f"the genre is {row.get_origin_display()} now"
     elif before == ReviewDecision.NO_GENRE:
         reversal.genre = row
+
+
+def _origin_after(decision: ReviewDecision) -> str:
+    """The origin that an accepted or added genre had after the decision."""
+    if decision.verdict == ReviewDecision.Verdict.ADDED:
+        return MovieGenre.Origin.MANUAL
+    return ACCEPTED if decision.origin_before == ReviewDecision.NO_GENRE else decision.origin_before
+
+
+def _unlock(movies: Collection[int]) -> None:
+    """Let imports change the genres of these movies again, except where later decisions are in effect."""
+    edits = ReviewDecision.objects.filter(
+        movie__in=movies,
+        reversal=None,
+        verdict__in=[ReviewDecision.Verdict.ADDED, ReviewDecision.Verdict.REMOVED],
+    )
+    kept = set(edits.order_by().values_list("movie", flat=True))
+    Movie.objects.filter(pk__in={*movies} - kept).update(genres_locked=False)

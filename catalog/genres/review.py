@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -19,6 +20,7 @@ from catalog.models import (
     MovieGenre,
     Poster,
     ReviewDecision,
+    ReviewFlag,
     Suggestion,
 )
 
@@ -28,6 +30,19 @@ SHOWN = (
     *("movie", "genre", "model", "score", "threshold", "sure", "tick"),
     *("poster_sha256", "evidence", "explanation"),
 )
+# What the queue ticks in advance for a model without a tick threshold, besides sure suggestions.
+DEFAULT_TICK = 0.5
+
+
+class NotPending(ValueError):
+    """Some of the suggestions were decided or replaced meanwhile, so nothing was saved.
+
+    suggestions: their ids.
+    """
+
+    def __init__(self, suggestions: set[int]) -> None:
+        super().__init__("Some suggestions are not pending any more.")
+        self.suggestions = suggestions
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,8 @@ class Selection:
         return bool(self.genre or self.sure) or self.min_score is not None
 
     def of_any_movie(self) -> QuerySet[Suggestion]:
-        """The selected pending suggestions, without the filter by words."""
-        found = Suggestion.objects.filter(state=Suggestion.State.PENDING)
+        """The selected pending suggestions, without the filter by words. Flagged movies are left out."""
+        found = Suggestion.objects.filter(state=PENDING).exclude(movie__in=flagged())
         if self.genre:
             found = found.filter(genre=self.genre)
         if self.min_score is not None:
@@ -101,10 +116,24 @@ class Selection:
 def review_queue() -> QuerySet[Any, Any]:
     """Movies with pending suggestions, the highest score first, as rows of `movie_id` and `best_score`.
 
-    Grouping and sorting whole movies would take three times as long. `cards` fetches the movies of a page.
+    Flagged movies are left out. Grouping and sorting whole movies would take three times as long. `cards`
+    fetches the movies of a page.
     """
-    waiting = Suggestion.objects.filter(state=PENDING, movie__merged_into=None).values("movie_id")
-    return waiting.annotate(best_score=Max("score")).order_by("-best_score", "movie_id")
+    waiting = Suggestion.objects.filter(state=PENDING, movie__merged_into=None)
+    rows = waiting.exclude(movie__in=flagged()).values("movie_id")
+    return rows.annotate(best_score=Max("score")).order_by("-best_score", "movie_id")
+
+
+def flagged() -> QuerySet[Any, Any]:
+    """Ids of the movies that reviewers have put aside, for subqueries."""
+    return ReviewFlag.objects.filter(resolved_at=None).order_by().values("movie")
+
+
+def is_ticked(suggestion: Suggestion) -> bool:
+    """Whether the queue ticks the suggestion in advance."""
+    if suggestion.model.tick_thresholds:
+        return suggestion.tick
+    return suggestion.sure or suggestion.score >= DEFAULT_TICK
 
 
 def cards(movie_ids: Sequence[int]) -> list[Movie]:
@@ -127,20 +156,84 @@ def cards(movie_ids: Sequence[int]) -> list[Movie]:
 
 
 def calibration(lookup: str = "model") -> Prefetch[str]:
-    """Prefetches the genre models with the field that says how scores are shown; their metrics are large."""
-    return Prefetch(lookup, GenreModel.objects.only("calibration"))
+    """Prefetches the genre models with the fields that say how suggestions are shown; metrics are large."""
+    return Prefetch(lookup, GenreModel.objects.only("calibration", "tick_thresholds"))
 
 
 def accept(
-    suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser, batch: DecisionBatch | None = None
+    suggestions: Iterable[Suggestion],
+    reviewer: AbstractBaseUser,
+    batch: DecisionBatch | None = None,
+    *,
+    at: datetime | None = None,
 ) -> int:
-    """Accept those of the suggestions that are still pending: they become genres. Returns how many."""
-    return _decide(suggestions, reviewer, ReviewDecision.Verdict.ACCEPTED, batch)
+    """Accept those of the suggestions that are still pending: they become genres. Returns how many.
+
+    at: the time of the decisions, by default now. Decisions of the same time are undone together.
+    """
+    return len(_decide(suggestions, reviewer, ReviewDecision.Verdict.ACCEPTED, at or timezone.now(), batch))
 
 
-def reject(suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser) -> int:
+def reject(
+    suggestions: Iterable[Suggestion], reviewer: AbstractBaseUser, *, at: datetime | None = None
+) -> int:
     """Reject those of the suggestions that are still pending. Returns how many."""
-    return _decide(suggestions, reviewer, ReviewDecision.Verdict.REJECTED)
+    return len(_decide(suggestions, reviewer, ReviewDecision.Verdict.REJECTED, at or timezone.now()))
+
+
+def decide_movie(
+    movie: Movie,
+    reviewer: AbstractBaseUser,
+    *,
+    accept: Collection[int] = (),
+    reject: Collection[int] = (),
+    add: Collection[int] = (),
+    remove: Collection[int] = (),
+) -> list[ReviewDecision]:
+    """Make all decisions about a movie in one transaction, and return them. They have the same time.
+
+    accept, reject: ids of its suggestions. add, remove: ids of genres; those that the movie has or lacks
+    already are left out, and a pending suggestion of an added genre is accepted. Imports no longer change
+    the genres of a movie whose genres were added or removed. Raises NotPending if a suggestion was decided
+    or replaced meanwhile, and Movie.DoesNotExist if the movie was merged; then nothing is saved.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        locked = Movie.objects.select_for_update().get(pk=movie.pk)
+        pending = list(Suggestion.objects.select_for_update().filter(movie=movie, state=PENDING))
+        if missing := {*accept, *reject} - {each.pk for each in pending}:
+            raise NotPending(missing)
+        accepted = [each for each in pending if each.pk in accept or each.genre_id in add]
+        rejected = [each for each in pending if each.pk in reject and each not in accepted]
+        decisions = _decide(accepted, reviewer, ReviewDecision.Verdict.ACCEPTED, now)
+        decisions += _decide(rejected, reviewer, ReviewDecision.Verdict.REJECTED, now)
+        origins = dict(MovieGenre.objects.filter(movie=movie).order_by().values_list("genre", "origin"))
+        edited = [
+            ReviewDecision(
+                reviewer_id=reviewer.pk,
+                movie=locked,
+                genre_id=genre,
+                verdict=verdict,
+                origin_before=origins.get(genre, ReviewDecision.NO_GENRE),
+                locks=not locked.genres_locked,
+                created_at=now,
+            )
+            for verdict, genres in (
+                (ReviewDecision.Verdict.ADDED, sorted({*add} - origins.keys())),
+                (ReviewDecision.Verdict.REMOVED, sorted({*remove} & origins.keys())),
+            )
+            for genre in genres
+        ]
+        if edited:
+            decisions += ReviewDecision.objects.bulk_create(edited)
+            MovieGenre.objects.filter(movie=movie, genre__in=remove).delete()
+            MovieGenre.objects.bulk_create(
+                MovieGenre(movie=movie, genre_id=each.genre_id, origin=MovieGenre.Origin.MANUAL)
+                for each in edited
+                if each.verdict == ReviewDecision.Verdict.ADDED
+            )
+            Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
+    return decisions
 
 
 def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser) -> None:
@@ -149,42 +242,19 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
     Pending suggestions of these genres are accepted, the others are rejected. Other genres that are added or
     removed are recorded as decisions too.
     """
-    wanted = {genre.pk: genre for genre in genres}
+    wanted = {genre.pk for genre in genres}
     with transaction.atomic():
         Movie.objects.select_for_update().get(pk=movie.pk)
         pending = list(Suggestion.objects.filter(movie=movie, state=PENDING))
-        accept([each for each in pending if each.genre_id in wanted], reviewer)
-        reject([each for each in pending if each.genre_id not in wanted], reviewer)
-        present = {row.genre_id: row for row in MovieGenre.objects.filter(movie=movie)}
-        decisions = [
-            ReviewDecision(
-                reviewer_id=reviewer.pk,
-                movie=movie,
-                genre=genre,
-                verdict=ReviewDecision.Verdict.ADDED,
-                origin_before=ReviewDecision.NO_GENRE,
-            )
-            for key, genre in wanted.items()
-            if key not in present
-        ] + [
-            ReviewDecision(
-                reviewer_id=reviewer.pk,
-                movie=movie,
-                genre_id=key,
-                verdict=ReviewDecision.Verdict.REMOVED,
-                origin_before=row.origin,
-            )
-            for key, row in present.items()
-            if key not in wanted
-        ]
-        ReviewDecision.objects.bulk_create(decisions)
-        MovieGenre.objects.filter(movie=movie).exclude(genre__in=wanted).delete()
-        MovieGenre.objects.bulk_create(
-            [MovieGenre(movie=movie, genre_id=key, origin=MovieGenre.Origin.MANUAL) for key in wanted],
-            update_conflicts=True,
-            unique_fields=["movie", "genre"],
-            update_fields=["origin"],
+        present = set(MovieGenre.objects.filter(movie=movie).values_list("genre", flat=True))
+        decide_movie(
+            movie,
+            reviewer,
+            reject=[each.pk for each in pending if each.genre_id not in wanted],
+            add=wanted,
+            remove=present - wanted,
         )
+        MovieGenre.objects.filter(movie=movie).update(origin=MovieGenre.Origin.MANUAL)
         Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
     movie.genres_locked = True
 
@@ -199,8 +269,9 @@ def _decide(
     suggestions: Iterable[Suggestion],
     reviewer: AbstractBaseUser,
     verdict: str,
+    now: datetime,
     batch: DecisionBatch | None = None,
-) -> int:
+) -> list[ReviewDecision]:
     suggestions = list(suggestions)
     movies = {suggestion.movie_id for suggestion in suggestions}
     with transaction.atomic():
@@ -213,15 +284,15 @@ def _decide(
             .order_by("pk")
         )
         if not pending:
-            return 0
+            return []
         keys = [suggestion.pk for suggestion in pending]
-        Suggestion.objects.filter(pk__in=keys).update(state=verdict, decided_at=timezone.now())
+        Suggestion.objects.filter(pk__in=keys).update(state=verdict, decided_at=now)
         present = MovieGenre.objects.filter(movie__in=movies).order_by()
         origins = {
             (movie, genre): origin for movie, genre, origin in present.values_list("movie", "genre", "origin")
         }
         sequences = next_sequences(keys, reviewer)
-        ReviewDecision.objects.bulk_create(
+        decisions = ReviewDecision.objects.bulk_create(
             ReviewDecision(
                 reviewer_id=reviewer.pk,
                 movie_id=each.movie_id,
@@ -233,6 +304,7 @@ def _decide(
                 sequence=sequences.get(each.pk, 1),
                 origin_before=origins.get((each.movie_id, each.genre_id), ReviewDecision.NO_GENRE),
                 batch=batch,
+                created_at=now,
             )
             for each in pending
         )
@@ -247,4 +319,4 @@ def _decide(
                 ),
                 ignore_conflicts=True,
             )
-    return len(pending)
+    return decisions

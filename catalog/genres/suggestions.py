@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.models import Embedding, GenreModel, Movie, MovieGenre, Poster, RunItem, Suggestion
 from catalog.runs import leases
-from ml.genres.evidence.films import PARTS
+from ml.genres.evidence.films import PARTS, Films
 from ml.genres.evidence.model import EvidenceModel, Scored
 from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError
@@ -113,15 +113,9 @@ def suggest(
     unless the evidence changed that the rejection was about, nor is one that the movie has. With
     `only_if_active`, raises ModelNotActive if the model is not active any more.
     """
-    parts = row.parts_used
-    chosen = Movie.objects.filter(pk__in=[movie.pk for movie in movies])
-    known, vectors = _evidence(scorable(chosen, row), row)
+    known, films = _films(movies, row)
     if not known:
         return {}
-    place = {movie_id: index for index, movie_id in enumerate(known)}
-    listed = list(known.values())
-    films = films_of(listed, [(place[each.poster.movie_id], each) for each in vectors], row.extractor.dims)
-    films = films.only(parts)
     scored = model.score(films)
     genres = genre_rows(model.genres)
     counts = {}
@@ -134,6 +128,24 @@ def suggest(
         }
         counts[movie_id] = _store(movie_id, evidence, row, found, only_if_active=only_if_active)
     return {movie_id: count for movie_id, count in counts.items() if count is not None}
+
+
+def scores_of(movie: Movie, row: GenreModel, model: EvidenceModel) -> dict[int, float]:
+    """The model's scores of all its genres, by genre id; empty if the movie is not `scorable`."""
+    known, films = _films([movie], row)
+    if not known:
+        return {}
+    genres = [genre.pk for genre in genre_rows(model.genres)]
+    return dict(zip(genres, model.score(films).scores[0].tolist(), strict=True))
+
+
+def _films(movies: Sequence[Movie], row: GenreModel) -> tuple[dict[int, Evidence], Films]:
+    """What is known of each movie that is `scorable`, and the same as the model reads it."""
+    chosen = Movie.objects.filter(pk__in=[movie.pk for movie in movies])
+    known, vectors = _evidence(scorable(chosen, row), row)
+    place = {movie_id: index for index, movie_id in enumerate(known)}
+    owned = [(place[each.poster.movie_id], each) for each in vectors]
+    return known, films_of(list(known.values()), owned, row.extractor.dims).only(row.parts_used)
 
 
 def _evidence(movies: QuerySet[Movie], row: GenreModel) -> tuple[dict[int, Evidence], list[Embedding]]:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0021_genre_evidence"),
+        ("catalog", "0022_review_flags"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,6 +9,7 @@ from .imported_file import ImportedFile
 from .movie import Genre, Movie, MovieGenre
 from .placeholder import Placeholder
 from .poster import Poster
+from .review_flag import ReviewFlag
 from .review_queue import ReviewQueue
 from .review_reservation import ReviewReservation
 from .run import Run, RunChunk, RunItem
@@ -33,6 +34,7 @@ __all__ = [
     "Placeholder",
     "Poster",
     "ReviewDecision",
+    "ReviewFlag",
     "ReviewQueue",
     "ReviewReservation",
     "Run",

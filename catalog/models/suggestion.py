@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from .append_only import AppendOnly
 from .decision_batch import DecisionBatch
@@ -105,6 +106,8 @@ class ReviewDecision(AppendOnly):
     sequence = models.PositiveSmallIntegerField(default=1)
     # The origin of the movie's genre before the decision, or NO_GENRE; empty if it was not recorded.
     origin_before = models.CharField(max_length=8, blank=True)
+    # Whether imports could change the movie's genres until this decision, which an undo allows again.
+    locks = models.BooleanField(default=False)
     batch = models.ForeignKey(
         DecisionBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions"
     )
@@ -112,7 +115,8 @@ class ReviewDecision(AppendOnly):
     reverses = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversal"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    # Decisions that were made together have the same time.
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(AppendOnly.Meta):
         ordering = ["-created_at", "-pk"]

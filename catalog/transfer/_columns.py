@@ -29,6 +29,7 @@ from catalog.models import (
     Placeholder,
     Poster,
     ReviewDecision,
+    ReviewFlag,
     SourceLookup,
     Suggestion,
 )
@@ -48,6 +49,7 @@ TABLES: dict[str, type[Model]] = {
     "suggestions": Suggestion,
     "decision_batches": DecisionBatch,
     "review_decisions": ReviewDecision,
+    "review_flags": ReviewFlag,
     "duplicate_groups": DuplicateGroup,
     "duplicate_members": DuplicateMember,
     "duplicate_decisions": DuplicateDecision,
@@ -55,7 +57,7 @@ TABLES: dict[str, type[Model]] = {
     "imported_files": ImportedFile,
 }
 # Exports of earlier versions do not have these tables.
-OPTIONAL_TABLES = {"decision_batches", "imported_files"}
+OPTIONAL_TABLES = {"decision_batches", "imported_files", "review_flags"}
 # Models that are not exported, and why. Columns that refer to them are not exported either.
 EXCLUDED = {
     "Run": "describes work on one machine; its results are exported",

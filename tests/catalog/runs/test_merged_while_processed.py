@@ -278,7 +278,7 @@ def test_accepting_and_undoing_suggestions_continues_with_the_others(
     suggestions = [SuggestionFactory() for _ in range(4)]
     decide, undo = decision_batches.review._decide, decision_batches.undo
 
-    def decided_meanwhile(*arguments: Any) -> int:
+    def decided_meanwhile(*arguments: Any) -> Any:
         monkeypatch.setattr(decision_batches.review, "_decide", decide)
         act(suggestions[0].movie)
         return decide(*arguments)

@@ -24,6 +24,7 @@ from catalog.models import (
     Placeholder,
     Poster,
     ReviewDecision,
+    ReviewFlag,
     SearchTitle,
     SourceLookup,
     Suggestion,
@@ -147,7 +148,10 @@ def rich_catalogue() -> None:
                 threshold=suggestion.threshold,
             )
     for verdict in ("added", "removed"):
-        ReviewDecision.objects.create(reviewer=other, movie=kept, genre=genres[3], verdict=verdict)
+        ReviewDecision.objects.create(
+            reviewer=other, movie=kept, genre=genres[3], verdict=verdict, locks=verdict == "added"
+        )
+    ReviewFlag.objects.create(movie=kept, reviewer=other, note="Which “version”?")
     _undone_batch(reviewer, other, SuggestionFactory(movie=kept, genre=genres[2], model=model))
     _duplicates(reviewer, movies, kept)
     for number in range(2):

@@ -1,0 +1,33 @@
+"""Movies that reviewers put aside with a note."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from .movie import Movie
+
+
+class ReviewFlag(models.Model):
+    """A movie that a reviewer put aside: nobody is asked to review it until the flag is resolved."""
+
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="flags")
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="review_flags"
+    )
+    note = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["movie"], condition=Q(resolved_at=None), name="one_open_flag_per_movie"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.movie}: {self.note or 'flagged'}"
