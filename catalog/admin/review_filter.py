@@ -10,6 +10,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from catalog.genres import orders
 from catalog.genres.review import Selection
 from catalog.models import Genre, Movie, Suggestion
 
@@ -17,10 +18,14 @@ PENDING = Suggestion.State.PENDING
 SELECTED = mark_safe(" selected")
 ORDERS = {
     "": "Most confident first",
+    "informative": "Most informative first",
+    "disagree": "Models disagree",
+    "newest": "Newest first",
     "unsure": "Least confident first",
     "title": "By title",
-    "new": "Newest first",
 }
+# Other names of orders: what the default is called, and a name of earlier versions.
+ALIASES = {"confident": "", "new": "newest"}
 
 
 class GenreWithCount(forms.ModelChoiceField):
@@ -37,6 +42,16 @@ class Select(forms.Select):
         options = format_html_join("", '<option value="{}"{}>{}</option>', rows)
         shown = flatatt(self.build_attrs(self.attrs, attrs))
         return format_html('<select name="{}"{}>{}</select>', name, shown, options)
+
+
+class OrderField(forms.ChoiceField):
+    """The names in `ALIASES` are accepted too."""
+
+    def to_python(self, value: Any) -> str:
+        return ALIASES.get(name := super().to_python(value), name)
+
+    def prepare_value(self, value: Any) -> Any:
+        return ALIASES.get(value, value)
 
 
 class SearchInput(forms.TextInput):
@@ -63,7 +78,7 @@ class QueueFilter(forms.Form):
     sure = forms.BooleanField(
         label="Only sure", required=False, help_text="Scores above the model's sure threshold"
     )
-    order = forms.ChoiceField(label="Order", required=False, choices=list(ORDERS.items()), widget=Select)
+    order = OrderField(label="Order", required=False, choices=list(ORDERS.items()), widget=Select)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -82,6 +97,11 @@ class QueueFilter(forms.Form):
         )
 
     @property
+    def lists_all(self) -> bool:
+        """Whether the order has every movie that matches, not only those that it is about."""
+        return self._value("order") not in ("informative", "disagree")
+
+    @property
     def narrows_suggestions(self) -> bool:
         """Whether only some suggestions of a movie may match. Bulk then offers to accept those alone."""
         return self.selection().narrows_suggestions
@@ -91,17 +111,24 @@ class QueueFilter(forms.Form):
         return self.selection().of_any_movie()
 
     def narrow(self, queue: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
-        """The rows of `review.review_queue()` whose movies match, in the chosen order."""
+        """The rows of `review.review_queue()` whose movies match, in the chosen order.
+
+        Some orders have rows of their own: see `lists_all`.
+        """
+        order = self._value("order")
+        if order == "informative":
+            return orders.most_informative(self.selection().suggestions())
+        if order == "disagree":
+            return orders.disagreeing(self.selection().suggestions())
         if self.narrows_suggestions:
             queue = queue.filter(movie__in=self.matching().order_by().values("movie"))
         if self.selection().words:
             queue = queue.filter(movie__in=self.selection().movies(Movie.objects.order_by()).values("pk"))
-        order = self._value("order")
         if order == "unsure":
             return queue.order_by("best_score", "movie_id")
         if order == "title":
             return queue.order_by("movie__title", "movie__year", "movie_id")
-        return queue.order_by("-movie__created_at", "-movie_id") if order == "new" else queue
+        return queue.order_by("-movie__created_at", "-movie_id") if order == "newest" else queue
 
     def _value(self, name: str) -> Any:
         return self.cleaned_data.get(name) if self.is_bound and hasattr(self, "cleaned_data") else None

@@ -83,7 +83,7 @@ class ReviewQueueAdmin(PermissionAdmin):
     def queue_view(self, request: HttpRequest) -> HttpResponse:
         """GET: a page of cards, filtered and ordered by the query string."""
         chosen = _filter(request.GET)
-        is_filtered = bool(request.GET.keys() - {"page", "order"})
+        is_filtered = bool(request.GET.keys() - {"page", "order"}) or not chosen.lists_all
         counts = _pending_counts()
         total = None if is_filtered else counts["pending_movies"]
         rows = paginated(request, chosen.narrow(review.review_queue()), PAGE_SIZE, total)

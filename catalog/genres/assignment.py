@@ -39,8 +39,9 @@ def assign(reviewer: AbstractBaseUser, candidates: QuerySet[Any, Any], count: in
     with transaction.atomic():
         # The constraint on the movie decides between two reviewers. The lock lets the second one pass on
         # instead of waiting, and lets it see what the first one decided about the movie.
-        chosen = _locked(_ids(free[: count + SPARE]))
-        chosen = _ids(free.filter(movie__in=chosen)[:count])
+        first = _ids(free[: count + SPARE])
+        still_free = set(_ids(free.filter(movie__in=_locked(first))))
+        chosen = [pk for pk in first if pk in still_free][:count]
         ReviewReservation.objects.filter(movie__in=chosen, expires_at__lte=now).delete()
         expires_at = now + RESERVED_FOR
         ReviewReservation.objects.bulk_create(

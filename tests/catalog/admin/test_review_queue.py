@@ -3,6 +3,7 @@
 import pytest
 
 from catalog.admin import review_queue
+from catalog.genres import orders
 from catalog.models import Suggestion
 from tests.catalog.admin.cards import pending, queue, suggestion, titles
 from tests.catalog.pages import one, text_of
@@ -74,6 +75,12 @@ def test_decided_suggestions_and_movies_without_any_are_not_in_it(reviewer_clien
         ({"order": "unsure"}, ["Doubtful", "Middling", "Sure"]),
         ({"order": "title"}, ["Doubtful", "Middling", "Sure"]),
         ({"order": "new"}, ["Sure", "Middling", "Doubtful"]),
+        ({"order": "newest"}, ["Sure", "Middling", "Doubtful"]),
+        ({"order": "confident"}, ["Sure", "Middling", "Doubtful"]),
+        # From .60: the one closest of each genre, then the second closest.
+        ({"order": "informative"}, ["Doubtful", "Middling", "Sure"]),
+        ({"order": "informative", "min_score": "0.8"}, ["Middling", "Sure"]),
+        ({"order": "disagree"}, []),
         ({"genre": "Crime"}, ["Middling"]),
         ({"min_score": "0.8"}, ["Sure", "Middling"]),
         ({"min_score": "0.8", "genre": "Crime"}, []),
@@ -88,6 +95,19 @@ def test_filters_and_orders(reviewer_client, query, expected):
     if "genre" in query:
         query = query | {"genre": suggestion_genre(query["genre"])}
     assert titles(queue(reviewer_client, **query)) == expected
+
+
+def test_the_number_of_pages_is_that_of_the_order(reviewer_client, monkeypatch):
+    monkeypatch.setattr(review_queue, "PAGE_SIZE", 1)
+    monkeypatch.setattr(orders, "POOL", 2)
+    for title in ("One", "Two", "Three"):
+        pending(title)
+    assert len(queue(reviewer_client, order="informative").select(".queue-pages a")) == 1
+
+
+def test_an_earlier_name_of_an_order_is_shown_as_chosen(reviewer_client):
+    page = queue(reviewer_client, order="new")
+    assert one(page, "#id_order option[selected]")["value"] == "newest"
 
 
 def suggestion_genre(name):
