@@ -40,7 +40,7 @@ def measure(suggestions: int, movies: int) -> None:
     client = signed_in()
     sure = reverse("admin:catalog_reviewqueue_sure")
     undo = reverse("admin:catalog_run_undo", args=[imported.pk])
-    client.get(sure)  # templates and imports
+    client.get(sure, follow=True)  # templates and imports
 
     def process(what: str) -> None:
         with other_writer() as waits:
@@ -48,7 +48,7 @@ def measure(suggestions: int, movies: int) -> None:
             _timed(what, lambda: local_worker.process_run(run))
         print(f"  longest wait of another writer {max(waits) * 1000:.0f} ms")
 
-    _timed("page before accepting", lambda: client.get(sure))
+    _timed("page before accepting", lambda: client.get(sure, follow=True))
     _timed("request to accept", lambda: client.post(sure, {"last": 10**9}))
     process("run that accepts")
     batch = DecisionBatch.objects.get()

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from catalog.genres import decision_batches, review
-from catalog.models import Genre, GenreModel, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
+from catalog.genres import review
+from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
 
-from . import genre_model_figures
+from . import bulk_acceptance
 from .model_admin import PermissionAdmin, current_user, numbers, page_context, paginated
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
 
 PAGE_SIZE = 25
-EXAMPLES = 8
 DECISIONS_SHOWN = 20
 PENDING = Suggestion.State.PENDING
 
@@ -77,6 +76,7 @@ class ReviewQueueAdmin(PermissionAdmin):
                 name="catalog_reviewqueue_decide",
             ),
             path("sure/", self.guarded(self.sure_view), name="catalog_reviewqueue_sure"),
+            path("accept/", self.guarded(self.accept_view), name="catalog_reviewqueue_accept"),
             path("<int:pk>/change/", self.guarded(self.edit_view), name="catalog_reviewqueue_change"),
         ]
 
@@ -155,40 +155,12 @@ class ReviewQueueAdmin(PermissionAdmin):
         return redirect(_queue_url(request))
 
     def sure_view(self, request: HttpRequest) -> HttpResponse:
-        """GET: counts of the sure suggestions that match the queue's filter. POST: accept them in a run.
+        """The former address of `accept_view` with sure suggestions only."""
+        return bulk_acceptance.sure_view(request, _queue_query(request))
 
-        POST accepts only what GET showed: suggestions up to `last`, the newest primary key.
-        """
-        query = _queue_query(request)
-        chosen = _filter(query)
-        selection = replace(chosen.selection(), sure=True)
-        if request.method == "POST":
-            last = max(numbers([request.POST.get("last", "")]), default=0)
-            try:
-                batch = decision_batches.start(replace(selection, last=last), current_user(request))
-            except decision_batches.BatchError as error:
-                messages.warning(request, str(error))
-                return redirect(_queue_url(request))
-            return redirect(batch)
-        found = selection.suggestions()
-        counts: dict[str, Any] = found.aggregate(
-            suggestions=Count("pk"), movies=Count("movie", distinct=True), last=Max("pk")
-        )
-        context = {
-            **page_context(self, request, "Accept all sure suggestions"),
-            **counts,
-            "genres": found.order_by().values("genre__name").annotate(number=Count("pk")).order_by("-number"),
-            "lowest": found.select_related("movie", "genre")
-            .prefetch_related(review.calibration())
-            .order_by("score", "pk")[:EXAMPLES],
-            "models": [
-                (model, genre_model_figures.sure(model))
-                for model in GenreModel.objects.filter(pk__in=found.order_by().values("model"))
-            ],
-            "back": query.urlencode(),
-            "queue_url": _queue_url(request),
-        }
-        return TemplateResponse(request, "admin/catalog/reviewqueue/sure.html", context)
+    def accept_view(self, request: HttpRequest) -> HttpResponse:
+        """Accept all suggestions that match a filter, by picture."""
+        return bulk_acceptance.accept_view(self, request)
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """GET: all genres as checkboxes; present and suggested ones are ticked. POST: save."""

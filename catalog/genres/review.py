@@ -50,7 +50,7 @@ class Selection:
     """A filter of pending suggestions, for the pages of the review queue and the runs they start.
 
     words: in the movie's titles or ids. genre: its id. min_score: the lowest score. sure: only sure ones.
-    last: the highest id of a suggestion.
+    last: the highest id of a suggestion. excluded: ids of movies that are left out.
     """
 
     words: str = ""
@@ -58,6 +58,7 @@ class Selection:
     min_score: float | None = None
     sure: bool = False
     last: int | None = None
+    excluded: Sequence[int] = ()
 
     @property
     def narrows_suggestions(self) -> bool:
@@ -73,6 +74,8 @@ class Selection:
             found = found.filter(score__gte=self.min_score)
         if self.sure:
             found = found.filter(sure=True)
+        if self.excluded:
+            found = found.exclude(movie__in=self.excluded)
         return found if self.last is None else found.filter(pk__lte=self.last)
 
     def suggestions(self) -> QuerySet[Suggestion]:
@@ -98,17 +101,19 @@ class Selection:
 
     def as_json(self) -> dict[str, Any]:
         """What was set, to be stored; `Selection(**stored)` is the same again."""
+        unset: tuple[Any, ...] = (None, "", (), [])
         chosen = asdict(self).items()
-        return {name: value for name, value in chosen if value not in (None, "") and value is not False}
+        return {name: value for name, value in chosen if value not in unset and value is not False}
 
     def __str__(self) -> str:
-        """In words: "sure, Drama, score from 0.80, matching “ember”"."""
+        """In words: "sure, Drama, score from 0.80, matching “ember”, without 3 excluded"."""
         genre = Genre.objects.filter(pk=self.genre).first() if self.genre else None
         parts = [
             "sure" if self.sure else "",
             genre.name if genre else "",
             "" if self.min_score is None else f"score from {self.min_score:.2f}",
             f"matching “{self.words}”" if self.words else "",
+            f"without {len(self.excluded):,} excluded" if self.excluded else "",
         ]
         return ", ".join(filter(None, parts)) or "all"
 

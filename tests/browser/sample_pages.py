@@ -27,6 +27,8 @@ SITE_ADDRESSES = [
 ADMIN_ADDRESSES = [
     "/admin/",
     "/admin/catalog/reviewqueue/",
+    "/admin/catalog/reviewqueue/accept/",
+    "/admin/catalog/reviewqueue/accept/?genre={genre}",
     "/admin/catalog/reviewqueue/{movie}/change/",
     "/admin/catalog/duplicategroup/",
     "/admin/catalog/genremodel/",
@@ -82,4 +84,5 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
         "model": model.pk,
         "poster": films[0].primary_poster.pk,
         "group": group.pk,
+        "genre": films[0].suggestions.all()[0].genre_id,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from catalog.admin import bulk_acceptance
 from catalog.models import MovieGenre, Run
 from catalog.runs import local_worker
 from tests.catalog.admin.cards import pending
@@ -38,3 +39,42 @@ def test_accept_follow_and_undo(reviewer_page: Page, live_server: Any, width: in
             page.get_by_role("button", name="Undo 2 decisions").click()
             expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("#batch")).to_contain_text("2 undone")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_wrong_posters_are_excluded_by_keyboard_and_by_click(
+    reviewer_page: Page, live_server: Any, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_acceptance, "PAGE_SIZE", 3)
+    page = reviewer_page
+    movies = [pending(f"Film {n}", Drama=0.5 + n / 10) for n in range(5)]
+    genre = movies[0].suggestions.get().genre_id
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{live_server.url}/admin/catalog/reviewqueue/accept/?genre={genre}")
+    tile = page.get_by_label("Exclude Film 1")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(tile).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.locator("#acceptance-text")).to_contain_text("1 movie excluded")
+    page.keyboard.press("x")
+    expect(page.locator("#acceptance-text")).not_to_contain_text("excluded")
+    page.keyboard.press("Space")
+    # Neither Enter nor the letters of other pages decide about all of them.
+    for key in ("Enter", "a", "r", "s"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Accept 4 suggestions")).to_be_visible()
+    page.get_by_role("button", name="Page 2").click()
+    page.locator(".accept-tile", has_text="Film 4").locator("label").click()
+    expect(page.get_by_role("button", name="Accept 3 suggestions")).to_be_visible()
+    page.get_by_role("button", name="Page 1").click()
+    expect(tile).to_be_checked()
+    page.reload()
+    expect(tile).to_be_checked()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Accept 3 suggestions").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    local_worker.process_run(Run.objects.get(state="queued"))
+    expect(page.locator("#batch")).to_contain_text("3 of 3 suggestions accepted")
+    accepted = MovieGenre.objects.order_by("movie").values_list("movie__title", flat=True)
+    assert list(accepted) == ["Film 0", "Film 2", "Film 3"]

@@ -26,6 +26,7 @@ PAGES = [
     ("reviewqueue_decide", {REVIEW}, "POST"),
     ("reviewqueue_bulk", {REVIEW}, "POST"),
     ("reviewqueue_sure", {REVIEW}, "GET POST"),
+    ("reviewqueue_accept", {REVIEW}, "GET POST"),
     ("decisionbatch_changelist", {REVIEW}, "GET"),
     ("decisionbatch_change", {REVIEW}, "GET"),
     ("decisionbatch_undo", {REVIEW}, "POST"),
@@ -42,7 +43,7 @@ PAGES = [
     ("reviewdecision_csv", {"view_reviewdecision"}, "GET"),
     ("reviewdecision_json", {"view_reviewdecision"}, "GET"),
 ]
-WITHOUT_ARGUMENTS = ("changelist", "bulk", "sure", "titles", "csv", "json")
+WITHOUT_ARGUMENTS = ("changelist", "bulk", "sure", "accept", "titles", "csv", "json")
 
 
 @pytest.fixture

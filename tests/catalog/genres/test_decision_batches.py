@@ -115,6 +115,17 @@ def test_a_selection_of_one_genre_leaves_out_newer_suggestions() -> None:
     assert later.pk > crime.pk
 
 
+def test_excluded_movies_are_left_out() -> None:
+    ember, salt = MovieFactory(), MovieFactory()
+    for movie in (ember, salt):
+        suggested(movie, "Drama")
+        suggested(movie, "Crime")
+    batch = accepted(Selection(sure=True, excluded=[salt.pk]))
+    assert batch.choice == {"sure": True, "excluded": [salt.pk]} and "1 excluded" in batch.chosen
+    assert set(batch.decisions.values_list("movie", flat=True)) == {ember.pk}
+    assert salt.suggestions.filter(state=State.PENDING).count() == 2
+
+
 def test_the_number_of_queries_does_not_depend_on_the_number_of_suggestions() -> None:
     def queries(act: Callable[[], object]) -> int:
         with CaptureQueriesContext(connection) as captured:
@@ -266,6 +277,51 @@ def test_undoing_restores_the_state_before(small_steps: None) -> None:
     assert list(reversals.order_by("reverses").values_list("reverses", flat=True)) == [
         each["id"] for each in taken
     ]
+
+
+def test_undoing_a_thousand_restores_the_exact_state() -> None:
+    genres, model = (
+        [GenreFactory(name=name) for name in ("Drama", "Crime", "War", "Horror")],
+        GenreModelFactory(),
+    )
+    movies = Movie.objects.bulk_create(Movie(title=f"Film {n}") for n in range(500))
+    rows = [(movie, genre, n + m) for n, movie in enumerate(movies) for m, genre in enumerate(genres)]
+    MovieGenre.objects.bulk_create(
+        MovieGenre(movie=movie, genre=genre, origin=("manual", "imported", "accepted")[n % 3])
+        for movie, genre, n in rows
+        if n % 7 == 0
+    )
+    # Half of them are sure, and of those 200 were decided before.
+    Suggestion.objects.bulk_create(
+        Suggestion(
+            movie=movie,
+            genre=genre,
+            model=model,
+            score=0.5 + n % 50 / 100,
+            threshold=0.3,
+            sure=genre in genres[:2],
+            explanation={"parts": {"poster": n}},
+        )
+        for movie, genre, n in rows
+    )
+    reviewer = UserFactory()
+    review.reject(Suggestion.objects.filter(genre=genres[0]).order_by("pk")[:100], reviewer)
+    review.accept(Suggestion.objects.filter(genre=genres[2])[:100], reviewer)
+    excluded = [movie.pk for movie in movies[-50:]]
+    for name in ("Drama", "Crime"):
+        suggested(genre=name, model=model, sure=False, score=0.99)
+    more = Movie.objects.bulk_create(Movie(title=f"More {n}") for n in range(200))
+    Suggestion.objects.bulk_create(
+        Suggestion(movie=movie, genre=genres[0], model=model, score=0.9, threshold=0.3, sure=True)
+        for movie in more
+    )
+    before = state()
+    batch = accepted(Selection(sure=True, excluded=excluded), reviewer)
+    assert batch.decisions.count() == batch.suggestions == 1000
+    assert state() != before
+    run = undone(batch, reviewer)
+    assert (run.state, run.done, run.failed) == ("done", 1000, 0)
+    assert state() == before
 
 
 def test_an_undone_suggestion_can_be_accepted_again_by_the_same_person(small_steps: None) -> None:
