@@ -46,16 +46,17 @@ class BundleData:
     """The posters that a bundle is made with.
 
     images (n, 288, 192, 3) uint8; labels (n, genres) uint8; groups (n,) int64; genres: names of the labels.
-    trained_on (m,) int64: rows that the network learned from; held_out: other rows, for calibration, none of
-    the test part. facts: further facts for the card.
+    measured (m,) int64: rows for calibration, thresholds and figures, unseen by the network. fit_only: rows
+    that only help to fit the genre model, because the network learned from them, or because their genres have
+    other frequencies. None are of the test part. facts: further facts for the card.
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
     groups: Indexes
     genres: tuple[str, ...]
-    trained_on: Indexes
-    held_out: Indexes
+    fit_only: Indexes
+    measured: Indexes
     facts: dict[str, Any]
 
 
@@ -86,11 +87,11 @@ def write_bundle(network: Any, data: BundleData, out: Path, callbacks: Callbacks
         extractor = load_extractor(
             f"postersite:{(out / EXTRACTOR).resolve()}", weights_dir=None, cache_dir=out, batch_size=_BATCH
         )
-        trained_on, held_out = (
-            _embed(extractor, data, rows, callbacks) for rows in (data.trained_on, data.held_out)
+        fit_only, measured = (
+            _embed(extractor, data, rows, callbacks) for rows in (data.fit_only, data.measured)
         )
         callbacks.log("Training the genre model ...")
-        head, metrics = fit_genres(trained_on, held_out, data.genres, extractor.fingerprint)
+        head, metrics = fit_genres(fit_only, measured, data.genres, extractor.fingerprint)
         digest = save_head(head, out / GENRES)
         _add_to_manifest(manifest_path(out / GENRES), metrics)
         card = data.facts | {
@@ -155,29 +156,29 @@ def compare_with_network(content: bytes, network: Any, images: Floats) -> dict[s
 
 
 def fit_genres(
-    trained_on: LabelledVectors,
-    held_out: LabelledVectors,
+    fit_only: LabelledVectors,
+    measured: LabelledVectors,
     genres: Sequence[str],
     extractor: str,
     config: LogisticConfig = LOGISTIC,
 ) -> tuple[GenreHead, dict[str, Any]]:
-    """Train the recipe `logistic` on all posters; calibration, thresholds and metrics use held-out ones only.
+    """Train the recipe `logistic` on all posters; calibration, thresholds and metrics use `measured` only.
 
     The network has learned the labels of its training posters: genre scores of their vectors are too good,
-    even out of fold. held_out: posters in other groups; if there are none, the training posters are used and
-    the metrics say so. genres: names of the labels. extractor: fingerprint. Raises TrainingDataError.
+    even out of fold. measured: posters in other groups; if there are none, the others are used and the
+    metrics say so. genres: names of the labels. extractor: fingerprint. Raises TrainingDataError.
     """
     data = training_set(
-        np.concatenate([trained_on.vectors, held_out.vectors]),
-        np.concatenate([trained_on.labels, held_out.labels]),
+        np.concatenate([fit_only.vectors, measured.vectors]),
+        np.concatenate([fit_only.labels, measured.labels]),
         genres,
-        np.concatenate([trained_on.groups, held_out.groups]),
+        np.concatenate([fit_only.groups, measured.groups]),
         extractor,
     )
-    if not len(held_out.vectors):
+    if not len(measured.vectors):
         head, metrics, _ = train_logistic(data, config)
         return head, metrics | {"measured_on": OPTIMISTIC}
-    train_only = np.arange(len(data.labels)) < len(trained_on.vectors)
+    train_only = np.arange(len(data.labels)) < len(fit_only.vectors)
     head, metrics, _ = train_logistic(data, config, train_only=train_only)
     return head, metrics
 

@@ -26,6 +26,7 @@ from ml.command_line import (
     stderr_in,
     stop_requests,
 )
+from ml.csv_files.files import SourceError
 from ml.genres.training_set import TrainingDataError
 from ml.labelled_set.listing import LabelledSetError
 
@@ -47,6 +48,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--posters", type=Path, required=True, metavar="CSV", help="columns file, genres, ..."
     )
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of the files")
+    parser.add_argument(
+        "--more",
+        type=Path,
+        nargs=2,
+        metavar=("CSV", "DIR"),
+        help="further posters, for training only, and the folder of their files",
+    )
+    parser.add_argument(
+        "--texts",
+        type=Path,
+        metavar="CSV",
+        help="imdb_id, overview and, if known, keywords, for the teacher (distil)",
+    )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="WORK", help="folder for all files of this run"
     )
@@ -77,7 +91,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"all: train on the validation part too; default: {usual.rows}",
     )
     parser.add_argument("--seed", type=int, metavar="S", help=f"default: {usual.seed}")
-    parser.add_argument("--limit", type=int, metavar="N", help="number of posters to use, drawn at random")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="number of posters of each CSV to use, drawn at random"
+    )
     parser.add_argument("--resume", action="store_true", help="continue the run in WORK")
     parser.add_argument(
         "--set",
@@ -96,6 +112,8 @@ def to_arguments(options: dict[str, Any], weights: Path | None) -> list[str]:
         f"--images={options['images']}",
         f"--output={options['output']}",
     ]
+    arguments += ["--more", *map(str, options["more"])] if options["more"] else []
+    arguments += [f"--texts={options['texts']}"] * bool(options["texts"])
     arguments += [f"--weights={weights}"] * bool(weights)
     arguments += ["--trained", *map(str, options["trained"])] if options["trained"] else []
     arguments += ["--begin-with", *map(str, options["begin_with"])] if options["begin_with"] else []
@@ -153,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--limit must be at least 1")
     try:
         _train(options)
-    except (TrainingError, LabelledSetError, TrainingDataError) as error:
+    except (TrainingError, LabelledSetError, SourceError, TrainingDataError) as error:
         return print_error(str(error), BAD_INPUT)
     except TrainingInterrupted as stopped:
         return print_error(str(stopped), STOPPED)
@@ -185,6 +203,8 @@ def _train(options: argparse.Namespace) -> None:
                 start_from=tuple(options.begin_with),
                 limit=options.limit,
                 resume=options.resume,
+                more=(options.more[0], options.more[1]) if options.more else None,
+                texts=options.texts,
             ),
             Callbacks(_stoppable(should_stop), _log, should_stop),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,24 +17,21 @@ import numpy.typing as npt
 
 from ml.command_line import BAD_INPUT, DONE, print_error, progress_bar
 from ml.csv_files.files import SourceError
-from ml.csv_files.rows import Row, read_rows
 from ml.extractors.errors import ExtractorFailed
 from ml.extractors.registry import UnknownExtractor
 from ml.extractors.runtime import load_extractor
 from ml.extractors.weights import WeightsUnavailable
 from ml.files import write_json
-from ml.genres.evidence.films import Films
 from ml.genres.evidence.model_file import save_model
 from ml.genres.evidence.training import EvidenceData, train_evidence
 from ml.genres.recipes import EvidenceConfig
 from ml.genres.training_set import TrainingDataError
 from ml.labelled_set.array_cache import cached, listing_digest
-from ml.labelled_set.listing import LabelledPoster, LabelledSetError, label_table, read_labelled_set
-from ml.labelled_set.pictures import read_pictures
+from ml.labelled_set.listing import LabelledPoster, LabelledSetError
 
 from .bundle import GENRES
 from .errors import TrainingError
-from .splits import TEST, TRAIN, group_posters, stored_split
+from .posters import Sources, read_posters
 
 FACTS = "evidence.json"
 
@@ -47,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--posters", type=Path, required=True, metavar="CSV", help="as of the training")
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of the files")
+    parser.add_argument(
+        "--more", type=Path, nargs=2, metavar=("CSV", "DIR"), help="further posters, as of the training"
+    )
     parser.add_argument(
         "--texts", type=Path, required=True, metavar="CSV", help="imdb_id, overview and, if any, keywords"
     )
@@ -71,10 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.output.mkdir(parents=True, exist_ok=True)
-        data = read_data(
-            options.posters, options.images, options.texts, options.work, options.extractor,
-            options.calibrate_on, options.learned_from,
-        )  # fmt: skip
+        more = (options.more[0], options.more[1]) if options.more else None
+        sources = Sources(options.posters, options.images, more, options.texts)
+        data = read_data(sources, options.work, options.extractor, options.calibrate_on, options.learned_from)
         trained = train_evidence(data, EvidenceConfig(resamples=options.resamples))
         sha256 = save_model(trained.model, options.output / GENRES)
         write_json(options.output / FACTS, trained.metrics | {"weights_sha256": sha256})
@@ -91,59 +91,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_data(
-    listing: Path,
-    images: Path,
-    texts: Path,
-    work: Path,
-    extractor: str,
-    calibrate_on: str = "",
-    learned_from: str = "",
+    sources: Sources, work: Path, extractor: str, calibrate_on: str = "", learned_from: str = ""
 ) -> EvidenceData:
-    """The train and validation part of a listing, its vectors and its texts.
+    """What is known of all films that are not in the test part, with the vectors of their posters.
 
     Raises LabelledSetError, SourceError, TrainingError, TrainingDataError, and what `load_extractor` raises.
     """
-    found = read_labelled_set(listing, images)
-    with progress_bar("Reading posters", len(found.posters)) as show:
-        pictures = read_pictures(found.posters, work, show)
-    readable = [row for row in range(len(found.posters)) if row not in pictures.unreadable]
-    posters = [found.posters[row] for row in readable]
-    groups = group_posters(posters, pictures.subset(readable).hashes).groups
-    genres, labels = label_table(posters)
-    parts = np.array(stored_split(work, posters, groups, labels).names(len(posters)))
-    kept = np.flatnonzero(parts != TEST)
-    posters = [posters[row] for row in kept.tolist()]
-    known = _texts(texts, {poster.movie.removeprefix("imdb_id ") for poster in posters})
-    overviews, keywords = (
-        [known.get(poster.movie.removeprefix("imdb_id "), ("", ""))[column] for poster in posters]
-        for column in range(2)
+    posters = read_posters(sources, work, None, progress_bar)
+    rows = posters.split.not_test
+    some = [posters.posters[row] for row in rows.tolist()]
+    vectors, fingerprint = _vectors(some, extractor, work)
+    data = posters.evidence(rows, vectors, fingerprint)
+    train_only, seen = (
+        np.array([poster.file.startswith(beginning) for poster in some])
+        for beginning in (calibrate_on, learned_from)
     )
-    vectors, fingerprint = _vectors(posters, extractor, work)
-    return EvidenceData(
-        Films(
-            vectors,
-            np.arange(len(posters)),
-            [poster.title for poster in posters],
-            np.array([poster.year or 0 for poster in posters], dtype=np.int64),
-            overviews,
-        ),
-        labels[kept],
-        groups[kept],
-        genres,
-        fingerprint,
-        keywords,
-        train_only=np.array([not poster.file.startswith(calibrate_on) for poster in posters]),
-        seen=(parts[kept] == TRAIN) & np.array([poster.file.startswith(learned_from) for poster in posters]),
-    )
-
-
-def _texts(path: Path, wanted: set[str]) -> dict[str, tuple[str, str]]:
-    """Overview and keywords by IMDb id, of the wanted ones."""
-    found: dict[str, tuple[str, str]] = {}
-    for row in read_rows(path, [{"imdb_id"}, {"overview"}], known=("keywords",)):
-        if isinstance(row, Row) and row.cell("imdb_id") in wanted:
-            found[row.cell("imdb_id")] = row.cell("overview"), row.cell("keywords").replace("|", "\n")
-    return found
+    return replace(data, train_only=data.train_only | ~train_only, seen=data.seen & seen)
 
 
 def _vectors(

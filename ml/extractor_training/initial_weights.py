@@ -1,4 +1,4 @@
-"""Weights before the first step: ImageNet's (or random) convolutions, fitted new layers, a teacher's scores.
+"""Weights before the first step: ImageNet's (or random) convolutions, and fitted new layers.
 
 Fine-tuning with random new layers would first destroy what the convolutions have learned (Kumar et al.,
 "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", 2022). The projection
@@ -7,8 +7,6 @@ therefore starts from principal components and the genre head from logistic regr
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,25 +16,18 @@ import numpy.typing as npt
 
 from ml.extractors.export import load_weights
 from ml.extractors.weights import WeightsFile, WeightsUnavailable, require_weights
-from ml.files import UNREADABLE_ARRAYS, write_bytes
-from ml.genres.head import sigmoid
-from ml.genres.logistic import fit_logistic, logits_of, project
-from ml.genres.splitting import folds
+from ml.genres.logistic import fit_logistic
 
 from .errors import TrainingError
 from .network import SIZE, build_network, pooled_depths
 
 BACKBONE = "mobilenet_v2"
-TEACHER = "teacher.npz"
 # Added to every deviation, so that features that hardly vary are not magnified.
 _MIN_DEVIATION = 0.02
 # Smaller variances, as a share of the largest, are rounding errors.
 _MIN_VARIANCE = 1e-6
 # Regularisation of the first genre head, times the number of posters.
 _HEAD_STRENGTH = 100.0
-# The teacher: cross-validation folds, their seed, principal components; regularisation times posters.
-FOLDS, SEED, COMPONENTS = 5, 3, 384
-_TEACHER_STRENGTH = 50.0
 # Posters whose activations scale random weights.
 _STATISTICS_POSTERS = 32
 
@@ -165,51 +156,3 @@ def first_head(vectors: Floats, labels: npt.NDArray[np.uint8]) -> tuple[Floats, 
         vectors, labels, _HEAD_STRENGTH / len(vectors), vectors.var(axis=0, dtype=np.float64)
     )
     return fitted[:-1].astype(np.float32), fitted[-1].astype(np.float32)
-
-
-def teacher_scores(features: Floats, labels: npt.NDArray[np.uint8], groups: npt.NDArray[np.int64]) -> Floats:
-    """Predict genre scores (n, genres) in [0, 1] of each poster out of fold, for distillation.
-
-    A missing genre is often only unlisted; the scores of a model that has not seen the poster say how
-    plausible it is (Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015). features
-    (n, d); labels (n, genres) of 0 and 1; groups (n,). Raises TrainingDataError for fewer than two groups.
-    """
-    fold = folds(groups, labels, FOLDS, SEED)
-    rows = project(features, COMPONENTS, SEED).apply(features)
-    rows /= rows.std()
-    variances = rows.var(axis=0, dtype=np.float64)
-    scores = np.empty(labels.shape, dtype=np.float32)
-    for number in np.unique(fold).tolist():
-        held_out = fold == number
-        fitted = fit_logistic(
-            rows[~held_out], labels[~held_out], _TEACHER_STRENGTH / (~held_out).sum(), variances
-        )
-        scores[held_out] = sigmoid(logits_of(rows[held_out], fitted))
-    return scores
-
-
-def cached_teacher_scores(
-    path: Path,
-    key: str,
-    features: Callable[[], Floats],
-    labels: npt.NDArray[np.uint8],
-    groups: Indexes,
-    rows: Indexes,
-) -> Floats:
-    """Teacher scores of all posters, 0 for those that are not among the training rows.
-
-    They are stored at `path` under `key` (hexadecimal), so that a resumed run need not compute them again.
-    """
-    digest = np.frombuffer(bytes.fromhex(key), dtype=np.uint8)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if np.array_equal(archive["key"], digest):
-                return np.asarray(archive["scores"], dtype=np.float32)
-    except (OSError, *UNREADABLE_ARRAYS):
-        pass  # There is none yet, or a killed process left an incomplete one.
-    scores = np.zeros(labels.shape, dtype=np.float32)
-    scores[rows] = teacher_scores(features(), labels[rows], groups[rows])
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, key=digest, scores=scores)
-    write_bytes(path, content.getvalue())
-    return scores

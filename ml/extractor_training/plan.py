@@ -18,9 +18,11 @@ class TrainingPlan:
     """The settings that, with the posters and the initial weights, decide the result.
 
     rows: `train` trains on the training part and validates after each epoch; `all` trains on the validation
-    part too, once the other settings are chosen. epochs: passes over the posters, may be a fraction. height,
-    width: of the views, in pixels; smaller than the extractor's 288 × 192, because random crops magnify
-    (Touvron et al., "Fixing the train-test resolution discrepancy", 2019), and faster.
+    part too, once the other settings are chosen. held_out: how many further posters to keep out of the
+    training, so that genre models can be fitted to posters that the network never saw. epochs: passes over
+    the posters, may be a fraction. height, width: of the views, in pixels; smaller than the extractor's
+    288 × 192, because random crops magnify (Touvron et al., "Fixing the train-test resolution discrepancy",
+    2019), and faster.
 
     Steps: pairs: posters per step, with two views of each (or, with probability mate_share, a view of another
     poster of the franchise). learning_rate, head_rate: peaks for the backbone and for the new layers, after
@@ -47,6 +49,7 @@ class TrainingPlan:
     """
 
     rows: Rows = "train"
+    held_out: int = 0
     epochs: float = 5.0
     height: int = 224
     width: int = 160
@@ -79,6 +82,8 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if self.rows not in ("train", "all"):
             raise TrainingError(f"rows must be train or all; got {self.rows!r}.")
+        if self.rows == "all" and self.held_out:
+            raise TrainingError("held_out must be 0 if rows is all: then nothing is held out.")
         for name, low, high in _WHOLE:
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
@@ -99,6 +104,9 @@ class TrainingPlan:
         """SHA-256 over all settings that change the result, hexadecimal."""
         settings = asdict(self)
         del settings["save_every"]
+        if not self.held_out:
+            # Runs begun before there was this setting can be resumed.
+            del settings["held_out"]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -126,6 +134,7 @@ class TrainingPlan:
 
 
 _WHOLE = (
+    ("held_out", 0, 1_000_000),
     ("height", 96, 480),
     ("width", 64, 480),
     ("pairs", 2, 4096),

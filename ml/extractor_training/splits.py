@@ -13,7 +13,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from .errors import TrainingError
 
 TEST_SHARE, TEST_SEED = 0.2, 20261121
 VALIDATION_SHARE, VALIDATION_SEED = 0.1, 1
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN, VALIDATION, TEST, HELD_OUT = "train", "validation", "test", "held_out"
 PARTS, FACTS, TEST_LISTING = "parts.csv", "parts.json", "test.csv"
 # Shorter stems ("Taxi", "War") and stems of more posters than this are shared by unrelated titles.
 MIN_STEM_LENGTH, MAX_SERIES_POSTERS = 5, 25
@@ -59,21 +59,31 @@ class PosterGroups:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of the labelled set by part: train, validation, test (m,) int64, each sorted."""
+    """Rows of the labelled set by part: train, validation, test, held_out (m,) int64, each sorted.
+
+    held_out: further posters that are kept out of the training (see `further`), none in a split of one CSV.
+    """
 
     train: Indexes
     validation: Indexes
     test: Indexes
+    held_out: Indexes = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def not_test(self) -> Indexes:
-        """The rows of the train and validation parts, sorted."""
-        return np.sort(np.concatenate([self.train, self.validation]))
+        """The rows of all parts but the test part, sorted."""
+        return np.sort(np.concatenate([self.train, self.validation, self.held_out]))
 
     def names(self, count: int) -> list[str]:
         """The name of the part of each of `count` rows."""
         parts = [""] * count
-        for name, rows in ((TRAIN, self.train), (VALIDATION, self.validation), (TEST, self.test)):
+        by_name = {
+            TRAIN: self.train,
+            VALIDATION: self.validation,
+            TEST: self.test,
+            HELD_OUT: self.held_out,
+        }
+        for name, rows in by_name.items():
             for row in rows.tolist():
                 parts[row] = name
         return parts
@@ -137,7 +147,7 @@ def stored_split(
     """
     if (folder / PARTS).exists():
         stored = _read(folder, posters)
-        _check_groups(stored, posters, groups)
+        check_groups(stored, posters, groups)
         return stored
     drawn = draw_split(groups, labels)
     _write(folder, posters, drawn)
@@ -147,6 +157,29 @@ def stored_split(
 def files_digest(files: Iterable[str]) -> str:
     """SHA-256 over the sorted file names of a test part, hexadecimal; model cards quote it."""
     return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write rows with the same keys as a CSV, completely or not at all. Raises OSError."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())
+
+
+def check_groups(parts: Split, posters: Sequence[LabelledPoster], groups: Indexes) -> None:
+    """Raise TrainingError if a group (groups (n,)) is in two parts."""
+    names = parts.names(len(posters))
+    first: dict[int, int] = {}
+    for row, group in enumerate(groups.tolist()):
+        other = first.setdefault(group, row)
+        if names[other] != names[row]:
+            raise TrainingError(
+                f"{posters[other].file} ({names[other]} part) and {posters[row].file} ({names[row]} part) "
+                "now belong together: a series, title or id changed after the split was drawn. Undo that. "
+                f"{START_AGAIN}"
+            )
 
 
 def _stem_and_title(title: str) -> tuple[str, str]:
@@ -176,7 +209,7 @@ def _write(folder: Path, posters: Sequence[LabelledPoster], parts: Split) -> Non
         }
         for poster in test
     ]
-    _write_table(folder / TEST_LISTING, listing)
+    write_table(folder / TEST_LISTING, listing)
     facts = {
         "test_sha256": files_digest(poster.file for poster in test),
         "counts": {TRAIN: len(parts.train), VALIDATION: len(parts.validation), TEST: len(parts.test)},
@@ -187,15 +220,7 @@ def _write(folder: Path, posters: Sequence[LabelledPoster], parts: Split) -> Non
     # Last: if this file exists, the others do too.
     names = parts.names(len(posters))
     rows = [{"file": poster.file, "part": part} for poster, part in zip(posters, names, strict=True)]
-    _write_table(folder / PARTS, rows)
-
-
-def _write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
+    write_table(folder / PARTS, rows)
 
 
 def _ids(movie: str) -> dict[str, str]:
@@ -230,16 +255,3 @@ def _read(folder: Path, posters: Sequence[LabelledPoster]) -> Split:
     if not all(len(rows) for rows in (parts.train, parts.validation, parts.test)):
         raise TrainingError(f"A part in {folder / PARTS} is empty. {START_AGAIN}")
     return parts
-
-
-def _check_groups(parts: Split, posters: Sequence[LabelledPoster], groups: Indexes) -> None:
-    names = parts.names(len(posters))
-    first: dict[int, int] = {}
-    for row, group in enumerate(groups.tolist()):
-        other = first.setdefault(group, row)
-        if names[other] != names[row]:
-            raise TrainingError(
-                f"{posters[other].file} ({names[other]} part) and {posters[row].file} ({names[row]} part) "
-                "now belong together: a series, title or id changed after the split was drawn. Undo that. "
-                f"{START_AGAIN}"
-            )

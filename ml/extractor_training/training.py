@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -18,19 +18,15 @@ import numpy.typing as npt
 
 from ml.extractors.weights import WeightsFile
 from ml.files import file_sha256, write_json
-from ml.genres.training_set import TrainingDataError
 from ml.grouping import group_numbers
-from ml.labelled_set.listing import LabelledPoster, LabelledSet, label_table, read_labelled_set, sample
-from ml.labelled_set.pictures import read_pictures
 
 from .bundle import BundleData, write_bundle
 from .combination import combine
 from .errors import TrainingError
 from .exported_weights import EXPORTED, load_exported
+from .further import FURTHER_PARTS
 from .initial_weights import (
-    TEACHER,
     InitialNetwork,
-    cached_teacher_scores,
     first_head,
     first_projection,
     imagenet_weights,
@@ -40,14 +36,16 @@ from .learner import Learner
 from .loop import CHECKPOINT, Callbacks, train
 from .network import DIMS, build_network, run_network
 from .plan import TrainingPlan
-from .splits import FACTS, PosterGroups, Split, group_posters, stored_split
+from .posters import LEFT_OUT_ROWS, Listing, Posters, Sources, read_posters
+from .splits import FACTS, HELD_OUT, TRAIN
+from .teacher import TEACHER, cached_teacher_scores, evidence_scores, teacher_scores
 from .trained_network import TRAINED, Head, apply_transform, final_transform, load_networks, save_network
 from .training_data import BatchSampler, TrainingData, decode
 from .validation import validation_set
 
-MIN_POSTERS = 30
-BUNDLE, REQUEST, LEFT_OUT = "shipped", "training.json", "left-out.json"
+BUNDLE, REQUEST = "shipped", "training.json"
 
+Floats = npt.NDArray[np.float32]
 Indexes = npt.NDArray[np.int64]
 
 
@@ -55,11 +53,12 @@ Indexes = npt.NDArray[np.int64]
 class TrainingRequest:
     """What to train.
 
-    listing: the CSV. images: the folder of its files. work: the folder for everything the run writes.
+    listing: the CSV. images: the folder of its files. more: the same of further posters, for training only.
+    texts: a CSV of overviews. work: the folder for everything the run writes.
     weights: an ImageNet file or a folder with one, None for Keras' own. from_scratch: use random weights
     instead. start_from: saved networks (trained.npz) whose mean is the start instead, or an exported one
-    (.tflite). trained: the same, bundled without training. limit: number of posters, drawn with the plan's
-    seed. resume: continue the run in `work`.
+    (.tflite). trained: the same, bundled without training. limit: number of posters of each CSV, drawn
+    with the plan's seed. resume: continue the run in `work`.
     """
 
     listing: Path
@@ -72,29 +71,16 @@ class TrainingRequest:
     start_from: tuple[Path, ...] = ()
     limit: int | None = None
     resume: bool = False
-
-
-@dataclass(frozen=True)
-class _Posters:
-    """The usable posters. labels (n, genres) uint8 of all genres; hashes (n,) uint64; left_out: unusable rows
-    of the CSV, with reasons."""
-
-    listing: LabelledSet
-    posters: tuple[LabelledPoster, ...]
-    left_out: list[dict[str, Any]]
-    genres: tuple[str, ...]
-    labels: npt.NDArray[np.uint8]
-    hashes: npt.NDArray[np.uint64]
-    groups: PosterGroups
-    split: Split
+    more: tuple[Path, Path] | None = None
+    texts: Path | None = None
 
 
 def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str, Any]:
     """Train, and write postersite.tflite, genres.npz, genres.json and card.json into `work`/shipped.
 
     Returns the card. `work` also gets parts.csv, test.csv, history.json, decoded posters and the checkpoint
-    from which a stopped run resumes. Raises TrainingError and LabelledSetError for unusable input,
-    TrainingInterrupted when asked to stop.
+    from which a stopped run resumes. Raises TrainingError, LabelledSetError and SourceError for unusable
+    input, TrainingInterrupted when asked to stop.
     """
     _prepare(request)
     with _lock(request.work):
@@ -108,14 +94,22 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
         not_test = posters.split.not_test
         with callbacks.bar("Decoding posters", len(not_test)) as show:
             pixels = decode([posters.posters[row] for row in not_test], request.work, show)
-        data, train_rows, held_out = _training_data(posters, learned, pixels, plan)
+        data, train_rows, measured = _training_data(posters, learned, pixels, request)
+
+        def teach(features: Floats) -> Floats:
+            callbacks.log("Training the teacher ...")
+            if request.texts is None:
+                return teacher_scores(features, data.labels[train_rows], data.groups[train_rows])
+            films = posters.evidence(not_test[train_rows], features)
+            return evidence_scores(films, learned, callbacks.should_stop)
+
         facts = _facts(request, posters, learned)
         network = build_network()
         if request.trained:
             head = _load_trained(request.trained, network)
             facts["trained"] = _digests(request.trained)
         else:
-            head, history = _train_network(network, data, train_rows, weights, request, callbacks)
+            head, history = _train_network(network, data, train_rows, teach, weights, request, callbacks)
             start = _digests(request.start_from) if request.start_from else _weights_facts(weights)
             facts |= {"start": start, "plan": asdict(plan), "history": history}
         if not head.transformed:
@@ -127,7 +121,8 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
             network = combine(network, weights, pixels, train_rows, plan.imagenet_share, plan.whitening)
             facts["imagenet"] = _weights_facts(weights)
         genres = tuple(posters.genres[column] for column in learned)
-        bundle = BundleData(pixels, data.labels, data.groups, genres, train_rows, held_out, facts)
+        fit_only = np.concatenate([train_rows, np.searchsorted(not_test, posters.split.held_out)])
+        bundle = BundleData(pixels, data.labels, data.groups, genres, fit_only, measured, facts)
         return write_bundle(network, bundle, request.work / BUNDLE, callbacks)
 
 
@@ -147,11 +142,15 @@ def _train_network(
     network: Any,
     data: TrainingData,
     rows: Indexes,
+    teach: Callable[[Floats], Floats],
     weights: WeightsFile | None,
     request: TrainingRequest,
     callbacks: Callbacks,
 ) -> tuple[Head, list[dict[str, Any]]]:
-    """Train and fill `network`; its genre head, and the history. Also writes trained.npz."""
+    """Train and fill `network`; its genre head, and the history. Also writes trained.npz.
+
+    teach: turns features (m, 2048) of the training posters into scores (m, genres).
+    """
     plan = request.plan
 
     @cache
@@ -171,7 +170,7 @@ def _train_network(
 
     if plan.distil:
         scores = cached_teacher_scores(
-            request.work / TEACHER, data.key, lambda: initial().features, data.labels, data.groups, rows
+            request.work / TEACHER, data.key, data.labels.shape, rows, lambda: teach(initial().features)
         )
         data = replace(data, teacher_scores=scores)
     learner, history = train(data, plan, request.work, initialise, callbacks)
@@ -217,6 +216,11 @@ def _prepare(request: TrainingRequest) -> None:
             raise TrainingError(
                 f"{work} contains a training already: continue it with --resume, or name another one with -o."
             )
+        if started and not request.trained and (work / FURTHER_PARTS).exists() != bool(request.more):
+            began = "without" if request.more else "with"
+            raise TrainingError(f"The run in {work} was started {began} --more: continue it in the same way.")
+        if request.plan.held_out and not request.more:
+            raise TrainingError("held_out is the number of further posters to hold out: give some by --more.")
         if not request.trained:
             write_json(work / REQUEST, {"plan": asdict(request.plan), "limit": request.limit})
     except OSError as error:
@@ -233,44 +237,25 @@ def _lock(work: Path) -> Iterator[None]:
         yield
 
 
-def _read(request: TrainingRequest, callbacks: Callbacks) -> _Posters:
-    listing = read_labelled_set(request.listing, request.images)
-    drawn = sample(listing.posters, request.limit, request.plan.seed)
-    with callbacks.bar("Reading posters", len(drawn)) as show:
-        pictures = read_pictures(drawn, request.work, show)
-    left_out = [asdict(note) for note in listing.left_out]
-    left_out += [
-        {"line": drawn[row].line, "file": drawn[row].file, "reason": reason}
-        for row, reason in sorted(pictures.unreadable.items())
-    ]
-    write_json(request.work / LEFT_OUT, left_out)
-    if left_out:
+def _read(request: TrainingRequest, callbacks: Callbacks) -> Posters:
+    plan = request.plan
+    sources = Sources(request.listing, request.images, request.more, request.texts, request.limit, plan.seed)
+    posters = read_posters(sources, request.work, plan.held_out, callbacks.bar)
+    if left_out := posters.left_out:
         callbacks.log(
             f"{len(left_out)} rows are left out, the first because {left_out[0]['reason']}. See "
-            f"{request.work / LEFT_OUT}."
+            f"{request.work / LEFT_OUT_ROWS}."
         )
-    usable = [row for row in range(len(drawn)) if row not in pictures.unreadable]
-    if len(usable) < MIN_POSTERS:
-        raise TrainingError(
-            f"Only {len(usable)} labelled posters are usable. Training needs at least {MIN_POSTERS}, and "
-            "thousands for good results: use a larger CSV."
-        )
-    posters = tuple(drawn[row] for row in usable)
-    hashes = pictures.subset(usable).hashes
-    genres, labels = label_table(posters)
-    groups = group_posters(posters, hashes)
-    try:
-        split = stored_split(request.work, posters, groups.groups, labels)
-    except TrainingDataError as error:
-        raise TrainingError(str(error)) from error
+    split = posters.split
+    held_out = f", {len(split.held_out)} held out" if len(split.held_out) else ""
     callbacks.log(
-        f"{len(posters)} posters: {len(split.train)} for training, {len(split.validation)} for validation, "
-        f"{len(split.test)} for testing (test.csv)."
+        f"{len(posters.posters)} posters: {len(split.train)} for training, {len(split.validation)} for "
+        f"validation, {len(split.test)} for testing (test.csv){held_out}."
     )
-    return _Posters(listing, posters, left_out, genres, labels, hashes, groups, split)
+    return posters
 
 
-def _learned_genres(posters: _Posters, plan: TrainingPlan) -> list[int]:
+def _learned_genres(posters: Posters, plan: TrainingPlan) -> list[int]:
     counts = posters.labels[posters.split.train].sum(axis=0, dtype=np.int64)
     learned = np.flatnonzero(counts >= plan.min_positives).tolist()
     if not learned:
@@ -282,45 +267,68 @@ def _learned_genres(posters: _Posters, plan: TrainingPlan) -> list[int]:
 
 
 def _training_data(
-    posters: _Posters, learned: list[int], pixels: npt.NDArray[np.uint8], plan: TrainingPlan
+    posters: Posters, learned: list[int], pixels: npt.NDArray[np.uint8], request: TrainingRequest
 ) -> tuple[TrainingData, Indexes, Indexes]:
-    """The data over decoded posters, its training rows and its held-out rows."""
+    """The data over decoded posters, its training rows, and the rows to measure on."""
+    plan = request.plan
     not_test, split = posters.split.not_test, posters.split
-    train_rows, validation = (np.searchsorted(not_test, part) for part in (split.train, split.validation))
-    held_out = validation
+    train_rows, measured = (np.searchsorted(not_test, part) for part in (split.train, split.validation))
     if plan.rows == "all":
-        train_rows, held_out = np.arange(len(not_test)), not_test[:0]
+        train_rows, measured = np.sort(np.concatenate([train_rows, measured])), measured[:0]
     some = [posters.posters[row] for row in not_test]
     labels, franchise = posters.labels[not_test], posters.groups.franchise[not_test]
     validated_on = None
-    if len(held_out):
+    if len(measured):
         movie = group_numbers([poster.movie for poster in some])
         hashes = posters.hashes[not_test]
-        validated_on = validation_set(held_out, labels, learned, hashes, movie, franchise)
+        validated_on = validation_set(measured, labels, learned, hashes, movie, franchise)
     groups = np.unique(posters.groups.groups[not_test], return_inverse=True)[1].reshape(-1).astype(np.int64)
     key = hashlib.sha256(plan.digest.encode())
     key.update("\n".join(poster.file for poster in some).encode())
     for array in (labels, groups, franchise, train_rows):
         key.update(np.ascontiguousarray(array).tobytes())
+    if request.texts is not None:
+        texts = [
+            (poster.title, poster.year, posters.overviews[row], posters.keywords[row])
+            for row, poster in zip(not_test.tolist(), some, strict=True)
+        ]
+        key.update(json.dumps(texts).encode())
     sampler = BatchSampler(plan, train_rows, franchise)
     data = TrainingData(pixels, labels[:, learned], groups, sampler, validated_on, key.hexdigest())
-    return data, train_rows, held_out
+    return data, train_rows, measured
 
 
-def _facts(request: TrainingRequest, posters: _Posters, learned: list[int]) -> dict[str, Any]:
-    counts = posters.labels.sum(axis=0, dtype=np.int64).tolist()
-    return {
+def _facts(request: TrainingRequest, posters: Posters, learned: list[int]) -> dict[str, Any]:
+    first, split = len(posters.listing.posters), posters.split
+    facts: dict[str, Any] = {
         "posters": {
-            "csv_sha256": posters.listing.sha256,
-            "rows": posters.listing.rows,
-            "used": len(posters.posters),
-            "left_out": len(posters.left_out),
-            "genres": dict(zip(posters.genres, counts, strict=True)),
+            **_listing_facts(posters, posters.listing, slice(first)),
             "not_taught": [name for i, name in enumerate(posters.genres) if i not in set(learned)],
             "franchise_posters": int((posters.groups.franchise >= 0).sum()),
         },
         "parts": json.loads((request.work / FACTS).read_bytes()),
         "machine": {"system": platform.platform(), "processor": platform.machine()},
+    }
+    if posters.more:
+        facts["further_posters"] = {
+            **_listing_facts(posters, posters.more, slice(first, None)),
+            "counts": {TRAIN: int((split.train >= first).sum()), HELD_OUT: len(split.held_out)},
+        }
+    if request.texts:
+        known = sum(map(bool, posters.overviews))
+        facts["texts"] = {"csv_sha256": file_sha256(request.texts), "overviews": known}
+    return facts
+
+
+def _listing_facts(posters: Posters, listing: Listing, rows: slice) -> dict[str, Any]:
+    """What became of a CSV, whose posters have these rows."""
+    counts = posters.labels[rows].sum(axis=0, dtype=np.int64).tolist()
+    return {
+        "csv_sha256": listing.content.sha256,
+        "rows": listing.content.rows,
+        "used": len(posters.labels[rows]),
+        "left_out": len(listing.left_out),
+        "genres": dict(zip(posters.genres, counts, strict=True)),
     }
 
 

@@ -71,15 +71,21 @@ def test_the_process_gets_all_options(tmp_path: Path) -> None:
         "seed": 0,
         "limit": 90,
         "set": ["pairs=8"],
+        "more": [tmp_path / "m.csv", tmp_path / "more"],
+        "texts": tmp_path / "t.csv",
     }
     arguments = to_arguments(options, tmp_path / "weights")
-    assert arguments[:4] == [
+    assert arguments[:8] == [
         f"--posters={tmp_path / 'p.csv'}",
         f"--images={tmp_path}",
         f"--output={tmp_path / 'work'}",
+        "--more",
+        f"{tmp_path / 'm.csv'}",
+        f"{tmp_path / 'more'}",
+        f"--texts={tmp_path / 't.csv'}",
         f"--weights={tmp_path / 'weights'}",
     ]
     trained = ["--trained", f"{tmp_path / 'a.npz'}", f"{tmp_path / 'b.npz'}"]
     expected = ["--from-scratch", "--resume", "--epochs=2.5", "--rows=all", "--seed=0", "--limit=90"]
     start_from = ["--begin-with", f"{tmp_path / 'c.npz'}"]
-    assert arguments[4:] == [*trained, *start_from, *expected, "--set=pairs=8"]
+    assert arguments[8:] == [*trained, *start_from, *expected, "--set=pairs=8"]

@@ -2,7 +2,8 @@
 
 Keras and TensorFlow stay out of the test process. It writes to FOLDER: inputs and outputs of the parts
 (`*.npz`), and runs on the drawn posters in `set/`: `through/` without interruption, `work/` killed and
-resumed, `later/` started from the result of `work/`.
+resumed, `later/` started from the result of `work/`, `more/` with further posters, up to the first step, then
+bundled from the result of `work/`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from ml.extractor_training import network as architecture
 from ml.extractor_training.plan import TrainingPlan
 from tests.ml.extractors.made_models import pictures
-from tests.ml.labelled_set.made_sets import labelled_posters, no_bar
+from tests.ml.labelled_set.made_sets import further_posters, labelled_posters, no_bar, write_csv
 
 PLAN = TrainingPlan(
     epochs=2.0,
@@ -260,6 +261,7 @@ def whole(folder: Path) -> None:
     run("--resume", "--epochs=3")
     (folder / "outputs.json").write_text(json.dumps(outputs))
     start_from(killed / "trained.npz", replace(request, work=folder / "later"))
+    with_further_posters(killed / "trained.npz", replace(request, work=folder / "more"))
     exported(killed / "shipped" / "postersite.tflite", folder)
 
 
@@ -286,13 +288,8 @@ def exported(file: Path, folder: Path) -> None:
 def start_from(trained: Path, request: Any) -> None:
     """The first checkpoint of a run that starts from the result of another; a refused transformed network."""
     from ml.extractor_training.errors import TrainingError, TrainingInterrupted
-    from ml.extractor_training.loop import TRAINING, Callbacks
+    from ml.extractor_training.loop import Callbacks
     from ml.extractor_training.training import train_extractor
-
-    def stop_before_the_first_step(description: str, total: int) -> Any:
-        if description == TRAINING:
-            raise TrainingInterrupted("not trained")
-        return no_bar(description, total)
 
     transformed = trained.with_name("transformed.npz")
     np.savez(transformed, **{**np.load(trained), "untouched": np.array(False)})
@@ -303,6 +300,32 @@ def start_from(trained: Path, request: Any) -> None:
             train_extractor(replace(request, plan=plan, start_from=(file,)), callbacks)
         except (TrainingError, TrainingInterrupted) as error:
             (request.work / f"{file.stem}.txt").write_text(str(error))
+
+
+def stop_before_the_first_step(description: str, total: int) -> Any:
+    from ml.extractor_training.errors import TrainingInterrupted
+    from ml.extractor_training.loop import TRAINING
+
+    if description == TRAINING:
+        raise TrainingInterrupted("not trained")
+    return no_bar(description, total)
+
+
+def with_further_posters(trained: Path, request: Any) -> None:
+    """A run with further posters and texts: its teacher, and a bundle of the result of another run."""
+    from ml.extractor_training.errors import TrainingInterrupted
+    from ml.extractor_training.loop import Callbacks
+    from ml.extractor_training.training import train_extractor
+
+    more = further_posters(request.work / "set", count=12)
+    overviews = [
+        {"imdb_id": f"tt{100 + number}", "overview": f"A story of {number}."} for number in range(12)
+    ]
+    texts = write_csv(request.work / "texts.csv", overviews)
+    request = replace(request, plan=replace(request.plan, held_out=4), more=more, texts=texts)
+    with contextlib.suppress(TrainingInterrupted):
+        train_extractor(request, Callbacks(stop_before_the_first_step, lambda line: None, lambda: False))
+    train_extractor(replace(request, trained=(trained,)), Callbacks(no_bar, lambda line: None, lambda: False))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ml.extractor_training.evidence import FACTS, main, read_data
+from ml.extractor_training.posters import Sources, read_posters
 from ml.extractor_training.splits import TEST, stored_split
 from ml.genres.evidence.model_file import load_model
 from ml.labelled_set.listing import label_table, read_labelled_set
-from tests.ml.labelled_set.made_sets import labelled_posters, write_csv
+from tests.ml.labelled_set.made_sets import labelled_posters, no_bar, write_csv
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ def inputs(tmp_path):
 
 def test_test_posters_are_left_out_and_posters_that_were_learned_from_are_marked(inputs):
     folder, listing, images, work, posters, split = inputs
-    data = read_data(listing, images, folder / "texts.csv.gz", work, "histograms", "1")
+    data = read_data(Sources(listing, images, texts=folder / "texts.csv.gz"), work, "histograms")
     kept = split.not_test.tolist()
     assert len(data.labels) == len(kept) == 60 - len(split.test)
     assert data.films.titles == [posters[row].title for row in kept]
@@ -55,12 +56,29 @@ def test_test_posters_are_left_out_and_posters_that_were_learned_from_are_marked
     assert data.seen is not None
     assert data.train_only is not None
     assert data.seen.tolist() == [row in split.train for row in kept]
-    some = read_data(listing, images, folder / "texts.csv.gz", work, "histograms", learned_from="2")
-    assert some.seen is not None
-    assert some.seen.tolist() == [row in split.train and posters[row].file.startswith("2") for row in kept]
-    assert some.train_only is not None
-    assert not some.train_only.any()
-    assert data.train_only.tolist() == [not posters[row].file.startswith("1") for row in kept]
+    assert not data.train_only.any()
+
+
+@pytest.mark.parametrize("held_out", [None, 4])
+def test_further_posters_choose_no_thresholds_and_count_as_seen_if_the_network_was_trained_on_them(
+    inputs, held_out
+):
+    folder, listing, images, work, _, split = inputs
+    more, more_images = labelled_posters(folder / "more", count=12)
+    sources = Sources(listing, images, (more, more_images), folder / "texts.csv.gz")
+    if held_out is not None:
+        read_posters(sources, work, held_out, no_bar)
+    data = read_data(sources, work, "histograms")
+    assert data.seen is not None
+    assert data.train_only is not None
+    first = len(split.not_test)
+    # The drawings are those of the first twelve posters, some of which are validation or test posters.
+    lost = np.isin(np.arange(12), np.concatenate([split.validation, split.test])).sum()
+    assert 0 < lost == 12 - (len(data.labels) - first)
+    assert data.train_only.tolist() == [False] * first + [True] * (12 - lost)
+    assert data.seen[:first].tolist() == [row in split.train for row in split.not_test.tolist()]
+    # All others are copies of training posters, so none can be held out.
+    assert data.seen[first:].tolist() == [held_out is not None] * (12 - lost)
 
 
 def test_the_command_writes_a_model_and_its_figures(inputs, capsys):

@@ -1,4 +1,4 @@
-"""Initial projection, head, ImageNet weights and teacher scores."""
+"""Initial projection, head and ImageNet weights."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 
 from ml.extractor_training.errors import TrainingError
-from ml.extractor_training.initial_weights import (
-    first_head,
-    first_projection,
-    imagenet_weights,
-    teacher_scores,
-)
-from ml.genres.metrics import mean_average_precision
-from tests.ml.genres.catalogues import informative, shuffled
+from ml.extractor_training.initial_weights import first_head, first_projection, imagenet_weights
 
 
 def features(rows: int = 300, seed: int = 0) -> np.ndarray:
@@ -78,32 +71,3 @@ def test_missing_weights_are_refused_with_the_command_that_gets_them(tmp_path, m
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     with pytest.raises(TrainingError, match=r"manage\.py fetch_weights mobilenet_v2"):
         imagenet_weights(None if named is None else tmp_path / named)
-
-
-ALONE = np.arange(300, dtype=np.int64)
-
-
-@pytest.mark.slow
-def test_teacher_scores_rank_genres_and_are_soft() -> None:
-    data = informative(rows=300, features=40)
-    scores = teacher_scores(data.features, data.labels, ALONE)
-    assert scores.shape == data.labels.shape and scores.dtype == np.float32
-    assert scores.min() > 0 and scores.max() < 1
-    assert mean_average_precision(data.labels, scores) > 0.8
-    np.testing.assert_allclose(scores.mean(axis=0), data.labels.mean(axis=0), atol=0.05)
-
-
-@pytest.mark.slow
-def test_teacher_scores_do_not_memorise_labels() -> None:
-    data = shuffled(informative(rows=300, features=200))
-    scores = teacher_scores(data.features, data.labels, ALONE)
-    assert mean_average_precision(data.labels, scores) < data.labels.mean() + 0.1
-
-
-@pytest.mark.slow
-def test_a_group_is_never_in_train_and_test_of_the_teacher() -> None:
-    data = informative(rows=150, features=40, signal=0.0)
-    twice = np.concatenate([data.features, data.features])
-    labels = np.concatenate([data.labels, data.labels])
-    scores = teacher_scores(twice, labels, np.tile(np.arange(150), 2))
-    assert mean_average_precision(labels, scores) < data.labels.mean() + 0.12

@@ -29,6 +29,7 @@ from ml.extractor_training.plan import TrainingPlan
         ("average", 1.0),
         ("dropout", "much"),
         ("seed", -1),
+        ("held_out", -1),
     ],
 )
 def test_a_setting_out_of_range_is_named(setting, value):
@@ -63,6 +64,14 @@ def test_early_blocks_learn_more_slowly():
 def test_save_every_does_not_change_the_digest():
     plan = TrainingPlan()
     assert replace(plan, save_every=7).digest == plan.digest != replace(plan, seed=1).digest
+
+
+def test_held_out_posters_change_the_digest_and_none_do_not() -> None:
+    # Of a run that was begun before there was this setting.
+    assert TrainingPlan().digest.startswith("35fd4aa6d369")
+    assert replace(TrainingPlan(), held_out=5).digest != TrainingPlan().digest
+    with pytest.raises(TrainingError, match="held_out must be 0"):
+        TrainingPlan(rows="all", held_out=5)
 
 
 def options(*arguments: str):

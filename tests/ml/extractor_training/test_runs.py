@@ -155,6 +155,34 @@ def test_a_run_can_start_from_another_result_before_its_final_transform(training
     assert "before the final transform" in (later / "transformed.txt").read_text()
 
 
+@pytest.fixture(scope="module")
+def more(training_output) -> Path:
+    """The folder of a run with further posters."""
+    return training_output / "more"
+
+
+def test_further_posters_are_trained_on_and_measure_nothing(more, card):
+    facts = json.loads((more / "shipped" / "card.json").read_text())
+    counts = facts["parts"]["counts"]
+    assert counts == card["parts"]["counts"]
+    further = facts["further_posters"]
+    assert further["rows"] == 13 and further["used"] == 12 and further["left_out"] == 1
+    assert further["counts"] == {"train": 8, "held_out": 4}
+    assert facts["texts"]["overviews"] == 12
+    rows = facts["genres"]["metrics"]["rows"]
+    assert rows == {"train": counts["train"] + counts["validation"] + 12, "validation": counts["validation"]}
+    (pixels,) = more.glob("pixels-*.npy")
+    assert len(np.load(pixels, mmap_mode="r")) == rows["train"]
+
+
+def test_the_teacher_scores_training_posters_of_both_csvs(more, work):
+    alone, both = (np.load(folder / "teacher.npz")["scores"] for folder in (work, more))
+    assert len(both) == len(alone) + 12
+    taught = both.any(axis=1)
+    assert taught[len(alone) :].sum() == 8
+    assert taught[: len(alone)].tolist() == alone.any(axis=1).tolist()
+
+
 def test_an_exported_network_can_be_read_back(training_output, extractor):
     exported = np.load(training_output / "exported.npz")
     found = extractor.embed(exported["images"].astype(np.float32))

@@ -44,6 +44,27 @@ def labelled_posters(folder: Path, count: int = 40, series: int = 0) -> tuple[Pa
     return write_csv(folder / "posters.csv", rows), images
 
 
+def further_posters(folder: Path, count: int = 8) -> tuple[Path, Path]:
+    """Other drawings than those of `labelled_posters`, under the same names, and their CSV; a last row names
+    a file that is not there."""
+    images = folder / "images"
+    images.mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        (images / f"{number}.jpg").write_bytes(encoded(drawing(900 + number, (60, 90))))
+        rows.append(
+            {
+                "file": f"{number}.jpg",
+                "genres": "drama" if number % 2 else "DRAMA|Musical",
+                "title": f"More {number}",
+                "imdb_id": f"tt{100 + number}",
+                "overview": "",
+            }
+        )
+    rows.append({**rows[0], "file": "gone.jpg"})
+    return write_csv(folder / "more.csv", rows), images
+
+
 def add_texts(listing: Path) -> None:
     """Give the posters of a CSV titles, and four in five of them overviews that name their genres."""
     rows = list(csv.DictReader(listing.read_text().splitlines()))
