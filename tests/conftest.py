@@ -192,6 +192,12 @@ def reviewer_client(db: None) -> Client:
 
 
 @pytest.fixture
+def keeper_client(db: None) -> Client:
+    """A reviewer's permissions, and `catalog.accept_in_bulk` and those of genre models and duplicates."""
+    return signed_in(UserFactory(reviewer=True, keeper=True))
+
+
+@pytest.fixture
 def admin_client(db: None) -> Client:
     """Signed in as a superuser."""
     return signed_in(UserFactory(admin=True))

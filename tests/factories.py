@@ -200,8 +200,8 @@ class RunItemFactory(factory.django.DjangoModelFactory):
 
 
 class UserFactory(factory.django.DjangoModelFactory):
-    """UserFactory(admin=True), UserFactory(reviewer=True), UserFactory(permissions=["catalog.start_run"]);
-    a stranger without any of these."""
+    """UserFactory(admin=True), UserFactory(reviewer=True), UserFactory(reviewer=True, keeper=True),
+    UserFactory(permissions=["catalog.start_run"]); a stranger without any of these."""
 
     class Meta:
         model = get_user_model()
@@ -223,6 +223,12 @@ class UserFactory(factory.django.DjangoModelFactory):
             self.is_staff = True
             self.save(update_fields=["is_staff"])
             grant(self, ["catalog.review_suggestion", "catalog.view_movie", "catalog.view_suggestion"])
+
+    @factory.post_generation
+    def keeper(self, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if extracted:
+            names = ("accept_in_bulk", "decide_duplicate", "train_genremodel", "change_genremodel")
+            grant(self, [f"catalog.{name}" for name in names])
 
 
 def grant(user: Any, permissions: Iterable[str]) -> None:

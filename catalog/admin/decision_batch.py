@@ -5,25 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from catalog.genres import decision_batches, review
 from catalog.models import DecisionBatch
 from catalog.runs import lifecycle
 
-from .model_admin import PermissionAdmin, current_user, page_context, paginated
+from .model_admin import BULK_PERMISSION, PermissionAdmin, current_user, page_context, paginated
 
 DECISIONS_PER_PAGE = 50
 
 
 @admin.register(DecisionBatch)
 class DecisionBatchAdmin(PermissionAdmin):
-    """Pages for reviewers. All of them need `catalog.review_suggestion`."""
+    """Pages for reviewers. All of them need `catalog.review_suggestion`.
+
+    Only who may accept in bulk undoes or cancels batches of others.
+    """
 
     permission = "catalog.review_suggestion"
     list_display = ("__str__", "created_at", "reviewer", "chosen", "suggestions", "accepted", "undone")
@@ -41,7 +45,11 @@ class DecisionBatchAdmin(PermissionAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [
-            path("<int:pk>/change/", self.guarded(self.batch_view), name="catalog_decisionbatch_change"),
+            path(
+                "<int:pk>/change/",
+                self.guarded(require_safe(self.batch_view)),
+                name="catalog_decisionbatch_change",
+            ),
             path(
                 "<int:pk>/undo/",
                 self.guarded(require_POST(self.undo_view)),
@@ -81,6 +89,7 @@ class DecisionBatchAdmin(PermissionAdmin):
         context: dict[str, Any] = {
             **page_context(self, request, str(batch)),
             "batch": batch,
+            "may_change": may_change(request, batch),
             **counts,
             "undone": counts["accepted"] - counts["standing"],
             "runs": decision_batches.runs_of(batch).select_related("asked_by"),
@@ -98,7 +107,7 @@ class DecisionBatchAdmin(PermissionAdmin):
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST: start a run that undoes the batch."""
-        batch = get_object_or_404(DecisionBatch, pk=pk)
+        batch = _changeable(request, pk)
         try:
             decision_batches.start_undo(batch, current_user(request))
         except decision_batches.BatchError as error:
@@ -107,10 +116,22 @@ class DecisionBatchAdmin(PermissionAdmin):
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST: cancel the run. Finished decisions are kept."""
-        batch = get_object_or_404(DecisionBatch, pk=pk)
+        batch = _changeable(request, pk)
         if live := decision_batches.live_run(batch):
             try:
                 lifecycle.cancel(live)
             except lifecycle.RunError as error:
                 messages.warning(request, str(error))
         return redirect(batch)
+
+
+def may_change(request: HttpRequest, batch: DecisionBatch) -> bool:
+    """Whether the user may cancel and undo the batch."""
+    return batch.reviewer_id == request.user.pk or request.user.has_perm(BULK_PERMISSION)
+
+
+def _changeable(request: HttpRequest, pk: int) -> DecisionBatch:
+    batch = get_object_or_404(DecisionBatch, pk=pk)
+    if not may_change(request, batch):
+        raise PermissionDenied(f"Undoing a batch of others needs the permission {BULK_PERMISSION}.")
+    return batch

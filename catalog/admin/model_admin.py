@@ -16,6 +16,7 @@ from catalog import search
 from catalog.models import Movie
 
 View = Callable[..., HttpResponseBase]
+BULK_PERMISSION = "catalog.accept_in_bulk"
 
 
 def current_user(request: HttpRequest) -> AbstractBaseUser:
@@ -69,12 +70,16 @@ class PermissionAdmin(ReadOnlyAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(self.permission)
 
-    def guarded(self, view: View) -> Any:
-        """The view for users with the permission. Others must sign in, or get a 403 that names it."""
+    def guarded(self, view: View, also: str = "") -> Any:
+        """The view for users with the permission. Others must sign in, or get a 403 that names it.
+
+        also: a second permission that this view needs.
+        """
 
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not self.has_view_permission(request):
-                raise PermissionDenied(f"This page needs the permission {self.permission}.")
+            for permission in filter(None, (self.permission, also)):
+                if not request.user.has_perm(permission):
+                    raise PermissionDenied(f"This page needs the permission {permission}.")
             return view(request, *args, **kwargs)
 
         return self.admin_site.admin_view(checked)

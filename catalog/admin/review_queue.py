@@ -19,7 +19,7 @@ from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
 
 from . import bulk_acceptance
-from .model_admin import PermissionAdmin, current_user, numbers, page_context, paginated
+from .model_admin import BULK_PERMISSION, PermissionAdmin, current_user, numbers, page_context, paginated
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
 
@@ -62,7 +62,7 @@ class GenresForm(forms.Form):
 
 @admin.register(ReviewQueue)
 class ReviewQueueAdmin(PermissionAdmin):
-    """Pages for reviewers. All of them need `catalog.review_suggestion`."""
+    """Pages for reviewers. All of them need `catalog.review_suggestion`; `sure/` also BULK_PERMISSION."""
 
     permission = "catalog.review_suggestion"
 
@@ -75,8 +75,14 @@ class ReviewQueueAdmin(PermissionAdmin):
                 self.guarded(require_POST(self.decide_view)),
                 name="catalog_reviewqueue_decide",
             ),
-            path("sure/", self.guarded(self.sure_view), name="catalog_reviewqueue_sure"),
-            path("accept/", self.guarded(self.accept_view), name="catalog_reviewqueue_accept"),
+            path(
+                "sure/", self.guarded(self.sure_view, also=BULK_PERMISSION), name="catalog_reviewqueue_sure"
+            ),
+            path(
+                "accept/",
+                self.guarded(self.accept_view, also=BULK_PERMISSION),
+                name="catalog_reviewqueue_accept",
+            ),
             path("<int:pk>/change/", self.guarded(self.edit_view), name="catalog_reviewqueue_change"),
         ]
 

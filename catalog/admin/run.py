@@ -24,7 +24,7 @@ from catalog.titles import undo
 from catalog.titles.report import listing_path
 
 from .model_admin import ReadOnlyAdmin, current_user, page_context, paginated
-from .starting_runs import PERMISSION, add_run_message
+from .starting_runs import add_run_message
 
 UNDO_PERMISSIONS = ("catalog.start_run", "catalog.delete_movie")
 KEPT_PER_PAGE = 100
@@ -184,7 +184,7 @@ class RunAdmin(ImportUndoAdmin, ReadOnlyAdmin):
         return ["failures" if is_import and name == "failed_items" else name for name in self.fields]
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(PERMISSION)
+        return request.user.has_perm(kinds.START_PERMISSION)
 
     @admin.action(description="Undo the import (asks for confirmation)", permissions=["start_run"])
     def undo_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponseRedirect | None:
@@ -196,6 +196,11 @@ class RunAdmin(ImportUndoAdmin, ReadOnlyAdmin):
     @admin.action(description="Retry failed items", permissions=["start_run"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         for run in queryset:
+            if not kinds.may_start(request.user, run.kind):
+                messages.warning(
+                    request, f"Retrying {run} needs the permission {kinds.permission_of(run.kind)}."
+                )
+                continue
             try:
                 add_run_message(request, lifecycle.retry_failed(run, asked_by=current_user(request)))
             except lifecycle.RunError as error:

@@ -21,7 +21,7 @@ from catalog.runs.kinds import RunKind
 
 from .model_admin import current_user
 
-PERMISSION = "catalog.start_run"
+TRAIN_PERMISSION = kinds.permission_of("train")
 
 
 def start_run(
@@ -59,7 +59,7 @@ def add_update_message(request: HttpRequest, run: Run | None) -> None:
 
 
 def _action_of(kind: RunKind) -> Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Movie]], None]:
-    @admin.action(description=kind.action, permissions=["start_run"])
+    @admin.action(description=kind.action, permissions=[kind.permission.partition(".")[2]])
     def action(modeladmin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
         start_run(request, kind.name, queryset)
 
@@ -68,7 +68,7 @@ def _action_of(kind: RunKind) -> Callable[[admin.ModelAdmin, HttpRequest, QueryS
 
 
 class RunStartingAdmin(admin.ModelAdmin):
-    """Adds actions and buttons to the movies' admin. Both need `catalog.start_run`."""
+    """Adds actions and buttons to the movies' admin. Both need the permission of their kind of run."""
 
     actions = [
         *(_action_of(kind) for kind in kinds.all_kinds() if kind.action),
@@ -76,7 +76,10 @@ class RunStartingAdmin(admin.ModelAdmin):
     ]
 
     def has_start_run_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(PERMISSION)
+        return request.user.has_perm(kinds.START_PERMISSION)
+
+    def has_train_genremodel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(TRAIN_PERMISSION)
 
     @admin.action(description="Fetch alternative posters of the selected movies", permissions=["start_run"])
     def fetch_alternatives(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
@@ -88,11 +91,11 @@ class RunStartingAdmin(admin.ModelAdmin):
 
     def start_view(self, request: HttpRequest, kind: str) -> HttpResponseRedirect:
         """POST: start a run over all movies or posters that need it."""
-        if not self.has_start_run_permission(request):
-            raise PermissionDenied("Starting runs needs the permission catalog.start_run.")
+        if not kinds.startable_by(request.user):
+            raise PermissionDenied(f"Starting runs needs the permission {kinds.permission_of(kind)}.")
         start_run(request, kind)
         return redirect("admin:catalog_movie_changelist")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        buttons = kinds.startable() if self.has_start_run_permission(request) else ()
+        buttons = kinds.startable_by(request.user)
         return super().changelist_view(request, {**(extra_context or {}), "run_buttons": buttons})

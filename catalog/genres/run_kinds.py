@@ -55,6 +55,7 @@ TRAIN = register(
         time_limit_s=3 * 3600,
         hint="on all movies with trusted genres",
         action="Train a genre model on the selected movies",
+        permission="catalog.train_genremodel",
         position=40,
     )
 )

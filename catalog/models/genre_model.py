@@ -73,6 +73,7 @@ class GenreModel(models.Model):
 
     class Meta:
         ordering = ["-version"]
+        permissions = [("train_genremodel", "Can train genre models")]
         constraints = [
             models.UniqueConstraint(
                 fields=["state"], condition=Q(state="active"), name="one_active_genre_model"

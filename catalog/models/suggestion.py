@@ -54,7 +54,11 @@ class Suggestion(models.Model):
 
     class Meta:
         ordering = ["-score", "pk"]
-        permissions = [("review_suggestion", "Can review suggested genres")]
+        permissions = [
+            ("review_suggestion", "Can review suggested genres"),
+            ("accept_in_bulk", "Can accept many suggestions at once"),
+            ("resolve_disagreement", "Can resolve disagreements of reviewers"),
+        ]
         indexes = [models.Index(fields=["state", "movie"])]
         constraints = [
             models.UniqueConstraint(

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.db.models import QuerySet
 
 import catalog
@@ -21,6 +22,7 @@ from catalog.models import Movie, Poster, Run, RunItem
 
 Params = dict[str, Any]
 Movies = QuerySet[Movie] | None
+START_PERMISSION = "catalog.start_run"
 
 
 class RunError(ValueError):
@@ -62,6 +64,7 @@ class RunKind:
         hint: what a run over everything covers, beside its button. Users may start the kinds that have one.
         action: label of the admin action over selected movies; "" for none.
         followed_by: the kinds that follow a run that a user or a schedule starts.
+        permission: what users need who start the kind or retry its runs.
         position: kinds are listed in this order.
     """
 
@@ -84,6 +87,7 @@ class RunKind:
     hint: str = ""
     action: str = ""
     followed_by: tuple[str, ...] = ()
+    permission: str = START_PERMISSION
     position: int = 100
 
     @property
@@ -132,8 +136,29 @@ def all_kinds() -> list[RunKind]:
 
 
 def startable() -> list[RunKind]:
-    """The kinds that users may start over everything."""
+    """The kinds that can be started from pages over everything."""
     return [kind for kind in all_kinds() if kind.hint]
+
+
+def startable_by(user: AbstractBaseUser | AnonymousUser) -> list[RunKind]:
+    """The kinds that this user may start over everything."""
+    return [kind for kind in startable() if may_start(user, kind.name)]
+
+
+def may_start(user: AbstractBaseUser | AnonymousUser, name: str) -> bool:
+    """Whether the user may start the kind of that name, and retry its runs."""
+    return cast(PermissionsMixin, user).has_perm(permission_of(name))
+
+
+def may_cancel(user: AbstractBaseUser | AnonymousUser, name: str) -> bool:
+    """Whether the user may cancel a run of the kind: whoever may start runs may stop any."""
+    return may_start(user, name) or cast(PermissionsMixin, user).has_perm(START_PERMISSION)
+
+
+def permission_of(name: str) -> str:
+    """The permission that starting and retrying need, also for a kind that no longer exists."""
+    discover()
+    return _kinds[name].permission if name in _kinds else START_PERMISSION
 
 
 @cache

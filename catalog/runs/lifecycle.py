@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import current_app
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -85,13 +86,16 @@ def start_for_user(
 ) -> Run:
     """Start a run that a user requests, and after it the kinds that follow, over the same movies.
 
-    Raises RunError also for kinds that users may not start, and where `RunKind.unavailable` gives a reason.
+    Raises PermissionDenied, and RunError also for kinds that no user can start, and where
+    `RunKind.unavailable` gives a reason.
     """
     if kind not in [each.name for each in kinds.startable()]:
         raise RunError(
             f"Choose what to start: {', '.join(each.label.lower() for each in kinds.startable())}."
         )
     chosen = kinds.get(kind)
+    if not kinds.may_start(user, kind):
+        raise PermissionDenied(f"To {chosen.label.lower()}, you need the permission {chosen.permission}.")
     if reason := chosen.unavailable():
         raise RunError(reason)
     same_movies = {SAME_MOVIES: True} if chosen.followed_by else {}

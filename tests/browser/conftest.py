@@ -25,3 +25,10 @@ def reviewer_page(page: Page, sign_in: Callable[[Page, Any], None]) -> Page:
     """A browser page with the session of a reviewer."""
     sign_in(page, UserFactory(reviewer=True))
     return page
+
+
+@pytest.fixture
+def keeper_page(page: Page, sign_in: Callable[[Page, Any], None]) -> Page:
+    """A browser page with the session of a reviewer who may accept many suggestions at once."""
+    sign_in(page, UserFactory(reviewer=True, keeper=True))
+    return page

@@ -21,8 +21,8 @@ SURE = "/admin/catalog/reviewqueue/sure/"
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_accept_follow_and_undo(reviewer_page: Page, live_server: Any, width: int) -> None:
-    page = reviewer_page
+def test_accept_follow_and_undo(keeper_page: Page, live_server: Any, width: int) -> None:
+    page = keeper_page
     movie = pending("A title so long that it has to break somewhere or other", Drama=0.9, Crime=0.8)
     movie.suggestions.update(sure=True)
     page.set_viewport_size({"width": width, "height": 844})
@@ -43,10 +43,10 @@ def test_accept_follow_and_undo(reviewer_page: Page, live_server: Any, width: in
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_wrong_posters_are_excluded_by_keyboard_and_by_click(
-    reviewer_page: Page, live_server: Any, width: int, monkeypatch: pytest.MonkeyPatch
+    keeper_page: Page, live_server: Any, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_acceptance, "PAGE_SIZE", 3)
-    page = reviewer_page
+    page = keeper_page
     movies = [pending(f"Film {n}", Drama=0.5 + n / 10) for n in range(5)]
     genre = movies[0].suggestions.get().genre_id
     page.set_viewport_size({"width": width, "height": 844})

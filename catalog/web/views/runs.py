@@ -8,8 +8,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
-from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
@@ -77,14 +77,11 @@ def run_list(request: HttpRequest) -> HttpResponse:
     }
     if request.htmx.target == "run-list":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/run_list.html", context)
-    may_start = request.user.has_perm("catalog.start_run")
-    outstanding = briefly("outstanding", lifecycle.outstanding) if may_start else {}
-    context |= {
-        "startable": [
-            (kind.name, kind.label, kind.hint, outstanding.get(kind.name)) for kind in kinds.startable()
-        ],
-        "may_start": may_start,
-    }
+    startable = kinds.startable_by(request.user)
+    outstanding = briefly("outstanding", lifecycle.outstanding) if startable else {}
+    context["startable"] = [
+        (kind.name, kind.label, kind.hint, outstanding.get(kind.name)) for kind in startable
+    ]
     return render(request, "catalog/runs.html", context)
 
 
@@ -136,7 +133,6 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "all_items": listed,
             "not_listed": run.total - listed if is_incomplete and not shown and not page.has_next() else 0,
             "tally": [(state.value, state.label, tally[state]) for state in RunItem.State if state in tally],
-            "may_start": request.user.has_perm("catalog.start_run"),
             **announcement(request, run),
         },
     )
@@ -161,15 +157,21 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 def announcement(request: HttpRequest, run: Run) -> dict[str, object]:
-    """The step of the progress for screen readers, and whether to announce it."""
+    """The step of the progress for screen readers, whether to announce it, and what the user may do."""
     step = run.percent // ANNOUNCE_EVERY * ANNOUNCE_EVERY if run.is_live else 100
     is_new = request.GET.get("announced", "") != str(step)
-    return {"step": step, "announce": request.htmx and is_new}  # type: ignore[attr-defined]
+    return {
+        "step": step,
+        "announce": request.htmx and is_new,  # type: ignore[attr-defined]
+        "may_cancel": kinds.may_cancel(request.user, run.kind),
+        "may_retry": kinds.may_start(request.user, run.kind),
+    }
 
 
 @require_POST
-@permission_required("catalog.start_run", raise_exception=True)
 def start(request: AuthenticatedRequest) -> HttpResponse:
+    if not kinds.startable_by(request.user):
+        raise PermissionDenied(f"Starting runs needs the permission {kinds.START_PERMISSION}.")
     try:
         run = lifecycle.start_for_user(request.POST.get("kind", ""), request.user)
     except lifecycle.RunError as error:
@@ -179,9 +181,10 @@ def start(request: AuthenticatedRequest) -> HttpResponse:
 
 
 @require_POST
-@permission_required("catalog.start_run", raise_exception=True)
 def retry(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, pk=pk)
+    if not kinds.may_start(request.user, run.kind):
+        raise PermissionDenied(f"Retrying this run needs the permission {kinds.permission_of(run.kind)}.")
     try:
         return redirect(lifecycle.retry_failed(run, asked_by=request.user))
     except lifecycle.RunError as error:
@@ -190,9 +193,10 @@ def retry(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@permission_required("catalog.start_run", raise_exception=True)
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, pk=pk)
+    if not kinds.may_cancel(request.user, run.kind):
+        raise PermissionDenied(f"Cancelling this run needs the permission {kinds.permission_of(run.kind)}.")
     try:
         lifecycle.cancel(run)
     except lifecycle.RunError as error:

@@ -52,23 +52,23 @@ def batch() -> DecisionBatch:
     return decision_batches.start(Selection(min_score=0.75), UserFactory(username="ana"), queue=False)
 
 
-def test_it_says_who_chose_what_and_how_far_it_is(reviewer_client: Client, batch: DecisionBatch) -> None:
-    shown = page(reviewer_client, batch)
+def test_it_says_who_chose_what_and_how_far_it_is(keeper_client: Client, batch: DecisionBatch) -> None:
+    shown = page(keeper_client, batch)
     assert shown.select_one("#batch[hx-get]") and shown.select_one("progress[max='2'][value='0']")
     work_off(batch)
-    shown = page(reviewer_client, batch)
+    shown = page(keeper_client, batch)
     text = text_of(shown.select_one("#batch"))
     assert "2 of 2" in text and "ana" in text and "score from 0.75" in text
     assert not shown.select("#batch[hx-get], progress")
     assert [row[1:3] for row in rows(shown)] == [["Drama", "score .90"], ["Crime", "score .80"]]
 
 
-def test_the_list_counts_what_was_accepted_and_undone(reviewer_client: Client, batch: DecisionBatch) -> None:
+def test_the_list_counts_what_was_accepted_and_undone(keeper_client: Client, batch: DecisionBatch) -> None:
     work_off(batch)
-    reviewer_client.post(address("undo", batch))
+    keeper_client.post(address("undo", batch))
     MovieGenre.objects.filter(genre__name="Crime").update(origin="manual")
     work_off(batch)
-    response = reviewer_client.get(reverse("admin:catalog_decisionbatch_changelist"))
+    response = keeper_client.get(reverse("admin:catalog_decisionbatch_changelist"))
     listed = BeautifulSoup(response.content, "lxml")
     assert [
         text_of(listed.select_one(f".field-{name}")) for name in ("suggestions", "accepted", "undone")
@@ -80,35 +80,35 @@ def test_the_list_counts_what_was_accepted_and_undone(reviewer_client: Client, b
 
 
 def test_pressing_undo_starts_a_run_and_what_is_kept_is_listed_with_its_reason(
-    reviewer_client: Client, batch: DecisionBatch
+    keeper_client: Client, batch: DecisionBatch
 ) -> None:
     work_off(batch)
     MovieGenre.objects.filter(genre__name="Crime").update(origin="manual")
-    assert reviewer_client.post(address("undo", batch))["Location"] == batch.get_absolute_url()
+    assert keeper_client.post(address("undo", batch))["Location"] == batch.get_absolute_url()
     assert MovieGenre.objects.count() == 2
     work_off(batch)
     assert list(MovieGenre.objects.values_list("genre__name", flat=True)) == ["Crime"]
-    [kept] = rows(page(reviewer_client, batch))
+    [kept] = rows(page(keeper_client, batch))
     assert kept[1] == "Crime" and kept[3] not in ("", "–")
-    [done] = rows(page(reviewer_client, batch, show="undone"))
-    assert done[1] == "Drama" and reviewer_client.user.username in done[3]  # type: ignore[attr-defined]
+    [done] = rows(page(keeper_client, batch, show="undone"))
+    assert done[1] == "Drama" and keeper_client.user.username in done[3]  # type: ignore[attr-defined]
 
 
-def test_it_can_be_cancelled_there(reviewer_client: Client, batch: DecisionBatch) -> None:
-    reviewer_client.post(address("cancel", batch))
+def test_it_can_be_cancelled_there(keeper_client: Client, batch: DecisionBatch) -> None:
+    keeper_client.post(address("cancel", batch))
     assert decision_batches.runs_of(batch).get().state == "cancelled"
-    reviewer_client.post(address("cancel", batch))  # over already
-    shown = page(reviewer_client, batch)
+    keeper_client.post(address("cancel", batch))  # over already
+    shown = page(keeper_client, batch)
     assert not shown.select("form.batch-undo") and not rows(shown)
 
 
-def test_what_cannot_be_undone_now_says_so(reviewer_client: Client, batch: DecisionBatch) -> None:
-    response = reviewer_client.post(address("undo", batch), follow=True)
+def test_what_cannot_be_undone_now_says_so(keeper_client: Client, batch: DecisionBatch) -> None:
+    response = keeper_client.post(address("undo", batch), follow=True)
     assert response.context["messages"] and lifecycle.live_runs().count() == 1
 
 
 def test_a_page_costs_the_same_for_any_number_of_decisions(
-    reviewer_client: Client, monkeypatch: pytest.MonkeyPatch
+    keeper_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decision_batch, "DECISIONS_PER_PAGE", 3)
     counted = []
@@ -118,6 +118,6 @@ def test_a_page_costs_the_same_for_any_number_of_decisions(
         batch = decision_batches.start(Selection(), UserFactory(), queue=False)
         work_off(batch)
         with CaptureQueriesContext(connection) as captured:
-            assert len(rows(page(reviewer_client, batch))) == 3
+            assert len(rows(page(keeper_client, batch))) == 3
         counted.append(len(captured))
     assert counted[0] == counted[1]

@@ -18,19 +18,19 @@ from tests.conftest import signed_in
 from tests.factories import MovieFactory, RunFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
-REVIEW, START = "review_suggestion", "start_run"
+REVIEW, BULK, START = "review_suggestion", "accept_in_bulk", "start_run"
 # Name of the URL, its permissions (without "catalog."), and its methods.
 PAGES = [
     ("reviewqueue_changelist", {REVIEW}, "GET"),
     ("reviewqueue_change", {REVIEW}, "GET POST"),
     ("reviewqueue_decide", {REVIEW}, "POST"),
     ("reviewqueue_bulk", {REVIEW}, "POST"),
-    ("reviewqueue_sure", {REVIEW}, "GET POST"),
-    ("reviewqueue_accept", {REVIEW}, "GET POST"),
+    ("reviewqueue_sure", {REVIEW, BULK}, "GET POST"),
+    ("reviewqueue_accept", {REVIEW, BULK}, "GET POST"),
     ("decisionbatch_changelist", {REVIEW}, "GET"),
     ("decisionbatch_change", {REVIEW}, "GET"),
-    ("decisionbatch_undo", {REVIEW}, "POST"),
-    ("decisionbatch_cancel", {REVIEW}, "POST"),
+    ("decisionbatch_undo", {REVIEW, BULK}, "POST"),
+    ("decisionbatch_cancel", {REVIEW, BULK}, "POST"),
     ("duplicategroup_changelist", {"decide_duplicate"}, "GET"),
     ("duplicategroup_decide", {"decide_duplicate"}, "POST"),
     ("genremodel_promote", {"change_genremodel"}, "GET POST"),

@@ -19,7 +19,11 @@ def a_source(settings):
 
 @pytest.fixture
 def operator_client():
-    return signed_in(UserFactory(is_staff=True, permissions=["catalog.view_movie", "catalog.start_run"]))
+    return signed_in(
+        UserFactory(
+            is_staff=True, permissions=["catalog.view_movie", "catalog.start_run", "catalog.train_genremodel"]
+        )
+    )
 
 
 def act(client, action, *movies):
