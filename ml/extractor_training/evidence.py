@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,18 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--work", type=Path, required=True, metavar="WORK", help="folder of the extractor's training"
     )
     parser.add_argument("--extractor", default="postersite", metavar="SPEC", help="default: the bundled one")
-    parser.add_argument(
-        "--calibrate-on",
-        default="",
-        metavar="BEGINNING",
-        help="choose thresholds on files whose names begin so (the others have other genre frequencies)",
-    )
-    parser.add_argument(
-        "--learned-from",
-        default="",
-        metavar="BEGINNING",
-        help="files of the train part that the extractor learned from, by the beginning of their names",
-    )
     parser.add_argument("--resamples", type=int, default=1000, metavar="N")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     options = parser.parse_args(arguments)
@@ -74,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.output.mkdir(parents=True, exist_ok=True)
         more = (options.more[0], options.more[1]) if options.more else None
         sources = Sources(options.posters, options.images, more, options.texts)
-        data = read_data(sources, options.work, options.extractor, options.calibrate_on, options.learned_from)
+        data = read_data(sources, options.work, options.extractor)
         trained = train_evidence(data, EvidenceConfig(resamples=options.resamples))
         sha256 = save_model(trained.model, options.output / GENRES)
         write_json(options.output / FACTS, trained.metrics | {"weights_sha256": sha256})
@@ -90,23 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def read_data(
-    sources: Sources, work: Path, extractor: str, calibrate_on: str = "", learned_from: str = ""
-) -> EvidenceData:
+def read_data(sources: Sources, work: Path, extractor: str) -> EvidenceData:
     """What is known of all films that are not in the test part, with the vectors of their posters.
 
     Raises LabelledSetError, SourceError, TrainingError, TrainingDataError, and what `load_extractor` raises.
     """
     posters = read_posters(sources, work, None, progress_bar)
     rows = posters.split.not_test
-    some = [posters.posters[row] for row in rows.tolist()]
-    vectors, fingerprint = _vectors(some, extractor, work)
-    data = posters.evidence(rows, vectors, fingerprint)
-    train_only, seen = (
-        np.array([poster.file.startswith(beginning) for poster in some])
-        for beginning in (calibrate_on, learned_from)
-    )
-    return replace(data, train_only=data.train_only | ~train_only, seen=data.seen & seen)
+    vectors, fingerprint = _vectors([posters.posters[row] for row in rows.tolist()], extractor, work)
+    return posters.evidence(rows, vectors, fingerprint)
 
 
 def _vectors(
