@@ -1,7 +1,8 @@
-"""Bootstrap intervals, and the weighted statistics they are computed from."""
+"""Intervals (bootstrap, Wilson), and the weighted statistics that bootstrap intervals are computed from."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -58,6 +59,20 @@ def resample_weights(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
 def figure(value: float, low: float, high: float) -> Figure:
     """The value and the ends of its interval, ready for JSON."""
     return {"value": finite(value), "low": finite(low), "high": finite(high)}
+
+
+def wilson(part: int, whole: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's score interval of the share part / whole, 95% by default; (0, 1) if `whole` is 0.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if whole == 0:
+        return 0.0, 1.0
+    share = part / whole
+    centre = share + z * z / (2 * whole)
+    margin = z * math.sqrt(share * (1 - share) / whole + (z / (2 * whole)) ** 2)
+    scale = 1 + z * z / whole
+    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
 
 
 def finite(value: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
@@ -22,6 +23,7 @@ from . import bulk_acceptance
 from .model_admin import BULK_PERMISSION, PermissionAdmin, current_user, numbers, page_context, paginated
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
+from .review_quality import quality_view
 
 PAGE_SIZE = 25
 DECISIONS_SHOWN = 20
@@ -84,6 +86,11 @@ class ReviewQueueAdmin(PermissionAdmin):
                 name="catalog_reviewqueue_accept",
             ),
             path("<int:pk>/change/", self.guarded(self.edit_view), name="catalog_reviewqueue_change"),
+            path(
+                "quality/",
+                self.guarded(require_safe(partial(quality_view, self))),
+                name="catalog_reviewqueue_quality",
+            ),
         ]
 
     def queue_view(self, request: HttpRequest) -> HttpResponse:

@@ -11,6 +11,7 @@ from django import template
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from catalog.genres.quality import Share
 from catalog.models import Movie, Poster, Suggestion
 from catalog.page_urls import reverse_pk
 
@@ -115,4 +116,21 @@ def score_bar(suggestion: Suggestion) -> SafeString:
         round(100 * suggestion.score),
         round(100 * suggestion.threshold),
         score_text(suggestion.score, suggestion.model),
+    )
+
+
+@register.simple_tag
+def interval_bar(share: Share) -> SafeString:
+    """The interval of a share as a bar from 0 to 100%, with a mark at the share; empty without decisions."""
+    if share.value is None:
+        return SafeString()
+    low, high = share.interval
+    return filled(
+        '<svg class="interval" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect '
+        'class="interval-track" width="100" height="10"></rect><rect class="interval-range" x="{}" '
+        'width="{}" height="10"></rect><rect class="interval-value" x="{}" width="1" height="10"></rect>'
+        "</svg>",
+        round(100 * low, 1),
+        round(100 * (high - low), 1),
+        round(99 * share.value, 1),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.embeddings.index_files import build_stale
 from catalog.models import DuplicateGroup, DuplicateMember
+from tests.catalog.genres.decided import decide
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,
@@ -30,6 +31,8 @@ ADMIN_ADDRESSES = [
     "/admin/catalog/reviewqueue/accept/",
     "/admin/catalog/reviewqueue/accept/?genre={genre}",
     "/admin/catalog/reviewqueue/{movie}/change/",
+    "/admin/catalog/reviewqueue/quality/",
+    "/admin/catalog/reviewdecision/",
     "/admin/catalog/duplicategroup/",
     "/admin/catalog/genremodel/",
     "/admin/catalog/genremodel/{model}/change/",
@@ -71,6 +74,8 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
             EmbeddingFactory(poster=film.primary_poster, extractor=each)
         for genre in ("Western", "Horror"):
             SuggestionFactory(movie=film, genre__name=genre, model=model)
+    for genre in ("Western", "Horror"):
+        decide(model, 7, 3, genre=genre)
     build_stale()
     twin = MovieFactory(title=f"{title} 0", imdb_id=None, tmdb_id=None, poster=True)
     group = DuplicateGroup.objects.create()

@@ -85,6 +85,7 @@ admin/catalog/reviewqueue/<int:pk>/decide/            -       RKS
 admin/catalog/reviewqueue/sure/                       KS      KS
 admin/catalog/reviewqueue/accept/                     KS      KS
 admin/catalog/reviewqueue/<int:pk>/change/            RKS     RKS
+admin/catalog/reviewqueue/quality/                    RKS     -
 admin/catalog/run/<int:pk>/undo/                      OS      OS
 admin/catalog/run/<int:pk>/kept/                      VOKS    VOKS
 admin/catalog/run/<int:pk>/rows/                      VOKS    VOKS

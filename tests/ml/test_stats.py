@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from ml.stats import Ranking, bootstrap, mean_of_defined, ratio, resample_weights, weighted_means
+from ml.stats import Ranking, bootstrap, mean_of_defined, ratio, resample_weights, weighted_means, wilson
 
 
 def slow_bootstrap(statistic, values, resamples, seed):
@@ -84,3 +84,18 @@ def test_rankings_agree_with_scikit_learn_on_the_rows_repeated(data):
         assert auc == pytest.approx([reference.roc_auc_score(*repeated)])
     else:
         assert np.isnan(auc).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    # Of Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I, method 3.
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_agrees_with_published_intervals(part: int, whole: int, low: float, high: float) -> None:
+    assert wilson(part, whole) == pytest.approx((low, high), abs=1e-4)
+    mirrored = wilson(whole - part, whole)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-4)
+
+
+def test_wilson_of_nothing_is_everything() -> None:
+    assert wilson(0, 0) == (0, 1)

@@ -27,6 +27,7 @@ PAGES = [
     ("reviewqueue_bulk", {REVIEW}, "POST"),
     ("reviewqueue_sure", {REVIEW, BULK}, "GET POST"),
     ("reviewqueue_accept", {REVIEW, BULK}, "GET POST"),
+    ("reviewqueue_quality", {REVIEW}, "GET"),
     ("decisionbatch_changelist", {REVIEW}, "GET"),
     ("decisionbatch_change", {REVIEW}, "GET"),
     ("decisionbatch_undo", {REVIEW, BULK}, "POST"),
@@ -43,7 +44,7 @@ PAGES = [
     ("reviewdecision_csv", {"view_reviewdecision"}, "GET"),
     ("reviewdecision_json", {"view_reviewdecision"}, "GET"),
 ]
-WITHOUT_ARGUMENTS = ("changelist", "bulk", "sure", "accept", "titles", "csv", "json")
+WITHOUT_ARGUMENTS = ("changelist", "bulk", "sure", "accept", "titles", "csv", "json", "quality")
 
 
 @pytest.fixture
