@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import Avg, Count, Q
 
 from catalog.models import Genre, GenreModel, ReviewDecision
+from ml.stats import wilson
 
 from .review import Selection
 
 # With fewer decisions, the interval of the precision is wider than 30 points.
 ENOUGH_DECISIONS = 40
-Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,6 @@ def expectation(selection: Selection) -> Expectation:
         wrong = round(sum(count * (1 - known[key]) for key, (count, _) in scores.items()))
         return Expectation(suggestions, wrong, basis="precision", decisions=decided, models=models)
     return Expectation(suggestions, decisions=decided, models=models)
-
-
-def wilson(successes: int, number: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share."""
-    share = successes / number
-    centre = share + Z**2 / (2 * number)
-    half = Z * math.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
-    scale = 1 + Z**2 / number
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
 def _decisions(selection: Selection, models: list[GenreModel]) -> tuple[int, int]:

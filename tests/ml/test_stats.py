@@ -99,3 +99,9 @@ def test_wilson_agrees_with_published_intervals(part: int, whole: int, low: floa
 
 def test_wilson_of_nothing_is_everything() -> None:
     assert wilson(0, 0) == (0, 1)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_contains_the_share(counts: tuple[int, int]) -> None:
+    low, high = wilson(*counts)
+    assert 0 <= low <= counts[0] / counts[1] + 1e-9 and counts[0] / counts[1] - 1e-9 <= high <= 1

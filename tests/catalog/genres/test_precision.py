@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from catalog.genres import precision, review
-from catalog.genres.precision import expectation, wilson
+from catalog.genres.precision import expectation
 from catalog.genres.review import Selection
 from catalog.models import DecisionBatch, GenreModel
 from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
@@ -110,10 +108,3 @@ def test_damaged_figures_are_not_measured(model: GenreModel, metrics: Any) -> No
 
 def test_no_suggestions() -> None:
     assert expectation(Selection(sure=True)).suggestions == 0
-
-
-@pytest.mark.slow
-@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_contains_the_share(counts: tuple[int, int]) -> None:
-    low, high = wilson(*counts)
-    assert 0 <= low <= counts[0] / counts[1] + 1e-9 and counts[0] / counts[1] - 1e-9 <= high <= 1
