@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from catalog.models import GenreModel, Movie, Run
 from catalog.runs.kinds import Movies, Params, RunError, RunKind, register
 
-from . import decision_batches, suggestions, training
+from . import audit, decision_batches, suggestions, training
 
 
-def _prepare_label(params: Params, movies: Movies) -> tuple[Params, str]:
+def _with_active_model(params: Params, movies: Movies) -> tuple[Params, str]:
     model = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).first()
     if model is None:
-        raise RunError("No genre model is active: train one or promote one, then suggest genres.")
+        raise RunError("No genre model is active: train one or promote one first.")
     if not model.parts_used:
         raise RunError(
             f"Genre model {model.version} reads {' and '.join(model.parts)}, and POSTERSITE_GENRE_EVIDENCE "
@@ -27,6 +27,11 @@ def _select_movies(run: Run, movies: Movies) -> QuerySet[Movie]:
     # Without its metrics, which are large.
     model = GenreModel.objects.only("parts", "extractor").get(pk=run.params["model"])
     return suggestions.scorable(suggestions.candidates(model) if movies is None else movies, model)
+
+
+def _select_tagged(run: Run, movies: Movies) -> QuerySet[Movie]:
+    model = GenreModel.objects.only("parts", "extractor").get(pk=run.params["model"])
+    return audit.tagged(model, movies)
 
 
 def _nothing_to_label(run: Run, movies: Movies) -> str:
@@ -71,11 +76,32 @@ LABEL = register(
         batch_size=200,
         subject=Movie,
         select=_select_movies,
-        prepare=_prepare_label,
+        prepare=_with_active_model,
         nothing_to_do=_nothing_to_label,
         hint="for every untagged film",
         action="Suggest genres for the selected movies",
         position=50,
+    )
+)
+
+AUDIT = register(
+    RunKind(
+        name="audit",
+        label="Audit genres",
+        activity="Auditing genres",
+        process=audit.audit_items,
+        task="catalog.tasks.audit_genres",
+        queue="ml",
+        batch_size=200,
+        subject=Movie,
+        select=_select_tagged,
+        prepare=_with_active_model,
+        nothing_to_do=lambda run, movies: (
+            "Nothing to do: no tagged movie can be scored. Embed posters first."
+        ),
+        hint="of every tagged film, for the list of contradictions",
+        action="Audit the genres of the selected movies",
+        position=55,
     )
 )
 

@@ -113,7 +113,7 @@ def suggest(
     unless the evidence changed that the rejection was about, nor is one that the movie has. With
     `only_if_active`, raises ModelNotActive if the model is not active any more.
     """
-    known, films = _films(movies, row)
+    known, films = films_of_movies(movies, row)
     if not known:
         return {}
     scored = model.score(films)
@@ -132,14 +132,14 @@ def suggest(
 
 def scores_of(movie: Movie, row: GenreModel, model: EvidenceModel) -> dict[int, float]:
     """The model's scores of all its genres, by genre id; empty if the movie is not `scorable`."""
-    known, films = _films([movie], row)
+    known, films = films_of_movies([movie], row)
     if not known:
         return {}
     genres = [genre.pk for genre in genre_rows(model.genres)]
     return dict(zip(genres, model.score(films).scores[0].tolist(), strict=True))
 
 
-def _films(movies: Sequence[Movie], row: GenreModel) -> tuple[dict[int, Evidence], Films]:
+def films_of_movies(movies: Sequence[Movie], row: GenreModel) -> tuple[dict[int, Evidence], Films]:
     """What is known of each movie that is `scorable`, and the same as the model reads it."""
     chosen = Movie.objects.filter(pk__in=[movie.pk for movie in movies])
     known, vectors = _evidence(scorable(chosen, row), row)

@@ -22,6 +22,7 @@ from catalog.embeddings import extractors
 from catalog.models import Extractor, GenreModel, Run, RunItem
 from catalog.runs import leases
 from catalog.runs.work_folders import work_folder
+from ml.genres.audit import OutOfFoldScores
 from ml.genres.evidence.model_file import load_model
 from ml.genres.held_out import HeldOut, HeldOutError
 from ml.genres.parts import parse_evidence
@@ -38,13 +39,14 @@ from ml.genres.recipes import (
 from ml.genres.training_set import TrainingDataError, write_training_set
 from ml.processes import dies_with_parent
 
-from . import model_comparison, promotion
+from . import audit, model_comparison, promotion
 from .training_data import LabelledFilms, labelled_films
 
 SECONDS_BETWEEN_CHECKS = 2.0
 # In a run's params: the active model that the new one replaces unless it is significantly worse.
 REPLACES = "replaces"
 DATA, CONFIG, OUT, HELD_OUT = "train.npz", "config.json", "out", "held_out.npz"
+OUT_OF_FOLD = "out_of_fold.npz"
 
 
 class TrainingFailed(RuntimeError):
@@ -246,6 +248,8 @@ def _store(
     if plot.exists():
         curves = default_storage.save(f"learning_curves/{sha256}.png", ContentFile(plot.read_bytes()))
     weights_file = promotion.store_files(out / "head.npz", sha256)
+    if (scores := out / OUT_OF_FOLD).exists():
+        audit.store_out_of_fold(OutOfFoldScores.read(scores), data.movies, sha256)
     with transaction.atomic():
         promotion.lock_models()
         model, _ = GenreModel.objects.get_or_create(

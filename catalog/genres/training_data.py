@@ -21,12 +21,14 @@ from ml.grouping import PosterRelations, group_numbers
 class LabelledFilms:
     """n movies with trusted genres.
 
-    posters (n,) int64: ids of their embedded posters, 0 for a movie without one. features (n, dims) float32,
-    zeros without a poster. labels (n, g) uint8. groups (n,) int64: equal for movies of one franchise, with
-    near-duplicate posters or with the same overview, which a split must not separate. genres: g names, most
-    frequent first. titles, years, overviews: n each; "" and 0 are unknown. parts: what may be learned from.
+    movies (n,) int64: their ids. posters (n,) int64: ids of their embedded posters, 0 for a movie without
+    one. features (n, dims) float32, zeros without a poster. labels (n, g) uint8. groups (n,) int64: equal for
+    movies of one franchise, with near-duplicate posters or with the same overview, which a split must not
+    separate. genres: g names, most frequent first. titles, years, overviews: n each; "" and 0 are unknown.
+    parts: what may be learned from.
     """
 
+    movies: np.ndarray
     posters: np.ndarray
     features: np.ndarray
     labels: np.ndarray
@@ -99,6 +101,7 @@ def labelled_films(
     known = [texts[pk] for pk in movies]
     overviews = [overview for *_, overview in known]
     return LabelledFilms(
+        movies=np.array(movies, dtype=np.int64),
         posters=posters,
         features=features,
         labels=labels,

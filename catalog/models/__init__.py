@@ -1,5 +1,6 @@
 """The models of the catalogue."""
 
+from .audit_finding import AuditFinding
 from .decision_batch import DecisionBatch
 from .duplicate import DuplicateDecision, DuplicateGroup, DuplicateMember
 from .embedding import Embedding, Extractor
@@ -14,11 +15,13 @@ from .review_queue import ReviewQueue
 from .review_reservation import ReviewReservation
 from .run import Run, RunChunk, RunItem
 from .search_title import SearchTitle
+from .second_opinion import GenreOpinion, SecondOpinion
 from .similarity_index import SimilarityIndex
 from .source_lookup import SourceLookup
 from .suggestion import ReviewDecision, Suggestion
 
 __all__ = [
+    "AuditFinding",
     "DecisionBatch",
     "DuplicateDecision",
     "DuplicateGroup",
@@ -27,6 +30,7 @@ __all__ = [
     "Extractor",
     "Genre",
     "GenreModel",
+    "GenreOpinion",
     "ImportChange",
     "ImportedFile",
     "Movie",
@@ -41,6 +45,7 @@ __all__ = [
     "RunChunk",
     "RunItem",
     "SearchTitle",
+    "SecondOpinion",
     "SimilarityIndex",
     "SourceLookup",
     "Suggestion",

@@ -15,6 +15,7 @@ from django.db.models import BinaryField, Field, FileField, Model
 from django.utils.timezone import is_naive
 
 from catalog.models import (
+    AuditFinding,
     DecisionBatch,
     DuplicateDecision,
     DuplicateGroup,
@@ -23,6 +24,7 @@ from catalog.models import (
     Extractor,
     Genre,
     GenreModel,
+    GenreOpinion,
     ImportedFile,
     Movie,
     MovieGenre,
@@ -30,6 +32,7 @@ from catalog.models import (
     Poster,
     ReviewDecision,
     ReviewFlag,
+    SecondOpinion,
     SourceLookup,
     Suggestion,
 )
@@ -50,6 +53,9 @@ TABLES: dict[str, type[Model]] = {
     "decision_batches": DecisionBatch,
     "review_decisions": ReviewDecision,
     "review_flags": ReviewFlag,
+    "audit_findings": AuditFinding,
+    "second_opinions": SecondOpinion,
+    "genre_opinions": GenreOpinion,
     "duplicate_groups": DuplicateGroup,
     "duplicate_members": DuplicateMember,
     "duplicate_decisions": DuplicateDecision,
@@ -57,7 +63,10 @@ TABLES: dict[str, type[Model]] = {
     "imported_files": ImportedFile,
 }
 # Exports of earlier versions do not have these tables.
-OPTIONAL_TABLES = {"decision_batches", "imported_files", "review_flags"}
+OPTIONAL_TABLES = {
+    *("decision_batches", "imported_files", "review_flags"),
+    *("audit_findings", "second_opinions", "genre_opinions"),
+}
 # Models that are not exported, and why. Columns that refer to them are not exported either.
 EXCLUDED = {
     "Run": "describes work on one machine; its results are exported",

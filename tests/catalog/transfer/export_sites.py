@@ -14,6 +14,7 @@ from django.db import connection
 
 from catalog.append_only_triggers import create_triggers, drop_triggers
 from catalog.models import (
+    AuditFinding,
     DecisionBatch,
     DuplicateDecision,
     DuplicateGroup,
@@ -26,6 +27,7 @@ from catalog.models import (
     ReviewDecision,
     ReviewFlag,
     SearchTitle,
+    SecondOpinion,
     SourceLookup,
     Suggestion,
 )
@@ -152,6 +154,23 @@ def rich_catalogue() -> None:
             reviewer=other, movie=kept, genre=genres[3], verdict=verdict, locks=verdict == "added"
         )
     ReviewFlag.objects.create(movie=kept, reviewer=other, note="Which “version”?")
+    AuditFinding.objects.create(
+        movie=kept,
+        model=model,
+        wrong=genres[0],
+        wrong_score=0.01,
+        strength=4.5,
+        digest="d" * 64,
+        state="kept",
+        reviewer=other,
+        decided_at=LONG_AGO,
+    )
+    AuditFinding.objects.create(
+        movie=movies[1], model=model, missing=genres[3], missing_score=0.99, strength=2.3, digest="e" * 64
+    )
+    for movie, more in ((kept, {"resolved_by": other, "resolved_at": LONG_AGO}), (movies[2], {})):
+        opinion = SecondOpinion.objects.create(movie=movie, first=reviewer, second=other, **more)
+        opinion.genres.create(genre=genres[1], first=True, second=False)
     _undone_batch(reviewer, other, SuggestionFactory(movie=kept, genre=genres[2], model=model))
     _duplicates(reviewer, movies, kept)
     for number in range(2):
