@@ -20,7 +20,8 @@ from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
 
 from . import bulk_acceptance
-from .model_admin import BULK_PERMISSION, PermissionAdmin, current_user, numbers, page_context, paginated
+from .model_admin import BULK_PERMISSION, current_user, numbers, page_context, paginated
+from .review_audit import AuditPages
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
 from .review_quality import quality_view
@@ -63,13 +64,14 @@ class GenresForm(forms.Form):
 
 
 @admin.register(ReviewQueue)
-class ReviewQueueAdmin(PermissionAdmin):
+class ReviewQueueAdmin(AuditPages):
     """Pages for reviewers. All of them need `catalog.review_suggestion`; `sure/` also BULK_PERMISSION."""
 
     permission = "catalog.review_suggestion"
 
     def get_urls(self) -> list[URLPattern]:
         return [
+            *self.audit_urls(),
             path("", self.guarded(self.queue_view), name="catalog_reviewqueue_changelist"),
             path("bulk/", self.guarded(require_POST(self.bulk_view)), name="catalog_reviewqueue_bulk"),
             path(

@@ -159,7 +159,7 @@ def undo_last(reviewer: AbstractBaseUser) -> AuditFinding | None:
     with transaction.atomic():
         mine = AuditFinding.objects.filter(reviewer_id=reviewer.pk).exclude(state=State.OPEN)
         last = mine.select_related("movie").order_by("-decided_at", "-pk").first()
-        if last is None:
+        if last is None or last.decided_at is None:
             return None
         decision_batches.undo(
             ReviewDecision.objects.filter(

@@ -99,7 +99,7 @@ AUDIT = register(
         nothing_to_do=lambda run, movies: (
             "Nothing to do: no tagged movie can be scored. Embed posters first."
         ),
-        hint="of every tagged film, for the list of contradictions",
+        hint="of every tagged film",
         action="Audit the genres of the selected movies",
         position=55,
     )

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0023_review_reservations"),
+        ("catalog", "0026_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -61,7 +61,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at", "-pk"],
-                "permissions": [("resolve_disagreement", "Can resolve disagreements of reviewers")],
                 "default_permissions": (),
             },
         ),

@@ -13,12 +13,15 @@ from .validators import validate_sha256
 
 class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):
     def waiting(self) -> QuerySet[AuditFinding]:
-        """Open findings that still apply, strongest first: nobody has changed the genres in question."""
+        """Findings that apply and were not kept, strongest first.
+
+        One applies while the movie has the one genre and lacks the other: again when a change is undone.
+        """
         held = MovieGenre.objects.filter(movie=OuterRef("movie"))
         return self.filter(
             Q(wrong=None) | Exists(held.filter(genre=OuterRef("wrong"))),
             Q(missing=None) | ~Exists(held.filter(genre=OuterRef("missing"))),
-            state=AuditFinding.State.OPEN,
+            state__in=[AuditFinding.State.OPEN, AuditFinding.State.CHANGED],
             movie__merged_into=None,
         ).order_by("-strength", "movie_id")
 

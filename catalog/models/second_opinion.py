@@ -29,7 +29,6 @@ class SecondOpinion(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
         default_permissions = ()
-        permissions = [("resolve_disagreement", "Can resolve disagreements of reviewers")]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(first=models.F("second")), name="second_opinion_by_another_reviewer"

@@ -80,6 +80,7 @@ def web_address(address: str) -> str:
     return address if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
+@register.filter
 def score_text(score: float | None, model: GenreModel | None) -> str:
     """A score as text: "73%" if the model is calibrated, else ".73"."""
     if score is None:

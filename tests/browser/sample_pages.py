@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.embeddings.index_files import build_stale
-from catalog.models import DuplicateGroup, DuplicateMember
+from catalog.models import AuditFinding, DuplicateGroup, DuplicateMember, Genre
 from tests.catalog.genres.decided import decide
 from tests.factories import (
     EmbeddingFactory,
@@ -30,6 +30,7 @@ ADMIN_ADDRESSES = [
     "/admin/catalog/reviewqueue/",
     "/admin/catalog/reviewqueue/accept/",
     "/admin/catalog/reviewqueue/accept/?genre={genre}",
+    "/admin/catalog/reviewqueue/audit/",
     "/admin/catalog/reviewqueue/{movie}/change/",
     "/admin/catalog/reviewqueue/quality/",
     "/admin/catalog/reviewdecision/",
@@ -76,6 +77,16 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
             SuggestionFactory(movie=film, genre__name=genre, model=model)
     for genre in ("Western", "Horror"):
         decide(model, 7, 3, genre=genre)
+    AuditFinding.objects.create(
+        movie=films[1],
+        model=model,
+        wrong=Genre.objects.get(name="Drama"),
+        wrong_score=0.02,
+        missing=Genre.objects.get(name="Horror"),
+        missing_score=0.97,
+        strength=4,
+        digest="d" * 64,
+    )
     build_stale()
     twin = MovieFactory(title=f"{title} 0", imdb_id=None, tmdb_id=None, poster=True)
     group = DuplicateGroup.objects.create()

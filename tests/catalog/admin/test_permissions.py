@@ -28,6 +28,9 @@ PAGES = [
     ("reviewqueue_sure", {REVIEW, BULK}, "GET POST"),
     ("reviewqueue_accept", {REVIEW, BULK}, "GET POST"),
     ("reviewqueue_quality", {REVIEW}, "GET"),
+    ("reviewqueue_audit", {REVIEW}, "GET"),
+    ("reviewqueue_audit_decide", {REVIEW}, "POST"),
+    ("reviewqueue_audit_undo", {REVIEW}, "POST"),
     ("decisionbatch_changelist", {REVIEW}, "GET"),
     ("decisionbatch_change", {REVIEW}, "GET"),
     ("decisionbatch_undo", {REVIEW, BULK}, "POST"),
@@ -44,7 +47,10 @@ PAGES = [
     ("reviewdecision_csv", {"view_reviewdecision"}, "GET"),
     ("reviewdecision_json", {"view_reviewdecision"}, "GET"),
 ]
-WITHOUT_ARGUMENTS = ("changelist", "bulk", "sure", "accept", "titles", "csv", "json", "quality")
+WITHOUT_ARGUMENTS = (
+    *("changelist", "bulk", "sure", "accept", "titles", "csv", "json", "quality"),
+    *("audit", "audit_decide", "audit_undo"),
+)
 
 
 @pytest.fixture

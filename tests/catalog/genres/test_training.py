@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from catalog.genres import suggestions, training
 from catalog.models import Extractor, GenreModel, MovieGenre, Run
 from catalog.runs import leases, lifecycle
 from catalog.runs.local_worker import process_run
+from ml.genres.audit import OutOfFoldScores
 from ml.genres.evidence.model import DEFAULT_TICK
 from ml.genres.head_file import load_head
 from ml.genres.parts import PARTS
@@ -130,6 +132,14 @@ def test_by_default_a_model_is_trained_on_all_parts_and_suggests_from_them() -> 
     best = untagged.suggestions.latest("score")
     assert (best.genre.name, best.tick, best.poster) == ("War", True, None)
     assert "Battle" in best.explanation["words"]
+    # For the audit: scores by models that did not see the movie.
+    name = f"{model.weights_sha256}.out_of_fold.npz"
+    stored = OutOfFoldScores.read(Path(training.settings.MODELS_DIR) / name)
+    assert set(stored.rows) == set(MovieGenre.objects.values_list("movie", flat=True))
+    assert stored.scores.shape == (80, 2)
+    of_war = list(MovieGenre.objects.filter(genre__name="War").values_list("movie", flat=True))
+    column = model.genres.index("War")
+    assert stored.scores[np.isin(stored.rows, of_war), column].mean() > 0.6
 
 
 @pytest.mark.parametrize(

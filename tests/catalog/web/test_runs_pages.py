@@ -157,6 +157,7 @@ def test_each_button_says_how_much_waits_for_it(admin_client: Client) -> None:
         "that an extractor in use has not embedded: 2",
         "on all movies with trusted genres",
         "for every untagged film: 0",
+        "of every tagged film: 0",
         "among posters not compared yet: 0",
         "for lost pictures and files",
     ]
