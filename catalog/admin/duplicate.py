@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 
 from django.contrib import admin, messages
 from django.db import transaction
@@ -36,13 +37,14 @@ PAGE_SIZE = 20
 MEMBERS_SHOWN = 24
 
 
-@dataclass(frozen=True)
+@dataclass
 class Card:
     """A group on the page.
 
     more: number of members that are not shown. suggested: primary key of the movie with the most information.
     conflict: why the movies cannot be merged. by_picture: whether they were found by their posters. seen: the
-    state that the page shows, so that decisions about another state are refused.
+    state that the page shows, so that decisions about another state are refused. skip: address of the next
+    group, or "".
     """
 
     group: DuplicateGroup
@@ -52,6 +54,7 @@ class Card:
     conflict: str
     by_picture: bool
     seen: str
+    skip: str = ""
 
 
 @admin.register(DuplicateGroup)
@@ -76,6 +79,10 @@ class DuplicateGroupAdmin(PermissionAdmin):
         groups = undecided_groups().filter(pk__in=chosen) if chosen else open_groups()
         rows = paginated(request, groups, PAGE_SIZE)
         cards = _cards(list(rows["page"].object_list))
+        for card, following in pairwise(cards):
+            card.skip = f"#group-{following.group.pk}"
+        if cards and rows["page"].has_next():
+            cards[-1].skip = f"?page={rows['page'].next_page_number()}"
         context = {**page_context(self, request, "Duplicates"), **rows, "cards": cards}
         return TemplateResponse(request, "admin/catalog/duplicategroup/page.html", context)
 
@@ -89,6 +96,7 @@ class DuplicateGroupAdmin(PermissionAdmin):
         return response
 
     def _decide(self, request: HttpRequest, group: DuplicateGroup) -> HttpResponse:
+        pk = group.pk  # some decisions delete the group
         decide = request.POST.get("decide", "")
         verb, _, number = decide.partition("-")
         try:
@@ -112,10 +120,11 @@ class DuplicateGroupAdmin(PermissionAdmin):
                 )
         except (merging.CannotMerge, decisions.AlreadyDecided) as error:
             messages.error(request, str(error))
-        return _back(request, group.pk)
+        return _back(request, pk)
 
     def _merge(self, request: HttpRequest, group: DuplicateGroup, *, confirmed: bool) -> HttpResponse:
         """Shows a confirmation with all changes; merges once confirmed."""
+        pk = group.pk
         self._refuse_changed(request, group)
         chosen = numbers(request.POST.getlist("movie"))
         movies = [each.movie for each in _members(group) if each.movie_id in chosen]
@@ -130,7 +139,7 @@ class DuplicateGroupAdmin(PermissionAdmin):
             _add_message(
                 request, decisions.merge(group, kept, current_user(request), [each.pk for each in movies])
             )
-            return _back(request, group.pk)
+            return _back(request, pk)
         others = [movie for movie in movies if movie != kept]
         context = {
             **page_context(self, request, f"Merge into {kept}?"),
@@ -214,9 +223,12 @@ def _add_message(request: HttpRequest, decision: DuplicateDecision) -> None:
 
 
 def _back(request: HttpRequest, pk: int) -> HttpResponse:
+    """To the same group if it is still open, else to the next one, so that skipped groups stay skipped."""
+    following = open_groups().filter(pk__gte=pk).values_list("pk", flat=True).first()
     page = max(numbers([request.POST.get("page", "")]), default=1)
+    query = f"?page={page}" if page > 1 else ""
     address = reverse("admin:catalog_duplicategroup_changelist")
-    return redirect(f"{address}?page={page}#group-{pk}" if page > 1 else f"{address}#group-{pk}")
+    return redirect(f"{address}{query}#group-{following or pk}")
 
 
 Verdict = DuplicateDecision.Verdict

@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 
+from catalog.admin import duplicate
 from catalog.duplicates import import_matches
 from catalog.models import DuplicateDecision, DuplicateGroup, DuplicateMember, Movie, Poster, Run
 from tests.catalog.pages import levels_of, messages_of, one, soup, text_of
@@ -243,3 +244,14 @@ def test_ids_lead_to_the_sites_that_gave_them(decider):
     proposed(first, other)
     links = [link["href"] for link in page(decider).select(".member-facts a")]
     assert links == ["https://www.imdb.com/title/tt0133093/", "https://www.themoviedb.org/movie/603"]
+
+
+def test_the_next_group_follows_a_decision_and_a_skip(decider, monkeypatch):
+    monkeypatch.setattr(duplicate, "PAGE_SIZE", 2)
+    groups = [proposed(*twins()) for _ in range(3)]
+    links = [one(card, "[data-key=s]")["href"] for card in page(decider).select("article.card")]
+    assert links == [f"#group-{groups[1].pk}", "?page=2"]
+    assert not page(decider, page=2).select("[data-key=s]")
+    assert press(decider, groups[1], "apart").url == f"{reverse(PAGE)}#group-{groups[2].pk}"
+    # Nothing follows the last one. A group that is still open is shown again.
+    assert press(decider, groups[2], "merge-now", movie=[]).url == f"{reverse(PAGE)}#group-{groups[2].pk}"

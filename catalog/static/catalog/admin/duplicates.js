@@ -5,6 +5,7 @@
   const keys = document.querySelector(".keys");
   document.body.classList.add("live");
   if (!groups.length) return;
+  const actions = { Enter: "Enter", a: "Enter", x: "x", s: "s" };
   let current = -1;
 
   function choose(index, focus = true) {
@@ -25,7 +26,9 @@
     else if (event.key === "Escape") keys.open = false;
     // Holding a key down must not decide several groups.
     else if (event.repeat) return;
-    else if (event.key === "m" || event.key === "a") groups[current].querySelector(`[data-key=${event.key}]`).click();
+    // Enter on a button or link presses that one.
+    else if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+    else if (event.key in actions) groups[current].querySelector(`[data-key=${actions[event.key]}]`)?.click();
     else if (/^[1-9]$/.test(event.key)) {
       const radio = groups[current].querySelectorAll("input[name=keep]")[Number(event.key) - 1];
       if (radio) radio.checked = true;
@@ -35,6 +38,7 @@
   for (const [index, group] of groups.entries()) {
     group.addEventListener("focusin", () => index !== current && choose(index, false));
   }
-  const linked = groups.findIndex((group) => `#${group.id}` === window.location.hash);
-  choose(Math.max(0, linked), linked >= 0);
+  const linked = () => groups.findIndex((group) => `#${group.id}` === window.location.hash);
+  choose(Math.max(0, linked()), linked() >= 0);
+  window.addEventListener("hashchange", () => linked() >= 0 && choose(linked()));
 })();
