@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from catalog.accounts import login_throttle, sessions
 from catalog.duplicates import groups
 from catalog.embeddings import index_files
-from catalog.genres import bundled
+from catalog.genres import bundled, learning
 from catalog.integrity import checking
 from catalog.posters import failing_hosts, selection
 from catalog.runs import chunks, kinds, leases, lifecycle, recovery
@@ -64,6 +64,18 @@ def start_finding_duplicates() -> None:
     """Search for duplicates among posters that were embedded since the last search."""
     if groups.is_due():
         lifecycle.start("duplicates")
+
+
+@shared_task
+def start_training() -> None:
+    """Train a genre model if enough was decided since the last training."""
+    learning.start_after_decisions()
+
+
+@shared_task
+def start_nightly_training() -> None:
+    """Train a genre model if anything was decided since the last training."""
+    learning.start_nightly()
 
 
 @shared_task

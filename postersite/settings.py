@@ -216,6 +216,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     for name, task, seconds in (
         ("sweep", "sweep", SWEEP_EVERY_S),
         ("duplicates", "start_finding_duplicates", 60),
+        ("training", "start_training", 60),
         ("indexes", "build_indexes", 30),
     )
 }
@@ -223,12 +224,14 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
 for _task, _when in (
     ("start_new_arrivals", cron("POSTERSITE_NEW_ARRIVALS_AT", "*/15 * * * *")),
     ("start_refresh", cron("POSTERSITE_REFRESH_AT", "15 3 * * *")),
+    ("start_nightly_training", cron("POSTERSITE_TRAIN_AT", "15 2 * * *")),
     ("start_check", cron("POSTERSITE_CHECK_AT", "45 4 * * 0")),
     ("delete_expired_sessions", cron("POSTERSITE_DELETE_SESSIONS_AT", "30 * * * *")),
 ):
     if _when is not None:
         CELERY_BEAT_SCHEDULE[_task] = {"task": f"catalog.tasks.{_task}", "schedule": _when}
 CELERY_TIMEZONE = TIME_ZONE
+TRAIN_AFTER_DECISIONS = whole_number("POSTERSITE_TRAIN_AFTER_DECISIONS", 50, 0, 1_000_000)
 CHECK_MENDS = flag("POSTERSITE_CHECK_MENDS", False)
 CELERY_BEAT_SCHEDULER = "postersite.beat.ClockTolerantScheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")

@@ -1,14 +1,19 @@
-"""Compare a genre model that was trained here with the bundled one, on films held out from its training."""
+"""Compare a genre model that was trained here with another one, on films held out from its training."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from catalog.models import Embedding, Extractor, GenreModel
+from ml.files import UNREADABLE_ARRAYS, write_bytes
 from ml.genres.evidence.films import Films
+from ml.genres.evidence.model import EvidenceModel
 from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError
 from ml.genres.held_out import HeldOut, compare_macro_f1
@@ -23,6 +28,7 @@ RESAMPLES = 1000
 # Where a model's metrics hold the comparison; stored, so they are never renamed.
 KEY = "against_shipped"
 KEY_REPLACED = "against_replaced"
+KEY_ACTIVE = "against_active"
 
 
 def compare(
@@ -56,12 +62,7 @@ def compare(
         return _result(bundled, True, "the bundled one knows none of these genres")
     posters = data.posters[held_out.rows].tolist()
     vectors = _vectors(bundled.extractor, posters)
-    # A film without a poster has texts; one whose poster the bundled extractor has not embedded must wait.
-    places = [
-        place
-        for place, poster in enumerate(posters)
-        if poster in vectors or (bundled.reads_texts and not poster)
-    ]
+    places = _scorable(bundled, posters, vectors)
     if len(places) < MIN_POSTERS:
         return _result(
             bundled,
@@ -72,8 +73,8 @@ def compare(
     rows = held_out.rows[places]
     truth = data.labels[rows][:, [data.genres.index(genres[trained_keys.index(key)]) for key in shared]]
     trained = held_out.taken[places][:, [trained_keys.index(key) for key in shared]]
-    scored = model.score(_films(data, rows, vectors, bundled.extractor.dims).only(bundled.parts_used))
-    suggested = (scored.scores > scored.suggest)[:, [bundled_keys.index(key) for key in shared]]
+    suggested = _suggested(bundled, model, data, rows, vectors)
+    suggested = suggested[:, [bundled_keys.index(key) for key in shared]]
     figures = compare_macro_f1(truth, trained, suggested, resamples=RESAMPLES)
     better = figures["difference"]["low"] > 0
     reason = (
@@ -90,6 +91,131 @@ def compare(
         "genres": [genres[trained_keys.index(key)] for key in shared],
         **figures,
     }
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a trained model suggested for films, by models of folds that had not learned from them.
+
+    movies (m,) int64: their ids. taken (m, genres) bool: with genres in the model's order. trained (n,)
+    int64: the ids of all films that the model learned from.
+    """
+
+    movies: np.ndarray
+    taken: np.ndarray
+    trained: np.ndarray
+
+    def save(self, path: Path) -> None:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, movies=self.movies, taken=self.taken, trained=self.trained)
+        write_bytes(path, buffer.getvalue())
+
+
+def decisions_path(model: GenreModel) -> Path:
+    """The file with the model's `Decisions`. Bundled models, and those of earlier versions, have none."""
+    return weights_path(model).with_suffix(".decisions.npz")
+
+
+def _stored_decisions(model: GenreModel) -> Decisions | None:
+    try:
+        with np.load(decisions_path(model), allow_pickle=False) as arrays:
+            found = Decisions(arrays["movies"], arrays["taken"], arrays["trained"])
+    except (OSError, *UNREADABLE_ARRAYS):
+        return None
+    return found if found.taken.shape == (len(found.movies), len(model.genres)) else None
+
+
+def compare_with_active(
+    active: GenreModel, genres: Sequence[str], data: LabelledFilms, held_out: HeldOut
+) -> dict[str, Any]:
+    """Compare a new model with the active one on the same films, overall and by genre.
+
+    Neither model has learned from a film that it is measured on: what the active model learned from counts
+    with its stored `Decisions`, other films are scored. All films are new to a bundled model, except
+    well-known ones that it may have learned from.
+
+    Args:
+        genres: the genres of the new model, in the order of its scores.
+        data: what it was trained on.
+
+    Returns:
+        For JSON: `version` of the active model, `films`, `macro_f1` and `genres`, with `ours`, `theirs` and
+        the paired `difference`; without `films` if there are too few, or a file cannot be read.
+    """
+    result: dict[str, Any] = {"version": active.version}
+    try:
+        model = load_model(weights_path(active), active.weights_sha256)
+    except ModelFileError:
+        return result
+    stored = _stored_decisions(active)
+    if stored is None:
+        if not active.shipped:
+            return result
+        stored = Decisions(*(np.zeros(shape, dtype=np.int64) for shape in (0, (0, len(active.genres)), 0)))
+    active_keys, keys = keys_of(model.genres), keys_of(genres)
+    shared = [key for key in dict.fromkeys(keys) if key in active_keys]
+    rows, theirs = _decided_by(active, model, stored, data, held_out.rows)
+    if len(rows) < MIN_POSTERS or not shared:
+        return result
+    chosen = held_out.rows[rows]
+    names = [genres[keys.index(key)] for key in shared]
+    figures = compare_macro_f1(
+        data.labels[chosen][:, [data.genres.index(name) for name in names]],
+        held_out.taken[rows][:, [keys.index(key) for key in shared]],
+        theirs[:, [active_keys.index(key) for key in shared]],
+        resamples=RESAMPLES,
+    )
+    sides = ("ours", "theirs", "difference")
+    return result | {
+        "films": len(rows),
+        "macro_f1": {side: figures[side] for side in sides},
+        "genres": [
+            {"genre": name, **{side: figures[f"{side}_by_genre"][column] for side in sides}}
+            for column, name in enumerate(names)
+        ],
+    }
+
+
+def _decided_by(
+    active: GenreModel, model: EvidenceModel, stored: Decisions, data: LabelledFilms, held_out: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places in `held_out` of the films that the active model can be measured on, and its decisions."""
+    place = {movie: number for number, movie in enumerate(stored.movies.tolist())}
+    trained = set(stored.trained.tolist())
+    movies = data.movies[held_out].tolist()
+    known = [row for row, movie in enumerate(movies) if movie in place]
+    fresh = [row for row, movie in enumerate(movies) if movie not in place and movie not in trained]
+    posters = data.posters[held_out[fresh]].tolist()
+    vectors = _vectors(active.extractor, posters)
+    fresh = [fresh[index] for index in _scorable(active, posters, vectors)] if active.parts_used else []
+    rows = np.array([*known, *fresh], dtype=np.int64)
+    decisions = stored.taken[[place[movies[row]] for row in known]].astype(bool)
+    if fresh:
+        scored = _suggested(active, model, data, held_out[fresh], vectors)
+        decisions = np.concatenate([decisions, scored])
+    return rows, decisions
+
+
+def _scorable(model: GenreModel, posters: Sequence[int], vectors: dict[int, np.ndarray]) -> list[int]:
+    """Places of the films that the model can score: those without a poster have texts, those whose poster
+    its extractor has not embedded must wait."""
+    return [
+        place
+        for place, poster in enumerate(posters)
+        if poster in vectors or (model.reads_texts and not poster)
+    ]
+
+
+def _suggested(
+    row: GenreModel,
+    model: EvidenceModel,
+    data: LabelledFilms,
+    rows: np.ndarray,
+    vectors: dict[int, np.ndarray],
+) -> np.ndarray:
+    """What the model suggests for rows of the training data, (rows, genres) bool."""
+    scored = model.score(_films(data, rows, vectors, row.extractor.dims).only(row.parts_used))
+    return np.asarray(scored.scores > scored.suggest)
 
 
 def compare_with_replaced(replaced: GenreModel, metrics: dict[str, Any]) -> dict[str, Any]:

@@ -130,6 +130,26 @@ def suggest(
     return {movie_id: count for movie_id, count in counts.items() if count is not None}
 
 
+def would_suggest(movies: Sequence[Movie], row: GenreModel, model: EvidenceModel) -> dict[int, set[int]]:
+    """The genres that `suggest` would make pending for `movies`, by movie; nothing is stored."""
+    known, films = films_of_movies(movies, row)
+    if not known:
+        return {}
+    scored = model.score(films)
+    genres = [genre.pk for genre in genre_rows(model.genres)]
+    found = {
+        movie_id: {genres[column] for column in np.flatnonzero(above).tolist()}
+        for movie_id, above in zip(known, scored.scores > scored.suggest, strict=True)
+    }
+    for movie_id, genre_id in MovieGenre.objects.filter(movie__in=known).values_list("movie", "genre"):
+        found[movie_id].discard(genre_id)
+    rejected = Suggestion.objects.filter(movie__in=known, state=Suggestion.State.REJECTED)
+    for each in rejected.only("movie", "genre", "evidence", "evidence_digest"):
+        if each.evidence_digest == known[each.movie_id].digest(each.evidence.split(",")):
+            found[each.movie_id].discard(each.genre_id)
+    return found
+
+
 def scores_of(movie: Movie, row: GenreModel, model: EvidenceModel) -> dict[int, float]:
     """The model's scores of all its genres, by genre id; empty if the movie is not `scorable`."""
     known, films = films_of_movies([movie], row)

@@ -39,7 +39,7 @@ from ml.genres.recipes import (
 from ml.genres.training_set import TrainingDataError, write_training_set
 from ml.processes import dies_with_parent
 
-from . import audit, model_comparison, promotion
+from . import audit, learning, model_comparison, promotion
 from .training_data import LabelledFilms, labelled_films
 
 SECONDS_BETWEEN_CHECKS = 2.0
@@ -125,7 +125,7 @@ def train(run: Run, is_wanted: Callable[[], bool]) -> GenreModel:
         write_training_set(checked, folder / DATA)
         (folder / CONFIG).write_text(json.dumps(config_values(config)))
         _train_in_subprocess(folder, is_wanted)
-        return _store(folder / OUT, run, extractor, data, config_values(config))
+        return _store(folder / OUT, run, extractor, data, config_values(config), is_wanted)
 
 
 def config_of(params: dict[str, Any]) -> AnyConfig:
@@ -231,7 +231,12 @@ def _failure(code: int, stderr: str, folder: Path) -> str:
 
 
 def _store(
-    out: Path, run: Run, extractor: Extractor, data: LabelledFilms, config: dict[str, Any]
+    out: Path,
+    run: Run,
+    extractor: Extractor,
+    data: LabelledFilms,
+    config: dict[str, Any],
+    is_wanted: Callable[[], bool],
 ) -> GenreModel:
     metrics = json.loads((out / "metrics.json").read_text())
     sha256 = metrics["weights_sha256"]
@@ -239,8 +244,16 @@ def _store(
     # It replaces the bundled model if it is better, but a model of this site only when a person promotes it.
     # After an upgrade a person need not promote it: that model was promoted, and this one only replaces it.
     before = promotion.active_model()
+    held_out = HeldOut.read(out / HELD_OUT)
+    if before is not None:
+        metrics[model_comparison.KEY_ACTIVE] = model_comparison.compare_with_active(
+            before, trained.genres, data, held_out
+        )
+        unsaved = GenreModel(extractor=extractor, **promotion.columns_of(trained))
+        metrics[learning.CHANGES] = learning.suggestion_changes(unsaved, trained, is_wanted)
+        if metrics[learning.CHANGES] is None:
+            raise TrainingCancelled("Training was cancelled.")
     if before is not None and before.shipped:
-        held_out = HeldOut.read(out / HELD_OUT)
         metrics[model_comparison.KEY] = model_comparison.compare(before, trained.genres, data, held_out)
     elif before is not None and before.pk == run.params.get(REPLACES):
         metrics[model_comparison.KEY_REPLACED] = model_comparison.compare_with_replaced(before, metrics)
@@ -250,6 +263,9 @@ def _store(
     weights_file = promotion.store_files(out / "head.npz", sha256)
     if (scores := out / OUT_OF_FOLD).exists():
         audit.store_out_of_fold(OutOfFoldScores.read(scores), data.movies, sha256)
+    model_comparison.Decisions(data.movies[held_out.rows], held_out.taken, data.movies).save(
+        model_comparison.decisions_path(GenreModel(weights_file=weights_file))
+    )
     with transaction.atomic():
         promotion.lock_models()
         model, _ = GenreModel.objects.get_or_create(
@@ -269,7 +285,8 @@ def _store(
             },
         )
         active = promotion.active_model()
-        is_wanted = model_comparison.is_better(model) or model_comparison.may_replace(model)
-        if active is None or (active == before and is_wanted):
+        may_take_over = model_comparison.is_better(model) or model_comparison.may_replace(model)
+        if active is None or (active == before and may_take_over):
             promotion.promote(model)
+    learning.delete_superseded(model)
     return model

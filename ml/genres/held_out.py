@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.files import UNREADABLE_ARRAYS
 from ml.genres.metrics import weighted_f1
-from ml.stats import Figure, Floats, bootstrap
+from ml.stats import Floats, bootstrap
 
 Bools = npt.NDArray[np.bool_]
 
@@ -46,12 +47,12 @@ class HeldOut:
 
 def compare_macro_f1(
     truth: npt.ArrayLike, ours: npt.ArrayLike, theirs: npt.ArrayLike, *, resamples: int = 1000, seed: int = 0
-) -> dict[str, Figure]:
+) -> dict[str, Any]:
     """Compare the macro F1 of two sets of decisions about the same posters.
 
     truth, ours, theirs: (n, genres) of 0 and 1, n > 0. Returns `ours`, `theirs` and `difference`, each as
-    {"value", "low", "high"} with a 95% percentile bootstrap interval over posters. All three use the same
-    resamples, so the difference is paired.
+    {"value", "low", "high"} with a 95% percentile bootstrap interval over posters, and the F1 of each genre
+    as lists `ours_by_genre` and so on. All use the same resamples, so the differences are paired.
 
     Raises ValueError for tables of other shapes, or without a poster or genre.
     """
@@ -62,7 +63,9 @@ def compare_macro_f1(
         )
 
     def statistics(weights: Floats) -> dict[str, Floats]:
-        one, other = (weighted_f1(weights, right, chosen).mean(axis=1) for chosen in (first, second))
-        return {"ours": one, "theirs": other, "difference": one - other}
+        one, other = (weighted_f1(weights, right, chosen) for chosen in (first, second))
+        by_genre = {"ours": one, "theirs": other, "difference": one - other}
+        means = {name: values.mean(axis=1) for name, values in by_genre.items()}
+        return means | {f"{name}_by_genre": values for name, values in by_genre.items()}
 
     return bootstrap(statistics, len(right), resamples=resamples, seed=seed)

@@ -84,6 +84,9 @@ admin/catalog/reviewqueue/bulk/                       -       RKS
 admin/catalog/reviewqueue/<int:pk>/decide/            -       RKS
 admin/catalog/reviewqueue/sure/                       KS      KS
 admin/catalog/reviewqueue/accept/                     KS      KS
+admin/catalog/reviewqueue/audit/                      RKS     -
+admin/catalog/reviewqueue/audit/decide/               -       RKS
+admin/catalog/reviewqueue/audit/undo/                 -       RKS
 admin/catalog/reviewqueue/<int:pk>/change/            RKS     RKS
 admin/catalog/reviewqueue/quality/                    RKS     -
 admin/catalog/run/<int:pk>/undo/                      OS      OS

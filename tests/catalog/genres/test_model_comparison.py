@@ -141,3 +141,75 @@ def test_a_model_that_is_not_better_is_a_candidate() -> None:
     assert (model.state, bundled.state) == ("candidate", "active")
     assert model.metrics["warm_start"] is False  # it reads another extractor
     assert run.message.endswith(model_comparison.reason(model))
+
+
+def own_model(case: Case, *stored: tuple[np.ndarray, np.ndarray]) -> GenreModel:
+    """An active model of the site; stored: the rows that it learned from, and what it suggested for them."""
+    model = saved_model(case.extractor, genres=GENRES, thresholds=(0.5,) * len(GENRES))
+    for rows, truth in stored:
+        movies = case.data.movies[rows]
+        taken = np.zeros((len(rows), len(GENRES)), dtype=bool)
+        for column, genre in enumerate(case.data.genres):
+            taken[:, GENRES.index(genre)] = truth[rows, column]
+        model_comparison.Decisions(movies, taken, movies).save(model_comparison.decisions_path(model))
+    return model
+
+
+def against(case: Case, active: GenreModel, suggested: np.ndarray, rows: Any = None) -> dict[str, Any]:
+    rows = np.arange(len(suggested)) if rows is None else rows
+    return model_comparison.compare_with_active(
+        active, case.data.genres, case.data, HeldOut(rows, suggested[rows])
+    )
+
+
+def test_films_that_the_active_model_learned_from_count_with_its_out_of_fold_decisions() -> None:
+    """The model is right about none of the films; the stored decisions are right about the first half."""
+    case = catalogue(24, right=0)
+    active = own_model(case, (np.arange(12), case.truth))
+    result = against(case, active, case.truth)
+    assert (result["version"], result["films"]) == (active.version, 24)
+    assert result["macro_f1"]["ours"]["value"] == pytest.approx(1)
+    assert result["macro_f1"]["theirs"]["value"] == pytest.approx(0.5)
+    assert {row["genre"] for row in result["genres"]} == {"Comedy", "Drama"}
+    for row in result["genres"]:
+        assert row["difference"]["value"] == pytest.approx(0.5)
+        assert 0 < row["difference"]["low"] < row["difference"]["high"] < 1
+
+
+def test_films_that_it_learned_from_but_was_not_measured_on_are_left_out() -> None:
+    case = catalogue(24, right=24)
+    active = own_model(case, (np.arange(12), case.truth))
+    stored = model_comparison._stored_decisions(active)
+    assert stored is not None
+    model_comparison.Decisions(stored.movies, stored.taken, case.data.movies[:20]).save(
+        model_comparison.decisions_path(active)
+    )
+    assert against(case, active, case.truth)["films"] == 16
+
+
+def test_a_bundled_model_is_new_to_all_films() -> None:
+    case = catalogue(24, right=18)
+    result = against(case, bundled_model(case.extractor), case.truth)
+    assert (result["films"], result["macro_f1"]["theirs"]["value"]) == (24, pytest.approx(0.75))
+
+
+@pytest.mark.parametrize("damage", ["nothing stored", "damaged decisions", "damaged model", "few films"])
+def test_without_a_fair_comparison_there_are_no_figures(damage: str) -> None:
+    case = catalogue(24, right=24)
+    active = own_model(case, *([] if damage == "nothing stored" else [(np.arange(24), case.truth)]))
+    if damage == "damaged decisions":
+        model_comparison.decisions_path(active).write_bytes(b"PK damaged")
+    if damage == "damaged model":
+        promotion.weights_path(active).write_bytes(b"damaged")
+    rows = np.arange(7 if damage == "few films" else 24)
+    assert against(case, active, case.truth, rows) == {"version": active.version}
+
+
+def test_two_trainings_of_the_site_are_compared() -> None:
+    labelled(40)
+    train()
+    second = train().genre_model
+    result = second.metrics["against_active"]
+    assert (result["version"], result["films"]) == (1, 40)
+    # The same films and settings give the same model.
+    assert result["macro_f1"]["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}

@@ -62,6 +62,7 @@ def test_the_first_model_is_stored_with_its_files_and_becomes_active() -> None:
 
     folder = Path(training.settings.MODELS_DIR)
     assert sorted(path.name for path in folder.iterdir()) == [
+        f"{model.weights_sha256}.decisions.npz",
         f"{model.weights_sha256}.json",
         f"{model.weights_sha256}.npz",
     ]
