@@ -25,6 +25,7 @@ from .review_audit import AuditPages
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
 from .review_quality import quality_view
+from .second_opinions import SecondOpinionPages
 
 PAGE_SIZE = 25
 DECISIONS_SHOWN = 20
@@ -64,7 +65,7 @@ class GenresForm(forms.Form):
 
 
 @admin.register(ReviewQueue)
-class ReviewQueueAdmin(AuditPages):
+class ReviewQueueAdmin(AuditPages, SecondOpinionPages):
     """Pages for reviewers. All of them need `catalog.review_suggestion`; `sure/` also BULK_PERMISSION."""
 
     permission = "catalog.review_suggestion"
@@ -72,6 +73,7 @@ class ReviewQueueAdmin(AuditPages):
     def get_urls(self) -> list[URLPattern]:
         return [
             *self.audit_urls(),
+            *self.second_opinion_urls(),
             path("", self.guarded(self.queue_view), name="catalog_reviewqueue_changelist"),
             path("bulk/", self.guarded(require_POST(self.bulk_view)), name="catalog_reviewqueue_bulk"),
             path(

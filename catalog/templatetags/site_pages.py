@@ -36,6 +36,7 @@ SECTIONS = (
     Section("Review queue", "catalog_reviewqueue_changelist", (REVIEW,)),
     Section("Accept by picture", "catalog_reviewqueue_accept", (REVIEW, "catalog.accept_in_bulk")),
     Section("Audit", "catalog_reviewqueue_audit", (REVIEW,)),
+    Section("Second opinions", "catalog_reviewqueue_second", (REVIEW,)),
     Section("Batches", "catalog_decisionbatch_changelist", (REVIEW,)),
     Section("Decisions", "catalog_reviewdecision_changelist", ("catalog.view_reviewdecision",)),
     Section("Quality", "catalog_reviewqueue_quality", (REVIEW,)),

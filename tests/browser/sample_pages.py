@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.embeddings.index_files import build_stale
-from catalog.models import AuditFinding, DuplicateGroup, DuplicateMember, Genre
+from catalog.models import AuditFinding, DuplicateGroup, DuplicateMember, Genre, SecondOpinion
 from tests.catalog.genres.decided import decide
 from tests.factories import (
     EmbeddingFactory,
@@ -13,6 +13,7 @@ from tests.factories import (
     RunFactory,
     RunItemFactory,
     SuggestionFactory,
+    UserFactory,
 )
 
 SITE_ADDRESSES = [
@@ -31,6 +32,8 @@ ADMIN_ADDRESSES = [
     "/admin/catalog/reviewqueue/accept/",
     "/admin/catalog/reviewqueue/accept/?genre={genre}",
     "/admin/catalog/reviewqueue/audit/",
+    "/admin/catalog/reviewqueue/second/",
+    "/admin/catalog/reviewqueue/agreement/",
     "/admin/catalog/reviewqueue/{movie}/change/",
     "/admin/catalog/reviewqueue/quality/",
     "/admin/catalog/reviewdecision/",
@@ -87,6 +90,10 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
         strength=4,
         digest="d" * 64,
     )
+    opinion = SecondOpinion.objects.create(
+        movie=films[2], first=UserFactory(username="ana"), second=UserFactory(username="ben")
+    )
+    opinion.genres.create(genre=Genre.objects.get(name="Drama"), first=True, second=False)
     build_stale()
     twin = MovieFactory(title=f"{title} 0", imdb_id=None, tmdb_id=None, poster=True)
     group = DuplicateGroup.objects.create()

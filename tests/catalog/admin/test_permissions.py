@@ -31,6 +31,11 @@ PAGES = [
     ("reviewqueue_audit", {REVIEW}, "GET"),
     ("reviewqueue_audit_decide", {REVIEW}, "POST"),
     ("reviewqueue_audit_undo", {REVIEW}, "POST"),
+    ("reviewqueue_second", {REVIEW}, "GET"),
+    ("reviewqueue_second_give", {REVIEW}, "POST"),
+    ("reviewqueue_second_undo", {REVIEW}, "POST"),
+    ("reviewqueue_agreement", {REVIEW}, "GET"),
+    ("reviewqueue_agreement_resolve", {REVIEW, "resolve_disagreement"}, "POST"),
     ("decisionbatch_changelist", {REVIEW}, "GET"),
     ("decisionbatch_change", {REVIEW}, "GET"),
     ("decisionbatch_undo", {REVIEW, BULK}, "POST"),
@@ -50,6 +55,7 @@ PAGES = [
 WITHOUT_ARGUMENTS = (
     *("changelist", "bulk", "sure", "accept", "titles", "csv", "json", "quality"),
     *("audit", "audit_decide", "audit_undo"),
+    *("second", "second_give", "second_undo", "agreement", "agreement_resolve"),
 )
 
 

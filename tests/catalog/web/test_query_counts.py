@@ -36,7 +36,7 @@ PAGES = {
 }
 STAFF_PAGES = {
     "/": 14,
-    "/runs/": 15,
+    "/runs/": 18,
     "/runs/{run}/": 8,
     "/admin/": 11,
     "/admin/catalog/reviewqueue/": 10,

@@ -11,7 +11,9 @@
     if (field && field.type !== "checkbox" && field.type !== "radio") return;
     const link = event.key === "o" && document.querySelector("[data-open] a");
     if (link) window.open(link.href, "_blank", "noopener");
-    const found = shortcuts.get(event.key);
+    // On a field or a button, Enter does what it always does.
+    const key = event.key === "Enter" && event.target === document.body ? "a" : event.key;
+    const found = shortcuts.get(key);
     if (!found) return;
     event.preventDefault();
     found.click();
