@@ -13,7 +13,7 @@ from django.db.models.functions import Floor
 from catalog.models import GenreModel, Suggestion
 
 from .quality import ACCEPTED, Share, counted
-from .review import PENDING
+from .review import PENDING, ticked
 
 # Suggestions with similar scores are accepted equally often: scores are compared in steps of 0.05.
 STEPS = 20
@@ -138,10 +138,12 @@ def simulate(model: GenreModel, genre: int | None, suggest: float, tick: float) 
     if genre is not None:
         pending, decided = pending.filter(genre=genre), decided.filter(genre=genre)
     counts = np.zeros((2, HUNDREDTHS), int)
-    for at, ticked, number in (
-        pending.annotate(at=_step(F("score"), HUNDREDTHS)).values_list("at", "tick").annotate(Count("pk"))
+    for at, is_ticked, number in (
+        pending.annotate(at=_step(F("score"), HUNDREDTHS), is_ticked=ticked(model))
+        .values_list("at", "is_ticked")
+        .annotate(Count("pk"))
     ):
-        counts[int(ticked), min(at, HUNDREDTHS - 1)] += number
+        counts[int(is_ticked), min(at, HUNDREDTHS - 1)] += number
     verdicts = np.zeros((2, HUNDREDTHS), int)
     for at, verdict, number in (
         decided.annotate(at=_step(F("score"), HUNDREDTHS)).values_list("at", "verdict").annotate(Count("pk"))
@@ -149,12 +151,12 @@ def simulate(model: GenreModel, genre: int | None, suggest: float, tick: float) 
         verdicts[int(verdict == ACCEPTED), min(at, HUNDREDTHS - 1)] += number
     by_step = verdicts.reshape(2, STEPS, -1).sum(axis=2)
     from_here = np.arange(HUNDREDTHS) >= round(suggest * HUNDREDTHS)
-    is_ticked = from_here & (np.arange(HUNDREDTHS) >= round(tick * HUNDREDTHS))
+    above_tick = from_here & (np.arange(HUNDREDTHS) >= round(tick * HUNDREDTHS))
     everything = counts.sum(axis=0)
     outlook = _Expectations(by_step, everything)
     return Simulation(
         now=outlook.at(everything, counts[1]),
-        moved=outlook.at(everything * from_here, everything * is_ticked),
+        moved=outlook.at(everything * from_here, everything * above_tick),
         decided=Share(int(verdicts[1][from_here].sum()), int(verdicts[:, from_here].sum())),
         movies=pending.values("movie").distinct().count(),
         unknown=int(_by_step(everything)[~outlook.known].sum()),

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
@@ -18,6 +17,8 @@ from django.utils import timezone
 
 from catalog.models import GenreModel, ReviewDecision
 from ml.stats import wilson
+
+from . import review
 
 ACCEPTED, REJECTED = ReviewDecision.Verdict.ACCEPTED, ReviewDecision.Verdict.REJECTED
 COUNTS = {
@@ -27,6 +28,7 @@ COUNTS = {
 }
 # The time in seconds between two decisions that were made with one click, and the shortest break.
 ONE_CLICK, BREAK = 0.2, 300
+TICK_FIELDS = [f"suggestion__{name}" for name in ("model", "score", "tick", "sure")]
 # The decisions of which the pace is computed.
 LATEST = 5000
 PERIODS = 12
@@ -151,7 +153,7 @@ class Pace:
 
 
 def paces(reviewer: AbstractBaseUser | None = None) -> list[Pace]:
-    """Of this reviewer or of all, by name, from the latest decisions. One query.
+    """Of this reviewer or of all, by name, from the latest decisions.
 
     Batches are left out, and so is the time of movies that were decided together with one click.
     """
@@ -160,27 +162,32 @@ def paces(reviewer: AbstractBaseUser | None = None) -> list[Pace]:
     )
     if reviewer is not None:
         latest = latest.filter(reviewer=reviewer.pk)
-    rows = latest.order_by("-pk").values_list(
-        "reviewer__username", "movie", "created_at", "verdict", "suggestion__tick"
-    )[:LATEST]
-    by_reviewer: dict[str, list[Any]] = {}
-    for name, *decision in reversed(rows):
-        by_reviewer.setdefault(name, []).append(decision)
+    decisions = (
+        latest.select_related("reviewer", "suggestion")
+        .only("movie", "created_at", "verdict", "reviewer__username", *TICK_FIELDS)
+        .prefetch_related(review.calibration("suggestion__model"))
+    )
+    by_reviewer: dict[str, list[ReviewDecision]] = {}
+    for decision in reversed(decisions.order_by("-pk")[:LATEST]):
+        by_reviewer.setdefault(decision.reviewer.get_username(), []).append(decision)
     return [_pace(name, decisions) for name, decisions in sorted(by_reviewer.items())]
 
 
-def _pace(name: str, decisions: list[Any]) -> Pace:
+def _pace(name: str, decisions: list[ReviewDecision]) -> Pace:
     timed, seconds = 0, 0.0
-    for (movie_before, before, *_), (movie, now, *_) in pairwise(decisions):
-        gap = (now - before).total_seconds()
+    for before, decision in pairwise(decisions):
+        gap = (decision.created_at - before.created_at).total_seconds()
         if ONE_CLICK <= gap <= BREAK:
             seconds += gap
-            timed += movie != movie_before
-    corrections = sum(
-        verdict not in (ACCEPTED, REJECTED) or (verdict == ACCEPTED) != is_ticked
-        for _, _, verdict, is_ticked in decisions
-    )
-    return Pace(name, len({movie for movie, *_ in decisions}), timed, seconds / 60, corrections)
+            timed += decision.movie_id != before.movie_id
+    movies = {decision.movie_id for decision in decisions}
+    return Pace(name, len(movies), timed, seconds / 60, sum(map(_is_correction, decisions)))
+
+
+def _is_correction(decision: ReviewDecision) -> bool:
+    if decision.suggestion is None:
+        return True
+    return (decision.verdict == ACCEPTED) != review.is_ticked(decision.suggestion)
 
 
 def models(keys: Iterable[int] = ()) -> list[GenreModel]:

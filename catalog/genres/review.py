@@ -141,6 +141,13 @@ def is_ticked(suggestion: Suggestion) -> bool:
     return suggestion.sure or suggestion.score >= DEFAULT_TICK
 
 
+def ticked(model: GenreModel) -> Q:
+    """The suggestions of the model that `is_ticked`, as a condition."""
+    if model.tick_thresholds:
+        return Q(tick=True)
+    return Q(sure=True) | Q(score__gte=DEFAULT_TICK)
+
+
 def cards(movie_ids: Sequence[int]) -> list[Movie]:
     """The movies with these ids, in this order.
 

@@ -58,12 +58,13 @@ def test_decisions_about_other_scores_cannot_be_compared() -> None:
     assert drift(model) is None
 
 
-def test_what_thresholds_change() -> None:
-    model = GenreModelFactory()
+@pytest.mark.parametrize("points", [[], [0.5] * 3])
+def test_what_thresholds_change(points: list[float]) -> None:
+    model = GenreModelFactory(tick_thresholds=points)
     decide(model, 90, 10, score=0.92)
-    decide(model, 30, 70, score=0.52)
+    decide(model, 30, 70, score=0.47)
     suggest(model, 10, score=0.93)
-    suggest(model, 10, score=0.53, tick=False)
+    suggest(model, 10, score=0.48, tick=False)
     found = simulate(model, None, suggest=0.4, tick=0.4)
     assert (found.movies, found.unknown, found.decided) == (20, 0, Share(120, 200))
     # Now, 10 of 20 are ticked: one of them is wrong, and 3 of the others are right.

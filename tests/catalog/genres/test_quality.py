@@ -94,13 +94,20 @@ def test_pace_without_breaks_and_single_clicks() -> None:
 
 
 def test_corrections_are_what_differs_from_the_ticks() -> None:
-    model, reviewer = GenreModelFactory(), UserFactory()
+    model, reviewer = GenreModelFactory(tick_thresholds=[0.5] * 3), UserFactory()
     decide(model, 1, 1, tick=True, reviewer=reviewer)
     decide(model, 1, 1, tick=False, reviewer=reviewer)
     review.set_genres(MovieFactory(genres=["War"]), [], reviewer)
     [pace] = quality.paces()
     assert (pace.corrections, pace.movies) == (3, 5)
     assert pace.corrections_per_movie == 0.6
+
+
+def test_a_model_without_tick_thresholds_ticks_likely_genres() -> None:
+    reviewer = UserFactory()
+    decide(GenreModelFactory(), 1, 1, score=0.8, tick=False, reviewer=reviewer)
+    decide(GenreModelFactory(), 0, 1, score=0.45, tick=False, reviewer=reviewer)
+    assert [pace.corrections for pace in quality.paces()] == [1]
 
 
 def test_a_share_as_text() -> None:
