@@ -24,6 +24,7 @@ from .model_admin import BULK_PERMISSION, current_user, numbers, page_context, p
 from .review_audit import AuditPages
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
+from .review_history import history_view
 from .review_quality import quality_view
 from .second_opinions import SecondOpinionPages
 
@@ -90,6 +91,11 @@ class ReviewQueueAdmin(AuditPages, SecondOpinionPages):
                 name="catalog_reviewqueue_accept",
             ),
             path("<int:pk>/change/", self.guarded(self.edit_view), name="catalog_reviewqueue_change"),
+            path(
+                "<int:pk>/history/",
+                self.guarded(partial(history_view, self)),
+                name="catalog_reviewqueue_history",
+            ),
             path(
                 "quality/",
                 self.guarded(require_safe(partial(quality_view, self))),

@@ -202,8 +202,10 @@ def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
     }
     pending = Suggestion.objects.filter(movie__in=movies, state=PENDING).order_by()
     pending_pairs = set(pending.values_list("movie", "genre"))
-    later = ReviewDecision.objects.filter(movie__in=movies).order_by().values_list("movie", "genre")
-    latest = {(movie, genre): last for movie, genre, last in later.annotate(Max("pk"))}
+    # A decision that was undone does not stand in the way of those before it.
+    standing = ReviewDecision.objects.filter(movie__in=movies, reversal=None, reverses=None).order_by()
+    latest_pks = standing.values_list("movie", "genre").annotate(Max("pk"))
+    latest = {(movie, genre): last for movie, genre, last in latest_pks}
     merged = dict(
         Movie.everything.filter(pk__in=movies, merged_into__isnull=False).values_list("pk", "merged_into")
     )
@@ -220,7 +222,7 @@ def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
             reversal.obstacle = f"the movie was merged into no. {merged[decision.movie_id]}"
         elif merged_at is not None and merged_at > decision.created_at:
             reversal.obstacle = "another movie was merged into it since"
-        elif latest[pair] != decision.pk or (suggestion and suggestion.state != decision.verdict):
+        elif latest.get(pair) != decision.pk or (suggestion and suggestion.state != decision.verdict):
             reversal.obstacle = "it was decided again since"
         elif pair in pending_pairs:
             reversal.obstacle = "a newer suggestion of this genre is pending"

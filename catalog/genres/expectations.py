@@ -139,7 +139,7 @@ def simulate(model: GenreModel, genre: int | None, suggest: float, tick: float) 
         pending, decided = pending.filter(genre=genre), decided.filter(genre=genre)
     counts = np.zeros((2, HUNDREDTHS), int)
     for at, is_ticked, number in (
-        pending.annotate(at=_step(F("score"), HUNDREDTHS), is_ticked=ticked(model))
+        pending.annotate(at=_step(F("score"), HUNDREDTHS), is_ticked=ticked())
         .values_list("at", "is_ticked")
         .annotate(Count("pk"))
     ):

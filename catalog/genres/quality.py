@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
@@ -28,7 +29,6 @@ COUNTS = {
 }
 # The time in seconds between two decisions that were made with one click, and the shortest break.
 ONE_CLICK, BREAK = 0.2, 300
-TICK_FIELDS = [f"suggestion__{name}" for name in ("model", "score", "tick", "sure")]
 # The decisions of which the pace is computed.
 LATEST = 5000
 PERIODS = 12
@@ -162,32 +162,27 @@ def paces(reviewer: AbstractBaseUser | None = None) -> list[Pace]:
     )
     if reviewer is not None:
         latest = latest.filter(reviewer=reviewer.pk)
-    decisions = (
-        latest.select_related("reviewer", "suggestion")
-        .only("movie", "created_at", "verdict", "reviewer__username", *TICK_FIELDS)
-        .prefetch_related(review.calibration("suggestion__model"))
-    )
-    by_reviewer: dict[str, list[ReviewDecision]] = {}
-    for decision in reversed(decisions.order_by("-pk")[:LATEST]):
-        by_reviewer.setdefault(decision.reviewer.get_username(), []).append(decision)
+    rows = latest.annotate(was_ticked=review.ticked("suggestion__")).order_by("-pk")
+    by_reviewer: dict[str, list[tuple[Any, ...]]] = {}
+    for name, *decision in reversed(
+        rows.values_list("reviewer__username", "movie", "created_at", "verdict", "was_ticked")[:LATEST]
+    ):
+        by_reviewer.setdefault(name, []).append(tuple(decision))
     return [_pace(name, decisions) for name, decisions in sorted(by_reviewer.items())]
 
 
-def _pace(name: str, decisions: list[ReviewDecision]) -> Pace:
+def _pace(name: str, decisions: list[tuple[Any, ...]]) -> Pace:
     timed, seconds = 0, 0.0
-    for before, decision in pairwise(decisions):
-        gap = (decision.created_at - before.created_at).total_seconds()
+    for (movie_before, before, *_), (movie, now, *_) in pairwise(decisions):
+        gap = (now - before).total_seconds()
         if ONE_CLICK <= gap <= BREAK:
             seconds += gap
-            timed += decision.movie_id != before.movie_id
-    movies = {decision.movie_id for decision in decisions}
-    return Pace(name, len(movies), timed, seconds / 60, sum(map(_is_correction, decisions)))
-
-
-def _is_correction(decision: ReviewDecision) -> bool:
-    if decision.suggestion is None:
-        return True
-    return (decision.verdict == ACCEPTED) != review.is_ticked(decision.suggestion)
+            timed += movie != movie_before
+    corrections = sum(
+        verdict not in (ACCEPTED, REJECTED) or (verdict == ACCEPTED) != bool(was_ticked)
+        for _, _, verdict, was_ticked in decisions
+    )
+    return Pace(name, len({movie for movie, *_ in decisions}), timed, seconds / 60, corrections)
 
 
 def models(keys: Iterable[int] = ()) -> list[GenreModel]:

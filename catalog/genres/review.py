@@ -141,11 +141,10 @@ def is_ticked(suggestion: Suggestion) -> bool:
     return suggestion.sure or suggestion.score >= DEFAULT_TICK
 
 
-def ticked(model: GenreModel) -> Q:
-    """The suggestions of the model that `is_ticked`, as a condition."""
-    if model.tick_thresholds:
-        return Q(tick=True)
-    return Q(sure=True) | Q(score__gte=DEFAULT_TICK)
+def ticked(lookup: str = "") -> Q:
+    """The suggestions that `is_ticked`, as a condition. lookup: leads to them, such as "suggestion__"."""
+    likely = Q((f"{lookup}sure", True)) | Q((f"{lookup}score__gte", DEFAULT_TICK))
+    return Q((f"{lookup}tick", True)) | Q((f"{lookup}model__tick_thresholds", [])) & likely
 
 
 def cards(movie_ids: Sequence[int]) -> list[Movie]:

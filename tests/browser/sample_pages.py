@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from catalog.embeddings.index_files import build_stale
+from catalog.genres import review
 from catalog.models import AuditFinding, DuplicateGroup, DuplicateMember, Genre, SecondOpinion
 from tests.catalog.genres.decided import decide
 from tests.factories import (
     EmbeddingFactory,
     ExtractorFactory,
+    GenreFactory,
     GenreModelFactory,
     MovieFactory,
     RunFactory,
@@ -35,6 +37,7 @@ ADMIN_ADDRESSES = [
     "/admin/catalog/reviewqueue/second/",
     "/admin/catalog/reviewqueue/agreement/",
     "/admin/catalog/reviewqueue/{movie}/change/",
+    "/admin/catalog/reviewqueue/{movie}/history/",
     "/admin/catalog/reviewqueue/quality/",
     "/admin/catalog/reviewdecision/",
     "/admin/catalog/duplicategroup/",
@@ -94,6 +97,9 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
         movie=films[2], first=UserFactory(username="ana"), second=UserFactory(username="ben")
     )
     opinion.genres.create(genre=Genre.objects.get(name="Drama"), first=True, second=False)
+    crime, reviewer = GenreFactory(name="Crime"), UserFactory()
+    for change in ({"add": [crime.pk]}, {"remove": [crime.pk], "reject": [films[0].suggestions.first().pk]}):
+        review.decide_movie(films[0], reviewer, **change)
     build_stale()
     twin = MovieFactory(title=f"{title} 0", imdb_id=None, tmdb_id=None, poster=True)
     group = DuplicateGroup.objects.create()

@@ -18,7 +18,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 # Pages of one movie, which show its title in large letters.
-MOVIE_REVIEW_ADDRESSES = ["/admin/catalog/reviewqueue/{movie}/change/"]
+MOVIE_REVIEW_ADDRESSES = [
+    "/admin/catalog/reviewqueue/{movie}/change/",
+    "/admin/catalog/reviewqueue/{movie}/history/",
+]
 # Cumulative layout shift, as web browsers measure it: https://web.dev/articles/cls
 SHIFT = """() => new Promise(done => {
   let sum = 0;

@@ -88,6 +88,7 @@ admin/catalog/reviewqueue/audit/                      RKS     -
 admin/catalog/reviewqueue/audit/decide/               -       RKS
 admin/catalog/reviewqueue/audit/undo/                 -       RKS
 admin/catalog/reviewqueue/<int:pk>/change/            RKS     RKS
+admin/catalog/reviewqueue/<int:pk>/history/           RKS     RKS
 admin/catalog/reviewqueue/quality/                    RKS     -
 admin/catalog/run/<int:pk>/undo/                      OS      OS
 admin/catalog/run/<int:pk>/kept/                      VOKS    VOKS

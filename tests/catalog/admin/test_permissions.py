@@ -27,6 +27,7 @@ PAGES = [
     ("reviewqueue_bulk", {REVIEW}, "POST"),
     ("reviewqueue_sure", {REVIEW, BULK}, "GET POST"),
     ("reviewqueue_accept", {REVIEW, BULK}, "GET POST"),
+    ("reviewqueue_history", {REVIEW}, "GET POST"),
     ("reviewqueue_quality", {REVIEW}, "GET"),
     ("reviewqueue_audit", {REVIEW}, "GET"),
     ("reviewqueue_audit_decide", {REVIEW}, "POST"),
