@@ -87,6 +87,11 @@ admin/catalog/reviewqueue/accept/                     KS      KS
 admin/catalog/reviewqueue/audit/                      RKS     -
 admin/catalog/reviewqueue/audit/decide/               -       RKS
 admin/catalog/reviewqueue/audit/undo/                 -       RKS
+admin/catalog/reviewqueue/second/                     RKS     -
+admin/catalog/reviewqueue/second/give/                -       RKS
+admin/catalog/reviewqueue/second/undo/                -       RKS
+admin/catalog/reviewqueue/agreement/                  RKS     -
+admin/catalog/reviewqueue/agreement/resolve/          -       KS
 admin/catalog/reviewqueue/<int:pk>/change/            RKS     RKS
 admin/catalog/reviewqueue/<int:pk>/history/           RKS     RKS
 admin/catalog/reviewqueue/quality/                    RKS     -
@@ -119,8 +124,15 @@ favicon.ico                                           AVROKS  -
 """
 # Catches what matches nothing else, only to redirect or to answer 404.
 CATCH_ALL = "admin/(?P<url>.*)$"
-# Answered with 404 here, because the file or page behind them is missing.
-MISSING = ("admin/catalog/run/<int:pk>/rows/", "heat-map/<int:pk>.json", "heat-map/<int:pk>.png", "api/")
+# Answered with 404 here, because the file or page behind them is missing, or the form names nothing.
+MISSING = (
+    "admin/catalog/reviewqueue/second/give/",
+    "admin/catalog/reviewqueue/agreement/resolve/",
+    "admin/catalog/run/<int:pk>/rows/",
+    "heat-map/<int:pk>.json",
+    "heat-map/<int:pk>.png",
+    "api/",
+)
 # What is posted; other addresses get an empty form.
 FORMS = {"runs/start/": {"kind": "scrape"}}
 
