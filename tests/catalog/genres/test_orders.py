@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks import review_orders
 from catalog.genres import orders
 from catalog.genres.assignment import assign
 from catalog.models import GenreModel, Movie, Suggestion
+from ml.genres.evidence.model import Scored
 from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +134,21 @@ def test_only_the_newest_of_earlier_models_is_compared(models: tuple[GenreModel,
     between = GenreModelFactory(state="retired")
     suggested(movie, between, "superseded", Drama=0.9)
     assert disagreeing() == []
+
+
+def test_the_benchmark_simulates_the_same_order() -> None:
+    random = np.random.default_rng(0)
+    scores, count = random.random((30, 3)).astype(np.float32), 30
+    movies = [MovieFactory() for _ in range(count)]
+    genres = [GenreFactory(name=name) for name in ("Crime", "Drama", "War")]
+    for row, column in np.argwhere(scores > 0.3).tolist():
+        SuggestionFactory(
+            movie=movies[row], genre=genres[column], score=float(scores[row, column]), threshold=0.3
+        )
+    cuts = np.full_like(scores, 0.3)
+    scored = Scored(
+        scores, np.ones((count, 4), dtype=bool), np.zeros((count, 3, 4), np.float32), cuts, cuts, cuts
+    )
+    simulated = [movies[row].pk for row in review_orders.most_informative(scored, random)]
+    waiting = [row["movie_id"] for row in orders.most_informative(PENDING.all())]
+    assert simulated[: len(waiting)] == waiting
