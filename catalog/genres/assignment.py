@@ -20,6 +20,8 @@ from catalog.models import Movie, ReviewReservation
 RESERVED_FOR = timedelta(minutes=10)
 # Movies that other reviewers lock at this moment are passed over, so more are read than are wanted.
 SPARE = 20
+# Tried again if all of these were taken since they were read.
+ATTEMPTS = 3
 
 
 def assign(reviewer: AbstractBaseUser, candidates: QuerySet[Any, Any], count: int) -> list[int]:
@@ -32,26 +34,16 @@ def assign(reviewer: AbstractBaseUser, candidates: QuerySet[Any, Any], count: in
     now = timezone.now()
     others = ReviewReservation.objects.filter(expires_at__gt=now).exclude(reviewer_id=reviewer.pk)
     free = candidates.exclude(movie__in=others.order_by().values("movie"))
-    wanted = _ids(free[:count])
-    mine = ReviewReservation.objects.filter(reviewer_id=reviewer.pk, movie__in=wanted)
-    if mine.filter(expires_at__gt=now + RESERVED_FOR / 2).count() == len(wanted):
-        return wanted
-    with transaction.atomic():
-        # The constraint on the movie decides between two reviewers. The lock lets the second one pass on
-        # instead of waiting, and lets it see what the first one decided about the movie.
+    reserved: list[int] = []
+    for _ in range(ATTEMPTS):
         first = _ids(free[: count + SPARE])
-        still_free = set(_ids(free.filter(movie__in=_locked(first))))
-        chosen = [pk for pk in first if pk in still_free][:count]
-        ReviewReservation.objects.filter(movie__in=chosen, expires_at__lte=now).delete()
-        expires_at = now + RESERVED_FOR
-        ReviewReservation.objects.bulk_create(
-            [ReviewReservation(movie_id=pk, reviewer_id=reviewer.pk, expires_at=expires_at) for pk in chosen],
-            ignore_conflicts=True,
-        )
-        mine = ReviewReservation.objects.filter(reviewer_id=reviewer.pk, movie__in=chosen)
-        mine.update(expires_at=expires_at)
-        reserved = set(mine.values_list("movie_id", flat=True))
-        return [pk for pk in chosen if pk in reserved]
+        mine = ReviewReservation.objects.filter(reviewer_id=reviewer.pk, movie__in=first[:count])
+        if mine.filter(expires_at__gt=now + RESERVED_FOR / 2).count() == len(first[:count]):
+            return first[:count]
+        reserved = _reserve(reviewer, free, first, count)
+        if len(reserved) == count or len(first) < count + SPARE:
+            break
+    return reserved
 
 
 def release(reviewer: AbstractBaseUser, movie_ids: Iterable[int] | None = None) -> None:
@@ -65,6 +57,26 @@ def reserved_by_others(reviewer: AbstractBaseUser) -> list[tuple[str, int]]:
     open_now = ReviewReservation.objects.filter(expires_at__gt=timezone.now())
     others = open_now.exclude(reviewer_id=reviewer.pk).order_by("reviewer__username")
     return list(others.values_list("reviewer__username").annotate(Count("pk")))
+
+
+def _reserve(reviewer: AbstractBaseUser, free: QuerySet[Any, Any], first: list[int], count: int) -> list[int]:
+    """Reserve `count` of the movies `first` that are still free, in this order. Returns those reserved."""
+    now = timezone.now()
+    with transaction.atomic():
+        # The constraint on the movie decides between two reviewers. The lock lets the second one pass on
+        # instead of waiting, and lets it see what the first one decided about the movie.
+        still_free = set(_ids(free.filter(movie__in=_locked(first)).order_by()))
+        chosen = [pk for pk in first if pk in still_free][:count]
+        ReviewReservation.objects.filter(movie__in=chosen, expires_at__lte=now).delete()
+        expires_at = now + RESERVED_FOR
+        ReviewReservation.objects.bulk_create(
+            [ReviewReservation(movie_id=pk, reviewer_id=reviewer.pk, expires_at=expires_at) for pk in chosen],
+            ignore_conflicts=True,
+        )
+        mine = ReviewReservation.objects.filter(reviewer_id=reviewer.pk, movie__in=chosen)
+        mine.update(expires_at=expires_at)
+        reserved = set(mine.values_list("movie_id", flat=True))
+    return [pk for pk in chosen if pk in reserved]
 
 
 def _ids(rows: QuerySet[Any, Any]) -> list[int]:
