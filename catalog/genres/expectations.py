@@ -83,7 +83,7 @@ def drift(model: GenreModel) -> Drift | None:
     )
     recent, before = np.zeros((2, STEPS), int), np.zeros((2, STEPS), int)
     for is_recent, step, verdict, number in rows.annotate(Count("pk")):
-        (recent if is_recent else before)[int(verdict == ACCEPTED), min(step, STEPS - 1)] += number
+        (recent if is_recent else before)[int(verdict == ACCEPTED), min(int(step), STEPS - 1)] += number
     known = before.sum(axis=0) >= FEWEST
     weights = np.where(known, recent.sum(axis=0), 0)
     # Half of the latest decisions have to be comparable.
@@ -143,12 +143,12 @@ def simulate(model: GenreModel, genre: int | None, suggest: float, tick: float) 
         .values_list("at", "is_ticked")
         .annotate(Count("pk"))
     ):
-        counts[int(is_ticked), min(at, HUNDREDTHS - 1)] += number
+        counts[int(is_ticked), min(int(at), HUNDREDTHS - 1)] += number
     verdicts = np.zeros((2, HUNDREDTHS), int)
     for at, verdict, number in (
         decided.annotate(at=_step(F("score"), HUNDREDTHS)).values_list("at", "verdict").annotate(Count("pk"))
     ):
-        verdicts[int(verdict == ACCEPTED), min(at, HUNDREDTHS - 1)] += number
+        verdicts[int(verdict == ACCEPTED), min(int(at), HUNDREDTHS - 1)] += number
     by_step = verdicts.reshape(2, STEPS, -1).sum(axis=2)
     from_here = np.arange(HUNDREDTHS) >= round(suggest * HUNDREDTHS)
     above_tick = from_here & (np.arange(HUNDREDTHS) >= round(tick * HUNDREDTHS))

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db.models import Avg, Count, Q
 
-from catalog.models import Genre, GenreModel, ReviewDecision
+from catalog.models import Genre, GenreModel
 from ml.stats import wilson
 
+from .quality import ACCEPTED, counted
 from .review import Selection
 
 # With fewer decisions, the interval of the precision is wider than 30 points.
@@ -76,22 +77,14 @@ def expectation(selection: Selection) -> Expectation:
 
 def _decisions(selection: Selection, models: list[GenreModel]) -> tuple[int, int]:
     """How many were accepted, and how many accepted or rejected."""
-    verdicts = ReviewDecision.Verdict
-    found = ReviewDecision.objects.filter(
-        verdict__in=[verdicts.ACCEPTED, verdicts.REJECTED],
-        reversal=None,
-        batch=None,
-        suggestion__model__in=models,
-    )
+    found = counted().filter(batch=None, suggestion__model__in=models)
     if selection.genre:
         found = found.filter(genre=selection.genre)
     if selection.min_score is not None:
         found = found.filter(score__gte=selection.min_score)
     if selection.sure:
         found = found.filter(suggestion__sure=True)
-    counts = found.order_by().aggregate(
-        right=Count("pk", filter=Q(verdict=verdicts.ACCEPTED)), decided=Count("pk")
-    )
+    counts = found.aggregate(right=Count("pk", filter=Q(verdict=ACCEPTED)), decided=Count("pk"))
     return counts["right"], counts["decided"]
 
 

@@ -101,6 +101,7 @@ def test_wilson_of_nothing_is_everything() -> None:
     assert wilson(0, 0) == (0, 1)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_contains_the_share(counts: tuple[int, int]) -> None:
     low, high = wilson(*counts)

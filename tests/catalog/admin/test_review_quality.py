@@ -74,6 +74,7 @@ def test_moving_a_slider_answers_the_simulation_alone(reviewer_client, model):
     assert text_of(whole) == text_of(live)
 
 
+@pytest.mark.slow
 def test_a_drift_is_reported_in_a_sentence(reviewer_client, model):
     decide(model, 270, 30)
     decide(model, 180, 20)
