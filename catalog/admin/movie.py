@@ -6,17 +6,21 @@ import copy
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.http import HttpRequest
-from django.urls import URLPattern, reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
 from catalog.external_ids import external_link, external_url
 from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, Poster, Suggestion
 from catalog.posters.primary import evidence_now, make_primary, process_changed, store_poster, unlock
+from catalog.runs import kinds
 from catalog.transfer.tables import titles
 
 from .downloads import download_path
@@ -141,7 +145,8 @@ class MovieAdmin(MovieSearchAdmin, RunStartingAdmin):
     inlines = (PosterInline,)
     save_on_top = True
     fieldsets = (
-        (None, {"fields": (("title", "year"), "genre_choices", "shown_poster", "poster_upload")}),
+        (None, {"fields": (("title", "year"), "genre_choices", "shown_poster")}),
+        ("Another poster", {"fields": ("poster_upload", "poster_address"), "classes": ("another-poster",)}),
         ("About it", {"fields": ("original_title", "franchise", "overview")}),
         (
             "Ids",
@@ -152,7 +157,24 @@ class MovieAdmin(MovieSearchAdmin, RunStartingAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         download = download_path(self, titles, "titles.csv", "catalog_movie_titles")
-        return [download, *super().get_urls()]
+        alternatives = path(
+            "<int:pk>/alternatives/",
+            self.admin_site.admin_view(require_POST(self.alternatives_view)),
+            name="catalog_movie_alternatives",
+        )
+        return [download, alternatives, *super().get_urls()]
+
+    def alternatives_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST: start a run that fetches further posters of the movie."""
+        if not (self.has_start_run_permission(request) and self.has_view_permission(request)):
+            raise PermissionDenied(f"This page needs the permission {kinds.START_PERMISSION}.")
+        movie = get_object_or_404(Movie, pk=pk)
+        self.fetch_alternatives(request, Movie.objects.filter(pk=movie.pk))
+        return redirect("admin:catalog_movie_change", pk)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context["may_find_alternatives"] = bool(kwargs.get("obj")) and self.has_start_run_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
         return super().get_queryset(request).prefetch_related("posters", "genres")
@@ -217,11 +239,11 @@ class MovieAdmin(MovieSearchAdmin, RunStartingAdmin):
             chosen = form.cleaned_data["shown_poster"]
             make_primary(chosen, locked=True) if chosen else unlock(movie)
         if form.poster_bytes is not None:
-            poster = store_poster(movie, form.poster_bytes, source="upload", locked=True)
+            address = form.cleaned_data.get("poster_address") or ""
+            poster = store_poster(movie, form.poster_bytes, source="upload", source_url=address, locked=True)
             messages.success(
                 request,
-                f"The uploaded poster ({poster.width} × {poster.height} px) is shown, and not replaced by "
-                "fetching.",
+                f"The new poster ({poster.width} × {poster.height} px) is shown, whatever is fetched later.",
             )
         add_update_message(request, process_changed(before, by=current_user(request)))
 

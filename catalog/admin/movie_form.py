@@ -10,17 +10,22 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
+from catalog.fetching.errors import FetchError
 from catalog.models import Genre, Movie, Poster
 from catalog.models.movie import EXTERNAL_IDS
 from catalog.models.poster import NO_WORDS
+from catalog.posters.from_address import fetch_picture
 from catalog.posters.lookup import poster_url_error
 from catalog.posters.primary import EvidenceNow
 from ml.imaging import images
 
-from .poster import thumbnail
-
+DROP_ZONE = mark_safe(
+    '<div class="poster-drop only-live" id="poster-drop">'
+    '<p role="status">Drop a picture or its address here, or paste one.</p></div>'
+)
+CHOICE_WIDTH = 200  # px
 NEEDS_REVIEW_PERMISSION = "Changing genres needs the permission to review suggestions."
 GENRES_HELP = (
     "After a change, imports no longer change these genres. Pending suggestions are accepted or rejected "
@@ -28,17 +33,69 @@ GENRES_HELP = (
 )
 
 
-class PosterChoice(forms.ModelChoiceField):
-    """The posters of a movie with their pictures."""
+class PosterRadios(forms.RadioSelect):
+    """Posters 200 px wide, each with a link to the whole picture, which a script opens as a dialog."""
 
-    def label_from_instance(self, poster: Poster) -> SafeString:
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        attributes = self.build_attrs(self.attrs, attrs)
+        identifier, disabled = attributes.get("id", name), "disabled" if attributes.get("disabled") else ""
+        chosen = "" if value is None else str(value)
+        options = []
+        for number, (option, label) in enumerate(self.choices):
+            poster: Poster | None = getattr(option, "instance", None)
+            radio = format_html(
+                '<label for="{0}_{1}">'
+                '<input type="radio" name="{2}" value="{3}" id="{0}_{1}" {4} {5}>{6} {7}</label>',
+                identifier,
+                number,
+                name,
+                option,
+                "checked" if str(option) == chosen else "",
+                disabled,
+                _picture(poster) if poster else "",
+                label,
+            )
+            options.append(format_html("<div>{} {}</div>", radio, _zoom(poster, label) if poster else ""))
+        return format_html(
+            '<div id="{}" class="poster-choices">{}</div>', identifier, SafeString("".join(options))
+        )
+
+
+def _picture(poster: Poster) -> SafeString:
+    return format_html(
+        '<img src="{}" alt="" width="{}" height="{}" loading="lazy">',
+        poster.thumbnail.url,
+        CHOICE_WIDTH,
+        max(1, round(poster.height * CHOICE_WIDTH / poster.width)),
+    )
+
+
+def _zoom(poster: Poster, label: object) -> SafeString:
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener" data-zoom aria-label="Enlarge: {}">Enlarge</a>',
+        poster.file.url,
+        label,
+    )
+
+
+class AddressInput(forms.URLInput):
+    """An address, and a zone on which pictures and addresses can be dropped."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return format_html("{}{}", super().render(name, value, attrs, renderer), DROP_ZONE)
+
+
+class PosterChoice(forms.ModelChoiceField):
+    """The posters of a movie with their facts; `PosterRadios` shows the pictures."""
+
+    def label_from_instance(self, poster: Poster) -> str:
         language = {NO_WORDS: "without words", "": ""}.get(poster.language, poster.language)
         facts = [poster.source, language, f"{poster.width} × {poster.height}"]
-        return format_html("{} {}", thumbnail(poster), ", ".join(filter(None, facts)))
+        return ", ".join(filter(None, facts))
 
 
 class MovieForm(forms.ModelForm):
-    """`MovieAdmin.save_related` saves `genre_choices`, `shown_poster` and `poster_upload`."""
+    """`MovieAdmin.save_related` saves `genre_choices`, `shown_poster` and the poster of a file or address."""
 
     genre_choices = forms.ModelMultipleChoiceField(
         Genre.objects.all(),
@@ -53,15 +110,22 @@ class MovieForm(forms.ModelForm):
         help_text="JPEG, PNG, WebP or GIF, up to 20 MB. It is shown, and fetching does not replace it.",
         widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
     )
+    poster_address = forms.URLField(
+        label="Poster from an address",
+        required=False,
+        max_length=1000,
+        assume_scheme="https",
+        help_text="https://… of a picture on any public website. It is stored like an upload.",
+        widget=AddressInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+    )
     shown_poster = PosterChoice(
         Poster.objects.none(),
         label="Poster to show",
         required=False,
         blank=True,
         empty_label="automatic: by language, then resolution, then order of sources",
-        widget=forms.RadioSelect,
-        help_text="Fetching does not replace a chosen poster. For more posters, select the movie in the list "
-        "of movies and fetch alternative posters.",
+        widget=PosterRadios,
+        help_text="Fetching does not replace a chosen poster.",
     )
     # The uploaded file's name is neither shown nor stored, so its length is not limited.
     poster_bytes: bytes | None = None
@@ -113,12 +177,7 @@ class MovieForm(forms.ModelForm):
                 code="too_many_bytes",
             )
         upload.seek(0)  # the form may be validated twice, see MovieAdmin.changeform_view
-        data = upload.read()
-        try:
-            images.open_safely(data)
-        except images.ImageRejected as error:
-            raise forms.ValidationError(str(error), code=error.reason) from error
-        self.poster_bytes = data
+        self.poster_bytes = self._checked(upload.read())
         return upload
 
     def clean(self) -> dict[str, Any] | None:
@@ -127,7 +186,26 @@ class MovieForm(forms.ModelForm):
             other = self.instance.other_with(name, self.cleaned_data.get(name))
             if other is not None:
                 self.add_error(name, forms.ValidationError(self._held_by(other), code="unique"))
+        address = self.cleaned_data.get("poster_address")
+        if address and self.cleaned_data.get("poster_upload"):
+            self.add_error(
+                "poster_address", forms.ValidationError("Choose a file or an address.", code="both")
+            )
+        elif address and not self.errors:
+            # Last, so that nothing is fetched for a form with errors.
+            try:
+                self.poster_bytes = self._checked(fetch_picture(address))
+            except (FetchError, forms.ValidationError) as error:
+                self.add_error("poster_address", _as_validation_error(error))
         return cleaned
+
+    @staticmethod
+    def _checked(data: bytes) -> bytes:
+        try:
+            images.open_safely(data)
+        except images.ImageRejected as error:
+            raise forms.ValidationError(str(error), code=error.reason) from error
+        return data
 
     def _held_by(self, other: Movie) -> SafeString:
         shown = other.merged_into or other
@@ -148,3 +226,7 @@ class MovieForm(forms.ModelForm):
         if chosen is None or "genre_choices" not in self.changed_data:
             return None
         return list(chosen) if {genre.pk for genre in chosen} != self.held else None
+
+
+def _as_validation_error(error: FetchError | forms.ValidationError) -> forms.ValidationError:
+    return forms.ValidationError(str(error), code="not_fetched") if isinstance(error, FetchError) else error

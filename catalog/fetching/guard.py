@@ -21,6 +21,8 @@ from .policy import FetchPolicy
 
 LONGEST_URL = 8_000  # characters: what every server should accept by RFC 9110, 4.1
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+# At least two labels, the last not a number: no address in any notation, and no name of a local network.
+_PUBLIC_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?!\d|0x)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 # Not public either, besides those that Python's `is_global` excludes.
 _EXCLUDED_NETWORKS = tuple(
@@ -110,6 +112,10 @@ def _check_host(url: str, scheme: str, host: str | None, port: int | None, polic
     allowed = {f"{name}:{port}"} if port is not None else {name, f"{name}:{DEFAULT_PORTS[scheme]}"}
     if port == DEFAULT_PORTS[scheme]:
         allowed.add(name)
+    if policy.any_host and port in (None, DEFAULT_PORTS[scheme]) and _PUBLIC_NAME.fullmatch(host):
+        return
+    if policy.any_host:
+        raise Refused(url, f"only names of public hosts at port {DEFAULT_PORTS[scheme]} are fetched")
     if not allowed & policy.hosts:
         raise Refused(
             url, f"{name} is not one of the hosts of {policy.name}: {', '.join(sorted(policy.hosts))}"

@@ -12,7 +12,8 @@ from .circuit_breaker import CircuitPolicy
 class FetchPolicy:
     """The rules of one source; every number is a limit that the client never exceeds.
 
-    `hosts` are exact names, each with its scheme's own port unless written `host:port`. `allow_loopback` and
+    `hosts` are exact names, each with its scheme's own port unless written `host:port`. `any_host` allows all
+    names of public hosts at their scheme's own port, for addresses that staff enter. `allow_loopback` and
     the scheme http are for the replica site and tests only. `user_agent` names the project and a contact, as
     in "Postersite/0.1 (+https://example.org/contact)"; the part before "/" is the name in robots.txt.
     `deadline_s` holds for one `get` as a whole: waiting for a permit, redirects, retries and the body.
@@ -26,6 +27,7 @@ class FetchPolicy:
     hosts: frozenset[str]
     user_agent: str
     schemes: tuple[str, ...] = ("https",)
+    any_host: bool = False
     allow_loopback: bool = False
     min_interval_s: float = 1.0
     host_intervals_s: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -45,7 +47,7 @@ class FetchPolicy:
     robots: bool = True
 
     def __post_init__(self) -> None:
-        if not self.hosts:
+        if not self.hosts and not self.any_host:
             raise ValueError(f"the fetch policy {self.name!r} allows no host")
         if any(host != host.lower() or "/" in host or "@" in host for host in self.hosts):
             raise ValueError(

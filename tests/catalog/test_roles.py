@@ -77,6 +77,7 @@ admin/catalog/genremodel/<int:pk>/promote/            KS      KS
 admin/catalog/genremodel/<int:pk>/undo/               KS      KS
 admin/catalog/movie/titles.csv                        VROKS   -
 admin/catalog/movie/start/<str:kind>/                 -       OS
+admin/catalog/movie/<int:pk>/alternatives/            -       OS
 admin/catalog/reviewdecision/decisions.csv            VROKS   -
 admin/catalog/reviewdecision/decisions.json           VROKS   -
 admin/catalog/reviewqueue/                            RKS     RKS

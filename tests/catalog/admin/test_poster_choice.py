@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from catalog.models import Poster, Run
 from tests.catalog.admin.movie_forms import save_movie
-from tests.catalog.pages import levels_of
+from tests.catalog.pages import levels_of, one, soup
 from tests.conftest import signed_in
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
 
@@ -131,3 +131,27 @@ def test_a_poster_removed_at_its_source(admin_client):
     gone = PosterFactory(gone_at=when)
     page = admin_client.get(reverse("admin:catalog_poster_change", args=[gone.pk])).text
     assert "removed 2026-02-03" in page
+
+
+def test_alternatives_are_shown_with_their_pictures(admin_client):
+    movie = MovieFactory()
+    posters = [PosterFactory(movie=movie) for _ in range(3)]
+    page = soup(admin_client.get(reverse("admin:catalog_movie_change", args=[movie.pk])))
+    choices = page.select(".poster-choices img")
+    assert {image["width"] for image in choices} == {"200"}
+    assert {link["href"] for link in page.select("a[data-zoom]")} == {poster.file.url for poster in posters}
+    assert len(page.select(".poster-choices input[type=radio]")) == 4
+
+
+def test_alternatives_are_found_from_the_page_of_a_movie(admin_client, settings):
+    settings.POSTER_SOURCES = ["tmdb_page"]
+    movie, other = MovieFactory(), MovieFactory()
+    page = soup(admin_client.get(reverse("admin:catalog_movie_change", args=[movie.pk])))
+    response = admin_client.post(one(page, ".object-tools form")["action"])
+    assert response.url == reverse("admin:catalog_movie_change", args=[movie.pk])
+    run = Run.objects.get()
+    assert (run.kind, run.params["posters"], run.items.get().movie) == ("scrape", 8, movie)
+    assert other.pk != movie.pk
+    editor = signed_in(UserFactory(is_staff=True, permissions=["catalog.change_movie"]))
+    page = soup(editor.get(reverse("admin:catalog_movie_change", args=[movie.pk])))
+    assert not page.select(".object-tools form")

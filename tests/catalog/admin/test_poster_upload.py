@@ -7,10 +7,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
 from catalog.models import Movie, Poster, Run
+from catalog.posters import from_address
 from ml.imaging import images
 from tests.catalog.admin.movie_forms import save_movie
+from tests.catalog.fetching.clients import policy_for
 from tests.catalog.pages import messages_of
+from tests.catalog.posters.films import film
 from tests.factories import MovieFactory, PosterFactory, tiny_jpeg
+from tests.replica.faults import FaultySite, html_instead, not_found
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +96,67 @@ def test_an_invalid_form_keeps_the_poster_there_was(admin_client):
     response = save_movie(admin_client, movie, title="", poster_upload=upload(tiny_jpeg(9)))
     assert response.status_code == 200
     assert movie.posters.count() == 1
+
+
+# From an address
+
+
+@pytest.fixture
+def site(broker, monkeypatch):
+    """A replica with a film, which counts as a public host."""
+    with FaultySite([film(1)]) as site:
+        allowed = policy_for(site.url, robots=False, max_attempts=1)
+        monkeypatch.setattr(from_address, "policy", lambda: allowed)
+        yield site
+
+
+def picture_at(site):
+    return f"{site.url}/t/p/w500/{site.movies[0].image_name}.jpg"
+
+
+def errors_of(response):
+    return response.context["adminform"].form.errors.as_data()["poster_address"]
+
+
+def test_a_picture_from_an_address_is_stored_like_an_upload(admin_client, site):
+    movie = MovieFactory(poster=True)
+    response = save_movie(admin_client, movie, poster_address=picture_at(site))
+    assert response.status_code == 302
+    shown = movie.posters.get(is_primary=True)
+    assert (shown.source, shown.source_url, shown.locked) == ("upload", picture_at(site), True)
+    # Its pixels are stored, not its bytes.
+    assert shown.file.read() != site.movies[0].poster
+    assert Run.objects.filter(kind="embed").exists()
+
+
+@pytest.mark.parametrize("fault", [not_found(), html_instead()])
+def test_an_address_without_a_picture_changes_nothing(admin_client, site, fault):
+    site.spoil("/t/p/", fault)
+    response = save_movie(
+        admin_client, MovieFactory(title="Ember"), title="Renamed", poster_address=picture_at(site)
+    )
+    [error] = errors_of(response)
+    assert len(error.message) > 20
+    assert not Poster.objects.exists() and Movie.objects.get().title == "Ember"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://localhost/x.jpg",
+        "https://127.0.0.1/x.jpg",
+        "http://films.example/",
+        "https://films.example:8443/",
+    ],
+)
+def test_only_public_https_addresses_are_fetched(admin_client, address):
+    [error] = errors_of(save_movie(admin_client, MovieFactory(), poster_address=address))
+    assert error.code == "not_fetched"
+
+
+def test_nothing_is_fetched_for_a_form_with_errors(admin_client, site):
+    both = {"poster_upload": upload(tiny_jpeg(1)), "poster_address": picture_at(site)}
+    [error] = errors_of(save_movie(admin_client, MovieFactory(), **both))
+    assert error.code == "both"
+    save_movie(admin_client, MovieFactory(), title="", poster_address=picture_at(site))
+    assert site.paths("/t/p/") == [] and not Poster.objects.exists()

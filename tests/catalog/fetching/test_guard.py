@@ -118,6 +118,67 @@ pieces = st.sampled_from([
 addresses = st.lists(pieces, max_size=9).map("".join)
 
 
+ANY_HOST = FetchPolicy("pictures", frozenset(), "Postersite/0.1", any_host=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(each for each in ALLOWED if ":8443" not in each),
+        "https://a.example/x.jpg",
+        "https://xn--flms-u9c.example/",
+        "https://img.films.example:443/x.jpg",
+        "https://1.films.example/x",
+    ],
+)
+def test_any_public_name_may_be_allowed_at_the_port_of_https(url: str) -> None:
+    check_url(url, ANY_HOST)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(url for kind, urls in REFUSED.items() if kind != "other host" for url in urls),
+        *("https://films.example:80/", "https://films.example:8443/", "https://films.example:0/"),
+        *(
+            "https://localhost/",
+            "https://intranet/x.jpg",
+            "https://localhost:443/",
+            "https://films.example./",
+        ),
+        *(
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f000001/",
+            "https://0x7f.1/",
+        ),
+        *(
+            "https://017700000001/",
+            "https://0/",
+            "https://8.8.8.8/",
+            "https://169.254.169.254/",
+            "https://1.0x7f/",
+        ),
+        *(
+            "https://[::1]/",
+            "https://[2606:4700::1111]/",
+            "https://[::ffff:7f00:1]/",
+            "https://films%2eexample/",
+        ),
+        *(
+            "https://-films.example/",
+            "https://films..example/",
+            "https://.example/",
+            "https://fil_ms.example/",
+        ),
+    ],
+)
+def test_any_host_means_neither_addresses_nor_local_names_nor_other_ports(url: str) -> None:
+    with pytest.raises(Refused):
+        check_url(url, ANY_HOST)
+
+
 def browser_host(url: str) -> str:
     """The host as the WHATWG URL standard finds it: tabs and line breaks are dropped, backslashes
     count as slashes, and the last @ before the path ends the user name."""
