@@ -1,4 +1,4 @@
-"""The review queue in Django admin: cards, bulk decisions, accepting all sure suggestions, editing genres."""
+"""The review queue as a grid: cards, bulk decisions, accepting all sure suggestions, editing genres."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
@@ -24,6 +24,7 @@ from .model_admin import BULK_PERMISSION, current_user, numbers, page_context, p
 from .review_audit import AuditPages
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
+from .review_focus import FocusPages, pending_counts
 from .review_history import history_view
 from .review_quality import quality_view
 from .second_opinions import SecondOpinionPages
@@ -66,16 +67,17 @@ class GenresForm(forms.Form):
 
 
 @admin.register(ReviewQueue)
-class ReviewQueueAdmin(AuditPages, SecondOpinionPages):
+class ReviewQueueAdmin(FocusPages, AuditPages, SecondOpinionPages):
     """Pages for reviewers. All of them need `catalog.review_suggestion`; `sure/` also BULK_PERMISSION."""
 
     permission = "catalog.review_suggestion"
 
     def get_urls(self) -> list[URLPattern]:
         return [
+            *self.focus_urls(),
             *self.audit_urls(),
             *self.second_opinion_urls(),
-            path("", self.guarded(self.queue_view), name="catalog_reviewqueue_changelist"),
+            path("grid/", self.guarded(require_GET(self.queue_view)), name="catalog_reviewqueue_grid"),
             path("bulk/", self.guarded(require_POST(self.bulk_view)), name="catalog_reviewqueue_bulk"),
             path(
                 "<int:pk>/decide/",
@@ -107,7 +109,7 @@ class ReviewQueueAdmin(AuditPages, SecondOpinionPages):
         """GET: a page of cards, filtered and ordered by the query string."""
         chosen = _filter(request.GET)
         is_filtered = bool(request.GET.keys() - {"page", "order"}) or not chosen.lists_all
-        counts = _pending_counts()
+        counts = pending_counts()
         total = None if is_filtered else counts["pending_movies"]
         rows = paginated(request, chosen.narrow(review.review_queue()), PAGE_SIZE, total)
         movies = review.cards([row["movie_id"] for row in rows["page"].object_list])
@@ -118,7 +120,8 @@ class ReviewQueueAdmin(AuditPages, SecondOpinionPages):
             **rows,
             "address": _without_page(request.GET),
             "movies": movies,
-            "back": request.GET.urlencode(),
+            "back": _grid_query(request.GET),
+            "filtered_by": request.GET.urlencode(),
             "matching": _matching_pks(chosen, movies),
             "may_view_movies": request.user.has_perm("catalog.view_movie"),
             **counts,
@@ -143,11 +146,11 @@ class ReviewQueueAdmin(AuditPages, SecondOpinionPages):
                 "back": query.urlencode(),
                 "matching": _matching_pks(_filter(query), [movie]),
                 "may_view_movies": request.user.has_perm("catalog.view_movie"),
-                **_pending_counts(),
+                **pending_counts(),
             }
             return TemplateResponse(request, "admin/catalog/reviewqueue/decided.html", context)
         _add_messages(request, movie, outcome)
-        return redirect(f"{_queue_url(request)}#movie-{pk}")
+        return redirect(f"{_queue_url(request, grid=True)}#movie-{pk}")
 
     def bulk_view(self, request: HttpRequest) -> HttpResponse:
         """POST for the ticked cards: accept or reject all that they showed, or accept those that match."""
@@ -175,7 +178,7 @@ class ReviewQueueAdmin(AuditPages, SecondOpinionPages):
                     request,
                     f"{_count(late, 'suggestion')} had already been decided by somebody else.",
                 )
-        return redirect(_queue_url(request))
+        return redirect(_queue_url(request, grid=True))
 
     def sure_view(self, request: HttpRequest) -> HttpResponse:
         """The former address of `accept_view` with sure suggestions only."""
@@ -237,14 +240,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _pending_counts() -> dict[str, int]:
-    return Suggestion.objects.filter(state=PENDING).aggregate(
-        pending_movies=Count("movie", distinct=True),
-        pending_suggestions=Count("pk"),
-        pending_sure=Count("pk", filter=Q(sure=True)),
-    )
-
-
 def _matching_pks(chosen: QueueFilter, movies: Any) -> set[int]:
     if not chosen.narrows_suggestions:
         return set()
@@ -263,10 +258,19 @@ def _queue_query(request: HttpRequest) -> QueryDict:
     return QueryDict(request.POST.get("back") or request.GET.get("back") or "")
 
 
-def _queue_url(request: HttpRequest) -> str:
-    query = _queue_query(request).urlencode()
-    address = reverse("admin:catalog_reviewqueue_changelist")
-    return f"{address}?{query}" if query else address
+def _grid_query(query: QueryDict) -> str:
+    """The query string by which other pages lead back to the grid."""
+    back = query.copy()
+    back["view"] = "grid"
+    return back.urlencode()
+
+
+def _queue_url(request: HttpRequest, *, grid: bool = False) -> str:
+    """Where the reviewer came from: focus mode, or the grid."""
+    query = _queue_query(request).copy()
+    is_grid = "grid" in query.pop("view", []) or grid
+    address = reverse(f"admin:catalog_reviewqueue_{'grid' if is_grid else 'focus'}")
+    return f"{address}?{query.urlencode()}" if query else address
 
 
 def _add_messages(request: HttpRequest, movie: Movie, outcome: Outcome) -> None:

@@ -148,7 +148,7 @@ def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> lis
         movies = {decision.movie_id for decision in decisions}
         list(Movie.everything.select_for_update().filter(pk__in=movies).order_by("pk").values_list("pk"))
         found = ReviewDecision.objects.filter(pk__in=[each.pk for each in decisions], reversal=None)
-        planned = plan_undo(list(found.order_by("pk")))
+        planned = plan_undo(list(found.select_related("movie", "genre").order_by("pk")))
         undone = [each for each in planned if not each.obstacle]
         suggestions = [each.decision.suggestion_id for each in undone if each.decision.suggestion_id]
         sequences = review.next_sequences(suggestions, reviewer)
@@ -180,7 +180,7 @@ def undo_last(reviewer: AbstractBaseUser) -> list[Reversal]:
     What cannot be undone any more is passed over, so that it does not stand in the way of earlier decisions.
     Returns the effects, of the decisions that were passed over too; empty if there is nothing to undo.
     """
-    mine = ReviewDecision.objects.filter(reviewer_id=reviewer.pk, batch=None, reversal=None, reverses=None)
+    mine = _to_undo(reviewer)
     tried: list[Reversal] = []
     times: list[datetime] = []
     while len(times) < UNDO_ATTEMPTS and (last := mine.exclude(created_at__in=times).order_by("-pk").first()):
@@ -190,6 +190,16 @@ def undo_last(reviewer: AbstractBaseUser) -> list[Reversal]:
         if any(not each.obstacle for each in effects):
             break
     return tried
+
+
+def last_decided_at(reviewer: AbstractBaseUser) -> datetime | None:
+    """The time of the decisions that `undo_last` would undo first."""
+    last: datetime | None = _to_undo(reviewer).order_by("-pk").values_list("created_at", flat=True).first()
+    return last
+
+
+def _to_undo(reviewer: AbstractBaseUser) -> QuerySet[ReviewDecision]:
+    return ReviewDecision.objects.filter(reviewer_id=reviewer.pk, batch=None, reversal=None, reverses=None)
 
 
 def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:

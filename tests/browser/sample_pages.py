@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.embeddings.index_files import build_stale
 from catalog.genres import review
-from catalog.models import AuditFinding, DuplicateGroup, DuplicateMember, Genre, SecondOpinion
+from catalog.models import AuditFinding, DuplicateGroup, DuplicateMember, Genre, ReviewFlag, SecondOpinion
 from tests.catalog.genres.decided import decide
 from tests.factories import (
     EmbeddingFactory,
@@ -31,6 +31,8 @@ SITE_ADDRESSES = [
 ADMIN_ADDRESSES = [
     "/admin/",
     "/admin/catalog/reviewqueue/",
+    "/admin/catalog/reviewqueue/grid/",
+    "/admin/catalog/reviewqueue/flags/",
     "/admin/catalog/reviewqueue/accept/",
     "/admin/catalog/reviewqueue/accept/?genre={genre}",
     "/admin/catalog/reviewqueue/audit/",
@@ -102,6 +104,9 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
         review.decide_movie(films[0], reviewer, **change)
     build_stale()
     twin = MovieFactory(title=f"{title} 0", imdb_id=None, tmdb_id=None, poster=True)
+    ReviewFlag.objects.create(
+        movie=films[-1], reviewer=UserFactory(), note="A note that is so long that it breaks. " * 5
+    )
     group = DuplicateGroup.objects.create()
     for film in (films[0], twin):
         DuplicateMember.objects.create(group=group, movie=film, poster=film.primary_poster, reason="first")

@@ -20,7 +20,7 @@ def suggestions() -> list[Suggestion]:
 
 @pytest.fixture
 def queue(reviewer_page: Any, live_server: Any, suggestions: list[Suggestion]) -> Any:
-    reviewer_page.goto(f"{live_server.url}/admin/catalog/reviewqueue/")
+    reviewer_page.goto(f"{live_server.url}/admin/catalog/reviewqueue/grid/")
     reviewer_page.wait_for_load_state("load")
     return reviewer_page
 

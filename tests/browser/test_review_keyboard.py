@@ -6,7 +6,7 @@ from catalog.models import Suggestion
 from tests.catalog.admin.cards import genres, pending, suggestion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-QUEUE = "/admin/catalog/reviewqueue/"
+QUEUE = "/admin/catalog/reviewqueue/grid/"
 
 
 @pytest.fixture

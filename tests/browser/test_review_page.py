@@ -8,7 +8,7 @@ from tests.catalog.admin.cards import genres, pending, suggestion
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-QUEUE = "/admin/catalog/reviewqueue/"
+QUEUE = "/admin/catalog/reviewqueue/grid/"
 
 
 @pytest.fixture

@@ -80,7 +80,12 @@ admin/catalog/movie/start/<str:kind>/                 -       OS
 admin/catalog/movie/<int:pk>/alternatives/            -       OS
 admin/catalog/reviewdecision/decisions.csv            VROKS   -
 admin/catalog/reviewdecision/decisions.json           VROKS   -
-admin/catalog/reviewqueue/                            RKS     RKS
+admin/catalog/reviewqueue/                            RKS     -
+admin/catalog/reviewqueue/grid/                       RKS     -
+admin/catalog/reviewqueue/next/                       RKS     -
+admin/catalog/reviewqueue/undo/                       -       RKS
+admin/catalog/reviewqueue/flags/                      RKS     RKS
+admin/catalog/reviewqueue/<int:pk>/review/            -       RKS
 admin/catalog/reviewqueue/bulk/                       -       RKS
 admin/catalog/reviewqueue/<int:pk>/decide/            -       RKS
 admin/catalog/reviewqueue/sure/                       KS      KS
@@ -270,6 +275,8 @@ def test_an_address_answers_those_it_is_for(members, rows, role, method):
             wrong.append(f"{method} {address} as {ROLES[role]}: {response.status_code}")
         changes = [each["sql"] for each in queries if re.match(r"(INSERT|UPDATE|DELETE)", each["sql"])]
         if method == "GET" or not is_expected:
-            changes = [sql for sql in changes if "django_session" not in sql]
+            # The movie that a page of the review queue shows is reserved for its reader.
+            passing = ("django_session", "catalog_reviewreservation")
+            changes = [sql for sql in changes if not any(table in sql for table in passing)]
             wrong += [f"{method} {address} as {ROLES[role]}: {sql}" for sql in changes]
     assert not wrong, "\n".join(wrong)

@@ -153,6 +153,10 @@
     const buttons = buttonsOf(scope);
     pin(scope, buttons[buttons.findIndex(isPressed) + 1] || null);
   });
+  // Sent by focus mode while its key is held, on a button, and when it is released, on the card.
+  document.addEventListener("heat:show", (event) => show(event.target));
+  document.addEventListener("heat:hide", (event) => reset(event.target));
+  document.addEventListener("heat:added", (event) => prepare(event.detail));
   document.addEventListener("htmx:load", (event) => prepare(event.target));
 
   prepare(document);

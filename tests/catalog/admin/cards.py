@@ -13,6 +13,7 @@ from tests.catalog.pages import soup, text_of
 from tests.factories import GenreFactory, MovieFactory, SuggestionFactory
 
 QUEUE = "admin:catalog_reviewqueue_changelist"
+GRID = "admin:catalog_reviewqueue_grid"
 HTMX = {"HX-Request": "true"}
 
 
@@ -42,7 +43,7 @@ def press(client: Client, movie: Movie, decide: str, *, htmx: bool = False, **fi
 
 
 def queue(client: Client, **query: Any) -> BeautifulSoup:
-    return soup(client.get(reverse(QUEUE), query))
+    return soup(client.get(reverse(GRID), query))
 
 
 def titles(page: BeautifulSoup) -> list[str]:

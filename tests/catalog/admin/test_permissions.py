@@ -11,6 +11,7 @@ from catalog.models import (
     DuplicateGroup,
     GenreModel,
     ReviewDecision,
+    ReviewFlag,
     Run,
 )
 from tests.catalog.admin.cards import QUEUE, pending, shown
@@ -22,6 +23,11 @@ REVIEW, BULK, START = "review_suggestion", "accept_in_bulk", "start_run"
 # Name of the URL, its permissions (without "catalog."), and its methods.
 PAGES = [
     ("reviewqueue_changelist", {REVIEW}, "GET"),
+    ("reviewqueue_grid", {REVIEW}, "GET"),
+    ("reviewqueue_next", {REVIEW}, "GET"),
+    ("reviewqueue_undo", {REVIEW}, "POST"),
+    ("reviewqueue_flags", {REVIEW}, "GET POST"),
+    ("reviewqueue_review", {REVIEW}, "POST"),
     ("reviewqueue_change", {REVIEW}, "GET POST"),
     ("reviewqueue_decide", {REVIEW}, "POST"),
     ("reviewqueue_bulk", {REVIEW}, "POST"),
@@ -53,11 +59,12 @@ PAGES = [
     ("reviewdecision_csv", {"view_reviewdecision"}, "GET"),
     ("reviewdecision_json", {"view_reviewdecision"}, "GET"),
 ]
-WITHOUT_ARGUMENTS = (
+WITHOUT_ARGUMENTS = {
     *("changelist", "bulk", "sure", "accept", "titles", "csv", "json", "quality"),
     *("audit", "audit_decide", "audit_undo"),
     *("second", "second_give", "second_undo", "agreement", "agreement_resolve"),
-)
+    *("reviewqueue_grid", "reviewqueue_next", "reviewqueue_undo", "reviewqueue_flags"),
+}
 
 
 @pytest.fixture
@@ -77,14 +84,14 @@ def arguments():
         if name == "movie_start":
             return ["scrape"]
         model, _, page = name.partition("_")
-        return [] if page in WITHOUT_ARGUMENTS else [rows[model]]
+        return [] if {page, name} & WITHOUT_ARGUMENTS else [rows[model]]
 
     return of
 
 
 def nothing_has_changed():
     return (
-        not (ReviewDecision.objects.exists() or DuplicateDecision.objects.exists())
+        not any(model.objects.exists() for model in (ReviewDecision, ReviewFlag, DuplicateDecision))
         and Run.objects.count() == 1
         and GenreModel.objects.filter(state=GenreModel.State.ACTIVE).count() == 1
     )
@@ -93,7 +100,15 @@ def nothing_has_changed():
 @pytest.mark.parametrize(("name", "permissions", "methods"), PAGES)
 def test_a_page_needs_its_permissions(client, arguments, name, permissions, methods):
     address = reverse(f"admin:catalog_{name}", args=arguments(name))
-    form = {"decide": "accept", "bulk": "accept", "shown": 1, "keep": 1, "movie": 1, "last": 10**9}
+    form = {
+        "decide": "accept",
+        "action": "flag",
+        "bulk": "accept",
+        "shown": 1,
+        "keep": 1,
+        "movie": 1,
+        "last": 10**9,
+    }
     every = Permission.objects.filter(content_type__app_label="catalog")
     for missing in permissions:
         staff = UserFactory(is_staff=True)

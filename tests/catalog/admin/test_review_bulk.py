@@ -76,7 +76,7 @@ def test_an_unknown_verb_decides_nothing(reviewer_client):
 
 def test_the_filter_survives(reviewer_client):
     response = bulk(reviewer_client, "accept", [pending("Ember")], back="order=title&page=2")
-    assert response.url == "/admin/catalog/reviewqueue/?order=title&page=2"
+    assert response.url == "/admin/catalog/reviewqueue/grid/?order=title&page=2"
 
 
 def test_what_somebody_else_decided_is_left(reviewer_client):

@@ -96,13 +96,13 @@ def test_with_htmx_a_card_with_pending_suggestions_stays_open(reviewer_client):
 def test_the_filter_is_kept(reviewer_client):
     movie = pending("Ember", Drama=0.9)
     response = press(reviewer_client, movie, "accept", back="order=title&min_score=0.5")
-    assert response.url == f"/admin/catalog/reviewqueue/?order=title&min_score=0.5#movie-{movie.pk}"
+    assert response.url == f"/admin/catalog/reviewqueue/grid/?order=title&min_score=0.5#movie-{movie.pk}"
 
 
 @pytest.mark.parametrize("back", ["https://example.org/", "//example.org", "\r\nX: y", "/admin/logout/"])
 def test_the_redirect_always_leads_to_the_queue(reviewer_client, back):
     response = press(reviewer_client, pending("Ember"), "accept", back=back)
-    assert response.url.startswith("/admin/catalog/reviewqueue/?")
+    assert response.url.startswith("/admin/catalog/reviewqueue/grid/?")
 
 
 @pytest.mark.parametrize("decide", ["", "perhaps", "perhaps-1"])

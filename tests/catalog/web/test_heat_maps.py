@@ -127,7 +127,7 @@ def test_a_film_without_suggestions_has_none_of_it(client: Client) -> None:
 
 def test_reviewers_have_an_eye_beside_every_suggestion(reviewer_client: Client) -> None:
     horror, drama = suggestions_with_maps(genres=["Horror", "Drama"])
-    queue = soup(reviewer_client.get("/admin/catalog/reviewqueue/"))
+    queue = soup(reviewer_client.get("/admin/catalog/reviewqueue/grid/"))
     assert [eye["href"] for eye in queue.select("article .genre [data-heat]")] == [
         address(horror),
         address(drama),
