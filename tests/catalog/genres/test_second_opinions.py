@@ -73,7 +73,7 @@ def test_a_movie_accepted_in_bulk_does_not_wait(ana: Any, ben: Any) -> None:
     assert due(ben) == []
 
 
-@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.2, 14, 26), (1.0, 100, 100)])
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.25, 5, 15), (1.0, 40, 40)])
 def test_the_setting_says_how_many(
     ana: Any, ben: Any, settings: Any, share: float, low: int, high: int
 ) -> None:
