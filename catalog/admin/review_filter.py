@@ -10,7 +10,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from catalog.genres import orders
+from catalog.genres import orders, review
 from catalog.genres.review import Selection
 from catalog.models import Genre, Movie, Suggestion
 
@@ -23,6 +23,7 @@ ORDERS = {
     "newest": "Newest first",
     "unsure": "Least confident first",
     "title": "By title",
+    "audit": "Audit of tagged movies",
 }
 # Other names of orders: what the default is called, and a name of earlier versions.
 ALIASES = {"confident": "", "new": "newest"}
@@ -97,6 +98,11 @@ class QueueFilter(forms.Form):
         )
 
     @property
+    def is_audit(self) -> bool:
+        """Whether the order is a page of its own, because it has no suggestions."""
+        return self._value("order") == "audit"
+
+    @property
     def lists_all(self) -> bool:
         """Whether the order has every movie that matches, not only those that it is about."""
         return self._value("order") not in ("informative", "disagree")
@@ -116,10 +122,11 @@ class QueueFilter(forms.Form):
         Some orders have rows of their own: see `lists_all`.
         """
         order = self._value("order")
+        waiting = self.selection().suggestions().exclude(movie__in=review.flagged())
         if order == "informative":
-            return orders.most_informative(self.selection().suggestions())
+            return orders.most_informative(waiting)
         if order == "disagree":
-            return orders.disagreeing(self.selection().suggestions())
+            return orders.disagreeing(waiting)
         if self.narrows_suggestions:
             queue = queue.filter(movie__in=self.matching().order_by().values("movie"))
         if self.selection().words:

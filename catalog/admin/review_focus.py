@@ -53,6 +53,8 @@ class FocusPages(PermissionAdmin):
         """The movie that `movie` names, or else the next one of the queue that the query string selects."""
         query = _filter_query(request.GET)
         chosen = _filter(query)
+        if chosen.is_audit:
+            return redirect("admin:catalog_reviewqueue_audit")
         named = numbers([request.GET.get("movie", "")])
         pk = next(iter(named or _next(request, query, set())), None)
         selection = chosen.selection()

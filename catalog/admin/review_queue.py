@@ -108,6 +108,8 @@ class ReviewQueueAdmin(FocusPages, AuditPages, SecondOpinionPages):
     def queue_view(self, request: HttpRequest) -> HttpResponse:
         """GET: a page of cards, filtered and ordered by the query string."""
         chosen = _filter(request.GET)
+        if chosen.is_audit:
+            return redirect("admin:catalog_reviewqueue_audit")
         is_filtered = bool(request.GET.keys() - {"page", "order"}) or not chosen.lists_all
         counts = pending_counts()
         total = None if is_filtered else counts["pending_movies"]

@@ -63,6 +63,18 @@ def test_one_form_per_movie_works_without_script(reviewer_client: Client, films:
     assert current(soup(response)).startswith("Paper")
 
 
+@pytest.mark.parametrize("order", ["confident", "informative", "newest", "title"])
+def test_in_every_order_reviewers_decide_different_movies(
+    reviewer_client: Client, films: list[Movie], order: str
+) -> None:
+    other = signed_in(UserFactory(reviewer=True))
+    shown = [opened(client, order=order) for client in (reviewer_client, other)]
+    assert shown[0] != shown[1]
+    first = next(film for film in films if str(shown[0]).startswith(film.title))
+    send(reviewer_client, first, "accept", back=f"order={order}")
+    assert len({*shown, opened(reviewer_client, order=order)}) == 3
+
+
 def test_the_movie_that_is_open_is_reserved_until_it_is_decided(
     reviewer_client: Client, films: list[Movie]
 ) -> None:

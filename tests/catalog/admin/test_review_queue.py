@@ -1,13 +1,15 @@
 """The queue's page: one card a movie with its poster and scores; filters, orders, pages."""
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 
 from catalog.admin import review_queue
 from catalog.genres import orders
-from catalog.models import Suggestion
-from tests.catalog.admin.cards import pending, queue, suggestion, titles
+from catalog.models import ReviewFlag, Suggestion
+from tests.catalog.admin.cards import GRID, QUEUE, pending, queue, suggestion, titles
 from tests.catalog.pages import one, text_of
-from tests.factories import MovieFactory, SuggestionFactory
+from tests.factories import GenreModelFactory, MovieFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -156,8 +158,9 @@ def test_pages_keep_the_filter(reviewer_client, monkeypatch):
 
 
 def test_an_empty_queue_says_what_to_do_next(reviewer_client, admin_client):
-    assert not queue(reviewer_client).select(".queue-empty a")
-    assert queue(admin_client).select(".queue-empty a")
+    audit = reverse("admin:catalog_reviewqueue_audit")
+    assert [link["href"] for link in queue(reviewer_client).select(".queue-empty a")] == [audit]
+    assert len(queue(admin_client).select(".queue-empty a")) == 2
 
 
 def test_a_film_whose_poster_has_gone_can_still_be_reviewed(reviewer_client):
@@ -171,3 +174,20 @@ def test_titles_cannot_break_out_of_the_page(reviewer_client):
     page = queue(reviewer_client)
     assert titles(page) == ["<script>alert(1)</script>"]
     assert not [script for script in page.select("script") if "alert" in script.text]
+
+
+@pytest.mark.parametrize("order", ["", "informative", "disagree"])
+def test_flagged_movies_are_in_no_order(reviewer_client, order):
+    movie = pending("Flagged")
+    earlier = GenreModelFactory(state="retired")
+    SuggestionFactory(movie=movie, model=earlier, state="superseded")
+    ReviewFlag.objects.create(movie=movie, reviewer=UserFactory())
+    assert titles(queue(reviewer_client, order=order)) == []
+    ReviewFlag.objects.update(resolved_at=timezone.now())
+    assert titles(queue(reviewer_client, order=order)) == ["Flagged"]
+
+
+@pytest.mark.parametrize("name", [QUEUE, GRID])
+def test_the_order_of_the_audit_leads_to_its_page(reviewer_client, name):
+    response = reviewer_client.get(reverse(name), {"order": "audit"})
+    assert response.url == reverse("admin:catalog_reviewqueue_audit")
