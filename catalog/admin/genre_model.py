@@ -13,11 +13,12 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.views.decorators.http import require_POST
 
 from catalog.genres import model_comparison, promotion
 from catalog.models import GenreModel, Suggestion
 
-from . import genre_model_figures
+from . import genre_model_cards, genre_model_figures
 from .model_admin import ReadOnlyAdmin, current_user, page_context
 
 PERMISSION = "catalog.change_genremodel"
@@ -123,8 +124,24 @@ class GenreModelAdmin(ReadOnlyAdmin):
             path(
                 "<int:pk>/undo/", self.admin_site.admin_view(self.undo_view), name="catalog_genremodel_undo"
             ),
+            path(
+                "<int:pk>/keep/",
+                self.admin_site.admin_view(require_POST(self.keep_view)),
+                name="catalog_genremodel_keep",
+            ),
             *super().get_urls(),
         ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Cards above the list of all models."""
+        page = {
+            "title": "Genre models",
+            "cards": genre_model_cards.cards(),
+            "active": promotion.active_model(),
+            "previous": promotion.previous_model(),
+            "may_promote": self.has_promote_permission(request),
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **page})
 
     def promote_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """GET: a confirmation with the figures of both models. POST: promote."""
@@ -132,11 +149,14 @@ class GenreModelAdmin(ReadOnlyAdmin):
         if model.state == ACTIVE:
             messages.info(request, f"Genre model {model.version} is already active.")
         elif request.method == "POST":
+            before = promotion.active_model()
             try:
                 run = promotion.promote(model, by=current_user(request))
             except promotion.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
+            instead = f" instead of genre model {before.version}" if before else ""
+            self.log_change(request, model, f"Promoted{instead}.")
             messages.success(
                 request,
                 f"Genre model {model.version} is active.{' Suggestions are being updated.' if run else ''}",
@@ -156,6 +176,9 @@ class GenreModelAdmin(ReadOnlyAdmin):
             except promotion.CannotPromote as error:
                 messages.error(request, str(error))
                 return redirect("admin:catalog_genremodel_changelist")
+            self.log_change(request, model, "The promotion was undone.")
+            if before:
+                self.log_change(request, before, f"Active again instead of genre model {model.version}.")
             messages.success(
                 request,
                 f"Genre model {before.version} is active again. Suggestions are being updated."
@@ -163,12 +186,22 @@ class GenreModelAdmin(ReadOnlyAdmin):
                 else "No genre model is active. Nothing is suggested until one is promoted.",
             )
         else:
-            before = (
-                GenreModel.objects.filter(state=GenreModel.State.RETIRED, promoted_at__isnull=False)
-                .order_by("-promoted_at")
-                .first()
-            )
+            before = promotion.previous_model()
             return self._confirm(request, model, "Undo the promotion of", "Undo", before)
+        return redirect("admin:catalog_genremodel_changelist")
+
+    def keep_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST: keep the active model and set the candidate aside."""
+        model = self._permitted(request, pk)
+        try:
+            promotion.set_aside(model)
+        except promotion.CannotPromote as error:
+            messages.error(request, str(error))
+        else:
+            active = promotion.active_model()
+            kept = f"Genre model {active.version} stays active." if active else "No genre model is active."
+            self.log_change(request, model, f"Set aside. {kept}")
+            messages.success(request, f"{kept} Genre model {model.version} was set aside.")
         return redirect("admin:catalog_genremodel_changelist")
 
     def change_view(
@@ -181,8 +214,15 @@ class GenreModelAdmin(ReadOnlyAdmin):
         model = self.get_object(request, object_id)
         page: dict[str, Any] = {}
         if model is not None:
+            active = promotion.active_model()
             page = {
+                "title": f"Genre model {model.version}",
+                "subtitle": f"{model.recipe}, {model.get_state_display()}",
                 "model": model,
+                "beside": genre_model_cards.card_of(model, active),
+                "active": active,
+                "history": genre_model_cards.history(model),
+                "data": genre_model_cards.data_facts(model),
                 "figures": genre_model_figures.rows(model),
                 "genre_rows": genre_model_figures.genre_rows(model),
                 "card": genre_model_figures.card(model),
@@ -206,11 +246,15 @@ class GenreModelAdmin(ReadOnlyAdmin):
     def _confirm(
         self, request: HttpRequest, model: GenreModel, title: str, verb: str, other: GenreModel | None
     ) -> HttpResponse:
+        wanted, current = (model, other) if verb == "Promote" else (other, model)
         context = {
             **page_context(self, request, f"{title} genre model {model.version}?"),
             "model": model,
             "other": other,
             "verb": verb,
+            "beside": genre_model_cards.card_of(wanted, current) if wanted else None,
+            "current": current,
+            "problem": promotion.file_problem(wanted) if wanted else "",
             "models": [(one, genre_model_figures.rows(one)) for one in (model, other) if one is not None],
         }
         return TemplateResponse(request, "admin/catalog/genremodel/confirm.html", context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,18 @@ def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: boo
     """Make the model the active one, retire the one before, and start a run that suggests genres again.
 
     With `queue=False` the run waits for the next sweep. Returns the run; None if there is nothing to do.
-    Raises CannotPromote if the model's file is damaged.
+    Raises CannotPromote if the model's file is missing, modified or of another version, and if the model
+    reads nothing that it may use.
     """
     try:
         load_model(weights_path(model), model.weights_sha256)
     except ModelFileError as error:
         raise CannotPromote(f"{model} cannot be used: {error}") from error
+    if not model.parts_used:
+        raise CannotPromote(
+            f"{model} reads {' and '.join(model.parts)}, and POSTERSITE_GENRE_EVIDENCE allows only "
+            f"{settings.GENRE_EVIDENCE}: change the setting, or train a model with it."
+        )
     with transaction.atomic():
         lock_models()
         GenreModel.objects.filter(state=State.ACTIVE).exclude(pk=model.pk).update(state=State.RETIRED)
@@ -69,14 +76,54 @@ def undo_promotion(model: GenreModel, *, by: AbstractBaseUser | None = None) -> 
         lock_models()
         if not GenreModel.objects.filter(pk=model.pk, state=State.ACTIVE).update(state=State.CANDIDATE):
             raise CannotPromote(f"{model} is not active, so there is no promotion to undo.")
-        before = GenreModel.objects.filter(state=State.RETIRED, promoted_at__isnull=False).order_by(
-            "-promoted_at"
-        )
-        previous = before.first()
+        previous = previous_model()
         if previous is not None:
             promote(previous, by=by)
     model.refresh_from_db()
     return previous
+
+
+def previous_model() -> GenreModel | None:
+    """The model that was active before the active one, to which undoing the promotion returns."""
+    before = GenreModel.objects.filter(state=State.RETIRED, promoted_at__isnull=False)
+    return before.order_by("-promoted_at").first()
+
+
+def newest_candidate(active: GenreModel) -> GenreModel | None:
+    """The newest candidate that is newer than the active model."""
+    return GenreModel.objects.filter(state=State.CANDIDATE, version__gt=active.version).first()
+
+
+def set_aside(model: GenreModel) -> None:
+    """Retire a candidate that shall not be promoted. Raises CannotPromote if it is not a candidate."""
+    rows = GenreModel.objects.filter(pk=model.pk, state=State.CANDIDATE)
+    if not rows.update(state=State.RETIRED):
+        raise CannotPromote(f"{model} is not a candidate.")
+    model.refresh_from_db()
+
+
+def file_problem(model: GenreModel) -> str:
+    """Why the model's file cannot be used: it is missing, modified or of another version; "" if it can."""
+    path = weights_path(model)
+    return _file_problem(path, model.weights_sha256, _state_of(path), _state_of(manifest_path(path)))
+
+
+@lru_cache(maxsize=64)
+def _file_problem(path: Path, sha256: str, *states: tuple[int, int] | None) -> str:
+    """states: of the weights and the manifest, so that a changed file is read again."""
+    try:
+        load_model(path, sha256)
+    except ModelFileError as error:
+        return str(error)
+    return ""
+
+
+def _state_of(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def lock_models() -> None:

@@ -39,7 +39,7 @@ from ml.genres.recipes import (
 from ml.genres.training_set import TrainingDataError, write_training_set
 from ml.processes import dies_with_parent
 
-from . import audit, learning, model_comparison, promotion
+from . import audit, learning, model_comparison, model_differences, promotion
 from .training_data import LabelledFilms, labelled_films
 
 SECONDS_BETWEEN_CHECKS = 2.0
@@ -87,7 +87,9 @@ def _outcome(model: GenreModel) -> str:
         return f"It is active now{reason and f': {reason}'}.{disabled if model.no_evidence else ''}"
     if model_comparison.was_to_replace(model, active):
         return f"Genre model {active.version} stays active: {model_comparison.reason(model)}"
-    return f"Genre model {active.version} stays active until a person promotes this one in the admin."
+    headline = model_differences.headline(model, active)
+    until = f"Genre model {active.version} stays active until a person promotes this one in the admin."
+    return f"{headline}. {until}" if headline else until
 
 
 def _fail(item: RunItem, error: str) -> None:

@@ -11,6 +11,7 @@ from django import template
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from catalog.genres.model_differences import Difference
 from catalog.genres.quality import Share
 from catalog.models import Movie, Poster, Suggestion
 from catalog.page_urls import reverse_pk
@@ -21,6 +22,8 @@ register = template.Library()
 
 # The first posters of a page are loaded at once, the others when they are scrolled into view.
 EAGER = 8
+# The ends of bars of differences in F1.
+WIDEST = 0.25
 EYE = mark_safe(
     '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M2 12s3.6-6.5 10-6.5S22 12 '
     '22 12s-3.6 6.5-10 6.5S2 12 2 12z" fill="none" stroke="currentColor" stroke-width="2" '
@@ -134,3 +137,35 @@ def interval_bar(share: Share) -> SafeString:
         round(100 * (high - low), 1),
         round(99 * share.value, 1),
     )
+
+
+@register.simple_tag
+def difference_bar(row: Difference) -> SafeString:
+    """The difference and its interval as a bar around zero, from -WIDEST to +WIDEST."""
+    low, value, high = (
+        min(max(row.difference[name] / WIDEST, -1), 1) * 100 for name in ("low", "value", "high")
+    )
+    tone = ("better" if value > 0 else "worse") if row.is_significant else "same"
+    return filled(
+        '<svg class="difference {}" viewBox="-100 0 200 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="interval-track" x="-100" width="200" height="10"></rect>'
+        '<rect class="difference-range" x="{}" width="{}" y="3" height="4"></rect>'
+        '<rect class="difference-value" x="{}" width="{}" height="10"></rect>'
+        '<rect class="interval-value" x="-0.5" width="1" height="10"></rect></svg>',
+        tone,
+        round(low, 1),
+        round(max(high - low, 1), 1),
+        round(min(value, 0), 1),
+        round(abs(value), 1),
+    )
+
+
+@register.simple_tag
+def difference_text(row: Difference) -> SafeString:
+    """For example "+.05 (+.02 to +.08)"."""
+    value, low, high = (_signed(row.difference[name]) for name in ("value", "low", "high"))
+    return filled('{} <span class="nowrap">({} to {})</span>', value, low, high)
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("0.", ".", 1).replace("-.00", "+.00")

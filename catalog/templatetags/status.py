@@ -8,6 +8,7 @@ from django import template
 
 from catalog import counts
 from catalog.duplicates import groups
+from catalog.genres import model_differences, promotion
 from catalog.models import Run
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.runs import lifecycle
@@ -22,6 +23,8 @@ def status_panel(context: template.Context) -> dict[str, Any]:
     user = context["request"].user
     may_view_runs = user.has_perm("catalog.view_run") or user.has_perm("catalog.start_run")
     may_decide = user.has_perm("catalog.decide_duplicate")
+    active = promotion.active_model() if user.has_perm("catalog.change_genremodel") else None
+    candidate = promotion.newest_candidate(active) if active else None
     live = list(lifecycle.live_runs()[: RUNS_SHOWN + 1]) if may_view_runs else []
     return {
         "counts": counts.catalogue_counts(),
@@ -29,6 +32,8 @@ def status_panel(context: template.Context) -> dict[str, Any]:
         "more_live": len(live) > RUNS_SHOWN,
         "may_view_runs": may_view_runs,
         "failing": failing_hosts() if may_view_runs else [],
+        "candidate": candidate,
+        "headline": model_differences.headline(candidate, active) if candidate and active else "",
         "may_decide_duplicates": may_decide,
         "duplicates": groups.open_groups().count() if may_decide else 0,
         "may_review": user.has_perm("catalog.review_suggestion"),

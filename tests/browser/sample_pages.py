@@ -45,6 +45,8 @@ ADMIN_ADDRESSES = [
     "/admin/catalog/duplicategroup/",
     "/admin/catalog/genremodel/",
     "/admin/catalog/genremodel/{model}/change/",
+    "/admin/catalog/genremodel/{candidate}/change/",
+    "/admin/catalog/genremodel/{candidate}/promote/",
     "/admin/catalog/movie/",
     "/admin/catalog/movie/{movie}/change/",
     "/admin/catalog/poster/",
@@ -73,6 +75,25 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
             }
         },
     )
+    rows = [
+        {
+            "ours": {"value": 0.41, "low": 0.39, "high": 0.43},
+            "theirs": {"value": 0.38, "low": 0.36, "high": 0.4},
+            "difference": {"value": 0.03, "low": low, "high": 0.04},
+        }
+        for low in (0.02, -0.02)
+    ]
+    genres = [{"genre": name, **row} for name, row in zip(("Western", "Science Fiction"), rows, strict=True)]
+    candidate = GenreModelFactory(
+        extractor=extractor,
+        metrics={
+            **model.metrics,
+            "against_active": {
+                "version": model.version, "films": 1200, "macro_f1": rows[0], "genres": genres
+            },
+            "suggestion_changes": {"new": 90, "gone": 50, "films": 200, "of": 200},
+        },
+    )  # fmt: skip
     films = [
         MovieFactory(title=f"{title} {number}", genres=["Drama", "Documentary"], poster=True)
         for number in range(12)
@@ -116,6 +137,7 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
         "movie": films[0].pk,
         "run": run.pk,
         "model": model.pk,
+        "candidate": candidate.pk,
         "poster": films[0].primary_poster.pk,
         "group": group.pk,
         "genre": films[0].suggestions.all()[0].genre_id,

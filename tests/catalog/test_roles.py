@@ -75,6 +75,7 @@ admin/catalog/duplicategroup/                         KS      KS
 admin/catalog/duplicategroup/<int:pk>/decide/         -       KS
 admin/catalog/genremodel/<int:pk>/promote/            KS      KS
 admin/catalog/genremodel/<int:pk>/undo/               KS      KS
+admin/catalog/genremodel/<int:pk>/keep/               -       KS
 admin/catalog/movie/titles.csv                        VROKS   -
 admin/catalog/movie/start/<str:kind>/                 -       OS
 admin/catalog/movie/<int:pk>/alternatives/            -       OS
