@@ -180,9 +180,9 @@ def _start_after_promotion(
     """Start a run in which a promoted model makes suggestions and replaces pending ones of other models.
 
     Posters that its extractor has not embedded are embedded and labelled afterwards. Live label runs over the
-    whole catalogue are cancelled: the new run includes their movies, and their followers follow it. If the
-    training run of the model is live, the new run becomes its follower. Call it in the transaction of the
-    promotion. Returns the run; None if there is nothing to do.
+    whole catalogue are cancelled: the new run includes their movies, and their followers follow it. An audit
+    follows if there was one before. If the training run of the model is live, the new run becomes its
+    follower. Call it in the transaction of the promotion. Returns the run; None if there is nothing to do.
     """
     after: list[str] = []
     for live in lifecycle.live_runs().filter(kind="label", chosen=False):
@@ -208,6 +208,9 @@ def _start_after_promotion(
         # The training's followers come after this run, except another label run.
         kinds += [kind for kind in training.followed_by if kind != "label"]
         by = by or training.asked_by
+    if Run.objects.filter(kind="audit", chosen=False).exists():
+        # Whoever has audited the catalogue once has a list that the new model brings up to date.
+        kinds.append("audit")
     kinds += [kind for kind in dict.fromkeys(after) if kind not in (*kinds, "embed", "label")]
     if not kinds:
         return None

@@ -11,7 +11,7 @@ import pytest
 from catalog.embeddings import extractors
 from catalog.genres import bundled, decision_batches, promotion, review, suggestions
 from catalog.genres.review import Selection
-from catalog.models import GenreModel, Movie, Run, Suggestion
+from catalog.models import AuditFinding, GenreModel, Movie, Run, Suggestion
 from catalog.runs import leases, lifecycle, local_worker
 from ml.genres.head_file import load_head, save_head
 from tests.factories import (
@@ -178,6 +178,19 @@ def test_followers_start_even_if_nothing_is_to_be_labelled() -> None:
     movie.delete()
     promotion.promote(later)
     assert process_all() == ["check"]
+
+
+def test_a_promotion_is_followed_by_an_audit_if_there_was_one_before() -> None:
+    first, later = two_models()
+    tagged = scored_movie(first, 0.05, 0.9, 0.1, genres=["Comedy"])
+    scored_movie(first, 0.5, 0.1, 0.1)
+    assert promotion.promote(later) is not None
+    assert process_all() == ["label"]
+    local_worker.process_run(lifecycle.start("audit", queue=False))
+    AuditFinding.objects.all().delete()
+    promotion.promote(first)
+    assert process_all() == ["label", "audit"]
+    assert AuditFinding.objects.get().movie == tagged
 
 
 def test_undoing_a_batch_after_a_promotion_brings_suggestions_of_the_active_model() -> None:
