@@ -123,7 +123,7 @@ class FocusPages(PermissionAdmin):
             assignment.assign(current_user(request), review.review_queue().filter(movie=movie), 1)
         if not _wants_json(request):
             messages.info(request, sentence)
-            return redirect(_address(query, movie))
+            return redirect(_address(query, movie, grid="view=grid" in request.POST.get("back", "")))
         card = _card_html(request, movie, query) if movie is not None else ""
         return JsonResponse(
             {"movie": movie, "sentence": sentence, "card": card, "waiting": _waiting(request, query)}
@@ -241,8 +241,14 @@ def _back(request: HttpRequest) -> QueryDict:
     return _filter_query(QueryDict(request.POST.get("back", "")))
 
 
-def _address(query: QueryDict, movie: int | None) -> str:
+def _address(query: QueryDict, movie: int | None, *, grid: bool = False) -> str:
+    """Focus mode with this movie, or the grid."""
     address = query.copy()
+    if grid:
+        place = f"#movie-{movie}" if movie is not None else ""
+        return (
+            f"{reverse('admin:catalog_reviewqueue_grid')}{'?' if address else ''}{address.urlencode()}{place}"
+        )
     if movie is not None:
         address["movie"] = str(movie)
     return f"{reverse('admin:catalog_reviewqueue_focus')}{'?' if address else ''}{address.urlencode()}"

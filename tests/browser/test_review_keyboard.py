@@ -31,8 +31,9 @@ def current(page):
 
 
 def expect_decided(page, number):
-    page.locator("article.decided").nth(number - 1).wait_for()
-    assert page.locator("article.decided").count() == number
+    page.locator("#decided-count", has_text=f"{number} decided").wait_for()
+    # Only the last one is still a line of its own.
+    assert page.locator("article.decided:visible").count() == 1
 
 
 def test_j_and_k_move_between_films(queue):
@@ -112,6 +113,28 @@ def test_x_ticks_films_for_bulk(queue, films):
     accept.click()
     queue.get_by_text("Accepted 3 suggestions of 2 movies.").wait_for()
     assert (genres(films[1]), genres(films[2])) == ({"Crime"}, set())
+
+
+def test_u_undoes_again_and_again(queue, films):
+    for number, key in enumerate("ar", start=1):
+        queue.keyboard.press(key)
+        expect_decided(queue, number)
+    for title in ("Salt", "Ember"):
+        queue.keyboard.press("u")
+        queue.locator(".messagelist li", has_text=title).wait_for()
+        # The listener is deferred until the page is parsed.
+        queue.wait_for_load_state("load")
+    assert not genres(films[0])
+    assert Suggestion.objects.filter(state=Suggestion.State.PENDING).count() == 4
+
+
+def test_the_next_card_takes_the_place_of_the_one_before(queue):
+    before = queue.locator("article.current").bounding_box()
+    queue.keyboard.press("a")
+    expect_decided(queue, 1)
+    after = queue.locator("article.current").bounding_box()
+    assert current(queue).startswith("Salt")
+    assert abs(before["y"] - after["y"]) < 2
 
 
 def test_letters_typed_into_the_search_decide_nothing(queue):

@@ -7,6 +7,7 @@
   const keys = document.querySelector(".keys");
   const status = document.getElementById("queue-status");
   const more = document.getElementById("queue-more");
+  const undoForm = document.getElementById("undo");
 
   const openCards = () => (queue ? [...queue.querySelectorAll("article[data-open]")] : []);
   const current = () => queue && queue.querySelector("article.current");
@@ -85,6 +86,8 @@
     const card = current();
     const open = card && card.hasAttribute("data-open") && !card.querySelector(".htmx-request") ? card : null;
     if (event.key === "/" && search) search.focus();
+    else if (event.key === "u" && !event.repeat && undoForm) undoForm.requestSubmit();
+    else if (event.key === "g") document.getElementById("to-focus").click();
     else if (event.key === "?" && keys) keys.open = !keys.open;
     else if (event.key === "Escape" && keys) keys.open = false;
     else if (event.key === "n" && more) more.querySelector("a").click();
@@ -120,6 +123,9 @@
     countTicks();
   });
 
+  // Where the card was that is being replaced: the next one takes its place, so that nothing else moves.
+  let place = 0;
+
   // After the session ended, the response is the login page, which must not be shown in a card.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const path = new URL(event.detail.xhr.responseURL || window.location.href).pathname;
@@ -127,6 +133,7 @@
       event.detail.shouldSwap = false;
       window.location.reload();
     }
+    place = event.target.getBoundingClientRect().top;
   });
   // Not afterSwap, because htmx may restore the old card's classes until it has settled.
   document.body.addEventListener("htmx:afterSettle", (event) => {
@@ -138,7 +145,12 @@
       choose(card, { scroll: false });
     } else {
       const next = nextOpen(card);
-      choose(next);
+      // Only the last one is a line of its own, and what somebody else has decided.
+      for (const other of queue.querySelectorAll("article.decided")) other.hidden = other !== card && !other.querySelector(".late");
+      const decided = queue.querySelectorAll("article.decided").length;
+      document.getElementById("decided-count").textContent = `${decided} decided ·`;
+      choose(next, { scroll: false });
+      if (next) window.scrollBy({ top: next.getBoundingClientRect().top - place, behavior: "instant" });
       if (!next) {
         more.hidden = false;
         more.querySelector("a").focus();
