@@ -40,6 +40,7 @@ def measure(suggestions: int, movies: int) -> None:
     client = signed_in()
     sure = reverse("admin:catalog_reviewqueue_sure")
     undo = reverse("admin:catalog_run_undo", args=[imported.pk])
+    wall = reverse("admin:catalog_reviewqueue_accept") + "?sure=on"
     client.get(sure, follow=True)  # templates and imports
 
     def process(what: str) -> None:
@@ -48,7 +49,11 @@ def measure(suggestions: int, movies: int) -> None:
             _timed(what, lambda: local_worker.process_run(run))
         print(f"  longest wait of another writer {max(waits) * 1000:.0f} ms")
 
-    _timed("page before accepting", lambda: client.get(sure, follow=True))
+    _timed("page of posters", lambda: client.get(wall))
+    _timed("last page of posters", lambda: client.get(f"{wall}&page=1000"))
+    shown = list(Movie.objects.filter(suggestions__isnull=False).distinct().values_list("pk", flat=True)[:60])
+    form = {"shown": shown, "excluded": []}
+    _timed("a click on a poster", lambda: client.post(wall, form, headers={"HX-Request": "true"}))
     _timed("request to accept", lambda: client.post(sure, {"last": 10**9}))
     process("run that accepts")
     batch = DecisionBatch.objects.get()

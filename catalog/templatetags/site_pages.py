@@ -19,12 +19,13 @@ MODELS = ("reviewqueue", "decisionbatch", "reviewdecision", "duplicategroup", "g
 class Section:
     """A link below the header for users with these permissions.
 
-    name: of its address; its second word is the model whose pages belong to it.
+    name: of its address; its second word is the model whose pages belong to it. others: of further addresses.
     """
 
     label: str
     name: str
     permissions: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -36,7 +37,7 @@ SECTIONS = (
     Section("Review queue", "catalog_reviewqueue_changelist", (REVIEW,)),
     Section("Accept by picture", "catalog_reviewqueue_accept", (REVIEW, "catalog.accept_in_bulk")),
     Section("Audit", "catalog_reviewqueue_audit", (REVIEW,)),
-    Section("Second opinions", "catalog_reviewqueue_second", (REVIEW,)),
+    Section("Second opinions", "catalog_reviewqueue_second", (REVIEW,), ("catalog_reviewqueue_agreement",)),
     Section("Batches", "catalog_decisionbatch_changelist", (REVIEW,)),
     Section("Decisions", "catalog_reviewdecision_changelist", ("catalog.view_reviewdecision",)),
     Section("Quality", "catalog_reviewqueue_quality", (REVIEW,)),
@@ -59,5 +60,7 @@ def sections(context: dict[str, Any]) -> dict[str, Any]:
     here = (request.resolver_match and request.resolver_match.url_name) or ""
     allowed = [each for each in SECTIONS if request.user.has_perms(each.permissions)]
     exact = [each for each in allowed if each.name == here]
+    below = [each for each in allowed if here in each.others]
     same_model = [each for each in allowed if each.name.split("_")[1] in here.split("_")]
-    return {"sections": allowed, "current": next(iter(exact + same_model), None), "is_exact": bool(exact)}
+    current = next(iter(exact + below + same_model), None)
+    return {"sections": allowed, "current": current, "is_exact": bool(exact)}

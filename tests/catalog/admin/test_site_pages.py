@@ -45,6 +45,7 @@ def test_pages_of_the_site_have_its_header(administrator):
     ]:
         shown = page(administrator, name, *args)
         assert one(shown, "header.site a[aria-current]"), name
+        assert "elect" not in text_of(one(shown, "h1")), name
         assert current(shown) == [section], name
         assert not shown.select("#nav-sidebar, .breadcrumbs, #header"), name
         assert one(shown, "footer form")["action"] == reverse("admin:logout"), name
