@@ -120,20 +120,21 @@ def undo_item(items: Sequence[RunItem]) -> None:
 class Reversal:
     """The effect of undoing a decision.
 
-    genre: the row to delete, if any. restored: the row to create, if any. obstacle: why the decision is not
-    undone, or "".
+    genre: the row to delete, if any. restored: the row to create, if any. relabelled: the row that gets its
+    earlier origin again, if any. obstacle: why the decision is not undone, or "".
     """
 
     decision: ReviewDecision
     genre: MovieGenre | None = None
     restored: MovieGenre | None = None
+    relabelled: MovieGenre | None = None
     obstacle: str = ""
 
     @property
     def origin(self) -> str:
         """The origin that the genre has before the undo, or NO_GENRE."""
-        if self.genre:
-            return self.genre.origin
+        if row := self.genre or self.relabelled:
+            return row.origin
         return ReviewDecision.NO_GENRE if self.restored else self.decision.origin_before
 
 
@@ -141,37 +142,55 @@ def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> lis
     """Undo decisions in one transaction, each at most once. Returns the effects.
 
     Undoing restores the genres, makes the suggestions pending again, and is recorded as a new decision that
-    refers to the one it reverses. A decision is not undone if something changed since.
+    refers to the one it reverses. A decision is not undone if something changed since. Of several decisions
+    about the same genre of a movie, the last is undone first.
     """
+    effects: list[Reversal] = []
     with transaction.atomic():
         decisions = list(decisions)
         movies = {decision.movie_id for decision in decisions}
         list(Movie.everything.select_for_update().filter(pk__in=movies).order_by("pk").values_list("pk"))
         found = ReviewDecision.objects.filter(pk__in=[each.pk for each in decisions], reversal=None)
-        planned = plan_undo(list(found.select_related("movie", "genre").order_by("pk")))
-        undone = [each for each in planned if not each.obstacle]
-        suggestions = [each.decision.suggestion_id for each in undone if each.decision.suggestion_id]
-        sequences = review.next_sequences(suggestions, reviewer)
-        now = timezone.now()
-        ReviewDecision.objects.bulk_create(
-            ReviewDecision(
-                reviewer_id=reviewer.pk,
-                movie_id=each.decision.movie_id,
-                genre_id=each.decision.genre_id,
-                suggestion_id=each.decision.suggestion_id,
-                verdict=ReviewDecision.Verdict.UNDONE,
-                sequence=sequences.get(each.decision.suggestion_id or 0, 1),
-                origin_before=each.origin,
-                reverses=each.decision,
-                created_at=now,
-            )
-            for each in undone
+        left = list(found.order_by("pk"))
+        while left:
+            planned = plan_undo(left)
+            undone = [each for each in planned if not each.obstacle]
+            _undo(undone, reviewer)
+            pairs = {(each.decision.movie_id, each.decision.genre_id) for each in undone}
+            left = [
+                each.decision
+                for each in planned
+                if each.obstacle and (each.decision.movie_id, each.decision.genre_id) in pairs
+            ]
+            effects += [each for each in planned if each.decision not in left]
+    return effects
+
+
+def _undo(planned: Sequence[Reversal], reviewer: AbstractBaseUser) -> None:
+    suggestions = [each.decision.suggestion_id for each in planned if each.decision.suggestion_id]
+    sequences = review.next_sequences(suggestions, reviewer)
+    now = timezone.now()
+    ReviewDecision.objects.bulk_create(
+        ReviewDecision(
+            reviewer_id=reviewer.pk,
+            movie_id=each.decision.movie_id,
+            genre_id=each.decision.genre_id,
+            suggestion_id=each.decision.suggestion_id,
+            verdict=ReviewDecision.Verdict.UNDONE,
+            sequence=sequences.get(each.decision.suggestion_id or 0, 1),
+            origin_before=each.origin,
+            reverses=each.decision,
+            created_at=now,
         )
-        MovieGenre.objects.filter(pk__in=[each.genre.pk for each in undone if each.genre]).delete()
-        MovieGenre.objects.bulk_create(each.restored for each in undone if each.restored)
-        Suggestion.objects.filter(pk__in=suggestions).update(state=PENDING, decided_at=None)
-        _unlock({each.decision.movie_id for each in undone if each.decision.locks})
-    return planned
+        for each in planned
+    )
+    MovieGenre.objects.filter(pk__in=[each.genre.pk for each in planned if each.genre]).delete()
+    MovieGenre.objects.bulk_create(each.restored for each in planned if each.restored)
+    for each in planned:
+        if each.relabelled:
+            MovieGenre.objects.filter(pk=each.relabelled.pk).update(origin=each.decision.origin_before)
+    Suggestion.objects.filter(pk__in=suggestions).update(state=PENDING, decided_at=None)
+    _unlock({each.decision.movie_id for each in planned if each.decision.locks})
 
 
 def undo_last(reviewer: AbstractBaseUser) -> list[Reversal]:
@@ -262,6 +281,8 @@ def _plan_genre(reversal: Reversal, row: MovieGenre | None) -> None:
         reversal.obstacle = f"the genre is {row.get_origin_display()} now"
     elif before == ReviewDecision.NO_GENRE:
         reversal.genre = row
+    elif row.origin != before:
+        reversal.relabelled = row
 
 
 def _origin_after(decision: ReviewDecision) -> str:

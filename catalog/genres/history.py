@@ -113,7 +113,7 @@ def _decisions(movie: Movie) -> list[Change]:
         Change(
             decision.created_at,
             decision.reviewer.get_username(),
-            decision.get_verdict_display(),
+            _verdict(decision),
             decision.genre.name,
             before=_origin(decision.origin_before),
             after=_after(decision),
@@ -124,6 +124,12 @@ def _decisions(movie: Movie) -> list[Change]:
         )
         for decision in decisions
     ]
+
+
+def _verdict(decision: ReviewDecision) -> str:
+    if decision.verdict == ReviewDecision.Verdict.ADDED and _origin(decision.origin_before):
+        return "kept by the reviewer"
+    return decision.get_verdict_display()
 
 
 def _reversal(decision: ReviewDecision) -> ReviewDecision | None:
@@ -155,7 +161,7 @@ def _note(decision: ReviewDecision, movie: Movie) -> str:
     parts = []
     if (undone := decision.reverses) is not None:
         who = undone.reviewer.get_username()
-        parts.append(f"{undone.get_verdict_display()} by {who}, {_time(undone.created_at)}")
+        parts.append(f"{_verdict(undone)} by {who}, {_time(undone.created_at)}")
     if decision.batch_id:
         parts.append(f"batch #{decision.batch_id}")
     if decision.movie_id != movie.pk:

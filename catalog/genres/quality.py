@@ -165,7 +165,9 @@ def paces(reviewer: AbstractBaseUser | None = None) -> list[Pace]:
     rows = latest.annotate(was_ticked=review.ticked("suggestion__")).order_by("-pk")
     by_reviewer: dict[str, list[tuple[Any, ...]]] = {}
     for name, *decision in reversed(
-        rows.values_list("reviewer__username", "movie", "created_at", "verdict", "was_ticked")[:LATEST]
+        rows.values_list(
+            "reviewer__username", "movie", "created_at", "verdict", "origin_before", "was_ticked"
+        )[:LATEST]
     ):
         by_reviewer.setdefault(name, []).append(tuple(decision))
     return [_pace(name, decisions) for name, decisions in sorted(by_reviewer.items())]
@@ -178,11 +180,15 @@ def _pace(name: str, decisions: list[tuple[Any, ...]]) -> Pace:
         if ONE_CLICK <= gap <= BREAK:
             seconds += gap
             timed += movie != movie_before
-    corrections = sum(
-        verdict not in (ACCEPTED, REJECTED) or (verdict == ACCEPTED) != bool(was_ticked)
-        for _, _, verdict, was_ticked in decisions
-    )
+    corrections = sum(_is_correction(*facts) for _, _, *facts in decisions)
     return Pace(name, len({movie for movie, *_ in decisions}), timed, seconds / 60, corrections)
+
+
+def _is_correction(verdict: str, origin_before: str, was_ticked: bool | None) -> bool:
+    if verdict in (ACCEPTED, REJECTED):
+        return (verdict == ACCEPTED) != bool(was_ticked)
+    # A genre that the movie had before was only kept.
+    return verdict == ReviewDecision.Verdict.REMOVED or origin_before in ("", ReviewDecision.NO_GENRE)
 
 
 def models(keys: Iterable[int] = ()) -> list[GenreModel]:

@@ -200,6 +200,7 @@ def decide_movie(
     reject: Collection[int] = (),
     add: Collection[int] = (),
     remove: Collection[int] = (),
+    at: datetime | None = None,
 ) -> list[ReviewDecision]:
     """Make all decisions about a movie in one transaction, and return them. They have the same time.
 
@@ -207,8 +208,9 @@ def decide_movie(
     already are left out, and a pending suggestion of an added genre is accepted. Imports no longer change
     the genres of a movie whose genres were added or removed. Raises NotPending if a suggestion was decided
     or replaced meanwhile, and Movie.DoesNotExist if the movie was merged; then nothing is saved.
+    at: the time, by default now.
     """
-    now = timezone.now()
+    now = at or timezone.now()
     with transaction.atomic():
         locked = Movie.objects.select_for_update().get(pk=movie.pk)
         pending = list(Suggestion.objects.select_for_update().filter(movie=movie, state=PENDING))
@@ -250,12 +252,14 @@ def decide_movie(
 def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser) -> None:
     """Set the movie's genres by hand; imports do not change them afterwards.
 
-    Pending suggestions of these genres are accepted, the others are rejected. Other genres that are added or
-    removed are recorded as decisions too.
+    Pending suggestions of these genres are accepted, the others are rejected. Genres that are added or
+    removed are recorded as decisions too, and so are imported and accepted ones that are kept: as added, with
+    the origin before.
     """
     wanted = {genre.pk for genre in genres}
+    now = timezone.now()
     with transaction.atomic():
-        Movie.objects.select_for_update().get(pk=movie.pk)
+        locked = Movie.objects.select_for_update().get(pk=movie.pk)
         pending = list(Suggestion.objects.filter(movie=movie, state=PENDING))
         present = set(MovieGenre.objects.filter(movie=movie).values_list("genre", flat=True))
         decide_movie(
@@ -264,8 +268,22 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
             reject=[each.pk for each in pending if each.genre_id not in wanted],
             add=wanted,
             remove=present - wanted,
+            at=now,
         )
-        MovieGenre.objects.filter(movie=movie).update(origin=MovieGenre.Origin.MANUAL)
+        others = MovieGenre.objects.filter(movie=movie).exclude(origin=MovieGenre.Origin.MANUAL)
+        ReviewDecision.objects.bulk_create(
+            ReviewDecision(
+                reviewer_id=reviewer.pk,
+                movie=locked,
+                genre_id=row.genre_id,
+                verdict=ReviewDecision.Verdict.ADDED,
+                origin_before=row.origin,
+                locks=not locked.genres_locked,
+                created_at=now,
+            )
+            for row in others
+        )
+        others.update(origin=MovieGenre.Origin.MANUAL)
         Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
     movie.genres_locked = True
 

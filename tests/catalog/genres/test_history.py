@@ -39,11 +39,12 @@ def test_decisions_with_origin_and_person() -> None:
     review.reject([horror], UserFactory(username="bea"))
     review.set_genres(movie, [drama.genre, GenreFactory(name="Crime")], UserFactory(username="cleo"))
     changes = history(movie)
-    assert sorted(shown(changes[:2])) == [
+    assert sorted(shown(changes[:3])) == [
         ("cleo", "added by the reviewer", "Crime", "", "set by a person"),
+        ("cleo", "kept by the reviewer", "Drama", "accepted suggestion", "set by a person"),
         ("cleo", "removed by the reviewer", "War", "imported", ""),
     ]
-    assert shown(changes[2:]) == [
+    assert shown(changes[3:]) == [
         ("bea", "rejected", "Horror", "", None),
         ("ann", "accepted", "Drama", "", "accepted suggestion"),
     ]
@@ -109,6 +110,31 @@ def test_decisions_of_one_time_are_reverted_together() -> None:
     assert {each.who for each in changes if each.what == "undone"} == {"bea"}
     removed = next(each for each in changes if each.what == "removed by the reviewer")
     assert "bea" in removed.obstacle
+
+
+def test_saved_genres_can_be_reverted_as_a_whole() -> None:
+    movie = MovieFactory(genres=["War", "Crime"])
+    drama = SuggestionFactory(movie=movie, genre__name="Drama")
+    kept = movie.genres.get(name="War")
+    review.set_genres(movie, [kept, drama.genre, GenreFactory(name="Comedy")], UserFactory())
+    assert genres(movie) == dict.fromkeys(["War", "Drama", "Comedy"], "manual")
+    decisions = list(ReviewDecision.objects.values_list("pk", flat=True))
+    effects = revert(movie, decisions, UserFactory())
+    assert len(effects) == 5 and not any(each.obstacle for each in effects)
+    assert genres(movie) == {"War": "imported", "Crime": "imported"}
+    drama.refresh_from_db()
+    movie.refresh_from_db()
+    assert drama.state == "pending" and not movie.genres_locked
+    assert not any(change.can_be_reverted for change in history(movie))
+
+
+def test_a_kept_genre_gets_its_origin_back_alone() -> None:
+    movie = MovieFactory(genres=["War"])
+    review.set_genres(movie, movie.genres.all(), UserFactory())
+    kept = ReviewDecision.objects.get()
+    revert(movie, [kept.pk], UserFactory())
+    assert genres(movie) == {"War": "imported"}
+    assert ReviewDecision.objects.get(reverses=kept).origin_before == "manual"
 
 
 def test_decisions_before_an_undone_one_can_be_reverted() -> None:

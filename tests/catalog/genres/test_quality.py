@@ -98,9 +98,11 @@ def test_corrections_are_what_differs_from_the_ticks() -> None:
     decide(model, 1, 1, tick=True, reviewer=reviewer)
     decide(model, 1, 1, tick=False, reviewer=reviewer)
     review.set_genres(MovieFactory(genres=["War"]), [], reviewer)
+    kept = MovieFactory(genres=["Crime"])
+    review.set_genres(kept, kept.genres.all(), reviewer)
     [pace] = quality.paces()
-    assert (pace.corrections, pace.movies) == (3, 5)
-    assert pace.corrections_per_movie == 0.6
+    assert (pace.corrections, pace.movies) == (3, 6)
+    assert pace.corrections_per_movie == 0.5
 
 
 def test_a_model_without_tick_thresholds_ticks_likely_genres() -> None:

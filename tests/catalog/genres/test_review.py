@@ -112,8 +112,12 @@ def test_setting_genres_decides_what_is_pending_and_writes_down_the_rest(reviewe
         ("Comedy", "rejected"),
         ("Crime", "removed"),
         ("Drama", "accepted"),
+        ("Drama", "added"),
         ("Horror", "added"),
+        ("War", "added"),
     ]
+    before = dict(ReviewDecision.objects.filter(verdict="added").values_list("genre__name", "origin_before"))
+    assert before == {"Drama": "accepted", "Horror": "none", "War": "imported"}
     movie.refresh_from_db()
     assert movie.genres_locked
 
