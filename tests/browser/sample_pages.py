@@ -121,8 +121,8 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
     )
     opinion.genres.create(genre=Genre.objects.get(name="Drama"), first=True, second=False)
     crime, reviewer = GenreFactory(name="Crime"), UserFactory()
-    for change in ({"add": [crime.pk]}, {"remove": [crime.pk], "reject": [films[0].suggestions.first().pk]}):
-        review.decide_movie(films[0], reviewer, **change)
+    review.decide_movie(films[0], reviewer, add=[crime.pk])
+    review.decide_movie(films[0], reviewer, remove=[crime.pk], reject=[films[0].suggestions.first().pk])
     build_stale()
     twin = MovieFactory(title=f"{title} 0", imdb_id=None, tmdb_id=None, poster=True)
     ReviewFlag.objects.create(

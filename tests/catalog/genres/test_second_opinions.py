@@ -78,7 +78,7 @@ def test_the_setting_says_how_many(
     ana: Any, ben: Any, settings: Any, share: float, low: int, high: int
 ) -> None:
     settings.SECOND_OPINIONS = share
-    suggestions = [SuggestionFactory(genre=GenreFactory(name="Drama")) for _ in range(100)]
+    suggestions = [SuggestionFactory(genre=GenreFactory(name="Drama")) for _ in range(40)]
     review.reject(suggestions, ana)
     assert low <= len(due(ben)) <= high
 
