@@ -186,6 +186,13 @@ def test_an_undone_movie_is_shown_again_without_script(reviewer_client: Client, 
     assert current(soup(response)).startswith("Salt")
 
 
+def test_an_undo_in_the_grid_leads_back_to_it(reviewer_client: Client, films: list[Movie]) -> None:
+    send(reviewer_client, films[1], "accept")
+    address = reverse("admin:catalog_reviewqueue_undo")
+    response = reviewer_client.post(address, {"back": "order=title&view=grid"})
+    assert response["Location"] == f"{FOCUS}grid/?order=title#movie-{films[1].pk}"
+
+
 def test_the_next_movies_are_those_that_the_page_does_not_have(
     reviewer_client: Client, films: list[Movie]
 ) -> None:

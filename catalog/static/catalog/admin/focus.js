@@ -302,7 +302,7 @@
       held = true;
       heat(card, 0);
     } else if (held && /^[1-9]$/.test(key)) heat(card, Number(key));
-    else if (key === "+") openOthers(card);
+    else if (key === "+" || key === "=") openOthers(card);
     else if (key === "o" || key === "e") {
       const link = card.querySelector(key === "o" ? "[data-open]" : "[data-key=e]");
       if (link) link.click();
