@@ -74,6 +74,10 @@ def test_moving_a_slider_answers_the_simulation_alone(reviewer_client, model):
     assert text_of(whole) == text_of(live)
 
 
+def test_a_simulation_without_a_model_is_empty(reviewer_client):
+    assert not soup(reviewer_client.get(reverse(QUALITY), headers=LIVE)).select("td")
+
+
 @pytest.mark.slow
 def test_a_drift_is_reported_in_a_sentence(reviewer_client, model):
     decide(model, 270, 30)
