@@ -47,8 +47,8 @@ Accept all</button>
 <div class="card-buttons">
 <button type="submit" name="decide" value="accept" class="button accept" data-key="a">\
 <span class="card-verb">Accept all</span> <kbd class="only-live" aria-hidden="true">a</kbd></button>
-<button type="submit" name="decide" value="reject" class="button reject" data-key="r">\
-Reject all <kbd class="only-live" aria-hidden="true">r</kbd></button>
+<button type="submit" name="decide" value="reject" class="button reject" data-key="x">\
+Reject all <kbd class="only-live" aria-hidden="true">x</kbd></button>
 <a class="button edit" data-key="e" href="{edit}?back={back_quoted}">\
 Edit <kbd class="only-live" aria-hidden="true">e</kbd></a>
 </div>

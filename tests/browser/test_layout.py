@@ -130,7 +130,7 @@ def test_a_small_window_has_room_for_lists_and_fields(admin_page: Page, live_ser
 def test_a_rejection_is_not_green(admin_page: Page, live_server: Any) -> None:
     make_catalogue()
     admin_page.goto(f"{live_server.url}/admin/catalog/reviewqueue/grid/")
-    admin_page.keyboard.press("r")
+    admin_page.keyboard.press("x")
     outcome = admin_page.locator(".outcome", has_text="Rejected")
     outcome.wait_for()
     colours = "each => [getComputedStyle(each).color, getComputedStyle(each).backgroundColor].join()"

@@ -96,8 +96,8 @@
     else if (event.key === "k") step(-1);
     // Holding a key down must not decide several cards.
     else if (event.repeat || !open) return;
-    else if (["a", "r", "e"].includes(event.key)) press(open, event.key);
-    else if (event.key === "x") {
+    else if (["a", "x", "e"].includes(event.key)) press(open, event.key);
+    else if (event.key === "t") {
       const box = open.querySelector("input[name=movie]");
       box.checked = !box.checked;
       countTicks();
