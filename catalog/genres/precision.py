@@ -25,7 +25,8 @@ class Expectation:
     wrong, low, high: the number and its 95% interval; None if nothing was measured, or no interval.
     basis: "decisions" of reviewers, calibrated "scores" of the model, or its "precision" on held-out posters,
     which counts suggestions of any score: then `wrong` is an upper bound. "" if nothing was measured.
-    decisions: the number of decisions that count.
+    decisions: the number of decisions that count. by_scores: the number by calibrated scores, beside that by
+    decisions, which reviewers may have made about higher scores than the pending ones.
     """
 
     suggestions: int
@@ -34,6 +35,7 @@ class Expectation:
     high: int | None = None
     basis: str = ""
     decisions: int = 0
+    by_scores: int | None = None
     models: list[GenreModel] = field(default_factory=list)
 
 
@@ -51,6 +53,9 @@ def expectation(selection: Selection) -> Expectation:
     suggestions = sum(count for count, _ in scores.values())
     models = list(GenreModel.objects.filter(pk__in=scores).only("version", "calibration", "metrics"))
     right, decided = _decisions(selection, models)
+    by_scores = None
+    if models and all(model.is_calibrated for model in models):
+        by_scores = round(sum(count * (1 - mean) for count, mean in scores.values()))
     if decided >= ENOUGH_DECISIONS:
         low, high = wilson(decided - right, decided)
         wrong = round(suggestions * (1 - right / decided))
@@ -61,11 +66,11 @@ def expectation(selection: Selection) -> Expectation:
             math.ceil(suggestions * high),
             "decisions",
             decided,
+            by_scores,
             models,
         )
-    if models and all(model.is_calibrated for model in models):
-        wrong = round(sum(count * (1 - mean) for count, mean in scores.values()))
-        return Expectation(suggestions, wrong, basis="scores", decisions=decided, models=models)
+    if by_scores is not None:
+        return Expectation(suggestions, by_scores, basis="scores", decisions=decided, models=models)
     genre = Genre.objects.filter(pk=selection.genre).first() if selection.genre else None
     measured = {model.pk: _held_out(model, genre, selection.sure) for model in models}
     known = {key: precision for key, precision in measured.items() if precision is not None}

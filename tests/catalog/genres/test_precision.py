@@ -63,6 +63,9 @@ def test_decisions_from_the_score_count(model: GenreModel) -> None:
     assert expected.low is not None and expected.high is not None
     assert 0 <= expected.low <= 2 <= expected.high <= 8
     assert expectation(of_drama()).decisions == 9
+    assert expected.by_scores is None
+    GenreModel.objects.update(calibration={"ece_after": {"value": 0.01}})
+    assert expectation(of_drama(min_score=0.8)).by_scores == 1
 
 
 def test_decisions_of_batches_other_models_and_undone_ones_do_not_count(model: GenreModel) -> None:
