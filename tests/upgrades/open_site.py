@@ -25,6 +25,7 @@ def main() -> None:
     call_command("export_catalogue", sys.argv[1], stdout=sys.stderr)
     settings.ALLOWED_HOSTS = ["testserver"]
     found = {"pages": pages(), "runs": finish_live_runs(), "not_found": not_found()}
+    found["reviewer_may"] = permissions_of("reviewer")
     json.dump(found, sys.stdout)
 
 
@@ -35,6 +36,12 @@ def pages() -> dict[str, int]:
     client = Client(raise_request_exception=False)
     client.force_login(get_user_model().objects.get(username="admin"))
     return {path: client.get(path, follow=True).status_code for path in paths()}
+
+
+def permissions_of(username: str) -> list[str]:
+    from django.contrib.auth import get_user_model
+
+    return sorted(get_user_model().objects.get(username=username).get_all_permissions())
 
 
 def not_found() -> list[str]:
