@@ -96,6 +96,12 @@ class PosterAdmin(MovieSearchAdmin):
         "perceptual_hash",
     )
 
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Poster | None:
+        poster = super().get_object(request, *args, **kwargs)
+        if poster is not None:
+            poster.may_decide_duplicate = request.user.has_perm("catalog.decide_duplicate")
+        return poster
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # posters are uploaded on the movie's page, which validates them
 
@@ -161,7 +167,7 @@ class PosterAdmin(MovieSearchAdmin):
             ),
         )
         group = poster.duplicate_members.filter(is_open=True).values_list("group", flat=True).first()
-        if not others or group is None:
+        if not others or group is None or not poster.may_decide_duplicate:  # type: ignore[attr-defined]
             return others or "–"
         address = reverse("admin:catalog_duplicategroup_changelist")
         return format_html('{} · <a href="{}?group={}">Wrong poster?</a>', others, address, group)
