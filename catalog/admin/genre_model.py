@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_POST
 
-from catalog.genres import model_comparison, promotion
+from catalog.genres import model_comparison, model_differences, promotion
 from catalog.models import GenreModel, Suggestion
 
 from . import genre_model_cards, genre_model_figures
@@ -73,7 +73,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description="compared with the model before")
     def compared_with_bundled(self, model: GenreModel) -> str:
-        reason = model_comparison.reason(model)
+        reason = model_comparison.reason(model) or model_differences.when_trained(model)
         if model.shipped or not reason:
             return "is bundled" if model.shipped else "not compared"
         return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."

@@ -95,6 +95,17 @@ def headline(model: GenreModel, active: GenreModel) -> str:
     return ", ".join(parts)
 
 
+def when_trained(model: GenreModel) -> str:
+    """The comparison with the model that was active when this one was trained, in words; "" without one."""
+    version = _dictionary(model.metrics, KEY_ACTIVE).get("version")
+    found = _stored(model, GenreModel(version=version)) if type(version) is int else None
+    if found is None or found.films is None:
+        return ""
+    ours, theirs = _two_digits(found.macro_f1.ours), _two_digits(found.macro_f1.theirs)
+    films = f"on the same {found.films:,} films"
+    return f"{films}, its macro F1 is {ours}, and that of genre model {version} {theirs}"
+
+
 def changes_text(counted: dict[str, int]) -> str:
     """ "140 suggestions change", or "about" so many if not all films were compared."""
     number = counted["new"] + counted["gone"]
