@@ -140,3 +140,22 @@ def test_a_rejection_is_not_green(admin_page: Page, live_server: Any) -> None:
     accepted.wait_for()
     assert accepted.evaluate(colours) != rejected
     assert Movie.objects.filter(suggestions__state="rejected").exists()
+
+
+def test_the_scheme_that_was_chosen_holds_on_all_pages(admin_page: Page, live_server: Any) -> None:
+    make_catalogue()
+    scheme = (
+        "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).colorScheme]"
+    )
+    for chosen, colours in (
+        ("dark", ["rgb(18, 18, 21)", "dark"]),
+        ("light", ["rgb(250, 249, 247)", "light"]),
+    ):
+        # The other scheme is the system's.
+        admin_page.emulate_media(color_scheme="light" if chosen == "dark" else "dark")
+        admin_page.goto(f"{live_server.url}/admin/catalog/duplicategroup/")
+        admin_page.locator(".theme-toggle").click()
+        for address in ("/", "/admin/catalog/duplicategroup/", "/runs/"):
+            admin_page.goto(live_server.url + address)
+            assert admin_page.evaluate(scheme) == colours, (chosen, address)
+        admin_page.evaluate("localStorage.clear()")
