@@ -1,16 +1,17 @@
 """How fast a reviewer works by keyboard, on real films in a browser: keystrokes, waiting, films per minute.
 
     python -m benchmarks.review_keyboard --data DATA --work FOLDER [--movies 10500] [--untagged 1500]
-        [--films 100] [--keystroke 0.4] [--modes focus grid] [--query order=informative]
+        [--films 100] [--keystroke 0.4] [--modes focus grid plain] [--query order=informative]
 
 FOLDER holds the site, which the first run makes: films of DATA/posters.csv with their posters and overviews,
 the genres of `untagged` of them removed, a genre model trained on the others, its suggestions. A scripted
 reviewer who knows the true genres reviews `films` films in each mode, from the same state of the database, by
 real key presses with a pause after each. In focus mode genres are toggled by their keys and others typed
-after `+`; in the grid, a film that lacks a genre is edited on its page, where Tab leads to the genre.
+after `+`; in the grid, a film that lacks a genre is edited on its page, where Tab leads to the genre. Mode
+`plain` is focus mode without JavaScript, by mouse, for at most 20 films.
 
-Printed: keystrokes per film, milliseconds from the last key to the next film painted, and films per minute
-when a keystroke takes `keystroke` seconds.
+Printed: keystrokes per film, milliseconds from the last key to the next film painted, films per minute when a
+keystroke takes `keystroke` seconds, and how many films have exactly the true genres afterwards.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from benchmarks._scratch_site import (
     superuser,
 )
 
+MODES = ["focus", "grid", "plain"]
 # When the next film is painted: the frame after it replaced the one before, and its poster is decoded.
 PAINTED = """
 const idOf = () => (document.querySelector(".focus-card, article.current") || {}).id;
@@ -74,6 +76,7 @@ class Reviewer:
 
     def __init__(self, page: Any, truth: dict[int, set[str]], pause_s: float) -> None:
         self.page, self.truth, self.pause_s = page, truth, pause_s
+        self.reviewed: list[int] = []
         self.keys: list[int] = []
         self.waits: list[float] = []
 
@@ -91,6 +94,7 @@ class Reviewer:
         card = self.page.locator(".focus-card")
         pk = card.get_attribute("data-movie")
         options, true = card.evaluate(CARD), self.truth[int(pk)]
+        self.reviewed.append(int(pk))
         self.keys.append(0)
         names = [option["name"] for option in options]
         for option in options:
@@ -116,7 +120,8 @@ class Reviewer:
         """Review the current movie of the grid, on its edit page if a genre is missing."""
         card = self.page.locator("article.current")
         identifier = card.get_attribute("id")
-        true = self.truth[int(identifier.removeprefix("movie-"))]
+        self.reviewed.append(int(identifier.removeprefix("movie-")))
+        true = self.truth[self.reviewed[-1]]
         names = card.locator(".genre-name span").all_inner_texts()
         self.keys.append(0)
         if true <= set(names):
@@ -143,6 +148,21 @@ class Reviewer:
         self.page.wait_for_url("**/grid/**")
         self.page.locator("article.current").wait_for()
         self.waits.append(1000 * (waited + time.monotonic() - began - self.pause_s))
+
+    def plain(self) -> None:
+        """Review the movie of the card by mouse."""
+        card = self.page.locator(".focus-card")
+        self.reviewed.append(int(card.get_attribute("data-movie")))
+        true = self.truth[self.reviewed[-1]]
+        self.keys.append(0)
+        card.locator(".focus-others summary").click()
+        for row in card.locator(".focus-form li").all():
+            box = row.get_by_role("checkbox")
+            box.set_checked(row.locator("label span").inner_text() in true)
+        began = time.monotonic()
+        card.locator(".focus-buttons button[value=accept]").click()
+        self.page.wait_for_load_state("load")
+        self.waits.append(1000 * (time.monotonic() - began))
 
 
 def _prefix(name: str, names: list[str]) -> str:
@@ -173,7 +193,7 @@ def main() -> None:
 
     movies = Movie.objects.filter(imdb_id__in=truth_by_imdb)
     truth = {pk: truth_by_imdb[imdb_id] for pk, imdb_id in movies.values_list("pk", "imdb_id")}
-    print(f"{'mode':<8} {'films':>5} {'keys':>6} {'median':>6} {'ms':>6} {'p95':>6} {'films/min':>9}")
+    print(f"{'mode':<8} films   keys median     ms    p95 films/min exact")
     for mode in options.modes:
         connection.close()
         for name in ("db.sqlite3-wal", "db.sqlite3-shm"):
@@ -188,10 +208,12 @@ def main() -> None:
         with started([*web, "--bind", f"{HOST}:{port}"], port, env=environment(var)):
             done = review(port, mode, {settings.SESSION_COOKIE_NAME: session}, truth, options)
         keys, waits = mean(done.keys), done.waits
-        seconds = keys * options.keystroke + mean(waits) / 1000
+        reviewed = Movie.objects.filter(pk__in=done.reviewed).prefetch_related("genres")
+        exact = sum({each.name for each in movie.genres.all()} == truth[movie.pk] for movie in reviewed)
+        per_minute = 60 / (keys * options.keystroke + mean(waits) / 1000) if keys else 0
         print(
             f"{mode:<8} {len(done.keys):>5} {keys:>6.2f} {median(done.keys):>6.1f} {median(waits):>6.0f} "
-            f"{quantiles(waits, n=20)[-1]:>6.0f} {60 / seconds:>9.1f}",
+            f"{quantiles(waits, n=20)[-1]:>6.0f} {per_minute:>9.1f} {exact:>5}",
             flush=True,
         )
 
@@ -205,7 +227,9 @@ def review(
     address = f"http://localhost:{port}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=["--disable-gpu"])
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context = browser.new_context(
+            viewport={"width": 1440, "height": 900}, java_script_enabled=mode != "plain"
+        )
         context.add_cookies([{"name": key, "value": value, "url": address} for key, value in cookies.items()])
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -214,7 +238,7 @@ def review(
         reviewer = Reviewer(page, truth, options.keystroke)
         if mode == "focus":
             page.locator("#focus[data-idle]").wait_for()
-        for _ in range(options.films):
+        for _ in range(min(options.films, 20) if mode == "plain" else options.films):
             if mode == "grid" and not page.locator("article.current[data-open]").count():
                 page.keyboard.press("n")
                 page.locator("article.current[data-open]").wait_for()
@@ -297,7 +321,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--untagged", type=int, default=1_500)
     parser.add_argument("--films", type=int, default=100)
     parser.add_argument("--keystroke", type=float, default=0.4, help="seconds per keystroke")
-    parser.add_argument("--modes", nargs="+", choices=["focus", "grid"], default=["focus", "grid"])
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
     parser.add_argument("--query", default="", help="the queue's filter and order")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     return parser.parse_args()

@@ -144,9 +144,13 @@
     unsent.shift();
     failed = false;
     problem.hidden = true;
+    if (!next.movie) {
+      undoing = false;
+      stage.removeAttribute("aria-busy");
+    }
     if (data) receive(data, next);
     // Sent again, a form that the server refuses would block all others.
-    else addConflict(`A movie could not be saved (error ${reply.status}): it was deleted or merged.`);
+    else if (next.movie) addConflict(`A movie could not be saved (error ${reply.status}): it was deleted or merged.`);
   }
 
   // --- Decisions ----------------------------------------------------------------------------------------------
@@ -164,8 +168,6 @@
   function receive(data, sent) {
     document.getElementById("queue-waiting").outerHTML = data.waiting;
     if (!sent.movie) {
-      undoing = false;
-      stage.removeAttribute("aria-busy");
       status.textContent = data.sentence;
       if (data.card) comeBack(parse(data.card), true);
     } else if (data.saved) {
@@ -260,7 +262,8 @@
       }
     } else if (event.key === "Enter" && field.classList.contains("focus-search")) {
       event.preventDefault();
-      const row = field.value.trim() ? found(card, field.value) : null;
+      if (!field.value.trim()) return closeOthers(card);
+      const row = found(card, field.value);
       if (!row) return;
       // Beside the other chips, where the reviewer sees what is ticked.
       if (row.closest(".focus-others")) card.querySelector(".focus-chips").append(row);
