@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, RunItem, Suggestion
@@ -151,7 +151,7 @@ def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> lis
         movies = {decision.movie_id for decision in decisions}
         list(Movie.everything.select_for_update().filter(pk__in=movies).order_by("pk").values_list("pk"))
         found = ReviewDecision.objects.filter(pk__in=[each.pk for each in decisions], reversal=None)
-        left = list(found.order_by("pk"))
+        left = list(found.select_related("movie", "genre").order_by("pk"))
         while left:
             planned = plan_undo(left)
             undone = [each for each in planned if not each.obstacle]
@@ -196,19 +196,32 @@ def _undo(planned: Sequence[Reversal], reviewer: AbstractBaseUser) -> None:
 def undo_last(reviewer: AbstractBaseUser) -> list[Reversal]:
     """Undo what the reviewer decided last, except in batches: all decisions of the same time.
 
-    What cannot be undone any more is passed over, so that it does not stand in the way of earlier decisions.
-    Returns the effects, of the decisions that were passed over too; empty if there is nothing to undo.
+    A movie is undone completely or, if one of its decisions cannot be undone, not at all. What cannot be
+    undone any more is passed over, so that it does not stand in the way of earlier decisions. Returns the
+    effects, and the obstacles of what was passed over; empty if there is nothing to undo.
     """
     mine = _to_undo(reviewer)
     tried: list[Reversal] = []
     times: list[datetime] = []
     while len(times) < UNDO_ATTEMPTS and (last := mine.exclude(created_at__in=times).order_by("-pk").first()):
         times.append(last.created_at)
-        effects = undo(mine.filter(created_at=last.created_at), reviewer)
+        effects = _undo_whole_movies(mine.filter(created_at=last.created_at), reviewer)
         tried += effects
         if any(not each.obstacle for each in effects):
             break
     return tried
+
+
+def _undo_whole_movies(decisions: QuerySet[ReviewDecision], reviewer: AbstractBaseUser) -> list[Reversal]:
+    with transaction.atomic():
+        effects = undo(decisions, reviewer)
+        obstacles = [each for each in effects if each.obstacle]
+        if obstacles:
+            transaction.set_rollback(True)
+    if not obstacles:
+        return effects
+    kept = {each.decision.movie_id for each in obstacles}
+    return obstacles + undo(decisions.exclude(movie__in=kept), reviewer)
 
 
 def last_decided_at(reviewer: AbstractBaseUser) -> datetime | None:
@@ -294,10 +307,9 @@ def _origin_after(decision: ReviewDecision) -> str:
 
 def _unlock(movies: Collection[int]) -> None:
     """Let imports change the genres of these movies again, except where later decisions are in effect."""
+    verdicts = [ReviewDecision.Verdict.ADDED, ReviewDecision.Verdict.REMOVED]
     edits = ReviewDecision.objects.filter(
-        movie__in=movies,
-        reversal=None,
-        verdict__in=[ReviewDecision.Verdict.ADDED, ReviewDecision.Verdict.REMOVED],
+        Q(verdict__in=verdicts) | Q(locks=True), movie__in=movies, reversal=None
     )
     kept = set(edits.order_by().values_list("movie", flat=True))
     Movie.objects.filter(pk__in={*movies} - kept).update(genres_locked=False)

@@ -201,6 +201,7 @@ def decide_movie(
     add: Collection[int] = (),
     remove: Collection[int] = (),
     at: datetime | None = None,
+    by_hand: bool = False,
 ) -> list[ReviewDecision]:
     """Make all decisions about a movie in one transaction, and return them. They have the same time.
 
@@ -208,7 +209,7 @@ def decide_movie(
     already are left out, and a pending suggestion of an added genre is accepted. Imports no longer change
     the genres of a movie whose genres were added or removed. Raises NotPending if a suggestion was decided
     or replaced meanwhile, and Movie.DoesNotExist if the movie was merged; then nothing is saved.
-    at: the time, by default now.
+    at: the time, by default now. by_hand: whether the caller locks the movie in any case.
     """
     now = at or timezone.now()
     with transaction.atomic():
@@ -219,7 +220,8 @@ def decide_movie(
         accepted = [each for each in pending if each.pk in accept or each.genre_id in add]
         rejected = [each for each in pending if each.pk in reject and each not in accepted]
         decisions = _decide(accepted, reviewer, ReviewDecision.Verdict.ACCEPTED, now)
-        decisions += _decide(rejected, reviewer, ReviewDecision.Verdict.REJECTED, now)
+        locks = by_hand and not locked.genres_locked
+        decisions += _decide(rejected, reviewer, ReviewDecision.Verdict.REJECTED, now, locks=locks)
         origins = dict(MovieGenre.objects.filter(movie=movie).order_by().values_list("genre", "origin"))
         edited = [
             ReviewDecision(
@@ -269,6 +271,7 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
             add=wanted,
             remove=present - wanted,
             at=now,
+            by_hand=True,
         )
         others = MovieGenre.objects.filter(movie=movie).exclude(origin=MovieGenre.Origin.MANUAL)
         ReviewDecision.objects.bulk_create(
@@ -300,6 +303,8 @@ def _decide(
     verdict: str,
     now: datetime,
     batch: DecisionBatch | None = None,
+    *,
+    locks: bool = False,
 ) -> list[ReviewDecision]:
     suggestions = list(suggestions)
     movies = {suggestion.movie_id for suggestion in suggestions}
@@ -333,6 +338,7 @@ def _decide(
                 sequence=sequences.get(each.pk, 1),
                 origin_before=origins.get((each.movie_id, each.genre_id), ReviewDecision.NO_GENRE),
                 batch=batch,
+                locks=locks,
                 created_at=now,
             )
             for each in pending

@@ -139,6 +139,31 @@ def test_decisions_that_cannot_be_undone_do_not_block_earlier_ones() -> None:
     assert not MovieGenre.objects.filter(movie=first).exists()
 
 
+@pytest.mark.parametrize("wanted", [["Drama", "Crime"], ["Drama"], []])
+def test_genres_that_were_set_by_hand_are_undone_too(wanted: list[str]) -> None:
+    reviewer = UserFactory()
+    movie = MovieFactory()
+    for name in ("Drama", "Horror"):
+        suggested(movie, name)
+    before = state(movie)
+    review.set_genres(movie, [GenreFactory(name=name) for name in wanted], reviewer)
+    assert state(movie)[2]
+    decision_batches.undo_last(reviewer)
+    assert state(movie) == before
+
+
+def test_a_movie_is_undone_completely_or_not_at_all() -> None:
+    reviewer = UserFactory()
+    movie = MovieFactory()
+    drama, horror = suggested(movie, "Drama"), suggested(movie, "Horror")
+    review.decide_movie(movie, reviewer, accept=[drama], reject=[horror], add=[genre("Crime")])
+    MovieGenre.objects.filter(movie=movie, genre__name="Drama").update(origin="imported")
+    before = state(movie)
+    effects = decision_batches.undo_last(reviewer)
+    assert [each.decision.genre.name for each in effects if each.obstacle] == ["Drama"]
+    assert state(movie) == before
+
+
 def test_flagged_movies_are_not_in_the_queue() -> None:
     flagged, other = MovieFactory(), MovieFactory()
     for movie in (flagged, other):
