@@ -51,6 +51,13 @@ class FocusCard:
     similar: list[LookAlike] = field(default_factory=list)
 
     @property
+    def verb(self) -> str:
+        """What the button does at first; the script changes it with the ticks."""
+        ticked = sum(option.ticked for option in self.suggested)
+        counts = (("accept", ticked), ("reject", len(self.suggested) - ticked))
+        return ", ".join(f"{verb} {count}" for verb, count in counts if count).capitalize() or "Accept"
+
+    @property
     def links(self) -> list[tuple[str, str]]:
         """The movie's pages at IMDb and TMDB, as names and addresses."""
         found = [
