@@ -44,8 +44,10 @@ def external_url(site: str, external_id: object) -> str:
     return ""
 
 
-def external_link(site: str, external_id: object) -> SafeString:
-    """The id as a link to the film's page at `site`, or as text where there is none."""
+def external_link(site: str, external_id: object, label: str = "") -> SafeString:
+    """A link to the film's page at `site`, or text where there is none; the label is the id by default."""
     if url := external_url(site, external_id):
-        return format_html('<a href="{}" rel="external noopener noreferrer">{}</a>', url, external_id)
-    return format_html("{}", external_id)
+        return format_html(
+            '<a href="{}" rel="external noopener noreferrer">{}</a>', url, label or external_id
+        )
+    return format_html("{}", label or external_id)

@@ -77,12 +77,11 @@ class AuditPages(PermissionAdmin):
             messages.warning(request, "This movie is no longer listed. Nothing was saved.")
             return redirect("admin:catalog_reviewqueue_audit")
         reviewer, choice = current_user(request), request.POST.get("choice", "")
-        labels = {each.choice: each.label for each in _buttons(finding)}
         if choice == "skip":
             skipped = [pk for pk in request.session.get(SKIPPED, []) if pk != finding.movie_id]
             request.session[SKIPPED] = [*skipped, finding.movie_id][-MOST_SKIPPED:]
             messages.info(request, f"{finding.movie}: skipped.")
-        elif choice not in labels:
+        elif choice not in audit.choices(finding):
             return HttpResponse("There is no such choice.", status=400, content_type="text/plain")
         else:
             # What the page showed: another audit may have found something else meanwhile.
@@ -92,7 +91,7 @@ class AuditPages(PermissionAdmin):
             except (audit.NotWaiting, KeyError):
                 messages.warning(request, f"{finding.movie}: somebody else was faster. Nothing was saved.")
             else:
-                messages.success(request, f"{finding.movie}: {labels[choice]}.")
+                messages.success(request, f"{finding.movie}: {_sentence(finding, choice)}.")
         assignment.release(reviewer, [finding.movie_id])
         return redirect("admin:catalog_reviewqueue_audit")
 
@@ -123,6 +122,16 @@ def _buttons(finding: AuditFinding) -> list[Button]:
         for choice, label in labels.items()
         if choice in possible
     ]
+
+
+def _sentence(finding: AuditFinding, choice: str) -> str:
+    """What was done."""
+    return {
+        "replace": f"{finding.wrong} replaced with {finding.missing}",
+        "add": f"{finding.missing} added",
+        "remove": f"{finding.wrong} removed",
+        "keep": "genres kept",
+    }[choice]
 
 
 def _next(request: HttpRequest, waiting: QuerySet[AuditFinding]) -> list[int]:

@@ -268,9 +268,12 @@ def _grid_query(query: QueryDict) -> str:
 
 
 def _queue_url(request: HttpRequest, *, grid: bool = False) -> str:
-    """Where the reviewer came from: focus mode, or the grid."""
+    """Where the reviewer came from: focus mode, the grid, or the audit."""
     query = _queue_query(request).copy()
-    is_grid = "grid" in query.pop("view", []) or grid
+    views = query.pop("view", [])
+    if "audit" in views:
+        return reverse("admin:catalog_reviewqueue_audit")
+    is_grid = "grid" in views or grid
     address = reverse(f"admin:catalog_reviewqueue_{'grid' if is_grid else 'focus'}")
     return f"{address}?{query.urlencode()}" if query else address
 

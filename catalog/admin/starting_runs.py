@@ -90,11 +90,12 @@ class RunStartingAdmin(admin.ModelAdmin):
         return [path("start/<str:kind>/", view, name="catalog_movie_start"), *super().get_urls()]
 
     def start_view(self, request: HttpRequest, kind: str) -> HttpResponseRedirect:
-        """POST: start a run over all movies or posters that need it."""
+        """POST: start a run over all movies or posters that need it, and return to the page `from`."""
         if not kinds.startable_by(request.user):
             raise PermissionDenied(f"Starting runs needs the permission {kinds.permission_of(kind)}.")
         start_run(request, kind)
-        return redirect("admin:catalog_movie_changelist")
+        is_audit = request.POST.get("from") == "audit"
+        return redirect("admin:catalog_reviewqueue_audit" if is_audit else "admin:catalog_movie_changelist")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         buttons = kinds.startable_by(request.user)

@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.genres import assignment
-from catalog.models import AuditFinding, Movie
+from catalog.models import AuditFinding, Movie, Run
 from tests.catalog.pages import one, soup, text_of
 from tests.conftest import signed_in
-from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, UserFactory
+from tests.factories import GenreFactory, GenreModelFactory, MovieFactory, RunFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +73,50 @@ def test_a_decision_shows_the_next_movie(reviewer_client: Client, choice: str, e
     first, _ = contradicted("First", 5), contradicted("Second", 4)
     assert title(press(reviewer_client, first, choice)) == "Second"
     assert genres_of(first.movie) == expected
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ("replace", "Drama replaced with Horror."),
+        ("add", "Horror added."),
+        ("remove", "Drama removed."),
+        ("keep", "genres kept."),
+    ],
+)
+def test_the_message_says_what_was_done(reviewer_client: Client, choice: str, sentence: str) -> None:
+    found = press(reviewer_client, contradicted("First"), choice)
+    assert text_of(one(found, ".messagelist")).endswith(sentence)
+
+
+def test_saving_all_genres_leads_back_to_the_audit(reviewer_client: Client) -> None:
+    contradicted("First")
+    address = str(one(page(reviewer_client), "[data-key=e]")["href"])
+    edit = soup(reviewer_client.get(address))
+    fields = {name: one(edit, f"[name={name}]")["value"] for name in ("seen", "back")}
+    assert reviewer_client.post(address, fields).headers["Location"] == reverse(PAGE)
+
+
+def test_starting_an_audit_leads_back_to_the_page() -> None:
+    client = signed_in(UserFactory(reviewer=True, permissions=["catalog.start_run"]))
+    form = one(page(client), ".queue-title form")
+    fields = {str(each["name"]): str(each["value"]) for each in form.select("input[name=from]")}
+    assert client.post(str(form["action"]), fields).headers["Location"] == reverse(PAGE)
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (Run.State.RUNNING, "An audit is running."),
+        (Run.State.DONE, "The evidence contradicts no genre."),
+        (Run.State.FAILED, "The last audit did not finish."),
+    ],
+)
+def test_the_page_without_movies_says_how_the_last_audit_went(
+    reviewer_client: Client, state: str, sentence: str
+) -> None:
+    RunFactory(kind="audit", state=state)
+    assert sentence in text_of(one(page(reviewer_client), ".queue-empty"))
 
 
 def test_undo_shows_the_movie_again(reviewer_client: Client) -> None:
