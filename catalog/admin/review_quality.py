@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from catalog.genres import quality
-from catalog.genres.expectations import FEWEST, Estimate, Outlook, drift, simulate
+from catalog.genres.expectations import FEWEST, Estimate, Outlook, Simulation, drift, simulate
 from catalog.models import Genre, GenreModel
 from catalog.templatetags.wording import score_text
 
@@ -19,6 +19,8 @@ from .model_admin import current_user, numbers, page_context
 
 # The permission of those who train and promote models.
 KEEPERS = "catalog.change_genremodel"
+# The share of pending suggestions of which nothing may be expected when corrections per movie are shown.
+MOST_UNKNOWN = 0.1
 
 
 def quality_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
@@ -77,8 +79,9 @@ def _simulation(request: HttpRequest, model: GenreModel | None) -> dict[str, Any
         "tick_text": score_text(max(suggest, tick), model),
         "simulation": found,
         "fewest": FEWEST,
-        "now": _outlook(found.now, found.movies),
-        "moved": _outlook(found.moved, found.movies),
+        "known": found.now.suggested - found.unknown,
+        "now": _outlook(found.now, found),
+        "moved": _outlook(found.moved, found),
     }
 
 
@@ -103,8 +106,10 @@ def _number(text: str | None, default: float) -> float:
     return value if math.isfinite(value) and 0 <= value <= 1 else default
 
 
-def _outlook(outlook: Outlook, movies: int) -> dict[str, Any]:
+def _outlook(outlook: Outlook, found: Simulation) -> dict[str, Any]:
     corrections = outlook.corrections
+    # Corrections of unknown suggestions are not counted, so that the mean of a movie would be too low.
+    is_mean_known = corrections and found.movies and found.unknown <= MOST_UNKNOWN * found.now.suggested
     return {
         "is_known": outlook.precision is not None,
         "suggested": outlook.suggested,
@@ -114,7 +119,9 @@ def _outlook(outlook: Outlook, movies: int) -> dict[str, Any]:
         "corrections": f"{corrections.value:,.0f} ({corrections.low:,.0f}–{corrections.high:,.0f})"
         if corrections
         else "–",
-        "corrections_per_movie": f"{corrections.value / movies:.2f}" if corrections and movies else "–",
+        "corrections_per_movie": f"{corrections.value / found.movies:.2f}"
+        if corrections and is_mean_known
+        else "–",
     }
 
 

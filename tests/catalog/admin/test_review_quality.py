@@ -74,6 +74,23 @@ def test_moving_a_slider_answers_the_simulation_alone(reviewer_client, model):
     assert text_of(whole) == text_of(live)
 
 
+@pytest.mark.parametrize(
+    ("unknown", "is_shown"),
+    # All are known; one of eleven, and one of two, are not.
+    [(0, True), (1, True), (10, False)],
+)
+def test_corrections_per_movie_are_shown_only_if_nearly_all_suggestions_are_known(
+    reviewer_client, model, unknown, is_shown
+):
+    decide(model, 9, 1, score=0.92)
+    suggest(model, 10, score=0.93)
+    suggest(model, unknown, score=0.5)
+    page = one(figures(reviewer_client), "#simulation")
+    assert ("genres per movie" in text_of(page.p)) == is_shown
+    assert (texts(page.select("tbody tr")[-1], "td")[0] != "–") == is_shown
+    assert ("by 10 suggestions with enough decisions" in text_of(page.p)) == bool(unknown)
+
+
 def test_a_simulation_without_a_model_is_empty(reviewer_client):
     assert not soup(reviewer_client.get(reverse(QUALITY), headers=LIVE)).select("td")
 
