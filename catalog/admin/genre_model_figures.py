@@ -181,11 +181,19 @@ def sure(model: GenreModel) -> Point | None:
     return Point(
         "Sure",
         "may be accepted without review" if target is None else f"target precision: {target:.0%}",
-        "never" if cut is None else f"{cut:.2f}",
+        _cut(model) if cut is None else f"{cut:.2f}",
         figure(metrics.get("precision")),
         figure(metrics.get("recall")),
         figure(metrics.get("coverage")),
     )
+
+
+def _cut(model: GenreModel) -> str:
+    """The sure threshold of models that have one for each genre, or for each combination of parts."""
+    reachable = {each for each in map(_below_one, model.sure_thresholds or []) if each is not None}
+    if len(reachable) == 1:
+        return f"{reachable.pop():.2f}"
+    return "by genre" if reachable else "never"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ class Difference:
     def is_better(self) -> bool:
         return bool(self.difference["value"] > 0)
 
+    @property
+    def change(self) -> str:
+        """For example ".61 → .66"."""
+        return f"{_two_digits(self.theirs)} → {_two_digits(self.ours)}"
+
     def reversed(self) -> Difference:
         """The same, seen from the other model."""
         found = {"value": -self.difference["value"], "low": -self.difference["high"]}
@@ -89,7 +94,7 @@ def headline(model: GenreModel, active: GenreModel) -> str:
         row = found.largest
         name = f"{row.genre} F1" if row.genre else "Macro F1"
         none = "" if row.is_significant else " (no significant difference)"
-        parts.append(f"{name} {_two_digits(row.theirs)} → {_two_digits(row.ours)}{none}")
+        parts.append(f"{name} {row.change}{none}")
     if (counted := changes(model, active)) is not None:
         parts.append(changes_text(counted))
     return ", ".join(parts)

@@ -97,7 +97,7 @@ def test_the_active_models_card_leads_back_to_the_one_before(
     keeper.post(page_of("promote", candidate))
     assert one(card(keeper, candidate), ".button")["href"] == page_of("undo", candidate)
     # The one before is shown, compared from its own side.
-    assert text_of(card(keeper, active).select("tbody tr")[1].td) == "0.66 → 0.61"
+    assert text_of(card(keeper, active).select("tbody tr")[1].td) == ".66 → .61"
 
 
 def test_the_page_of_a_model_says_who_promoted_it_and_when(

@@ -68,6 +68,19 @@ def test_a_measured_model(admin_client):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("thresholds", "expected"),
+    [([0.53, 0.53], "0.53"), ([0.53, 1.0], "0.53"), ([0.53, 0.6], "by genre"), ([1.0, 1.0], "never")],
+)
+def test_without_a_measured_cut_the_sure_threshold_is_that_of_the_genres(thresholds, expected):
+    model = GenreModelFactory.build(
+        genres=["Drama", "Horror"], metrics={"sure": {"precision": 0.8}}, sure_thresholds=thresholds
+    )
+    point = genre_model_figures.sure(model)
+    assert point is not None and point.cut == expected
+
+
+@pytest.mark.django_db
 def test_a_model_of_several_parts_shows_them_and_the_figures_of_each_combination(admin_client, settings):
     found = {"macro_f1_suggest": {"value": 0.42, "low": 0.4, "high": 0.44}, "corrections": 1.5, "n": 1200}
     metrics = {**METRICS, "combinations": {"poster": found, "poster+title": {"n": 60}, "title": "damaged"}}
