@@ -30,7 +30,7 @@ class DecisionBatchAdmin(PermissionAdmin):
     """
 
     permission = "catalog.review_suggestion"
-    list_display = ("__str__", "created_at", "reviewer", "chosen", "suggestions", "accepted", "undone")
+    list_display = ("__str__", "created_at", "reviewer", "filter", "suggestions", "accepted", "undone")
     list_select_related = ("reviewer",)
     list_filter = (("reviewer", admin.RelatedOnlyFieldListFilter),)
     date_hierarchy = "created_at"
@@ -62,6 +62,10 @@ class DecisionBatchAdmin(PermissionAdmin):
             ),
             *super().get_urls(),
         ]
+
+    @admin.display(description="filter", ordering="chosen")
+    def filter(self, batch: DecisionBatch) -> str:
+        return batch.chosen
 
     @admin.display(description="accepted", ordering="accepted")
     def accepted(self, batch: DecisionBatch) -> int:
