@@ -113,6 +113,7 @@ def test_agreement_lists_kappa_and_disagreements(reviewer_client: Client, ana: A
     text = text_of(one(found, ".disagreements"))
     assert "Crime ana, not ben" in text and "Drama ben, not ana" in text
     assert not found.select(".disagreements button")
+    assert "With fewer than 30 movies, neither is reliable." in text_of(found)
 
 
 def test_an_empty_page_of_agreement(reviewer_client: Client) -> None:
