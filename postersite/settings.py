@@ -145,9 +145,7 @@ AXES_CLIENT_IP_CALLABLE = "postersite.client_address.client_address"
 LANGUAGE_CODE = "en"
 # The pages are in English alone: looking up translations that do not exist was a tenth of a page's time.
 USE_I18N = False
-# As in the templates.
-DATE_FORMAT = "j M Y"
-DATETIME_FORMAT = "j M Y H:i"
+FORMAT_MODULE_PATH = "postersite.formats"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 

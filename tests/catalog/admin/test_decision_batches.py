@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.catalog.pages import text_of
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
+LIST = "admin:catalog_decisionbatch_changelist"
 
 
 def page(client: Client, batch: DecisionBatch, **query: Any) -> BeautifulSoup:
@@ -31,6 +33,14 @@ def page(client: Client, batch: DecisionBatch, **query: Any) -> BeautifulSoup:
 
 def address(name: str, batch: DecisionBatch) -> str:
     return reverse(f"admin:catalog_decisionbatch_{name}", args=[batch.pk])
+
+
+def test_lists_in_the_admin_write_times_as_the_pages_do(reviewer_client: Client) -> None:
+    at = datetime(2026, 11, 29, 14, 5, tzinfo=UTC)
+    DecisionBatch.objects.create(reviewer=UserFactory(), chosen="Drama", suggestions=1)
+    DecisionBatch.objects.update(created_at=at)
+    shown = text_of(BeautifulSoup(reviewer_client.get(reverse(LIST)).content, "lxml"))
+    assert "29 Nov 2026 14:05" in shown
 
 
 def rows(shown: BeautifulSoup) -> list[list[str]]:
