@@ -13,7 +13,7 @@ PREVIOUS = _FOLDER / "previous"
 """Extractors of earlier versions, for sites with vectors of them: `postersite:NAME` is the file NAME."""
 
 GENRES = _FOLDER / "genres.npz"
-"""The genre model, read by `ml.genres.head_file.load_head`; its manifest is the .json of the same name."""
+"""The genre model, read by `ml.genres.evidence.model_file.load_model`; its manifest is genres.json."""
 
 CARD = _FOLDER / "model-card.md"
 """What they were trained on and how, their accuracy, and their limits."""

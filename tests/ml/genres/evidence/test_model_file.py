@@ -54,11 +54,15 @@ def test_a_saved_model_is_read_back(tmp_path, parts):
     assert loaded.words(make_films(), 0, 1) == model.words(make_films(), 0, 1)
 
 
-@pytest.mark.parametrize("path", [bundled.GENRES, None], ids=["bundled", "dense"])
-def test_a_head_over_posters_alone_is_read_too(tmp_path, path):
-    if path is None:
-        path = tmp_path / "head.npz"
-        save_head(make_head(), path)
+def test_the_bundled_model_reads_all_parts():
+    model = load_model(bundled.GENRES)
+    assert (model.parts, model.recipe, len(model.genres)) == (PARTS, "evidence", 19)
+    assert len(model.combinations) == 15
+
+
+def test_a_head_over_posters_alone_is_read_too(tmp_path):
+    path = tmp_path / "head.npz"
+    save_head(make_head(), path)
     head, model = load_head(path), load_model(path)
     assert model.parts == ("poster",)
     vectors = np.random.default_rng(0).normal(size=(4, model.dims or 0)).astype(np.float32)
