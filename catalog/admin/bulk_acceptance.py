@@ -20,12 +20,11 @@ from catalog.models import Genre, Movie, Poster, Suggestion
 
 from . import genre_model_figures
 from .model_admin import current_user, numbers, page_context
-from .review_filter import QueueFilter
+from .review_filter import QueueFilter, waiting
 
 PAGE_SIZE = 60
 MAX_EXCLUDED = 2000
 SESSION_KEY = "excluded_movies"
-PENDING = Suggestion.State.PENDING
 
 
 class AcceptanceFilter(QueueFilter):
@@ -38,7 +37,7 @@ class AcceptanceFilter(QueueFilter):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        pending = Count("suggestions", filter=Q(suggestions__state=PENDING))
+        pending = Count("suggestions", filter=waiting())
         cast(ModelChoiceField, self.fields["genre"]).queryset = Genre.objects.annotate(pending=pending)
 
 
@@ -176,7 +175,7 @@ def _tiles(ids: list[int], selection: review.Selection, excluded: set[int]) -> l
 
 def _choose(model_admin: ModelAdmin, request: HttpRequest, chosen: QueueFilter) -> HttpResponse:
     """The genres with their numbers of pending suggestions, while none is chosen."""
-    pending = Q(suggestions__state=PENDING)
+    pending = waiting()
     genres = Genre.objects.annotate(
         pending=Count("suggestions", filter=pending),
         sure=Count("suggestions", filter=pending & Q(suggestions__sure=True)),

@@ -29,6 +29,11 @@ ORDERS = {
 ALIASES = {"confident": "", "new": "newest"}
 
 
+def waiting() -> Q:
+    """The condition for suggestions of a genre that wait for a review. Those of flagged movies do not."""
+    return Q(suggestions__state=PENDING) & ~Q(suggestions__movie__in=review.flagged())
+
+
 class GenreWithCount(forms.ModelChoiceField):
     def label_from_instance(self, genre: Genre) -> str:
         return f"{genre.name} ({genre.pending:,})"  # type: ignore[attr-defined]
@@ -83,7 +88,7 @@ class QueueFilter(forms.Form):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        pending = Count("suggestions", filter=Q(suggestions__state=PENDING))
+        pending = Count("suggestions", filter=waiting())
         field = cast(forms.ModelChoiceField, self.fields["genre"])
         field.queryset = Genre.objects.annotate(pending=pending).filter(pending__gt=0)
 

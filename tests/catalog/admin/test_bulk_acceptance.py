@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalog.admin import bulk_acceptance
-from catalog.models import DecisionBatch, Genre, ReviewDecision, Run, Suggestion
+from catalog.models import DecisionBatch, Genre, ReviewDecision, ReviewFlag, Run, Suggestion
 from catalog.runs import local_worker
 from tests.catalog.admin.cards import HTMX, genres, pending, queue, suggestion, titles
 from tests.catalog.pages import messages_of, one, soup, text_of, texts
@@ -128,6 +128,19 @@ def test_without_a_filter_genres_are_offered(keeper_client, query):
     address = reverse(ACCEPT) + "?" + "&".join(f"{name}={value}" for name, value in query.items())
     keeper_client.post(address, {"action": "accept"})
     assert not DecisionBatch.objects.exists()
+
+
+def test_flagged_movies_are_not_counted(keeper_client):
+    pending("Film", Drama=0.9)
+    flagged = pending("Flagged", Drama=0.8, Crime=0.7)
+    ReviewFlag.objects.create(movie=flagged, reviewer=keeper_client.user)
+    page = wall(keeper_client, None)
+    assert [text_of(row.th) for row in page.select("tbody tr")] == ["Drama"]
+    assert texts(page, "tbody td")[1].startswith("1")
+    assert "Drama (1)" in texts(page, "#id_genre option")
+    for name in ("grid", "focus"):
+        queue_page = soup(keeper_client.get(reverse(f"admin:catalog_reviewqueue_{name}")))
+        assert texts(queue_page, "#id_genre option") == ["Any genre", "Drama (1)"]
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_movies(keeper_client):
