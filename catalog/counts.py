@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.models import Embedding, Movie, Poster, ReviewDecision, Suggestion
+from catalog.models import Embedding, Movie, Poster, ReviewDecision, ReviewFlag, Suggestion
 
 
 def public_counts() -> dict[str, int]:
@@ -15,9 +15,11 @@ def public_counts() -> dict[str, int]:
 
 
 def catalogue_counts() -> dict[str, int]:
-    """The public counts, and embedded posters, pending suggestions and decisions that were not undone."""
+    """The public counts, and embedded posters, suggestions to review and decisions that were not undone."""
     return public_counts() | {
         "embedded": Embedding.objects.order_by().values("poster").distinct().count(),
-        "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING).count(),
+        "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING)
+        .exclude(movie__in=ReviewFlag.objects.filter(resolved_at=None).values("movie"))
+        .count(),
         "reviewed": ReviewDecision.objects.filter(reverses=None, reversal=None).count(),
     }

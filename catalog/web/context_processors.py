@@ -7,6 +7,7 @@ from functools import cache
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from catalog.genres import review
 from catalog.models import Suggestion
 
 
@@ -23,7 +24,8 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def _pending_suggestions() -> int:
-    return Suggestion.objects.filter(state=Suggestion.State.PENDING).count()
+    pending = Suggestion.objects.filter(state=Suggestion.State.PENDING)
+    return pending.exclude(movie__in=review.flagged()).count()
 
 
 def review_queue_url() -> str:

@@ -138,9 +138,11 @@ def test_flagged_movies_are_not_counted(keeper_client):
     assert [text_of(row.th) for row in page.select("tbody tr")] == ["Drama"]
     assert texts(page, "tbody td")[1].startswith("1")
     assert "Drama (1)" in texts(page, "#id_genre option")
+    assert "Review 1 suggestion" in texts(soup(keeper_client.get(reverse("admin:index"))), ".status-call a")
     for name in ("grid", "focus"):
         queue_page = soup(keeper_client.get(reverse(f"admin:catalog_reviewqueue_{name}")))
         assert texts(queue_page, "#id_genre option") == ["Any genre", "Drama (1)"]
+        assert text_of(one(queue_page, "header .count")) == "( 1 suggestions to review)"
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_movies(keeper_client):
