@@ -12,6 +12,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 
+from catalog.genres import review
 from catalog.models import Movie, Poster, Suggestion
 from catalog.page_urls import reverse_pk
 
@@ -22,6 +23,7 @@ register = template.Library()
 
 OVERVIEW_SHOWN = 320
 SURE = mark_safe('<em class="sure" title="Above the model\'s sure threshold">sure</em>')
+TICK = mark_safe(" data-tick")
 HEAT_CAPTION = mark_safe('<p class="heat-caption" data-heat-caption aria-hidden="true"></p>')
 NO_POSTER = mark_safe('<div class="card-no-poster">The poster was deleted</div>')
 WITHOUT_POSTER = mark_safe('<div class="card-no-poster">Scored without a poster</div>')
@@ -128,7 +130,7 @@ def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection
     return filled(
         '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
         '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
-        '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
+        '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked{tick} '
         'autocomplete="off" title="Untick to reject when accepting the others"> {key} <span>{genre}</span> '
         '{sure}</label> {score} <span class="genre-buttons">{heat} '
         '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
@@ -140,6 +142,8 @@ def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection
         bulk=filled('<input type="hidden" name="matching" value="{}" form="bulk">', suggestion.pk)
         if is_matching
         else "",
+        # Without JavaScript the boxes are hidden, and "Accept all" means all: review.js unticks the others.
+        tick=TICK if review.is_ticked(suggestion) else "",
         key=filled('<kbd class="only-live" aria-hidden="true">{}</kbd>', number) if number < 10 else "",
         genre=suggestion.genre.name,
         sure=SURE if suggestion.sure else "",

@@ -53,6 +53,15 @@ def test_a_accepts_all_collapses_the_card_and_goes_on(queue, films):
     assert genres(films[0]) == {"Drama", "Horror"}
 
 
+def test_only_genres_above_the_tick_point_are_ticked(reviewer_page, live_server):
+    film = pending("Ember", Drama=0.95, Horror=0.3)
+    reviewer_page.goto(live_server.url + QUEUE)
+    assert reviewer_page.locator("article.current .card-verb").inner_text() == "Accept 1, reject 1"
+    reviewer_page.keyboard.press("a")
+    expect_decided(reviewer_page, 1)
+    assert genres(film) == {"Drama"}
+
+
 def test_r_rejects_all(queue, films):
     queue.keyboard.press("j")
     queue.keyboard.press("x")

@@ -52,6 +52,12 @@
     else verb.textContent = `Accept ${kept}, reject ${boxes.length - kept}`;
   }
 
+  // As in focus mode. Without this script the boxes are hidden, and all genres are accepted.
+  function tickInAdvance(card) {
+    for (const box of card.querySelectorAll("input[name=keep]")) box.checked = box.hasAttribute("data-tick");
+    nameButton(card);
+  }
+
   function countTicks() {
     const boxes = [...document.querySelectorAll("input[name=movie][form=bulk]")];
     const ticked = boxes.filter((box) => box.checked).length;
@@ -141,7 +147,7 @@
     status.textContent = "";
     const card = event.target;
     if (card.hasAttribute("data-open")) {
-      nameButton(card);
+      tickInAdvance(card);
       choose(card, { scroll: false });
     } else {
       const next = nextOpen(card);
@@ -169,7 +175,7 @@
   document.body.addEventListener("htmx:sendError", () => showError("The server cannot be reached."));
   document.body.addEventListener("htmx:timeout", () => showError("The server took too long."));
 
-  for (const card of openCards()) nameButton(card);
+  for (const card of openCards()) tickInAdvance(card);
   countTicks();
   choose(openCards()[0], { scroll: false, focus: !document.activeElement || document.activeElement === document.body });
 })();
