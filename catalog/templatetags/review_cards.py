@@ -23,7 +23,7 @@ register = template.Library()
 
 OVERVIEW_SHOWN = 320
 SURE = mark_safe('<em class="sure" title="Above the model\'s sure threshold">sure</em>')
-TICK = mark_safe(" data-tick")
+TICK = mark_safe("data-tick")
 HEAT_CAPTION = mark_safe('<p class="heat-caption" data-heat-caption aria-hidden="true"></p>')
 NO_POSTER = mark_safe('<div class="card-no-poster">The poster was deleted</div>')
 WITHOUT_POSTER = mark_safe('<div class="card-no-poster">Scored without a poster</div>')
@@ -130,8 +130,8 @@ def _genre(suggestion: Suggestion, movie: str, number: int, matching: Collection
     return filled(
         '<li class="genre{matching}"><input type="hidden" name="shown" value="{pk}">'
         '<input type="hidden" name="shown" value="{pk}" form="bulk">{bulk}'
-        '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked{tick} '
-        'autocomplete="off" title="Untick to reject when accepting the others"> {key} <span>{genre}</span> '
+        '<label class="genre-name"><input type="checkbox" name="keep" value="{pk}" class="only-live" checked '
+        '{tick} autocomplete="off" title="Untick to reject when accepting the others"> {key} <span>{genre}</span> '
         '{sure}</label> {score} <span class="genre-buttons">{heat} '
         '<button type="submit" name="decide" value="accept-{pk}" class="one accept" title="Accept {genre}" '
         'aria-label="Accept {genre} for {movie}">✓</button> '
