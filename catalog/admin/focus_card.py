@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from catalog.embeddings.index_files import IndexNotReady
 from catalog.external_ids import external_url
 from catalog.genres import promotion, review, suggestions
-from catalog.models import Genre, GenreModel, Movie, Suggestion
+from catalog.models import Genre, GenreModel, Movie, ReviewFlag, Suggestion
 from catalog.similarity.search import LookAlike, lookalikes
 from catalog.templatetags.wording import score_text
 from ml.genres.head_file import ModelFileError
@@ -37,12 +37,14 @@ class Option:
 class FocusCard:
     """What the card shows.
 
-    suggested: pending suggestions. held: genres that the movie has. following: the genres with the highest
-    scores below their thresholds. others: all other genres. rejected: genres that were rejected for the
-    movie; they are among the others too. similar: the movies with the nearest posters.
+    flag: the open flag, if the movie is put aside. suggested: pending suggestions. held: genres that the
+    movie has. following: the genres with the highest scores below their thresholds. others: all other
+    genres. rejected: genres that were rejected for the movie; they are among the others too. similar: the
+    movies with the nearest posters.
     """
 
     movie: Movie
+    flag: ReviewFlag | None = None
     suggested: list[Option] = field(default_factory=list)
     held: list[Option] = field(default_factory=list)
     following: list[Option] = field(default_factory=list)
@@ -88,7 +90,7 @@ def focus_card(movie_id: int) -> FocusCard | None:
         return None
     [movie] = found
     pending: list[Suggestion] = movie.pending_suggestions  # type: ignore[attr-defined]
-    card = FocusCard(movie)
+    card = FocusCard(movie, review.open_flag(movie))
     card.suggested = [
         Option(each.genre, _digit(number), review.is_ticked(each), suggestion=each)
         for number, each in enumerate(pending, start=1)

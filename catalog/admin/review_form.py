@@ -21,7 +21,8 @@ def decide_form(movie: Movie, data: QueryDict, reviewer: Any) -> tuple[bool, str
     `action` is "accept" (accepts the ticked suggestions, rejects the others, adds and removes genres as
     ticked) or "reject" (all suggestions). `shown`, `keep`: ids of the suggestions that the card showed and
     that are ticked. `has`, `genre`: ids of the genres that the movie had and of the other ticked genres.
-    Suggestions that were made after the card are not decided. Raises InvalidForm.
+    Suggestions that were made after the card are not decided. A decision resolves the movie's flag.
+    Raises InvalidForm.
     """
     action = data.get("action")
     if action not in ("accept", "reject"):
@@ -32,7 +33,13 @@ def decide_form(movie: Movie, data: QueryDict, reviewer: Any) -> tuple[bool, str
     add = set(Genre.objects.filter(pk__in=genres - had).values_list("pk", flat=True))
     try:
         decisions = review.decide_movie(
-            movie, reviewer, accept=kept, reject=shown - kept, add=add, remove=had - genres
+            movie,
+            reviewer,
+            accept=kept,
+            reject=shown - kept,
+            add=add,
+            remove=had - genres,
+            resolve_flag=True,
         )
     except review.NotPending as error:
         return _not_saved(movie, shown, kept, error.suggestions, reviewer)

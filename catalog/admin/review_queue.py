@@ -213,6 +213,7 @@ class ReviewQueueAdmin(FocusPages, AuditPages, SecondOpinionPages):
             **page_context(self, request, "Edit genres"),
             "subtitle": str(movie),
             "movie": movie,
+            "flag": review.open_flag(movie),
             "form": form,
             "state": state,
             "choices": [

@@ -11,7 +11,16 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from catalog.models import DecisionBatch, Movie, MovieGenre, ReviewDecision, Run, RunItem, Suggestion
+from catalog.models import (
+    DecisionBatch,
+    Movie,
+    MovieGenre,
+    ReviewDecision,
+    ReviewFlag,
+    Run,
+    RunItem,
+    Suggestion,
+)
 from catalog.runs import leases, lifecycle
 from catalog.runs.steps import by_key, work_in_steps
 
@@ -142,8 +151,9 @@ def undo(decisions: Iterable[ReviewDecision], reviewer: AbstractBaseUser) -> lis
     """Undo decisions in one transaction, each at most once. Returns the effects.
 
     Undoing restores the genres, makes the suggestions pending again, and is recorded as a new decision that
-    refers to the one it reverses. A decision is not undone if something changed since. Of several decisions
-    about the same genre of a movie, the last is undone first.
+    refers to the one it reverses. A flag that a decision resolved is open again. A decision is not
+    undone if something changed since. Of several decisions about the same genre of a movie, the last is
+    undone first.
     """
     effects: list[Reversal] = []
     with transaction.atomic():
@@ -191,6 +201,22 @@ def _undo(planned: Sequence[Reversal], reviewer: AbstractBaseUser) -> None:
             MovieGenre.objects.filter(pk=each.relabelled.pk).update(origin=each.decision.origin_before)
     Suggestion.objects.filter(pk__in=suggestions).update(state=PENDING, decided_at=None)
     _unlock({each.decision.movie_id for each in planned if each.decision.locks})
+    _open_flags([each.decision for each in planned])
+
+
+def _open_flags(decisions: Sequence[ReviewDecision]) -> None:
+    """Open the flags again that these decisions resolved, unless the movie was flagged again since."""
+    pairs = {(each.movie_id, each.created_at) for each in decisions}
+    resolved = ReviewFlag.objects.filter(
+        movie__in={movie for movie, _ in pairs}, resolved_at__in={at for _, at in pairs}
+    )
+    latest = {
+        flag.movie_id: flag.pk
+        for flag in resolved.exclude(movie__in=review.flagged()).order_by("pk")
+        if (flag.movie_id, flag.resolved_at) in pairs
+    }
+    if latest:
+        ReviewFlag.objects.filter(pk__in=latest.values()).update(resolved_at=None)
 
 
 def undo_last(reviewer: AbstractBaseUser) -> list[Reversal]:

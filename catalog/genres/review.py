@@ -134,6 +134,11 @@ def flagged() -> QuerySet[Any, Any]:
     return ReviewFlag.objects.filter(resolved_at=None).order_by().values("movie")
 
 
+def open_flag(movie: Movie) -> ReviewFlag | None:
+    """The flag that puts the movie aside, with its reviewer."""
+    return ReviewFlag.objects.filter(movie=movie, resolved_at=None).select_related("reviewer").first()
+
+
 def is_ticked(suggestion: Suggestion) -> bool:
     """Whether the queue ticks the suggestion in advance."""
     if suggestion.model.tick_thresholds:
@@ -202,6 +207,7 @@ def decide_movie(
     remove: Collection[int] = (),
     at: datetime | None = None,
     by_hand: bool = False,
+    resolve_flag: bool = False,
 ) -> list[ReviewDecision]:
     """Make all decisions about a movie in one transaction, and return them. They have the same time.
 
@@ -209,7 +215,9 @@ def decide_movie(
     already are left out, and a pending suggestion of an added genre is accepted. Imports no longer change
     the genres of a movie whose genres were added or removed. Raises NotPending if a suggestion was decided
     or replaced meanwhile, and Movie.DoesNotExist if the movie was merged; then nothing is saved.
-    at: the time, by default now. by_hand: whether the caller locks the movie in any case.
+    at: the time, by default now. by_hand: whether the caller locks the movie in any case. resolve_flag:
+    whether a decision resolves the movie's open flag; it then has the time of the decisions, so that an
+    undo opens it again.
     """
     now = at or timezone.now()
     with transaction.atomic():
@@ -248,13 +256,16 @@ def decide_movie(
                 if each.verdict == ReviewDecision.Verdict.ADDED
             )
             Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
+        if resolve_flag and (decisions or by_hand):
+            ReviewFlag.objects.filter(movie=movie, resolved_at=None).update(resolved_at=now)
     return decisions
 
 
 def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser) -> None:
     """Set the movie's genres by hand; imports do not change them afterwards.
 
-    Pending suggestions of these genres are accepted, the others are rejected. Genres that are added or
+    Pending suggestions of these genres are accepted, the others are rejected, and an open flag of the movie
+    is resolved. Genres that are added or
     removed are recorded as decisions too, and so are imported and accepted ones that are kept: as added, with
     the origin before.
     """
@@ -272,6 +283,7 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
             remove=present - wanted,
             at=now,
             by_hand=True,
+            resolve_flag=True,
         )
         others = MovieGenre.objects.filter(movie=movie).exclude(origin=MovieGenre.Origin.MANUAL)
         ReviewDecision.objects.bulk_create(

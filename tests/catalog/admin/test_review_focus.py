@@ -162,6 +162,24 @@ def test_flagged_movies_are_listed_and_come_back_when_resolved(
     assert not soup(reviewer_client.get(address)).select(".flag-note")
 
 
+def test_a_flagged_movie_shows_its_flag_and_a_decision_resolves_it(
+    reviewer_client: Client, films: list[Movie]
+) -> None:
+    ana = signed_in(UserFactory(username="ana", reviewer=True))
+    send(ana, films[0], "flag", note="Which <version>?")
+    edit = reverse("admin:catalog_reviewqueue_change", args=[films[0].pk])
+    for response in (reviewer_client.get(FOCUS, {"movie": films[0].pk}), reviewer_client.get(edit)):
+        shown_flag = text_of(one(soup(response), ".flag-open"))
+        assert "by ana" in shown_flag and "“Which <version>?”" in shown_flag
+    page = soup(reviewer_client.get(FOCUS, {"movie": films[0].pk}))
+    assert not page.select(".focus-flag")
+    send(reviewer_client, films[0], "skip")
+    assert ReviewFlag.objects.filter(resolved_at=None).exists()
+    send(reviewer_client, films[0], "accept")
+    assert not ReviewFlag.objects.filter(resolved_at=None).exists()
+    assert "Which &lt;version&gt;?" in undo(reviewer_client)["card"]
+
+
 def test_undo_goes_back_through_decisions_skips_and_flags(
     reviewer_client: Client, films: list[Movie]
 ) -> None:

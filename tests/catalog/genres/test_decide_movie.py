@@ -175,6 +175,24 @@ def test_flagged_movies_are_not_in_the_queue() -> None:
     assert len(review.review_queue()) == 2
 
 
+def test_a_decision_resolves_the_flag_and_its_undo_opens_it_again() -> None:
+    movie, reviewer = MovieFactory(), UserFactory()
+    drama, horror = (suggested(movie, name) for name in ("Drama", "Horror"))
+    first = ReviewFlag.objects.create(movie=movie, reviewer=UserFactory(), note="which version?")
+    review.decide_movie(movie, reviewer, accept=[drama], reject=[horror])
+    assert review.open_flag(movie) == first
+    decision_batches.undo_last(reviewer)
+    review.decide_movie(movie, reviewer, accept=[drama], reject=[horror], resolve_flag=True)
+    assert review.open_flag(movie) is None
+    decision_batches.undo_last(reviewer)
+    assert review.open_flag(movie) == first
+    review.set_genres(movie, [GenreFactory(name="Music")], reviewer)
+    assert review.open_flag(movie) is None
+    second = ReviewFlag.objects.create(movie=movie, reviewer=reviewer)
+    decision_batches.undo_last(reviewer)
+    assert review.open_flag(movie) == second
+
+
 @pytest.mark.parametrize(
     ("thresholds", "values", "ticked"),
     [

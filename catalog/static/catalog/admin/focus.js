@@ -299,6 +299,7 @@
     else if (key === "s") act(card, "skip");
     else if (key === "f") {
       const flag = card.querySelector(".focus-flag");
+      if (!flag) return true;
       flag.open = true;
       flag.querySelector("input[name=note]").focus();
     } else if (key === "h") {
