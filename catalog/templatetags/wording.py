@@ -110,7 +110,7 @@ def evidence_text(suggestion: Suggestion | None) -> str:
     """What speaks for the suggestion: "poster 60%, title 40% · “space”, “alien”".
 
     Empty for a model that reads posters only, and without a suggestion. Begins with "without a poster" if
-    there was none to read.
+    there was none to read. The shares are left out if only one part had a say.
     """
     if suggestion is None:
         return ""
@@ -118,7 +118,10 @@ def evidence_text(suggestion: Suggestion | None) -> str:
     if len(parts) < 2:
         return ""
     explanation = suggestion.explanation if isinstance(suggestion.explanation, dict) else {}
-    text = ", ".join(f"{part} {share:.0%}" for part, share in shares(explanation) if share >= SMALLEST_SHARE)
+    contributed = explanation.get("parts")
+    is_one = isinstance(contributed, dict) and sum(map(bool, contributed.values())) == 1
+    spoke = [] if is_one else [each for each in shares(explanation) if each[1] >= SMALLEST_SHARE]
+    text = ", ".join(f"{part} {share:.0%}" for part, share in spoke)
     words = explanation.get("words")
     quoted = ", ".join(
         f"“{Truncator(word).chars(LONGEST_WORD)}”"

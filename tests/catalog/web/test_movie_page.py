@@ -176,11 +176,11 @@ def test_films_with_the_same_picture_are_named(client: Client) -> None:
     ("fields", "heading", "lines"),
     [
         ({}, "Suggested from the poster, not reviewed", []),
-        ({"evidence": "poster,title"}, "Suggested, not reviewed", ["title 100% · “Ash”"]),
+        ({"evidence": "poster,title"}, "Suggested, not reviewed", ["“Ash”"]),
         (
             {"evidence": "poster,title", "poster_sha256": ""},
             "Suggested without a poster, not reviewed",
-            ["without a poster · title 100% · “Ash”"],
+            ["without a poster · “Ash”"],
         ),
     ],
 )

@@ -130,11 +130,17 @@ EXPLANATION = {
         ({"explanation": EXPLANATION}, "title 60%, poster 40% · “space”, “alien”, “a”, “b”"),
         ({"explanation": EXPLANATION, "evidence": "poster"}, ""),
         ({"explanation": {}, "poster_sha256": ""}, "without a poster"),
-        ({"explanation": {"parts": {"title": 1}}, "poster_sha256": ""}, "without a poster · title 100%"),
+        ({"explanation": {"parts": {"title": 1}}, "poster_sha256": ""}, "without a poster"),
         (
-            {"explanation": {"parts": {"title": 1}}, "poster_sha256": "", "evidence": "title,year"},
+            {
+                "explanation": {"parts": {"title": 1, "year": -1}},
+                "poster_sha256": "",
+                "evidence": "title,year",
+            },
             "title 100%",
         ),
+        # A part that is missing or not used contributes nothing.
+        ({"explanation": {"parts": {"poster": 1, "title": 0, "year": 0}, "words": ["a"]}}, "“a”"),
         ({"explanation": {"parts": {"poster": 1, "year": 0.001}, "words": "no list"}}, "poster 100%"),
         ({"explanation": {"words": ["x" * 99, 7, None]}}, "“" + "x" * 29 + "…”"),
         ({"explanation": None}, ""),
