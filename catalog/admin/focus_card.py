@@ -70,7 +70,10 @@ class FocusCard:
 
     @property
     def similar_genres(self) -> str:
-        """For example "9 of 10 are Western, 3 Drama"; empty if fewer than two similar movies have genres."""
+        """For example "9 of 10 are Western, 3 Drama"; empty if no two similar movies have a genre in common.
+
+        Says so if some of them have no genres: "7 of the 7 with genres are Western".
+        """
         tagged = [
             names for each in self.similar if (names := [genre.name for genre in each.movie.genres.all()])
         ]
@@ -79,7 +82,8 @@ class FocusCard:
         if not common:
             return ""
         (first, most), *rest = common
-        sentence = f"{most} of {len(tagged)} are {first}"
+        of = f"{len(tagged)}" if len(tagged) == len(self.similar) else f"the {len(tagged)} with genres"
+        sentence = f"{most} of {of} are {first}"
         return ", ".join([sentence, *(f"{number} {name}" for name, number in rest)])
 
 

@@ -59,6 +59,10 @@ def sentence(decisions: list[ReviewDecision]) -> str:
     return f"{'; '.join(parts) or 'nothing to change'}."
 
 
+def _listed(names: list[str]) -> str:
+    return ", ".join(sorted(names))
+
+
 def _not_saved(
     movie: Movie, shown: set[int], kept: set[int], late: set[int], reviewer: Any
 ) -> tuple[bool, str]:
@@ -76,11 +80,15 @@ def _not_saved(
     }
     if repeated == shown:
         return True, sentence(list(latest.values()))
-    by = {
-        f"{'You have' if each.reviewer_id == reviewer.pk else f'{each.reviewer.get_username()} has'} "
-        f"{each.verdict} {each.genre.name}"
-        for pk, each in latest.items()
-        if pk in late and each.verdict != ReviewDecision.Verdict.UNDONE
-    }
-    why = f"{', '.join(sorted(by))} meanwhile" if by else "its suggestions have changed meanwhile"
+    by: dict[str, dict[str, list[str]]] = {}
+    for pk, each in latest.items():
+        if pk in late and each.verdict != ReviewDecision.Verdict.UNDONE:
+            own = each.reviewer_id == reviewer.pk
+            who = "You have" if own else f"{each.reviewer.get_username()} has"
+            by.setdefault(who, {}).setdefault(each.verdict, []).append(each.genre.name)
+    people = [
+        f"{who} {' and '.join(f'{verdict} {_listed(names)}' for verdict, names in sorted(verdicts.items()))}"
+        for who, verdicts in sorted(by.items())
+    ]
+    why = f"{'; '.join(people)} meanwhile" if by else "its suggestions have changed meanwhile"
     return False, f"{why}. Nothing of this form was saved."

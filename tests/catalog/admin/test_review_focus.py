@@ -127,13 +127,25 @@ def test_what_somebody_else_decided_is_said_and_nothing_is_saved(
         reviewer_client, films[0], "accept", json=True, shown=seen, genre=[GenreFactory(name="War").pk]
     )
     assert answer.status_code == 409 and not answer.json()["saved"]
-    assert "ana" in answer.json()["sentence"]
+    assert answer.json()["sentence"] == "ana has rejected Drama meanwhile. Nothing of this form was saved."
     # Horror is still to be decided.
     assert f'id="movie-{films[0].pk}"' in answer.json()["card"]
     assert not genres(films[0])
     send(reviewer_client, films[0], "accept", shown=seen)
     page = soup(reviewer_client.get(FOCUS, {"movie": films[0].pk}))
     assert "ana" in text_of(one(page, ".messagelist .warning"))
+
+
+def test_each_person_who_decided_meanwhile_is_named_once(reviewer_client: Client) -> None:
+    movie = pending("Ember", Drama=0.9, Horror=0.8, Crime=0.7, War=0.6)
+    seen = shown(movie)
+    ana, ben = (signed_in(UserFactory(username=name, reviewer=True)) for name in ("ana", "ben"))
+    send(ana, movie, "reject", shown=seen[:2])
+    send(ana, movie, "accept", shown=seen[2:3])
+    send(ben, movie, "reject", shown=seen[3:])
+    answer = send(reviewer_client, movie, "accept", json=True, shown=seen).json()
+    said = "ana has accepted Crime and rejected Drama, Horror; ben has rejected War meanwhile."
+    assert answer["sentence"].startswith(said)
 
 
 def test_skipped_movies_come_last_in_the_order_of_skipping(
@@ -237,6 +249,9 @@ def test_similar_movies_and_earlier_rejections_are_evidence(reviewer_client: Cli
     assert "3 of 3 are Western, 2 War" in text_of(one(page, ".focus-similar h3"))
     assert len(page.select(".focus-similar img")) == 3
     assert text_of(one(page, ".focus-rejected s")) == "Horror"
+    near[2].movie_genres.all().delete()
+    page = soup(reviewer_client.get(FOCUS))
+    assert "2 of the 2 with genres are War, 2 Western" in text_of(one(page, ".focus-similar h3"))
 
 
 def test_a_form_that_does_not_say_what_to_do_is_refused(reviewer_client: Client) -> None:
