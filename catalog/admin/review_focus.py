@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from catalog.genres import assignment, decision_batches, review
 from catalog.genres.review import Selection
 from catalog.models import Movie, ReviewFlag, Suggestion
+from catalog.runs import lifecycle
 
 from .focus_card import focus_card
 from .model_admin import PermissionAdmin, current_user, numbers, page_context, paginated
@@ -29,6 +30,11 @@ SKIPPED = "review_skipped"
 # A session remembers no more than this.
 MOST_SKIPPED = 500
 FLAGS_PER_PAGE = 50
+COUNTS = {
+    "queue-waiting": "admin/catalog/reviewqueue/waiting.html",
+    "pending-count": "pending_count.html",
+    "flag-count": "admin/catalog/reviewqueue/flag_count.html",
+}
 
 
 class FocusPages(PermissionAdmin):
@@ -67,7 +73,8 @@ class FocusPages(PermissionAdmin):
             "card": focus_card(pk) if pk is not None else None,
             "back": query.urlencode(),
             "others": assignment.reserved_by_others(current_user(request)),
-            "flags": ReviewFlag.objects.filter(resolved_at=None, movie__merged_into=None).count(),
+            "flags": _open_flags().count(),
+            "live_run": lifecycle.live_runs().filter(kind="label").order_by("-pk").first(),
             **pending_counts(),
         }
         return TemplateResponse(request, "admin/catalog/reviewqueue/focus.html", context)
@@ -112,7 +119,7 @@ class FocusPages(PermissionAdmin):
         response = {"movie": movie.pk, "title": str(movie), "saved": saved, "sentence": sentence}
         if not saved and movie.suggestions.filter(state=Suggestion.State.PENDING).exists():
             response["card"] = _card_html(request, movie.pk, query)
-        return JsonResponse(response | {"waiting": _waiting(request, query)}, status=200 if saved else 409)
+        return JsonResponse(response | {"counts": _counts(request, query)}, status=200 if saved else 409)
 
     def undo_view(self, request: HttpRequest) -> HttpResponse:
         """Undo what the reviewer did last: a decision, a flag, or a skip in this session."""
@@ -126,7 +133,7 @@ class FocusPages(PermissionAdmin):
             return redirect(_address(query, movie, grid="view=grid" in request.POST.get("back", "")))
         card = _card_html(request, movie, query) if movie is not None else ""
         return JsonResponse(
-            {"movie": movie, "sentence": sentence, "card": card, "waiting": _waiting(request, query)}
+            {"movie": movie, "sentence": sentence, "card": card, "counts": _counts(request, query)}
         )
 
     def flags_view(self, request: HttpRequest) -> HttpResponse:
@@ -138,10 +145,9 @@ class FocusPages(PermissionAdmin):
             if found.update(resolved_at=timezone.now()):
                 messages.success(request, "Resolved. The movie is in the queue again, if it has suggestions.")
             return redirect("admin:catalog_reviewqueue_flags")
-        flags = ReviewFlag.objects.filter(resolved_at=None, movie__merged_into=None)
         context = {
             **page_context(self, request, "Flagged movies"),
-            **paginated(request, flags.select_related("movie", "reviewer"), FLAGS_PER_PAGE),
+            **paginated(request, _open_flags().select_related("movie", "reviewer"), FLAGS_PER_PAGE),
         }
         return TemplateResponse(request, "admin/catalog/reviewqueue/flags.html", context)
 
@@ -217,9 +223,14 @@ def _card_html(request: HttpRequest, pk: int, query: QueryDict) -> str:
     return render_to_string("admin/catalog/reviewqueue/focus_card.html", context, request)
 
 
-def _waiting(request: HttpRequest, query: QueryDict) -> str:
-    context = {**pending_counts(), "back": query.urlencode()}
-    return render_to_string("admin/catalog/reviewqueue/waiting.html", context, request)
+def _open_flags() -> QuerySet[ReviewFlag]:
+    return ReviewFlag.objects.filter(resolved_at=None, movie__merged_into=None)
+
+
+def _counts(request: HttpRequest, query: QueryDict) -> dict[str, str]:
+    """The elements of the page that show counts, as HTML by their ids."""
+    context = {**pending_counts(), "flags": _open_flags().count(), "back": query.urlencode()}
+    return {name: render_to_string(template, context, request) for name, template in COUNTS.items()}
 
 
 def _filter(query: QueryDict) -> QueueFilter:

@@ -76,6 +76,7 @@ def test_a_accepts_what_is_ticked_and_rejects_the_rest(focus: Any, films: list[M
     assert suggestion(films[0], "Horror").state == Suggestion.State.REJECTED
     counted = " ".join(focus.locator("#queue-waiting").inner_text().split())
     assert counted.startswith("3 movies with 3 suggestions ")
+    assert "3" in focus.locator("#pending-count").inner_text()
 
 
 def test_the_whole_queue_by_keyboard(focus: Any, films: list[Movie]) -> None:
@@ -159,6 +160,7 @@ def test_f_flags_with_a_note(focus: Any, films: list[Movie]) -> None:
     focus.keyboard.press("Enter")
     expect(focus, "Salt")
     expect_saved(focus, "Ember")
+    assert focus.get_by_role("link", name="Flagged (1)").is_visible()
     assert [(flag.movie, flag.note) for flag in ReviewFlag.objects.all()] == [(films[0], "Which version?")]
     assert not ReviewDecision.objects.exists()
 

@@ -84,6 +84,7 @@ def test_with_htmx_the_card_becomes_one_line_and_the_counts_are_updated(reviewer
     assert 'class="card decided"' in response.text and "Drama." in response.text
     counted = response.text[response.text.index('id="queue-waiting"') :]
     assert 'hx-swap-oob="true"' in counted and "<strong>1</strong> movie with" in counted
+    assert '<span id="pending-count" hx-swap-oob="true">' in response.text
 
 
 def test_with_htmx_a_card_with_pending_suggestions_stays_open(reviewer_client):

@@ -13,7 +13,14 @@ from catalog.models import Movie, ReviewDecision, ReviewFlag, ReviewReservation,
 from tests.catalog.admin.cards import genres, pending, shown, suggestion
 from tests.catalog.pages import one, soup, text_of
 from tests.conftest import signed_in
-from tests.factories import EmbeddingFactory, ExtractorFactory, GenreFactory, MovieFactory, UserFactory
+from tests.factories import (
+    EmbeddingFactory,
+    ExtractorFactory,
+    GenreFactory,
+    MovieFactory,
+    RunFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 FOCUS = "/admin/catalog/reviewqueue/"
@@ -254,6 +261,18 @@ def test_similar_movies_and_earlier_rejections_are_evidence(reviewer_client: Cli
     assert "2 of the 2 with genres are War, 2 Western" in text_of(one(page, ".focus-similar h3"))
 
 
+def test_every_answer_has_the_counts_of_the_page_and_its_header(
+    reviewer_client: Client, films: list[Movie]
+) -> None:
+    page = soup(reviewer_client.get(FOCUS))
+    counts = send(reviewer_client, films[0], "flag", json=True).json()["counts"]
+    assert all(one(page, f"#{name}") for name in counts)
+    assert "2 suggestions to review" in counts["pending-count"].replace('<span class="visually-hidden">', "")
+    assert "(1)" in counts["flag-count"] and "<strong>2</strong> movies" in counts["queue-waiting"]
+    counts = undo(reviewer_client)["counts"]
+    assert "4" in counts["pending-count"] and "(" not in counts["flag-count"]
+
+
 def test_a_form_that_does_not_say_what_to_do_is_refused(reviewer_client: Client) -> None:
     assert send(reviewer_client, pending("Ember"), "shrug").status_code == 400
 
@@ -262,3 +281,12 @@ def test_an_empty_queue_says_so(reviewer_client: Client) -> None:
     page = soup(reviewer_client.get(FOCUS))
     assert not page.select(".focus-card")
     assert not one(page, "#focus-empty").has_attr("hidden")
+
+
+def test_an_empty_queue_names_a_run_that_suggests_genres(admin_client: Client) -> None:
+    start = "Start Suggest genres"
+    assert start in text_of(one(soup(admin_client.get(FOCUS)), "#focus-empty"))
+    run = RunFactory(kind="label", state="running")
+    empty = one(soup(admin_client.get(FOCUS)), "#focus-empty")
+    assert f"Suggest genres #{run.pk} is running." in text_of(empty).replace(" .", ".")
+    assert start not in text_of(empty) and empty.select(f"a[href='{run.get_absolute_url()}']")

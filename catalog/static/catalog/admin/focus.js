@@ -166,7 +166,10 @@
   }
 
   function receive(data, sent) {
-    document.getElementById("queue-waiting").outerHTML = data.waiting;
+    for (const [id, html] of Object.entries(data.counts)) {
+      const shown = document.getElementById(id);
+      if (shown) shown.outerHTML = html;
+    }
     if (!sent.movie) {
       status.textContent = data.sentence;
       if (data.card) comeBack(parse(data.card), true);
