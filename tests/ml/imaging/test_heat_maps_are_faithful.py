@@ -10,8 +10,8 @@ import pytest
 
 from ml import bundled
 from ml.extractors.runtime import load_extractor
+from ml.genres.evidence.model_file import load_model
 from ml.genres.explanations import evidence
-from ml.genres.head_file import load_head
 from ml.imaging.images import load_pixels
 
 POSTERS = 24
@@ -24,7 +24,8 @@ def test_blanking_the_strongest_part_costs_more_than_blanking_the_weakest(
     real_data: Path, tmp_path: Path
 ) -> None:
     extractor = load_extractor("postersite", weights_dir=None, cache_dir=tmp_path)
-    head = load_head(bundled.GENRES)
+    head = load_model(bundled.GENRES).poster
+    assert head is not None
     with (real_data / "posters.csv").open(encoding="utf-8", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]
     costs = []
