@@ -104,7 +104,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
     def promote_selected(self, request: HttpRequest, queryset: QuerySet[GenreModel]) -> Any:
         return self._confirm_one(request, queryset, "promote")
 
-    @admin.action(description="Undo the promotion", permissions=["promote"])
+    @admin.action(description="Roll back", permissions=["promote"])
     def undo_selected(self, request: HttpRequest, queryset: QuerySet[GenreModel]) -> Any:
         return self._confirm_one(request, queryset, "undo")
 
@@ -187,7 +187,7 @@ class GenreModelAdmin(ReadOnlyAdmin):
             )
         else:
             before = promotion.previous_model()
-            return self._confirm(request, model, "Undo the promotion of", "Undo", before)
+            return self._confirm(request, model, "Roll back", "Roll back", before)
         return redirect("admin:catalog_genremodel_changelist")
 
     def keep_view(self, request: HttpRequest, pk: int) -> HttpResponse:

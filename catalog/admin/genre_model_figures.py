@@ -163,11 +163,14 @@ class AbstentionRow:
 
 
 def points(model: GenreModel) -> list[Point]:
-    """Both operating points; empty for a model that only has thresholds."""
+    """The operating points that the model has, the lowest first; empty for one that only has thresholds."""
     found = []
     for row in abstention(model)[:1]:
         meaning = "half the best F1 of each genre; every suggestion is reviewed"
         found.append(Point("Suggest", meaning, "by genre", row.precision, row.recall, row.coverage))
+    if model.tick_thresholds:
+        meaning = "ticked before the review"
+        found.append(Point("Tick", meaning, _cut(model.tick_thresholds), *(figure(None) for _ in range(3))))
     sure_point = sure(model)
     return [*found, sure_point] if sure_point is not None else found
 
@@ -181,16 +184,16 @@ def sure(model: GenreModel) -> Point | None:
     return Point(
         "Sure",
         "may be accepted without review" if target is None else f"target precision: {target:.0%}",
-        _cut(model) if cut is None else f"{cut:.2f}",
+        _cut(model.sure_thresholds) if cut is None else f"{cut:.2f}",
         figure(metrics.get("precision")),
         figure(metrics.get("recall")),
         figure(metrics.get("coverage")),
     )
 
 
-def _cut(model: GenreModel) -> str:
-    """The sure threshold of models that have one for each genre, or for each combination of parts."""
-    reachable = {each for each in map(_below_one, model.sure_thresholds or []) if each is not None}
+def _cut(thresholds: list[float] | None) -> str:
+    """The threshold of models that have one for each genre, or for each combination of parts."""
+    reachable = {each for each in map(_below_one, thresholds or []) if each is not None}
     if len(reachable) == 1:
         return f"{reachable.pop():.2f}"
     return "by genre" if reachable else "never"

@@ -68,6 +68,15 @@ def test_a_measured_model(admin_client):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("thresholds", "cut"), [([0.475, 0.475], "0.47"), ([0.475, 0.6], "by genre")])
+def test_a_model_with_tick_thresholds_shows_the_operating_point(admin_client, thresholds, cut):
+    page = model_page(admin_client, metrics=METRICS, tick_thresholds=thresholds)
+    rows = one(page, ".operating-points").select("tbody tr")
+    assert [text_of(row.th).split()[0] for row in rows] == ["Suggest", "Tick", "Sure"]
+    assert cells(rows[1]) == [cut, "–", "–", "–"]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("thresholds", "expected"),
     [([0.53, 0.53], "0.53"), ([0.53, 1.0], "0.53"), ([0.53, 0.6], "by genre"), ([1.0, 1.0], "never")],
