@@ -31,6 +31,7 @@ SITE_ADDRESSES = [
 ADMIN_ADDRESSES = [
     "/admin/",
     "/admin/catalog/reviewqueue/",
+    "/admin/catalog/reviewqueue/?movie={flagged}",
     "/admin/catalog/reviewqueue/grid/",
     "/admin/catalog/reviewqueue/flags/",
     "/admin/catalog/reviewqueue/accept/",
@@ -135,6 +136,7 @@ def make_catalogue(title: str = "Film") -> dict[str, int]:
     RunItemFactory(run=run, movie=films[0], state="failed", error="https://example.org/" + "a" * 300)
     return {
         "movie": films[0].pk,
+        "flagged": films[-1].pk,
         "run": run.pk,
         "model": model.pk,
         "candidate": candidate.pk,
