@@ -141,6 +141,7 @@ def _wall(
     context = {
         **page_context(model_admin, request, "Accept by picture"),
         "filter": chosen,
+        "is_filtered": True,
         "selection": selection,
         "genre": Genre.objects.filter(pk=selection.genre).first() if selection.genre else None,
         "expected": expected,
