@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -16,11 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 from catalog.genres import assignment, audit
 from catalog.models import AuditFinding, Run
 
+from . import one_at_a_time
 from .model_admin import PermissionAdmin, current_user, numbers, page_context
 
 SKIPPED = "audit_skipped"
-# A session remembers no more than this.
-MOST_SKIPPED = 500
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,7 @@ class AuditPages(PermissionAdmin):
     def audit_view(self, request: HttpRequest) -> HttpResponse:
         """The movie that `movie` names, or else the most contradicted one that nobody else has open."""
         waiting = AuditFinding.objects.waiting()
-        chosen = waiting.filter(movie__in=numbers([request.GET.get("movie", "")]))
-        pk = next(iter(_reserved(request, chosen) or _next(request, waiting)), None)
+        pk = one_at_a_time.next_movie(request, waiting.values("movie_id"), SKIPPED)
         shown = waiting.filter(movie=pk).select_related("model", "wrong", "missing") if pk else waiting.none()
         finding = shown.prefetch_related("movie__posters", "movie__movie_genres__genre").first()
         context = {
@@ -78,8 +74,7 @@ class AuditPages(PermissionAdmin):
             return redirect("admin:catalog_reviewqueue_audit")
         reviewer, choice = current_user(request), request.POST.get("choice", "")
         if choice == "skip":
-            skipped = [pk for pk in request.session.get(SKIPPED, []) if pk != finding.movie_id]
-            request.session[SKIPPED] = [*skipped, finding.movie_id][-MOST_SKIPPED:]
+            one_at_a_time.skip(request, finding.movie_id, SKIPPED)
             messages.info(request, f"{finding.movie}: skipped.")
         elif choice not in audit.choices(finding):
             return HttpResponse("There is no such choice.", status=400, content_type="text/plain")
@@ -132,15 +127,3 @@ def _sentence(finding: AuditFinding, choice: str) -> str:
         "remove": f"{finding.wrong} removed",
         "keep": "genres kept",
     }[choice]
-
-
-def _next(request: HttpRequest, waiting: QuerySet[AuditFinding]) -> list[int]:
-    """The next movie, in a list; skipped ones come last."""
-    skipped = request.session.get(SKIPPED, [])
-    fresh = waiting.exclude(movie__in=skipped)
-    return _reserved(request, fresh) or _reserved(request, waiting.filter(movie__in=skipped))
-
-
-def _reserved(request: HttpRequest, findings: QuerySet[AuditFinding]) -> list[int]:
-    rows: QuerySet[AuditFinding, Any] = findings.values("movie_id")
-    return assignment.assign(current_user(request), rows, 1)

@@ -22,13 +22,12 @@ from catalog.runs import lifecycle
 
 from .focus_card import focus_card
 from .model_admin import PermissionAdmin, current_user, numbers, page_context, paginated
+from .one_at_a_time import MOST_SKIPPED
 from .review_decision import InvalidForm
 from .review_filter import ORDERS, QueueFilter
 from .review_form import decide_form
 
 SKIPPED = "review_skipped"
-# A session remembers no more than this.
-MOST_SKIPPED = 500
 FLAGS_PER_PAGE = 50
 COUNTS = {
     "queue-waiting": "admin/catalog/reviewqueue/waiting.html",

@@ -17,12 +17,11 @@ from django.views.decorators.http import require_GET, require_POST
 from catalog.genres import assignment, review, second_opinions
 from catalog.models import Genre, GenreOpinion, Movie, SecondOpinion, Suggestion
 
+from . import one_at_a_time
 from .model_admin import PermissionAdmin, current_user, numbers, page_context, paginated
 
 RESOLVE = "catalog.resolve_disagreement"
 SKIPPED = "second_opinions_skipped"
-# A session remembers no more than this.
-MOST_SKIPPED = 500
 PAGE_SIZE = 20
 
 
@@ -70,17 +69,7 @@ class SecondOpinionPages(PermissionAdmin):
         """
         reviewer = current_user(request)
         waiting = second_opinions.due(reviewer)
-        skipped = request.session.get(SKIPPED, [])
-        pk = next(
-            iter(
-                assignment.assign(
-                    reviewer, waiting.filter(movie__in=numbers([request.GET.get("movie", "")])), 1
-                )
-                or assignment.assign(reviewer, waiting.exclude(movie__in=skipped), 1)
-                or assignment.assign(reviewer, waiting.filter(movie__in=skipped), 1)
-            ),
-            None,
-        )
+        pk = one_at_a_time.next_movie(request, waiting, SKIPPED)
         movie = Movie.objects.prefetch_related("posters").filter(pk=pk).first()
         suggested, others = _options(movie) if movie else ([], [])
         context = {
@@ -99,8 +88,7 @@ class SecondOpinionPages(PermissionAdmin):
         movie = get_object_or_404(Movie, pk__in=numbers([request.POST.get("movie", "")]))
         reviewer = current_user(request)
         if request.POST.get("action") == "skip":
-            skipped = [pk for pk in request.session.get(SKIPPED, []) if pk != movie.pk]
-            request.session[SKIPPED] = [*skipped, movie.pk][-MOST_SKIPPED:]
+            one_at_a_time.skip(request, movie.pk, SKIPPED)
             messages.info(request, f"{movie}: skipped.")
         else:
             chosen = Genre.objects.filter(pk__in=numbers(request.POST.getlist("genre")))
