@@ -21,5 +21,5 @@ def catalogue_counts() -> dict[str, int]:
         "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING)
         .exclude(movie__in=ReviewFlag.objects.filter(resolved_at=None).values("movie"))
         .count(),
-        "reviewed": ReviewDecision.objects.filter(reverses=None, reversal=None).count(),
+        "reviewed": ReviewDecision.objects.standing().count(),
     }

@@ -84,8 +84,7 @@ def accept_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
 def sure_view(request: HttpRequest, query: QueryDict) -> HttpResponse:
     """The former page of sure suggestions. GET leads to the wall of them, POST accepts those up to `last`."""
     wall = address_for(query, sure="on")
-    chosen = AcceptanceFilter(query)
-    chosen.is_valid()
+    chosen = AcceptanceFilter.read(query)
     if request.method != "POST":
         return redirect(wall)
     last = max(numbers([request.POST.get("last", "")]), default=0)

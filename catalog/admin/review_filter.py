@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from django import forms
 from django.db.models import Count, Q, QuerySet
 from django.forms.utils import flatatt
+from django.http import QueryDict
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -92,6 +93,13 @@ class QueueFilter(forms.Form):
         field = cast(forms.ModelChoiceField, self.fields["genre"])
         field.queryset = Genre.objects.annotate(pending=pending).filter(pending__gt=0)
 
+    @classmethod
+    def read(cls, query: QueryDict) -> Self:
+        """The filter of a query string, ready to use."""
+        chosen = cls(query)
+        chosen.is_valid()
+        return chosen
+
     def selection(self) -> Selection:
         """The suggestions that match the filter."""
         genre = self._value("genre")
@@ -127,7 +135,7 @@ class QueueFilter(forms.Form):
         Some orders have rows of their own: see `lists_all`.
         """
         order = self._value("order")
-        waiting = self.selection().suggestions().exclude(movie__in=review.flagged())
+        waiting = self.selection().suggestions()
         if order == "informative":
             return orders.most_informative(waiting)
         if order == "disagree":

@@ -57,7 +57,7 @@ class FocusPages(PermissionAdmin):
     def focus_view(self, request: HttpRequest) -> HttpResponse:
         """The movie that `movie` names, or else the next one of the queue that the query string selects."""
         query = _filter_query(request.GET)
-        chosen = _filter(query)
+        chosen = QueueFilter.read(query)
         if chosen.is_audit:
             return redirect("admin:catalog_reviewqueue_audit")
         named = numbers([request.GET.get("movie", "")])
@@ -153,18 +153,22 @@ class FocusPages(PermissionAdmin):
 
 def pending_counts() -> dict[str, int]:
     """How many movies and suggestions wait for a review; flagged movies do not."""
-    pending = Suggestion.objects.filter(state=Suggestion.State.PENDING).exclude(movie__in=review.flagged())
-    return pending.aggregate(
-        pending_movies=Count("movie", distinct=True),
-        pending_suggestions=Count("pk"),
-        pending_sure=Count("pk", filter=Q(sure=True)),
+    return (
+        Selection()
+        .of_any_movie()
+        .order_by()
+        .aggregate(
+            pending_movies=Count("movie", distinct=True),
+            pending_suggestions=Count("pk"),
+            pending_sure=Count("pk", filter=Q(sure=True)),
+        )
     )
 
 
 def _next(request: HttpRequest, query: QueryDict, without: set[int]) -> list[int]:
     """The id of the next movie in a list, reserved for the reviewer; skipped ones come last."""
     reviewer = current_user(request)
-    queue = _filter(query).narrow(review.review_queue()).exclude(movie__in=without)
+    queue = QueueFilter.read(query).narrow(review.review_queue()).exclude(movie__in=without)
     skipped = [pk for pk, _ in request.session.get(SKIPPED, [])]
     if found := assignment.assign(reviewer, queue.exclude(movie__in=skipped), 1):
         return found
@@ -230,12 +234,6 @@ def _counts(request: HttpRequest, query: QueryDict) -> dict[str, str]:
     """The elements of the page that show counts, as HTML by their ids."""
     context = {**pending_counts(), "flags": _open_flags().count(), "back": query.urlencode()}
     return {name: render_to_string(template, context, request) for name, template in COUNTS.items()}
-
-
-def _filter(query: QueryDict) -> QueueFilter:
-    chosen = QueueFilter(query)
-    chosen.is_valid()
-    return chosen
 
 
 def _filter_query(given: QueryDict) -> QueryDict:

@@ -107,7 +107,7 @@ class ReviewQueueAdmin(FocusPages, AuditPages, SecondOpinionPages):
 
     def queue_view(self, request: HttpRequest) -> HttpResponse:
         """GET: a page of cards, filtered and ordered by the query string."""
-        chosen = _filter(request.GET)
+        chosen = QueueFilter.read(request.GET)
         if chosen.is_audit:
             return redirect("admin:catalog_reviewqueue_audit")
         is_filtered = bool(request.GET.keys() - {"page", "order"}) or not chosen.lists_all
@@ -146,7 +146,7 @@ class ReviewQueueAdmin(FocusPages, AuditPages, SecondOpinionPages):
                 "outcome": outcome,
                 "left": left,
                 "back": query.urlencode(),
-                "matching": _matching_pks(_filter(query), [movie]),
+                "matching": _matching_pks(QueueFilter.read(query), [movie]),
                 "may_view_movies": request.user.has_perm("catalog.view_movie"),
                 **pending_counts(),
             }
@@ -227,12 +227,6 @@ class ReviewQueueAdmin(FocusPages, AuditPages, SecondOpinionPages):
             "queue_url": _queue_url(request),
         }
         return TemplateResponse(request, "admin/catalog/reviewqueue/edit.html", context)
-
-
-def _filter(query: QueryDict) -> QueueFilter:
-    chosen = QueueFilter(query)
-    chosen.is_valid()
-    return chosen
 
 
 def _joined(keys: Iterable[int]) -> str:

@@ -87,14 +87,13 @@ def audit(movies: Sequence[Movie], row: GenreModel, model: EvidenceModel) -> dic
         before = {each.movie_id: each for each in AuditFinding.objects.filter(movie__in=held)}
         found, gone = [], []
         for pk, has in held.items():
+            earlier, digest = before.get(pk), _digest(known[pk], row, has)
+            if earlier and earlier.state == State.KEPT and earlier.digest == digest:
+                continue
             finding = _finding(scores[place[pk]], genres, has, decided.get(pk, set()))
             if finding is not None:
                 finding.movie_id, finding.model, finding.out_of_fold = pk, row, pk in stored
-                finding.digest = _digest(known[pk], row, has)
-            earlier = before.get(pk)
-            if earlier and earlier.state == State.KEPT and earlier.digest == _digest(known[pk], row, has):
-                continue
-            if finding is not None:
+                finding.digest = digest
                 found.append(finding)
             elif earlier:
                 gone.append(earlier.pk)
@@ -204,7 +203,7 @@ def _held_genres(movie_ids: list[int]) -> dict[int, set[int]]:
 def _decided(movie_ids: Collection[int]) -> dict[int, set[int]]:
     """The genres that reviewers have decided about, but not in a batch, by movie."""
     found: dict[int, set[int]] = {}
-    standing = ReviewDecision.objects.filter(movie__in=movie_ids, batch=None, reversal=None, reverses=None)
+    standing = ReviewDecision.objects.standing().filter(movie__in=movie_ids, batch=None)
     for pk, genre in standing.order_by().values_list("movie", "genre"):
         found.setdefault(pk, set()).add(genre)
     return found

@@ -257,7 +257,7 @@ def last_decided_at(reviewer: AbstractBaseUser) -> datetime | None:
 
 
 def _to_undo(reviewer: AbstractBaseUser) -> QuerySet[ReviewDecision]:
-    return ReviewDecision.objects.filter(reviewer_id=reviewer.pk, batch=None, reversal=None, reverses=None)
+    return ReviewDecision.objects.standing().filter(reviewer_id=reviewer.pk, batch=None)
 
 
 def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
@@ -271,7 +271,7 @@ def plan_undo(decisions: Sequence[ReviewDecision]) -> list[Reversal]:
     pending = Suggestion.objects.filter(movie__in=movies, state=PENDING).order_by()
     pending_pairs = set(pending.values_list("movie", "genre"))
     # A decision that was undone does not stand in the way of those before it.
-    standing = ReviewDecision.objects.filter(movie__in=movies, reversal=None, reverses=None).order_by()
+    standing = ReviewDecision.objects.standing().filter(movie__in=movies).order_by()
     latest_pks = standing.values_list("movie", "genre").annotate(Max("pk"))
     latest = {(movie, genre): last for movie, genre, last in latest_pks}
     merged = dict(

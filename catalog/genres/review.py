@@ -30,8 +30,8 @@ SHOWN = (
     *("movie", "genre", "model", "score", "threshold", "sure", "tick"),
     *("poster_sha256", "evidence", "explanation"),
 )
-# What the queue ticks in advance for a model without a tick threshold, besides sure suggestions.
-DEFAULT_TICK = 0.5
+# From this score on, suggestions are ticked in advance if their model has no tick threshold.
+LIKELY = 0.5
 
 
 class NotPending(ValueError):
@@ -143,12 +143,12 @@ def is_ticked(suggestion: Suggestion) -> bool:
     """Whether the queue ticks the suggestion in advance."""
     if suggestion.model.tick_thresholds:
         return suggestion.tick
-    return suggestion.sure or suggestion.score >= DEFAULT_TICK
+    return suggestion.sure or suggestion.score >= LIKELY
 
 
 def ticked(lookup: str = "") -> Q:
     """The suggestions that `is_ticked`, as a condition. lookup: leads to them, such as "suggestion__"."""
-    likely = Q((f"{lookup}sure", True)) | Q((f"{lookup}score__gte", DEFAULT_TICK))
+    likely = Q((f"{lookup}sure", True)) | Q((f"{lookup}score__gte", LIKELY))
     return Q((f"{lookup}tick", True)) | Q((f"{lookup}model__tick_thresholds", [])) & likely
 
 
@@ -265,9 +265,8 @@ def set_genres(movie: Movie, genres: Iterable[Genre], reviewer: AbstractBaseUser
     """Set the movie's genres by hand; imports do not change them afterwards.
 
     Pending suggestions of these genres are accepted, the others are rejected, and an open flag of the movie
-    is resolved. Genres that are added or
-    removed are recorded as decisions too, and so are imported and accepted ones that are kept: as added, with
-    the origin before.
+    is resolved. Genres that are added or removed are recorded as decisions too, and so are imported and
+    accepted ones that are kept: as added, with the origin before.
     """
     wanted = {genre.pk for genre in genres}
     now = timezone.now()

@@ -136,5 +136,5 @@ def resolve(opinion: SecondOpinion, person: AbstractBaseUser, genres: Collection
 
 def _decisions() -> QuerySet[ReviewDecision]:
     """Decisions that stand, and were not made in a batch."""
-    found: QuerySet[ReviewDecision] = ReviewDecision.objects.filter(batch=None, reversal=None, reverses=None)
+    found: QuerySet[ReviewDecision] = ReviewDecision.objects.standing().filter(batch=None)
     return found

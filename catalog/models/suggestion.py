@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from .append_only import AppendOnly
+from .append_only import AppendOnly, AppendOnlyQuerySet
 from .decision_batch import DecisionBatch
 from .genre_model import GenreModel
 from .movie import Genre, Movie
@@ -81,6 +83,12 @@ class Suggestion(models.Model):
         return f"{self.genre} for {self.movie}: {self.score:.2f}"
 
 
+class ReviewDecisionQuerySet(AppendOnlyQuerySet):
+    def standing(self) -> ReviewDecisionQuerySet:
+        """Decisions that were not undone, without those that undo others."""
+        return self.filter(reverses=None, reversal=None)
+
+
 class ReviewDecision(AppendOnly):
     """A decision of a reviewer, with the score and threshold at that time. Append-only.
 
@@ -121,6 +129,8 @@ class ReviewDecision(AppendOnly):
     )
     # Decisions that were made together have the same time.
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[Any] = ReviewDecisionQuerySet.as_manager()
 
     class Meta(AppendOnly.Meta):
         ordering = ["-created_at", "-pk"]
