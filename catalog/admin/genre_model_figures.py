@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.models import GenreModel
+from catalog.stored_json import dictionary
 from ml.genres.thresholds import NEVER
 
 FIGURES = (
@@ -177,7 +178,7 @@ def points(model: GenreModel) -> list[Point]:
 
 def sure(model: GenreModel) -> Point | None:
     """The operating point of sure suggestions; None for a model that has none."""
-    metrics = _dictionary(model.metrics, "sure")
+    metrics = dictionary(model.metrics, "sure")
     if not metrics:
         return None
     target, cut = figure(metrics.get("target")).value, figure(metrics.get("cut")).value
@@ -223,7 +224,7 @@ def combinations(model: GenreModel) -> list[CombinationRow]:
             int(_number(row.get("n")) or 0),
             *(figure(row.get(name)) for name in names),
         )
-        for parts, row in _dictionary(model.metrics, "combinations").items()
+        for parts, row in dictionary(model.metrics, "combinations").items()
         if isinstance(row, dict)
     ]
 
@@ -250,8 +251,3 @@ def disabled_genres(model: GenreModel) -> list[str]:
     """The genres that the model never suggests."""
     stored = model.no_evidence if isinstance(model.no_evidence, list) else []
     return [genre for genre in stored if isinstance(genre, str)]
-
-
-def _dictionary(values: Any, key: str) -> dict[str, Any]:
-    found = values.get(key) if isinstance(values, dict) else None
-    return found if isinstance(found, dict) else {}

@@ -21,6 +21,7 @@ from catalog.embeddings import extractors
 from catalog.embeddings.embedding import not_embedded
 from catalog.models import Embedding, Extractor, GenreModel, Poster, Run
 from catalog.runs import lifecycle
+from catalog.stored_json import dictionary
 from ml import bundled
 from ml.files import file_sha256
 from ml.genres.evidence.model import EvidenceModel
@@ -98,16 +99,16 @@ def _install(weights: Path, found: EvidenceModel, sha256: str) -> Installed:
         fingerprint=found.extractor, defaults={"spec": EXTRACTOR, "dims": found.dims or 0}
     )
     card = _card(weights, sha256)
-    metrics = _dictionary(_dictionary(card, "genres"), "metrics")
-    dataset = str(_dictionary(card, "posters").get("csv_sha256", ""))
+    metrics = dictionary(dictionary(card, "genres"), "metrics")
+    dataset = str(dictionary(card, "posters").get("csv_sha256", ""))
     model = GenreModel.objects.create(
         version=version,
         shipped=True,
         extractor=extractor,
         **promotion.columns_of(found),
-        calibration=_dictionary(metrics, "calibration"),
+        calibration=dictionary(metrics, "calibration"),
         metrics=metrics,
-        config=_dictionary(metrics, "config"),
+        config=dictionary(metrics, "config"),
         dataset_fingerprint=dataset[:MAX_FINGERPRINT_LENGTH],
         weights_file=promotion.store_files(weights, sha256),
         weights_sha256=sha256,
@@ -223,7 +224,7 @@ def _card(weights: Path, sha256: str) -> dict[str, Any]:
         card = json.loads((weights.parent / CARD).read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return card if _dictionary(card, "genres").get("sha256") == sha256 else {}
+    return card if dictionary(card, "genres").get("sha256") == sha256 else {}
 
 
 def _is_intact(weights: Path, sha256: str) -> bool:
@@ -232,8 +233,3 @@ def _is_intact(weights: Path, sha256: str) -> bool:
     except ModelFileError:
         return False
     return True
-
-
-def _dictionary(values: Any, key: str) -> dict[str, Any]:
-    found = values.get(key) if isinstance(values, dict) else None
-    return found if isinstance(found, dict) else {}

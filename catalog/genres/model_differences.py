@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.models import GenreModel
+from catalog.stored_json import dictionary
 from ml.stats import Figure
 
 from .learning import CHANGES
@@ -79,8 +80,8 @@ def compare(model: GenreModel, other: GenreModel) -> Comparison | None:
 
 def changes(model: GenreModel, active: GenreModel) -> dict[str, int] | None:
     """What `learning.suggestion_changes` counted, if that was about a change from `active`."""
-    found = _dictionary(model.metrics, CHANGES)
-    about = _dictionary(model.metrics, KEY_ACTIVE).get("version") == active.version
+    found = dictionary(model.metrics, CHANGES)
+    about = dictionary(model.metrics, KEY_ACTIVE).get("version") == active.version
     names = ("new", "gone", "films", "of")
     if not about or not all(type(found.get(name)) is int and found[name] >= 0 for name in names):
         return None
@@ -102,7 +103,7 @@ def headline(model: GenreModel, active: GenreModel) -> str:
 
 def when_trained(model: GenreModel) -> str:
     """The comparison with the model that was active when this one was trained, in words; "" without one."""
-    version = _dictionary(model.metrics, KEY_ACTIVE).get("version")
+    version = dictionary(model.metrics, KEY_ACTIVE).get("version")
     found = _stored(model, GenreModel(version=version)) if type(version) is int else None
     if found is None or found.films is None:
         return ""
@@ -126,7 +127,7 @@ def _two_digits(figure: Figure) -> str:
 
 def _stored(model: GenreModel, other: GenreModel) -> Comparison | None:
     """The paired comparison that was stored when `model` was trained while `other` was active."""
-    found = _dictionary(model.metrics, KEY_ACTIVE)
+    found = dictionary(model.metrics, KEY_ACTIVE)
     macro_f1 = _difference("", found.get("macro_f1"))
     films, rows = found.get("films"), found.get("genres")
     if found.get("version") != other.version or macro_f1 is None or type(films) is not int:
@@ -137,19 +138,19 @@ def _stored(model: GenreModel, other: GenreModel) -> Comparison | None:
 
 
 def _difference(genre: str, row: Any) -> Difference | None:
-    figures = [_figure(_dictionary(row, name)) for name in ("ours", "theirs", "difference")]
+    figures = [_figure(dictionary(row, name)) for name in ("ours", "theirs", "difference")]
     known = [each for each in figures if each is not None]
     return Difference(genre, *known) if len(known) == len(figures) else None
 
 
 def _measured(model: GenreModel) -> dict[str, Figure]:
     """F1 of the model on the films held out from its training, by genre; macro F1 under ""."""
-    card = _dictionary(model.metrics, "validation")
+    card = dictionary(model.metrics, "validation")
     rows = card.get("per_genre")
-    found = {"": _figure(_dictionary(card, "macro_f1"))}
+    found = {"": _figure(dictionary(card, "macro_f1"))}
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict):
-            found[str(row.get("genre"))] = _figure(_dictionary(row, "f1"))
+            found[str(row.get("genre"))] = _figure(dictionary(row, "f1"))
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
@@ -168,8 +169,3 @@ def _figure(found: dict[str, Any]) -> Figure | None:
     values = {name: found.get(name) for name in ("value", "low", "high")}
     usable = all(type(each) in (int, float) and math.isfinite(each) for each in values.values())  # type: ignore[arg-type]
     return values if usable else None
-
-
-def _dictionary(values: Any, key: str) -> dict[str, Any]:
-    found = values.get(key) if isinstance(values, dict) else None
-    return found if isinstance(found, dict) else {}
