@@ -19,7 +19,7 @@ def catalogue_counts() -> dict[str, int]:
     return public_counts() | {
         "embedded": Embedding.objects.order_by().values("poster").distinct().count(),
         "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING)
-        .exclude(movie__in=ReviewFlag.objects.filter(resolved_at=None).values("movie"))
+        .exclude(movie__in=ReviewFlag.objects.open().values("movie"))
         .count(),
         "reviewed": ReviewDecision.objects.standing().count(),
     }

@@ -138,9 +138,7 @@ class FocusPages(PermissionAdmin):
     def flags_view(self, request: HttpRequest) -> HttpResponse:
         """GET: the open flags. POST: resolve the flag that `flag` names."""
         if request.method == "POST":
-            found = ReviewFlag.objects.filter(
-                pk__in=numbers([request.POST.get("flag", "")]), resolved_at=None
-            )
+            found = ReviewFlag.objects.open().filter(pk__in=numbers([request.POST.get("flag", "")]))
             if found.update(resolved_at=timezone.now()):
                 messages.success(request, "Resolved. The movie is in the queue again, if it has suggestions.")
             return redirect("admin:catalog_reviewqueue_flags")
@@ -192,7 +190,7 @@ def _undo(request: HttpRequest) -> tuple[int | None, str]:
     """The movie whose last decision, flag or skip was undone, and a sentence about it."""
     reviewer = current_user(request)
     decided = decision_batches.last_decided_at(reviewer)
-    flag = ReviewFlag.objects.filter(reviewer=reviewer.pk, resolved_at=None).select_related("movie").first()
+    flag = ReviewFlag.objects.open().filter(reviewer=reviewer.pk).select_related("movie").first()
     skipped = request.session.get(SKIPPED, [])
     times = [at for at in (decided, flag.created_at if flag else None) if at is not None]
     if skipped and all(datetime.fromisoformat(skipped[-1][1]) > at for at in times):
@@ -227,7 +225,7 @@ def _card_html(request: HttpRequest, pk: int, query: QueryDict) -> str:
 
 
 def _open_flags() -> QuerySet[ReviewFlag]:
-    return ReviewFlag.objects.filter(resolved_at=None, movie__merged_into=None)
+    return ReviewFlag.objects.open().filter(movie__merged_into=None)
 
 
 def _counts(request: HttpRequest, query: QueryDict) -> dict[str, str]:

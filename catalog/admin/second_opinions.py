@@ -27,11 +27,13 @@ PAGE_SIZE = 20
 
 @dataclass(frozen=True)
 class Option:
-    """A checkbox. `key`: 1 to 9 on the keyboard, 0 for none. `suggestion`: if the genre was suggested."""
+    """A checkbox. `key`: 1 to 9 on the keyboard, 0 for none. `suggestion`: if the genre was suggested.
+    `ticked`: whether the queue ticked it."""
 
     genre: Genre
     key: int = 0
     suggestion: Suggestion | None = None
+    ticked: bool = False
 
 
 class SecondOpinionPages(PermissionAdmin):
@@ -150,7 +152,7 @@ def _options(movie: Movie) -> tuple[list[Option], list[Option]]:
     for each in decided.select_related("genre").prefetch_related(review.calibration()).order_by("-score"):
         suggestions.setdefault(each.genre_id, each)
     suggested = [
-        Option(each.genre, number if number < 10 else 0, each)
+        Option(each.genre, number if number < 10 else 0, each, review.is_ticked(each))
         for number, each in enumerate(suggestions.values(), start=1)
     ]
     return suggested, [Option(genre) for genre in Genre.objects.exclude(pk__in=suggestions)]

@@ -94,8 +94,8 @@ def _absorb(kept: Movie, other: Movie) -> dict[str, Any]:
         state=RunItem.State.CANCELLED, note=merged_note(kept)
     )
     Movie.everything.filter(merged_into=other).update(merged_into=kept)
-    if not kept.flags.filter(resolved_at=None).exists():
-        other.flags.filter(resolved_at=None).update(movie=kept)
+    if not kept.flags.open().exists():
+        other.flags.open().update(movie=kept)
     return {**was, "set_aside": aside}
 
 

@@ -131,12 +131,12 @@ def review_queue() -> QuerySet[Any, Any]:
 
 def flagged() -> QuerySet[Any, Any]:
     """Ids of the movies that reviewers have put aside, for subqueries."""
-    return ReviewFlag.objects.filter(resolved_at=None).order_by().values("movie")
+    return ReviewFlag.objects.open().order_by().values("movie")
 
 
 def open_flag(movie: Movie) -> ReviewFlag | None:
     """The flag that puts the movie aside, with its reviewer."""
-    return ReviewFlag.objects.filter(movie=movie, resolved_at=None).select_related("reviewer").first()
+    return ReviewFlag.objects.open().filter(movie=movie).select_related("reviewer").first()
 
 
 def is_ticked(suggestion: Suggestion) -> bool:
@@ -257,7 +257,7 @@ def decide_movie(
             )
             Movie.objects.filter(pk=movie.pk).update(genres_locked=True)
         if resolve_flag and (decisions or by_hand):
-            ReviewFlag.objects.filter(movie=movie, resolved_at=None).update(resolved_at=now)
+            ReviewFlag.objects.open().filter(movie=movie).update(resolved_at=now)
     return decisions
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from .movie import Movie
+
+
+class ReviewFlagQuerySet(models.QuerySet["ReviewFlag"]):
+    def open(self) -> QuerySet[ReviewFlag]:
+        """Flags that were not resolved."""
+        return self.filter(resolved_at=None)
 
 
 class ReviewFlag(models.Model):
@@ -19,6 +25,8 @@ class ReviewFlag(models.Model):
     note = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ReviewFlagQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]

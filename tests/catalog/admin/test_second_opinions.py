@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.genres import review, second_opinions
-from catalog.models import Movie, SecondOpinion
+from catalog.models import GenreModel, Movie, SecondOpinion, Suggestion
 from tests.catalog.pages import one, soup, text_of
 from tests.conftest import signed_in
 from tests.factories import GenreFactory, MovieFactory, SuggestionFactory, UserFactory
@@ -37,6 +37,7 @@ def decided(reviewer: Any, title: str = "Ember") -> Movie:
     movie = MovieFactory(title=title, poster=True)
     drama = SuggestionFactory(movie=movie, genre=GenreFactory(name="Drama"), score=0.9, tick=True)
     crime = SuggestionFactory(movie=movie, genre=GenreFactory(name="Crime"), score=0.7)
+    GenreModel.objects.update(tick_thresholds=[0.8] * 3)
     review.decide_movie(movie, reviewer, accept={crime.pk}, reject={drama.pk})
     return movie
 
@@ -60,6 +61,15 @@ def test_it_shows_what_the_first_reviewer_was_shown_and_not_what_they_chose(
         for box in page(reviewer_client).select("input[name=genre]")
     }
     assert options == {"1 Drama score .90": True, "2 Crime score .70": False, "War": False}
+
+
+def test_models_without_a_tick_threshold_tick_likely_genres(reviewer_client: Client, ana: Any) -> None:
+    decided(ana)
+    GenreModel.objects.update(tick_thresholds=[])
+    Suggestion.objects.update(tick=False)
+    Suggestion.objects.filter(genre__name="Crime").update(score=review.LIKELY - 0.01)
+    ticked = page(reviewer_client).select("input[name=genre][checked]")
+    assert [text_of(box.find_parent("label")) for box in ticked] == ["1 Drama score .90"]
 
 
 def test_an_opinion_is_stored_and_the_next_movie_is_shown(reviewer_client: Client, ana: Any) -> None:
