@@ -234,7 +234,7 @@ for _task, _when in (
 CELERY_TIMEZONE = TIME_ZONE
 TRAIN_AFTER_DECISIONS = whole_number("POSTERSITE_TRAIN_AFTER_DECISIONS", 50, 0, 1_000_000)
 CHECK_MENDS = flag("POSTERSITE_CHECK_MENDS", False)
-CELERY_BEAT_SCHEDULER = "postersite.beat.ClockTolerantScheduler"
+CELERY_BEAT_SCHEDULER = "postersite.beat.Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
 # The catalogue ---

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +19,7 @@ from django.utils import timezone
 
 from catalog.models import Movie, Run, RunChunk, RunItem
 from catalog.models.run import CLOCK_TOLERANCE
-from ml.processes import start_time
+from ml.processes import has_ended, this_machine, this_process
 
 from . import kinds
 
@@ -39,11 +37,6 @@ ABANDONED = (
 )
 
 
-def this_process() -> str:
-    """Host, process id and start time of this process, as stored with a lease."""
-    return f"{_this_host()}/{os.getpid()}/{start_time(os.getpid())}"
-
-
 def reserve_for_this_process(run: Run) -> None:
     """Note on the run that this process will process it, so that the sweep queues no tasks for it."""
     run.params = {**run.params, LOCAL_WORKER: this_process()}
@@ -53,11 +46,11 @@ def reserve_for_this_process(run: Run) -> None:
 def has_local_worker(run: Run) -> bool:
     """Whether a live command processes the run; for one on another host, whether it advanced recently."""
     holder = run.params.get(LOCAL_WORKER)
-    if not holder or _is_gone(holder):
+    if not holder or has_ended(holder):
         return False
     lease = timedelta(seconds=settings.CLAIM_LEASE_S)
     moved = run.moved_at or run.created_at
-    return holder.startswith(f"{_this_host()}/") or moved > timezone.now() - lease
+    return holder.startswith(f"{this_machine()}/") or moved > timezone.now() - lease
 
 
 def acquire_batch(run_id: int) -> list[RunItem]:
@@ -238,7 +231,7 @@ def release_expired(run_id: int) -> int:
     gone = [
         holder
         for holder in held.order_by().values_list("claimed_by", flat=True).distinct()
-        if _is_gone(holder)
+        if has_ended(holder)
     ]
     lost = held.filter(Q(claimed_at__lt=stale) | Q(claimed_by__in=gone))
     return sum(release(item, ABANDONED if item.attempts >= MAX_ATTEMPTS else WORKER_DIED) for item in lost)
@@ -358,13 +351,3 @@ def _due(run_id: int, most: int) -> list[tuple[int, int]]:
     if len(due) < most:
         due += pending.filter(not_before=None).order_by("pk")[: most - len(due)]
     return due
-
-
-def _is_gone(holder: str) -> bool:
-    host, _, process = holder.partition("/")
-    pid, _, born = process.partition("/")
-    return host == _this_host() and not (pid.isdigit() and start_time(int(pid)) == born)
-
-
-def _this_host() -> str:
-    return socket.gethostname()[:60]

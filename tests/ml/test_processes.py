@@ -1,4 +1,4 @@
-"""The start time of a process, with and without /proc."""
+"""Whether a process still runs, with and without /proc."""
 
 from __future__ import annotations
 
@@ -29,3 +29,17 @@ def test_only_a_living_process_has_a_start_time(
         # A process that has ended and was not waited for is a zombie.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert start_time(process.pid) is None
+
+
+def test_a_process_of_another_machine_has_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines with the same host name are told apart: nobody releases leases of a live worker there."""
+    here = processes.this_process()
+    assert not processes.has_ended(here) and processes.has_ended(f"{here}0") and len(here) <= 100
+    other = tmp_path / "machine-id"
+    other.write_text("another\n")
+    monkeypatch.setattr(processes, "MACHINE_IDS", (tmp_path / "absent", other))
+    processes.this_machine.cache_clear()
+    try:
+        assert processes.this_process() != here and not processes.has_ended(f"{here}0")
+    finally:
+        processes.this_machine.cache_clear()

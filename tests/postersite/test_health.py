@@ -6,7 +6,8 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django.fixtures import Settings
 from redis import Redis
@@ -39,7 +40,7 @@ def test_the_part_that_is_down_is_named_and_no_secret(
     settings.REDIS_URL = f"unix://:password@{tmp_path}/no-broker.sock"
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"database": "ok", "broker": "unreachable"}
+    assert response.json() == {"database": "ok", "migrations": "ok", "broker": "unreachable"}
     assert "no-store" in response["Cache-Control"]
 
 
@@ -51,9 +52,10 @@ def test_a_broker_that_refuses_writes_is_not_ready(
     with private_broker(tmp_path / "broker") as url, Redis.from_url(url) as broker:
         settings.REDIS_URL = url
         response = client.get("/readyz")
-        assert (response.status_code, response.json()) == (200, {"database": "ok", "broker": "ok"})
+        ready = {"database": "ok", "migrations": "ok", "broker": "ok"}
+        assert (response.status_code, response.json()) == (200, ready)
         assert 0 < int(broker.ttl("postersite:readyz")) <= 60
-        refused = {"database": "ok", "broker": "refuses writes"}
+        refused = ready | {"broker": "refuses writes"}
         for name, bad, good in (("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")):
             broker.config_set(name, bad)
             response = client.get("/readyz")
@@ -70,3 +72,17 @@ def test_a_database_that_does_not_answer_is_not_ready(
     settings.REDIS_URL = f"unix://{tmp_path}/no-broker.sock"
     response = client.get("/readyz")
     assert response.status_code == 503 and response.json()["database"] == "unreachable"
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_before_its_migrations_are_applied(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.REDIS_URL = f"unix://{tmp_path}/no-broker.sock"
+    monkeypatch.setattr(status, "_is_migrated", False)
+    recorder = MigrationRecorder(connection)
+    recorder.migration_qs.filter(app="catalog").order_by("-pk")[:1].get().delete()
+    assert client.get("/readyz").json()["migrations"] == "unapplied"
+    monkeypatch.setattr(status, "migrations_state", Mock(side_effect=AssertionError))
+    monkeypatch.setattr(status, "database_state", lambda: "unreachable")
+    assert client.get("/readyz").json()["migrations"] == "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.templatetags.static import static
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 BROKER_TIMEOUT_S = 2.0
+_is_migrated = False
 
 
 @never_cache
@@ -25,7 +27,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Readiness: 200 when database and broker can be used, else 503. Does not reveal any details."""
-    report = {"database": database_state(), "broker": broker_state()}
+    database = database_state()
+    migrations = migrations_state() if database == "ok" else "unknown"
+    report = {"database": database, "migrations": migrations, "broker": broker_state()}
     return JsonResponse(report, status=200 if set(report.values()) == {"ok"} else 503)
 
 
@@ -58,6 +62,18 @@ def database_state() -> str:
     except DatabaseError:
         return "unreachable"
     return "ok"
+
+
+def migrations_state() -> str:
+    """`ok`, `unapplied` or `unknown`. Not checked again once it was ok: migrations cannot be undone."""
+    global _is_migrated
+    if not _is_migrated:
+        try:
+            executor = MigrationExecutor(connection)
+            _is_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        except DatabaseError:
+            return "unknown"
+    return "ok" if _is_migrated else "unapplied"
 
 
 def broker_state() -> str:
