@@ -63,7 +63,7 @@ $(VENV)/site.stamp: requirements.txt | $(PY)
 	@$(PY) -m pip install --disable-pip-version-check --no-input --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/tools.stamp: tests/requirements.txt $(VENV)/site.stamp
+$(VENV)/tools.stamp: tests/requirements.txt requirements-s3.txt $(VENV)/site.stamp
 	@echo "Installing the tools of tests/requirements.txt ..."
 	@$(PY) -m pip install --disable-pip-version-check --no-input --quiet -r tests/requirements.txt
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ from ml.extractors.registry import UnknownExtractor, parse_spec
 from ml.genres.parts import parse_evidence
 
 TAG = "postersite"
+S3_PACKAGES = {"django-storages": "storages", "boto3": "boto3"}
+# A key, or what a container or a profile has instead.
+S3_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
 
 
@@ -43,6 +54,40 @@ def var_is_writable(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
             id="catalog.E001",
         )
     ]
+
+
+@register(TAG)
+def object_storage_can_be_used(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """E007, W008, W009: the bucket needs packages or credentials, or machines sign with different keys."""
+    if "shared" not in settings.STORAGES:
+        return []
+    missing = [package for package, module in S3_PACKAGES.items() if find_spec(module) is None]
+    found: list[CheckMessage] = []
+    if missing:
+        found.append(
+            Error(
+                f"POSTERSITE_STORAGE is s3, and {' and '.join(missing)} cannot be imported.",
+                hint="Run `pip install -r requirements-s3.txt`, or remove the setting.",
+                id="catalog.E007",
+            )
+        )
+    if not any(os.environ.get(name) for name in S3_CREDENTIALS):
+        found.append(
+            Warning(
+                "POSTERSITE_STORAGE is s3, and the environment has no credentials.",
+                hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, unless the machine has a role.",
+                id="catalog.W008",
+            )
+        )
+    if not os.environ.get("SECRET_KEY"):
+        found.append(
+            Warning(
+                "POSTERSITE_STORAGE is s3, and each machine signs sessions with a key of its own.",
+                hint="Set the same SECRET_KEY on all machines.",
+                id="catalog.W009",
+            )
+        )
+    return found
 
 
 @register(TAG)

@@ -23,6 +23,7 @@ from .env import (
     var_dir,
     whole_number,
 )
+from .object_storage import object_storage
 
 # Files are for this user only: the database has sessions and password hashes.
 os.umask(0o077)
@@ -106,9 +107,10 @@ MEDIA_URL = "media/"
 FILE_UPLOAD_PERMISSIONS = 0o600
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_URL = "static/"
+OBJECT_STORAGE = object_storage()
 STORAGES = {
-    "default": {"BACKEND": "catalog.storage.AtomicFileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    **OBJECT_STORAGE.storages,
 }
 
 # People ---
@@ -163,7 +165,7 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", *OBJECT_STORAGE.picture_origins],
         "object-src": ["'none'"],
         "base-uri": [SELF],
         "form-action": [SELF],

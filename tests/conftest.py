@@ -51,6 +51,7 @@ MARK_OF_FIXTURE = {
     "make_site": "process",
     "empty_site": "process",
     "broker": "process",
+    "s3_server": "process",
     "made": "slow",
     "exports": "slow",
     "trained": "slow",

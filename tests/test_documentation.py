@@ -12,9 +12,17 @@ from postersite.env import BASE_DIR
 DOCS = BASE_DIR / "docs"
 SETTINGS = (DOCS / "settings.md").read_text()
 PAGES = "".join(page.read_text() for page in [BASE_DIR / "README.md", *sorted(DOCS.glob("*.md"))])
-READERS = ("postersite/settings.py", "postersite/env.py", "postersite/launcher/site_setup.py")
-READER = r"env\.\w+|whole_number|decimals_by_name|decimal|cron|flag|folder|listed|environ\.get"
-READ = re.compile(rf"""(?:{READER})\(\s*"([A-Z][A-Z_]+)\"""")
+READERS = (
+    "postersite/settings.py",
+    "postersite/env.py",
+    "postersite/object_storage.py",
+    "postersite/launcher/site_setup.py",
+)
+READER = (
+    r"env\.\w+|whole_number|decimals_by_name|decimal|cron|flag|folder|listed|environ\.get"
+    r"|_choice|_matching|_url"
+)
+READ = re.compile(rf"""(?:{READER})\(\s*"([A-Z][A-Z0-9_]+)\"""")
 
 
 def settings_read() -> set[str]:
@@ -23,7 +31,7 @@ def settings_read() -> set[str]:
 
 
 def test_the_settings_table_is_complete_and_has_no_others() -> None:
-    table = set(re.findall(r"^\| `([A-Z][A-Z_]+)` \|", SETTINGS, re.MULTILINE))
+    table = set(re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \|", SETTINGS, re.MULTILINE))
     assert table == settings_read()
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import F
 from django.db.models.fields.files import FieldFile
@@ -44,12 +42,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One inconsistency. pk: of its poster, embedding or movie. path: of a file that no poster uses."""
+    """One inconsistency. pk: of its poster, embedding or movie. file: the name of one that no poster uses."""
 
     kind: Kind
     message: str
     pk: int = 0
-    path: Path | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,8 @@ def mend(findings: Iterable[Finding]) -> Mended:
     unresolved: list[Finding] = []
     not_indexed: list[int] = []
     for finding in findings:
-        if finding.kind == Kind.ORPHAN and finding.path is not None:
-            deleted_files += delete_orphan(finding.path, MIN_AGE_S)
+        if finding.kind == Kind.ORPHAN:
+            deleted_files += delete_orphan(finding.file, MIN_AGE_S)
         elif finding.kind == Kind.NOT_INDEXED:
             not_indexed.append(finding.pk)
         elif finding.kind == Kind.VECTOR:
@@ -184,11 +182,18 @@ def _posters_without_vector() -> Iterator[Finding]:
 
 def _orphans() -> Iterator[Finding]:
     """Folder by folder, so that the names of all files are never in memory."""
-    root = Path(settings.MEDIA_ROOT)
-    for folder in sorted(path for path in (root / FOLDER).glob("*") if path.is_dir()):
-        rows = Poster.objects.filter(file__startswith=f"{FOLDER}/{folder.name}/")
+    for folder in sorted(_listed(FOLDER)[0]):
+        rows = Poster.objects.filter(file__startswith=f"{FOLDER}/{folder}/")
         used = {name for names in rows.values_list("file", "medium", "thumbnail") for name in names}
-        for path in sorted(folder.iterdir()):
-            name = path.relative_to(root).as_posix()
-            if path.is_file() and name not in used and is_older(path, MIN_AGE_S):
-                yield Finding(Kind.ORPHAN, f"no poster uses {name}", path=path)
+        for file in sorted(_listed(f"{FOLDER}/{folder}")[1]):
+            name = f"{FOLDER}/{folder}/{file}"
+            if name not in used and is_older(name, MIN_AGE_S):
+                yield Finding(Kind.ORPHAN, f"no poster uses {name}", file=name)
+
+
+def _listed(name: str) -> tuple[list[str], list[str]]:
+    """The folders and the files in a folder of the storage."""
+    try:
+        return default_storage.listdir(name)
+    except FileNotFoundError:
+        return [], []

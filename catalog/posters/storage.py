@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from datetime import timedelta
+from pathlib import PurePosixPath
 
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.utils import timezone
 
 from catalog.models import Poster
 
@@ -54,28 +54,28 @@ def delete_unless_used(sha256: str, names: Iterable[str]) -> None:
                 default_storage.delete(name)
 
 
-def delete_orphan(path: Path, older_than_s: float) -> bool:
+def delete_orphan(name: str, older_than_s: float) -> bool:
     """Delete a file that no poster uses, unless it was written in the last `older_than_s` seconds.
 
     Returns whether it was deleted: a poster with this picture may have been stored since it was found.
     """
-    named = _NAME.fullmatch(path.name)
+    named = _NAME.fullmatch(PurePosixPath(name).name)
     with transaction.atomic():
         if named is not None:
             lock_picture(named["sha256"])
-            name = path.relative_to(settings.MEDIA_ROOT).as_posix()
             rows = Poster.objects.filter(sha256=named["sha256"])
             if any(name in names for names in rows.values_list("file", "medium", "thumbnail")):
                 return False
-        if not is_older(path, older_than_s):
+        if not is_older(name, older_than_s):
             return False
-        path.unlink(missing_ok=True)
+        default_storage.delete(name)
     return True
 
 
-def is_older(path: Path, seconds: float) -> bool:
+def is_older(name: str, seconds: float) -> bool:
     """Whether the file was last written longer ago than that; False if it is gone."""
     try:
-        return path.stat().st_mtime < time.time() - seconds
+        written = default_storage.get_modified_time(name)
+        return bool(written < timezone.now() - timedelta(seconds=seconds))
     except FileNotFoundError:
         return False

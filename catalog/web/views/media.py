@@ -29,13 +29,12 @@ def media(request: HttpRequest, name: str) -> HttpResponse | FileResponse:
     try:
         modified: datetime = default_storage.get_modified_time(name)
         size = default_storage.size(name)
-        file = default_storage.open(name, "rb")
+        etag = f'"{sha256(f"{name} {size} {modified.timestamp()}".encode()).hexdigest()[:32]}"'
+        unchanged = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
+        file = default_storage.open(name, "rb") if unchanged is None else None
     except (OSError, ValueError, SuspiciousFileOperation) as error:
         raise Http404("There is no such picture.") from error
-    etag = f'"{sha256(f"{name} {size} {modified.timestamp()}".encode()).hexdigest()[:32]}"'
-    unchanged = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
     if unchanged is not None:
-        file.close()
         response: HttpResponse | FileResponse = unchanged
     else:
         response = FileResponse(file, content_type=CONTENT_TYPES[known[3]])
