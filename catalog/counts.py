@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
 from catalog.models import Embedding, Movie, Poster, ReviewDecision, ReviewFlag, Suggestion
 
 
@@ -14,12 +16,16 @@ def public_counts() -> dict[str, int]:
     }
 
 
+def pending_suggestions() -> QuerySet[Suggestion]:
+    """Suggestions to review, without those of flagged movies."""
+    flagged = ReviewFlag.objects.open().values("movie")
+    return Suggestion.objects.filter(state=Suggestion.State.PENDING).exclude(movie__in=flagged)
+
+
 def catalogue_counts() -> dict[str, int]:
     """The public counts, and embedded posters, suggestions to review and decisions that were not undone."""
     return public_counts() | {
         "embedded": Embedding.objects.order_by().values("poster").distinct().count(),
-        "pending": Suggestion.objects.filter(state=Suggestion.State.PENDING)
-        .exclude(movie__in=ReviewFlag.objects.open().values("movie"))
-        .count(),
+        "pending": pending_suggestions().count(),
         "reviewed": ReviewDecision.objects.standing().count(),
     }

@@ -1,10 +1,11 @@
-"""The visitor's address, also behind a proxy, for counting attempts to sign in."""
+"""The visitor's address, also behind a proxy: for counting attempts to sign in, and for the metrics."""
 
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
 # An IPv6 customer has at least this many bits of addresses.
@@ -32,3 +33,24 @@ def client_address(request: HttpRequest) -> str | None:
             return str(address.ipv4_mapped)
         return str(IPv6Address(int(address) >> INTERFACE_BITS << INTERFACE_BITS))
     return None
+
+
+def is_local(request: HttpRequest) -> bool:
+    """Whether a program on this machine sent the request itself, to a host name of the site.
+
+    False when a proxy forwarded it for a visitor elsewhere, also for one that the settings do not know of.
+    The host name matters because a page in a local browser may send requests under a name of its own.
+    """
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    if forwarded is not None:
+        if not settings.BEHIND_HTTPS:
+            return False
+        address = forwarded.rpartition(",")[2].strip()
+    try:
+        request.get_host()
+        found = ip_address(address)
+    except (DisallowedHost, ValueError):
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_loopback

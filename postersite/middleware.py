@@ -1,4 +1,4 @@
-"""Health checks and compression."""
+"""Health checks, metrics and compression."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
+from catalog.web.views.metrics import metrics
 from catalog.web.views.status import healthz, readyz
 
-CHECKS = {"/healthz": healthz, "/readyz": readyz}
+CHECKS = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 # Pictures are compressed already.
 COMPRESSED_TYPES = {
     "application/javascript",
@@ -25,7 +26,7 @@ COMPRESSED_TYPES = {
 
 
 class HealthMiddleware:
-    """Responds to health checks over http and for any host name: load balancers use the site's IP address."""
+    """Responds to programs that watch the site, over http and for any host name: they use its IP address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

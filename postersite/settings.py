@@ -7,6 +7,7 @@ import tomllib
 from typing import Any
 
 from csp.constants import SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from .env import (
     BASE_DIR,
@@ -49,6 +50,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "postersite.middleware.HealthMiddleware",
+    "postersite.request_metrics.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "postersite.middleware.CompressionMiddleware",
@@ -162,6 +164,10 @@ SESSION_COOKIE_NAME = "postersite_session"
 CSRF_FAILURE_VIEW = "catalog.web.views.errors.csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Not with `env`, as in secret_key. Programs on this machine need no token.
+METRICS_TOKEN = os.environ.get("POSTERSITE_METRICS_TOKEN", "").strip()
+if 0 < len(METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured("POSTERSITE_METRICS_TOKEN must have at least 16 characters.")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

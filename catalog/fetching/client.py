@@ -5,12 +5,14 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
+from .counts import FetchCounts
 from .errors import Denied, FetchError, NotFound, Refused, RobotsDisallow, ServerError, TryLater, printable
 from .guard import GuardedAdapter, check_url, host_key
 from .policy import Credential, FetchPolicy
@@ -54,6 +56,7 @@ class PoliteClient:
         self.policy = policy
         self._robots = RobotsCache(redis_client)
         self._throttle = Throttle(policy, redis_client)
+        self._counts = FetchCounts(policy, redis_client)
         self._adapters = {scheme: GuardedAdapter(policy, scheme) for scheme in policy.schemes}
 
     def __enter__(self) -> "PoliteClient":
@@ -157,16 +160,22 @@ class PoliteClient:
             ).prepare()
         except requests.RequestException as error:
             raise Refused(request.url, f"it is not a valid address: {error}") from error
-        return send(
-            self._adapters[urlsplit(request.url).scheme],
-            prepared,
-            self.policy,
-            url=request.url,
-            remaining_s=remaining,
-            now=time.time(),
-            body_limit=LARGEST_BYTES if request.for_robots else self.policy.max_bytes,
-            truncate_body=request.for_robots,
-        )
+        try:
+            response = send(
+                self._adapters[urlsplit(request.url).scheme],
+                prepared,
+                self.policy,
+                url=request.url,
+                remaining_s=remaining,
+                now=time.time(),
+                body_limit=LARGEST_BYTES if request.for_robots else self.policy.max_bytes,
+                truncate_body=request.for_robots,
+            )
+        except FetchError as error:
+            self._counts.add(request.url, error.code)
+            raise
+        self._counts.add(request.url, _result(response))
+        return response
 
     def _obey_robots(self, request: _Request) -> float:
         """The crawl-delay of the site of `request`, in seconds. Raises RobotsDisallow."""
@@ -215,6 +224,12 @@ def _redis_errors(url: str) -> Iterator[None]:
             f"the broker (Redis), through which workers share limits, does not respond: {error}",
             retryable=True,
         ) from error
+
+
+def _result(response: Response) -> str:
+    if response.location is not None:
+        return "redirect"
+    return "not_modified" if response.status == HTTPStatus.NOT_MODIFIED else "ok"
 
 
 def _next_hop(url: str, location: str) -> str:

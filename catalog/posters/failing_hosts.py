@@ -25,12 +25,16 @@ def failing_hosts() -> list[str]:
 
     Empty when the broker does not respond; the status page reports that itself.
     """
-    names = sorted({host for source in enabled_sources() for host in hosts(source)})
-    found: list[OpenCircuit | None] = []
     with suppress(RedisError, OSError, ValueError), _redis() as client:
-        breaker = CircuitBreaker(client)
-        found = [breaker.open_circuit(host) for host in names]
-    return [_sentence(circuit) for circuit in found if circuit is not None]
+        return [_sentence(circuit) for circuit in circuits(client).values() if circuit is not None]
+    return []
+
+
+def circuits(client: Redis) -> dict[str, OpenCircuit | None]:
+    """The open circuit of each host of the enabled sources, None where it is closed. Raises RedisError."""
+    names = sorted({host for source in enabled_sources() for host in hosts(source)})
+    breaker = CircuitBreaker(client)
+    return {host: breaker.open_circuit(host) for host in names}
 
 
 def delete_state_after_clock_change() -> None:

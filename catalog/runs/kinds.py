@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.db.models import QuerySet
 
@@ -133,6 +134,11 @@ def all_kinds() -> list[RunKind]:
     """Every registered kind, in the order of `position`."""
     discover()
     return sorted(_kinds.values(), key=lambda kind: kind.position)
+
+
+def queues() -> list[str]:
+    """The queues of all kinds, and that of the periodic tasks."""
+    return sorted({kind.queue for kind in all_kinds()} | {settings.CELERY_TASK_DEFAULT_QUEUE})
 
 
 def startable() -> list[RunKind]:

@@ -41,7 +41,7 @@ from .wsgi import Response, call
 
 logger = logging.getLogger(__name__)
 
-HEALTH_PATHS = {"/healthz", "/readyz"}
+HEALTH_PATHS = {"/healthz", "/readyz", "/metrics"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # A response is written in parts of this many bytes.
 PART = 256 * 1024
@@ -70,8 +70,8 @@ class Server(HTTPServer):
         self.reads = Pool(threads, limits.queue_length, limits.queue_s)
         # Requests that change something may wait for the database; others must not wait for them.
         self.writes = Pool(max(1, threads // 2), limits.queue_length, limits.queue_s)
-        # Health checks have threads of their own, so they respond when all others are busy. /readyz may wait
-        # for the database or the broker, and /healthz must not wait for /readyz.
+        # Health checks have threads of their own, so they respond when all others are busy. /readyz and
+        # /metrics may wait for the database or the broker, and /healthz must not wait for them.
         self.health = {path: Pool(1, 8, limits.queue_s) for path in HEALTH_PATHS}
         self.buffered = 0
         self.open: set[IOStream] = set()

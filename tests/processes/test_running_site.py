@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -27,7 +28,17 @@ pytestmark = pytest.mark.process
 FILMS = 3
 PASSWORD = "correct horse battery"
 COOKIE = "a" * 32
-PATHS = ("/", "/?q=x", "/api/movies", "/runs/", "/compare/", "/admin/login/", "/healthz", "/readyz")
+PATHS = (
+    "/",
+    "/?q=x",
+    "/api/movies",
+    "/runs/",
+    "/compare/",
+    "/admin/login/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +160,21 @@ def test_readers_do_not_wait_for_a_locked_database(site: Site) -> None:
         assert refused.status_code == 503 and int(refused.headers["Retry-After"]) > 0
         holder.rollback()
     assert sign_in(site).status_code == 200
+
+
+def test_metrics_are_those_of_all_web_processes(site: Site) -> None:
+    for _ in range(8):
+        get(site, "/api/movies")
+    sample = re.compile(
+        r'^postersite_http_requests_total\{method="GET",route="/api/movies",status="200"\} (.+)$', re.M
+    )
+    counts = {sample.findall(get(site, "/metrics").text)[0] for _ in range(6)}
+    assert len(counts) == 1 and float(counts.pop()) >= 8
+    beat = re.compile("^postersite_beat_running 1.0$", re.M)
+    wait_until(lambda: beat.search(get(site, "/metrics").text), "beat has the lock")
+    assert site.manage("health_check", "beat").returncode == 0
+    assert site.manage("health_check", "worker", "ml").returncode == 0
+    assert site.manage("health_check", "worker", "other").returncode == 1
 
 
 def test_it_recovers_from_crashes_and_stops_without_leftovers(site: Site) -> None:

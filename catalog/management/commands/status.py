@@ -22,7 +22,7 @@ from catalog.models import GenreModel, Poster, Run
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.posters.source_settings import requests_per_second
 from catalog.posters.sources.registry import POSTER_SOURCES
-from catalog.runs import lifecycle
+from catalog.runs import kinds, lifecycle
 from catalog.runs.progress import progress_of, rate
 from catalog.similarity import search
 from ml.genres.evidence.model_file import load_model
@@ -32,7 +32,6 @@ from postersite.launcher import site_setup
 from postersite.launcher.broker import host_of
 from postersite.launcher.site_folder import SPACE_NEEDED
 
-QUEUES = ("io", "ml")
 # Whether the fact is as it should be, and its text.
 Fact = tuple[bool, str]
 
@@ -56,7 +55,7 @@ def broker() -> Iterator[Fact]:
     try:
         with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as client:
             facts: Any = client.info("server")
-            queued = ", ".join(f"{client.llen(queue):,} tasks in {queue}" for queue in QUEUES)
+            queued = ", ".join(f"{client.llen(queue):,} tasks in {queue}" for queue in kinds.queues())
     except (RedisError, ValueError) as error:
         hint = "is `manage.py up` running?" if settings.EMBEDDED_BROKER else "see REDIS_URL"
         yield False, f"no response from {host_of(settings.REDIS_URL)}: {error}; {hint}"
@@ -80,7 +79,7 @@ def workers() -> Iterator[Fact]:
         names = [queue["name"] for queue in queues]
         served.update(names)
         yield True, f"{name} processes {', '.join(names)}"
-    for queue in QUEUES:
+    for queue in kinds.queues():
         if queue not in served:
             yield False, f"no worker processes the queue {queue}"
 
