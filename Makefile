@@ -14,7 +14,7 @@ JOBS ?= auto
 PYTEST = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup check test lint fmt bench clean
+.PHONY: help run setup check test lint fmt bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,21 @@ fmt: $(VENV)/tools.stamp  ## Put code and templates into shape
 bench:  ## List the benchmarks and what each measures
 	@for file in benchmarks/[a-z]*.py; do \
 		printf '  %s\n      %s\n' "$(PY) -m benchmarks.$$(basename "$$file" .py)" "$$(head -n 1 "$$file" | tr -d '"')"; done
+
+# For Linux and macOS, x86-64 and arm64, and every supported Python. Versions change only with requirements.txt;
+# delete the two files first for the newest versions of everything else.
+UV ?= $(VENV)/lock/bin/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock"
+lock: $(UV)  ## After a change of requirements.txt: write the lock files with hashes in deploy/
+	$(COMPILE) requirements.txt requirements-s3.txt --output-file deploy/requirements.lock
+	@training=$$(grep -v '^#' deploy/training-only.txt | paste -s -d '|' -); \
+	cat requirements.txt requirements-s3.txt | grep -vE "^($$training)(==|\[)" | \
+		$(COMPILE) - --constraints deploy/requirements.lock --output-file deploy/requirements-web.lock
+
+$(VENV)/lock/bin/uv: | $(PY)
+	@$(PY) -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/pip install --disable-pip-version-check --no-input --quiet uv==0.13.9
 
 clean:  ## Remove installed packages and caches; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
