@@ -28,6 +28,7 @@ def back_up(folder: Path, night: int = 0, keep: int = 2) -> None:
         call_command("back_up_catalogue", folder, keep=keep)
 
 
+@pytest.mark.slow
 def test_a_scheduled_backup_restores_into_an_empty_catalogue(tmp_path: Path) -> None:
     rich_catalogue()
     back_up(tmp_path / "backups")
@@ -38,6 +39,7 @@ def test_a_scheduled_backup_restores_into_an_empty_catalogue(tmp_path: Path) -> 
     assert contents(tmp_path / "again") == contents(tmp_path / "backups" / "catalogue-20260130-030000")
 
 
+@pytest.mark.slow
 def test_the_latest_backups_stay_and_nothing_else_is_deleted(tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     kept = ["catalogue-old", "catalogue-20200101-000000", "photos"]  # not complete backups
