@@ -1,8 +1,15 @@
 """The Celery application. Run state lives in the database, so no result backend is set."""
 
+import logging
 import os
+from contextlib import ExitStack
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
+from celery.signals import after_setup_logger, after_setup_task_logger, task_postrun, task_prerun
+from django.conf import settings
+
+from .logs import JsonFormatter, log_context
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postersite.settings")
 
@@ -11,3 +18,28 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["catalog"])
 # config_from_object reads the transport options too late for the consumer's own copy of this one.
 app.conf.visibility_timeout = app.conf.broker_transport_options.get("visibility_timeout")
+
+_contexts: dict[str, ExitStack] = {}
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def use_log_format(logger: logging.Logger, **_: Any) -> None:
+    """Celery adds handlers with formatters of its own."""
+    if settings.LOG_FORMAT == "json":
+        for handler in logger.handlers:
+            handler.setFormatter(JsonFormatter())
+
+
+@task_prerun.connect
+def enter_log_context(task_id: str, task: Task, args: tuple[Any, ...], **_: Any) -> None:
+    """Log lines name the task, and its run: the tasks of runs take its id and nothing else."""
+    run = {"run_id": args[0]} if args else {}
+    _contexts[task_id] = ExitStack()
+    _contexts[task_id].enter_context(log_context(task=task.name, task_id=task_id, **run))
+
+
+@task_postrun.connect
+def leave_log_context(task_id: str, **_: Any) -> None:
+    if context := _contexts.pop(task_id, None):
+        context.close()

@@ -168,6 +168,14 @@ def cron(name: str, default: str) -> crontab | None:
         ) from error
 
 
+def choice(name: str, choices: Sequence[str]) -> str:
+    """One of ``choices``, by default the first."""
+    text = env.str(name, default="").strip().lower() or choices[0]
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
+    return text
+
+
 def flag(name: str, default: bool) -> bool:
     """A yes/no setting."""
     text = env.str(name, default=str(default)).strip().lower()

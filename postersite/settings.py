@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from typing import Any
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .env import (
     BASE_DIR,
+    choice,
     cron,
     database,
     decimal,
@@ -24,6 +26,7 @@ from .env import (
     var_dir,
     whole_number,
 )
+from .logs import FORMATS
 from .object_storage import object_storage
 
 # Files are for this user only: the database has sessions and password hashes.
@@ -49,6 +52,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "postersite.middleware.RequestIdMiddleware",
     "postersite.middleware.HealthMiddleware",
     "postersite.request_metrics.measured",
     "django.middleware.security.SecurityMiddleware",
@@ -284,11 +288,17 @@ LOOKALIKES_DIVERSITY = decimal("POSTERSITE_LOOKALIKES_DIVERSITY", 0.0, 0.0, 1.0)
 SECOND_OPINIONS = decimal("POSTERSITE_SECOND_OPINIONS", 0.0, 0.0, 1.0)
 POSTERS_PER_PAGE = whole_number("POSTERSITE_POSTERS_PER_PAGE", 48, 1, 500)
 
+LOG_FORMAT = choice("POSTERSITE_LOG_FORMAT", FORMATS)
+# In JSON every line is an object, so warnings of Python are logged too.
+logging.captureWarnings(LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "text": {"()": "postersite.logs.TextFormatter"},
+        "json": {"()": "postersite.logs.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "catalog": {"level": "INFO"},

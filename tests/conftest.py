@@ -135,6 +135,8 @@ def settings_of_tests() -> Iterator[None]:
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         AXES_ENABLED=False,
         BEHIND_HTTPS=False,
+        LOG_FORMAT="text",
+        METRICS_TOKEN="",
         ALLOWED_HOSTS=["testserver", "localhost", "127.0.0.1"],
         EXTRACTORS=[],
         POSTER_SOURCES=[],

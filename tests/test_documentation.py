@@ -19,7 +19,7 @@ READERS = (
     "postersite/launcher/site_setup.py",
 )
 READER = (
-    r"env\.\w+|whole_number|decimals_by_name|decimal|cron|flag|folder|listed|environ\.get"
+    r"env\.\w+|whole_number|decimals_by_name|decimal|cron|choice|flag|folder|listed|environ\.get"
     r"|_choice|_matching|_url"
 )
 READ = re.compile(rf"""(?:{READER})\(\s*"([A-Z][A-Z0-9_]+)\"""")

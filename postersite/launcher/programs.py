@@ -13,7 +13,9 @@ from django.conf import settings
 from . import broker
 from .supervisor import Program
 
-CELERY = [sys.executable, "-m", "celery", "-A", "postersite"]
+# Without its banner, which is no log line.
+QUIET = ["--quiet"] if settings.LOG_FORMAT == "json" else []
+CELERY = [sys.executable, "-m", "celery", "-A", "postersite", *QUIET]
 
 # The order of stopping: what queues work, what does it, the site it is fetched from, and the broker.
 CLIENTS, WORKERS, REPLICA, BROKER = range(4)

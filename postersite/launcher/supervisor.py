@@ -28,7 +28,10 @@ STOP_NOW_S = 2.0
 LOG_LIMIT = 5 * 1024 * 1024
 LARGEST_READ = 1024 * 1024
 LAST_LINES = 12
-WARNINGS = re.compile(r"(?:^|\s)(?:WARNING|ERROR|CRITICAL)\b|^Traceback |^[\w.]+(Error|Exception)\b")
+WARNINGS = re.compile(
+    r"(?:^|\s)(?:WARNING|ERROR|CRITICAL)\b|^Traceback |^[\w.]+(Error|Exception)\b"
+    r'|"level": "(?:WARNING|ERROR|CRITICAL)"'
+)
 STDOUT = 1
 
 

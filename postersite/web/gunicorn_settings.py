@@ -7,6 +7,7 @@ from typing import Any
 
 wsgi_app = "postersite.wsgi"
 worker_class = "postersite.web.worker.Worker"
+logger_class = "postersite.web.gunicorn_log.Logger"
 workers = 2
 threads = 4
 timeout = 60

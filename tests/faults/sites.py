@@ -104,10 +104,11 @@ class Site:
 
     @contextmanager
     def worker(
-        self, queues: str, processes: int, beat: bool = False, app: str = "postersite"
+        self, queues: str, processes: int, beat: bool = False, app: str = "postersite", quiet: bool = False
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A Celery worker in a process group of its own, which is killed at the end if it still lives."""
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "--queues", queues]
+        command = [sys.executable, "-m", "celery", "-A", app, *["--quiet"] * quiet]
+        command += ["worker", "--queues", queues]
         command += ["--concurrency", str(processes), "--loglevel", "WARNING", "--without-gossip"]
         command += ["--without-mingle", "--hostname", f"test{time.monotonic_ns()}@%h"]
         if beat:

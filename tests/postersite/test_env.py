@@ -30,6 +30,10 @@ def read_decimal() -> float:
     return env.decimal(NAME, 1.0, 0.01, 10)
 
 
+def read_choice() -> str:
+    return env.choice(NAME, ("text", "json"))
+
+
 def read_rates() -> tuple[float | None, dict[str, float]]:
     return env.decimals_by_name(NAME, 0.01, 1000)
 
@@ -38,6 +42,7 @@ WRONG: dict[Callable[[], object], list[str]] = {
     lambda: env.flag(NAME, False): ["treu"],
     read_whole_number: ["0", "11", "3.5", "many", ""],
     read_decimal: ["nan", "inf", "0.001", "x"],
+    read_choice: ["xml", "text,json"],
     read_rates: ["0", "1001", "nan", "fast", "1,2", "=5", "api=", "api=0", "a=1,A=2", "api:5"],
     lambda: env.cron(NAME, "15 3 * * *"): [
         "3:15",
@@ -154,3 +159,9 @@ def test_times_are_those_of_cron_or_off(monkeypatch: pytest.MonkeyPatch) -> None
     for text in ("off", "", "Never"):
         monkeypatch.setenv(NAME, text)
         assert env.cron(NAME, "15 3 * * *") is None
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", "text"), (" JSON ", "json"), ("text", "text")])
+def test_the_first_choice_is_the_default(monkeypatch: pytest.MonkeyPatch, text: str, expected: str) -> None:
+    monkeypatch.setenv(NAME, text)
+    assert read_choice() == expected

@@ -223,3 +223,14 @@ def test_a_damaged_record_is_ignored(tmp_path_factory: pytest.TempPathFactory, c
     record = tmp_path_factory.mktemp("run") / "up.json"
     record.write_bytes(content)
     assert stop_leftovers(record) == 0
+
+
+def test_warnings_are_recognised_in_text_and_json() -> None:
+    shown = (
+        "2026 ERROR catalog: no",
+        '{"time": "2026", "level": "WARNING", "message": "no"}',
+        "Traceback (most",
+    )
+    hidden = ("2026 INFO catalog: yes", r'{"level": "INFO", "message": "\"level\": \"ERROR\""}')
+    assert all(module.WARNINGS.search(line) for line in shown)
+    assert not any(module.WARNINGS.search(line) for line in hidden)
