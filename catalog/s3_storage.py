@@ -121,6 +121,13 @@ class S3Storage(s3.S3Storage):
             if expected and hashlib.file_digest(file, "sha256").hexdigest() != expected:  # type: ignore[arg-type]
                 raise OSError(errno.EIO, "the object in the bucket is damaged: its SHA-256 differs", name)
 
+    def starting_with(self, prefix: str) -> list[tuple[str, datetime]]:
+        """Names of the objects whose names begin so, and when they were written. Raises OSError."""
+        start = len(self.location) + 1
+        with _disk_errors(prefix):
+            found = self.bucket.objects.filter(Prefix=f"{self.location}/{prefix}")
+            return [(each.key[start:], each.last_modified) for each in found]
+
     def _object(self, name: str) -> Any:
         return self.bucket.Object(self._normalize_name(s3.clean_name(name)))
 

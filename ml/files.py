@@ -31,13 +31,15 @@ with a huge shape."""
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that replaces `path` when the block ends: readers see the old file or the new one.
 
+    It is open for writing and reading what was written.
+
     Afterwards it is on disk (fsync). Raises OSError if the folder is missing or not writable. After any error
     the old file stays and no new one is left; only a kill leaves a `.NAME.*.part` in the folder.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         # Unlike a temporary file, it gets the usual permissions (umask).
-        with draft.open("xb") as file:
+        with draft.open("x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

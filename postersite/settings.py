@@ -251,15 +251,16 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
 # The catalogue ---
 WEIGHTS_DIR = folder("POSTERSITE_WEIGHTS", VAR_DIR / "weights")
-EXPORTS_DIR = VAR_DIR / "extractors"
-MODELS_DIR = VAR_DIR / "models"
-INDEX_DIR = VAR_DIR / "index"
+CACHE_DIR = folder("POSTERSITE_CACHE", VAR_DIR / "cache")
+EXPORTS_DIR = OBJECT_STORAGE.folder("extractors", VAR_DIR, CACHE_DIR)
+MODELS_DIR = OBJECT_STORAGE.folder("models", VAR_DIR, CACHE_DIR)
+INDEX_DIR = OBJECT_STORAGE.folder("index", VAR_DIR, CACHE_DIR)
 HEAT_MAPS_DIR = VAR_DIR / "heat_maps"
 SAMPLE_DIR = VAR_DIR / "sample"
 # An empty catalogue is filled with invented films, so that a new user sees everything work.
 SAMPLE = flag("POSTERSITE_SAMPLE", True)
 LOGS_DIR = VAR_DIR / "logs"
-REPORTS_DIR = VAR_DIR / "reports"
+REPORTS_DIR = OBJECT_STORAGE.folder("reports", VAR_DIR, CACHE_DIR)
 # Empty means `postersite` alone.
 EXTRACTORS = listed("POSTERSITE_EXTRACTORS")
 # What genre models may read of a movie: "all", or some of poster, title, year and overview. A system check

@@ -178,6 +178,7 @@ def own_folders(tmp_path: Path) -> Iterator[None]:
         SAMPLE_DIR=var / "sample",
         LOGS_DIR=var / "logs",
         REPORTS_DIR=var / "reports",
+        CACHE_DIR=var / "cache",
     ):
         yield
 

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from catalog.models import Run, RunItem
 from catalog.runs import kinds, lifecycle
 from catalog.runs.progress import duration, progress_of
+from catalog.shared_files import exists, fetched
 from catalog.titles import undo
 from catalog.titles.report import listing_path
 
@@ -92,8 +93,8 @@ class ImportUndoAdmin(admin.ModelAdmin):
         self._check_view_permission(request)
         run = get_object_or_404(Run, pk=pk, kind=Run.IMPORT)
         try:
-            file = listing_path(run).open("rb")
-        except FileNotFoundError:
+            file = fetched(listing_path(run)).open("rb")
+        except OSError:
             raise Http404(
                 "There is no file for this run: all rows were imported, or the file has expired."
             ) from None
@@ -126,7 +127,7 @@ def _tools(request: HttpRequest, run: Run) -> list[tuple[str, str]]:
     links = [
         ("Undo this import", "undo", _may_undo(request) and not run.is_live),
         ("Kept changes", "kept", "undone" in run.params),
-        ("All rows not imported (CSV)", "rows", listing_path(run).is_file()),
+        ("All rows not imported (CSV)", "rows", exists(listing_path(run))),
     ]
     return [
         (label, reverse(f"admin:catalog_run_{name}", args=[run.pk]))

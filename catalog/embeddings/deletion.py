@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Count, Sum
 from django.db.models.functions import Length
 
+from catalog import shared_files
 from catalog.models import Embedding, Extractor, GenreModel, SimilarityIndex
 from catalog.runs import lifecycle
 from ml.extractors.export_cache import manifest_path
@@ -91,6 +92,9 @@ def delete(extractor: Extractor) -> StoredData:
     SimilarityIndex.objects.filter(extractor=extractor).delete()
     for path in _files(extractor):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    shared_files.delete_published(Path(settings.INDEX_DIR) / str(extractor.pk))
+    exported = extractors.exported_file(extractor.fingerprint)
+    shared_files.delete_starting_with(exported.with_name(f"{exported.stem}."))
     if not before.models:
         extractor.delete()
     return before

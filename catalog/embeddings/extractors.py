@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -11,10 +12,14 @@ from typing import Literal
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef
 
+from catalog import shared_files
 from catalog.models import Extractor, GenreModel, SimilarityIndex
 from ml import bundled
 from ml.extractors import registry, runtime
+from ml.extractors.export_cache import manifest_path
 from ml.extractors.weights import WeightsUnavailable
+
+log = logging.getLogger(__name__)
 
 # Used unless POSTERSITE_EXTRACTORS names others.
 DEFAULT_SPECS = ("postersite",)
@@ -98,7 +103,7 @@ def exported_file(fingerprint: str) -> Path:
 
 def needs_export(resolved: runtime.ResolvedSpec) -> bool:
     """Whether loading the extractor exports its network first, which takes a minute or two."""
-    return resolved.spec.needs_weights and not exported_file(resolved.fingerprint).exists()
+    return resolved.spec.needs_weights and not shared_files.exists(exported_file(resolved.fingerprint))
 
 
 def load(extractor: str | runtime.ResolvedSpec) -> runtime.Extractor:
@@ -111,12 +116,34 @@ def load(extractor: str | runtime.ResolvedSpec) -> runtime.Extractor:
 
 @lru_cache(maxsize=4)
 def _load(resolved: runtime.ResolvedSpec) -> runtime.Extractor:
-    return runtime.load_resolved(
+    file = exported_file(resolved.fingerprint)
+    exported = (file, manifest_path(file)) if resolved.spec.needs_weights else ()
+    is_published = _fetched(exported)
+    found = runtime.load_resolved(
         resolved,
         weights_dir=settings.WEIGHTS_DIR,
         cache_dir=settings.EXPORTS_DIR,
         threads=settings.INFERENCE_THREADS,
     )
+    if not is_published:
+        try:
+            shared_files.publish(*exported)
+        except OSError as error:
+            log.warning("Other machines have to export %s too: %s", resolved.spec.name, error.strerror)
+    return found
+
+
+def _fetched(files: Sequence[Path]) -> bool:
+    """Whether this machine has all of the files now; otherwise the network is exported here."""
+    try:
+        for file in files:
+            shared_files.fetched(file)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.warning("%s could not be downloaded: %s", error.filename, error.strerror)
+        return False
+    return True
 
 
 def default_extractor() -> Extractor | None:

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db.models import Count, Exists, Max, OuterRef
 from django.utils import timezone
 
+from catalog import shared_files
 from catalog.models import Embedding, Extractor, Poster, Run, SimilarityIndex
 from ml.files import UNREADABLE_ARRAYS
 from ml.search.hubness import (
@@ -45,6 +46,8 @@ MAX_AGE = timedelta(minutes=10)
 MOST_MISSING = 0.05
 # Replaced files stay a while for web processes that are about to open them.
 OLD_FILES_S = 300.0
+# Objects of a bucket longer: those of an index that is still uploaded belong to no row yet.
+OLD_OBJECTS_S = 3600.0
 
 
 class IndexNotReady(RuntimeError):
@@ -63,6 +66,7 @@ class LoadedIndex:
 
 
 _loaded: dict[tuple[int, Metric], LoadedIndex] = {}
+_downloading: set[Path] = set()
 _lock = threading.Lock()
 
 
@@ -82,13 +86,17 @@ def open_index(extractor: Extractor, metric: Metric) -> LoadedIndex:
     path = _home(extractor) / folder
     with _lock:
         loaded = _loaded.get((extractor.pk, metric))
-        if loaded is None or loaded.path != path:
+        if loaded is not None and loaded.path != path and not _is_here(path, metric):
+            _download(path, metric)  # until it is here, the one before serves
+        elif loaded is None or loaded.path != path:
             try:
                 ids, vectors, correction = _read(path, metric)
             except UNREADABLE as error:
                 raise IndexNotReady(f"The index of {extractor} cannot be read: {error}") from error
             search = ExactIndex(vectors, metric, correction)
             loaded = _loaded[extractor.pk, metric] = LoadedIndex(path, ids, vectors, correction, search)
+            if shared_files.is_shared():
+                _remove_old(path.parent, path.name)
         return loaded
 
 
@@ -99,6 +107,9 @@ def is_stale(extractor: Extractor) -> bool:
         return True
     try:
         _read(_home(extractor) / index.folder, metric_of(extractor.spec))
+    except shared_files.DownloadFailed as error:
+        log.warning("The index of %s could not be downloaded: %s", extractor, error.strerror)
+        return False
     except UNREADABLE:
         return True
     return False
@@ -123,6 +134,7 @@ def build(extractor: Extractor) -> bool:
         try:
             _write(extractor, rows, last, draft)
             draft.rename(home / folder)
+            shared_files.publish(*sorted((home / folder).iterdir()))
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         SimilarityIndex.objects.update_or_create(
@@ -130,6 +142,7 @@ def build(extractor: Extractor) -> bool:
             defaults={"folder": folder, "rows": rows, "last_embedding": last, "built_at": timezone.now()},
         )
         _remove_old(home, folder)
+        shared_files.delete_published(home, keep=folder, older_than_s=OLD_OBJECTS_S)
     return True
 
 
@@ -204,12 +217,37 @@ def _state(extractor: Extractor) -> tuple[int, int]:
     return found["rows"], found["last"] or 0
 
 
+def _names(metric: Metric) -> list[str]:
+    return [IDS, VECTORS, CORRECTION] if metric == "cosine" else [IDS, VECTORS]
+
+
+def _is_here(folder: Path, metric: Metric) -> bool:
+    return not shared_files.is_shared() or all((folder / name).exists() for name in _names(metric))
+
+
+def _download(folder: Path, metric: Metric) -> None:
+    """Download an index in a thread of its own, while pages use the one before."""
+
+    def download() -> None:
+        try:
+            _read(folder, metric)
+        except UNREADABLE as error:
+            log.warning("The index in %s could not be downloaded: %s", folder, error)
+        finally:
+            _downloading.discard(folder)
+
+    if folder not in _downloading:
+        _downloading.add(folder)
+        threading.Thread(target=download, daemon=True).start()
+
+
 def _read(folder: Path, metric: Metric) -> tuple[np.ndarray, np.ndarray, HubCorrection | None]:
     """Ids, vectors and, for cosine, the hub correction. Raises UNREADABLE."""
-    ids = np.load(folder / IDS)
+    files = [shared_files.fetched(folder / name) for name in _names(metric)]
+    ids = np.load(files[0])
     # Files that are replaced and removed while they are mapped stay readable.
-    vectors = np.load(folder / VECTORS, mmap_mode="r")
-    correction = read_correction(folder / CORRECTION) if metric == "cosine" else None
+    vectors = np.load(files[1], mmap_mode="r")
+    correction = read_correction(files[2]) if metric == "cosine" else None
     if len(ids) != len(vectors) or (correction is not None and not correction.fits(vectors)):
         raise ValueError(f"{folder} holds files of different lengths")
     return ids, vectors, correction

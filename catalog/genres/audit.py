@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from catalog import shared_files
 from catalog.models import AuditFinding, GenreModel, Movie, MovieGenre, ReviewDecision, RunItem
 from catalog.runs import leases
 from ml.genres.audit import OutOfFoldError, OutOfFoldScores, strengths
@@ -174,6 +175,7 @@ def store_out_of_fold(scores: OutOfFoldScores, movie_ids: npt.NDArray[np.int64],
     """Store a training's out-of-fold scores beside its model's weights. movie_ids: those of the training
     set's rows."""
     OutOfFoldScores(movie_ids[scores.rows], scores.scores).save(_path(sha256))
+    shared_files.publish(_path(sha256))
 
 
 def _path(sha256: str) -> Path:
@@ -183,8 +185,8 @@ def _path(sha256: str) -> Path:
 def _out_of_fold(row: GenreModel, movie_ids: Collection[int]) -> dict[int, Scores]:
     """Stored scores by movie id. A film whose poster changed since the training has the earlier ones."""
     try:
-        stored = OutOfFoldScores.read(_path(row.weights_sha256))
-    except OutOfFoldError:
+        stored = OutOfFoldScores.read(shared_files.fetched(_path(row.weights_sha256)))
+    except (OutOfFoldError, FileNotFoundError):
         return {}  # an earlier version, another recipe, or the bundled model
     if stored.scores.shape[1:] != (len(row.genres),):
         return {}

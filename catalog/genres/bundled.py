@@ -29,7 +29,7 @@ from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError
 from ml.genres.recipes import LOGISTIC, config_values
 
-from . import promotion
+from . import model_files, promotion
 from .training import REPLACES
 
 log = logging.getLogger(__name__)
@@ -92,8 +92,8 @@ def _install(weights: Path, found: EvidenceModel, sha256: str) -> Installed:
     version = promotion.next_version()
     existing = GenreModel.objects.filter(shipped=True, weights_sha256=sha256).first()
     if existing is not None:
-        if not _is_intact(promotion.weights_path(existing), sha256):
-            promotion.store_files(weights, sha256)
+        if not _is_intact(existing):
+            model_files.store(weights, sha256)
         return Installed(existing, False)
     extractor, _ = Extractor.objects.get_or_create(
         fingerprint=found.extractor, defaults={"spec": EXTRACTOR, "dims": found.dims or 0}
@@ -110,7 +110,7 @@ def _install(weights: Path, found: EvidenceModel, sha256: str) -> Installed:
         metrics=metrics,
         config=dictionary(metrics, "config"),
         dataset_fingerprint=dataset[:MAX_FINGERPRINT_LENGTH],
-        weights_file=promotion.store_files(weights, sha256),
+        weights_file=model_files.store(weights, sha256),
         weights_sha256=sha256,
     )
     if promotion.active_model() is None:
@@ -227,9 +227,9 @@ def _card(weights: Path, sha256: str) -> dict[str, Any]:
     return card if dictionary(card, "genres").get("sha256") == sha256 else {}
 
 
-def _is_intact(weights: Path, sha256: str) -> bool:
+def _is_intact(model: GenreModel) -> bool:
     try:
-        load_model(weights, sha256)
+        model_files.load(model)
     except ModelFileError:
         return False
     return True

@@ -15,11 +15,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from catalog import shared_files
 from catalog.models import GenreModel, Movie, MovieGenre, ReviewDecision, Run, Suggestion
 from catalog.runs import lifecycle
 from ml.genres.evidence.model import EvidenceModel
 
-from . import promotion, suggestions
+from . import model_files, promotion, suggestions
 
 # In a run's params: the number of decisions since the training before it.
 DECISIONS = "decisions"
@@ -129,9 +130,8 @@ def delete_superseded(model: GenreModel) -> None:
     for row in rows:
         # Trainings on the same data have the same file.
         if not GenreModel.objects.filter(weights_file=row.weights_file).exists():
-            weights = promotion.weights_path(row)
-            for path in weights.parent.glob(f"{weights.stem}.*"):
-                path.unlink(missing_ok=True)
+            weights = model_files.weights_path(row)
+            shared_files.delete_starting_with(weights.with_name(f"{weights.stem}."))
             if row.learning_curves:
                 row.learning_curves.delete(save=False)
 

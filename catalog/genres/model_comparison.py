@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from catalog import shared_files
 from catalog.models import Embedding, Extractor, GenreModel
 from ml.files import UNREADABLE_ARRAYS, write_bytes
 from ml.genres.evidence.films import Films
 from ml.genres.evidence.model import EvidenceModel
-from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError
 from ml.genres.held_out import HeldOut, compare_macro_f1
 
+from . import model_files
 from .names import keys_of
-from .promotion import weights_path
 from .training_data import LabelledFilms
 
 # With fewer films the bootstrap interval is not reliable.
@@ -51,7 +51,7 @@ def compare(
         used, `posters`, `genres` and the figures `ours`, `theirs`, `difference`.
     """
     try:
-        model = load_model(weights_path(bundled), bundled.weights_sha256)
+        model = model_files.load(bundled)
     except ModelFileError as error:
         return _result(bundled, True, f"the bundled one cannot be used ({error})")
     if not bundled.parts_used:
@@ -109,16 +109,17 @@ class Decisions:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, movies=self.movies, taken=self.taken, trained=self.trained)
         write_bytes(path, buffer.getvalue())
+        shared_files.publish(path)
 
 
 def decisions_path(model: GenreModel) -> Path:
     """The file with the model's `Decisions`. Bundled models, and those of earlier versions, have none."""
-    return weights_path(model).with_suffix(".decisions.npz")
+    return model_files.weights_path(model).with_suffix(".decisions.npz")
 
 
 def _stored_decisions(model: GenreModel) -> Decisions | None:
     try:
-        with np.load(decisions_path(model), allow_pickle=False) as arrays:
+        with np.load(shared_files.fetched(decisions_path(model)), allow_pickle=False) as arrays:
             found = Decisions(arrays["movies"], arrays["taken"], arrays["trained"])
     except (OSError, *UNREADABLE_ARRAYS):
         return None
@@ -144,7 +145,7 @@ def compare_with_active(
     """
     result: dict[str, Any] = {"version": active.version}
     try:
-        model = load_model(weights_path(active), active.weights_sha256)
+        model = model_files.load(active)
     except ModelFileError:
         return result
     stored = _stored_decisions(active)

@@ -1,8 +1,7 @@
-"""The active genre model: promote a model, undo a promotion, and store the files of models."""
+"""The active genre model: promote a model, and undo a promotion."""
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,12 @@ from catalog.embeddings import extractors
 from catalog.embeddings.embedding import not_embedded
 from catalog.models import GenreModel, Movie, Poster, Run, Suggestion
 from catalog.runs import lifecycle
-from ml.files import write_bytes, write_json
 from ml.genres.evidence.model import EvidenceModel
 from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError, manifest_path
 from ml.genres.thresholds import NEVER
 
-from . import suggestions
+from . import model_files, suggestions
 
 State = GenreModel.State
 
@@ -47,7 +45,7 @@ def promote(model: GenreModel, *, by: AbstractBaseUser | None = None, queue: boo
     reads nothing that it may use.
     """
     try:
-        load_model(weights_path(model), model.weights_sha256)
+        model_files.load(model)
     except ModelFileError as error:
         raise CannotPromote(f"{model} cannot be used: {error}") from error
     if not model.parts_used:
@@ -104,7 +102,10 @@ def set_aside(model: GenreModel) -> None:
 
 def file_problem(model: GenreModel) -> str:
     """Why the model's file cannot be used: it is missing, modified or of another version; "" if it can."""
-    path = weights_path(model)
+    try:
+        path = model_files.fetch(model)
+    except ModelFileError as error:
+        return str(error)
     return _file_problem(path, model.weights_sha256, _state_of(path), _state_of(manifest_path(path)))
 
 
@@ -136,11 +137,6 @@ def next_version() -> int:
     return 1 + (GenreModel.objects.aggregate(latest=Max("version"))["latest"] or 0)
 
 
-def weights_path(model: GenreModel) -> Path:
-    """The file with the model's weights."""
-    return Path(settings.MODELS_DIR) / model.weights_file
-
-
 def columns_of(model: EvidenceModel) -> dict[str, Any]:
     """What a model's file says of it, by column of GenreModel; thresholds are for movies with all parts."""
     points = model.combinations[model.parts].thresholds
@@ -158,20 +154,6 @@ def columns_of(model: EvidenceModel) -> dict[str, Any]:
         "tick_thresholds": rounded(points.tick),
         "no_evidence": list(model.no_evidence),
     }
-
-
-def store_files(head: Path, sha256: str) -> str:
-    """Copy a head's weights and manifest into the models folder, named by the weights' sha256.
-
-    Returns the name of the weights file there. Raises OSError.
-    """
-    models = Path(settings.MODELS_DIR)
-    models.mkdir(parents=True, exist_ok=True)
-    name = f"{sha256}.npz"
-    manifest = json.loads(manifest_path(head).read_text())
-    write_bytes(models / name, head.read_bytes())
-    write_json(manifest_path(models / name), {**manifest, "weights_file": name})
-    return name
 
 
 def _start_after_promotion(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
@@ -19,6 +18,7 @@ from ml.genres.evidence.model import EvidenceModel, Scored
 from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError
 
+from . import model_files
 from .evidence import Evidence, films_of
 from .names import genre_rows
 
@@ -281,4 +281,4 @@ def _load(path: Path, sha256: str) -> EvidenceModel:
 
 def load(model: GenreModel) -> EvidenceModel:
     """The model of the row, after its weights were checked against their sha256. Raises ModelFileError."""
-    return _load(Path(settings.MODELS_DIR) / model.weights_file, model.weights_sha256)
+    return _load(model_files.fetch(model), model.weights_sha256)

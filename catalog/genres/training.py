@@ -24,6 +24,7 @@ from catalog.runs import leases
 from catalog.runs.work_folders import work_folder
 from ml.genres.audit import OutOfFoldScores
 from ml.genres.evidence.model_file import load_model
+from ml.genres.head_file import ModelFileError
 from ml.genres.held_out import HeldOut, HeldOutError
 from ml.genres.parts import parse_evidence
 from ml.genres.recipes import (
@@ -39,7 +40,7 @@ from ml.genres.recipes import (
 from ml.genres.training_set import TrainingDataError, write_training_set
 from ml.processes import dies_with_parent
 
-from . import audit, learning, model_comparison, model_differences, promotion
+from . import audit, learning, model_comparison, model_differences, model_files, promotion
 from .training_data import LabelledFilms, labelled_films
 
 SECONDS_BETWEEN_CHECKS = 2.0
@@ -183,7 +184,10 @@ def _train_in_subprocess(folder: Path, is_wanted: Callable[[], bool]) -> None:
     active = promotion.active_model()
     if active is not None:
         # A warm start, because decisions since the last training change the weights little.
-        command += ["--start", str(promotion.weights_path(active))]
+        try:
+            command += ["--start", str(model_files.fetch(active))]
+        except ModelFileError as error:
+            raise TrainingFailed(str(error)) from error
     environment = {**os.environ, "PYTHONPATH": str(settings.BASE_DIR), "TF_CPP_MIN_LOG_LEVEL": "3"}
     # On a busy machine, NumPy's threads wait for each other for longer than they compute.
     environment["OPENBLAS_NUM_THREADS"] = "1"
@@ -262,7 +266,7 @@ def _store(
     plot, curves = out / "curves.png", ""
     if plot.exists():
         curves = default_storage.save(f"learning_curves/{sha256}.png", ContentFile(plot.read_bytes()))
-    weights_file = promotion.store_files(out / "head.npz", sha256)
+    weights_file = model_files.store(out / "head.npz", sha256)
     if (scores := out / OUT_OF_FOLD).exists():
         audit.store_out_of_fold(OutOfFoldScores.read(scores), data.movies, sha256)
     model_comparison.Decisions(data.movies[held_out.rows], held_out.taken, data.movies).save(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
+import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +10,12 @@ from typing import TextIO
 
 from django.conf import settings
 
+from catalog import shared_files
 from catalog.csv_safety import SafeCsvWriter
 from catalog.models import Run
 from catalog.titles.formats.records import RejectedRow
+
+log = logging.getLogger(__name__)
 
 MAX_ROWS_IN_REPORT = 200
 # Ten million bad rows would fill the disk.
@@ -48,6 +50,12 @@ class RowListing:
         if self._count > MAX_ROWS_LISTED:
             self._writer.writerow(["", "", "", f"{self._count - MAX_ROWS_LISTED} more are not listed", ""])
         self._file.close()
+        if self.path == listing_path(None):
+            return  # whoever asked for a dry run reads it on this machine
+        try:
+            shared_files.publish(self.path)
+        except OSError as error:
+            log.warning("Other machines cannot read %s: %s", self.path, error.strerror)
 
 
 @dataclass
@@ -137,7 +145,4 @@ def listing_path(run: Run | None) -> Path:
 
 def delete_old_listings(age: timedelta) -> None:
     """Delete the listings that are older than `age`."""
-    for path in Path(settings.REPORTS_DIR).glob("import-*.csv"):
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime < time.time() - age.total_seconds():
-                path.unlink()
+    shared_files.delete_starting_with(Path(settings.REPORTS_DIR) / "import-", age.total_seconds())

@@ -12,7 +12,10 @@ from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
 
+from catalog import shared_files
 from ml.imaging import images
 
 from . import _layout
@@ -113,7 +116,13 @@ class Staging:
 
         for folder in MEDIA_FOLDERS:
             used, final = self.media / STAGING / "used" / folder, self.media / folder
-            if used.exists():
+            if used.exists() and shared_files.is_shared():
+                for path in sorted(each for each in used.rglob("*") if each.is_file()):
+                    name = f"{folder}/{path.relative_to(used).as_posix()}"
+                    undo.callback(default_storage.delete, name)
+                    with path.open("rb") as file:
+                        default_storage.save(name, File(file))
+            elif used.exists():
                 shutil.rmtree(final, ignore_errors=True)  # it has no files, see `_check_media_is_empty`
                 move(used, final)
         for used in sorted((self.models / STAGING / "used").glob("*")):
@@ -121,6 +130,7 @@ class Staging:
             if final.exists():
                 move(final, self.models / STAGING / f"{used.name}.before")
             move(used, final)
+            shared_files.publish(final)
 
     def _path(self, name: str, state: str) -> Path:
         folder, _, rest = name.partition("/")
@@ -155,6 +165,13 @@ def staging(export: Export) -> Iterator[Staging]:
 
 
 def _check_media_is_empty(stage: Staging) -> None:
+    if shared_files.is_shared():
+        for name in MEDIA_FOLDERS:
+            if any(default_storage.listdir(name)):
+                raise RestoreError(
+                    f"The bucket already has pictures in {name}: set POSTERSITE_S3_PREFIX to a new folder.",
+                    "not_empty",
+                )
     for folder in (stage.media / name for name in MEDIA_FOLDERS):
         if any(path.is_file() for path in folder.rglob("*")):
             raise RestoreError(

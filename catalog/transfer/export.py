@@ -20,6 +20,7 @@ from django.core.files.storage import default_storage
 from django.db.models import F, QuerySet, Sum
 from numpy.lib import format as npy
 
+from catalog import shared_files
 from catalog.models import Embedding, Extractor, GenreModel
 from ml.files import file_sha256
 from ml.genres.head_file import manifest_path
@@ -129,7 +130,11 @@ def _stored_files() -> Iterator[StoredFile]:
     folder = Path(settings.MODELS_DIR)
     for weights in GenreModel.objects.order_by("pk").values_list("weights_file", flat=True):
         for name in (weights, manifest_path(Path(weights))):
-            yield f"models/{name}", (folder / name).read_bytes
+            yield f"models/{name}", partial(_read_shared, folder / name)
+
+
+def _read_shared(path: Path) -> bytes:
+    return shared_files.fetched(path).read_bytes()
 
 
 def _read_picture(name: str) -> bytes:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -15,10 +16,18 @@ import boto3
 import pytest
 import requests
 
+from catalog.embeddings import extractors, index_files
+from catalog.genres import suggestions
 from ml.processes import dies_with_parent
 from postersite.object_storage import ObjectStorage, object_storage
 from tests.processes.site import free_port, wait_until
 
+FOLDERS = {
+    "MODELS_DIR": "models",
+    "INDEX_DIR": "index",
+    "EXPORTS_DIR": "extractors",
+    "REPORTS_DIR": "reports",
+}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "postersite", "AWS_SECRET_ACCESS_KEY": "not a secret"}
 
 
@@ -71,6 +80,28 @@ def storage_settings(bucket: Any, s3_server: str, monkeypatch: pytest.MonkeyPatc
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     return values
+
+
+@pytest.fixture
+def on_machine(
+    use_bucket: Callable[..., ObjectStorage], tmp_path: Path, settings: Any
+) -> Callable[..., Path]:
+    """on_machine("web") continues as a process of another machine: same database and bucket, its own disk.
+
+    Returns the machine's cache folder.
+    """
+
+    def use(name: str, **changed: str) -> Path:
+        storage = use_bucket(**changed)
+        cache = settings.CACHE_DIR = tmp_path / name / "cache"
+        for setting, folder in FOLDERS.items():
+            setattr(settings, setting, storage.folder(folder, tmp_path / name, cache))
+        index_files._loaded.clear()
+        suggestions._load.cache_clear()
+        extractors._load.cache_clear()
+        return cache
+
+    return use
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from catalog.checks import site_messages
 from catalog.counts import catalogue_counts
 from catalog.embeddings import extractors, index_files
 from catalog.embeddings.embedding import not_embedded
-from catalog.genres import promotion
+from catalog.genres import model_files, promotion
 from catalog.models import GenreModel, Poster, Run
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.posters.source_settings import requests_per_second
@@ -25,7 +25,6 @@ from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.runs import kinds, lifecycle
 from catalog.runs.progress import progress_of, rate
 from catalog.similarity import search
-from ml.genres.evidence.model_file import load_model
 from ml.genres.head_file import ModelFileError
 from postersite.celery import app
 from postersite.launcher import site_setup
@@ -117,7 +116,7 @@ def genre_model() -> Iterator[Fact]:
         yield True, "none is active: train one, or promote one in the admin"
         return
     try:
-        load_model(promotion.weights_path(model), model.weights_sha256)
+        model_files.load(model)
     except ModelFileError as error:
         yield False, str(error)
         return

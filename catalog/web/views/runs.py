@@ -22,6 +22,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Run, RunItem
 from catalog.runs import kinds, lifecycle
+from catalog.shared_files import exists
 from catalog.titles.report import listing_path
 from catalog.web.brief_cache import briefly
 
@@ -109,7 +110,7 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
                 if name in counts and (counts[name] or is_always_shown)
             ],
             "rows": rows[:ROWS_SHOWN],
-            "has_list": listing_path(run).is_file() and request.user.has_perm("catalog.view_run"),
+            "has_list": exists(listing_path(run)) and request.user.has_perm("catalog.view_run"),
             **announcement(request, run),
         }
         return render(request, "catalog/run_import.html", context)

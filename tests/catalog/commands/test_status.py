@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from catalog.embeddings import embedding, extractors, index_files
-from catalog.genres import bundled, promotion
+from catalog.genres import bundled, model_files
 from catalog.management.commands import status
 from catalog.models import Extractor
 from postersite.launcher.broker import private_broker
@@ -85,7 +85,7 @@ def test_the_active_genre_model_and_problems_with_it(tmp_path: Path, settings: A
     assert not is_well and earlier.endswith("reads an earlier postersite (postersite-old)")
     settings.EXTRACTORS = ["postersite"]
     assert "nothing replaces it automatically" in list(status.genre_model())[1][1]
-    promotion.weights_path(model).unlink()
+    model_files.weights_path(model).unlink()
     ((well, fact),) = status.genre_model()
     assert not well and "is missing" in fact
 

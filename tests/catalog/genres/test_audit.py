@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog.genres import audit, review, suggestions
+from catalog.genres import audit, model_files, review, suggestions
 from catalog.models import AuditFinding, GenreModel, Movie, MovieGenre, ReviewDecision, Run
 from catalog.runs import lifecycle
 from catalog.runs.kinds import RunError
@@ -171,7 +171,7 @@ def test_without_an_active_model_no_audit_starts() -> None:
 
 
 def test_a_missing_weights_file_fails_the_run_with_a_message(model: GenreModel, wrong: Movie) -> None:
-    audit.promotion.weights_path(model).unlink()
+    model_files.weights_path(model).unlink()
     suggestions._load.cache_clear()
     assert run().items.get().error
 

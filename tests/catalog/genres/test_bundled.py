@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from catalog.embeddings import embedding, extractors
-from catalog.genres import bundled, promotion, suggestions
+from catalog.genres import bundled, model_files, promotion, suggestions
 from catalog.models import Extractor, GenreModel, Movie, Run
 from catalog.runs import leases, lifecycle, local_worker, recovery
 from ml.genres.evidence.model_file import save_model
@@ -62,10 +62,10 @@ def test_installing_it_again_only_restores_missing_files(tmp_path: Path) -> None
     weights = bundled_genres(tmp_path)
     model, _ = bundled.install_genre_model(weights)
     promotion.undo_promotion(model)
-    promotion.weights_path(model).unlink()
+    model_files.weights_path(model).unlink()
     again, fresh = bundled.install_genre_model(weights)
     assert (again, fresh, again.state) == (model, False, State.CANDIDATE)
-    assert load_head(promotion.weights_path(model), sha256=model.weights_sha256).genres == GENRES
+    assert load_head(model_files.weights_path(model), sha256=model.weights_sha256).genres == GENRES
     assert GenreModel.objects.count() == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from catalog import tasks
-from catalog.genres import learning, promotion, review, suggestions
+from catalog.genres import learning, model_files, review, suggestions
 from catalog.models import GenreModel, Movie, Run, Suggestion
 from tests.factories import SuggestionFactory, UserFactory
 
@@ -163,7 +163,7 @@ def test_a_later_automatic_model_replaces_those_that_nobody_promoted() -> None:
     by_hand, kept, old = trained(None), trained(state="retired"), trained()
     promoted = trained(state="retired", promoted_at=timezone.now())
     new = trained()
-    files = promotion.weights_path(old)
+    files = model_files.weights_path(old)
     assert files.exists()
     # Another row has the same file.
     GenreModel.objects.filter(pk=kept.pk).update(weights_file=active.weights_file)
@@ -171,7 +171,7 @@ def test_a_later_automatic_model_replaces_those_that_nobody_promoted() -> None:
     assert GenreModel.objects.count() == 6
     learning.delete_superseded(new)
     assert set(GenreModel.objects.all()) == {active, by_hand, promoted, new}
-    assert not files.exists() and promotion.weights_path(active).exists()
+    assert not files.exists() and model_files.weights_path(active).exists()
 
 
 def test_a_model_with_suggestions_is_not_deleted() -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from catalog.genres import model_comparison, promotion
+from catalog.genres import model_comparison, model_files
 from catalog.genres.training_data import LabelledFilms, labelled_films
 from catalog.models import Extractor, GenreModel
 from ml.genres.held_out import HeldOut
@@ -85,7 +85,7 @@ def test_a_bundled_model_that_cannot_be_used_is_worse(damaged: bool) -> None:
     case = catalogue(10, right=10)
     model = bundled_model(case.extractor, GENRES if damaged else ("War", "Horror", "Western"))
     if damaged:
-        promotion.weights_path(model).write_bytes(b"damaged")
+        model_files.weights_path(model).write_bytes(b"damaged")
     result = compare(case, model, case.truth)
     assert result["better"] and "posters" not in result
 
@@ -200,7 +200,7 @@ def test_without_a_fair_comparison_there_are_no_figures(damage: str) -> None:
     if damage == "damaged decisions":
         model_comparison.decisions_path(active).write_bytes(b"PK damaged")
     if damage == "damaged model":
-        promotion.weights_path(active).write_bytes(b"damaged")
+        model_files.weights_path(active).write_bytes(b"damaged")
     rows = np.arange(7 if damage == "few films" else 24)
     assert against(case, active, case.truth, rows) == {"version": active.version}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from catalog.embeddings import extractors
-from catalog.genres import bundled, decision_batches, promotion, review, suggestions
+from catalog.genres import bundled, decision_batches, model_files, promotion, review, suggestions
 from catalog.genres.review import Selection
 from catalog.models import AuditFinding, GenreModel, Movie, Run, Suggestion
 from catalog.runs import leases, lifecycle, local_worker
@@ -82,7 +82,7 @@ def test_only_the_active_models_promotion_can_be_undone() -> None:
 @pytest.mark.parametrize("damage", ["missing", "truncated", "another"])
 def test_a_model_with_a_damaged_file_is_not_promoted(damage: str) -> None:
     active, model = saved_model(), saved_model(state=GenreModel.State.CANDIDATE)
-    path = promotion.weights_path(model)
+    path = model_files.weights_path(model)
     if damage == "missing":
         path.unlink()
     elif damage == "truncated":
@@ -100,7 +100,7 @@ def test_an_undo_that_would_promote_a_damaged_model_changes_nothing() -> None:
     first, second = (saved_model(state=GenreModel.State.CANDIDATE) for _ in range(2))
     promotion.promote(first)
     promotion.promote(second)
-    promotion.weights_path(first).unlink()
+    model_files.weights_path(first).unlink()
     with pytest.raises(promotion.CannotPromote):
         promotion.undo_promotion(second)
     second.refresh_from_db()
@@ -111,7 +111,7 @@ def test_files_are_stored_under_their_sha256_any_number_of_times(settings: Any, 
     head = make_head()
     sha256 = save_head(head, tmp_path / "head.npz")
     for _ in range(2):
-        assert promotion.store_files(tmp_path / "head.npz", sha256) == f"{sha256}.npz"
+        assert model_files.store(tmp_path / "head.npz", sha256) == f"{sha256}.npz"
     names = sorted(path.name for path in settings.MODELS_DIR.iterdir())
     assert names == [f"{sha256}.json", f"{sha256}.npz"]
     kept = settings.MODELS_DIR / f"{sha256}.npz"

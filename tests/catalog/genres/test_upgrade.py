@@ -10,7 +10,7 @@ import pytest
 
 from catalog import tasks
 from catalog.embeddings import extractors, index_files
-from catalog.genres import bundled, promotion, review
+from catalog.genres import bundled, model_files, promotion, review
 from catalog.models import Embedding, Extractor, GenreModel, Movie, Poster, Run, Suggestion
 from catalog.runs import lifecycle
 from catalog.runs.local_worker import process_run
@@ -152,7 +152,7 @@ def test_a_later_bundled_model_for_the_same_network_replaces_it_at_once(
 def test_a_damaged_file_leaves_the_active_model(catalogue: list[Poster], tmp_path: Path) -> None:
     first = active()
     later = bundled.install_genre_model(bundled_genres(tmp_path / "later", bias=(1, 1, 1))).model
-    promotion.weights_path(later).write_bytes(b"damaged")
+    model_files.weights_path(later).write_bytes(b"damaged")
     assert bundled.replace_genre_model() is None
     assert active() == first
 
