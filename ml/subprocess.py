@@ -71,4 +71,13 @@ def run_in_subprocess(
 
 def report_failure(error: BaseException) -> None:
     """Report a failure to the process that runs this module, as one line on standard error."""
-    sys.stderr.write(f"\n{FAILURE}{' '.join(str(error).split())}\n")
+    message = not_installed(error) if isinstance(error, ModuleNotFoundError) else str(error)
+    sys.stderr.write(f"\n{FAILURE}{' '.join(message.split())}\n")
+
+
+def not_installed(error: ModuleNotFoundError) -> str:
+    """What to do about a missing package: web and workers do without TensorFlow."""
+    return (
+        f"{error.name} is not installed here. Install requirements.txt, or in containers run the worker with "
+        "the image `training` (docs/deployment.md)."
+    )

@@ -292,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         manifest = export_extractor(options.spec, options.weights, options.out)
-    except (WeightsUnavailable, UnknownExtractor, ExportFailed) as error:
+    except (WeightsUnavailable, UnknownExtractor, ExportFailed, ModuleNotFoundError) as error:
         report_failure(error)
         return 1
     sys.stdout.write(json.dumps(manifest, indent=2) + "\n")

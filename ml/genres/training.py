@@ -44,6 +44,7 @@ from ml.genres.recipes import (
 from ml.genres.scorecard import scorecard
 from ml.genres.splitting import split
 from ml.genres.training_set import TrainingDataError, TrainingSet, read_training_set, training_set
+from ml.subprocess import not_installed
 
 TOO_FEW = "too few examples"
 HEAD, HISTORY, METRICS, CURVES = "head.npz", "history.json", "metrics.json", "curves.png"
@@ -202,6 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return print_error(str(error), FAILED)
     except OSError as error:
         return print_error(f"The results can't be written to {options.out}: {error.strerror}.", FAILED)
+    except ModuleNotFoundError as error:
+        return print_error(not_installed(error), FAILED)
     except MemoryError:
         return print_error("Out of memory: use fewer posters or a smaller hidden layer.", FAILED)
     return DONE

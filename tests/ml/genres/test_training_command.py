@@ -193,6 +193,13 @@ def test_an_earlier_head_is_begun_with_and_a_damaged_one_done_without(inputs):
     assert not json.loads((inputs / "out" / "metrics.json").read_text())["warm_start"]
 
 
+def test_a_dense_recipe_without_keras_says_what_to_install(inputs, monkeypatch, capsys):
+    """The web image lacks it."""
+    monkeypatch.setitem(sys.modules, "keras", None)
+    assert main(configure(inputs)) == 1
+    assert "keras is not installed here" in capsys.readouterr().err
+
+
 def test_features_too_large_to_standardise_are_exit_code_1(inputs, capsys):
     data = informative(rows=60)
     data.features[:, 0] = 3e38 * np.where(np.arange(60) % 7, 1, -1)
