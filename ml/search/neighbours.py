@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal, Protocol
 
+import numkong as nk
 import numpy as np
 import numpy.typing as npt
 
@@ -15,14 +17,19 @@ Indexes = npt.NDArray[np.int64]
 Metric = Literal["cosine", "euclidean"]
 
 _ROWS = 8192
+_NUMBERS = 1 << 21
 _QUERIES = 128
-_SPARE = 32
+# Products in memory at a time: 1 MB, which fits into a core's cache.
+_AT_ONCE = 1 << 18
+# A first block gives a bound that leaves out nearly all other rows.
+_FIRST_ROWS = 2048
 # Outside these lengths a float32 product overflows or loses its digits.
 _LONGEST = 1e15
 _SHORTEST = 1e-30
 # Closer to the centre than this share of its length, a vector's direction is rounding only.
 _NO_DIRECTION = 1e-6
 _UNIT_ROUNDOFF = 2.0**-24
+_HALF_ROUNDOFF, _SMALLEST_HALF = 2.0**-11, 2.0**-24
 
 
 class NeighbourIndex(Protocol):
@@ -46,13 +53,15 @@ class NeighbourIndex(Protocol):
 
 
 class ExactIndex:
-    """Exact neighbours by blocked matrix products, without an n × n matrix.
+    """Exact neighbours, on one thread.
 
-    A float32 product ranks all rows; distances of the best few are computed again in float64, or of all rows
-    where rounding could hide a nearer row or a tie. The order and the distances are exact.
+    numkong multiplies float16 rows by float16 queries and adds up in float32. Bounds of all rounding errors
+    decide which rows may be among the nearest; the distances of these few are computed again in float64. So
+    the order and the distances are those of the vectors given.
 
     Args:
-        vectors: (n, dims) float16 or float32; an array or a memory map, never copied as a whole.
+        vectors: (n, dims) float16 or float32; an array or a memory map. float16 is never copied as a whole;
+            of float32 the index holds a float16 copy.
         metric: "cosine" (1 - cosine of the angle, 0 to 2; a zero vector has distance 1 from everything, as in
             scikit-learn) or "euclidean".
         correction: hub correction, with cosine only: distances are those from the centre plus the penalty of
@@ -76,32 +85,60 @@ class ExactIndex:
             raise ValueError(f"An index holds float16 or float32, not {vectors.dtype}.")
         self._vectors = vectors
         self._metric = metric
-        self._centre, self._penalties = np.zeros(vectors.shape[1]), np.zeros(len(vectors))
+        self._centre, self._penalties = np.zeros(vectors.shape[1]), np.zeros(len(vectors), np.float32)
         if correction is not None:
             if metric != "cosine":
                 raise ValueError("Hubs are corrected in cosine distances only.")
             if not correction.fits(vectors):
                 raise ValueError("This hub correction was computed for other vectors: compute it again.")
             self._centre = correction.centre.astype(np.float64)
-            self._penalties = correction.penalties.astype(np.float64)
-        # Rounding errors depend on the stored length, which may be far larger than that from the centre.
-        self._stored_lengths, self._lengths = np.empty(len(vectors)), np.empty(len(vectors))
-        for start in range(0, len(vectors), _ROWS):
-            block = slice(start, start + _ROWS)
-            stored = _lengths(vectors[block])
-            bad = np.flatnonzero(~(stored < _LONGEST))
-            if len(bad):
-                raise ValueError(
-                    f"Row {start + bad[0]} of the index holds numbers that are not finite or too large."
-                )
-            self._stored_lengths[block] = stored
-            self._lengths[block] = self._from_centre(vectors[block], stored)
+            self._penalties = correction.penalties
+        copied = vectors.dtype != np.float16
+        self._halves = np.empty(vectors.shape, np.float16) if copied else vectors.view(np.ndarray)
+        # A row's cosine from the centre, or its product with a query, is (half - shift) · query × scale.
+        self._shift = np.zeros_like(self._centre) if copied else self._centre
+        self._scales, self._errors = np.empty((2, len(vectors)), np.float32)
+        self._longest = 0.0
+        step = min(_ROWS, max(1, _NUMBERS // max(1, vectors.shape[1])))
+        for start in range(0, len(vectors), step):
+            self._prepare(slice(start, start + step), copied)
+        # N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a float32 dot
+        # product has an error of at most about dims roundings of the product of the lengths. 64 more are for
+        # the steps that follow it.
+        self._rounding = (vectors.shape[1] + 64) * _UNIT_ROUNDOFF
+        if copied:
+            self._rounding += _HALF_ROUNDOFF + _SMALLEST_HALF * np.sqrt(vectors.shape[1])
+
+    def _prepare(self, block: slice, copied: bool) -> None:
+        """Compute the numbers of a block of rows that all queries need."""
+        rows = self._vectors[block].view(np.ndarray)
+        stored = _lengths(rows)
+        bad = np.flatnonzero(~(stored < _LONGEST))
+        if len(bad):
+            raise ValueError(
+                f"Row {block.start + bad[0]} of the index holds numbers that are not finite or too large."
+            )
+        self._longest = max(self._longest, float(stored.max()))
+        cosine = self._metric == "cosine"
+        lengths = self._from_centre(rows, stored) if cosine else stored
+        if copied:
+            moved = np.where(lengths[:, None] > 0, rows - self._centre, 0)
+            self._halves[block] = moved / _divisors(lengths)[:, None]
+            self._scales[block] = (lengths > 0) if cosine else stored
+        else:
+            self._scales[block] = np.where(lengths > 0, 1 / _divisors(lengths), 0) if cosine else 1.0
+        if cosine:
+            # Rounding errors depend on the stored length, which may be far larger than that from the centre.
+            self._errors[block] = 1.0 if copied else np.maximum(1.0, stored / _divisors(lengths))
+            self._errors[block][lengths == 0] = 1.0
+        else:
+            self._errors[block] = stored
 
     def __len__(self) -> int:
         return len(self._vectors)
 
     def query(self, vectors: npt.ArrayLike, k: int) -> tuple[Floats, Indexes]:
-        """See NeighbourIndex. Needs memory for a few blocks of 8,192 rows."""
+        """See NeighbourIndex. Needs memory for a few million numbers."""
         queries = _checked_queries(vectors, k, self._vectors.shape[1])
         k = min(k, len(self))
         distances = np.empty((len(queries), k), dtype=np.float32)
@@ -114,15 +151,10 @@ class ExactIndex:
     def _query(self, queries: Doubles, k: int) -> tuple[Floats, Indexes]:
         lengths = self._from_centre(queries, _lengths(queries))
         queries = queries - self._centre
-        candidates, beyond = self._candidates(queries, lengths, min(len(self), k + _SPARE))
         distances = np.empty((len(queries), k), dtype=np.float32)
         indexes = np.empty((len(queries), k), dtype=np.int64)
-        for row, query in enumerate(queries):
-            chosen = candidates[row]
-            far = self._distances(query, lengths[row], chosen)
-            if np.partition(far, k - 1)[k - 1] >= beyond[row]:
-                chosen = np.arange(len(self))
-                far = self._distances(query, lengths[row], chosen)
+        for row, chosen in enumerate(self._candidates(queries, lengths, k)):
+            far = self._distances(queries[row], lengths[row], chosen)
             found = (far if self._metric == "cosine" else np.sqrt(far)).astype(np.float32)
             order = np.lexsort((chosen, found))[:k]
             distances[row], indexes[row] = found[order], chosen[order]
@@ -135,63 +167,107 @@ class ExactIndex:
         lengths = _lengths(vectors - self._centre)
         return np.where((lengths < _SHORTEST) | (lengths < _NO_DIRECTION * stored), 0.0, lengths)
 
-    def _candidates(self, queries: Doubles, lengths: Doubles, wanted: int) -> tuple[Indexes, Doubles]:
-        """The `wanted` rows that may be nearest, and a lower bound (as `_distances`) for all other rows.
+    def _candidates(self, queries: Doubles, lengths: Doubles, k: int) -> list[Indexes]:
+        """For each query all rows that may be among the k nearest.
 
-        The centre is subtracted from queries already. Rows are ranked by their lower bounds.
+        Rows are ranked by the cosine less the penalty, or by the product less half the row's square. Both are
+        scores: larger is nearer. A row is out if its largest possible score is below the k-th largest of the
+        least possible ones. The centre is subtracted from queries already.
         """
-        # N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a float32 dot
-        # product has an error of at most about dims roundings of the product of the lengths.
-        rounding = (self._vectors.shape[1] + 4) * _UNIT_ROUNDOFF
-        cosine = self._metric == "cosine"
-        if cosine:
+        unit = 1.0
+        if self._metric == "cosine":
             queries = np.where(lengths[:, None] > 0, queries / _divisors(lengths)[:, None], 0.0)
-        ours = queries.astype(np.float32)
-        offset = (ours.astype(np.float64) @ self._centre)[:, None]
-        best = np.empty((len(queries), 0))
-        where = np.empty((len(queries), 0), dtype=np.int64)
-        for start in range(0, len(self), _ROWS):
-            stop = min(start + _ROWS, len(self))
-            product = (ours @ self._vectors[start:stop].astype(np.float32, copy=False).T).astype(np.float64)
-            stored = self._stored_lengths[start:stop]
-            if cosine:
-                theirs = self._lengths[start:stop]
-                most = (product - offset + rounding * stored) / _divisors(theirs)
-                most[:, theirs == 0] = 0.0
-                least = 1 - most + self._penalties[start:stop]
+        else:
+            # All lengths are at most 1 in this unit, so that nothing overflows.
+            unit = max(self._longest, float(lengths.max())) or 1.0
+            queries = queries / unit
+        halves = queries.astype(np.float16)
+        error = float(self._rounding + _lengths(queries - halves).max())
+        shift = (halves.astype(np.float64) @ self._shift).astype(np.float32)
+        packed = nk.dots_pack(halves) if len(halves) > 1 else None
+        kept = _Kept(len(queries), k)
+        start, size = 0, _FIRST_ROWS
+        while start < len(self):
+            block = slice(start, min(start + size, len(self)))
+            start, size = block.stop, max(_FIRST_ROWS, _AT_ONCE // len(queries))
+            rows = self._halves[block]
+            if packed is None:
+                scores = np.asarray(nk.cdist(halves, rows, metric="dot")).T
             else:
-                least = (
-                    lengths[:, None] ** 2 + stored**2 - 2 * (product + rounding * lengths[:, None] * stored)
-                )
-            best = np.concatenate([best, least], axis=1)
-            where = np.concatenate([where, np.tile(np.arange(start, stop), (len(queries), 1))], axis=1)
-            if best.shape[1] > wanted:
-                kept = np.argpartition(best, wanted - 1, axis=1)[:, :wanted]
-                best = np.take_along_axis(best, kept, axis=1)
-                where = np.take_along_axis(where, kept, axis=1)
-        if wanted == len(self):
-            return where, np.full(len(queries), np.inf)
-        return where, best.max(axis=1) - 1e-9
+                scores = np.asarray(nk.dots_packed(rows, packed))
+            if shift.any():
+                scores -= shift
+            scores *= self._scales[block, None]
+            slack = error * self._errors[block] + 8 * _UNIT_ROUNDOFF * unit
+            if self._metric == "cosine":
+                scores += (slack - self._penalties[block])[:, None]
+            else:
+                scores += (slack - self._errors[block] ** 2 / (2 * unit))[:, None]
+            kept.add(block.start, scores, slack)
+        return kept.rows()
 
     def _distances(self, query: Doubles, length: float, rows: Indexes) -> Doubles:
         """Distances in float64, corrected cosine or squared Euclidean; equal for equal rows except for
         penalties. The centre is subtracted from the query already."""
         found = np.empty(len(rows))
-        step = _ROWS // 4
-        for start in range(0, len(rows), step):
-            part = slice(start, start + step)
+        for start in range(0, len(rows), _FIRST_ROWS):
+            part = slice(start, start + _FIRST_ROWS)
             chosen = rows[part]
-            gap = self._vectors[chosen].astype(np.float64) - self._centre
+            stored = self._vectors[chosen].astype(np.float64)
+            gap = stored - self._centre
             if self._metric == "cosine":
-                lengths = self._lengths[chosen]
+                lengths = self._from_centre(stored, _lengths(stored))
                 gap = gap / _divisors(lengths)[:, None] - query / (length or 1.0)
                 cosine = np.einsum("ij,ij->i", gap, gap) / 2
                 cosine[lengths == 0] = 1.0
-                found[part] = (cosine if length else 1.0) + self._penalties[chosen]
+                found[part] = (cosine if length else 1.0) + self._penalties[chosen].astype(np.float64)
             else:
                 gap -= query
                 found[part] = np.einsum("ij,ij->i", gap, gap)
         return found
+
+
+class _Kept:
+    """The rows that may still be among the k nearest of each of some queries."""
+
+    def __init__(self, queries: int, k: int) -> None:
+        self._k = k
+        self._least = np.full(queries, -np.inf, dtype=np.float32)
+        self._queries = self._rows = np.empty(0, dtype=np.int64)
+        self._scores = self._lowest = np.empty(0, dtype=np.float32)
+        self._enough = 0
+
+    def add(self, start: int, scores: Floats, slack: Floats) -> None:
+        """Add a block of rows with their largest possible scores (rows, queries); the least possible ones are
+        lower by twice `slack`."""
+        hits = np.flatnonzero(scores >= self._least)
+        rows, queries = np.divmod(hits, len(self._least))
+        found = scores.ravel()[hits]
+        self._queries = np.concatenate([self._queries, queries])
+        self._rows = np.concatenate([self._rows, start + rows])
+        self._scores = np.concatenate([self._scores, found])
+        self._lowest = np.concatenate([self._lowest, found - 2 * slack[rows]])
+        if len(self._rows) > self._enough:
+            self._drop()
+            self._enough = 2 * len(self._rows) + self._k
+
+    def rows(self) -> list[Indexes]:
+        """The rows for each query."""
+        self._drop()
+        ends = np.searchsorted(self._queries, np.arange(1, len(self._least)))
+        return np.split(self._rows, ends)
+
+    def _drop(self) -> None:
+        """Sort by query and leave out what cannot be among the k nearest any more."""
+        order = np.argsort(self._queries, kind="stable")
+        ends = np.searchsorted(self._queries[order], np.arange(len(self._least) + 1))
+        for query, (first, last) in enumerate(pairwise(ends.tolist())):
+            if last - first >= self._k:
+                lowest = self._lowest[order[first:last]]
+                self._least[query] = np.partition(lowest, len(lowest) - self._k)[len(lowest) - self._k]
+        order = order[self._scores[order] >= self._least[self._queries[order]]]
+        self._queries, self._rows = self._queries[order], self._rows[order]
+        self._scores, self._lowest = self._scores[order], self._lowest[order]
 
 
 class BallTreeIndex:

@@ -164,7 +164,22 @@ def test_an_index_is_memory_mapped_and_its_folder_holds_nothing_else(
     [folder] = folders(Path(settings.INDEX_DIR) / str(row.extractor.pk))
     assert sorted(path.name for path in folder.iterdir()) == files
     loaded = index_files.open_index(row.extractor, index_files.metric_of(spec))
-    assert isinstance(loaded.vectors, np.memmap) and loaded.vectors.dtype == np.float32
+    assert isinstance(loaded.vectors, np.memmap) and loaded.vectors.dtype == np.float16
+
+
+def test_an_index_of_an_earlier_version_is_used_until_it_is_built_again(
+    extractor: Extractor, movies: list[Movie], home: Path
+) -> None:
+    build(extractor)
+    before = lookalikes(movies[0], extractor)
+    [folder] = folders(home)
+    np.save(folder / "vectors.npy", np.load(folder / "vectors.npy").astype(np.float32))
+    close_indexes()
+    assert lookalikes(movies[0], extractor) == before
+    assert is_stale(extractor)
+    build_stale()
+    assert not is_stale(extractor)
+    assert lookalikes(movies[0], extractor) == before
 
 
 @pytest.mark.parametrize("damage", [index_files.CORRECTION, "ids.npy", "vectors.npy", "other vectors", "all"])

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import ml.search.neighbours
 from ml.search.hubness import HubCorrection, hub_correction
-from ml.search.neighbours import BallTreeIndex, ExactIndex, NeighbourIndex
+from ml.search.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
 
 
 def rows(values):
@@ -105,6 +105,8 @@ def test_ties_come_in_the_order_of_their_rows_even_at_the_cut(metric):
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_many_blocks_agree_with_scikit_learn(metric, monkeypatch):
     monkeypatch.setattr(ml.search.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.search.neighbours, "_FIRST_ROWS", 128)
+    monkeypatch.setattr(ml.search.neighbours, "_AT_ONCE", 256)
     monkeypatch.setattr(ml.search.neighbours, "_QUERIES", 7)
     rng = np.random.default_rng(3)
     vectors = rng.normal(size=(2000, 64)).astype(np.float32)
@@ -132,6 +134,8 @@ def test_near_copies_far_from_the_origin_are_ordered():
 def test_corrected_search_far_from_the_origin_in_many_blocks(offset, monkeypatch):
     """Where the centre is far longer than what differs, a float32 product alone would see noise."""
     monkeypatch.setattr(ml.search.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.search.neighbours, "_FIRST_ROWS", 128)
+    monkeypatch.setattr(ml.search.neighbours, "_AT_ONCE", 256)
     monkeypatch.setattr(ml.search.neighbours, "_QUERIES", 7)
     random = np.random.default_rng(2)
     vectors = (offset + random.normal(size=(400, 24))).astype(np.float32)
@@ -219,3 +223,24 @@ def test_a_memory_map_is_searched_without_being_read_into_memory_whole(tmp_path)
         tracemalloc.stop()
     assert indexes[:, 0].tolist() == [5, 59_999]
     assert peak < count * dims * 4
+
+
+def test_rows_that_rounding_cannot_tell_apart_are_ordered_by_their_true_distance():
+    """As float16, all rows are equal; one of them is nearer than the others by the last digits of float32."""
+    vectors = np.ones((5000, 16), np.float32)
+    vectors[:, 0] += np.random.default_rng(8).permutation(5000).astype(np.float32) * 1e-6
+    for metric in ("cosine", "euclidean"):
+        check(ExactIndex(vectors, metric), vectors, vectors[:3], 6, metric)
+    distances, indexes = ExactIndex(vectors, "euclidean").query(vectors[4321], 1)
+    assert indexes.tolist() == [[4321]] and distances.tolist() == [[0]]
+
+
+def test_rows_in_the_centre_and_very_long_rows_do_not_overflow():
+    vectors = rows([[1e14, 1e14], [1e14, 0], [1e-20, 1e-20], [0, 0], [1, 2]])
+    correction = HubCorrection(vectors[0], np.zeros(5, np.float32))
+    cases: list[tuple[Metric, HubCorrection | None]]
+    cases = [("cosine", None), ("cosine", correction), ("euclidean", None)]
+    for metric, corrected in cases:
+        distances, indexes = ExactIndex(vectors, metric, corrected).query(vectors, 5)
+        assert np.isfinite(distances).all() and (np.sort(indexes) == np.arange(5)).all()
+    assert ExactIndex(vectors, "euclidean").query(vectors, 1)[1][:, 0].tolist() == [0, 1, 2, 3, 4]
