@@ -1,0 +1,138 @@
+"""Exact search for look-alikes against faiss: how the cost of a query grows with the number of posters.
+
+    python -m pip install faiss-cpu==1.15.1
+    OMP_NUM_THREADS=1 python -m benchmarks.exact_search --work FOLDER [--rows 1000 10500] [--json FILE]
+
+Random unit vectors with 256 numbers, stored as float16. Ours is `ml.search.neighbours.ExactIndex` over the
+memory-mapped file, with a hub correction and without; faiss is IndexScalarQuantizer (QT_fp16, inner product)
+with a copy in memory. Both use one thread and take turns. Each figure is the median (minimum-maximum) of the
+milliseconds per query for the 5 nearest. At a million rows FOLDER needs 512 MB; the file is deleted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.search.hubness import HubCorrection
+from ml.search.neighbours import ExactIndex
+from ml.vectors import unit_vectors
+
+ROWS = (1_000, 10_500, 100_000, 200_000, 1_000_000)
+DIMS, NEAREST, SEED = 256, 5, 20261129
+_PART = 10_000
+
+
+def write_vectors(path: Path, rows: int, random: np.random.Generator) -> None:
+    stored = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, DIMS))
+    for start in range(0, rows, _PART):
+        part = stored[start : start + _PART]
+        part[:] = unit_vectors(random.standard_normal(part.shape, dtype=np.float32))
+    stored.flush()
+
+
+def faiss_index(vectors: np.ndarray) -> Any:
+    import faiss  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexScalarQuantizer(DIMS, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors[:1000].astype(np.float32))
+    for start in range(0, len(vectors), _PART):
+        index.add(vectors[start : start + _PART].astype(np.float32))
+    return index
+
+
+def in_turns(
+    searches: dict[str, Callable[[int], object]], queries: int, repetitions: int
+) -> dict[str, list[float]]:
+    """Milliseconds per query of each search. It receives the number of the repetition; -1 is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in searches}
+    for repetition in range(-1, repetitions):
+        for name, search in searches.items():
+            started = time.perf_counter()
+            search(repetition)
+            if repetition >= 0:
+                times[name].append((time.perf_counter() - started) * 1000 / queries)
+    return times
+
+
+def private_mb() -> float:
+    """Memory of this process that is not shared with the page cache."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
+
+
+def measure(rows: int, folder: Path, repetitions: int) -> list[dict[str, Any]]:
+    random = np.random.default_rng(SEED)
+    path = folder / f"exact_search-{rows}.npy"
+    try:
+        write_vectors(path, rows, random)
+        vectors = np.load(path, mmap_mode="r")
+        correction = HubCorrection(
+            random.normal(0, 0.02, DIMS).astype(np.float32), random.normal(0.1, 0.03, rows).astype(np.float32)
+        )
+        before, started = private_mb(), time.perf_counter()
+        corrected = ExactIndex(vectors, "cosine", correction)
+        opening = {"open_s": time.perf_counter() - started, "memory_mb": private_mb() - before}
+        plain, theirs = ExactIndex(vectors), faiss_index(vectors)
+        found = []
+        for count in (1, 100):
+            queries = random.standard_normal((repetitions + 1, count, DIMS), dtype=np.float32)
+            queries = unit_vectors(queries)
+            searches: dict[str, Callable[[int], object]] = {
+                "ours": lambda turn, q=queries: corrected.query(q[turn], NEAREST),  # type: ignore[misc]
+                "without correction": lambda turn, q=queries: plain.query(q[turn], NEAREST),  # type: ignore[misc]
+                "faiss": lambda turn, q=queries: theirs.search(q[turn], NEAREST),  # type: ignore[misc]
+            }
+            times = in_turns(searches, count, repetitions if count == 1 else max(3, repetitions // 4))
+            same = float(
+                (plain.query(queries[0], NEAREST)[1] == theirs.search(queries[0], NEAREST)[1]).mean()
+            )
+            found.append({"rows": rows, "queries": count, "same_as_faiss": same, **opening, "ms": times})
+        return found
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    names = ("ours", "without correction", "faiss")
+    lines = [
+        f"| rows | queries at once | {' | '.join(names)} | ours / faiss | opened in | memory |",
+        "|---" * 8 + "|",
+    ]
+    for result in results:
+        times = [result["ms"][name] for name in names]
+        cells = [f"{statistics.median(each):.2f} ({min(each):.2f}–{max(each):.2f})" for each in times]
+        ratio = statistics.median(times[0]) / statistics.median(times[-1])
+        opened = f"{result['open_s']:.2f} s | {result['memory_mb']:.0f} MB"
+        lines.append(
+            f"| {result['rows']:,} | {result['queries']} | {' | '.join(cells)} | {ratio:.2f} | {opened} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder for the vectors")
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
+    parser.add_argument("--repetitions", type=int, default=12)
+    parser.add_argument("--json", type=Path, help="write the results there")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    results = [each for rows in options.rows for each in measure(rows, options.work, options.repetitions)]
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
