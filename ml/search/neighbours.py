@@ -20,7 +20,7 @@ _ROWS = 8192
 _NUMBERS = 1 << 21
 _QUERIES = 128
 # Products in memory at a time fit into a core's cache.
-_AT_ONCE, _ROWS_AT_ONCE = 1 << 18, 1 << 15
+_AT_ONCE, _ROWS_AT_ONCE = 1 << 18, 1 << 16
 # A first block gives a bound that leaves out nearly all other rows.
 _FIRST_ROWS = 512
 # Outside these lengths a float32 product overflows or loses its digits.
