@@ -17,11 +17,14 @@ import numpy.typing as npt
 from ml.extractors.export import load_weights
 from ml.extractors.weights import WeightsFile, WeightsUnavailable, require_weights
 from ml.genres.logistic import fit_logistic
+from ml.labelled_set.array_cache import cached
 
 from .errors import TrainingError
-from .network import SIZE, build_network, pooled_depths
+from .network import DIMS, POOLED, SIZE, build_network, pooled_depths, run_network
 
 BACKBONE = "mobilenet_v2"
+KEPT = "features"
+KEPT_SIZE = (384, 256)
 # Added to every deviation, so that features that hardly vary are not magnified.
 _MIN_DEVIATION = 0.02
 # Smaller variances, as a share of the largest, are rounding errors.
@@ -148,6 +151,35 @@ def first_projection(features: Floats, dims: int) -> Floats:
     if not np.isfinite(spread) or spread <= 0:
         raise TrainingError("The initial network gives all posters the same vector: are they posters?")
     return np.asarray(projection / spread, dtype=np.float32)
+
+
+def features_to_keep(images: Bytes, rows: Indexes, weights: WeightsFile, path: Path) -> Floats:
+    """Compute ImageNet's features (n, 256) of images (n, 288, 192, 3), for training that keeps them.
+
+    They are the principal components (see `first_projection`, fitted to the training rows (m,)) of the pooled
+    layers for posters magnified to `KEPT_SIZE`, where lettering and faces are larger. Stored at `path`.
+    """
+    import keras
+
+    def compute() -> dict[str, npt.NDArray[np.float16]]:
+        network = build_network(size=KEPT_SIZE)
+        load_imagenet(network, weights)
+        pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
+        posters = keras.Input((*SIZE, 3))
+        magnified = keras.layers.Resizing(*KEPT_SIZE)(posters)
+        model = keras.Model(posters, keras.Model(network.input, pooled)(magnified))
+        return {"features": run_network(model, images, np.arange(len(images))).astype(np.float16)}
+
+    features = cached(path, {"features": (len(images), POOLED)}, compute)["features"].astype(np.float32)
+    kept = (features - features[rows].mean(axis=0)) @ first_projection(features[rows], DIMS)
+    return np.asarray(kept / kept[rows].std(), dtype=np.float32)
+
+
+def first_feature_head(vectors: Floats, features: Floats) -> tuple[Floats, Floats]:
+    """Fit kernel (dims, d) and bias (d,) that predict features (n, d) from vectors (n, dims)."""
+    known = np.hstack([vectors, np.ones((len(vectors), 1), dtype=np.float32)])
+    fitted = np.linalg.lstsq(known, features, rcond=None)[0]
+    return fitted[:-1].astype(np.float32), fitted[-1].astype(np.float32)
 
 
 def first_head(vectors: Floats, labels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .augmentation import mixup, random_views
-from .losses import NO_GROUP, contrastive_losses, genre_loss
+from .losses import NO_GROUP, contrastive_losses, feature_loss, genre_loss
 from .network import DIMS, SIZE, build_network, depth_of, run_network
 from .plan import TrainingPlan
 from .training_data import Batch
@@ -26,9 +26,12 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Learner:
-    """A network, a genre head on its vectors, their optimisers, and the memory of the contrastive loss."""
+    """A network, linear heads on its vectors, their optimisers, and the memory of the contrastive loss.
 
-    def __init__(self, plan: TrainingPlan, genres: int) -> None:
+    head: predicts genres. features: predicts ImageNet's features; None if there are none to keep.
+    """
+
+    def __init__(self, plan: TrainingPlan, genres: int, features: int = 0) -> None:
         import keras
         import tensorflow as tf
 
@@ -39,6 +42,9 @@ class Learner:
         self._full_size = self.network if plan.size == SIZE else build_network()
         self.head = keras.layers.Dense(genres, name="genres")
         self.head.build((None, DIMS))
+        self.features = keras.layers.Dense(features, name="features") if features else None
+        if self.features is not None:
+            self.features.build((None, DIMS))
         projection = self.network.get_layer("projection")
         backbone = [layer for layer in self.network.layers if layer is not projection]
         self._backbone: list[Any] = [variable for layer in backbone for variable in layer.trainable_variables]
@@ -48,6 +54,8 @@ class Learner:
         # Its bias would only shift all vectors alike; the final transform sets it.
         kernel = [variable for variable in projection.trainable_variables if variable.name == "kernel"]
         self._top: list[Any] = [*kernel, *self.head.trainable_variables]
+        if self.features is not None:
+            self._top += self.features.trainable_variables
         self._optimisers = [
             # The backbone decays towards its initial weights instead of towards zero (see plan.anchor).
             keras.optimizers.AdamW(plan.learning_rate, weight_decay=0.0),
@@ -75,7 +83,7 @@ class Learner:
             initial.assign(variable.value)
 
     def step(self, batch: Batch, number: int, rate: float) -> Floats:
-        """Train on one batch and return its losses (genres, contrast, agreement), (3,) float32.
+        """Train on one batch and return its losses (genres, contrast, agreement, features), (4,) float32.
 
         number: of the step, from 0; with the plan's seed it decides views and dropout. rate: share of the
         peak learning rates.
@@ -87,18 +95,22 @@ class Learner:
             optimiser.learning_rate.assign(peak * rate)
         seed = tf.constant([self.plan.seed, number], dtype=tf.int32)
         pull = tf.constant(peaks[0] * rate * self.plan.anchor, dtype=tf.float32)
-        arrays = (batch.images, batch.labels, batch.targets, batch.groups)
+        arrays = (batch.images, batch.labels, batch.targets, batch.features, batch.groups)
         losses = self._graph(*(tf.constant(array) for array in arrays), seed, pull)
         return np.asarray(losses, dtype=np.float32)
 
-    def _one_step(self, images: Any, labels: Any, targets: Any, groups: Any, seed: Any, pull: Any) -> Any:
+    def _one_step(
+        self, images: Any, labels: Any, targets: Any, kept: Any, groups: Any, seed: Any, pull: Any
+    ) -> Any:
         import tensorflow as tf
 
         plan = self.plan
         for_views, for_mixing, for_dropout = tf.unstack(tf.random.split(seed, num=3))
         views = random_views(tf.cast(images, tf.float32), plan.size, for_views)
         if plan.mixing:
-            views, targets = mixup(views, targets, plan.mixing, for_mixing)
+            both = tf.concat([targets, kept], axis=1)
+            views, both = mixup(views, both, plan.mixing, for_mixing)
+            targets, kept = tf.split(both, [targets.shape[1], kept.shape[1]], axis=1)
         with tf.GradientTape() as tape:
             vectors = self.network(views, training=True)["vector"]
             dropped = tf.nn.experimental.stateless_dropout(vectors, plan.dropout, for_dropout)
@@ -108,6 +120,10 @@ class Learner:
                 directions, groups, labels, self._memory, plan.temperature
             )
             loss = genres + plan.contrastive * contrast + plan.agreement * agreement
+            missed = tf.constant(0.0)
+            if self.features is not None:
+                missed = feature_loss(self.features(vectors), kept)
+                loss += plan.keep * missed
         gradients = tape.gradient(loss, self._backbone + self._top)
         gradients, _ = tf.clip_by_global_norm(gradients, plan.clip)
         count = len(self._backbone)
@@ -122,7 +138,7 @@ class Learner:
             mean.assign_add((1 - plan.average) * (variable.value - mean))
         if plan.memory:
             self._remember(directions, groups, labels)
-        return tf.stack([genres, contrast, agreement])
+        return tf.stack([genres, contrast, agreement, missed])
 
     def _remember(self, *new: Any) -> None:
         import tensorflow as tf
@@ -173,6 +189,7 @@ class Learner:
         groups: dict[str, Any] = {
             "network": self.network.variables,
             "head": self.head.variables,
+            "features": [] if self.features is None else self.features.variables,
             "mean": self._mean,
             "first": self._initial,
             "old": self._optimisers[0].variables,

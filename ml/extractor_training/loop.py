@@ -26,7 +26,7 @@ from .plan import TrainingPlan
 from .training_data import Batch, TrainingData
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.json"
-LOSSES = ("genres", "contrast", "agreement")
+LOSSES = ("genres", "contrast", "agreement", "features")
 TRAINING = "Training"
 _FACTS = "facts"
 
@@ -70,7 +70,7 @@ def train(
     is no longer a number, or a checkpoint can't be read or written.
     """
     found = load_checkpoint(folder, data.key)
-    learner = Learner(plan, data.labels.shape[1])
+    learner = Learner(plan, data.labels.shape[1], 0 if data.features is None else data.features.shape[1])
     if found is None:
         initialise(learner)
         learner.set_initial()

@@ -58,3 +58,15 @@ def contrastive_losses(
     share = jaccard / tf.maximum(tf.reduce_sum(jaccard, axis=1, keepdims=True), 1e-6)
     agreement = -tf.reduce_mean(tf.reduce_sum(share * log_share, axis=1))
     return contrast, agreement
+
+
+def feature_loss(predicted: Any, features: Any) -> Any:
+    """The share of the variance of features (n, d) that (n, d) predicted ones miss, averaged over the batch.
+
+    features: standardised principal components of a frozen network, so their squares sum to d on average.
+    A linear prediction from the vector keeps it from forgetting what the frozen network knew (feature
+    regression, as in Romero et al., "FitNets: Hints for Thin Deep Nets", 2015).
+    """
+    import tensorflow as tf
+
+    return tf.reduce_mean(tf.square(predicted - features))

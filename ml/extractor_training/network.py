@@ -32,6 +32,9 @@ LAST_BLOCK = 16
 DEPTHS = ("block_6_expand", "block_13_expand", "top")
 """Layers whose pooled outputs are projected to the vector: details, parts and the whole poster."""
 
+POOLED = 2048
+"""Numbers of these layers together."""
+
 FROZEN_BLOCKS = 3
 """The first blocks (edges, colours) keep their ImageNet weights: training them costs a third more time."""
 

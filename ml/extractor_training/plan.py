@@ -37,7 +37,8 @@ class TrainingPlan:
 
     Loss: the cross-entropy of the genres, plus `contrastive` times the supervised contrastive loss at
     `temperature` with the last `memory` vectors, plus `agreement` times the same with shared genres as soft
-    targets (see losses.py).
+    targets, plus `keep` times the error of a linear prediction of ImageNet's features from the vector (see
+    losses.py).
 
     genre_pull: how far the final transform stretches vectors towards genres, from 0. imagenet_share: length
     of ImageNet's features in the vector, beside 1 for the trained ones; 0 leaves them out. whitening: of the
@@ -70,6 +71,7 @@ class TrainingPlan:
     distil: float = 0.0
     contrastive: float = 0.3
     agreement: float = 0.0
+    keep: float = 0.0
     temperature: float = 0.1
     memory: int = 3072
     genre_pull: float = 0.5
@@ -161,6 +163,7 @@ _NUMBERS = (
     ("distil", 0.0, 1.0),
     ("contrastive", 0.0, 100.0),
     ("agreement", 0.0, 100.0),
+    ("keep", 0.0, 100.0),
     ("temperature", 0.005, 10.0),
     ("genre_pull", 0.0, 100.0),
     ("imagenet_share", 0.0, 100.0),

@@ -26,7 +26,10 @@ from .errors import TrainingError
 from .exported_weights import EXPORTED, load_exported
 from .further import FURTHER_PARTS
 from .initial_weights import (
+    KEPT,
     InitialNetwork,
+    features_to_keep,
+    first_feature_head,
     first_head,
     first_projection,
     imagenet_weights,
@@ -161,18 +164,25 @@ def _train_network(
     def initialise(learner: Learner) -> None:
         if request.start_from:
             _start_from(learner, request.start_from, data, rows)
-            return
-        start = initial()
-        learner.network.set_weights(start.weights)
-        projection = first_projection(start.features, DIMS)
-        learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
-        learner.head.set_weights(list(first_head(start.features @ projection, data.labels[rows])))
+        else:
+            start = initial()
+            learner.network.set_weights(start.weights)
+            projection = first_projection(start.features, DIMS)
+            learner.network.get_layer("projection").set_weights([projection[None, None], np.zeros(DIMS)])
+            learner.head.set_weights(list(first_head(start.features @ projection, data.labels[rows])))
+        if learner.features is not None and data.features is not None:
+            vectors = learner.vectors(data.images, rows)
+            learner.features.set_weights(list(first_feature_head(vectors, data.features[rows])))
 
     if plan.distil:
         scores = cached_teacher_scores(
             request.work / TEACHER, data.key, data.labels.shape, rows, lambda: teach(initial().features)
         )
         data = replace(data, teacher_scores=scores)
+    if plan.keep and weights is not None:
+        callbacks.log("Computing the features to keep ...")
+        features = features_to_keep(data.images, rows, weights, request.work / f"{KEPT}-{data.key[:16]}.npz")
+        data = replace(data, features=features)
     learner, history = train(data, plan, request.work, initialise, callbacks)
     with learner.averaged():
         network.set_weights(learner.network.get_weights())

@@ -80,12 +80,14 @@ class Batch:
     """n posters of a step.
 
     images (n, 288, 192, 3) uint8; labels (n, genres) float32 of 0 and 1; targets (n, genres) float32: the
-    labels mixed with the teacher's scores; groups (n,) int32 from 0, equal for posters that belong together.
+    labels mixed with the teacher's scores; features (n, d) float32: ImageNet's, to be kept, d may be 0;
+    groups (n,) int32 from 0, equal for posters that belong together.
     """
 
     images: Bytes
     labels: Floats
     targets: Floats
+    features: Floats
     groups: npt.NDArray[np.int32]
 
 
@@ -95,7 +97,8 @@ class TrainingData:
 
     images (n, 288, 192, 3) uint8; labels (n, genres) uint8 of the genres learned; groups (n,) int64 from 0,
     equal for posters that belong together; validation: None to validate on nothing; key: digest of plan and
-    data; teacher_scores (n, genres) float32, None without a teacher.
+    data; teacher_scores (n, genres) float32, None without a teacher; features (n, d) float32: ImageNet's, to
+    be kept, None for none.
     """
 
     images: Bytes
@@ -105,6 +108,7 @@ class TrainingData:
     validation: ValidationSet | None
     key: str
     teacher_scores: Floats | None = None
+    features: Floats | None = None
 
     def batch(self, step: int) -> Batch:
         """The posters of a step."""
@@ -114,7 +118,8 @@ class TrainingData:
         if self.teacher_scores is not None:
             share = np.float32(self.sampler.plan.distil)
             targets = labels + share * (self.teacher_scores[rows] - labels)
-        return Batch(self.images[rows], labels, targets, self.groups[rows].astype(np.int32))
+        features = labels[:, :0] if self.features is None else self.features[rows]
+        return Batch(self.images[rows], labels, targets, features, self.groups[rows].astype(np.int32))
 
 
 def decode(posters: Sequence[LabelledPoster], folder: Path, progress: Callable[[int], object]) -> Bytes:

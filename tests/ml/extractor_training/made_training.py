@@ -53,6 +53,7 @@ def make(folder: Path) -> None:
     losses(folder)
     with fewer_layers():
         combined(folder)
+        kept(folder)
         whole(folder)
 
 
@@ -174,6 +175,32 @@ def combined(folder: Path) -> None:
     results["map_mean"] = run_network(network, images, rows, "map").mean(axis=(1, 2))
     results["numbers"] = np.array([trained.count_params(), network.count_params()])
     np.savez(folder / "combined.npz", allow_pickle=False, **results)
+
+
+def kept(folder: Path) -> None:
+    """Features to keep, and the losses of a network that is trained to keep them."""
+    from ml.extractor_training import initial_weights
+    from ml.extractor_training.learner import Learner
+    from ml.extractor_training.training_data import Batch
+    from ml.extractors.weights import WeightsFile
+
+    images = pictures(count=6, height=288, width=192).astype(np.uint8)
+    file = WeightsFile(folder / "imagenet.h5", "no_top")
+    channels = 32 + 64 + 256
+    with (
+        patch.object(initial_weights, "load_imagenet", lambda network, weights: None),
+        patch.object(initial_weights, "KEPT_SIZE", (96, 64)),
+        patch.object(initial_weights, "POOLED", channels),
+    ):
+        features = initial_weights.features_to_keep(images, np.arange(6), file, folder / "features.npz")
+    plan = replace(PLAN, keep=1.0, pairs=3, memory=6, distil=0.0, head_rate=0.02)
+    learner = Learner(plan, 2, 4)
+    learner.set_initial()
+    labels = np.tile(np.eye(2, dtype=np.float32), (3, 1))
+    given = np.ones((6, 4), dtype=np.float32)
+    batch = Batch(images, labels, labels, given, np.arange(6, dtype=np.int32))
+    losses = [learner.step(batch, number, 1.0) for number in range(6)]
+    np.savez(folder / "kept.npz", allow_pickle=False, features=features, losses=losses)
 
 
 def views(folder: Path) -> None:

@@ -123,6 +123,16 @@ def test_contrast_and_agreement_agree_with_loops_over_pairs(losses):
     assert float(losses["agreement"]) == pytest.approx(agreement, rel=1e-4)
 
 
+def test_training_learns_to_predict_the_features_that_it_keeps(training_output):
+    with np.load(training_output / "kept.npz") as kept:
+        features, losses = kept["features"], kept["losses"]
+    assert features.shape == (6, 256)
+    np.testing.assert_allclose(features.mean(axis=0), 0, atol=1e-3)
+    assert features.std() == pytest.approx(1, abs=0.05)
+    assert losses.shape == (6, 4)
+    assert losses[-1, 3] < 0.5 * losses[0, 3]
+
+
 def test_a_batch_of_one_with_an_empty_memory_has_no_loss(losses):
     np.testing.assert_array_equal(losses["alone"], [0.0, 0.0])
 
