@@ -72,10 +72,9 @@ class LabelledVectors:
 def write_bundle(network: Any, data: BundleData, out: Path, callbacks: Callbacks) -> dict[str, Any]:
     """Write postersite.tflite, genres.npz with genres.json, and card.json into `out`; return the card.
 
-    network: from `build_network`, with the final transform, or from `combine`. Each file is written
-    completely or not at all; the card, which quotes the digests of the others, comes last. Raises
-    TrainingError if the exported file disagrees with the network or the folder can't be written,
-    TrainingDataError if there are too few posters.
+    network: from `build_network`, with the final transform. Each file is written completely or not at all;
+    the card, which quotes the digests of the others, comes last. Raises TrainingError if the exported file
+    disagrees with the network or the folder can't be written, TrainingDataError if there are too few posters.
     """
     callbacks.log("Exporting ...")
     try:

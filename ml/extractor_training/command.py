@@ -65,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="WORK", help="folder for all files of this run"
     )
     parser.add_argument(
-        "--weights", type=Path, metavar="FILE_OR_DIR", help="ImageNet weights of mobilenet_v2 to start from"
+        "--weights", type=Path, metavar="FILE_OR_DIR", help="ImageNet weights of the backbone to start from"
     )
     parser.add_argument("--from-scratch", action="store_true", help="start from random weights instead")
     parser.add_argument(

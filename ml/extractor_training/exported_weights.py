@@ -17,7 +17,7 @@ Arrays = dict[str, npt.NDArray[np.float32]]
 
 
 def load_exported(path: Path, network: Any) -> None:
-    """Fill a network of `build_network` or `build_combined_network` with the weights of its LiteRT file.
+    """Fill a network of `build_network` with the weights of its LiteRT file.
 
     The weights have half precision. Raises TrainingError if the file can't be read or holds another network.
     """

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .augmentation import mixup, random_views
 from .losses import NO_GROUP, contrastive_losses, feature_loss, genre_loss
-from .network import DIMS, SIZE, build_network, depth_of, run_network
+from .network import DIMS, SIZE, build_network, relative_depth, run_network
 from .plan import TrainingPlan
 from .training_data import Batch
 
@@ -37,9 +37,9 @@ class Learner:
 
         keras.utils.set_random_seed(plan.seed)
         self.plan = plan
-        self.network = build_network(size=plan.size)
+        self.network = build_network(plan.backbone, plan.size)
         # The same weights at the extractor's size.
-        self._full_size = self.network if plan.size == SIZE else build_network()
+        self._full_size = self.network if plan.size == SIZE else build_network(plan.backbone)
         self.head = keras.layers.Dense(genres, name="genres")
         self.head.build((None, DIMS))
         self.features = keras.layers.Dense(features, name="features") if features else None
@@ -49,7 +49,9 @@ class Learner:
         backbone = [layer for layer in self.network.layers if layer is not projection]
         self._backbone: list[Any] = [variable for layer in backbone for variable in layer.trainable_variables]
         self._shares = [
-            plan.share(depth_of(layer.name)) for layer in backbone for _ in layer.trainable_variables
+            plan.share(relative_depth(layer.name, plan.backbone))
+            for layer in backbone
+            for _ in layer.trainable_variables
         ]
         # Its bias would only shift all vectors alike; the final transform sets it.
         kernel = [variable for variable in projection.trainable_variables if variable.name == "kernel"]

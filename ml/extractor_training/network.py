@@ -1,8 +1,9 @@
-"""The `postersite` network: MobileNetV2 without batch normalisation, three layers pooled into one vector."""
+"""The `postersite` network: a ConvNet without batch normalisation, three layers pooled into one vector."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,143 +14,136 @@ SIZE = (288, 192)
 
 DIMS = 256
 
-# Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (2018), table 2:
-# expansion, channels, repeats, stride of the first.
-_STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
 _TOP_CHANNELS = 1280
 _BATCH = 64
 
-LAST_BLOCK = 16
 
-DEPTHS = ("block_6_expand", "block_13_expand", "top")
-"""Layers whose pooled outputs are projected to the vector: details, parts and the whole poster."""
+@dataclass(frozen=True)
+class Backbone:
+    """A ConvNet of inverted residual blocks.
 
-POOLED = 2048
-"""Numbers of these layers together."""
+    stages: expansion, channels, repeats, stride of the first, and kernel size of the blocks. depths: layers
+    whose pooled outputs are projected to the vector: details, parts and the whole poster. frozen: the first
+    blocks (edges, colours) keep their ImageNet weights, because training them costs a third more time.
+    A pixel p in [0, 255] enters the first layer as p * scale + offset.
+    """
 
-FROZEN_BLOCKS = 3
-"""The first blocks (edges, colours) keep their ImageNet weights: training them costs a third more time."""
+    stages: tuple[tuple[int, int, int, int, int], ...]
+    depths: tuple[str, str, str]
+    frozen: int
+    scale: float
+    offset: float
 
-IMAGENET = "imagenet_"
-"""The prefix of the layers that keep their ImageNet weights beside trained ones."""
+    @property
+    def blocks(self) -> list[tuple[int, int, int, int]]:
+        """Expansion, channels, stride and kernel size of each block."""
+        return [
+            (expansion, width, stride if repeat == 0 else 1, kernel)
+            for expansion, width, repeats, stride, kernel in self.stages
+            for repeat in range(repeats)
+        ]
 
 
-def build_network(dims: int = DIMS, size: tuple[int, int] = SIZE) -> Any:
+BACKBONES = {
+    # Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (2018), table 2.
+    "mobilenet_v2": Backbone(
+        stages=(
+            (1, 16, 1, 1, 3),
+            (6, 24, 2, 2, 3),
+            (6, 32, 3, 2, 3),
+            (6, 64, 4, 2, 3),
+            (6, 96, 3, 1, 3),
+            (6, 160, 3, 2, 3),
+            (6, 320, 1, 1, 3),
+        ),
+        depths=("block_6_expand", "block_13_expand", "top"),
+        frozen=3,
+        scale=1 / 127.5,
+        offset=-1.0,
+    ),
+    # Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (2019), scaled to
+    # width 1.1 and depth 1.2, without squeeze-and-excitation and with ReLU6, as published for mobile devices.
+    "efficientnet_lite2": Backbone(
+        stages=(
+            (1, 16, 1, 1, 3),
+            (6, 24, 3, 2, 3),
+            (6, 48, 3, 2, 5),
+            (6, 88, 4, 2, 3),
+            (6, 120, 4, 1, 5),
+            (6, 208, 5, 2, 5),
+            (6, 352, 1, 1, 3),
+        ),
+        depths=("block_7_expand", "block_15_expand", "top"),
+        frozen=4,
+        scale=1 / 128,
+        offset=-127 / 128,
+    ),
+}
+
+
+def build_network(backbone: str, size: tuple[int, int] = SIZE) -> Any:
     """Build the Keras model: RGB [0, 255] float32 (n, height, width, 3) to vectors and maps.
 
-    Outputs: `vector` (n, dims), compared by cosine; and `map` (n, 9, 6, dims; smaller for a smaller size),
+    Outputs: `vector` (n, 256), compared by cosine; and `map` (n, 9, 6, 256; smaller for a smaller size),
     whose spatial mean is the vector: a linear genre score thereby has an exact class activation map (Zhou et
     al., "Learning Deep Features for Discriminative Localization", 2016).
 
     Batch normalisation is folded into the convolutions, which makes a training step on a CPU several times
-    faster. The weights are random; those of one size fit all others. size: height and width, multiples of 32.
+    faster. The weights are random; those of one size fit all others. backbone: a key of `BACKBONES`. size:
+    height and width, multiples of 32.
     """
-    pixels, shared = _shared_blocks(size)
-    return _model(pixels, _depths(*shared), dims)
-
-
-def build_combined_network(dims: int = DIMS, size: tuple[int, int] = SIZE) -> Any:
-    """Build the model of `build_network` with a second branch behind the frozen blocks.
-
-    The layers of the second branch have the prefix `IMAGENET`. Its pooled layers follow those of the first in
-    `depths`, so one projection reads both.
-    """
-    pixels, shared = _shared_blocks(size)
-    return _model(pixels, _depths(*shared) + _depths(*shared, prefix=IMAGENET), dims)
-
-
-def _shared_blocks(size: tuple[int, int]) -> tuple[Any, tuple[Any, int]]:
-    """The input, and the output of the frozen blocks with its number of channels."""
     import keras
     from keras import layers
 
+    design = BACKBONES[backbone]
     pixels = keras.Input((*size, 3), name="pixels")
-    x = layers.Rescaling(1 / 127.5, -1.0)(pixels)
+    x = layers.Rescaling(design.scale, design.offset)(pixels)
     x = _convolution(x, 32, 3, "Conv1", stride=2, trainable=False)
     channels = 32
-    for number, block in enumerate(_blocks()[:FROZEN_BLOCKS]):
-        x, _ = _block(x, channels, block, number, trainable=False)
-        channels = block[1]
-    return pixels, (x, channels)
-
-
-def _depths(x: Any, channels: int, prefix: str = "") -> list[Any]:
-    """The layers `DEPTHS` of the blocks that follow x, each pooled to the size of the last."""
-    from keras import layers
-
     outputs: dict[str, Any] = {}
-    for number, block in enumerate(_blocks()):
-        if number >= FROZEN_BLOCKS:
-            x, outputs[f"block_{number}_expand"] = _block(x, channels, block, number, prefix)
-            channels = block[1]
-    outputs["top"] = _convolution(x, _TOP_CHANNELS, 1, f"{prefix}top")
+    for number, block in enumerate(design.blocks):
+        x, outputs[f"block_{number}_expand"] = _block(
+            x, channels, block, number, trainable=number >= design.frozen
+        )
+        channels = block[1]
+    outputs["top"] = _convolution(x, _TOP_CHANNELS, 1, "top")
     pooled = []
-    for name in DEPTHS:
+    for name in design.depths:
         shrink = outputs[name].shape[1] // outputs["top"].shape[1]
         pooled.append(layers.AveragePooling2D(shrink)(outputs[name]) if shrink > 1 else outputs[name])
-    return pooled
-
-
-def _blocks() -> list[tuple[int, int, int]]:
-    """Expansion, channels and stride of each block."""
-    return [
-        (expansion, width, stride if repeat == 0 else 1)
-        for expansion, width, repeats, stride in _STAGES
-        for repeat in range(repeats)
-    ]
+    joined = layers.Concatenate(name="depths")(pooled)
+    maps = layers.Conv2D(DIMS, 1, name="projection")(joined)
+    vector = layers.GlobalAveragePooling2D()(maps)
+    vector = layers.Identity(name="vector")(vector)
+    return keras.Model(pixels, {"vector": vector, "map": maps}, name="postersite")
 
 
 def _block(
-    x: Any,
-    channels: int,
-    block: tuple[int, int, int],
-    number: int,
-    prefix: str = "",
-    *,
-    trainable: bool = True,
+    x: Any, channels: int, block: tuple[int, int, int, int], number: int, *, trainable: bool
 ) -> tuple[Any, Any]:
     """The output of an inverted residual block, and of its expansion."""
     from keras import layers
 
-    expansion, width, stride = block
-    name = f"{prefix}block_{number}" if number else "expanded_conv"
+    expansion, width, stride, kernel = block
+    name = f"block_{number}" if number else "expanded_conv"
     y = x
     if expansion > 1:
         y = _convolution(y, channels * expansion, 1, f"{name}_expand", trainable=trainable)
     expanded = y
     y = layers.DepthwiseConv2D(
-        3, strides=stride, padding="same", name=f"{name}_depthwise", trainable=trainable
+        kernel, strides=stride, padding="same", name=f"{name}_depthwise", trainable=trainable
     )(y)
     y = layers.ReLU(6.0)(y)
     y = layers.Conv2D(width, 1, name=f"{name}_project", trainable=trainable)(y)
     return layers.Add()([x, y]) if stride == 1 and channels == width else y, expanded
 
 
-def _model(pixels: Any, depths: list[Any], dims: int) -> Any:
-    import keras
-    from keras import layers
-
-    joined = layers.Concatenate(name="depths")(depths)
-    maps = layers.Conv2D(dims, 1, name="projection")(joined)
-    vector = layers.GlobalAveragePooling2D()(maps)
-    vector = layers.Identity(name="vector")(vector)
-    return keras.Model(pixels, {"vector": vector, "map": maps}, name="postersite")
-
-
-def depth_of(layer: str) -> int:
-    """The block number of the layer of this name: 0 to 16, or 17 for layers behind the last block."""
-    if layer in ("Conv1", "pixels") or layer.startswith("expanded_conv"):
-        return 0
+def relative_depth(layer: str, backbone: str) -> float:
+    """Where the layer of this name is: 0 for the first block, 1 behind the last."""
+    if layer in ("pixels", "Conv1") or layer.startswith("expanded_conv"):
+        return 0.0
     block = re.match(r"block_(\d+)_", layer)
-    return int(block[1]) if block else LAST_BLOCK + 1
+    return int(block[1]) / len(BACKBONES[backbone].blocks) if block else 1.0
 
 
 def _convolution(

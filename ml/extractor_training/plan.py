@@ -6,28 +6,32 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from .errors import TrainingError
 
 Rows = Literal["train", "all"]
+Backbone = Literal["mobilenet_v2", "efficientnet_lite2"]
+# Where the early and the middle blocks end, as parts of all blocks.
+EARLY, MIDDLE = 7 / 17, 13 / 17
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """The settings that, with the posters and the initial weights, decide the result.
 
-    rows: `train` trains on the training part and validates after each epoch; `all` trains on the validation
-    part too, once the other settings are chosen. held_out: how many further posters to keep out of the
-    training, so that genre models can be fitted to posters that the network never saw. epochs: passes over
-    the posters, may be a fraction. height, width: of the views, in pixels; smaller than the extractor's
-    288 × 192, because random crops magnify (Touvron et al., "Fixing the train-test resolution discrepancy",
-    2019), and faster.
+    backbone: the architecture (see network.py). rows: `train` trains on the training part and validates after
+    each epoch; `all` trains on the validation part too, once the other settings are chosen. held_out: how
+    many further posters to keep out of the training, so that genre models can be fitted to posters that the
+    network never saw. epochs: passes over the posters, may be a fraction. height, width: of the views, in
+    pixels; smaller than the extractor's 288 × 192, because random crops magnify (Touvron et al., "Fixing the
+    train-test resolution discrepancy", 2019), and faster.
 
     Steps: pairs: posters per step, with two views of each (or, with probability mate_share, a view of another
     poster of the franchise). learning_rate, head_rate: peaks for the backbone and for the new layers, after
     warm_up steps and before a cosine decay (Loshchilov & Hutter, "SGDR", 2017). early_share, middle_share:
-    factors of learning_rate for blocks below 7 and below 13. weight_decay: of AdamW, for the new layers.
+    factors of learning_rate for the first two fifths of the blocks and
+    for the rest of the first three quarters. weight_decay: of AdamW, for the new layers.
     anchor: decay of the backbone towards its initial weights (Li, Grandvalet & Davoine, "Explicit Inductive
     Bias for Transfer Learning with Convolutional Networks", 2018). clip: largest norm of all gradients
     together. average: momentum of the running mean of the weights, which is the result (Polyak & Juditsky,
@@ -40,15 +44,14 @@ class TrainingPlan:
     targets, plus `keep` times the error of a linear prediction of ImageNet's features from the vector (see
     losses.py).
 
-    genre_pull: how far the final transform stretches vectors towards genres, from 0. imagenet_share: length
-    of ImageNet's features in the vector, beside 1 for the trained ones; 0 leaves them out. whitening: of the
-    principal components that they share, from 0 (PCA) to 1. min_positives: training posters that a genre
-    needs. save_every: steps between checkpoints; does not change the result. seed: of
+    genre_pull: how far the final transform stretches vectors towards genres, from 0. min_positives: training
+    posters that a genre needs. save_every: steps between checkpoints; does not change the result. seed: of
     views, order and dropout.
 
     Raises TrainingError naming a setting that is out of range.
     """
 
+    backbone: Backbone = "mobilenet_v2"
     rows: Rows = "train"
     held_out: int = 0
     epochs: float = 5.0
@@ -75,13 +78,13 @@ class TrainingPlan:
     temperature: float = 0.1
     memory: int = 3072
     genre_pull: float = 0.5
-    imagenet_share: float = 0.6
-    whitening: float = 0.25
     min_positives: int = 5
     save_every: int = 50
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.backbone not in get_args(Backbone):
+            raise TrainingError(f"backbone must be {' or '.join(get_args(Backbone))}; got {self.backbone!r}.")
         if self.rows not in ("train", "all"):
             raise TrainingError(f"rows must be train or all; got {self.rows!r}.")
         if self.rows == "all" and self.held_out:
@@ -106,9 +109,6 @@ class TrainingPlan:
         """SHA-256 over all settings that change the result, hexadecimal."""
         settings = asdict(self)
         del settings["save_every"]
-        if not self.held_out:
-            # Runs begun before there was this setting can be resumed.
-            del settings["held_out"]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -125,9 +125,9 @@ class TrainingPlan:
         """Pairs per step: `pairs`, or the number of posters if that is smaller."""
         return min(self.pairs, posters)
 
-    def share(self, depth: int) -> float:
-        """The factor of the learning rate for block number `depth` of the backbone."""
-        return self.early_share if depth < 7 else self.middle_share if depth < 13 else 1.0
+    def share(self, depth: float) -> float:
+        """The factor of the learning rate for the block at `depth` of the backbone, from 0 to 1."""
+        return self.early_share if depth < EARLY else self.middle_share if depth < MIDDLE else 1.0
 
     def rate(self, step: int, total: int) -> float:
         """The factor of the peak learning rates at `step` (from 0) of `total`."""
@@ -166,6 +166,4 @@ _NUMBERS = (
     ("keep", 0.0, 100.0),
     ("temperature", 0.005, 10.0),
     ("genre_pull", 0.0, 100.0),
-    ("imagenet_share", 0.0, 100.0),
-    ("whitening", 0.0, 1.0),
 )

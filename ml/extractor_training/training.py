@@ -21,12 +21,12 @@ from ml.files import file_sha256, write_json
 from ml.grouping import group_numbers
 
 from .bundle import BundleData, write_bundle
-from .combination import combine
 from .errors import TrainingError
 from .exported_weights import EXPORTED, load_exported
 from .further import FURTHER_PARTS
 from .initial_weights import (
     KEPT,
+    MOBILENET,
     InitialNetwork,
     features_to_keep,
     first_feature_head,
@@ -89,8 +89,7 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
     with _lock(request.work):
         plan = request.plan
         # Before an hour of decoding, not after it.
-        unused = request.from_scratch or (request.trained and not plan.imagenet_share)
-        weights = None if unused else imagenet_weights(request.weights)
+        weights = _Weights.of(request)
         posters = _read(request, callbacks)
         learned = _learned_genres(posters, plan)
         # Test posters are not even decoded: from here on, rows count the other posters only.
@@ -107,26 +106,42 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
             return evidence_scores(films, learned, callbacks.should_stop)
 
         facts = _facts(request, posters, learned)
-        network = build_network()
+        network = build_network(plan.backbone)
         if request.trained:
             head = _load_trained(request.trained, network)
             facts["trained"] = _digests(request.trained)
         else:
             head, history = _train_network(network, data, train_rows, teach, weights, request, callbacks)
-            start = _digests(request.start_from) if request.start_from else _weights_facts(weights)
+            start = _digests(request.start_from) if request.start_from else _weights_facts(weights.start)
             facts |= {"start": start, "plan": asdict(plan), "history": history}
+            if weights.kept:
+                facts["kept"] = _weights_facts(weights.kept)
         if not head.transformed:
             callbacks.log("Applying the final transform ...")
             vectors = run_network(network, pixels, train_rows, "vector")
             apply_transform(network, final_transform(vectors, head.kernel, plan.genre_pull))
-        if weights is not None and plan.imagenet_share:
-            callbacks.log("Adding ImageNet's features ...")
-            network = combine(network, weights, pixels, train_rows, plan.imagenet_share, plan.whitening)
-            facts["imagenet"] = _weights_facts(weights)
         genres = tuple(posters.genres[column] for column in learned)
         fit_only = np.concatenate([train_rows, np.searchsorted(not_test, posters.split.held_out)])
         bundle = BundleData(pixels, data.labels, data.groups, genres, fit_only, measured, facts)
         return write_bundle(network, bundle, request.work / BUNDLE, callbacks)
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """ImageNet weights: `start`: of the backbone; None if the run starts from others. `kept`: those whose
+    features training keeps, of MobileNetV2."""
+
+    start: WeightsFile | None
+    kept: WeightsFile | None
+
+    @classmethod
+    def of(cls, request: TrainingRequest) -> _Weights:
+        plan = request.plan
+        if request.trained:
+            return cls(None, None)
+        needed = not request.from_scratch and (not request.start_from or plan.distil > 0)
+        start = imagenet_weights(request.weights, plan.backbone) if needed else None
+        return cls(start, imagenet_weights(request.weights, MOBILENET) if plan.keep else None)
 
 
 def stored_plan(work: Path) -> TrainingPlan | None:
@@ -146,20 +161,20 @@ def _train_network(
     data: TrainingData,
     rows: Indexes,
     teach: Callable[[Floats], Floats],
-    weights: WeightsFile | None,
+    weights: _Weights,
     request: TrainingRequest,
     callbacks: Callbacks,
 ) -> tuple[Head, list[dict[str, Any]]]:
     """Train and fill `network`; its genre head, and the history. Also writes trained.npz.
 
-    teach: turns features (m, 2048) of the training posters into scores (m, genres).
+    teach: turns features (m, d) of the training posters into scores (m, genres).
     """
     plan = request.plan
 
     @cache
     def initial() -> InitialNetwork:
         callbacks.log("Computing features with the initial weights ...")
-        return initial_network(data.images, rows, weights, plan.seed)
+        return initial_network(plan.backbone, data.images, rows, weights.start, plan.seed)
 
     def initialise(learner: Learner) -> None:
         if request.start_from:
@@ -179,9 +194,11 @@ def _train_network(
             request.work / TEACHER, data.key, data.labels.shape, rows, lambda: teach(initial().features)
         )
         data = replace(data, teacher_scores=scores)
-    if plan.keep and weights is not None:
+    if weights.kept is not None:
         callbacks.log("Computing the features to keep ...")
-        features = features_to_keep(data.images, rows, weights, request.work / f"{KEPT}-{data.key[:16]}.npz")
+        features = features_to_keep(
+            data.images, rows, weights.kept, request.work / f"{KEPT}-{data.key[:16]}.npz"
+        )
         data = replace(data, features=features)
     learner, history = train(data, plan, request.work, initialise, callbacks)
     with learner.averaged():
@@ -229,6 +246,8 @@ def _prepare(request: TrainingRequest) -> None:
         if started and not request.trained and (work / FURTHER_PARTS).exists() != bool(request.more):
             began = "without" if request.more else "with"
             raise TrainingError(f"The run in {work} was started {began} --more: continue it in the same way.")
+        if request.from_scratch and request.plan.backbone != MOBILENET:
+            raise TrainingError(f"Random weights can be drawn for the backbone {MOBILENET} only.")
         if request.plan.held_out and not request.more:
             raise TrainingError("held_out is the number of further posters to hold out: give some by --more.")
         if not request.trained:

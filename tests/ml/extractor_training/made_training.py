@@ -28,6 +28,15 @@ from ml.extractor_training.plan import TrainingPlan
 from tests.ml.extractors.made_models import pictures
 from tests.ml.labelled_set.made_sets import further_posters, labelled_posters, no_bar, write_csv
 
+MOBILENET, EFFICIENTNET = "mobilenet_v2", "efficientnet_lite2"
+# The same operations as MobileNetV2: one block has a residual connection, the others have a stride.
+SMALL = architecture.Backbone(
+    stages=((1, 16, 1, 2, 3), (4, 16, 2, 2, 3), (4, 16, 1, 4, 3)),
+    depths=("block_1_expand", "block_3_expand", "top"),
+    frozen=1,
+    scale=1 / 127.5,
+    offset=-1.0,
+)
 PLAN = TrainingPlan(
     epochs=2.0,
     height=96,
@@ -52,7 +61,6 @@ def make(folder: Path) -> None:
     views(folder)
     losses(folder)
     with fewer_layers():
-        combined(folder)
         kept(folder)
         whole(folder)
 
@@ -62,12 +70,12 @@ def network(folder: Path) -> None:
     import keras
 
     from ml.extractor_training.errors import TrainingError
-    from ml.extractor_training.initial_weights import load_imagenet, load_random
+    from ml.extractor_training.initial_weights import load_mobilenet, load_random
     from ml.extractor_training.network import build_network
     from ml.extractors.weights import WeightsFile
 
     images = pictures(count=2, height=288, width=192)
-    network = build_network()
+    network = build_network(MOBILENET)
     both = keras.Model(network.input, {**network.output, "depths": network.get_layer("depths").output})
     # Keras takes half a second to build it.
     with patch("keras.applications.MobileNetV2", cache(keras.applications.MobileNetV2)) as mobilenet:
@@ -86,7 +94,7 @@ def network(folder: Path) -> None:
         expected = [np.asarray(found).mean(axis=(1, 2)) for found in deep(images / 127.5 - 1)]
         file = folder / "no_top.weights.h5"
         source.save_weights(file)
-        load_imagenet(network, WeightsFile(file, "no_top"))
+        load_mobilenet(network, WeightsFile(file, "no_top"))
         seen = {name: np.asarray(value) for name, value in both(images).items()}
         refusals = {}
         spoilt = source.get_weights()
@@ -96,12 +104,13 @@ def network(folder: Path) -> None:
         (folder / "text.weights.h5").write_text("<html>sign in</html>")
         for name in ("nan", "text"):
             try:
-                load_imagenet(network, WeightsFile(folder / f"{name}.weights.h5", "no_top"))
+                load_mobilenet(network, WeightsFile(folder / f"{name}.weights.h5", "no_top"))
             except TrainingError as error:
                 refusals[name] = str(error)
+    refusals |= efficientnet(folder)
     (folder / "refusals.json").write_text(json.dumps(refusals))
     with fewer_layers():
-        large, small = build_network(), build_network(size=(96, 64))
+        large, small = build_network(MOBILENET), build_network(MOBILENET, size=(96, 64))
         small.set_weights(large.get_weights())
         outputs = small(images[:, :96, :64])
         seen_small = {f"small_{name}": np.asarray(value) for name, value in outputs.items()}
@@ -115,17 +124,103 @@ def network(folder: Path) -> None:
     )
 
 
+def efficientnet(folder: Path) -> dict[str, str]:
+    """The first layers of an EfficientNet with folded weights, and computed with normalisation; refusals."""
+    import keras
+    from keras import layers
+
+    from ml.extractor_training.errors import TrainingError
+    from ml.extractor_training.initial_weights import EFFICIENTNET_FILE, load_efficientnet
+    from ml.extractor_training.network import build_network
+    from ml.extractors.weights import WeightsFile
+
+    small = replace(
+        architecture.BACKBONES[EFFICIENTNET],
+        stages=((1, 16, 1, 1, 3), (6, 24, 2, 2, 5)),
+        depths=("block_1_expand", "block_2_expand", "top"),
+    )
+    random = np.random.default_rng(3)
+    arrays: dict[str, Any] = {}
+
+    def draw(convolution: str, norm: str, shape: tuple[int, ...]) -> None:
+        arrays[f"{convolution}.weight"] = random.normal(0, np.prod(shape[1:]) ** -0.5, shape)
+        arrays[f"{norm}.weight"], arrays[f"{norm}.running_var"] = random.uniform(0.5, 1.5, (2, shape[0]))
+        arrays[f"{norm}.bias"], arrays[f"{norm}.running_mean"] = random.normal(0, 0.3, (2, shape[0]))
+
+    draw("_conv_stem", "_bn0", (32, 3, 3, 3))
+    draw("_conv_head", "_bn1", (1280, 24, 1, 1))
+    channels = 32
+    for number, (expansion, width, _, kernel) in enumerate(small.blocks):
+        wide, name = channels * expansion, f"_blocks.{number}"
+        if expansion > 1:
+            draw(f"{name}._expand_conv", f"{name}._bn0", (wide, channels, 1, 1))
+        draw(f"{name}._depthwise_conv", f"{name}._bn1", (wide, 1, kernel, kernel))
+        draw(f"{name}._project_conv", f"{name}._bn2", (width, wide, 1, 1))
+        channels = width
+    file = folder / EFFICIENTNET_FILE
+    images = pictures(count=2, height=64, width=64)
+    with patch.dict(architecture.BACKBONES, {EFFICIENTNET: small}):
+        network = build_network(EFFICIENTNET, size=(64, 64))
+        np.savez(file, allow_pickle=False, **arrays)
+        load_efficientnet(network, WeightsFile(file, "arrays"))
+        refusals = {}
+        for name, change in (
+            ("lacking", {"_bn1.bias": None}),
+            ("infinite", {"_bn1.bias": np.full(1280, np.inf)}),
+            ("shape", {"_conv_stem.weight": np.zeros((32, 3, 5, 5))}),
+        ):
+            changed = {key: array for key, array in (arrays | change).items() if array is not None}
+            np.savez(folder / f"{name}.npz", allow_pickle=False, **changed)
+            try:
+                load_efficientnet(network, WeightsFile(folder / f"{name}.npz", "arrays"))
+            except TrainingError as error:
+                refusals[name] = str(error)
+        load_efficientnet(network, WeightsFile(file, "arrays"))
+    depths = keras.Model(network.input, network.get_layer("depths").output)(images)
+
+    def normalised(x: Any, convolution: str, norm: str, *, stride: int = 1) -> Any:
+        kernel = arrays[f"{convolution}.weight"].transpose(2, 3, 1, 0)
+        options: dict[str, Any] = {"strides": stride, "padding": "same", "use_bias": False}
+        if "depthwise" in convolution:
+            layer, kernel = layers.DepthwiseConv2D(kernel.shape[0], **options), kernel.transpose(0, 1, 3, 2)
+        else:
+            layer = layers.Conv2D(kernel.shape[3], kernel.shape[0], **options)
+        layer.build(x.shape)
+        layer.set_weights([kernel])
+        facts = [arrays[f"{norm}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")]
+        normalisation = layers.BatchNormalization(epsilon=1e-3)
+        normalisation.build((None, None, None, len(facts[0])))
+        normalisation.set_weights(facts)
+        return normalisation(layer(x), training=False)
+
+    relu = keras.activations.relu6
+    x = relu(normalised((images - 127) / 128, "_conv_stem", "_bn0", stride=2))
+    expanded = []
+    for number, (expansion, _, stride, _) in enumerate(small.blocks):
+        name, y = f"_blocks.{number}", x
+        if expansion > 1:
+            y = relu(normalised(y, f"{name}._expand_conv", f"{name}._bn0"))
+            expanded.append(y)
+        y = relu(normalised(y, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride))
+        y = normalised(y, f"{name}._project_conv", f"{name}._bn2")
+        x = x + y if x.shape == y.shape else y
+    top = relu(normalised(x, "_conv_head", "_bn1"))
+    expected = [np.asarray(each).mean(axis=(1, 2)) for each in (*expanded, top)]
+    np.savez(
+        folder / "efficientnet.npz",
+        allow_pickle=False,
+        depths=np.asarray(depths).mean(axis=(1, 2)),
+        expected=np.concatenate(expected, axis=1),
+    )
+    return refusals
+
+
 @contextlib.contextmanager
 def fewer_layers() -> Iterator[None]:
-    """Networks of four blocks instead of seventeen, which Keras takes seconds to build, trace and export.
-
-    They consist of the same operations: one block has a residual connection, the others have a stride.
-    """
+    """Networks of four blocks instead of seventeen, which Keras takes seconds to build, trace and export."""
     with (
-        patch.object(architecture, "_STAGES", ((1, 16, 1, 2), (4, 16, 2, 2), (4, 16, 1, 4))),
+        patch.dict(architecture.BACKBONES, {MOBILENET: SMALL}),
         patch.object(architecture, "_TOP_CHANNELS", 256),
-        patch.object(architecture, "DEPTHS", ("block_1_expand", "block_3_expand", "top")),
-        patch.object(architecture, "FROZEN_BLOCKS", 1),
         # MobileNetV2 has other layers: the initial weights of Keras will do.
         patch("ml.extractor_training.initial_weights.load_random", draw_biases),
     ):
@@ -141,42 +236,6 @@ def draw_biases(network: Any, images: object, seed: int) -> None:
             layer.set_weights([kernel, random.normal(0, 0.01, bias.shape)])
 
 
-def combined(folder: Path) -> None:
-    """A trained network combined with another; one whose frozen blocks are not those of the other."""
-    from ml.extractor_training.combination import combine
-    from ml.extractor_training.errors import TrainingError
-    from ml.extractor_training.network import build_network, pooled_depths, run_network
-    from ml.extractors.weights import WeightsFile
-
-    images = pictures(count=6, height=288, width=192).astype(np.uint8)
-    rows = np.arange(6)
-    trained, imagenet, other = build_network(), build_network(), build_network()
-    for layer in imagenet.layers:
-        if layer.weights and not layer.trainable:
-            layer.set_weights(trained.get_layer(layer.name).get_weights())
-    results = {}
-
-    def load(network: Any, weights: WeightsFile) -> None:
-        network.set_weights(imagenet.get_weights())
-
-    file = WeightsFile(folder / "imagenet.h5", "no_top")
-    with patch("ml.extractor_training.combination.load_imagenet", load):
-        network = combine(trained, file, images, rows, 0.5, 0.25)
-        try:
-            combine(other, file, images, rows, 0.5, 0.25)
-        except TrainingError as error:
-            results["refused"] = np.array(str(error))
-    results["depths"] = pooled_depths(network, images, rows)
-    results["of_parts"] = np.concatenate(
-        [pooled_depths(part, images, rows) for part in (trained, imagenet)], axis=1
-    )
-    results["trained"] = run_network(trained, images, rows, "vector")
-    results["vector"] = run_network(network, images, rows, "vector")
-    results["map_mean"] = run_network(network, images, rows, "map").mean(axis=(1, 2))
-    results["numbers"] = np.array([trained.count_params(), network.count_params()])
-    np.savez(folder / "combined.npz", allow_pickle=False, **results)
-
-
 def kept(folder: Path) -> None:
     """Features to keep, and the losses of a network that is trained to keep them."""
     from ml.extractor_training import initial_weights
@@ -186,11 +245,9 @@ def kept(folder: Path) -> None:
 
     images = pictures(count=6, height=288, width=192).astype(np.uint8)
     file = WeightsFile(folder / "imagenet.h5", "no_top")
-    channels = 32 + 64 + 256
     with (
-        patch.object(initial_weights, "load_imagenet", lambda network, weights: None),
+        patch.object(initial_weights, "load_mobilenet", lambda network, weights: None),
         patch.object(initial_weights, "KEPT_SIZE", (96, 64)),
-        patch.object(initial_weights, "POOLED", channels),
     ):
         features = initial_weights.features_to_keep(images, np.arange(6), file, folder / "features.npz")
     plan = replace(PLAN, keep=1.0, pairs=3, memory=6, distil=0.0, head_rate=0.02)
@@ -296,14 +353,14 @@ def exported(file: Path, folder: Path) -> None:
     """Vectors of a network that was read from an exported file; refused files."""
     from ml.extractor_training.errors import TrainingError
     from ml.extractor_training.exported_weights import load_exported
-    from ml.extractor_training.network import build_combined_network, build_network, run_network
+    from ml.extractor_training.network import build_network, run_network
 
-    network = build_network()
+    network = build_network(MOBILENET)
     load_exported(file, network)
     images = pictures(count=3, height=288, width=192).astype(np.uint8)
     (folder / "text.tflite").write_text("<html>sign in</html>")
     refusals = []
-    for path, other in ((file, build_combined_network()), (folder / "text.tflite", network)):
+    for path, other in ((file, build_network(EFFICIENTNET)), (folder / "text.tflite", network)):
         try:
             load_exported(path, other)
         except TrainingError as error:

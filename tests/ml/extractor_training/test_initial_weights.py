@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from ml.extractor_training.errors import TrainingError
-from ml.extractor_training.initial_weights import first_head, first_projection, imagenet_weights
+from ml.extractor_training.initial_weights import (
+    EFFICIENTNET,
+    EFFICIENTNET_FILE,
+    MOBILENET,
+    first_head,
+    first_projection,
+    imagenet_weights,
+)
 
 
 def features(rows: int = 300, seed: int = 0) -> np.ndarray:
@@ -59,15 +66,26 @@ def test_weights_are_found_by_folder_or_file(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     file = tmp_path / "mobilenet_v2_1.0_224_imagenet.weights.h5"
     file.write_bytes(b"x")
-    assert imagenet_weights(tmp_path).path == imagenet_weights(file).path == file
-    assert imagenet_weights(file).kind == "with_top"
+    assert imagenet_weights(tmp_path, MOBILENET).path == imagenet_weights(file, MOBILENET).path == file
+    assert imagenet_weights(file, MOBILENET).kind == "with_top"
     other = tmp_path / "my_no_top.h5"
     other.write_bytes(b"x")
-    assert imagenet_weights(other).kind == "no_top"
+    assert imagenet_weights(other, MOBILENET).kind == "no_top"
 
 
 @pytest.mark.parametrize("named", [None, "weights", "weights/absent.h5"])
 def test_missing_weights_are_refused_with_the_command_that_gets_them(tmp_path, monkeypatch, named):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     with pytest.raises(TrainingError, match=r"manage\.py fetch_weights mobilenet_v2"):
-        imagenet_weights(None if named is None else tmp_path / named)
+        imagenet_weights(None if named is None else tmp_path / named, MOBILENET)
+
+
+def test_weights_of_efficientnet_are_found_by_folder_or_file(tmp_path):
+    file, other = tmp_path / EFFICIENTNET_FILE, tmp_path / "mine.npz"
+    for path in (file, other):
+        path.write_bytes(b"x")
+    assert imagenet_weights(tmp_path, EFFICIENTNET).path == imagenet_weights(file, EFFICIENTNET).path == file
+    assert imagenet_weights(other, EFFICIENTNET).path == other
+    for absent in (None, tmp_path / "absent", tmp_path / "absent.npz"):
+        with pytest.raises(TrainingError, match=EFFICIENTNET_FILE):
+            imagenet_weights(absent, EFFICIENTNET)

@@ -8,6 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from ml.extractor_training.network import BACKBONES, relative_depth
+from ml.extractor_training.plan import TrainingPlan
+
 # Whoever comes first waits for Keras, which a busy machine draws out.
 pytestmark = pytest.mark.timeout(900)
 
@@ -56,6 +59,34 @@ def test_unfit_weights_are_refused_with_what_to_do(training_output, case, words)
     message = json.loads((training_output / "refusals.json").read_text())[case]
     assert f"{case}.weights.h5" in message and words in message
     assert "manage.py fetch_weights mobilenet_v2" in message
+
+
+def test_all_three_depths_are_those_of_efficientnet(training_output):
+    with np.load(training_output / "efficientnet.npz") as depths:
+        assert depths["expected"].std(axis=0).mean() > 1e-3
+        np.testing.assert_allclose(depths["depths"], depths["expected"], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("case", "words"), [("lacking", "'bias'"), ("infinite", "not finite"), ("shape", "shape")]
+)
+def test_unfit_weights_of_efficientnet_are_refused(training_output, case, words):
+    message = json.loads((training_output / "refusals.json").read_text())[case]
+    assert f"{case}.npz" in message and words in message and "docs/training.md" in message
+
+
+def test_early_and_middle_blocks_learn_more_slowly():
+    plan = TrainingPlan()
+    for backbone, early, middle in (("mobilenet_v2", 7, 13), ("efficientnet_lite2", 9, 17)):
+        count = len(BACKBONES[backbone].blocks)
+        shares = [
+            plan.share(relative_depth(f"block_{number}_expand", backbone)) for number in range(1, count)
+        ]
+        assert shares[: early - 1] == [plan.early_share] * (early - 1)
+        assert shares[early - 1 : middle - 1] == [plan.middle_share] * (middle - early)
+        assert shares[middle - 1 :] == [1.0] * (count - middle)
+        assert plan.share(relative_depth("Conv1", backbone)) == plan.early_share
+        assert plan.share(relative_depth("top", backbone)) == 1.0
 
 
 def test_views_have_the_requested_size_and_range(views):
