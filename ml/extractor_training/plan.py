@@ -44,8 +44,10 @@ class TrainingPlan:
     targets, plus `keep` times the error of a linear prediction of ImageNet's features from the vector (see
     losses.py).
 
-    genre_pull: how far the final transform stretches vectors towards genres, from 0. min_positives: training
-    posters that a genre needs. save_every: steps between checkpoints; does not change the result. seed: of
+    genre_pull: how far the final transform stretches vectors towards genres, from 0. pooled_share: length of
+    the pooled layers in the vector, beside 1 for the trained one; 0 leaves them out. whitening: of the
+    principal components that they share, from 0 (PCA) to 1. min_positives: training posters that a genre
+    needs. save_every: steps between checkpoints; does not change the result. seed: of
     views, order and dropout.
 
     Raises TrainingError naming a setting that is out of range.
@@ -78,6 +80,8 @@ class TrainingPlan:
     temperature: float = 0.1
     memory: int = 3072
     genre_pull: float = 0.5
+    pooled_share: float = 0.6
+    whitening: float = 0.4
     min_positives: int = 5
     save_every: int = 50
     seed: int = 0
@@ -166,4 +170,6 @@ _NUMBERS = (
     ("keep", 0.0, 100.0),
     ("temperature", 0.005, 10.0),
     ("genre_pull", 0.0, 100.0),
+    ("pooled_share", 0.0, 100.0),
+    ("whitening", 0.0, 1.0),
 )

@@ -16,6 +16,8 @@ from ml.files import UNREADABLE_ARRAYS, write_bytes
 from .errors import TrainingError
 
 TRAINED = "trained.npz"
+# Added to every deviation, so that features that hardly vary are not magnified.
+_MIN_DEVIATION = 1e-3
 # Names of arrays in the file: the head, and whether the final transform is still to be applied.
 KERNEL, BIAS, UNTRANSFORMED = "hw", "hb", "untouched"
 
@@ -134,3 +136,56 @@ def apply_transform(network: Any, transform: FinalTransform) -> None:
     projection.set_weights(
         [(kernel @ matrix).astype(np.float32), ((bias - mean) @ matrix).astype(np.float32)]
     )
+
+
+@dataclass(frozen=True)
+class Affine:
+    """features (n, d) become features @ kernel + bias. kernel (d, dims), bias (dims,)."""
+
+    kernel: Floats64
+    bias: Floats64
+
+
+def apply_pooled_features(network: Any, features: Floats, share: float, whitening: float) -> None:
+    """Change the `projection` layer of a network as `joined_projection` says. features: see there."""
+    projection = network.get_layer("projection")
+    kernel, bias = projection.get_weights()
+    trained = Affine(kernel[0, 0].astype(np.float64), bias.astype(np.float64))
+    joined = joined_projection(features, trained, share, whitening)
+    projection.set_weights([joined.kernel[None, None].astype(np.float32), joined.bias.astype(np.float32)])
+
+
+def joined_projection(features: Floats, trained: Affine, share: float, whitening: float) -> Affine:
+    """Compute a projection of pooled layers that keeps more of them than the trained one.
+
+    features (n, d): the pooled layers of the training posters. trained: the projection (d, dims) of the
+    network. Its vector and the pooled layers are standardised, so that no dimension dominates. The pooled
+    layers get the length `share` times that of the vector. The result is their first `dims` principal
+    components, each divided by the power `whitening` of its deviation: 0 is PCA, 1 is whitening. Finally all
+    numbers get deviation 1.
+
+    Raises TrainingError if the features do not vary.
+    """
+    dims = trained.kernel.shape[1]
+    parts = []
+    for values, length in (
+        (features @ trained.kernel + trained.bias, 1.0),
+        (features.astype(np.float64), share),
+    ):
+        deviation = values.std(axis=0) + _MIN_DEVIATION
+        parts.append((values, values.mean(axis=0), length / deviation / np.sqrt(values.shape[1])))
+    mean, scale = (np.concatenate([part[place] for part in parts]) for place in (1, 2))
+    standard = (np.concatenate([part[0] for part in parts], axis=1) - mean) * scale
+    variances, directions = np.linalg.eigh(standard.T @ standard / len(standard))
+    order = np.argsort(-variances)[:dims]
+    if not variances[order[0]] > 1e-9:
+        raise TrainingError("The network gives all posters the same vector: are they posters?")
+    # Components that do not vary, of few posters, stay small.
+    matrix = directions[:, order] * np.maximum(variances[order], variances[order[0]] * 1e-6) ** (
+        -whitening / 2
+    )
+    matrix /= np.sqrt(((standard @ matrix) ** 2).mean())
+    matrix = scale[:, None] * matrix
+    kernel = trained.kernel @ matrix[:dims] + matrix[dims:]
+    bias = (trained.bias - mean[:dims]) @ matrix[:dims] - mean[dims:] @ matrix[dims:]
+    return Affine(kernel, bias)

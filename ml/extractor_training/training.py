@@ -37,12 +37,20 @@ from .initial_weights import (
 )
 from .learner import Learner
 from .loop import CHECKPOINT, Callbacks, train
-from .network import DIMS, build_network, run_network
+from .network import DIMS, build_network, pooled_depths, run_network
 from .plan import TrainingPlan
 from .posters import LEFT_OUT_ROWS, Listing, Posters, Sources, read_posters
 from .splits import FACTS, HELD_OUT, TRAIN
 from .teacher import TEACHER, cached_teacher_scores, evidence_scores, teacher_scores
-from .trained_network import TRAINED, Head, apply_transform, final_transform, load_networks, save_network
+from .trained_network import (
+    TRAINED,
+    Head,
+    apply_pooled_features,
+    apply_transform,
+    final_transform,
+    load_networks,
+    save_network,
+)
 from .training_data import BatchSampler, TrainingData, decode
 from .validation import validation_set
 
@@ -120,6 +128,10 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
             callbacks.log("Applying the final transform ...")
             vectors = run_network(network, pixels, train_rows, "vector")
             apply_transform(network, final_transform(vectors, head.kernel, plan.genre_pull))
+        if plan.pooled_share:
+            callbacks.log("Adding the pooled layers ...")
+            pooled = pooled_depths(network, pixels, train_rows)
+            apply_pooled_features(network, pooled, plan.pooled_share, plan.whitening)
         genres = tuple(posters.genres[column] for column in learned)
         fit_only = np.concatenate([train_rows, np.searchsorted(not_test, posters.split.held_out)])
         bundle = BundleData(pixels, data.labels, data.groups, genres, fit_only, measured, facts)
