@@ -14,9 +14,11 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from boto3.exceptions import Boto3Error
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
@@ -54,6 +56,7 @@ class S3Storage(s3.S3Storage):
     def __init__(self, **options: Any) -> None:
         self.addressing_style = options.get("addressing_style", "path")
         super().__init__(**options)
+        self._credentials: Any = None
         self._signed = lru_cache(maxsize=10_000)(self._sign)
 
     def url(self, name: str, *args: Any, **kwargs: Any) -> str:
@@ -66,7 +69,21 @@ class S3Storage(s3.S3Storage):
         return self._signed(name, int(time.time() / (self.querystring_expire / 2)))
 
     def _sign(self, name: str, period: int) -> str:
-        return str(super().url(name))
+        """What `generate_presigned_url` of boto3 returns, in less than half of the time."""
+        if self._credentials is None:
+            self._credentials = self._create_session().get_credentials()
+        if self._credentials is None:
+            raise OSError(errno.EACCES, "the environment has no credentials for the bucket", name)
+        host = urlsplit(self.endpoint_url)
+        place = f"{host.netloc}/{self.bucket_name}"
+        if self.addressing_style == "virtual":
+            place = f"{self.bucket_name}.{host.netloc}"
+        key = quote(self._normalize_name(s3.clean_name(name)), safe="/~")
+        request = AWSRequest("GET", f"{host.scheme}://{place}/{key}")
+        # Those of a role expire; they are renewed here.
+        credentials = self._credentials.get_frozen_credentials()
+        S3SigV4QueryAuth(credentials, "s3", self.region_name, self.querystring_expire).add_auth(request)
+        return str(request.url)
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
         pictures = name.startswith(("posters/", f"{self.location}/posters/"))

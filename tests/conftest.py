@@ -18,6 +18,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from hypothesis import settings as property_settings
 
+from postersite import object_storage
 from tests import migrated_database
 from tests.factories import UserFactory
 
@@ -125,10 +126,10 @@ def django_db_setup(request: pytest.FixtureRequest) -> Iterator[None]:
 def settings_of_tests() -> Iterator[None]:
     """The embedded defaults, whatever .env contains, and what makes tests fast."""
     with override_settings(
-        STORAGES=settings.STORAGES
-        | {
+        STORAGES={
+            "default": object_storage.FILES,
             # `collectstatic` is not part of a test run, so names have no hash.
-            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
         },
         # A count that one test cached must not be shown in the next.
         CACHES={"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},

@@ -20,6 +20,7 @@ from catalog.integrity import consistency
 from catalog.integrity.consistency import Kind
 from catalog.models import Poster
 from catalog.posters import primary
+from catalog.s3_storage import S3Storage
 from postersite.object_storage import ObjectStorage
 from tests.catalog.admin.movie_forms import save_movie
 from tests.factories import MovieFactory, tiny_jpeg
@@ -83,6 +84,21 @@ def test_signed_addresses_expire_and_stay_the_same_for_a_while(
     assert poster.thumbnail.url == address
     time_machine.shift(timedelta(seconds=20))
     assert poster.thumbnail.url != address
+
+
+@pytest.mark.parametrize("amazon", [False, True])
+@pytest.mark.parametrize("token", ["", "of a role"])
+def test_signed_addresses_are_those_of_boto3(
+    use_bucket: Use, monkeypatch: pytest.MonkeyPatch, time_machine: Any, amazon: bool, token: str
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    changed = {"POSTERSITE_S3_ENDPOINT": ""} if amazon else {}
+    found = use_bucket(**changed, POSTERSITE_S3_REGION="eu-west-1", POSTERSITE_S3_PREFIX="site")
+    time_machine.move_to("2026-11-29T12:00:01Z", tick=False)
+    name = "posters/ab/a picture+1~ä.jpg"
+    ours = default_storage.url(name)
+    theirs = S3Storage.__mro__[1].url(default_storage, name)
+    assert ours == theirs and ours.startswith(found.picture_origins[0])
 
 
 def test_a_signed_address_loads_the_picture(use_bucket: Use) -> None:
