@@ -2,9 +2,10 @@
 
 import os
 
-# Read when numpy is first imported. For one vector at a time, starting a thread on each core costs several
-# times as much as the product itself, and requests are answered by several threads already.
+# Read when numpy and numkong are first imported. For one vector at a time, starting a thread on each core
+# costs several times as much as the product itself, and requests are answered by several threads already.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
