@@ -30,7 +30,7 @@ from catalog.models import GenreModel, ReviewDecision, RunItem
 from catalog.posters.failing_hosts import circuits
 from catalog.runs import kinds, lifecycle
 from catalog.web.views.errors import error_response
-from catalog.web.views.status import BROKER_TIMEOUT_S
+from catalog.web.views.status import impatient_broker
 from postersite.beat_lock import LOCK_KEY
 from postersite.client_address import is_local
 from postersite.request_metrics import request_metrics
@@ -172,12 +172,7 @@ def broker_metrics() -> Iterator[Metric]:
     failing = GaugeMetricFamily(
         "postersite_host_failing", "Whether a host gets no requests because it keeps failing", labels=["host"]
     )
-    with redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=BROKER_TIMEOUT_S,
-        socket_timeout=BROKER_TIMEOUT_S,
-        retry=None,
-    ) as broker:
+    with impatient_broker() as broker:
         for queue in kinds.queues():
             queues.add_metric([queue], int(broker.llen(queue)))
         unacknowledged = int(broker.hlen("unacked"))

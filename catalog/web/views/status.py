@@ -76,15 +76,20 @@ def migrations_state() -> str:
     return "ok" if _is_migrated else "unapplied"
 
 
+def impatient_broker() -> redis.Redis:
+    """A connection to the broker that gives up after BROKER_TIMEOUT_S, because a request waits for it."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=BROKER_TIMEOUT_S,
+        socket_timeout=BROKER_TIMEOUT_S,
+        retry=None,
+    )
+
+
 def broker_state() -> str:
     """`ok`, `unreachable`, or `refuses writes`: a replica, or its memory or disk is full."""
     try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_connect_timeout=BROKER_TIMEOUT_S,
-            socket_timeout=BROKER_TIMEOUT_S,
-            retry=None,
-        ) as broker:
+        with impatient_broker() as broker:
             broker.set("postersite:readyz", "1", ex=60)
     except redis.ResponseError:
         return "refuses writes"
