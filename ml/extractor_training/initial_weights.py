@@ -124,7 +124,7 @@ def load_efficientnet(network: Any, weights: WeightsFile) -> None:
             arrays = {name: np.asarray(archive[name], dtype=np.float32) for name in archive.files}
         for layer in network.layers:
             if layer.weights and layer.name != "projection":
-                kernel, norm = (arrays_of(arrays, name) for name in _pytorch_names(layer.name))
+                kernel, norm = (_arrays_of(arrays, name) for name in _pytorch_names(layer.name))
                 scale = norm["weight"] / np.sqrt(norm["running_var"] + _PYTORCH_EPSILON)
                 # PyTorch has (outputs, inputs, height, width); depthwise kernels have one input each.
                 order = (2, 3, 0, 1) if "depthwise" in layer.name else (2, 3, 1, 0)
@@ -143,7 +143,7 @@ def load_efficientnet(network: Any, weights: WeightsFile) -> None:
         ) from error
 
 
-def arrays_of(arrays: dict[str, Floats], name: str) -> dict[str, Floats]:
+def _arrays_of(arrays: dict[str, Floats], name: str) -> dict[str, Floats]:
     """The arrays whose names begin with `name` and a dot, without it."""
     return {
         key.removeprefix(f"{name}."): array for key, array in arrays.items() if key.startswith(f"{name}.")
@@ -230,8 +230,9 @@ def features_to_keep(images: Bytes, rows: Indexes, weights: WeightsFile, path: P
     """
     import keras
 
+    network = build_network(MOBILENET, size=KEPT_SIZE)
+
     def compute() -> dict[str, npt.NDArray[np.float16]]:
-        network = build_network(MOBILENET, size=KEPT_SIZE)
         load_mobilenet(network, weights)
         pooled = keras.layers.GlobalAveragePooling2D()(network.get_layer("depths").output)
         posters = keras.Input((*SIZE, 3))
@@ -239,7 +240,7 @@ def features_to_keep(images: Bytes, rows: Indexes, weights: WeightsFile, path: P
         model = keras.Model(posters, keras.Model(network.input, pooled)(magnified))
         return {"features": run_network(model, images, np.arange(len(images))).astype(np.float16)}
 
-    channels = build_network(MOBILENET).get_layer("depths").output.shape[-1]
+    channels = network.get_layer("depths").output.shape[-1]
     features = cached(path, {"features": (len(images), channels)}, compute)["features"].astype(np.float32)
     kept = (features - features[rows].mean(axis=0)) @ first_projection(features[rows], DIMS)
     return np.asarray(kept / kept[rows].std(), dtype=np.float32)

@@ -37,7 +37,7 @@ from .initial_weights import (
 )
 from .learner import Learner
 from .loop import CHECKPOINT, Callbacks, train
-from .network import DIMS, build_network, pooled_depths, run_network
+from .network import DIMS, build_network, pooled_depths
 from .plan import TrainingPlan
 from .posters import LEFT_OUT_ROWS, Listing, Posters, Sources, read_posters
 from .splits import FACTS, HELD_OUT, TRAIN
@@ -124,14 +124,15 @@ def train_extractor(request: TrainingRequest, callbacks: Callbacks) -> dict[str,
             facts |= {"start": start, "plan": asdict(plan), "history": history}
             if weights.kept:
                 facts["kept"] = _weights_facts(weights.kept)
-        if not head.transformed:
-            callbacks.log("Applying the final transform ...")
-            vectors = run_network(network, pixels, train_rows, "vector")
-            apply_transform(network, final_transform(vectors, head.kernel, plan.genre_pull))
-        if plan.pooled_share:
-            callbacks.log("Adding the pooled layers ...")
+        if not head.transformed or plan.pooled_share:
+            callbacks.log("Computing the final projection ...")
             pooled = pooled_depths(network, pixels, train_rows)
-            apply_pooled_features(network, pooled, plan.pooled_share, plan.whitening)
+            if not head.transformed:
+                kernel, bias = network.get_layer("projection").get_weights()
+                vectors = pooled @ kernel[0, 0] + bias
+                apply_transform(network, final_transform(vectors, head.kernel, plan.genre_pull))
+            if plan.pooled_share:
+                apply_pooled_features(network, pooled, plan.pooled_share, plan.whitening)
         genres = tuple(posters.genres[column] for column in learned)
         fit_only = np.concatenate([train_rows, np.searchsorted(not_test, posters.split.held_out)])
         bundle = BundleData(pixels, data.labels, data.groups, genres, fit_only, measured, facts)
