@@ -77,6 +77,14 @@ class Site:
             **self.settings,
         }
 
+    def fetch_from(self, url: str) -> None:
+        """Let workers fetch posters from this replica, as fast as they can."""
+        self.settings |= {
+            "POSTERSITE_REPLICA_URL": url,
+            "POSTERSITE_POSTER_SOURCES": "tmdb_page",
+            "POSTERSITE_REQUESTS_PER_SECOND": "1000",
+        }
+
     def start_python(self, code: str, *arguments: object) -> subprocess.Popen[str]:
         """Starts `code` in a process with Django set up; its arguments are in `argv`."""
         return subprocess.Popen(

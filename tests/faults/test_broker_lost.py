@@ -49,12 +49,8 @@ def test_a_run_continues_when_the_broker_has_lost_its_data(site: Site) -> None:
     ):
         replica.spoil("/movie/", slow(0.05))
         socket_file, folder = Path(private) / "broker.sock", Path(private) / "queue"
-        site.settings |= {
-            "REDIS_URL": f"unix://{socket_file}",
-            "POSTERSITE_REPLICA_URL": replica.url,
-            "POSTERSITE_POSTER_SOURCES": "tmdb_page",
-            "POSTERSITE_REQUESTS_PER_SECOND": "1000",
-        }
+        site.settings["REDIS_URL"] = f"unix://{socket_file}"
+        site.fetch_from(replica.url)
         state, done = "SELECT state FROM catalog_run", "SELECT done FROM catalog_run"
         left = "SELECT count(*) FROM catalog_runchunk"
 

@@ -19,11 +19,7 @@ def test_every_film_has_its_one_poster_and_every_item_is_done_once(site: Site) -
     with FaultySite([film(n) for n in range(FILMS)]) as replica:
         # Slow enough to be in the middle of something when it is killed.
         replica.spoil("/movie/", slow(0.03))
-        site.settings |= {
-            "POSTERSITE_REPLICA_URL": replica.url,
-            "POSTERSITE_POSTER_SOURCES": "tmdb_page",
-            "POSTERSITE_REQUESTS_PER_SECOND": "1000",
-        }
+        site.fetch_from(replica.url)
         run = int(site.run_python(f"{SCRAPE}scrape()", FILMS, CHUNK))
         done = "SELECT done FROM catalog_run"
         running = "SELECT count(*) FROM catalog_runitem WHERE state = 'running'"

@@ -20,11 +20,7 @@ CHUNK = 10
 def test_a_run_goes_on_while_its_workers_are_replaced(site: Site) -> None:
     with FaultySite([film(n) for n in range(FILMS)]) as replica:
         replica.spoil("/movie/", slow(0.05))
-        site.settings |= {
-            "POSTERSITE_REPLICA_URL": replica.url,
-            "POSTERSITE_POSTER_SOURCES": "tmdb_page",
-            "POSTERSITE_REQUESTS_PER_SECOND": "1000",
-        }
+        site.fetch_from(replica.url)
         # No beat: without the sweep, a lost task would stop the run.
         run = int(site.run_python(f"{SCRAPE}scrape()", FILMS, CHUNK))
         done = "SELECT done FROM catalog_run"
