@@ -123,6 +123,10 @@ def _read_files(posters: Sequence[Poster], errors: dict[int, str]) -> Iterator[b
 
 def _store(rows: Sequence[Embedding]) -> None:
     with transaction.atomic():
+        # One process at a time, so that the order of ids is that of commits: an open index reads those that
+        # are newer than what it has.
+        used = {row.extractor_id for row in rows}
+        list(Extractor.objects.select_for_update(no_key=True).filter(pk__in=used).order_by("pk"))
         # Posters may have been deleted while they were embedded.
         posters = Poster.objects.select_for_update(no_key=True).filter(pk__in=[row.poster_id for row in rows])
         existing = set(posters.values_list("pk", flat=True))

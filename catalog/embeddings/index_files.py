@@ -1,4 +1,7 @@
-"""Index files for look-alikes. Workers and commands build them; the web process only reads them."""
+"""Index files for look-alikes. Workers and commands build them; the web process only reads them.
+
+Newer embeddings are read from the database, so all processes and machines find a new poster at once.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from catalog import shared_files
 from catalog.models import Embedding, Extractor, Poster, Run, SimilarityIndex
 from ml.files import UNREADABLE_ARRAYS
+from ml.search.growing_index import GrowingIndex
 from ml.search.hubness import (
     CorrectionUnreadable,
     HubCorrection,
@@ -30,7 +34,7 @@ from ml.search.hubness import (
     read_correction,
     write_correction,
 )
-from ml.search.neighbours import ExactIndex, Metric
+from ml.search.neighbours import Metric
 
 from . import extractors
 
@@ -38,7 +42,10 @@ log = logging.getLogger(__name__)
 
 IDS, VECTORS, CORRECTION = "ids.npy", "vectors.npy", "hubs-1.npz"
 UNREADABLE = (*UNREADABLE_ARRAYS, OSError, CorrectionUnreadable)
-# During an embedding run, an index is built again when it lacks a fifth of the embeddings, or at this age.
+# An index is built again when more embeddings than this have come or gone. Until then, each process reads
+# those that have come, so it needs a limit. The share keeps hub penalties good in small catalogues.
+MOST_CHANGES, MOST_CHANGED = 2000, 0.05
+# During an embedding run, it is built again when it lacks a fifth of the embeddings, or at this age.
 GROWTH = 1.25
 MAX_AGE = timedelta(minutes=10)
 # Look-alikes change to another extractor when it lacks at most this share of the posters that they show now:
@@ -56,13 +63,18 @@ class IndexNotReady(RuntimeError):
 
 @dataclass(frozen=True)
 class LoadedIndex:
-    """An open index. poster_ids: (n,) int64, ascending; vectors: (n, dims) float16, memory-mapped."""
+    """An open index: its files, and embeddings that were added since.
+
+    Of the files: poster_ids (n,) int64, ascending; vectors (n, dims) float16, memory-mapped; correction.
+    search: the files and what was added, by poster id. newest: the highest id of the embeddings in it.
+    """
 
     path: Path
     poster_ids: np.ndarray
     vectors: np.ndarray
     correction: HubCorrection | None
-    search: ExactIndex
+    search: GrowingIndex
+    newest: int
 
 
 _loaded: dict[tuple[int, Metric], LoadedIndex] = {}
@@ -78,11 +90,15 @@ def metric_of(spec: str) -> Metric:
 def open_index(extractor: Extractor, metric: Metric) -> LoadedIndex:
     """The current index of an extractor, opened once per process until a new one is built.
 
-    With the cosine metric, hubs are corrected. Raises IndexNotReady.
+    It has the embeddings that were added since, at most MOST_CHANGES. With the cosine metric, hubs are
+    corrected. Raises IndexNotReady.
     """
-    folder = SimilarityIndex.objects.filter(extractor=extractor).values_list("folder", flat=True).first()
-    if folder is None:
+    made = Embedding.objects.filter(extractor=OuterRef("extractor")).order_by("-pk")
+    index = SimilarityIndex.objects.annotate(newest=Subquery(made.values("pk")[:1]))
+    found = index.filter(extractor=extractor).values_list("folder", "last_embedding", "newest").first()
+    if found is None:
         raise IndexNotReady(f"No index has been built for {extractor} yet.")
+    folder, last, newest = found
     path = _home(extractor) / folder
     with _lock:
         loaded = _loaded.get((extractor.pk, metric))
@@ -96,17 +112,40 @@ def open_index(extractor: Extractor, metric: Metric) -> LoadedIndex:
             # Earlier versions stored float32. The numbers are those of float16 embeddings.
             if vectors.dtype == np.float32:
                 vectors = vectors.astype(np.float16)
-            search = ExactIndex(vectors, metric, correction)
-            loaded = _loaded[extractor.pk, metric] = LoadedIndex(path, ids, vectors, correction, search)
+            search = GrowingIndex(ids, vectors, metric, correction)
+            loaded = _loaded[extractor.pk, metric] = LoadedIndex(path, ids, vectors, correction, search, last)
             if shared_files.is_shared():
                 _remove_old(path.parent, path.name)
+    if newest is None or newest <= loaded.newest or loaded.search.added >= MOST_CHANGES:
         return loaded
+    grown = _with_newer(loaded, extractor)
+    with _lock:
+        if _loaded.get((extractor.pk, metric)) is loaded:
+            _loaded[extractor.pk, metric] = grown
+    return grown
+
+
+def _with_newer(loaded: LoadedIndex, extractor: Extractor) -> LoadedIndex:
+    """The index with embeddings that are newer than its newest. Ids are in the order of commits."""
+    newer = Embedding.objects.filter(extractor=extractor, pk__gt=loaded.newest).order_by("pk")
+    rows = list(newer.values_list("pk", "poster_id", "vector")[: MOST_CHANGES - loaded.search.added])
+    if not rows:
+        return loaded  # deleted meanwhile
+    posters, vectors = list[int](), list[np.ndarray]()
+    for _, poster_id, stored in rows:
+        vector = np.frombuffer(stored, dtype="<f2")
+        # `check_catalogue` reports damaged ones.
+        if len(vector) == extractor.dims and np.isfinite(vector).all():
+            posters.append(poster_id)
+            vectors.append(vector)
+    search = loaded.search.adding(np.array(posters), np.array(vectors)) if posters else loaded.search
+    return replace(loaded, search=search, newest=rows[-1][0])
 
 
 def is_stale(extractor: Extractor) -> bool:
-    """Whether the index lacks embeddings, has deleted ones, is missing or damaged on disk, or is float32."""
+    """Whether the index is missing, damaged on disk or float32, or too many embeddings have come or gone."""
     index = SimilarityIndex.objects.filter(extractor=extractor).first()
-    if index is None or (index.rows, index.last_embedding) != _state(extractor):
+    if index is None or _changes(index) > min(MOST_CHANGES, MOST_CHANGED * index.rows):
         return True
     try:
         _, vectors, _ = _read(_home(extractor) / index.folder, metric_of(extractor.spec))
@@ -218,6 +257,14 @@ def _state(extractor: Extractor) -> tuple[int, int]:
     """Number and highest id of the extractor's embeddings."""
     found = Embedding.objects.filter(extractor=extractor).aggregate(rows=Count("pk"), last=Max("pk"))
     return found["rows"], found["last"] or 0
+
+
+def _changes(index: SimilarityIndex) -> int:
+    """How many embeddings have come and gone since an index was built."""
+    newer = Count("pk", filter=Q(pk__gt=index.last_embedding))
+    found = Embedding.objects.filter(extractor=index.extractor_id).aggregate(rows=Count("pk"), newer=newer)
+    gone = index.rows - (found["rows"] - found["newer"])
+    return int(found["newer"] + abs(gone))
 
 
 def _names(metric: Metric) -> list[str]:

@@ -44,10 +44,9 @@ class LookAlike:
 
 
 class _Candidate(NamedTuple):
-    """A poster with its row in the index, its (corrected) distance and its group of duplicates."""
+    """A poster, its (corrected) distance and its group of duplicates."""
 
     poster: Poster
-    row: int
     distance: float
     group: int | None
 
@@ -87,54 +86,59 @@ def lookalikes(
     query = own.as_array()[None, :]
     loaded = open_index(extractor, metric_name(extractor, method))
     diversity = settings.LOOKALIKES_DIVERSITY if loaded.correction is not None else 0.0
-    found = _different(poster, query, loaded, CANDIDATES_PER_LOOKALIKE * k if diversity else k)
+    found = _different(poster, extractor, query, loaded, CANDIDATES_PER_LOOKALIKE * k if diversity else k)
     if diversity:
         found = _diverse(found, loaded, k, diversity)
     prefetch_related_objects([each.poster for each in found], "movie__genres")
     distances = [each.distance for each in found]
     if loaded.correction is not None:
-        rows = [each.row for each in found]
-        distances = (1 - cosines(query, loaded.vectors[rows])[0]).clip(0, 2).tolist()
+        distances = (1 - cosines(query, _vectors(found, loaded))[0]).clip(0, 2).tolist()
     return [
         LookAlike(each.poster.movie, each.poster, distance, each.distance)
         for each, distance in zip(found, distances, strict=True)
     ]
 
 
-def _different(poster: Poster, query: np.ndarray, loaded: LoadedIndex, wanted: int) -> list[_Candidate]:
+def _different(
+    poster: Poster, extractor: Extractor, query: np.ndarray, loaded: LoadedIndex, wanted: int
+) -> list[_Candidate]:
     """The `wanted` nearest posters with other pictures than `poster` and each other, nearest first."""
-    shown, found = [_Candidate(poster, -1, 0.0, None)], list[_Candidate]()
-    done, reach = 0, min(len(loaded.poster_ids), 4 * wanted + 16)
+    shown, found = [_Candidate(poster, 0.0, None)], list[_Candidate]()
+    done, reach = 0, min(len(loaded.search), 4 * wanted + 16)
     while done < reach:
-        distances, rows = loaded.search.query(query, reach)
-        for candidate in _candidates(poster, loaded, rows[0, done:], distances[0, done:]):
+        distances, ids = loaded.search.query(query, reach)
+        for candidate in _candidates(poster, extractor, ids[0, done:], distances[0, done:]):
             if any(_is_same_picture(candidate, other) for other in shown):
                 continue
             shown.append(candidate)
             found.append(candidate)
             if len(found) == wanted:
                 return found
-        done, reach = reach, min(len(loaded.poster_ids), reach * 4)
+        done, reach = reach, min(len(loaded.search), reach * 4)
     return found
 
 
 def _diverse(found: list[_Candidate], loaded: LoadedIndex, k: int, diversity: float) -> list[_Candidate]:
     """k of the candidates, chosen for relevance and diversity, nearest first."""
     assert loaded.correction is not None  # noqa: S101  diversity is only used with it
-    vectors = loaded.vectors[[each.row for each in found]]
+    vectors = _vectors(found, loaded)
     likeness = cosines(vectors, vectors, loaded.correction.centre)
     relevance = [1 - each.distance for each in found]
     # `found` is ordered by distance, so sorting the chosen numbers orders them too.
     return [found[number] for number in sorted(diverse_order(relevance, likeness, k, diversity))]
 
 
+def _vectors(found: list[_Candidate], loaded: LoadedIndex) -> np.ndarray:
+    return loaded.search.vectors_of([each.poster.pk for each in found])
+
+
 def _candidates(
-    poster: Poster, loaded: LoadedIndex, rows: np.ndarray, distances: np.ndarray
+    poster: Poster, extractor: Extractor, ids: np.ndarray, distances: np.ndarray
 ) -> Iterator[_Candidate]:
-    """Primary posters of other movies that are not known duplicates of this one, in the order of `rows`."""
-    ids = loaded.poster_ids[rows]
+    """Primary posters of other movies that are not known duplicates of this one, in the order of `ids`."""
+    embedded = Embedding.objects.filter(poster=OuterRef("pk"), extractor=extractor)
     others = (
-        Poster.objects.filter(is_primary=True, movie__merged_into__isnull=True)
+        Poster.objects.filter(Exists(embedded), is_primary=True, movie__merged_into__isnull=True)
         .exclude(movie=poster.movie_id)
         .select_related("movie")
     )
@@ -145,12 +149,10 @@ def _candidates(
         by_id = others.in_bulk(ids[part].tolist())
         groups = duplicates.groups_of([poster.pk, *by_id])
         own = groups.get(poster.pk)
-        for poster_id, row, distance in zip(
-            ids[part].tolist(), rows[part].tolist(), distances[part].tolist(), strict=True
-        ):
+        for poster_id, distance in zip(ids[part].tolist(), distances[part].tolist(), strict=True):
             group = groups.get(poster_id)
             if poster_id in by_id and (own is None or group != own):
-                yield _Candidate(by_id[poster_id], row, distance, group)
+                yield _Candidate(by_id[poster_id], distance, group)
 
 
 def _is_same_picture(one: _Candidate, other: _Candidate) -> bool:

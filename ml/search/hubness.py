@@ -79,11 +79,25 @@ def hub_correction(
     if not count:
         return HubCorrection(np.zeros(dims, np.float32), np.zeros(0, np.float32))
     certainty = count / (count + SHRINKAGE)
-    centre = _sum(vectors) * (certainty / count)
-    crowding = _crowding(vectors, centre, nearest, references)
-    return HubCorrection(
-        centre.astype(np.float32), np.round(STRENGTH * certainty * crowding, _DECIMALS).astype(np.float32)
-    )
+    centre = (_sum(vectors) * (certainty / count)).astype(np.float32)
+    chosen = _references(count, references)
+    place = np.full(count, -1)
+    place[chosen] = np.arange(len(chosen))
+    crowding = _crowding(vectors, place, vectors, chosen, centre, nearest)
+    return HubCorrection(centre, _penalties(crowding, certainty))
+
+
+def penalties_of_added(
+    added: npt.NDArray[Any], vectors: npt.NDArray[Any], correction: HubCorrection
+) -> Floats:
+    """Penalties (m,) of rows (m, dims) that are added to the rows of a correction, which stays as it is.
+
+    The centre and the references are those of `vectors`, (n, dims), for which `correction` was computed.
+    """
+    count = len(vectors)
+    chosen = _references(count, REFERENCES)
+    crowding = _crowding(added, np.full(len(added), -1), vectors, chosen, correction.centre, NEAREST)
+    return _penalties(crowding, count / (count + SHRINKAGE))
 
 
 def cosines(one: npt.NDArray[Any], other: npt.NDArray[Any], centre: Floats | None = None) -> Floats:
@@ -121,32 +135,45 @@ def _sum(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return total
 
 
+def _references(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Numbers of the rows among which neighbours are searched."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(SEED).choice(count, most, replace=False))
+
+
+def _penalties(crowding: npt.NDArray[np.float64], certainty: float) -> Floats:
+    return np.round(STRENGTH * certainty * crowding, _DECIMALS).astype(np.float32)
+
+
 def _crowding(
-    vectors: npt.NDArray[Any], centre: npt.NDArray[np.float64], nearest: int, references: int
+    rows: npt.NDArray[Any],
+    place: npt.NDArray[np.int64],
+    vectors: npt.NDArray[Any],
+    chosen: npt.NDArray[np.int64],
+    centre: Floats,
+    nearest: int,
 ) -> npt.NDArray[np.float64]:
-    """Mean cosine of each row to its nearest others among the references; 0 without others."""
-    count, dims = vectors.shape
-    chosen = np.arange(count)
-    if count > references:
-        chosen = np.sort(np.random.default_rng(SEED).choice(count, references, replace=False))
-    place = np.full(count, -1)
-    place[chosen] = np.arange(len(chosen))
-    shift = centre.astype(np.float32)
+    """Mean cosine of each row to its nearest others among the chosen vectors; 0 without others.
+
+    place: where a row itself is among the chosen ones; -1 if it is not.
+    """
+    count, dims = rows.shape
     # Vectors may have a hundred thousand numbers: references are then processed in parts.
     part = max(1, _AT_ONCE // max(dims, 1))
     step = min(_ROWS, part)
     best = np.full((count, min(nearest, len(chosen))), -np.inf, dtype=np.float32)
     for first in range(0, len(chosen), part):
-        others = _directions(vectors[chosen[first : first + part]], shift)
+        others = _directions(vectors[chosen[first : first + part]], centre)
         for start in range(0, count, step):
-            rows = slice(start, min(start + step, count))
-            cosines = _directions(vectors[rows], shift) @ others.T
-            mine = place[rows] - first
+            block = slice(start, min(start + step, count))
+            cosines = _directions(rows[block], centre) @ others.T
+            mine = place[block] - first
             itself = np.flatnonzero((mine >= 0) & (mine < len(others)))
             cosines[itself, mine[itself]] = -np.inf
-            known = np.concatenate([best[rows], cosines], axis=1)
+            known = np.concatenate([best[block], cosines], axis=1)
             kept = known.shape[1] - best.shape[1]
-            best[rows] = np.partition(known, kept, axis=1)[:, kept:]
+            best[block] = np.partition(known, kept, axis=1)[:, kept:]
     there = np.isfinite(best)
     total = np.where(there, best, 0).sum(axis=1, dtype=np.float64)
     return np.asarray(total / np.maximum(there.sum(axis=1), 1))

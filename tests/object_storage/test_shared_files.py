@@ -102,7 +102,8 @@ def test_another_machine_notices_a_newer_index_and_uses_the_former_until_it_is_t
     on_machine("web")
     index_files._loaded[extractor.pk, "cosine"] = former
     monkeypatch.setattr(index_files, "OLD_FILES_S", -1.0)
-    assert open_index(extractor, "cosine") is former
+    while_downloading = open_index(extractor, "cosine")
+    assert while_downloading.path == former.path and len(while_downloading.search) == 6
     wait_until(lambda: open_index(extractor, "cosine").path != former.path, "the newer index")
     assert len(open_index(extractor, "cosine").poster_ids) == 6
     assert [path.name for path in former.path.parent.iterdir() if path.is_dir()] == [

@@ -93,11 +93,11 @@ def test_without_an_index_pages_and_the_api_say_that_it_is_being_prepared(
 
 def test_a_new_index_is_used_without_a_restart(extractor: Extractor, movies: list[Movie]) -> None:
     build(extractor)
-    assert len(lookalikes(movies[0], extractor)) == 3
+    former = index_files.open_index(extractor, "euclidean")
     EmbeddingFactory(extractor=extractor, values=[9, 0, 0, 0])
-    assert len(lookalikes(movies[0], extractor)) == 3
     build(extractor)
     assert len(lookalikes(movies[0], extractor)) == 4
+    assert index_files.open_index(extractor, "euclidean").path != former.path
 
 
 def test_an_embedding_run_builds_an_index_of_all_embeddings(
