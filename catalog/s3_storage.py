@@ -93,7 +93,11 @@ class S3Storage(s3.S3Storage):
         if mode != "rb":
             raise ValueError("Objects of a bucket are opened for reading only.")
         with _disk_errors(name):
-            return ContentFile(self._object(name).get()["Body"].read(), name=name)
+            found = self._object(name).get()
+            content = ContentFile(found["Body"].read(), name=name)
+        # Saves who needs it another request.
+        content.modified = found["LastModified"]  # type: ignore[attr-defined]
+        return content
 
     def _save(self, name: str, content: File) -> str:
         with _disk_errors(name):
@@ -138,12 +142,12 @@ class S3Storage(s3.S3Storage):
             if expected and hashlib.file_digest(file, "sha256").hexdigest() != expected:  # type: ignore[arg-type]
                 raise OSError(errno.EIO, "the object in the bucket is damaged: its SHA-256 differs", name)
 
-    def starting_with(self, prefix: str) -> list[tuple[str, datetime]]:
-        """Names of the objects whose names begin so, and when they were written. Raises OSError."""
+    def starting_with(self, prefix: str) -> list[tuple[str, datetime, int]]:
+        """Name, time of writing and bytes of the objects whose names begin so. Raises OSError."""
         start = len(self.location) + 1
         with _disk_errors(prefix):
             found = self.bucket.objects.filter(Prefix=f"{self.location}/{prefix}")
-            return [(each.key[start:], each.last_modified) for each in found]
+            return [(each.key[start:], each.last_modified, each.size) for each in found]
 
     def _object(self, name: str) -> Any:
         return self.bucket.Object(self._normalize_name(s3.clean_name(name)))

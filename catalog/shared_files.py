@@ -87,7 +87,7 @@ def delete_starting_with(path: Path, older_than_s: float = 0.0) -> None:
             if each.is_file() and each.stat().st_mtime <= written_before:
                 each.unlink()
     if is_shared():
-        for name, written in _bucket().starting_with(_name(path)):
+        for name, written, _ in _bucket().starting_with(_name(path)):
             if written.timestamp() <= written_before:
                 _bucket().delete(name)
 
@@ -96,7 +96,7 @@ def delete_published(folder: Path, *, keep: str = "", older_than_s: float = 0.0)
     """Delete from the bucket what is in a folder and was written long ago, except in its folder `keep`."""
     if is_shared():
         kept = f"{_name(folder)}/{keep}/"
-        for name, written in _bucket().starting_with(f"{_name(folder)}/"):
+        for name, written, _ in _bucket().starting_with(f"{_name(folder)}/"):
             old = written.timestamp() <= time.time() - older_than_s
             if old and not (keep and name.startswith(kept)):
                 _bucket().delete(name)

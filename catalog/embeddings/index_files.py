@@ -74,7 +74,7 @@ class LoadedIndex:
     vectors: np.ndarray
     correction: HubCorrection | None
     search: GrowingIndex
-    newest: int
+    newest: int = 0
 
 
 _loaded: dict[tuple[int, Metric], LoadedIndex] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from catalog.embeddings.embedding import not_embedded
 from catalog.models import Embedding, Poster
 from catalog.posters import primary
 from catalog.posters.sources.registry import POSTER_SOURCES
-from catalog.posters.storage import FOLDER, delete_orphan, is_older
+from catalog.posters.storage import FOLDER, delete_orphan, is_older, sizes
 from ml.imaging import images
 
 ROWS_AT_ONCE = 500
@@ -132,8 +132,10 @@ class _InvalidPicture(Exception):
 
 def _check_pictures(poster: Poster, deep: bool) -> Iterator[Finding]:
     name = f"{poster} (id {poster.pk})"
+    files = (poster.file, poster.medium, poster.thumbnail)
+    found = None if deep else sizes([str(stored.name) for stored in files])
     try:
-        original = _opened(poster.file, deep)
+        original = _opened(poster.file, found)
     except _InvalidPicture as error:
         yield Finding(Kind.ORIGINAL, f"{name}: {error}", poster.pk)
         return
@@ -144,21 +146,27 @@ def _check_pictures(poster: Poster, deep: bool) -> Iterator[Finding]:
             return
     try:
         for smaller in (poster.medium, poster.thumbnail):
-            _opened(smaller, deep)
+            _opened(smaller, found)
     except _InvalidPicture as error:
         yield Finding(Kind.SMALLER, f"{name}: {error}", poster.pk)
 
 
-def _opened(stored: FieldFile, deep: bool) -> Image | None:
-    """The decoded picture, or None after checking only that the file exists. Raises _InvalidPicture."""
+def _opened(stored: FieldFile, found: Mapping[str, int | OSError] | None) -> Image | None:
+    """The decoded picture, or None after checking only that its size was found. Raises _InvalidPicture."""
     name = str(stored.name)
     try:
-        if not default_storage.size(name):
-            raise _InvalidPicture(f"{name} is empty")
-        if not deep:
+        if found is not None:
+            size = found[name]
+            if isinstance(size, OSError):
+                raise size
+            if not size:
+                raise _InvalidPicture(f"{name} is empty")
             return None
         with default_storage.open(name) as file:
-            return images.open_safely(file.read())
+            content = file.read()
+        if not content:
+            raise _InvalidPicture(f"{name} is empty")
+        return images.open_safely(content)
     except images.ImageRejected as error:
         raise _InvalidPicture(f"{name} is damaged: {error}") from error
     except (OSError, ValueError) as error:

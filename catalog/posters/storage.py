@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePosixPath
 
@@ -15,6 +17,7 @@ from django.utils import timezone
 from catalog.models import Poster
 
 FOLDER = "posters"
+_START = re.compile(rf"{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{64}}")
 _NAME = re.compile(r"(?P<sha256>[0-9a-f]{64})-(?:original|medium|thumbnail)\.jpg")
 
 
@@ -43,6 +46,27 @@ def write_files(contents: Mapping[str, bytes]) -> None:
 def write_missing_files(contents: Mapping[str, bytes]) -> None:
     """Write those of the files that do not exist. Call it with the picture locked. Raises OSError."""
     write_files({name: content for name, content in contents.items() if not default_storage.exists(name)})
+
+
+def sizes(names: Sequence[str]) -> dict[str, int | OSError]:
+    """Bytes of a picture's files by name, or the error. A bucket lists all of them in one request."""
+    starts = {name.rpartition("-")[0] for name in names}
+    listed = getattr(default_storage, "starting_with", None)
+    if listed is None or len(starts) != 1 or not _START.fullmatch(next(iter(starts))):
+        return {name: _size(name) for name in names}
+    try:
+        found: dict[str, int | OSError] = {name: size for name, _, size in listed(f"{starts.pop()}-")}
+    except OSError as error:
+        return dict.fromkeys(names, error)
+    missing = os.strerror(errno.ENOENT)
+    return {name: found.get(name, FileNotFoundError(errno.ENOENT, missing, name)) for name in names}
+
+
+def _size(name: str) -> int | OSError:
+    try:
+        return default_storage.size(name)
+    except OSError as error:
+        return error
 
 
 def delete_unless_used(sha256: str, names: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from botocore.httpsession import URLLib3Session
 from django.conf import settings as django_settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -128,6 +129,43 @@ def test_the_site_itself_can_serve_the_pictures(use_bucket: Use, client: Client)
     assert again.status_code == 304
     primary.default_storage.delete(str(poster.thumbnail.name))
     assert client.get(poster.thumbnail.url).status_code == 404
+
+
+@pytest.fixture
+def requests_sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The requests that were sent to the bucket."""
+    sent = list[str]()
+    send = URLLib3Session.send
+
+    def recorded(session: URLLib3Session, request: Any) -> Any:
+        sent.append(f"{request.method} {request.url}")
+        return send(session, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", recorded)
+    return sent
+
+
+def test_serving_a_picture_takes_one_request(
+    use_bucket: Use, client: Client, requests_sent: list[str]
+) -> None:
+    use_bucket(POSTERSITE_S3_URLS="site")
+    poster = stored()
+    requests_sent.clear()
+    response = client.get(poster.thumbnail.url)
+    assert response.status_code == 200 and response["Last-Modified"]
+    [request] = requests_sent
+    assert request.startswith("GET ")
+
+
+@pytest.mark.parametrize(("deep", "expected"), [(False, 1), (True, 3)])
+def test_checking_a_poster_takes_one_request_or_one_for_each_file(
+    use_bucket: Use, requests_sent: list[str], deep: bool, expected: int
+) -> None:
+    use_bucket()
+    poster = stored()
+    requests_sent.clear()
+    assert list(consistency._check_pictures(poster, deep)) == []
+    assert len(requests_sent) == expected
 
 
 def test_an_uploaded_poster_is_shown_on_pages(use_bucket: Use, admin_client: Client) -> None:

@@ -27,15 +27,18 @@ def media(request: HttpRequest, name: str) -> HttpResponse | FileResponse:
     if not known or ".." in name:
         raise Http404("There is no such picture.")
     try:
-        modified: datetime = default_storage.get_modified_time(name)
-        size = default_storage.size(name)
-        etag = f'"{sha256(f"{name} {size} {modified.timestamp()}".encode()).hexdigest()[:32]}"'
-        unchanged = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
-        file = default_storage.open(name, "rb") if unchanged is None else None
+        file = default_storage.open(name, "rb")
+        # An object of a bucket brings its time along: one request for each picture.
+        modified: datetime = getattr(file, "modified", None) or default_storage.get_modified_time(name)
+        size = file.size
     except (OSError, ValueError, SuspiciousFileOperation) as error:
         raise Http404("There is no such picture.") from error
+    etag = f'"{sha256(f"{name} {size} {modified.timestamp()}".encode()).hexdigest()[:32]}"'
+    unchanged = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
+    response: HttpResponse | FileResponse
     if unchanged is not None:
-        response: HttpResponse | FileResponse = unchanged
+        file.close()
+        response = unchanged
     else:
         response = FileResponse(file, content_type=CONTENT_TYPES[known[3]])
         response["Content-Length"] = str(size)
