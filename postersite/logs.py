@@ -27,6 +27,11 @@ def log_context(**ids: Any) -> Iterator[None]:
         _context.reset(token)
 
 
+def current_request_id() -> str:
+    """The id of the request that this thread serves, or that queued the task it runs; "" if there is none."""
+    return str(_context.get().get("request_id", ""))
+
+
 class TextFormatter(logging.Formatter):
     """Lines of text. A message is one line, whatever it contains; a traceback may follow."""
 

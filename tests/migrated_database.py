@@ -30,6 +30,8 @@ def load(file: Path, memory: sqlite3.Connection) -> None:
 
 def store(memory: sqlite3.Connection, file: Path) -> None:
     """Store the database, and delete those of other migrations."""
+    if not memory.execute("SELECT 1 FROM sqlite_master").fetchone():
+        return  # no test of this run uses the database, so pytest-django has not migrated it
     for old in file.parent.glob("*.sqlite3"):
         if old != file:
             old.unlink(missing_ok=True)

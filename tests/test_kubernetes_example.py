@@ -61,7 +61,7 @@ def test_the_web_server_is_alive_without_a_database_and_ready_with_it() -> None:
 def test_probes_are_of_the_part_that_runs(name: str) -> None:
     (container,) = PODS[name]["containers"]
     command, check = container["command"], container["livenessProbe"]["exec"]["command"]
-    assert command[:3] == ["celery", "-A", "postersite"]
+    assert command[:4] == ["celery", "-A", "postersite", "--quiet"]
     assert check[:3] == ["python", "manage.py", "health_check"] and check[2] in get_commands()
     if name == "beat":
         assert check[4:] == ["--schedule", command[command.index("--schedule") + 1]]

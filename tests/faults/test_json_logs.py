@@ -1,4 +1,4 @@
-"""A worker and its beat write nothing but JSON, and name the run whose batch failed."""
+"""A worker and its beat write nothing but JSON, and name the run whose batch failed and its request."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ pytestmark = pytest.mark.process
 START = """
 from catalog.models import Movie
 from catalog.runs import lifecycle
+from postersite.logs import log_context
 import tests.faults.failing_kind
 Movie.objects.create(title="film", tmdb_id=7_000_000)
-print(lifecycle.start("stumble").pk)
+with log_context(request_id="of the request"):
+    print(lifecycle.start("stumble").pk)
 """
 
 
-def test_every_line_is_json_and_names_task_and_run(site: Site) -> None:
+def test_every_line_is_json_and_names_task_run_and_request(site: Site) -> None:
     site.settings["POSTERSITE_LOG_FORMAT"] = "json"
     run = int(site.run_python(START))
     with site.worker("io", 1, beat=True, app="tests.faults.failing_kind", quiet=True):
@@ -32,3 +34,5 @@ def test_every_line_is_json_and_names_task_and_run(site: Site) -> None:
     failed = [line for line in lines if line["logger"] == "catalog.runs.leases" and "exception" in line]
     assert failed and {line["run_id"] for line in failed} == {run}
     assert all(line["task_id"] and line["task"] == "tests.stumble" for line in failed)
+    # Those of the sweep have none.
+    assert "of the request" in {line.get("request_id") for line in failed}

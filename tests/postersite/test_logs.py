@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import tasks
-from postersite.celery import enter_log_context, leave_log_context, use_log_format
+from postersite.celery import enter_log_context, leave_log_context, send_request_id, use_log_format
 from postersite.logs import JsonFormatter, TextFormatter, log_context
 from postersite.middleware import RequestIdMiddleware
 from postersite.web.gunicorn_log import Logger
@@ -122,6 +122,24 @@ def test_lines_of_a_task_name_it_and_its_run() -> None:
     leave_log_context("outer")
     leave_log_context("unknown")
     assert "task_id" not in line()
+
+
+def test_lines_of_a_task_name_the_request_that_queued_it() -> None:
+    task = tasks.RUN_TASKS["scrape"]
+    headers: dict[str, Any] = {}
+    send_request_id(headers=headers)
+    assert headers == {}
+    with log_context(request_id="a"):
+        send_request_id(headers=headers)
+    task.push_request(headers=headers, **headers)
+    try:
+        enter_log_context("id", task, (7,))
+        queued_by_it: dict[str, Any] = {}
+        send_request_id(headers=queued_by_it)
+        assert line()["request_id"] == queued_by_it["request_id"] == "a"
+    finally:
+        leave_log_context("id")
+        task.pop_request()
 
 
 @pytest.mark.parametrize(("log_format", "changed"), [("text", False), ("json", True)])
