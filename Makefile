@@ -14,10 +14,10 @@ JOBS ?= auto
 PYTEST = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup check test lint fmt bench lock clean
+.PHONY: help run setup check test test-postgres lint fmt bench lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/site.stamp  ## Set up and start the whole site (PORT=8123 for another port, ARGS=--help for options)
 	@exec $(PY) manage.py up $(ARGS)
@@ -33,6 +33,10 @@ check: $(VENV)/tools.stamp  ## For every save: style, imports between packages, 
 
 test: $(VENV)/tools.stamp  ## Run all tests (T=tests/ml for some, ARGS=... for pytest, JOBS=0 one by one)
 	@$(PYTEST) -p tests.no_skips $(T) $(ARGS)
+
+# Starts and ends the server itself. Tests of the browser would only repeat what those of pages find.
+test-postgres: $(VENV)/tools.stamp  ## Run the tests that use the database on PostgreSQL, which must be installed
+	@$(PY) -m tests.postgresql env $(PYTEST) -p tests.no_skips -m "database and not (browser or real_data)" $(T) $(ARGS)
 
 lint: $(VENV)/tools.stamp  ## Check style, imports between packages, types, migrations and templates
 	$(PY) -m ruff check .

@@ -19,7 +19,7 @@ from django.test import Client, override_settings
 from hypothesis import settings as property_settings
 
 from postersite import object_storage
-from tests import migrated_database
+from tests import migrated_database, postgresql
 from tests.factories import UserFactory
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         fixtures = MARK_OF_FIXTURE.keys() & getattr(item, "fixturenames", ())
         for fixture in fixtures:
             item.add_marker(MARK_OF_FIXTURE[fixture])
+        if item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
         if any(item.get_closest_marker(mark) for mark in SLOW_MARKS):
             order[item.path] = min(order.get(item.path, 1), 0 if fixtures - built else 1)
         built |= fixtures
@@ -100,6 +102,17 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say on which database the tests ran, and what is needed for the other one."""
+    if connection.vendor == "postgresql":
+        terminalreporter.line("Tested on PostgreSQL.")
+    elif programs := postgresql.programs():
+        other = postgresql.name_and_version(programs)
+        terminalreporter.line(f"Tested on SQLite {sqlite3.sqlite_version}. On {other}: `make test-postgres`.")
+    else:
+        terminalreporter.line(f"Tested on SQLite {sqlite3.sqlite_version} only. {postgresql.MISSING}.")
 
 
 @pytest.fixture(scope="session")
