@@ -11,6 +11,8 @@ from redis import Redis, RedisError
 
 from ml.processes import has_ended, this_process
 
+from .redis_client import redis_client
+
 LOCK_KEY = "postersite:beat:lock"
 SENT_KEY = "postersite:beat:sent"
 # Another beat takes over so long after the holder's last renewal.
@@ -44,13 +46,7 @@ class BeatLock:
 
     @cached_property
     def _client(self) -> Redis:
-        return Redis.from_url(
-            self._url,
-            socket_connect_timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
-            retry=None,
-            decode_responses=True,
-        )
+        return redis_client(self._url, TIMEOUT_S, decode_responses=True)
 
     @cached_property
     def _me(self) -> str:

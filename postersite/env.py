@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import environ
 from celery.schedules import ParseException, crontab
@@ -104,6 +105,26 @@ def database(default: str) -> dict[str, Any]:
             "DATABASE_URL must look like postgres://USER:PASSWORD@HOST:5432/NAME or sqlite:////ABSOLUTE/PATH."
         )
     return settings
+
+
+def broker_url() -> str:
+    """The URL in REDIS_URL with the options of TLS; empty when the embedded broker is used."""
+    url = env.str("REDIS_URL", default="").strip()
+    ca_file = env.str("REDIS_CA_FILE", default="").strip()
+    if not url.startswith("rediss://"):
+        if ca_file:
+            raise ImproperlyConfigured("REDIS_CA_FILE is set, but REDIS_URL does not begin with rediss://.")
+        return url
+    # Celery would check no certificate without the first one.
+    options = {"ssl_cert_reqs": "required"}
+    if ca_file:
+        path = Path(ca_file).expanduser().resolve()
+        if not path.is_file():
+            raise ImproperlyConfigured(f"REDIS_CA_FILE names {path}, which is not a file.")
+        options["ssl_ca_certs"] = str(path)
+    parts = urlsplit(url)
+    query = urlencode(options | dict(parse_qsl(parts.query)))
+    return parts._replace(query=query).geturl()
 
 
 def whole_number(name: str, default: int, low: int, high: int) -> int:

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .env import (
     BASE_DIR,
+    broker_url,
     choice,
     cron,
     database,
@@ -186,7 +187,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 # The work queue ---
 BROKER_SOCKET = socket_path(VAR_DIR)
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = broker_url()
 EMBEDDED_BROKER = not REDIS_URL
 if EMBEDDED_BROKER:
     REDIS_URL = f"unix://{BROKER_SOCKET}"

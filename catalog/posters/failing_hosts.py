@@ -12,6 +12,7 @@ from redis import Redis, RedisError
 
 from catalog.fetching.circuit_breaker import CircuitBreaker, OpenCircuit
 from catalog.fetching.shared_state import delete_after_set_back
+from postersite.redis_client import redis_client
 
 from .source_settings import enabled_sources, hosts
 
@@ -25,7 +26,7 @@ def failing_hosts() -> list[str]:
 
     Empty when the broker does not respond; the status page reports that itself.
     """
-    with suppress(RedisError, OSError, ValueError), _redis() as client:
+    with suppress(RedisError, OSError, ValueError), redis_client(settings.REDIS_URL, TIMEOUT_S) as client:
         return [_sentence(circuit) for circuit in circuits(client).values() if circuit is not None]
     return []
 
@@ -39,15 +40,9 @@ def circuits(client: Redis) -> dict[str, OpenCircuit | None]:
 
 def delete_state_after_clock_change() -> None:
     """Delete the shared state of hosts after the clock was set back, so that they get requests at once."""
-    with suppress(RedisError, OSError, ValueError), _redis() as client:
+    with suppress(RedisError, OSError, ValueError), redis_client(settings.REDIS_URL, TIMEOUT_S) as client:
         if delete_after_set_back(client):
             log.warning("The clock was set back. The shared state of hosts was deleted.")
-
-
-def _redis() -> Redis:
-    return Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S, retry=None
-    )
 
 
 def _sentence(circuit: OpenCircuit) -> str:

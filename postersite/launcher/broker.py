@@ -15,9 +15,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from redis import Redis, RedisError
+from redis import RedisError
 
 from ml.processes import dies_with_parent
+from postersite.redis_client import redis_client
 
 from .errors import StartError
 
@@ -80,15 +81,10 @@ def make_private(folder: Path) -> None:
         ) from error
 
 
-def connect(url: str, timeout_s: float) -> Redis:
-    """A client that does not retry."""
-    return Redis.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s, retry=None)
-
-
 def responds(url: str) -> bool:
     """True when the broker at ``url`` serves requests."""
     try:
-        with connect(url, 1) as client:
+        with redis_client(url, 1) as client:
             return bool(client.ping())
     except RedisError:
         return False
@@ -97,7 +93,7 @@ def responds(url: str) -> bool:
 def check_external(url: str) -> None:
     """Raises StartError unless the operator's own broker at ``url`` responds."""
     try:
-        with connect(url, 5) as client:
+        with redis_client(url, 5) as client:
             client.ping()
     except (RedisError, ValueError) as error:
         raise StartError(
@@ -117,7 +113,7 @@ def stop_leftover(url: str) -> None:
 
     Raises StartError when it does not stop.
     """
-    with suppress(RedisError), connect(url, 5) as client:
+    with suppress(RedisError), redis_client(url, 5) as client:
         client.shutdown(nosave=True)  # returns when the server has closed the connection
     if responds(url):
         raise StartError(f"A broker of an earlier start still listens on {host_of(url)}; end it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
+from kombu.utils.url import parse_url
+from redis import Redis
 
 from postersite import env
 
@@ -165,3 +168,32 @@ def test_times_are_those_of_cron_or_off(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_first_choice_is_the_default(monkeypatch: pytest.MonkeyPatch, text: str, expected: str) -> None:
     monkeypatch.setenv(NAME, text)
     assert read_choice() == expected
+
+
+PLAIN, TLS = "redis://:pw@broker:6379/0", "rediss://:p%2Fw@broker:6379/0"
+
+
+def test_a_broker_with_tls_must_have_a_valid_certificate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "the ca.pem").touch()
+
+    def url(given: str, ca_file: str = "") -> str:
+        monkeypatch.setenv("REDIS_URL", given)
+        monkeypatch.setenv("REDIS_CA_FILE", ca_file)
+        return env.broker_url()
+
+    assert (url(""), url(PLAIN), url("unix:///run/x")) == ("", PLAIN, "unix:///run/x")
+    assert url(TLS) == f"{TLS}?ssl_cert_reqs=required"
+    own = f"{TLS}?ssl_cert_reqs=none&ssl_ca_certs=/etc/ca.pem"
+    assert parse_url(url(own))["ssl"] == {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_ca_certs": "/etc/ca.pem"}
+
+    with_ca = url(TLS, str(tmp_path / "the ca.pem"))
+    expected = {"ssl_cert_reqs": "required", "ssl_ca_certs": str(tmp_path / "the ca.pem")}
+    assert expected.items() <= Redis.from_url(with_ca).connection_pool.connection_kwargs.items()
+    assert parse_url(with_ca)["ssl"] == expected | {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    assert parse_url(with_ca)["password"] == "p/w"
+
+    for given, ca_file in ((PLAIN, str(tmp_path / "the ca.pem")), ("", "x"), (TLS, str(tmp_path / "absent"))):
+        with pytest.raises(ImproperlyConfigured, match="REDIS_CA_FILE"):
+            url(given, ca_file)

@@ -11,7 +11,7 @@ from django.core import checks
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from redis import Redis, RedisError
+from redis import RedisError
 
 from catalog.checks import site_messages
 from catalog.counts import catalogue_counts
@@ -30,6 +30,7 @@ from postersite.celery import app
 from postersite.launcher import site_setup
 from postersite.launcher.broker import host_of
 from postersite.launcher.site_folder import SPACE_NEEDED
+from postersite.redis_client import redis_client
 
 # Whether the fact is as it should be, and its text.
 Fact = tuple[bool, str]
@@ -52,7 +53,7 @@ def database() -> Iterator[Fact]:
 def broker() -> Iterator[Fact]:
     """Whether the broker can be reached, and how many tasks are queued."""
     try:
-        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as client:
+        with redis_client(settings.REDIS_URL, 3) as client:
             facts: Any = client.info("server")
             queued = ", ".join(f"{client.llen(queue):,} tasks in {queue}" for queue in kinds.queues())
     except (RedisError, ValueError) as error:

@@ -30,9 +30,10 @@ from catalog.models import GenreModel, ReviewDecision, RunItem
 from catalog.posters.failing_hosts import circuits
 from catalog.runs import kinds, lifecycle
 from catalog.web.views.errors import error_response
-from catalog.web.views.status import impatient_broker
+from catalog.web.views.status import BROKER_TIMEOUT_S
 from postersite.beat_lock import LOCK_KEY
 from postersite.client_address import is_local
+from postersite.redis_client import redis_client
 from postersite.request_metrics import request_metrics
 
 # Older decisions are not counted, so that the query takes the same time however many there are.
@@ -172,7 +173,7 @@ def broker_metrics() -> Iterator[Metric]:
     failing = GaugeMetricFamily(
         "postersite_host_failing", "Whether a host gets no requests because it keeps failing", labels=["host"]
     )
-    with impatient_broker() as broker:
+    with redis_client(settings.REDIS_URL, BROKER_TIMEOUT_S) as broker:
         for queue in kinds.queues():
             queues.add_metric([queue], int(broker.llen(queue)))
         unacknowledged = int(broker.hlen("unacked"))

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
+from postersite.redis_client import redis_client
+
 BROKER_TIMEOUT_S = 2.0
 _is_migrated = False
 
@@ -76,20 +78,10 @@ def migrations_state() -> str:
     return "ok" if _is_migrated else "unapplied"
 
 
-def impatient_broker() -> redis.Redis:
-    """A connection to the broker that gives up after BROKER_TIMEOUT_S, because a request waits for it."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=BROKER_TIMEOUT_S,
-        socket_timeout=BROKER_TIMEOUT_S,
-        retry=None,
-    )
-
-
 def broker_state() -> str:
     """`ok`, `unreachable`, or `refuses writes`: a replica, or its memory or disk is full."""
     try:
-        with impatient_broker() as broker:
+        with redis_client(settings.REDIS_URL, BROKER_TIMEOUT_S) as broker:
             broker.set("postersite:readyz", "1", ex=60)
     except redis.ResponseError:
         return "refuses writes"
