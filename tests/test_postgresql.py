@@ -11,7 +11,9 @@ import pytest
 from tests import postgresql
 
 
-def test_without_postgresql_it_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_postgresql_it_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(postgresql, "programs", lambda: None)
     assert postgresql.main(["true"]) == 1
     assert "Not run" in capsys.readouterr().err
