@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from ml.files import make_folder, replacing
+
+# Names that are the same as part of an address. Those of posters are hexadecimal numbers in a folder.
+PLAIN_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -27,3 +31,9 @@ class AtomicFileSystemStorage(FileSystemStorage):
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
+
+    def url(self, name: str | None) -> str:
+        # Django joins and quotes the parts of every address, which pages with many posters repeat often.
+        if self.base_url and name and PLAIN_NAME.fullmatch(name):
+            return f"{self.base_url}{name}"
+        return super().url(name)

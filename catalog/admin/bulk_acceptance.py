@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.paginator import Paginator
 from django.db.models import Count, Max, Min, Prefetch, Q
-from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,7 +19,7 @@ from catalog.models import Genre, Movie, Poster, Suggestion
 
 from . import genre_model_figures
 from .model_admin import current_user, numbers, page_context
-from .review_filter import QueueFilter, waiting
+from .review_filter import GenreWithCount, QueueFilter, waiting
 
 PAGE_SIZE = 60
 MAX_EXCLUDED = 2000
@@ -37,8 +36,8 @@ class AcceptanceFilter(QueueFilter):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        pending = Count("suggestions", filter=waiting())
-        cast(ModelChoiceField, self.fields["genre"]).queryset = Genre.objects.annotate(pending=pending)
+        field = cast(GenreWithCount, self.fields["genre"])
+        field.queryset, field.lists_all = Genre.objects.all(), True
 
 
 @dataclass

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from catalog.embeddings.index_files import IndexNotReady
 from catalog.external_ids import external_url
-from catalog.genres import promotion, review, suggestions
+from catalog.genres import review, suggestions
 from catalog.models import Genre, GenreModel, Movie, ReviewFlag, Suggestion
-from catalog.similarity.search import LookAlike, lookalikes
+from catalog.similarity.search import LookAlike, extractors_in_use, lookalikes
 from catalog.templatetags.wording import score_text
+from catalog.web.brief_cache import briefly
 from ml.genres.head_file import ModelFileError
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,8 @@ def focus_card(movie_id: int) -> FocusCard | None:
     shown |= {option.genre.pk for option in card.following}
     card.others = [Option(genre) for pk, genre in genres.items() if pk not in shown]
     try:
-        card.similar = lookalikes(movie, k=SIMILAR)
+        extractor = next(iter(briefly("extractors-in-use", extractors_in_use)), None)
+        card.similar = lookalikes(movie, extractor, k=SIMILAR) if extractor else []
     except IndexNotReady:
         card.similar = []
     return card
@@ -125,7 +127,9 @@ def focus_card(movie_id: int) -> FocusCard | None:
 
 def _scores(movie: Movie) -> tuple[GenreModel | None, dict[int, float]]:
     """The active genre model, and its scores by genre id."""
-    model = promotion.active_model()
+    # Metrics and configuration are long.
+    active = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).defer("metrics", "config")
+    model = active.select_related("extractor").first()
     if model is None:
         return None, {}
     try:

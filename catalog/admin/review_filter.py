@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterator
 from typing import Any, Self, cast
 
 from django import forms
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.forms.models import ModelChoiceIterator
 from django.forms.utils import flatatt
 from django.http import QueryDict
 from django.utils.html import format_html, format_html_join
@@ -14,8 +18,12 @@ from django.utils.safestring import SafeString, mark_safe
 from catalog.genres import orders, review
 from catalog.genres.review import Selection
 from catalog.models import Genre, Movie, Suggestion
+from catalog.web.brief_cache import briefly
+from catalog.web.pending import pending_by_genre
 
 PENDING = Suggestion.State.PENDING
+# Sorting the whole queue takes long, and reviewers need only its beginning.
+FIRST_MOVIES = 100
 SELECTED = mark_safe(" selected")
 ORDERS = {
     "": "Most confident first",
@@ -35,9 +43,24 @@ def waiting() -> Q:
     return Q(suggestions__state=PENDING) & ~Q(suggestions__movie__in=review.flagged())
 
 
+class GenresWithCounts(ModelChoiceIterator):
+    """Genres with their numbers of pending suggestions. They are counted when the field is shown."""
+
+    field: GenreWithCount
+
+    def __iter__(self) -> Iterator[tuple[Any, str]]:
+        yield "", str(self.field.empty_label)
+        counts = pending_by_genre()
+        for genre in Genre.objects.all():
+            if self.field.lists_all or genre.pk in counts:
+                yield genre.pk, f"{genre.name} ({counts.get(genre.pk, 0):,})"
+
+
 class GenreWithCount(forms.ModelChoiceField):
-    def label_from_instance(self, genre: Genre) -> str:
-        return f"{genre.name} ({genre.pending:,})"  # type: ignore[attr-defined]
+    """lists_all: whether genres without pending suggestions can be chosen."""
+
+    iterator = GenresWithCounts
+    lists_all = False
 
 
 class Select(forms.Select):
@@ -89,9 +112,9 @@ class QueueFilter(forms.Form):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        pending = Count("suggestions", filter=waiting())
-        field = cast(forms.ModelChoiceField, self.fields["genre"])
-        field.queryset = Genre.objects.annotate(pending=pending).filter(pending__gt=0)
+        waiting = Selection().of_any_movie().filter(genre=OuterRef("pk"))
+        field = cast(GenreWithCount, self.fields["genre"])
+        field.queryset = Genre.objects.filter(Exists(waiting))
 
     @classmethod
     def read(cls, query: QueryDict) -> Self:
@@ -128,6 +151,18 @@ class QueueFilter(forms.Form):
     def matching(self) -> QuerySet[Suggestion]:
         """The pending suggestions that match genre, minimum score and sure, of any movie."""
         return self.selection().of_any_movie()
+
+    def matching_movies(self) -> QuerySet[Any, Any]:
+        """Rows of `movie_id`: the movies that the filter selects, in no order."""
+        waiting = self.selection().suggestions().filter(movie__merged_into=None)
+        return waiting.order_by().values("movie_id").distinct()
+
+    def first_movies(self) -> list[int]:
+        """Ids of the movies that were first in the chosen order some seconds ago; they may be decided."""
+        chosen = json.dumps([self._value("order") or "", self.selection().as_json()], sort_keys=True)
+        name = f"queue:{hashlib.sha256(chosen.encode()).hexdigest()}"
+        rows = self.narrow(review.review_queue()).values_list("movie_id", flat=True)
+        return briefly(name, lambda: list(rows[:FIRST_MOVIES]))
 
     def narrow(self, queue: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
         """The rows of `review.review_queue()` whose movies match, in the chosen order.

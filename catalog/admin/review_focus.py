@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -19,6 +19,7 @@ from catalog.genres import assignment, decision_batches, review
 from catalog.genres.review import Selection
 from catalog.models import Movie, ReviewFlag, Suggestion
 from catalog.runs import lifecycle
+from catalog.web.pending import pending_counts
 
 from .focus_card import focus_card
 from .model_admin import PermissionAdmin, current_user, numbers, page_context, paginated
@@ -149,25 +150,16 @@ class FocusPages(PermissionAdmin):
         return TemplateResponse(request, "admin/catalog/reviewqueue/flags.html", context)
 
 
-def pending_counts() -> dict[str, int]:
-    """How many movies and suggestions wait for a review; flagged movies do not."""
-    return (
-        Selection()
-        .of_any_movie()
-        .order_by()
-        .aggregate(
-            pending_movies=Count("movie", distinct=True),
-            pending_suggestions=Count("pk"),
-            pending_sure=Count("pk", filter=Q(sure=True)),
-        )
-    )
-
-
 def _next(request: HttpRequest, query: QueryDict, without: set[int]) -> list[int]:
     """The id of the next movie in a list, reserved for the reviewer; skipped ones come last."""
     reviewer = current_user(request)
-    queue = QueueFilter.read(query).narrow(review.review_queue()).exclude(movie__in=without)
+    chosen = QueueFilter.read(query)
     skipped = [pk for pk, _ in request.session.get(SKIPPED, [])]
+    passed = without | set(skipped)
+    first = [pk for pk in chosen.first_movies() if pk not in passed]
+    if found := assignment.assign(reviewer, chosen.matching_movies(), 1, first):
+        return found
+    queue = chosen.narrow(review.review_queue()).exclude(movie__in=without)
     if found := assignment.assign(reviewer, queue.exclude(movie__in=skipped), 1):
         return found
     left = _ids(queue.filter(movie__in=skipped))

@@ -18,13 +18,14 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from catalog.genres import review
 from catalog.models import Genre, Movie, MovieGenre, ReviewDecision, ReviewQueue, Suggestion
+from catalog.web.pending import pending_counts
 
 from . import bulk_acceptance
 from .model_admin import BULK_PERMISSION, current_user, numbers, page_context, paginated
 from .review_audit import AuditPages
 from .review_decision import InvalidForm, Outcome, decide, verdicts_of
 from .review_filter import QueueFilter
-from .review_focus import FocusPages, pending_counts
+from .review_focus import FocusPages
 from .review_history import history_view
 from .review_quality import quality_view
 from .second_opinions import SecondOpinionPages

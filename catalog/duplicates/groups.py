@@ -79,7 +79,11 @@ def same_picture(movie: Movie) -> QuerySet[Movie]:
     """Other movies that show the same picture and were kept apart or not decided about."""
     known = (DuplicateGroup.State.OPEN, DuplicateGroup.State.APART)
     members = DuplicateMember.objects.filter(poster__isnull=False, poster__is_primary=True)
-    groups = members.filter(poster=movie.primary_poster, group__state__in=known).values("group")
+    mine = members.filter(poster=movie.primary_poster, group__state__in=known)
+    # Most posters are in no group, so this is asked first.
+    groups = list(mine.order_by().values_list("group", flat=True))
+    if not groups:
+        return Movie.objects.none()
     return Movie.objects.filter(pk__in=members.filter(group__in=groups).values("movie")).exclude(pk=movie.pk)
 
 

@@ -6,7 +6,7 @@ one that has expired, because a browser was closed or is late, loses no decision
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,19 +24,24 @@ SPARE = 20
 ATTEMPTS = 3
 
 
-def assign(reviewer: AbstractBaseUser, candidates: QuerySet[Any, Any], count: int) -> list[int]:
+def assign(
+    reviewer: AbstractBaseUser,
+    candidates: QuerySet[Any, Any],
+    count: int,
+    among: Sequence[int] | None = None,
+) -> list[int]:
     """Reserve the first `count` candidates that no other reviewer has open. Returns their ids, in order.
 
-    candidates: ordered rows with a `movie_id`, such as `review.review_queue()`. Movies that the reviewer has
-    open already are among those returned, so exclude what the page shows. Reservations last `RESERVED_FOR`
-    from now.
+    candidates: ordered rows with a `movie_id`, such as `review.review_queue()`. among: only those of these
+    movies, and in this order. Movies that the reviewer has open already are among those returned, so exclude
+    what the page shows. Reservations last `RESERVED_FOR` from now.
     """
     now = timezone.now()
     others = ReviewReservation.objects.filter(expires_at__gt=now).exclude(reviewer_id=reviewer.pk)
     free = candidates.exclude(movie__in=others.order_by().values("movie"))
     reserved: list[int] = []
     for _ in range(ATTEMPTS):
-        first = _ids(free[: count + SPARE])
+        first = _first(free, count + SPARE, among)
         mine = ReviewReservation.objects.filter(reviewer_id=reviewer.pk, movie__in=first[:count])
         if mine.filter(expires_at__gt=now + RESERVED_FOR / 2).count() == len(first[:count]):
             return first[:count]
@@ -77,6 +82,13 @@ def _reserve(reviewer: AbstractBaseUser, free: QuerySet[Any, Any], first: list[i
         mine.update(expires_at=expires_at)
         reserved = set(mine.values_list("movie_id", flat=True))
     return [pk for pk in chosen if pk in reserved]
+
+
+def _first(free: QuerySet[Any, Any], number: int, among: Sequence[int] | None) -> list[int]:
+    if among is None:
+        return _ids(free[:number])
+    left = set(_ids(free.filter(movie__in=among)))
+    return [pk for pk in among if pk in left][:number]
 
 
 def _ids(rows: QuerySet[Any, Any]) -> list[int]:

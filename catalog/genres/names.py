@@ -152,17 +152,15 @@ def slug_of(name: str) -> str:
 def _existing(
     names: Sequence[str], slugs: Sequence[str], planned: Sequence[Genre] = ()
 ) -> list[Genre | None]:
-    by_slug = {genre.slug: genre for genre in (*planned, *Genre.objects.filter(slug__in=slugs))}
+    genres = list(Genre.objects.order_by("-pk"))
+    by_slug = {genre.slug: genre for genre in (*planned, *genres)}
     # A genre that a person created may have any slug.
-    by_name = {genre.name: genre for genre in (*planned, *Genre.objects.filter(name__in=names))}
+    by_name = {genre.name: genre for genre in (*planned, *genres)}
     rows = [by_slug.get(slug) or by_name.get(name) for slug, name in zip(slugs, names, strict=True)]
     if None not in rows:
         return rows
     # It may also have another spelling: "Science Fiction" is the "Sci-Fi" of sources and models.
-    by_spelling = {
-        _canonical_or_same(genre.name): genre
-        for genre in (*reversed(planned), *Genre.objects.order_by("-pk"))
-    }
+    by_spelling = {_canonical_or_same(genre.name): genre for genre in (*reversed(planned), *genres)}
     return [row or by_spelling.get(_canonical_or_same(name)) for row, name in zip(rows, names, strict=True)]
 
 

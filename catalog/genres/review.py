@@ -164,7 +164,9 @@ def cards(movie_ids: Sequence[int]) -> list[Movie]:
         .prefetch_related("genre", calibration())
         .order_by("-score", "pk")
     )
-    posters = Poster.objects.only("movie", "sha256", "file", "medium", "width", "height", "is_primary")
+    posters = Poster.objects.only(
+        *("movie", "sha256", "perceptual_hash", "file", "medium", "width", "height", "is_primary")
+    )
     movies = Movie.objects.prefetch_related(
         Prefetch("posters", posters), Prefetch("suggestions", pending, to_attr="pending_suggestions")
     ).in_bulk(movie_ids)

@@ -38,6 +38,8 @@ LONGEST_QUERY = 300
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 MOST_YEARS = 2  # that are tried as the year of the movie
 SHORT = 2  # letters: queries of this length match only whole words and beginnings
+# Up to so many movies are read with their relevance once, because a page uses a result several times.
+MOST_READ = 1000
 
 # How a spelling matches, best first. Original titles are ranked after titles, and franchises after those.
 EXACT, SAME, PREFIX, ID, LESS_LIKELY_ID, BEGINNING, ENDING, PHRASE, WORDS, BEGINNINGS, PART = range(11)
@@ -134,13 +136,19 @@ def _titled(title: str, year: int | None) -> SearchResult:
     forms = list(dict.fromkeys([text, bare, canonical(bare)]))
     rows = SearchTitle.objects.filter(_candidates(forms))
     rank = Min(_level(forms) + LEVELS * F("kind"))
-    of_movie = SearchTitle.objects.filter(movie=OuterRef("pk")).values("movie").annotate(rank=rank)
-    relevance: Combinable = Coalesce(Subquery(of_movie.values("rank")), Value(YEAR))
-    where = Q(pk__in=rows.values("movie"))
     if year is not None:
-        best = rows.filter(movie__year=year).aggregate(rank=rank)["rank"]
+        rows = rows.filter(movie__year=year)
+    ranks = dict(rows.order_by().values_list("movie").annotate(rank=rank)[: MOST_READ + 1])
+    if len(ranks) <= MOST_READ:
+        where, relevance = Q(pk__in=list(ranks)), _relevance(ranks)
+        best = min((each for each in ranks.values() if each is not None), default=None)
+    else:
+        of_movie = SearchTitle.objects.filter(movie=OuterRef("pk")).values("movie").annotate(rank=rank)
+        where = Q(pk__in=rows.values("movie"))
+        relevance = Coalesce(Subquery(of_movie.values("rank")), Value(YEAR))
+        best = rows.aggregate(rank=rank)["rank"]
+    if year is not None:
         return SearchResult(where & Q(year=year), relevance, best)
-    best = rows.aggregate(rank=rank)["rank"]
     # A number may be an id or a year as well as a title.
     for id_level, condition in zip((ID, LESS_LIKELY_ID), possible_ids(title.strip()), strict=False):
         if with_id := _with_id(condition):
@@ -152,6 +160,17 @@ def _titled(title: str, year: int | None) -> SearchResult:
         if best is None and Movie.objects.filter(year=int(text)).exists():
             best = YEAR
     return SearchResult(where, relevance, best)
+
+
+def _relevance(ranks: dict[int, int | None]) -> Combinable:
+    """The rank of each movie by its id, and that of a year for others."""
+    movies: dict[int, list[int]] = {}
+    for movie, rank in ranks.items():
+        if rank is not None:
+            movies.setdefault(rank, []).append(movie)
+    return Case(
+        *(When(pk__in=found, then=Value(rank)) for rank, found in movies.items()), default=Value(YEAR)
+    )
 
 
 def _level(forms: list[str]) -> RawSQL:

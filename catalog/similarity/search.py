@@ -25,6 +25,11 @@ METHODS: tuple[Method, ...] = ("exact", "ball_tree")
 # Neighbours are read in parts, each four times as large as the one before. The first is nearly always enough.
 FIRST_PART = 12
 MOST_IDS_PER_QUERY = 1000
+# The fields of posters and their movies that lists of look-alikes show, and the hash.
+SHOWN = (
+    *("is_primary", "perceptual_hash", "file", "medium", "thumbnail", "width", "height"),
+    *("movie__title", "movie__year"),
+)
 # With diversity, look-alikes are chosen among this many times as many candidates.
 CANDIDATES_PER_LOOKALIKE = 4
 
@@ -80,7 +85,7 @@ def lookalikes(
     k = settings.LOOKALIKES if k is None else k
     if poster is None or extractor is None or k < 1:
         return []
-    own = Embedding.objects.filter(poster=poster, extractor=extractor).first()
+    own = Embedding.objects.filter(poster=poster, extractor=extractor).only("vector").order_by().first()
     if own is None:
         return []
     query = own.as_array()[None, :]
@@ -141,6 +146,8 @@ def _candidates(
         Poster.objects.filter(Exists(embedded), is_primary=True, movie__merged_into__isnull=True)
         .exclude(movie=poster.movie_id)
         .select_related("movie")
+        .only(*SHOWN)
+        .order_by()
     )
     start, size = 0, FIRST_PART
     while start < len(ids):

@@ -5,16 +5,17 @@ They are written in Python because a page has dozens of them and including a tem
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape as html_escape
 
 from django import template
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from catalog.genres.model_differences import Difference
 from catalog.genres.quality import Share
 from catalog.models import Movie, Poster, Suggestion
 from catalog.page_urls import reverse_pk
+from catalog.tiles import Picture, Tile
 
 from .wording import likelihood, score_text
 
@@ -47,46 +48,52 @@ def escaped(value: object) -> SafeString:
 
 
 @register.simple_tag
-def poster_image(poster: Poster | None, movie: Movie, number: int | None = None) -> SafeString:
-    """The poster in a tile's size, or the movie's initial. number: index of the tile on the page."""
+def poster_image(poster: Poster | None, movie: Movie) -> SafeString:
+    """The poster in a tile's size, or the movie's initial."""
     if poster is None:
-        return filled(
-            '<span class="poster leader"><span aria-hidden="true">{}</span> <small>No poster yet</small>'
-            "</span>",
-            movie.title[:1].upper(),
-        )
-    return filled(
-        '<img class="poster" src="{0}" srcset="{0} 220w, {1} 500w" sizes="(min-width: 60rem) 12rem, 45vw" '
-        'width="{2}" height="{3}" alt=""{4} decoding="async">',
-        poster.thumbnail.url,
-        poster.medium.url,
-        poster.width,
-        poster.height,
-        "" if number is not None and number < EAGER else LAZY,
-    )
+        return _picture(None, movie.title)
+    shown = Picture(poster.thumbnail.url, poster.medium.url, poster.width, poster.height)
+    return _picture(shown, movie.title)
 
 
 @register.simple_tag
 def movie_facts(movie: Movie, untagged: bool = True) -> SafeString:
     """Year and genres; needs a prefetch of `genres`. untagged: whether to show "untagged" without genres."""
-    facts = [(str(movie.year),)] if movie.year else []
-    facts += [(genre.name,) for genre in movie.genres.all()]
-    spans = format_html_join(" ", "<span>{}</span>", facts)
-    is_untagged = untagged and len(facts) == bool(movie.year)
-    return filled('<span class="meta">{} {}</span>', spans, UNTAGGED if is_untagged else "")
+    return _facts(movie.year, [genre.name for genre in movie.genres.all()], untagged)
 
 
 @register.simple_tag
-def movie_tile(movie: Movie, number: int | None = None, href: str = "") -> SafeString:
-    """A movie on a wall: poster, title, year, genres. Needs a prefetch of `posters` and `genres`."""
-    return filled(
-        '<a class="tile" id="film-{}" href="{}">{} <span class="title">{}</span> {}</a>',
-        movie.pk,
-        href or movie.get_absolute_url(),
-        poster_image(movie.primary_poster, movie, number),
-        movie.title,
-        movie_facts(movie),
+def movie_tiles(tiles: Iterable[Tile], page: str = "catalog:movie") -> SafeString:
+    """Items of a list: movies with poster, title, year and genres. page: the address that they lead to."""
+    return mark_safe(  # noqa: S308  each value is escaped
+        "\n".join(
+            f'<li><a class="tile" id="film-{each.pk}" href="{escaped(reverse_pk(page, each.pk))}">'
+            f"{_picture(each.picture, each.title, is_lazy=number >= EAGER)} "
+            f'<span class="title">{escaped(each.title)}</span> {_facts(each.year, each.genres)}</a></li>'
+            for number, each in enumerate(tiles)
+        )
     )
+
+
+def _picture(picture: Picture | None, title: str, *, is_lazy: bool = True) -> SafeString:
+    if picture is None:
+        return filled(
+            '<span class="poster leader"><span aria-hidden="true">{}</span> <small>No poster yet</small>'
+            "</span>",
+            title[:1].upper(),
+        )
+    return filled(
+        '<img class="poster" src="{0}" srcset="{0} 220w, {1} 500w" sizes="(min-width: 60rem) 12rem, 45vw" '
+        'width="{2}" height="{3}" alt=""{4} decoding="async">',
+        *picture,
+        LAZY if is_lazy else "",
+    )
+
+
+def _facts(year: int | None, genres: Sequence[str], untagged: bool = True) -> SafeString:
+    spans = " ".join(f"<span>{escaped(each)}</span>" for each in ([year] if year else []) + [*genres])
+    missing = UNTAGGED if untagged and not genres else ""
+    return mark_safe(f'<span class="meta">{spans} {missing}</span>')  # noqa: S308  each value is escaped
 
 
 @register.simple_tag

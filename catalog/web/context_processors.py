@@ -7,8 +7,7 @@ from functools import cache
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from catalog.genres import review
-from catalog.models import Suggestion
+from catalog.web.pending import pending_counts
 
 
 def site(request: HttpRequest) -> dict[str, object]:
@@ -24,8 +23,7 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def _pending_suggestions() -> int:
-    pending = Suggestion.objects.filter(state=Suggestion.State.PENDING)
-    return pending.exclude(movie__in=review.flagged()).count()
+    return pending_counts()["pending_suggestions"]
 
 
 def review_queue_url() -> str:

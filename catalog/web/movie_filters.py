@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, F, Q, QuerySet
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from django.db.models import Count, F, QuerySet
 from django.db.models.expressions import OrderBy
 
-from catalog.models import Genre, Movie
+from catalog.counts import public_counts
+from catalog.models import Genre, Movie, MovieGenre
 from catalog.search import SearchResult
+from catalog.tiles import Tile
+from catalog.web.brief_cache import briefly
 
 UNTAGGED = "untagged"
+_SLUG = re.compile(r"[\w-]{0,60}", re.ASCII)
 BEST, NEW = "best", "new"
 
 ORDERS: dict[str, tuple[str, tuple[str | OrderBy, ...]]] = {
@@ -41,9 +49,39 @@ def ordered(found: SearchResult, slug: str, order: str) -> QuerySet[Movie]:
     return in_genre(movies, slug)
 
 
-def genres_with_films(movies: QuerySet[Movie] | None = None) -> QuerySet[Genre]:
-    """Genres of the movies (None means all movies), annotated with their number of movies as `films`."""
-    among = None if movies is None else Q(movie_genres__movie__in=movies.order_by().values("pk"))
-    return (
-        Genre.objects.annotate(films=Count("movie_genres", filter=among)).filter(films__gt=0).order_by("name")
-    )
+def genres_with_films(movies: QuerySet[Movie] | None = None) -> list[Genre]:
+    """Genres of the movies (None means all movies) by name, with their number of movies as `films`."""
+    rows = MovieGenre.objects.order_by()
+    if movies is not None:
+        rows = rows.filter(movie__in=movies.order_by().values("pk"))
+    counts = dict(rows.values_list("genre").annotate(Count("pk")))
+    return _with_films({genre: counts[genre.pk] for genre in Genre.objects.all() if genre.pk in counts})
+
+
+def genres_of_tiles(movies: Iterable[Tile]) -> list[Genre]:
+    """The same as `genres_with_films` for movies whose tiles are known."""
+    counts = Counter(name for movie in movies for name in movie.genres)
+    return _with_films({genre: counts[genre.name] for genre in Genre.objects.filter(name__in=counts)})
+
+
+def _with_films(counts: Mapping[Genre, int]) -> list[Genre]:
+    for genre, films in counts.items():
+        genre.films = films  # type: ignore[attr-defined]
+    return list(counts)
+
+
+def all_genres() -> list[Genre]:
+    """`genres_with_films` of all movies, a few seconds old at most."""
+    return briefly("genres-with-films", genres_with_films)
+
+
+def recent_counts() -> dict[str, int]:
+    """The public counts, a few seconds old at most."""
+    return briefly("public-counts", public_counts)
+
+
+def count_of(movies: QuerySet[Movie], text: str, slug: str) -> int:
+    """The number of these movies. Without a search it is a few seconds old at most."""
+    if text or not _SLUG.fullmatch(slug):
+        return movies.count()
+    return briefly(f"movies-in-genre:{slug}", movies.order_by().count)

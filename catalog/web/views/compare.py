@@ -16,6 +16,7 @@ from catalog.embeddings.extractors import why_no_convnet
 from catalog.embeddings.index_files import IndexNotReady
 from catalog.models import Extractor, Movie
 from catalog.similarity.search import LookAlike, extractors_in_use, lookalikes, metric_name
+from catalog.tiles import tiles
 from catalog.web.brief_cache import briefly
 from catalog.web.merged_movies import follows_merges
 
@@ -53,10 +54,10 @@ def chosen_method(request: HttpRequest) -> str:
 def pick(request: HttpRequest) -> HttpResponse:
     """Choose a movie to compare, by search or at random."""
     text = request.GET.get("q", "").strip()
-    extractors = extractors_in_use()
+    extractors = briefly("extractors-in-use", extractors_in_use)
     matching = search.find(text, verbatim="exact" in request.GET)
-    with_poster = matching.best_first().filter(posters__is_primary=True).prefetch_related("posters", "genres")
-    found = list(with_poster[: MAX_FOUND + 1]) if text else []
+    with_poster = matching.best_first().filter(posters__is_primary=True)
+    found = tiles(with_poster[: MAX_FOUND + 1]) if text else []
     return render(
         request,
         "catalog/compare_pick.html",
@@ -89,7 +90,7 @@ def surprise(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request", "HX-Target")
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     movie = get_object_or_404(Movie.objects.prefetch_related("posters", "genres"), pk=pk)
-    extractors = extractors_in_use()
+    extractors = briefly("extractors-in-use", extractors_in_use)
     selected = set(request.GET.getlist("extractor"))
     chosen = [each for each in extractors if str(each.pk) in selected] or extractors
     method = chosen_method(request)

@@ -11,12 +11,23 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog import search
-from catalog.counts import public_counts
 from catalog.embeddings.extractors import why_no_convnet
 from catalog.models import Genre
 from catalog.runs import lifecycle
+from catalog.tiles import tiles
 from catalog.web.brief_cache import briefly
-from catalog.web.movie_filters import BEST, ORDERS, UNTAGGED, chosen_order, genres_with_films, ordered
+from catalog.web.movie_filters import (
+    BEST,
+    ORDERS,
+    UNTAGGED,
+    all_genres,
+    chosen_order,
+    count_of,
+    genres_of_tiles,
+    genres_with_films,
+    ordered,
+    recent_counts,
+)
 
 
 @require_safe
@@ -26,12 +37,20 @@ def home(request: HttpRequest) -> HttpResponse:
     slug = request.GET.get("genre", "")
     found = search.find(text, verbatim="exact" in request.GET)
     order = chosen_order(request.GET.get("order", ""), text)
-    movies = ordered(found, slug, order).prefetch_related("posters", "genres")
+    movies = ordered(found, slug, order)
     paginator = Paginator(movies, settings.POSTERS_PER_PAGE)
-    page = paginator.get_page(request.GET.get("page"))
+    number = request.GET.get("page")
+    # Most searches find less than a page, which need not be counted.
+    first = tiles(movies[: paginator.per_page]) if text and number is None else []
+    is_all = 0 < len(first) < paginator.per_page
+    paginator.count = len(first) if is_all else count_of(movies, text, slug)
+    page = paginator.get_page(number)
+    start = (page.number - 1) * paginator.per_page
+    shown = first or tiles(movies[start : start + paginator.per_page])
     live = list(lifecycle.live_runs())
     context = {
         "page": page,
+        "tiles": shown,
         "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
         "text": text,
         "corrected": found.corrected,
@@ -39,25 +58,27 @@ def home(request: HttpRequest) -> HttpResponse:
         "only_untagged": slug == UNTAGGED,
         "filtered": bool(text or slug),
         # While posters are being fetched, the wall is updated without a reload.
-        "filling": bool(live) and any(movie.primary_poster is None for movie in page),
+        "filling": bool(live) and any(tile.picture is None for tile in shown),
     }
     if request.htmx.target == "wall":  # type: ignore[attr-defined]
         return render(request, "catalog/partials/wall.html", context)
-    if text:
-        genres = list(genres_with_films(found.movies))
+    counts = recent_counts()
+    if not text:
+        genres, untagged = all_genres(), counts["untagged"]
+    elif is_all and not slug:
+        genres, untagged = genres_of_tiles(shown), sum(not tile.genres for tile in shown)
     else:
-        genres = briefly("genres-with-films", lambda: list(genres_with_films()))
+        genres, untagged = genres_with_films(found.movies), found.movies.untagged().count()
     chosen = next((genre for genre in genres if genre.slug == slug), None)
     if text and slug and chosen is None and "\0" not in slug:
         chosen = Genre.objects.annotate(films=Value(0)).filter(slug=slug).first()
         genres += [chosen] if chosen else []
-    counts = briefly("public-counts", public_counts)
     context |= {
         "genre": chosen,
         "order": order,
         "orders": {name: label for name, (label, _) in ORDERS.items() if text or name != BEST},
         "genres": genres,
-        "untagged": found.movies.untagged().count() if text else counts["untagged"],
+        "untagged": untagged,
         "counts": counts,
         "live_runs": live,
         "is_staff": request.user.is_staff,

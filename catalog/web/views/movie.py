@@ -92,7 +92,7 @@ def _suggested_from(suggestions: Sequence[Suggestion]) -> str:
 
 def lookalike_strip(request: HttpRequest, movie: Movie) -> Strip:
     """The strip for `?extractor=PK&method=NAME`. Unknown values mean the default."""
-    extractors = extractors_in_use()
+    extractors = briefly("extractors-in-use", extractors_in_use)
     selected = request.GET.get("extractor", "")
     extractor = next((each for each in extractors if str(each.pk) == selected), next(iter(extractors), None))
     method = chosen_method(request)

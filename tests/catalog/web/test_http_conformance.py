@@ -117,7 +117,7 @@ def test_a_crash_is_json_below_api(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr("catalog.web.api._movie", broken)
+    monkeypatch.setattr("catalog.web.api._movies", broken)
     response = Client(raise_request_exception=False).get(f"/api/movies/{MovieFactory().pk}")
     assert response.status_code == 500 and "broken" not in response.json()["detail"]
 
