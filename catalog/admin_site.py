@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.contrib.admin import AdminSite
@@ -10,6 +10,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
+from django.utils.functional import SimpleLazyObject
 
 
 class PostersiteAdminSite(AdminSite):
@@ -20,8 +21,12 @@ class PostersiteAdminSite(AdminSite):
     index_title = "Administration"
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        apps = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: app["app_label"] != "catalog")
+        def listed() -> list[Any]:
+            apps = super(PostersiteAdminSite, self).get_app_list(request, app_label)
+            return sorted(apps, key=lambda app: app["app_label"] != "catalog")
+
+        # Every page of the admin gets the list, and those that look like the site do not show it.
+        return cast(list[Any], SimpleLazyObject(listed))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The login page. A `next` that is not a page of the site is replaced by the admin's index."""

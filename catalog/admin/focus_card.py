@@ -108,7 +108,7 @@ def focus_card(movie_id: int) -> FocusCard | None:
     decided = movie.suggestions.filter(state=Suggestion.State.REJECTED).order_by()
     rejected = set(decided.values_list("genre", flat=True)) - shown
     model, scores = _scores(movie)
-    genres = {genre.pk: genre for genre in Genre.objects.all()}
+    genres = {genre.pk: genre for genre in briefly("genres", lambda: list(Genre.objects.all()))}
     card.rejected = [genre for pk, genre in genres.items() if pk in rejected]
     best = sorted(scores.keys() - shown - rejected, key=lambda pk: -scores[pk])
     card.following = [

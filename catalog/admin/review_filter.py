@@ -51,7 +51,7 @@ class GenresWithCounts(ModelChoiceIterator):
     def __iter__(self) -> Iterator[tuple[Any, str]]:
         yield "", str(self.field.empty_label)
         counts = pending_by_genre()
-        for genre in Genre.objects.all():
+        for genre in briefly("genres", lambda: list(Genre.objects.all())):
             if self.field.lists_all or genre.pk in counts:
                 yield genre.pk, f"{genre.name} ({counts.get(genre.pk, 0):,})"
 
@@ -161,8 +161,12 @@ class QueueFilter(forms.Form):
         """Ids of the movies that were first in the chosen order some seconds ago; they may be decided."""
         chosen = json.dumps([self._value("order") or "", self.selection().as_json()], sort_keys=True)
         name = f"queue:{hashlib.sha256(chosen.encode()).hexdigest()}"
-        rows = self.narrow(review.review_queue()).values_list("movie_id", flat=True)
-        return briefly(name, lambda: list(rows[:FIRST_MOVIES]))
+
+        def read() -> list[int]:
+            rows = self.narrow(review.review_queue()).values_list("movie_id", flat=True)
+            return list(rows[:FIRST_MOVIES])
+
+        return briefly(name, read)
 
     def narrow(self, queue: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
         """The rows of `review.review_queue()` whose movies match, in the chosen order.

@@ -17,8 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from catalog.genres import assignment, decision_batches, review
 from catalog.genres.review import Selection
-from catalog.models import Movie, ReviewFlag, Suggestion
+from catalog.models import Movie, ReviewFlag, Run, Suggestion
 from catalog.runs import lifecycle
+from catalog.web.brief_cache import briefly
 from catalog.web.pending import pending_counts
 
 from .focus_card import focus_card
@@ -62,7 +63,7 @@ class FocusPages(PermissionAdmin):
         if chosen.is_audit:
             return redirect("admin:catalog_reviewqueue_audit")
         named = numbers([request.GET.get("movie", "")])
-        pk = next(iter(named or _next(request, query, set())), None)
+        pk = next(iter(named or _next(request, chosen, set())), None)
         selection = chosen.selection()
         order = chosen.cleaned_data.get("order") if chosen.is_valid() else ""
         context = {
@@ -74,7 +75,7 @@ class FocusPages(PermissionAdmin):
             "back": query.urlencode(),
             "others": assignment.reserved_by_others(current_user(request)),
             "flags": _open_flags().count(),
-            "live_run": lifecycle.live_runs().filter(kind="label").order_by("-pk").first(),
+            "live_run": briefly("live-label-run", _live_run),
             **pending_counts(),
         }
         return TemplateResponse(request, "admin/catalog/reviewqueue/focus.html", context)
@@ -83,7 +84,7 @@ class FocusPages(PermissionAdmin):
         """The card of the next movie, except those in `without`; status 204 if there is none."""
         query = _filter_query(request.GET)
         without = numbers(request.GET.get("without", "").split(","))
-        for pk in _next(request, query, without):
+        for pk in _next(request, QueueFilter.read(query), without):
             if html := _card_html(request, pk, query):
                 return HttpResponse(html)
         return HttpResponse(status=204)
@@ -150,10 +151,13 @@ class FocusPages(PermissionAdmin):
         return TemplateResponse(request, "admin/catalog/reviewqueue/flags.html", context)
 
 
-def _next(request: HttpRequest, query: QueryDict, without: set[int]) -> list[int]:
+def _live_run() -> Run | None:
+    return lifecycle.live_runs().filter(kind="label").order_by("-pk").first()
+
+
+def _next(request: HttpRequest, chosen: QueueFilter, without: set[int]) -> list[int]:
     """The id of the next movie in a list, reserved for the reviewer; skipped ones come last."""
     reviewer = current_user(request)
-    chosen = QueueFilter.read(query)
     skipped = [pk for pk, _ in request.session.get(SKIPPED, [])]
     passed = without | set(skipped)
     first = [pk for pk in chosen.first_movies() if pk not in passed]

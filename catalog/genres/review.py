@@ -161,7 +161,8 @@ def cards(movie_ids: Sequence[int]) -> list[Movie]:
     pending = (
         Suggestion.objects.filter(state=PENDING)
         .only(*SHOWN)
-        .prefetch_related("genre", calibration())
+        .select_related("genre")
+        .prefetch_related(calibration())
         .order_by("-score", "pk")
     )
     posters = Poster.objects.only(

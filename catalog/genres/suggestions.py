@@ -180,6 +180,7 @@ def _evidence(movies: QuerySet[Movie], row: GenreModel) -> tuple[dict[int, Evide
             poster__movie__in=list(texts),
         )
         .select_related("poster")
+        .only("extractor", "vector", "poster__movie", "poster__is_primary", "poster__sha256")
         .order_by("poster__movie_id", "pk")
     )
     primary = {each.poster.movie_id: each.poster for each in embedded if each.poster.is_primary}

@@ -22,8 +22,8 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
-# Two queries of each staff page are for session and account, and two for the number of pending suggestions. Tests
-# cache nothing: otherwise the second of these and some others are made every few seconds only.
+# Two queries of each staff page are for session and account, and two for the number of pending suggestions.
+# Tests cache nothing; on a site the second of these and some others are made every few seconds only.
 PAGES = {
     "/": 12,
     "/?q=film": 15,
