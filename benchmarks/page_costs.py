@@ -1,11 +1,12 @@
 """The cost of each page: CPU milliseconds and database queries for a request.
 
     python -m benchmarks.page_costs --var COPY [--rounds 20] [--code OTHER]
+    python -m benchmarks.page_costs --var FOLDER --films 10500
 
 Requests go through the WSGI handler in this process, as the web server sends them: middleware, session,
 database connection, templates. COPY is a copy of a site's var folder: it is migrated, its static files are
-collected, and an account `benchmark` is added. To compare two versions, run this with the other version's
-folder as --code, each on its own copy.
+collected, and an account `benchmark` is added. FOLDER is new, and is filled with invented films. To compare
+two versions, run this with the other version's folder as --code, each on its own copy.
 
 Prints the median of the process's CPU time with its minimum and maximum, after three requests to warm up, and
 the number of queries. Pages are requested in turn, so that a busy machine slows all of them.
@@ -24,10 +25,13 @@ from io import BytesIO
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import quote
 
+from benchmarks._invented_catalogue import fill
 from benchmarks._scratch_site import ROOT, open_site, signed_in
 
 WARM_UP = 3
+VARIED = 97  # no multiple of any other number of addresses
 
 
 def main() -> None:
@@ -35,11 +39,15 @@ def main() -> None:
     sys.path.insert(0, str(options.code.resolve()))
     os.chdir(options.code)  # Celery puts the current folder before all others
     open_site(options.var)
+    if options.films:
+        from catalog.models import Movie
+
+        if not Movie.objects.exists():
+            fill(options.films)
     from postersite.wsgi import application
 
     if options.addresses:
-        pages = {name: address for name, (address, _) in _addresses().items()}
-        print(json.dumps({"pages": pages, "cookie": _session_cookie()}))
+        print(json.dumps({"pages": _varied_addresses(), "cookie": _session_cookie()}))
         return
     found = measure(application, options.rounds, options.only)
     print(f"{'page':<18} {'CPU ms':>8} {'min':>7} {'max':>7} {'queries':>8} {'KiB':>6}")
@@ -104,6 +112,27 @@ def _addresses() -> dict[str, tuple[str, bool]]:
     }
 
 
+def _varied_addresses() -> dict[str, list[str]]:
+    """Many addresses of each page of `benchmarks.site_load`, so that no page is requested twice in a row."""
+    from django.urls import reverse
+
+    from catalog.models import Movie
+
+    shown = Movie.objects.filter(posters__is_primary=True).order_by("pk")
+    step = max(1, shown.count() // VARIED)
+    films = list(shown[::step][:VARIED])
+    home, listed = reverse("catalog:home"), reverse("api:movies")
+    pages = [1, 1, 1, *range(2, 11)]  # most visitors see the first page
+    return {
+        "wall": [f"{home}?page={page}" if page > 1 else home for page in pages],
+        "search": [f"{home}?q={quote(film.title.split()[-1])}" for film in films],
+        "movie": [reverse("catalog:movie", args=[film.pk]) for film in films],
+        "compare": [reverse("catalog:compare", args=[film.pk]) for film in films],
+        "review queue": [reverse("admin:catalog_reviewqueue_changelist")],
+        "API list": [f"{listed}?page={page}" for page in pages],
+    }
+
+
 def _session_cookie() -> str:
     from django.conf import settings
 
@@ -160,6 +189,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--var", type=Path, required=True, help="a copy of a site's var folder")
     parser.add_argument("--code", type=Path, default=ROOT, help="the version to measure (default: this one)")
+    parser.add_argument("--films", type=int, default=0, help="fill an empty site with so many invented films")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", default="", help="pages whose name contains this")
     parser.add_argument(
