@@ -161,8 +161,7 @@ def cards(movie_ids: Sequence[int]) -> list[Movie]:
     pending = (
         Suggestion.objects.filter(state=PENDING)
         .only(*SHOWN)
-        .select_related("genre")
-        .prefetch_related(calibration())
+        .prefetch_related("genre", calibration())
         .order_by("-score", "pk")
     )
     posters = Poster.objects.only(

@@ -283,3 +283,16 @@ def test_any_text_can_be_searched_for(text: str) -> None:
 def test_any_title_is_found_by_itself(title: str) -> None:
     movie = film(title)
     assert movie in search.find(title, verbatim=True).movies
+
+
+def test_results_are_the_same_when_too_many_movies_match_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    film("Alien", 1979)
+    film("Aliens", 1986)
+    film("The Inalienable", 2010)
+    film("Challenge", 2011, original_title="Alien")
+    film("Alien Nation", 1979)
+    film("1979", 1990)
+    queries = ("alien", "alien 1979", "1979", "an", "alein", "nothing")
+    few = {query: (found(query), search.find(query).best) for query in queries}
+    monkeypatch.setattr("catalog.search._finding.MOST_READ", 0)
+    assert {query: (found(query), search.find(query).best) for query in queries} == few

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import time
@@ -13,8 +14,11 @@ django.setup()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Responds with its process id and how many files that may open; to /slow after a second."""
+    """Responds with its process id, how many files that may open, and how many objects are never collected.
+
+    To /slow after a second.
+    """
     time.sleep(1 if environ["PATH_INFO"] == "/slow" else 0)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [f"{os.getpid()} {files}".encode()]
+    return [f"{os.getpid()} {files} {gc.get_freeze_count()}".encode()]

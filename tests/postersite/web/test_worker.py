@@ -50,11 +50,12 @@ def answers(address: str) -> Callable[[], bool]:
     return test
 
 
-def test_a_worker_ends_with_its_parent_and_may_open_many_files() -> None:
+def test_a_worker_ends_with_its_parent_may_open_many_files_and_does_not_collect_modules() -> None:
     with running() as (process, address):
-        worker, files = map(int, requests.get(address, timeout=5).text.split())
+        worker, files, frozen = map(int, requests.get(address, timeout=5).text.split())
         assert worker != process.pid and start_time(worker)
         assert files >= min(4000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        assert frozen > 10_000  # all modules
         process.kill()
         wait_until(lambda: not start_time(worker), "the worker has ended", 10)
 
