@@ -47,7 +47,7 @@ def main() -> None:
     from postersite.wsgi import application
 
     if options.addresses:
-        print(json.dumps({"pages": _varied_addresses(), "cookie": _session_cookie()}))
+        print(json.dumps({"pages": _varied_addresses(), "cookie": session_cookie()}))
         return
     found = measure(application, options.rounds, options.only)
     print(f"{'page':<18} {'CPU ms':>8} {'min':>7} {'max':>7} {'queries':>8} {'KiB':>6}")
@@ -60,14 +60,14 @@ def main() -> None:
 
 def measure(handler: Any, rounds: int, only: str) -> dict[str, dict[str, float]]:
     """CPU milliseconds (median, minimum, maximum), queries and size of each page."""
-    cookie = _session_cookie()
+    cookie = session_cookie()
     addresses = {name: each for name, each in _addresses().items() if only in name}
     times: dict[str, list[float]] = {name: [] for name in addresses}
     found: dict[str, dict[str, float]] = {}
     for number in range(WARM_UP + rounds):
         for name, (address, staff) in addresses.items():
             started = time.process_time()
-            size = _request(handler, address, cookie if staff else "")
+            size = request(handler, address, cookie if staff else "")
             took = (time.process_time() - started) * 1000
             if number >= WARM_UP:
                 times[name].append(took)
@@ -77,7 +77,7 @@ def measure(handler: Any, rounds: int, only: str) -> dict[str, dict[str, float]]
             "cpu_ms": round(median(times[name]), 2),
             "min": round(min(times[name]), 2),
             "max": round(max(times[name]), 2),
-            "queries": _queries(partial(_request, handler, address, cookie if staff else "")),
+            "queries": count_queries(partial(request, handler, address, cookie if staff else "")),
         }
     return found
 
@@ -133,13 +133,13 @@ def _varied_addresses() -> dict[str, list[str]]:
     }
 
 
-def _session_cookie() -> str:
+def session_cookie() -> str:
     from django.conf import settings
 
     return f"{settings.SESSION_COOKIE_NAME}={signed_in().cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
-def _request(handler: Any, address: str, cookie: str) -> int:
+def request(handler: Any, address: str, cookie: str) -> int:
     path, _, query = address.partition("?")
     environ = {
         "REQUEST_METHOD": "GET",
@@ -165,7 +165,7 @@ def _request(handler: Any, address: str, cookie: str) -> int:
     return size
 
 
-def _queries(act: Callable[[], object]) -> int:
+def count_queries(act: Callable[[], object]) -> int:
     """The number of queries that `act` makes, on any connection."""
     from django.db.backends.utils import CursorWrapper
 

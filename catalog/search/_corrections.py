@@ -6,8 +6,10 @@ import re
 import time
 from array import array
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from django.db.models import Max
 from rapidfuzz import process
@@ -17,6 +19,7 @@ from catalog.models import SearchTitle
 
 from ._folding import OPTIONAL_WORDS, canonical, fold, required_words, squeeze
 
+T = TypeVar("T")
 # The share of time spent on reading titles again while an import changes them.
 SHARE_OF_TIME = 0.1
 SIMILAR_WORDS = 100
@@ -39,6 +42,9 @@ class Vocabulary:
     squeezed: list[str]
     postings: dict[str, array[int]]
     pairs: dict[str, str]
+    # Positions of titles, and words, by their number of letters: similar ones have about as many.
+    titles_of_length: dict[int, list[int]]
+    words_of_length: dict[int, list[str]]
 
     @classmethod
     def read(cls) -> Vocabulary:
@@ -53,20 +59,26 @@ class Vocabulary:
             for first, second in pairwise(words):
                 pairs[first + second] = f"{first} {second}"
                 postings[first + second].append(position)
+        squeezed = [squeeze(title) for title in titles]
         words_alone = {word for title in titles for word in title.split()}
         return cls(
             titles,
-            [squeeze(title) for title in titles],
+            squeezed,
             dict(postings),
             {joined: pair for joined, pair in pairs.items() if joined not in words_alone},
+            _by_length((len(title), position) for position, title in enumerate(squeezed)),
+            _by_length((len(word), word) for word in postings),
         )
 
     def correct(self, text: str) -> tuple[float, str] | None:
         """(edits, text) of the most similar text whose words are all in one title, if there is any."""
         best = self._word_by_word(text)
         joined = squeeze(text)
+        cutoff = len(joined) // 5
+        positions = sorted(_about(self.titles_of_length, len(joined), cutoff))
+        choices = {position: self.squeezed[position] for position in positions}
         similar = process.extract(
-            joined, self.squeezed, scorer=OSA.distance, score_cutoff=len(joined) // 5, limit=SIMILAR_TITLES
+            joined, choices, scorer=OSA.distance, score_cutoff=cutoff, limit=SIMILAR_TITLES
         )
         for title, edits, position in similar:
             # A different number is a different movie.
@@ -110,7 +122,11 @@ class Vocabulary:
         if not cutoff:
             return [(word, 0)] if word in self.postings else []
         found = process.extract(
-            word, self.postings.keys(), scorer=OSA.distance, score_cutoff=cutoff, limit=SIMILAR_WORDS
+            word,
+            _about(self.words_of_length, len(word), cutoff),
+            scorer=OSA.distance,
+            score_cutoff=cutoff,
+            limit=SIMILAR_WORDS,
         )
         letters = sorted(word)
         return [
@@ -134,6 +150,19 @@ def correct(text: str, *, most_edits: int | None = None) -> str | None:
         if found and found[1] != folded and (most_edits is None or found[0] < most_edits + 1):
             return found[1]
     return None
+
+
+def _by_length(rows: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    found: dict[int, list[T]] = defaultdict(list)
+    for length, value in rows:
+        found[length].append(value)
+    return dict(found)
+
+
+def _about(by_length: dict[int, list[T]], length: int, edits: int) -> list[T]:
+    """What has at most `edits` letters more or less."""
+    lengths = range(length - edits, length + edits + 1)
+    return [value for each in lengths for value in by_length.get(each, ())]
 
 
 def _digits(text: str) -> list[str]:

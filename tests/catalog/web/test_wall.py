@@ -6,9 +6,11 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from catalog.counts import movie_count, public_counts
 from catalog.embeddings import embedding, extractors
 from catalog.models import Movie
-from catalog.web.movie_filters import in_genre
+from catalog.web import movie_filters
+from catalog.web.movie_filters import ORDERS, in_genre
 from tests.catalog.pages import films, one, soup, texts
 from tests.factories import MovieFactory, PosterFactory, RunFactory
 
@@ -166,3 +168,31 @@ def test_until_posters_are_embedded_staff_get_a_link_to_start(client: Client, ad
     assert note["data-no-convnet"] == "embedding"
     assert one(note, "a")["href"] == "/runs/"
     assert one(soup(client.get("/")), ".note").select("a") == []
+
+
+def test_a_frequent_genre_lists_the_same_films_in_every_order(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        MovieFactory(title=f"Drama {number}", year=1990 + number, genres=["Drama"])
+        MovieFactory(title=f"Comedy {number}", year=None, genres=["Comedy"])
+    merged = MovieFactory(title="Drama merged", genres=["Drama"])
+    Movie.everything.filter(pk=merged.pk).update(merged_into=MovieFactory(title="Other"))
+
+    def listed() -> dict[str, list[str]]:
+        pages = ((order, soup(client.get("/", {"genre": "drama", "order": order}))) for order in ORDERS)
+        return {order: films(page) for order, page in pages}
+
+    monkeypatch.setattr(movie_filters, "_is_frequent", lambda _: False)
+    sorted_lists = listed()
+    monkeypatch.setattr(movie_filters, "_is_frequent", lambda _: True)
+    assert listed() == sorted_lists
+    assert sorted_lists["title"] == [f"Drama {number}" for number in range(4)]
+
+
+def test_counts_leave_out_merged_movies() -> None:
+    MovieFactory(genres=["Drama"]), MovieFactory(genres=[])
+    merged = MovieFactory(genres=[])
+    Movie.everything.filter(pk=merged.pk).update(merged_into=MovieFactory(genres=["War", "Drama"]))
+    assert public_counts() == {"movies": 3, "posters": 0, "untagged": 1}
+    assert movie_count() == Movie.objects.count()
