@@ -103,7 +103,8 @@ def pages() -> dict[str, str]:
     from catalog.models import Movie, MovieGenre
 
     film = Movie.objects.filter(posters__is_primary=True).order_by("pk")[Movie.objects.count() // 2]
-    genre = MovieGenre.objects.values_list("genre__slug").annotate(Count("pk")).order_by("-pk__count")[0][0]
+    counted = MovieGenre.objects.values_list("genre__slug").annotate(films=Count("pk"))
+    genre, _ = counted.order_by("-films")[0]
     home, listed = reverse("catalog:home"), reverse("api:movies")
     queue = reverse("admin:catalog_reviewqueue_changelist")
     rare = film.title.removeprefix("The ")

@@ -76,14 +76,14 @@ class Vocabulary:
         joined = squeeze(text)
         cutoff = len(joined) // 5
         positions = sorted(_about(self.titles_of_length, len(joined), cutoff))
-        choices = {position: self.squeezed[position] for position in positions}
+        choices = [self.squeezed[position] for position in positions]
         similar = process.extract(
             joined, choices, scorer=OSA.distance, score_cutoff=cutoff, limit=SIMILAR_TITLES
         )
-        for title, edits, position in similar:
+        for title, edits, number in similar:
             # A different number is a different movie.
             if _digits(title) == _digits(joined) and (best is None or edits < best[0]):
-                return edits, self.titles[position]
+                return edits, self.titles[positions[number]]
         return best
 
     def _word_by_word(self, text: str) -> tuple[float, str] | None:
@@ -121,13 +121,8 @@ class Vocabulary:
         cutoff = _most_edits(word)
         if not cutoff:
             return [(word, 0)] if word in self.postings else []
-        found = process.extract(
-            word,
-            _about(self.words_of_length, len(word), cutoff),
-            scorer=OSA.distance,
-            score_cutoff=cutoff,
-            limit=SIMILAR_WORDS,
-        )
+        words: list[str] = _about(self.words_of_length, len(word), cutoff)
+        found = process.extract(word, words, scorer=OSA.distance, score_cutoff=cutoff, limit=SIMILAR_WORDS)
         letters = sorted(word)
         return [
             (

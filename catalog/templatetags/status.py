@@ -12,7 +12,6 @@ from catalog.genres import model_differences, promotion
 from catalog.models import Run
 from catalog.posters.failing_hosts import failing_hosts
 from catalog.runs import lifecycle
-from catalog.web.brief_cache import briefly
 
 register = template.Library()
 RUNS_SHOWN = 5
@@ -28,7 +27,7 @@ def status_panel(context: template.Context) -> dict[str, Any]:
     candidate = promotion.newest_candidate(active) if active else None
     live = list(lifecycle.live_runs()[: RUNS_SHOWN + 1]) if may_view_runs else []
     return {
-        "counts": briefly("catalogue-counts", counts.catalogue_counts),
+        "counts": counts.catalogue_counts(),
         "live": live[:RUNS_SHOWN],
         "more_live": len(live) > RUNS_SHOWN,
         "may_view_runs": may_view_runs,

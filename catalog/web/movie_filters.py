@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import cast
 
 from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.db.models.expressions import OrderBy
 
 from catalog.counts import movie_count, public_counts
 from catalog.models import Genre, Movie, MovieGenre
-from catalog.models.movie import MovieQuerySet
 from catalog.search import SearchResult
 from catalog.tiles import Tile
 from catalog.web.brief_cache import briefly
@@ -55,7 +53,7 @@ def ordered(found: SearchResult, slug: str, order: str) -> QuerySet[Movie]:
         # The same as `Movie.objects`, but an index of the order has the id and not whether the movie is
         # merged, so rows before the page are not read.
         merged = Movie.everything.filter(merged_into__isnull=False).order_by().values("pk")
-        movies = cast(MovieQuerySet, Movie.everything.exclude(pk__in=merged))
+        movies = Movie.everything.exclude(pk__in=merged)
         if slug and _is_frequent(slug):
             # In the chosen order until the page is full, instead of sorting all movies of the genre.
             held = MovieGenre.objects.filter(movie=OuterRef("pk"), genre__slug=slug)
