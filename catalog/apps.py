@@ -18,3 +18,4 @@ class CatalogConfig(AppConfig):
         pre_migrate.connect(signal_handlers.drop_triggers_before_migrations, sender=self)
         post_migrate.connect(signal_handlers.create_triggers_after_migrations, sender=self)
         post_migrate.connect(signal_handlers.prepare_search_after_migrations, sender=self)
+        post_migrate.connect(signal_handlers.prepare_vectors_after_migrations, sender=self)

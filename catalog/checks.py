@@ -13,7 +13,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
+from catalog import search
 from catalog.append_only_triggers import missing_triggers
+from catalog.embeddings import vector_index
 from catalog.posters.source_settings import missing_key, unknown_rate_names
 from catalog.posters.sources.registry import POSTER_SOURCES
 from catalog.transfer.snapshot import has_unapplied_migrations
@@ -240,6 +242,30 @@ def decisions_are_protected(
                     id="catalog.W005",
                 )
             )
+    return found
+
+
+@register(TAG, Tags.database)
+def postgresql_has_extensions(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """W010: PostgreSQL lacks an extension that makes searches in large catalogues faster."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        return []
+    try:
+        if has_unapplied_migrations():
+            return []  # migrations create the extensions
+        has_trigrams, vectors = search.has_trigrams(), vector_index.missing()
+    except DatabaseError:
+        return []
+    found: list[CheckMessage] = []
+    if not has_trigrams:
+        message = "PostgreSQL has no index of trigrams: searches for titles read all rows."
+        hint = "Run `CREATE EXTENSION pg_trgm` as an administrator, then `manage.py rebuild_search`."
+        found.append(Warning(message, hint=hint, id="catalog.W010"))
+    if vectors:
+        message = "PostgreSQL cannot search vectors: look-alikes are searched in index files."
+        found.append(Warning(message, hint=vectors, id="catalog.W010"))
     return found
 
 

@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from catalog.embeddings import vector_index
 from catalog.posters.storage import delete_unless_used
 
 from . import search
@@ -45,3 +46,9 @@ def prepare_search_after_migrations(using: str, plan: Sequence[Any] = (), **_: A
     """Index all movies after an upgrade, otherwise only those that are not indexed."""
     if using == DEFAULT_DB_ALIAS:
         search.prepare(rebuild=any(migration.app_label == "catalog" for migration, _ in plan))
+
+
+def prepare_vectors_after_migrations(using: str, **_: Any) -> None:
+    """Create the table of vectors where PostgreSQL has pgvector."""
+    if using == DEFAULT_DB_ALIAS:
+        vector_index.prepare()

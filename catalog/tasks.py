@@ -10,7 +10,7 @@ from celery import Task, shared_task
 
 from catalog.accounts import login_throttle, sessions
 from catalog.duplicates import groups
-from catalog.embeddings import index_files
+from catalog.embeddings import index_files, vector_index
 from catalog.genres import bundled, learning
 from catalog.integrity import checking
 from catalog.posters import failing_hosts, selection
@@ -19,6 +19,7 @@ from catalog.runs.kinds import RunKind
 
 # A soft limit this long before the hard one gives a batch time to release its items.
 GRACE_S = 60
+VECTOR_INDEX_LIMIT_S = 6 * 3600
 
 
 def _make_task(kind: RunKind) -> Task:
@@ -85,11 +86,13 @@ def delete_expired_sessions() -> None:
     login_throttle.delete_old_refusals()
 
 
-@shared_task(queue="ml")
+# PostgreSQL needs minutes for an index of a million vectors.
+@shared_task(queue="ml", time_limit=VECTOR_INDEX_LIMIT_S, soft_time_limit=VECTOR_INDEX_LIMIT_S - GRACE_S)
 def build_indexes() -> None:
     """Build the indexes of look-alikes that are missing or out of date, and continue an upgrade."""
     index_files.build_stale()
     bundled.replace_genre_model()
+    vector_index.build_due()
 
 
 @shared_task

@@ -13,7 +13,7 @@ from catalog.models import Embedding, Extractor, Poster, Run, RunItem
 from catalog.runs import leases
 from ml.extractors import runtime
 
-from . import extractors, index_files
+from . import extractors, index_files, vector_index
 
 POSTERS_PER_WRITE = 32
 MAX_FLOAT16 = 65504.0
@@ -131,9 +131,10 @@ def _store(rows: Sequence[Embedding]) -> None:
         posters = Poster.objects.select_for_update(no_key=True).filter(pk__in=[row.poster_id for row in rows])
         existing = set(posters.values_list("pk", flat=True))
         # A batch that is redelivered writes the same vectors again.
-        Embedding.objects.bulk_create(
+        stored = Embedding.objects.bulk_create(
             [row for row in rows if row.poster_id in existing],
             update_conflicts=True,
             unique_fields=["poster", "extractor"],
             update_fields=["vector"],
         )
+        vector_index.add(stored)

@@ -19,6 +19,7 @@ from .second_opinion import GenreOpinion, SecondOpinion
 from .similarity_index import SimilarityIndex
 from .source_lookup import SourceLookup
 from .suggestion import ReviewDecision, Suggestion
+from .vector_index import VectorIndex
 
 __all__ = [
     "AuditFinding",
@@ -49,4 +50,5 @@ __all__ = [
     "SimilarityIndex",
     "SourceLookup",
     "Suggestion",
+    "VectorIndex",
 ]

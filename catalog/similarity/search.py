@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, prefetch_related_objects
 
 from catalog.duplicates import groups as duplicates
-from catalog.embeddings import extractors
+from catalog.embeddings import extractors, vector_index
 from catalog.embeddings.index_files import LoadedIndex, metric_of, open_index
-from catalog.models import Embedding, Extractor, Movie, Poster
+from catalog.models import Embedding, Extractor, Movie, Poster, VectorIndex
 from ml.imaging.images import DUPLICATE_BITS, hash_distance
 from ml.search.diversity import diverse_order
 from ml.search.hubness import cosines
@@ -89,9 +89,15 @@ def lookalikes(
     if own is None:
         return []
     query = own.as_array()[None, :]
-    loaded = open_index(extractor, metric_name(extractor, method))
-    diversity = settings.LOOKALIKES_DIVERSITY if loaded.correction is not None else 0.0
-    found = _different(poster, extractor, query, loaded, CANDIDATES_PER_LOOKALIKE * k if diversity else k)
+    metric = metric_name(extractor, method)
+    diversity = settings.LOOKALIKES_DIVERSITY if metric == "cosine" else 0.0
+    wanted = CANDIDATES_PER_LOOKALIKE * k if diversity else k
+    index = vector_index.serving(extractor) if metric == "cosine" else None
+    if index is not None:
+        found, loaded = _different_by_database(poster, extractor, query, index, wanted)
+    else:
+        loaded = open_index(extractor, metric)
+        found = _different(poster, extractor, query, loaded, wanted)
     if diversity:
         found = _diverse(found, loaded, k, diversity)
     prefetch_related_objects([each.poster for each in found], "movie__genres")
@@ -121,6 +127,19 @@ def _different(
                 return found
         done, reach = reach, min(len(loaded.search), reach * 4)
     return found
+
+
+def _different_by_database(
+    poster: Poster, extractor: Extractor, query: np.ndarray, index: VectorIndex, wanted: int
+) -> tuple[list[_Candidate], LoadedIndex]:
+    """`_different` of candidates from PostgreSQL, more of them until there are enough."""
+    number = 4 * wanted + 16
+    while True:
+        loaded = vector_index.candidates(index, query, number, poster.movie_id)
+        found = _different(poster, extractor, query, loaded, wanted)
+        if len(found) == wanted or len(loaded.search) < number:
+            return found, loaded
+        number *= 4
 
 
 def _diverse(found: list[_Candidate], loaded: LoadedIndex, k: int, diversity: float) -> list[_Candidate]:

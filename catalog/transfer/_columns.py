@@ -73,6 +73,7 @@ EXCLUDED = {
     "RunItem": "belongs to a run",
     "RunChunk": "belongs to a run",
     "SimilarityIndex": "names index files, which are built again from the vectors",
+    "VectorIndex": "names vectors in a table of its own, which are written again from the embeddings",
     "SearchTitle": "the search index, built again from the movies",
     "ImportChange": "belongs to a run",
     "ReviewReservation": "ends after minutes",

@@ -80,7 +80,7 @@ def hub_correction(
         return HubCorrection(np.zeros(dims, np.float32), np.zeros(0, np.float32))
     certainty = count / (count + SHRINKAGE)
     centre = (_sum(vectors) * (certainty / count)).astype(np.float32)
-    chosen = _references(count, references)
+    chosen = reference_rows(count, references)
     place = np.full(count, -1)
     place[chosen] = np.arange(len(chosen))
     crowding = _crowding(vectors, place, vectors, chosen, centre, nearest)
@@ -88,14 +88,18 @@ def hub_correction(
 
 
 def penalties_of_added(
-    added: npt.NDArray[Any], vectors: npt.NDArray[Any], correction: HubCorrection
+    added: npt.NDArray[Any],
+    vectors: npt.NDArray[Any],
+    correction: HubCorrection,
+    count: int | None = None,
 ) -> Floats:
     """Penalties (m,) of rows (m, dims) that are added to the rows of a correction, which stays as it is.
 
     The centre and the references are those of `vectors`, (n, dims), for which `correction` was computed.
+    `vectors` may be its `reference_rows` only; `count` is then the number of all.
     """
-    count = len(vectors)
-    chosen = _references(count, REFERENCES)
+    count = count or len(vectors)
+    chosen = reference_rows(len(vectors), REFERENCES)
     crowding = _crowding(added, np.full(len(added), -1), vectors, chosen, correction.centre, NEAREST)
     return _penalties(crowding, count / (count + SHRINKAGE))
 
@@ -135,8 +139,8 @@ def _sum(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return total
 
 
-def _references(count: int, most: int) -> npt.NDArray[np.int64]:
-    """Numbers of the rows among which neighbours are searched."""
+def reference_rows(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Numbers of the rows, of `count`, among which neighbours are searched; ascending."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(SEED).choice(count, most, replace=False))
