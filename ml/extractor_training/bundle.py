@@ -84,7 +84,7 @@ def write_bundle(network: Any, data: BundleData, out: Path, callbacks: Callbacks
         agreement = compare_with_network(content, network, _test_images(data.images))
         write_bytes(out / EXTRACTOR, content)
         extractor = load_extractor(
-            f"postersite:{(out / EXTRACTOR).resolve()}", weights_dir=None, cache_dir=out, batch_size=_BATCH
+            f"postersite:{(out / EXTRACTOR).resolve()}", weights_dir=None, cache_dir=out
         )
         fit_only, measured = (
             _embed(extractor, data, rows, callbacks) for rows in (data.fit_only, data.measured)
@@ -137,7 +137,7 @@ def compare_with_network(content: bytes, network: Any, images: Floats) -> dict[s
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(content)
-        vectors, maps = LiteRTModel(file, threads=1, batch_size=1).with_map(images)
+        vectors, maps = LiteRTModel(file, threads=1).with_map(images)
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(expected, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosine = float(((vectors * expected).sum(axis=1) / lengths).min())

@@ -278,7 +278,7 @@ def _difference(content: bytes, probe: Floats, expected: Floats) -> tuple[float,
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "model.tflite"
         file.write_bytes(content)
-        found = LiteRTModel(file, threads=1, batch_size=len(probe))(probe)
+        found = LiteRTModel(file, threads=1)(probe)
     return float(np.abs(found - expected).max()), float(max(1.0, np.abs(expected).max()))
 
 

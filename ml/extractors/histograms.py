@@ -17,7 +17,7 @@ DIMS = COLOUR_GRID[0] * COLOUR_GRID[1] * COLOURS + EDGE_GRID[0] * EDGE_GRID[1] *
 Floats = npt.NDArray[np.float32]
 
 
-def describe(image: Floats) -> Floats:
+def describe(image: npt.NDArray[np.uint8] | Floats) -> Floats:
     """Compute colour and edge histograms of one image over a grid, each part of length one.
 
     The colour part counts the opponent axes (red-green, blue-yellow, white-black) of M. Swain and D. Ballard,
@@ -27,7 +27,7 @@ def describe(image: Floats) -> Floats:
     orientations weighted by gradient magnitude for each of 6 × 4 cells, clipped at 0.2 and normalised again.
 
     Args:
-        image: float32 (height, width, 3), RGB in [0, 255].
+        image: float32 or uint8 (height, width, 3), RGB in [0, 255].
 
     Returns:
         float32 (600,): 384 colour numbers, then 216 edge numbers.

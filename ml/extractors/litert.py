@@ -1,14 +1,20 @@
-"""LiteRT models: inference in batches, and the checks of trained extractor files."""
+"""LiteRT models: inference, and the checks of trained extractor files."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import ExtractorFailed
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 MAX_BYTES = 64 * 2**20
 MAX_DIMS = 1024
@@ -18,34 +24,43 @@ MAX_SIDE = 64
 AGREEMENT = 1e-3
 """Largest allowed difference between a vector and the mean of its map, relative to max(1, largest number)."""
 
+MOST_AT_ONCE = 4
+"""Images that run at the same time; each needs an interpreter with a copy of the weights."""
+
 Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8] | Floats
 
 
 class LiteRTModel:
-    """Runs a LiteRT file; inputs and outputs are float32.
+    """Runs a LiteRT file, one image at a time; inputs and outputs are float32. Threads may share it.
 
     The input is an image. The outputs are a vector and, for a trained extractor, the map whose spatial mean
     is the vector; their ranks differ.
+
+    Images run in several interpreters at the same time, each with its share of the threads. That needs less
+    CPU time and memory than batches: threads of one interpreter wait for each other after every layer, and
+    the activations of one image fit into the caches (docs/measurements.md, Embedding).
 
     Attributes:
         image: declared shape of one image, such as (288, 192, 3).
         vector: declared shape of one vector, such as (256,); -1 if undeclared.
         map: declared shape of one map, such as (9, 6, 256), or None without a map.
+        at_once: how many images run at the same time.
 
     Args:
         path: the .tflite file; memory-mapped, so processes share its pages.
-        threads: CPU threads of the interpreter.
-        batch_size: maximum number of images per inference.
+        threads: CPU threads of all interpreters together.
 
     Raises:
         ValueError: the file is no LiteRT model, or has other inputs or outputs.
     """
 
-    def __init__(self, path: Path, *, threads: int, batch_size: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+    def __init__(self, path: Path, *, threads: int) -> None:
+        self._path = path
+        self.at_once = min(threads, MOST_AT_ONCE)
+        self._threads_each = threads // self.at_once
+        interpreter = self._open()
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) not in (1, 2):
             raise ValueError(f"{path} does not have one input and one or two outputs.")
         if any(each["dtype"] is not np.float32 for each in (*inputs, *outputs)):
@@ -60,15 +75,17 @@ class LiteRTModel:
         self.map = _shape_of_one(by_rank[1]) if len(by_rank) == 2 else None
         self._input = inputs[0]["index"]
         self._outputs = [output["index"] for output in by_rank]
-        self._batch_size = batch_size
-        self._allocated = 0
+        # The last one that was used comes first: one image after the other needs one interpreter.
+        self._idle: LifoQueue[Interpreter] = LifoQueue()
+        self._idle.put(self._allocated(interpreter))
+        self._not_opened = self.at_once - 1
         self._lock = threading.Lock()
 
-    def __call__(self, images: Floats) -> Floats:
-        """Vectors (n, dims) float32 of images (n, height, width, 3) float32 in [0, 255], n >= 1."""
+    def __call__(self, images: Pixels) -> Floats:
+        """Vectors (n, dims) float32 of images (n, height, width, 3), numbers in [0, 255], n >= 1."""
         return self._run_all(images, self._outputs[:1])[0]
 
-    def with_map(self, images: Floats) -> tuple[Floats, Floats]:
+    def with_map(self, images: Pixels) -> tuple[Floats, Floats]:
         """Vectors (n, dims) and maps (n, rows, columns, dims) of such images, in one pass.
 
         Raises:
@@ -79,21 +96,41 @@ class LiteRTModel:
         vectors, maps = self._run_all(images, self._outputs)
         return vectors, maps
 
-    def _run_all(self, images: Floats, outputs: list[int]) -> list[Floats]:
-        parts = []
-        with self._lock:
-            for start in range(0, len(images), self._batch_size):
-                parts.append(self._run(images[start : start + self._batch_size], outputs))
-        return [np.concatenate(each) for each in zip(*parts, strict=True)]
+    def _run_all(self, images: Pixels, outputs: list[int]) -> list[Floats]:
+        if len(images) == 1 or self.at_once == 1:
+            found = [self._run(image, outputs) for image in images]
+        else:
+            with ThreadPoolExecutor(self.at_once, thread_name_prefix="infer") as pool:
+                found = list(pool.map(lambda image: self._run(image, outputs), images))
+        return [np.concatenate(each) for each in zip(*found, strict=True)]
 
-    def _run(self, batch: Floats, outputs: list[int]) -> list[Floats]:
-        if len(batch) != self._allocated:
-            self._interpreter.resize_tensor_input(self._input, (len(batch), *self.image), strict=True)
-            self._interpreter.allocate_tensors()
-            self._allocated = len(batch)
-        self._interpreter.set_tensor(self._input, np.ascontiguousarray(batch))
-        self._interpreter.invoke()
-        return [np.array(self._interpreter.get_tensor(index), dtype=np.float32) for index in outputs]
+    def _run(self, image: Pixels, outputs: list[int]) -> list[Floats]:
+        interpreter = self._borrow()
+        try:
+            interpreter.tensor(self._input)()[0] = image
+            interpreter.invoke()
+            return [interpreter.get_tensor(index) for index in outputs]
+        finally:
+            self._idle.put(interpreter)
+
+    def _borrow(self) -> Interpreter:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            with self._lock:
+                may_open = self._not_opened > 0
+                self._not_opened -= may_open
+        return self._allocated(self._open()) if may_open else self._idle.get()
+
+    def _open(self) -> Interpreter:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(model_path=str(self._path), num_threads=self._threads_each)
+
+    def _allocated(self, interpreter: Interpreter) -> Interpreter:
+        interpreter.resize_tensor_input(self._input, (1, *self.image), strict=True)
+        interpreter.allocate_tensors()
+        return interpreter
 
 
 def _shape_of_one(tensor: dict[str, object]) -> tuple[int, ...]:
@@ -101,7 +138,7 @@ def _shape_of_one(tensor: dict[str, object]) -> tuple[int, ...]:
     return tuple(int(side) for side in tensor["shape_signature"][1:])  # type: ignore[index]
 
 
-def open_trained(path: Path, size: tuple[int, int], *, threads: int, batch_size: int) -> LiteRTModel:
+def open_trained(path: Path, size: tuple[int, int], *, threads: int) -> LiteRTModel:
     """Load a .tflite file written by extractor training, and check it on one image.
 
     It must have images (n, height, width, 3) of `size` as input, and as outputs vectors (n, d), d at most
@@ -113,7 +150,7 @@ def open_trained(path: Path, size: tuple[int, int], *, threads: int, batch_size:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
-        model = LiteRTModel(path, threads=threads, batch_size=batch_size)
+        model = LiteRTModel(path, threads=threads)
         _check_shapes(model, size)
         _check_numbers(model)
     except (OSError, ValueError, RuntimeError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""Compute embeddings: decode images in threads, run them in batches, one vector per image.
+"""Compute embeddings: decode images and run them in threads, one vector per image.
 
 ConvNets run on LiteRT, so nothing here loads TensorFlow: `postersite` is a LiteRT file, the others are
 exported once into a cache folder. Extractors without weights have the same interface.
@@ -18,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ml.imaging.images import ImageRejected, load_pixels
+from ml.imaging.images import ImageRejected, load_image
 
 from . import histograms
 from .errors import ExtractorFailed
 from .export_cache import exported_model
-from .litert import LiteRTModel, open_trained
+from .litert import MOST_AT_ONCE, LiteRTModel, open_trained
 from .registry import BACKBONES, STANDARD, ExtractorSpec, parse_spec
 from .weights import WeightsFile, find_weights, require_weights, resolve_spec
 
@@ -40,13 +40,14 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8] | Floats
 Source = bytes | str | os.PathLike[str]
 WithMap = Callable[[Floats], tuple[Floats, Floats]]
 OnError = Callable[[int, Exception], None]
 
-# Batches decoded ahead: enough that inference need not wait, and few enough for the memory.
-_BATCHES_AHEAD = 3
-_MOST_DECODERS = 4
+# Vectors computed ahead: enough that inference goes on while the caller stores some, and few enough for the
+# memory, since each source may have 20 MB.
+_AHEAD = 24
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +80,8 @@ class Extractor:
         spec: ExtractorSpec,
         fingerprint: str,
         dims: int,
-        infer: Callable[[Floats], Floats],
-        batch_size: int,
+        infer: Callable[[Pixels], Floats],
+        at_once: int = 1,
         infer_with_map: WithMap | None = None,
     ) -> None:
         self.spec = spec
@@ -90,7 +91,7 @@ class Extractor:
         self.has_map = infer_with_map is not None
         self._infer = infer
         self._infer_with_map = infer_with_map
-        self._batch_size = batch_size
+        self._at_once = at_once
 
     def __repr__(self) -> str:
         return f"<Extractor {self.fingerprint}, {self.dims} numbers>"
@@ -149,7 +150,7 @@ class Extractor:
     def embed_files(
         self, sources: Iterable[Source], on_error: OnError | None = None
     ) -> Iterator[tuple[int, Floats]]:
-        """Yield (index, vector) of each source that is an image, in order, decoding a few batches ahead.
+        """Yield (index, vector) of each source that is an image, in order, computing a few ahead.
 
         Args:
             sources: bytes or paths; consumed lazily.
@@ -163,35 +164,30 @@ class Extractor:
         report = on_error or _log
         numbered = enumerate(sources)
         waiting: deque[tuple[int, Future[Floats]]] = deque()
-        pool = ThreadPoolExecutor(min(_MOST_DECODERS, _cores()), thread_name_prefix="decode")
+        # One more than images run at once: it decodes meanwhile.
+        pool = ThreadPoolExecutor(self._at_once + 1, thread_name_prefix="embed")
         try:
             while True:
-                for index, source in islice(numbered, _BATCHES_AHEAD * self._batch_size - len(waiting)):
-                    waiting.append((index, pool.submit(self._decode, source)))
+                for index, source in islice(numbered, _AHEAD - len(waiting)):
+                    waiting.append((index, pool.submit(self._vector_of, source)))
                 if not waiting:
                     return
-                indexes: list[int] = []
-                images: list[Floats] = []
-                while waiting and len(images) < self._batch_size:
-                    index, future = waiting.popleft()
-                    try:
-                        images.append(future.result())
-                    except (ImageRejected, OSError) as error:
-                        report(index, error)
-                    else:
-                        indexes.append(index)
-                if not images:
-                    continue
-                for index, vector in zip(indexes, self.embed(np.stack(images)), strict=True):
-                    if np.isfinite(vector).all():
-                        yield index, vector
-                    else:
-                        report(index, ExtractorFailed(f"{self.name} computed numbers that are not finite."))
+                index, future = waiting.popleft()
+                try:
+                    vector = future.result()
+                except (ImageRejected, OSError, ExtractorFailed) as error:
+                    report(index, error)
+                else:
+                    yield index, vector
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _decode(self, source: Source) -> Floats:
-        return load_pixels(source, self.spec.size, resize=self.spec.resize)
+    def _vector_of(self, source: Source) -> Floats:
+        image = load_image(source, self.spec.size, resize=self.spec.resize)
+        vector = self._infer(np.asarray(image)[None])[0]
+        if not np.isfinite(vector).all():
+            raise ExtractorFailed(f"{self.name} computed numbers that are not finite.")
+        return vector
 
 
 def _log(index: int, error: Exception) -> None:
@@ -208,7 +204,6 @@ def load_extractor(
     weights_dir: Path | None,
     cache_dir: Path,
     threads: int | None = None,
-    batch_size: int = 8,
 ) -> Extractor:
     """Load an extractor; it is exported into `cache_dir` if that has not been done for these weights.
 
@@ -216,8 +211,7 @@ def load_extractor(
         spec: such as `postersite`, `pixels`, `inception_v3:mixed8:avg`, `tfhub:FOLDER`, `postersite:FILE`.
         weights_dir: folder of local weight files, if any.
         cache_dir: folder of exported models, shared by all processes; `postersite` needs no export.
-        threads: CPU threads of one inference; by default the number of available cores.
-        batch_size: images per inference.
+        threads: CPU threads of inference; by default the number of available cores.
 
     Raises:
         UnknownExtractor: the spec names no extractor.
@@ -229,7 +223,6 @@ def load_extractor(
         weights_dir=weights_dir,
         cache_dir=cache_dir,
         threads=threads,
-        batch_size=batch_size,
     )
 
 
@@ -239,25 +232,21 @@ def load_resolved(
     weights_dir: Path | None,
     cache_dir: Path,
     threads: int | None = None,
-    batch_size: int = 8,
 ) -> Extractor:
     """`load_extractor` for a spec that `resolve` has resolved against the same weights."""
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     resolved, fingerprint, weights = extractor
+    threads = threads or _cores()
     height, width = resolved.size
     if resolved.backbone == "pixels":
-        return Extractor(resolved, fingerprint, height * width * 3, _flatten, batch_size)
+        return Extractor(resolved, fingerprint, height * width * 3, _flatten, min(threads, MOST_AT_ONCE))
     if resolved.backbone == "histograms":
-        return Extractor(resolved, fingerprint, histograms.DIMS, _describe, batch_size)
+        return Extractor(resolved, fingerprint, histograms.DIMS, _describe, min(threads, MOST_AT_ONCE))
     if weights is not None and BACKBONES[resolved.backbone].trained:
-        trained = open_trained(
-            weights.path, resolved.size, threads=threads or _cores(), batch_size=batch_size
-        )
-        return Extractor(resolved, fingerprint, trained.vector[0], trained, batch_size, trained.with_map)
+        trained = open_trained(weights.path, resolved.size, threads=threads)
+        return Extractor(resolved, fingerprint, trained.vector[0], trained, trained.at_once, trained.with_map)
     file, manifest = exported_model(resolved, fingerprint, weights_dir=weights_dir, cache_dir=cache_dir)
-    model = LiteRTModel(file, threads=threads or _cores(), batch_size=batch_size)
-    return Extractor(resolved, fingerprint, manifest["dims"], model, batch_size)
+    model = LiteRTModel(file, threads=threads)
+    return Extractor(resolved, fingerprint, manifest["dims"], model, model.at_once)
 
 
 def resolve(spec: str, weights_dir: Path | None) -> ResolvedSpec:
@@ -293,9 +282,10 @@ def available_extractors(weights_dir: Path | None) -> list[str]:
     ]
 
 
-def _flatten(images: Floats) -> Floats:
-    return images.reshape(len(images), -1) / np.float32(255)
+def _flatten(images: Pixels) -> Floats:
+    vectors: Floats = np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+    return vectors
 
 
-def _describe(images: Floats) -> Floats:
+def _describe(images: Pixels) -> Floats:
     return np.stack([histograms.describe(image) for image in images])

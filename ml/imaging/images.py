@@ -133,10 +133,10 @@ def open_safely(
     return _decode(image, orientation)
 
 
-def load_pixels(
+def load_image(
     source: bytes | str | os.PathLike[str], size: tuple[int, int], *, resize: Resize = "bilinear"
-) -> npt.NDArray[np.float32]:
-    """Decode an image and resize it to the input size of a network.
+) -> Image.Image:
+    """Decode an image and resize it to the input size of a network: RGB, `size` = (height, width) in pixels.
 
     A large JPEG is decoded at the smallest of libjpeg's scales that covers `size` (Pillow's `draft`), then
     resized with an antialiased triangle filter. `resize="nearest"` is the default of Keras' `load_img` (full
@@ -146,9 +146,6 @@ def load_pixels(
         source: the bytes of a file, or its path.
         size: (height, width) in pixels.
         resize: "bilinear" (antialiased) or "nearest".
-
-    Returns:
-        float32 array (height, width, 3), RGB in [0, 255].
 
     Raises:
         ImageRejected: as `open_safely`; OSError if a path cannot be read.
@@ -163,7 +160,14 @@ def load_pixels(
         image.draft("RGB", (height, width) if turned else (width, height))
     upright = _decode(image, orientation)
     resample = Image.Resampling.BILINEAR if resize == "bilinear" else Image.Resampling.NEAREST
-    return np.asarray(upright.resize((width, height), resample), dtype=np.float32)
+    return upright.resize((width, height), resample)
+
+
+def load_pixels(
+    source: bytes | str | os.PathLike[str], size: tuple[int, int], *, resize: Resize = "bilinear"
+) -> npt.NDArray[np.float32]:
+    """`load_image` as a float32 array (height, width, 3), RGB in [0, 255]."""
+    return np.asarray(load_image(source, size, resize=resize), dtype=np.float32)
 
 
 def read_file(path: Path) -> bytes:

@@ -39,7 +39,7 @@ def posters() -> np.ndarray:
 
 def load(spec: str, weights: Path | None = None) -> Extractor:
     # Nothing is exported: a folder that cannot be made must not matter.
-    return load_extractor(spec, weights_dir=weights, cache_dir=Path("/dev/null/exports"), batch_size=4)
+    return load_extractor(spec, weights_dir=weights, cache_dir=Path("/dev/null/exports"))
 
 
 @pytest.fixture(scope="module", params=["ours", pytest.param("own", marks=pytest.mark.slow)])
