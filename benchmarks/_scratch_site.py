@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,16 +121,29 @@ def started(
     log: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in `folder` until the block ends; the block begins when `port` serves /robots.txt."""
-    with (log or Path(os.devnull)).open("ab") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=env, stdout=output, stderr=output, start_new_session=True
-        )
-    try:
+    with running(command, folder=folder, env=env, log=log) as process:
         deadline = time.monotonic() + 120
         while visit(port, "/robots.txt", 5)[1] != 200:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"{command[0]} did not start: {' '.join(command)}")
             time.sleep(0.2)
+        yield process
+
+
+@contextmanager
+def running(
+    command: list[str],
+    *,
+    folder: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command` in `folder`, in a process group of its own, until the block ends."""
+    with (log or Path(os.devnull)).open("ab") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=env, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
         yield process
     finally:
         with suppress(ProcessLookupError):
@@ -140,6 +153,39 @@ def started(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@contextmanager
+def site_with_posters(var: Path, posters: Iterable[Path], **settings: str) -> Iterator[None]:
+    """A site in `var` with a film for each poster and a broker, set up for this process as by `open_site`.
+
+    Workers and servers that are started within the block belong to it: their environment is `os.environ`.
+    """
+    open_site(var, DATABASE_URL=f"sqlite:///{var.resolve() / 'db.sqlite3'}", REDIS_URL="", **settings)
+    from catalog.models import Movie
+    from catalog.posters.primary import store_poster
+    from postersite.launcher.programs import broker_program
+
+    broker = broker_program()
+    assert broker.ready is not None
+    with running(broker.command) as process:
+        while not broker.ready():
+            assert process.poll() is None, "the broker does not start"
+            time.sleep(0.02)
+        for number, file in enumerate(posters, start=1):
+            film, created = Movie.objects.get_or_create(title=f"Film {number}", tmdb_id=number)
+            if created:
+                store_poster(film, file.read_bytes(), source="upload")
+        yield
+
+
+def children_of(pid: int) -> list[int]:
+    """Child processes of all threads of a process (Linux)."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with suppress(OSError):
+            found += map(int, task.joinpath("children").read_text().split())
+    return found
 
 
 def cpu_seconds(group: int) -> float:

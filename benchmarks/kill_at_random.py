@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks._scratch_site import MANAGE, environment, free_port, superuser
+from benchmarks._scratch_site import MANAGE, children_of, environment, free_port, superuser
 
 LONGEST_GAP_S = 5.0
 END_WITHIN_S = 900.0
@@ -131,15 +131,6 @@ class Site:
         if self.up is not None and self.up.poll() is None:
             self.up.terminate()
             self.up.wait(60)
-
-
-def children_of(pid: int) -> list[int]:
-    """Child processes of all threads of a process (Linux)."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*"):
-        with suppress(OSError):
-            found += map(int, task.joinpath("children").read_text().split())
-    return found
 
 
 def start_runs(draw: random.Random) -> Iterator[str]:
