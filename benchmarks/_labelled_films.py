@@ -27,6 +27,7 @@ Labels = npt.NDArray[np.uint8]
 class LabelledFilms:
     """n films with a poster each. labels (n, g); groups (n,): equal for films of a series."""
 
+    posters: tuple[LabelledPoster, ...]
     films: Films
     labels: Labels
     groups: Indexes
@@ -60,7 +61,7 @@ def read_films(data: Path, cache: Path, limit: int | None = None, seed: int = 0)
         [overviews.get(Path(poster.file).stem, "") for poster in posters],
     )
     return LabelledFilms(
-        films, labels, group_numbers([poster.series for poster in posters]), genres, extractor
+        posters, films, labels, group_numbers([poster.series for poster in posters]), genres, extractor
     )
 
 
