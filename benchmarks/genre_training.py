@@ -1,6 +1,6 @@
 """Training a genre model on 10,500 posters, against 30 epochs of the published recipe end to end.
 
-    python -m benchmarks.genre_training --data FOLDER --weights FOLDER --cache FOLDER [--turns 3] [--json FILE]
+    python -m benchmarks.genre_training --data FOLDER --weights FOLDER --cache FOLDER [--turns 3]
 
 FOLDER of --data holds posters/, posters.csv and texts.csv.gz. Ours are the recipes `logistic` (poster) and
 `evidence` (poster, title, year, overview), with their cross-validation, thresholds and intervals, on stored

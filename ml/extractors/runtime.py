@@ -164,8 +164,8 @@ class Extractor:
         report = on_error or _log
         numbered = enumerate(sources)
         waiting: deque[tuple[int, Future[Floats]]] = deque()
-        # One more than images run at once: it decodes meanwhile.
-        pool = ThreadPoolExecutor(self._at_once + 1, thread_name_prefix="embed")
+        # At least two, so that one decodes while the other's image is run.
+        pool = ThreadPoolExecutor(max(2, self._at_once), thread_name_prefix="embed")
         try:
             while True:
                 for index, source in islice(numbered, _AHEAD - len(waiting)):

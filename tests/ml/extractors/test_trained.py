@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import bundled
+from ml.extractors.litert import LiteRTModel
 from ml.extractors.registry import parse_spec
 from ml.extractors.runtime import Extractor, ExtractorFailed, NoMap, load_extractor, resolve_fingerprint
 from ml.extractors.weights import WeightsUnavailable, find_weights
@@ -78,6 +80,26 @@ def test_a_file_is_embedded_as_any_extractor_does(extractor, posters):
     sources = [encoded(drawing(seed)) for seed in range(6)]
     found = np.stack([vector for _, vector in extractor.embed_files(sources)])
     assert np.allclose(found, extractor.embed(posters), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_one_image_after_the_other_needs_one_interpreter_and_several_at_once_change_nothing(
+    posters, monkeypatch
+):
+    opened = []
+
+    class Counted(interpreter.Interpreter):
+        def __init__(self, **options):
+            opened.append(options["num_threads"])
+            super().__init__(**options)
+
+    monkeypatch.setattr(interpreter, "Interpreter", Counted)
+    model = LiteRTModel(bundled.EXTRACTOR, threads=2)
+    alone = np.concatenate([model(poster[None]) for poster in posters])
+    assert opened == [1]
+    assert np.array_equal(model(posters), alone)
+    assert opened in ([1], [1, 1])
+    assert LiteRTModel(bundled.EXTRACTOR, threads=16).at_once == 4 and opened[-1] == 4
 
 
 def test_pictures_of_another_shape_or_none_are_refused(extractor):
