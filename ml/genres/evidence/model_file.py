@@ -20,7 +20,7 @@ from ml.files import write_bytes, write_json
 from ml.genres.evidence.films import PARTS
 from ml.genres.evidence.fusion import TOP, Balance, Fusion, combinations_of
 from ml.genres.evidence.model import Combination, EvidenceModel, Thresholds
-from ml.genres.evidence.text import TextModel
+from ml.genres.evidence.text import NEWEST, TextModel
 from ml.genres.evidence.year import KNOTS, YearModel
 from ml.genres.head import GenreHead, LinearWeights
 from ml.genres.head_file import (
@@ -73,6 +73,7 @@ def save_model(model: EvidenceModel, path: Path) -> str:
             "genres": len(model.genres),
             "features": model.dims,
             **{f"{part}_ngrams": len(arrays[f"{part}_hashes"]) for part in TEXTS if part in model.parts},
+            **{f"{part}_version": getattr(model, part).version for part in TEXTS if part in model.parts},
         },
         "genres": list(model.genres),
         # Those of films that have all parts; the .npz has those of all combinations.
@@ -111,7 +112,7 @@ def load_model(path: Path, sha256: str | None = None) -> EvidenceModel:
     check_digest(path, content, manifest, sha256)
     arrays = read_arrays(path, content, expected)
     try:
-        return _model(manifest, parts, arrays)
+        return _model(manifest, parts, arrays, manifest_path(path))
     except (ValueError, OverflowError) as error:
         raise ModelFileError(f"The genre model in {path} is not valid: {error} {AGAIN}") from error
 
@@ -200,7 +201,9 @@ def _size(facts: dict[str, Any], name: str, most: int, path: Path) -> int:
     return value
 
 
-def _model(manifest: dict[str, Any], parts: tuple[str, ...], arrays: dict[str, Any]) -> EvidenceModel:
+def _model(
+    manifest: dict[str, Any], parts: tuple[str, ...], arrays: dict[str, Any], path: Path
+) -> EvidenceModel:
     genres = tuple(manifest["genres"])
     combinations: dict[tuple[str, ...], Combination] = {}
     start = 0
@@ -233,7 +236,10 @@ def _model(manifest: dict[str, Any], parts: tuple[str, ...], arrays: dict[str, A
         if part not in parts:
             return None
         named = {name: arrays[f"{part}_{name}"] for name in ("hashes", "idf", "kernel", "bias")}
-        return TextModel(part, **named, least_known=float(arrays[f"{part}_least_known"]))
+        # Models of version 1 do not name it.
+        facts = {f"{part}_version": 1, **manifest["architecture"]}
+        version = _size(facts, f"{part}_version", NEWEST, path)
+        return TextModel(part, **named, least_known=float(arrays[f"{part}_least_known"]), version=version)
 
     return EvidenceModel(
         genres=genres,

@@ -57,7 +57,16 @@ def title_ngrams(words: Sequence[str]) -> Ngrams:
 
 
 def overview_ngrams(words: Sequence[str]) -> Ngrams:
-    """Words, pairs of words, and beginnings of words (a simple stemming that suits many languages)."""
+    """Words, pairs of words, and the first four and six letters of words (a simple stemming that suits many
+    languages: "kill" and "killer" have one in common)."""
+    found = _words_and_pairs(words)
+    for place, word in enumerate(words):
+        found += [(f"p {word[:size]}", place) for size in (4, 6) if len(word) >= size]
+    return found
+
+
+def first_overview_ngrams(words: Sequence[str]) -> Ngrams:
+    """The same as models of version 1 learned them: only longer words have first letters."""
     found = _words_and_pairs(words)
     for place, word in enumerate(words):
         found += [(f"p {word[:size]}", place) for size in (4, 6) if len(word) > size]
@@ -69,10 +78,21 @@ def _words_and_pairs(words: Sequence[str]) -> Ngrams:
     return found + [(f"{a} {b}", place) for place, (a, b) in enumerate(pairwise(words))]
 
 
-ANALYSES: dict[str, Callable[[Sequence[str]], Ngrams]] = {
-    "title": title_ngrams,
-    "overview": overview_ngrams,
+@dataclass(frozen=True)
+class Analysis:
+    """ngrams: counts the n-grams of words. idf_power: the power of the inverse document frequencies in the
+    values of n-grams; above one, rare n-grams are regularised less."""
+
+    ngrams: Callable[[Sequence[str]], Ngrams]
+    idf_power: float
+
+
+# By version and part. A model scores texts as it learned from them.
+ANALYSES: dict[int, dict[str, Analysis]] = {
+    1: {"title": Analysis(title_ngrams, 1.0), "overview": Analysis(first_overview_ngrams, 1.0)},
+    2: {"title": Analysis(title_ngrams, 1.0), "overview": Analysis(overview_ngrams, 1.75)},
 }
+NEWEST = max(ANALYSES)
 
 
 def hashed(ngrams: Sequence[str]) -> Hashes:
@@ -94,8 +114,9 @@ class Analysed:
     texts: int
 
 
-def analyse(part: str, texts: Sequence[str]) -> Analysed:
-    """Count the n-grams of titles or overviews (`part`)."""
+def analyse(part: str, texts: Sequence[str], version: int = NEWEST) -> Analysed:
+    """Count the n-grams of titles or overviews (`part`) as `version` of ANALYSES does."""
+    ngrams_of = ANALYSES[version][part].ngrams
     text: list[int] = []
     ngrams: list[str] = []
     counts: list[int] = []
@@ -103,7 +124,7 @@ def analyse(part: str, texts: Sequence[str]) -> Analysed:
     for number, one in enumerate(texts):
         words = [plain(word) for word in words_of(one, MAX_CHARACTERS[part])]
         found: dict[str, int] = {}
-        for ngram, _ in ANALYSES[part](words):
+        for ngram, _ in ngrams_of(words):
             found[ngram] = found.get(ngram, 0) + 1
         text += [number] * len(found)
         ngrams += found
@@ -125,10 +146,11 @@ class TextModel:
 
     hashes (m,) uint64, rising; idf (m,) float16: inverse document frequencies; kernel (m, g) float16:
     weights; bias (g,) float32. A text's logits are bias + sum of value * weight over its n-grams, where value
-    is (1 + log count) * idf, divided by the length of the vector of all known values (TF-IDF with sublinear
-    term frequency: Manning, Raghavan & Schütze, "Introduction to information retrieval", 2008, chapter 6).
-    least_known: a text of whose different words the model knows a smaller share is treated as missing: it
-    is in another language than the texts that the model learned from.
+    is (1 + log count) * idf ** idf_power, divided by the length of the vector of all known values (TF-IDF
+    with sublinear term frequency: Manning, Raghavan & Schütze, "Introduction to information retrieval", 2008,
+    chapter 6). version: of ANALYSES, which have idf_power. least_known: a text of whose different words the
+    model knows a smaller share is treated as missing: it is in another language than the texts that the model
+    learned from.
 
     Raises ValueError if the arrays do not fit.
     """
@@ -139,9 +161,12 @@ class TextModel:
     kernel: npt.NDArray[np.float16]
     bias: Float32
     least_known: float
+    version: int = NEWEST
 
     def __post_init__(self) -> None:
-        if self.part not in ANALYSES:
+        if self.version not in ANALYSES:
+            raise ValueError(f"There is no version {self.version!r} of the analysis of texts.")
+        if self.part not in ANALYSES[self.version]:
             raise ValueError(f"There is no text part {self.part!r}.")
         count, genres = self.kernel.shape
         if self.hashes.shape != (count,) or self.idf.shape != (count,) or self.bias.shape != (genres,):
@@ -162,7 +187,7 @@ class TextModel:
         logits = np.empty((len(texts), len(self.bias)), dtype=np.float32)
         readable = np.zeros(len(texts), dtype=bool)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = analyse(self.part, texts[start : start + TEXTS_AT_ONCE])
+            some = analyse(self.part, texts[start : start + TEXTS_AT_ONCE], self.version)
             stop = start + some.texts
             logits[start:stop], readable[start:stop] = self._logits(some)
         return logits, readable
@@ -172,7 +197,7 @@ class TextModel:
         the n-grams that begin with it, (words, g). No words for a text that cannot be read."""
         words = words_of(text, MAX_CHARACTERS[self.part])
         plain_words = [plain(word) for word in words]
-        some = analyse(self.part, [text])
+        some = analyse(self.part, [text], self.version)
         place, known, values = self.values(some)
         if not self.readable(some, known)[0]:
             return [], np.zeros((0, len(self.bias)), dtype=np.float32)
@@ -182,7 +207,7 @@ class TextModel:
         written: dict[str, str] = {}
         row_of: dict[str, int] = {}
         rows, pairs = [], []
-        for ngram, at in ANALYSES[self.part](plain_words):
+        for ngram, at in ANALYSES[self.version][self.part].ngrams(plain_words):
             pairs.append(pair_of.setdefault(ngram, len(pair_of)))  # in the order of `analyse`
             rows.append(row_of.setdefault(plain_words[at], len(row_of)))
             written.setdefault(plain_words[at], words[at])
@@ -198,7 +223,7 @@ class TextModel:
 
     def values(self, some: Analysed) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Float32]:
         """Rows of the kernel (k,), which pairs are known (k,), and the values of the known ones."""
-        return tfidf(some, self.hashes, self.idf.astype(np.float32))
+        return tfidf(some, self.hashes, self.idf, ANALYSES[self.version][self.part].idf_power)
 
     def _logits(self, some: Analysed) -> tuple[Float32, npt.NDArray[np.bool_]]:
         place, known, values = self.values(some)
@@ -227,11 +252,11 @@ class TextModel:
 
 
 def tfidf(
-    some: Analysed, hashes: Hashes, idf: Float32
+    some: Analysed, hashes: Hashes, idf: npt.NDArray[np.float16], idf_power: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Float32]:
     """Places in `hashes` (k,), which pairs are among them (k,), and the values of those: see TextModel."""
     place = np.minimum(np.searchsorted(hashes, some.hashes), len(hashes) - 1)
     known = hashes[place] == some.hashes
-    values = (1 + np.log(some.counts[known])) * idf[place[known]]
+    values = (1 + np.log(some.counts[known])) * idf[place[known]].astype(np.float32) ** idf_power
     length = np.sqrt(np.bincount(some.text[known], weights=values**2, minlength=some.texts))
     return place, known, (values / length[some.text[known]]).astype(np.float32)

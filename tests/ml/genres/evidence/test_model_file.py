@@ -60,6 +60,13 @@ def test_the_bundled_model_reads_all_parts():
     assert len(model.combinations) == 15
 
 
+def test_models_that_name_no_version_count_ngrams_as_version_1(saved):
+    assert load_model(saved).overview.version > 1
+    facts = json.loads(manifest_path(saved).read_text())["architecture"]
+    change_manifest(saved, architecture={k: v for k, v in facts.items() if not k.endswith("_version")})
+    assert load_model(saved).overview.version == 1
+
+
 def test_a_head_over_posters_alone_is_read_too(tmp_path):
     path = tmp_path / "head.npz"
     save_head(make_head(), path)
@@ -115,6 +122,8 @@ def test_other_arrays_are_refused(saved, change):
         {"features": None},
         {"title_ngrams": -1},
         {"overview_ngrams": 10**12},
+        {"overview_version": 10**12},
+        {"title_version": [1]},
     ],
 )
 def test_other_manifests_are_refused(saved, change):

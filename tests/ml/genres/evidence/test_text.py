@@ -29,6 +29,7 @@ def test_ngrams():
     assert [ngram for ngram, _ in overview_ngrams(["haunted", "house"])] == [
         "haunted", "house", "haunted house", "p haun", "p haunte", "p hous",
     ]  # fmt: skip
+    assert {"p kill"} == {ngram for ngram, _ in overview_ngrams(["kill"])} - {"kill"}
     found = dict(title_ngrams(["it", "ii"]))
     assert {"it", "it ii", "c <i", "c it>", "c <it>"} <= set(found)
     assert found["c ii>"] == 1
@@ -44,6 +45,18 @@ def test_a_hash_is_the_same_everywhere():
     assert len(set(hashed([f"word {i}" for i in range(10_000)]).tolist())) == 10_000
 
 
+def test_models_of_version_1_count_as_they_learned():
+    new, old = analyse("overview", ["Kill the killer."]), analyse("overview", ["Kill the killer."], version=1)
+    beginning, killer = hashed(["p kill", "killer"])
+    assert new.counts[new.hashes == beginning].tolist() == [2]
+    assert old.counts[old.hashes == beginning].tolist() == [1]
+    some = np.sort(np.array([beginning, killer]))
+    arrays = (some, np.full(2, 3, np.float16), np.ones((2, 1), np.float16), np.zeros(1, np.float32), 0)
+    assert TextModel("overview", *arrays, version=1).logits(["killer"])[0] == pytest.approx(math.sqrt(2))
+    later = TextModel("overview", *arrays).logits(["kill killer"])[0]
+    assert later != pytest.approx(TextModel("overview", *arrays, version=1).logits(["kill killer"])[0])
+
+
 def slow_logits(model, text):
     """The docstring of TextModel, one n-gram at a time."""
     words = [plain(word) for word in text.replace(".", " ").replace(",", " ").split()]
@@ -53,7 +66,7 @@ def slow_logits(model, text):
     for ngram, count in counts.items():
         place = row.get(int(hashed([ngram])[0]))
         if place is not None:
-            values[place] = (1 + math.log(count)) * float(model.idf[place])
+            values[place] = (1 + math.log(count)) * float(model.idf[place]) ** 1.75
     length = math.sqrt(sum(value**2 for value in values.values()))
     return model.bias + sum(
         value / length * model.kernel[place].astype(float) for place, value in values.items()
@@ -114,6 +127,7 @@ def test_words_of_very_many_texts_are_common():
         {"bias": np.zeros(3, dtype=np.float32)},
         {"part": "poster"},
         {"least_known": float("nan")},
+        {"version": 0},
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change):
