@@ -69,6 +69,7 @@ def postgresql_server(folder: Path, *initdb: str, **settings: str) -> Iterator[s
         "unix_socket_directories": str(home),
         **settings,
     }
+    port = settings.get("port", "5432")
     try:
         subprocess.run(
             [
@@ -95,7 +96,7 @@ def postgresql_server(folder: Path, *initdb: str, **settings: str) -> Iterator[s
         def responds() -> bool:
             assert server.poll() is None, (home / "log").read_text()
             try:
-                psycopg.connect(host=str(home), user="postgres", dbname="postgres").close()
+                psycopg.connect(host=str(home), port=port, user="postgres", dbname="postgres").close()
             except psycopg.OperationalError:
                 return False
             return True
