@@ -127,9 +127,7 @@ def focus_card(movie_id: int) -> FocusCard | None:
 
 def _scores(movie: Movie) -> tuple[GenreModel | None, dict[int, float]]:
     """The active genre model, and its scores by genre id."""
-    # Metrics and configuration are long.
-    active = GenreModel.objects.filter(state=GenreModel.State.ACTIVE).defer("metrics", "config")
-    model = active.select_related("extractor").first()
+    model = briefly("active-model", _active_model)
     if model is None:
         return None, {}
     try:
@@ -138,6 +136,11 @@ def _scores(movie: Movie) -> tuple[GenreModel | None, dict[int, float]]:
         # The page of the genre model says so to those who can repair it.
         log.warning("No scores for %s: %s", movie, error)
         return model, {}
+
+
+def _active_model() -> GenreModel | None:
+    active = GenreModel.objects.filter(state=GenreModel.State.ACTIVE)
+    return active.defer("metrics", "config").select_related("extractor").first()
 
 
 def _digit(number: int) -> str:

@@ -136,7 +136,8 @@ def flagged() -> QuerySet[Any, Any]:
 
 def open_flag(movie: Movie) -> ReviewFlag | None:
     """The flag that puts the movie aside, with its reviewer."""
-    return ReviewFlag.objects.open().filter(movie=movie).select_related("reviewer").first()
+    flags = ReviewFlag.objects.open().filter(movie=movie).select_related("reviewer")
+    return flags.only("note", "created_at", "movie", "reviewer__username").first()
 
 
 def is_ticked(suggestion: Suggestion) -> bool:

@@ -152,9 +152,16 @@ def would_suggest(movies: Sequence[Movie], row: GenreModel, model: EvidenceModel
 
 def scores_of(movie: Movie, row: GenreModel, model: EvidenceModel) -> dict[int, float]:
     """The model's scores of all its genres, by genre id; empty if the movie is not `scorable`."""
-    known, films = films_of_movies([movie], row)
-    if not known:
+    vectors = _vectors([movie.pk], row) if "poster" in row.parts_used else []
+    poster = next((each.poster for each in vectors if each.poster.is_primary), None)
+    if poster is None and "poster" in row.parts_used:
+        is_shown = any(each.is_primary for each in movie.posters.all())
+        if is_shown or not row.reads_texts:
+            return {}
+    if not row.parts_used:
         return {}
+    owned = [(0, each) for each in vectors] if poster else []
+    films = films_of([Evidence.of(movie, poster)], owned, row.extractor.dims).only(row.parts_used)
     genres = [genre.pk for genre in genre_rows(model.genres)]
     return dict(zip(genres, model.score(films).scores[0].tolist(), strict=True))
 
@@ -173,16 +180,7 @@ def _evidence(movies: QuerySet[Movie], row: GenreModel) -> tuple[dict[int, Evide
     if "poster" not in row.parts_used:
         return {movie.pk: Evidence.of(movie, None) for movie in movies.order_by("pk")}, []
     texts = {movie.pk: movie for movie in movies.order_by("pk")}
-    embedded = list(
-        Embedding.objects.filter(
-            Q(poster__is_primary=True) | Q(poster__superseded=False, poster__gone_at=None),
-            extractor=row.extractor_id,
-            poster__movie__in=list(texts),
-        )
-        .select_related("poster")
-        .only("extractor", "vector", "poster__movie", "poster__is_primary", "poster__sha256")
-        .order_by("poster__movie_id", "pk")
-    )
+    embedded = _vectors(list(texts), row)
     primary = {each.poster.movie_id: each.poster for each in embedded if each.poster.is_primary}
     known = {
         pk: Evidence.of(movie, primary.get(pk))
@@ -190,6 +188,20 @@ def _evidence(movies: QuerySet[Movie], row: GenreModel) -> tuple[dict[int, Evide
         if row.reads_texts or pk in primary
     }
     return known, [each for each in embedded if each.poster.movie_id in primary]
+
+
+def _vectors(movie_ids: list[int], row: GenreModel) -> list[Embedding]:
+    """The embeddings of the movies' posters, without posters that their source replaced or removed."""
+    return list(
+        Embedding.objects.filter(
+            Q(poster__is_primary=True) | Q(poster__superseded=False, poster__gone_at=None),
+            extractor=row.extractor_id,
+            poster__movie__in=movie_ids,
+        )
+        .select_related("poster")
+        .only("extractor", "vector", "poster__movie", "poster__is_primary", "poster__sha256")
+        .order_by("poster__movie_id", "pk")
+    )
 
 
 def _values(scored: Scored, index: int, column: int, words: list[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from catalog.runs.local_worker import process_run
 from ml.genres.thresholds import NEVER
 from tests.factories import EmbeddingFactory, MovieFactory, PosterFactory, UserFactory
 
-from .genre_heads import saved_model, scored_movie, vector_for
+from .genre_heads import evidence_model, film, saved_model, scored_movie, vector_for
 
 pytestmark = pytest.mark.django_db
 
@@ -277,3 +277,16 @@ def test_a_poster_that_its_source_replaced_does_not_count() -> None:
     make_primary(poster)
     suggest(model, movie)
     assert pending(movie) == pytest.approx({"Drama": 0.9}, abs=0.011)
+
+
+@pytest.mark.parametrize("parts", [("poster",), ("title", "year"), ("poster", "title", "year", "overview")])
+def test_scores_are_those_of_suggestions_and_missing_where_a_movie_cannot_be_scored(
+    parts: tuple[str, ...],
+) -> None:
+    row, _ = evidence_model(parts)
+    model = suggestions.load(row)
+    movies = [film(row, title="Ember"), film(row, title="Salt", embedded=False), MovieFactory(title="Bare")]
+    suggestions.suggest(movies, row, model)
+    for movie in movies:
+        stored = {each.genre_id: each.score for each in movie.suggestions.all()}
+        assert suggestions.scores_of(movie, row, model) == pytest.approx(stored)
