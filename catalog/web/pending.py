@@ -45,8 +45,12 @@ def pending_counts() -> dict[str, int]:
 
 def pending_by_genre() -> dict[int, int]:
     """How many suggestions of each genre (id) wait for a review, without genres that have none."""
-    rows = Selection().of_any_movie().order_by().values_list("genre")
-    return _until_reviewed("pending-by-genre", lambda: dict(rows.annotate(Count("pk"))))
+
+    def count() -> dict[int, int]:
+        rows = Selection().of_any_movie().order_by().values_list("genre")
+        return dict(rows.annotate(Count("pk")))
+
+    return _until_reviewed("pending-by-genre", count)
 
 
 def _until_reviewed(name: str, compute: Callable[[], Value]) -> Value:
