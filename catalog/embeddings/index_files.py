@@ -26,6 +26,7 @@ from django.utils import timezone
 from catalog import shared_files
 from catalog.models import Embedding, Extractor, Poster, Run, SimilarityIndex
 from ml.files import UNREADABLE_ARRAYS
+from ml.search.codes import Codes, read_codes, write_codes
 from ml.search.growing_index import GrowingIndex
 from ml.search.hubness import (
     CorrectionUnreadable,
@@ -106,13 +107,13 @@ def open_index(extractor: Extractor, metric: Metric) -> LoadedIndex:
             _download(path, metric)  # until it is here, the one before serves
         elif loaded is None or loaded.path != path:
             try:
-                ids, vectors, correction = _read(path, metric)
+                ids, vectors, correction, codes = _read(path, metric)
             except UNREADABLE as error:
                 raise IndexNotReady(f"The index of {extractor} cannot be read: {error}") from error
-            # Earlier versions stored float32. The numbers are those of float16 embeddings.
+            # Earlier versions stored float32, and no codes. The numbers are those of float16 embeddings.
             if vectors.dtype == np.float32:
                 vectors = vectors.astype(np.float16)
-            search = GrowingIndex(ids, vectors, metric, correction)
+            search = GrowingIndex(ids, vectors, metric, correction, codes)
             loaded = _loaded[extractor.pk, metric] = LoadedIndex(path, ids, vectors, correction, search, last)
             if shared_files.is_shared():
                 _remove_old(path.parent, path.name)
@@ -143,18 +144,18 @@ def _with_newer(loaded: LoadedIndex, extractor: Extractor) -> LoadedIndex:
 
 
 def is_stale(extractor: Extractor) -> bool:
-    """Whether the index is missing, damaged on disk or float32, or too many embeddings have come or gone."""
+    """Whether the index is missing, damaged or of an earlier version, or too many embeddings came or went."""
     index = SimilarityIndex.objects.filter(extractor=extractor).first()
     if index is None or _changes(index) > min(MOST_CHANGES, MOST_CHANGED * index.rows):
         return True
     try:
-        _, vectors, _ = _read(_home(extractor) / index.folder, metric_of(extractor.spec))
+        _, vectors, _, codes = _read(_home(extractor) / index.folder, metric_of(extractor.spec))
     except shared_files.DownloadFailed as error:
         log.warning("The index of %s could not be downloaded: %s", extractor, error.strerror)
         return False
     except UNREADABLE:
         return True
-    return vectors.dtype != np.float16
+    return vectors.dtype != np.float16 or codes is None
 
 
 def build(extractor: Extractor) -> bool:
@@ -271,6 +272,10 @@ def _names(metric: Metric) -> list[str]:
     return [IDS, VECTORS, CORRECTION] if metric == "cosine" else [IDS, VECTORS]
 
 
+def _codes_files(folder: Path, metric: Metric) -> tuple[Path, Path]:
+    return folder / f"codes-{metric}-1.npy", folder / f"codes-{metric}-1.npz"
+
+
 def _is_here(folder: Path, metric: Metric) -> bool:
     return not shared_files.is_shared() or all((folder / name).exists() for name in _names(metric))
 
@@ -291,8 +296,10 @@ def _download(folder: Path, metric: Metric) -> None:
         threading.Thread(target=download, daemon=True).start()
 
 
-def _read(folder: Path, metric: Metric) -> tuple[np.ndarray, np.ndarray, HubCorrection | None]:
-    """Ids, vectors and, for cosine, the hub correction. Raises UNREADABLE."""
+def _read(folder: Path, metric: Metric) -> tuple[np.ndarray, np.ndarray, HubCorrection | None, Codes | None]:
+    """Ids, vectors, hub correction (with cosine), and this metric's codes if there are. Raises UNREADABLE."""
+    # The others last: they are there when all are.
+    coded = [_fetched_or_none(file) for file in _codes_files(folder, metric)]
     files = [shared_files.fetched(folder / name) for name in _names(metric)]
     ids = np.load(files[0])
     # Files that are replaced and removed while they are mapped stay readable.
@@ -300,7 +307,16 @@ def _read(folder: Path, metric: Metric) -> tuple[np.ndarray, np.ndarray, HubCorr
     correction = read_correction(files[2]) if metric == "cosine" else None
     if len(ids) != len(vectors) or (correction is not None and not correction.fits(vectors)):
         raise ValueError(f"{folder} holds files of different lengths")
-    return ids, vectors, correction
+    if coded[0] is None or coded[1] is None:
+        return ids, vectors, correction, None
+    return ids, vectors, correction, read_codes((coded[0], coded[1]), vectors.shape)
+
+
+def _fetched_or_none(file: Path) -> Path | None:
+    with suppress(FileNotFoundError):
+        found = shared_files.fetched(file)
+        return found if found.exists() else None
+    return None
 
 
 def _write(extractor: Extractor, rows: int, last: int, folder: Path) -> None:
@@ -317,8 +333,11 @@ def _write(extractor: Extractor, rows: int, last: int, folder: Path) -> None:
         vectors[row] = np.frombuffer(vector, dtype="<f2")
     vectors.flush()
     np.save(folder / IDS, ids)
-    if metric_of(extractor.spec) == "cosine":
-        write_correction(hub_correction(vectors), folder / CORRECTION)
+    metric, correction = metric_of(extractor.spec), None
+    if metric == "cosine":
+        correction = hub_correction(vectors)
+        write_correction(correction, folder / CORRECTION)
+    write_codes(vectors, metric, correction, _codes_files(folder, metric))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .codes import Codes
 from .hubness import HubCorrection, penalties_of_added
 from .neighbours import ExactIndex, Floats, Indexes, Metric
 
@@ -21,7 +22,7 @@ class GrowingIndex:
     Args:
         ids: (n,) int64, ascending.
         vectors: (n, dims) float16, an array or a memory map.
-        metric, correction: as in ExactIndex.
+        metric, correction, codes: as in ExactIndex.
 
     Raises: ValueError, as ExactIndex.
     """
@@ -32,9 +33,10 @@ class GrowingIndex:
         vectors: npt.NDArray[np.float16],
         metric: Metric = "cosine",
         correction: HubCorrection | None = None,
+        codes: Codes | None = None,
     ) -> None:
         self._ids, self._vectors, self._metric, self._correction = ids, vectors, metric, correction
-        self._file = ExactIndex(vectors, metric, correction)
+        self._file = ExactIndex(vectors, metric, correction, codes)
         self._added_ids = np.empty(0, dtype=np.int64)
         self._added_vectors = np.empty((0, vectors.shape[1]), dtype=np.float16)
         self._added_penalties = np.empty(0, dtype=np.float32)

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numkong as nk
 import numpy as np
 import numpy.typing as npt
 
+from .codes import (
+    BONUS,
+    ERROR,
+    LONGEST,
+    ROUNDING,
+    SCALE,
+    SPREAD,
+    Codes,
+    Doubles,
+    Metric,
+    directions,
+    lengths_of,
+    make_codes,
+    rounded,
+    slack_facts,
+)
 from .hubness import HubCorrection
 
 Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 Indexes = npt.NDArray[np.int64]
-Metric = Literal["cosine", "euclidean"]
 
-_ROWS = 8192
-_NUMBERS = 1 << 21
 _QUERIES = 128
 # Products in memory at a time fit into a core's cache.
 _AT_ONCE, _ROWS_AT_ONCE = 1 << 18, 1 << 16
-# A first block gives a bound that leaves out nearly all other rows.
+# The first rows give a bound that leaves out nearly all others.
 _FIRST_ROWS = 512
-# Outside these lengths a float32 product overflows or loses its digits.
-_LONGEST = 1e15
-_SHORTEST = 1e-30
-# Closer to the centre than this share of its length, a vector's direction is rounding only.
-_NO_DIRECTION = 1e-6
-_UNIT_ROUNDOFF = 2.0**-24
-_HALF_ROUNDOFF, _SMALLEST_HALF = 2.0**-11, 2.0**-24
+# So many rows are kept before those are left out that a better bound excludes.
+_MANY = 4096
 
 
 class NeighbourIndex(Protocol):
@@ -55,17 +61,17 @@ class NeighbourIndex(Protocol):
 class ExactIndex:
     """Exact neighbours, on one thread.
 
-    numkong multiplies float16 rows by float16 queries and adds up in float32. Bounds of all rounding errors
-    decide which rows may be among the nearest; the distances of these few are computed again in float64. So
-    the order and the distances are those of the vectors given.
+    numkong multiplies rows and queries as 8-bit integers. Bounds of all rounding errors decide which rows may
+    be among the nearest; the distances of these few are computed again in float64. So the order and the
+    distances are those of the vectors given.
 
     Args:
-        vectors: (n, dims) float16 or float32; an array or a memory map. float16 is never copied as a whole;
-            of float32 the index holds a float16 copy.
+        vectors: (n, dims) float16 or float32; an array or a memory map, which is never copied as a whole.
         metric: "cosine" (1 - cosine of the angle, 0 to 2; a zero vector has distance 1 from everything, as in
             scikit-learn) or "euclidean".
         correction: hub correction, with cosine only: distances are those from the centre plus the penalty of
             the row.
+        codes: those of `make_codes` for these vectors, metric and correction; computed if not given.
 
     Raises: ValueError: not a matrix, not float16 or float32, numbers that are not finite, or a correction
     that does not fit.
@@ -76,6 +82,7 @@ class ExactIndex:
         vectors: npt.NDArray[Any],
         metric: Metric = "cosine",
         correction: HubCorrection | None = None,
+        codes: Codes | None = None,
     ) -> None:
         if metric not in ("cosine", "euclidean"):
             raise ValueError(f"Unknown metric {metric!r}: use 'cosine' or 'euclidean'.")
@@ -83,56 +90,18 @@ class ExactIndex:
             raise ValueError(f"An index holds a matrix (n, dims), not an array of shape {vectors.shape}.")
         if vectors.dtype not in (np.float16, np.float32):
             raise ValueError(f"An index holds float16 or float32, not {vectors.dtype}.")
-        self._vectors = vectors
-        self._metric = metric
-        self._centre, self._penalties = np.zeros(vectors.shape[1]), np.zeros(len(vectors), np.float32)
+        if correction is not None and metric != "cosine":
+            raise ValueError("Hubs are corrected in cosine distances only.")
+        if correction is not None and not correction.fits(vectors):
+            raise ValueError("This hub correction was computed for other vectors: compute it again.")
+        self._vectors, self._is_cosine = vectors.view(np.ndarray), metric == "cosine"
+        made = codes or make_codes(self._vectors, metric, correction)
+        self._codes, self._mean = made.codes.view(np.ndarray), made.mean
+        self._facts = made.facts.view(np.ndarray)
+        self._scales = np.ascontiguousarray(self._facts[:, SCALE])
+        self._penalties, self._centre = np.zeros(0, dtype=np.float32), None
         if correction is not None:
-            if metric != "cosine":
-                raise ValueError("Hubs are corrected in cosine distances only.")
-            if not correction.fits(vectors):
-                raise ValueError("This hub correction was computed for other vectors: compute it again.")
-            self._centre = correction.centre.astype(np.float64)
-            self._penalties = correction.penalties
-        copied = vectors.dtype != np.float16
-        self._halves = np.empty(vectors.shape, np.float16) if copied else vectors.view(np.ndarray)
-        # A row's cosine from the centre, or its product with a query, is (half - shift) · query × scale.
-        self._shift = np.zeros_like(self._centre) if copied else self._centre
-        self._scales, self._errors = np.empty((2, len(vectors)), np.float32)
-        self._longest = 0.0
-        step = min(_ROWS, max(1, _NUMBERS // max(1, vectors.shape[1])))
-        for start in range(0, len(vectors), step):
-            self._prepare(slice(start, start + step), copied)
-        # N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a float32 dot
-        # product has an error of at most about dims roundings of the product of the lengths. 64 more are for
-        # the steps that follow it.
-        self._rounding = (vectors.shape[1] + 64) * _UNIT_ROUNDOFF
-        if copied:
-            self._rounding += _HALF_ROUNDOFF + _SMALLEST_HALF * np.sqrt(vectors.shape[1])
-
-    def _prepare(self, block: slice, copied: bool) -> None:
-        """Compute the numbers of a block of rows that all queries need."""
-        rows = self._vectors[block].view(np.ndarray)
-        stored = _lengths(rows)
-        bad = np.flatnonzero(~(stored < _LONGEST))
-        if len(bad):
-            raise ValueError(
-                f"Row {block.start + bad[0]} of the index holds numbers that are not finite or too large."
-            )
-        self._longest = max(self._longest, float(stored.max()))
-        cosine = self._metric == "cosine"
-        lengths = self._from_centre(rows, stored) if cosine else stored
-        if copied:
-            moved = np.where(lengths[:, None] > 0, rows - self._centre, 0)
-            self._halves[block] = moved / _divisors(lengths)[:, None]
-            self._scales[block] = (lengths > 0) if cosine else stored
-        else:
-            self._scales[block] = np.where(lengths > 0, 1 / _divisors(lengths), 0) if cosine else 1.0
-        if cosine:
-            # Rounding errors depend on the stored length, which may be far larger than that from the centre.
-            self._errors[block] = 1.0 if copied else np.maximum(1.0, stored / _divisors(lengths))
-            self._errors[block][lengths == 0] = 1.0
-        else:
-            self._errors[block] = stored
+            self._penalties, self._centre = correction.penalties, correction.centre.astype(np.float64)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -141,6 +110,8 @@ class ExactIndex:
         """See NeighbourIndex. Needs memory for a few million numbers."""
         queries = _checked_queries(vectors, k, self._vectors.shape[1])
         k = min(k, len(self))
+        if k and len(queries) == 1:
+            return self._query(queries, k)
         distances = np.empty((len(queries), k), dtype=np.float32)
         indexes = np.empty((len(queries), k), dtype=np.int64)
         for start in range(0, len(queries), _QUERIES) if k else ():
@@ -149,126 +120,133 @@ class ExactIndex:
         return distances, indexes
 
     def _query(self, queries: Doubles, k: int) -> tuple[Floats, Indexes]:
-        lengths = self._from_centre(queries, _lengths(queries))
-        queries = queries - self._centre
-        asking, rows = self._candidates(queries, lengths, k)
-        far = self._distances(queries, lengths, asking, rows)
-        found = (far if self._metric == "cosine" else np.sqrt(far)).astype(np.float32)
-        starts = np.searchsorted(asking, np.arange(len(queries)))
-        nearest = np.lexsort((rows, found, asking))[starts[:, None] + np.arange(k)]
+        points, blind = queries, np.zeros(0, dtype=np.int64)
+        if self._is_cosine:
+            # Unit vectors from the centre; 0 for queries that have no direction there.
+            points, lengths = directions(queries, self._centre)
+            blind = np.flatnonzero(lengths == np.inf)
+        asking, rows = self._candidates(points, k)
+        found = self._distances(points, blind, asking, rows).astype(np.float32)
+        if len(queries) == 1:
+            nearest = np.lexsort((rows, found))[None, :k]
+        else:
+            starts = np.searchsorted(asking, np.arange(len(queries)))
+            nearest = np.lexsort((rows, found, asking))[starts[:, None] + np.arange(k)]
         return found[nearest], rows[nearest]
 
-    def _from_centre(self, vectors: npt.NDArray[Any], stored: Doubles) -> Doubles:
-        """Lengths of rows from the centre; 0 for rows too close to it."""
-        if not self._centre.any():
-            return np.where(stored < _SHORTEST, 0.0, stored)
-        lengths = _lengths(vectors - self._centre)
-        return np.where((lengths < _SHORTEST) | (lengths < _NO_DIRECTION * stored), 0.0, lengths)
-
-    def _candidates(self, queries: Doubles, lengths: Doubles, k: int) -> tuple[Indexes, Indexes]:
+    def _candidates(self, points: Doubles, k: int) -> tuple[Indexes, Indexes]:
         """For each query all rows that may be among the k nearest: numbers of queries, ascending, and rows.
 
-        Rows are ranked by the cosine less the penalty, or by the product less half the row's square. Both are
-        scores: larger is nearer. A row is out if its largest possible score is below the k-th largest of the
-        least possible ones. The centre is subtracted from queries already.
+        A row is out if the upper bound of its score is below the k-th largest of the lower bounds.
         """
-        unit = 1.0
-        if self._metric == "cosine":
-            queries = np.where(lengths[:, None] > 0, queries / _divisors(lengths)[:, None], 0.0)
-        else:
-            # All lengths are at most 1 in this unit, so that nothing overflows.
-            unit = max(self._longest, float(lengths.max())) or 1.0
-            queries = queries / unit
-        halves = queries.astype(np.float16)
-        error = float(self._rounding + _lengths(queries - halves).max())
-        shift = (halves.astype(np.float64) @ self._shift).astype(np.float32)
-        packed = nk.dots_pack(halves) if len(halves) > 1 else None
-        kept = _Kept(len(queries), k)
-        start, size = 0, _FIRST_ROWS
-        while start < len(self):
+        points = points - self._mean
+        codes, steps, rests = rounded(points)
+        # Scores are in units of the query's step.
+        weights = np.zeros((4, len(points)), dtype=np.float32)
+        sizes = lengths_of(points)
+        weights[ERROR], weights[SPREAD], weights[BONUS] = sizes / steps, rests / steps, 1 / steps
+        # Distances are returned as float32, which may make them equal.
+        margin = ROUNDING * (sizes**2 + 4 * self._is_cosine) / steps
+        packed = nk.dots_pack(codes)
+        kept = _Kept(self._facts, weights, margin.astype(np.float32), k)
+        size = max(_FIRST_ROWS, min(_ROWS_AT_ONCE, _AT_ONCE // len(codes)))
+        for start in range(0, len(self), size):
             block = slice(start, min(start + size, len(self)))
-            start, size = block.stop, max(_FIRST_ROWS, min(_ROWS_AT_ONCE, _AT_ONCE // len(queries)))
-            rows = self._halves[block]
-            if packed is None:
-                scores = np.empty((len(rows), 1), dtype=np.float32)
-                nk.dot(np.broadcast_to(halves, rows.shape), rows, out=scores[:, 0])
-            else:
-                scores = np.asarray(nk.dots_packed(rows, packed))
-            if shift.any():
-                scores -= shift
+            scores = np.asarray(nk.dots_packed(self._codes[block], packed)).astype(np.float32)
             scores *= self._scales[block, None]
-            slack = error * self._errors[block] + 8 * _UNIT_ROUNDOFF * unit
-            if self._metric == "cosine":
-                scores += (slack - self._penalties[block])[:, None]
-            else:
-                scores += (slack - self._errors[block] ** 2 / (2 * unit))[:, None]
-            kept.add(block.start, scores, slack)
+            scores += self._facts[block] @ weights
+            kept.add(block, scores)
         return kept.pairs()
 
-    def _distances(self, queries: Doubles, lengths: Doubles, asking: Indexes, rows: Indexes) -> Doubles:
-        """Distances in float64 of pairs of a query and a row, corrected cosine or squared Euclidean; equal
-        for equal rows except for penalties. The centre is subtracted from the queries already."""
+    def _distances(self, points: Doubles, blind: Indexes, asking: Indexes, rows: Indexes) -> Doubles:
+        """Distances in float64 of pairs of a query and a row; equal for equal rows except for penalties.
+
+        blind: queries without a direction.
+        """
         found = np.empty(len(rows))
-        cosine = self._metric == "cosine"
-        if cosine:
-            queries = queries / _divisors(lengths)[:, None]
         for start in range(0, len(rows), _FIRST_ROWS):
             part = slice(start, start + _FIRST_ROWS)
-            chosen = rows[part]
+            chosen, query = rows[part], points if len(points) == 1 else points[asking[part]]
             stored = self._vectors[chosen].astype(np.float64)
-            gap = stored - self._centre
-            if cosine:
-                theirs = self._from_centre(stored, _lengths(stored))
-                gap /= _divisors(theirs)[:, None]
-            gap -= queries[asking[part]]
-            found[part] = np.einsum("ij,ij->i", gap, gap)
-            if cosine:
-                directed = (theirs > 0) & (lengths[asking[part]] > 0)
-                found[part] = np.where(directed, found[part] / 2, 1.0) + self._penalties[chosen]
+            if not self._is_cosine:
+                found[part] = lengths_of(stored - query)
+                continue
+            gap, lengths = directions(stored, self._centre)
+            gap -= query
+            far = np.einsum("ij,ij->i", gap, gap) / 2
+            far[lengths == np.inf] = 1.0
+            if len(blind):
+                far[np.isin(asking[part], blind)] = 1.0
+            found[part] = far + self._penalties[chosen] if len(self._penalties) else far
         return found
 
 
 class _Kept:
-    """The rows that may still be among the k nearest of each of some queries."""
+    """The rows that may still be among the k nearest of each of some queries.
 
-    def __init__(self, queries: int, k: int) -> None:
-        self._k = k
-        self._least = np.full(queries, -np.inf, dtype=np.float32)
-        # Short integers are sorted several times faster.
-        self._queries, self._rows = np.empty(0, dtype=np.int16), np.empty(0, dtype=np.int64)
-        self._scores = self._lowest = np.empty(0, dtype=np.float32)
-        self._enough = 0
+    facts: (n, 4) of Codes; weights: (4, queries) of its columns in upper bounds. margin: (queries,), by which
+    scores may differ that count as equal.
+    """
 
-    def add(self, start: int, scores: Floats, slack: Floats) -> None:
-        """Add a block of rows with their largest possible scores (rows, queries); the least possible ones are
-        lower by twice `slack`."""
+    def __init__(self, facts: Floats, weights: Floats, margin: Floats, k: int) -> None:
+        self._facts, self._weights, self._margin, self._k = facts, weights, margin, k
+        self._least = np.full(weights.shape[1], -np.inf, dtype=np.float32)
+        # Numbers of queries if there are several, which are sorted faster as short integers; numbers of rows;
+        # upper bounds.
+        self._found: list[tuple[npt.NDArray[np.int16], Indexes, Floats]] = []
+        self._number, self._enough = 0, _MANY
+
+    def add(self, block: slice, scores: Floats) -> None:
+        """Add a block of rows with the upper bounds of their scores (rows, queries)."""
+        if not block.start and len(scores) >= self._k:
+            first = scores[: max(_FIRST_ROWS, self._k)]
+            self._least = self._largest(first - 2 * (slack_facts(self._facts[: len(first)]) @ self._weights))
         hits = np.flatnonzero(scores >= self._least)
-        rows, queries = np.divmod(hits, len(self._least))
-        found = scores.ravel()[hits]
-        self._queries = np.concatenate([self._queries, queries.astype(np.int16)])
-        self._rows = np.concatenate([self._rows, start + rows])
-        self._scores = np.concatenate([self._scores, found])
-        self._lowest = np.concatenate([self._lowest, found - 2 * slack[rows]])
-        if len(self._rows) > self._enough:
+        rows, queries = hits, hits[:0]
+        if len(self._least) > 1:
+            rows, queries = np.divmod(hits, len(self._least))
+        self._found.append((queries.astype(np.int16), rows + block.start, scores.ravel()[hits]))
+        self._number += len(hits)
+        if self._number > self._enough:
             self._drop()
-            self._enough = 2 * len(self._rows) + self._k
+            self._enough = 2 * self._number + _MANY
 
     def pairs(self) -> tuple[Indexes, Indexes]:
         """Numbers of queries, ascending, and their rows."""
         self._drop()
-        return self._queries.astype(np.int64), self._rows
+        [(queries, rows, _)] = self._found
+        return (queries if len(self._least) > 1 else np.zeros(len(rows))).astype(np.int64), rows
+
+    def _largest(self, lowest: Floats) -> Floats:
+        """The k-th largest of each column, less the margin."""
+        return (
+            np.asarray(np.partition(lowest.T, len(lowest) - self._k)[:, len(lowest) - self._k]) - self._margin
+        )
 
     def _drop(self) -> None:
         """Sort by query and leave out what cannot be among the k nearest any more."""
-        order = np.argsort(self._queries, kind="stable")
-        ends = np.searchsorted(self._queries[order], np.arange(len(self._least) + 1))
-        for query, (first, last) in enumerate(pairwise(ends.tolist())):
-            if last - first >= self._k:
-                lowest = self._lowest[order[first:last]]
-                self._least[query] = np.partition(lowest, len(lowest) - self._k)[len(lowest) - self._k]
-        order = order[self._scores[order] >= self._least[self._queries[order]]]
-        self._queries, self._rows = self._queries[order], self._rows[order]
-        self._scores, self._lowest = self._scores[order], self._lowest[order]
+        queries, rows, scores = self._found[0]
+        if len(self._found) > 1:
+            queries, rows, scores = (np.concatenate(each) for each in zip(*self._found, strict=True))
+        slack = slack_facts(self._facts[rows])
+        if len(self._least) == 1:
+            if len(rows) >= self._k:
+                lowest = scores[:, None] - 2 * (slack @ self._weights)
+                self._least = np.maximum(self._least, self._largest(lowest))
+            order = np.flatnonzero(scores >= self._least)
+            queries = queries[:0]
+        else:
+            lowest = scores - 2 * np.einsum("ij,ji->i", slack, self._weights[:, queries])
+            order = np.argsort(lowest)[::-1]
+            order = order[np.argsort(queries[order], kind="stable")]
+            starts = np.searchsorted(queries[order], np.arange(len(self._least) + 1))
+            enough = np.flatnonzero(np.diff(starts) >= self._k)
+            nth = lowest[order[starts[enough] + self._k - 1]]
+            self._least[enough] = np.maximum(self._least[enough], nth - self._margin[enough])
+            order = order[scores[order] >= self._least[queries[order]]]
+            queries = queries[order]
+        self._found = [(queries, rows[order], scores[order])]
+        self._number = len(order)
 
 
 class BallTreeIndex:
@@ -317,14 +295,6 @@ class BallTreeIndex:
         return distances, indexes
 
 
-def _lengths(vectors: npt.NDArray[Any]) -> Doubles:
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)))
-
-
-def _divisors(lengths: Doubles) -> Doubles:
-    return np.where(lengths > 0, lengths, 1.0)
-
-
 def _checked_queries(vectors: npt.ArrayLike, k: int, dims: int) -> Doubles:
     queries = np.array(vectors, dtype=np.float64)
     if queries.ndim == 1:
@@ -333,6 +303,6 @@ def _checked_queries(vectors: npt.ArrayLike, k: int, dims: int) -> Doubles:
         raise ValueError(f"Queries must be of shape (q, {dims}), not {queries.shape}.")
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}.")
-    if not (np.abs(queries) < _LONGEST).all():
+    if not (np.abs(queries) < LONGEST).all():
         raise ValueError("A query holds numbers that are not finite or too large.")
     return queries

@@ -109,7 +109,8 @@ def test_another_machine_notices_a_newer_index_and_uses_the_former_until_it_is_t
     assert [path.name for path in former.path.parent.iterdir() if path.is_dir()] == [
         SimilarityIndex.objects.get().folder
     ]
-    assert files(web / "index") == ["hubs-1.npz", "ids.npy", "vectors.npy"]
+    codes = ["codes-cosine-1.npy", "codes-cosine-1.npz"]
+    assert files(web / "index") == [*codes, "hubs-1.npz", "ids.npy", "vectors.npy"]
 
 
 def test_former_indexes_are_deleted_from_the_bucket(

@@ -19,6 +19,7 @@ from catalog.models import Embedding, Extractor, Movie, Run, SimilarityIndex
 from catalog.runs import lifecycle, local_worker
 from catalog.similarity.search import lookalikes
 from catalog.web.views.compare import PREPARING
+from ml.search.codes import write_codes
 from ml.search.hubness import hub_correction, write_correction
 from tests.factories import EmbeddingFactory, ExtractorFactory, PosterFactory, RunFactory, RunItemFactory
 
@@ -154,7 +155,10 @@ def test_the_schedule_leaves_recent_indexes_to_a_live_embedding_run(
 
 @pytest.mark.parametrize(
     ("spec", "files"),
-    [("pixels", ["ids.npy", "vectors.npy"]), ("postersite", ["hubs-1.npz", "ids.npy", "vectors.npy"])],
+    [
+        ("pixels", ["codes-euclidean-1.npy", "codes-euclidean-1.npz", "ids.npy", "vectors.npy"]),
+        ("postersite", ["codes-cosine-1.npy", "codes-cosine-1.npz", "hubs-1.npz", "ids.npy", "vectors.npy"]),
+    ],
 )
 def test_an_index_is_memory_mapped_and_its_folder_holds_nothing_else(
     settings: Any, spec: str, files: list[str]
@@ -167,13 +171,17 @@ def test_an_index_is_memory_mapped_and_its_folder_holds_nothing_else(
     assert isinstance(loaded.vectors, np.memmap) and loaded.vectors.dtype == np.float16
 
 
+@pytest.mark.parametrize("earlier", ["float32", "float16"])
 def test_an_index_of_an_earlier_version_is_used_until_it_is_built_again(
-    extractor: Extractor, movies: list[Movie], home: Path
+    extractor: Extractor, movies: list[Movie], home: Path, earlier: str
 ) -> None:
     build(extractor)
     before = lookalikes(movies[0], extractor)
     [folder] = folders(home)
-    np.save(folder / "vectors.npy", np.load(folder / "vectors.npy").astype(np.float32))
+    if earlier == "float32":
+        np.save(folder / "vectors.npy", np.load(folder / "vectors.npy").astype(np.float32))
+    for file in folder.glob("codes-*"):
+        file.unlink()
     close_indexes()
     assert lookalikes(movies[0], extractor) == before
     assert is_stale(extractor)
@@ -182,7 +190,19 @@ def test_an_index_of_an_earlier_version_is_used_until_it_is_built_again(
     assert lookalikes(movies[0], extractor) == before
 
 
-@pytest.mark.parametrize("damage", [index_files.CORRECTION, "ids.npy", "vectors.npy", "other vectors", "all"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        index_files.CORRECTION,
+        "ids.npy",
+        "vectors.npy",
+        "codes-cosine-1.npy",
+        "codes-cosine-1.npz",
+        "other vectors",
+        "other codes",
+        "all",
+    ],
+)
 def test_a_damaged_or_missing_index_is_built_again(settings: Any, damage: str) -> None:
     convnet = ExtractorFactory(spec="postersite", dims=4)
     movies = [EmbeddingFactory(extractor=convnet, values=[1, n, 0, 0]).poster.movie for n in range(5)]
@@ -191,6 +211,8 @@ def test_a_damaged_or_missing_index_is_built_again(settings: Any, damage: str) -
     [folder] = folders(Path(settings.INDEX_DIR) / str(convnet.pk))
     if damage == "other vectors":
         write_correction(hub_correction(np.ones((6, 4), np.float32)), folder / index_files.CORRECTION)
+    elif damage == "other codes":
+        write_codes(np.ones((6, 4), np.float32), "cosine", None, index_files._codes_files(folder, "cosine"))
     elif damage == "all":
         for file in folder.iterdir():
             file.unlink()

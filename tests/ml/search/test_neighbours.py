@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.neighbors import NearestNeighbors
 
+import ml.search.codes
 import ml.search.neighbours
 from ml.search.hubness import HubCorrection, hub_correction
 from ml.search.neighbours import BallTreeIndex, ExactIndex, Metric, NeighbourIndex
@@ -104,7 +105,7 @@ def test_ties_come_in_the_order_of_their_rows_even_at_the_cut(metric):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_many_blocks_agree_with_scikit_learn(metric, monkeypatch):
-    monkeypatch.setattr(ml.search.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.search.codes, "_NUMBERS", 128 * 24)
     monkeypatch.setattr(ml.search.neighbours, "_FIRST_ROWS", 128)
     monkeypatch.setattr(ml.search.neighbours, "_AT_ONCE", 256)
     monkeypatch.setattr(ml.search.neighbours, "_QUERIES", 7)
@@ -133,7 +134,7 @@ def test_near_copies_far_from_the_origin_are_ordered():
 @pytest.mark.parametrize("offset", [0.0, 5.0, 300.0])
 def test_corrected_search_far_from_the_origin_in_many_blocks(offset, monkeypatch):
     """Where the centre is far longer than what differs, a float32 product alone would see noise."""
-    monkeypatch.setattr(ml.search.neighbours, "_ROWS", 128)
+    monkeypatch.setattr(ml.search.codes, "_NUMBERS", 128 * 24)
     monkeypatch.setattr(ml.search.neighbours, "_FIRST_ROWS", 128)
     monkeypatch.setattr(ml.search.neighbours, "_AT_ONCE", 256)
     monkeypatch.setattr(ml.search.neighbours, "_QUERIES", 7)
