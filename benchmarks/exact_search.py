@@ -13,8 +13,6 @@ files are deleted.
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks._figures import markdown, spread, summary, write_json
 from ml.search.codes import read_codes, write_codes
 from ml.search.hubness import HubCorrection
 from ml.search.neighbours import ExactIndex
@@ -109,17 +108,14 @@ def measure(rows: int, folder: Path, repetitions: int) -> list[dict[str, Any]]:
 
 def table(results: list[dict[str, Any]]) -> str:
     names = ("ours", "without correction", "faiss")
-    lines = [
-        f"| rows | queries at once | {' | '.join(names)} | ours / faiss | codes made in | opened in |",
-        "|---" * 8 + "|",
-    ]
+    rows = []
     for result in results:
         times = [result["ms"][name] for name in names]
-        cells = [f"{statistics.median(each):.2f} ({min(each):.2f}–{max(each):.2f})" for each in times]
-        ratio = statistics.median(times[0]) / statistics.median(times[-1])
-        cells += [f"{ratio:.2f}", f"{result['codes_s']:.2f} s", f"{result['open_s']:.3f} s"]
-        lines.append(f"| {result['rows']:,} | {result['queries']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        ratio = summary(times[0])["median"] / summary(times[-1])["median"]
+        cells = [spread(each, 2) for each in times]
+        opened = f"{result['open_s']:.2f} s"
+        rows.append([f"{result['rows']:,}", result["queries"], *cells, f"{ratio:.2f}", opened])
+    return markdown(["rows", "queries at once", *names, "ours / faiss", "opened in"], rows)
 
 
 def main() -> None:
@@ -133,8 +129,7 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     results = [each for rows in options.rows for each in measure(rows, options.work, options.repetitions)]
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
+    write_json(options.json, results)
     print(table(results))
 
 
