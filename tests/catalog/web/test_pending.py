@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
@@ -14,6 +15,7 @@ from pytest_django.fixtures import Settings
 from catalog.admin import review_filter
 from catalog.genres import decision_batches, review
 from catalog.models import ReviewFlag
+from catalog.web import brief_cache
 from catalog.web.pending import pending_by_genre, pending_counts
 from tests.catalog.admin.cards import pending
 from tests.catalog.pages import one, soup, text_of
@@ -23,7 +25,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def cached(settings: Settings) -> None:
+def cached(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Time stands still, so that nothing expires while a busy machine renders pages.
+    monkeypatch.setattr(brief_cache, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
 
