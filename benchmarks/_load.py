@@ -17,6 +17,9 @@ from benchmarks._scratch_site import HOST
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 END = b"\r\n\r\n"
+# Then a client connects again, as the next visitor. Connections stay with one server process, so eight that
+# never end can leave the other process without work.
+ANSWERS_PER_CONNECTION = 20
 
 
 class Request(NamedTuple):
@@ -42,10 +45,11 @@ class Answer(NamedTuple):
 
 @dataclass
 class Client:
-    """One connection. number: of its current request."""
+    """One connection. number: of its current request. answers: how many it has received."""
 
     connection: socket.socket
     number: int
+    answers: int = 0
     began: float = 0.0
     received: bytes = b""
     length: int | None = None
@@ -67,7 +71,8 @@ def load(port: int, requests: Sequence[Request], clients: int, seconds: float) -
                 continue
             found.append(Answer(requests[client.number].kind, time.perf_counter() - client.began, status))
             number = (client.number + 1) % len(requests)
-            if status:
+            client.answers += 1
+            if status and client.answers < ANSWERS_PER_CONNECTION:
                 _send(client, number, requests)
             else:
                 waiting.unregister(client.connection)

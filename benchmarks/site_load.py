@@ -6,8 +6,8 @@
 
 The folder's site is migrated, and an account `benchmark` is added; with --films, an empty site is filled with
 invented films. Starts the site's web server on loopback. Each client requests one page after the other on a
-persistent connection; each kind of page has many addresses (other films, words and pages of the list), except
-the review queue, which is requested signed in. After the mix, each kind is requested alone.
+connection, and connects again after 20; each kind of page has many addresses (other films, words and pages of
+the list), except the review queue, which is requested signed in. After the mix, each kind is requested alone.
 
 Prints the median of the rounds with minimum and maximum; --json FILE writes the same. CPU times are those of
 all server processes (Linux only). The load generator uses one thread; its share of all CPU time is printed.
