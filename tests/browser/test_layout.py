@@ -67,12 +67,13 @@ def test_pages_fit_and_do_not_move_while_they_load(
     assert {address: shift for address, shift in shifts.items() if shift > 0.001} == {}
 
 
-def test_lists_do_not_move_on_a_slow_machine(admin_page: Page, live_server: Any) -> None:
+@pytest.mark.parametrize("address", ["/admin/catalog/poster/", "/runs/"])
+def test_lists_do_not_move_on_a_slow_machine(admin_page: Page, live_server: Any, address: str) -> None:
     """Rows that arrive after the first painting would change the widths of columns."""
     make_catalogue("A title so long that it has to break somewhere or other " * 2)
     admin_page.set_viewport_size({"width": 1440, "height": 900})
     admin_page.context.new_cdp_session(admin_page).send("Emulation.setCPUThrottlingRate", {"rate": 6})
-    admin_page.goto(f"{live_server.url}/admin/catalog/poster/")
+    admin_page.goto(f"{live_server.url}{address}")
     assert admin_page.evaluate(SHIFT) == 0
 
 
