@@ -154,7 +154,9 @@ def add(embeddings: Sequence[Embedding]) -> None:
         return
     try:
         with transaction.atomic():
-            for index in VectorIndex.objects.filter(extractor=embeddings[0].extractor_id):
+            indexes = VectorIndex.objects.filter(extractor=embeddings[0].extractor_id).order_by("pk")
+            # Locked, so that an index that is deleted meanwhile leaves no rows behind.
+            for index in indexes.select_for_update(no_key=True):
                 _add(index, embeddings)
     except DatabaseError:
         log.exception("New posters are missing in the vector index until the next scheduled task.")
@@ -246,8 +248,11 @@ def _delete(index: VectorIndex) -> None:
     VectorIndex.objects.filter(pk=index.pk).update(built_at=None)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {_name(index)}")
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Waits for `add`; later ones wait for the end of this transaction, and find no index.
+        list(VectorIndex.objects.select_for_update().filter(pk=index.pk).values("pk"))
         cursor.execute(f"DELETE FROM {TABLE} WHERE index_id = %s", [index.pk])
-    index.delete()
+        index.delete()
 
 
 def _add(index: VectorIndex, embeddings: Sequence[Embedding]) -> None:
